@@ -1,0 +1,56 @@
+"""Cases and the datasets they come from: JSONL, CSV, YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Case", "load_cases"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One example of an eval set.
+
+    Attributes:
+        id: unique within the dataset; safe as a test id, in a file name and on a terminal.
+        input: what the application or model is asked: a string or a list of chat messages.
+        expected: what a right answer is or holds, None when the checks alone decide.
+        context: passages the answer must be grounded in.
+        task: what the case is about, for slices and routing; never an error category.
+        tags: free labels.
+        metadata: whatever else the tests need.
+        checks: checks that come with the row, for `assert_case`.
+        paraphrases: other wordings of the input, for prompt sensitivity.
+        samples: answers wanted for this case, over the marker's; None for the marker's.
+        dataset: the file's name as the test wrote it.
+        line: the row's line in it, from 1; 0 where there is none.
+    """
+
+    id: str
+    input: Any
+    expected: Any = None
+    context: tuple[str, ...] = ()
+    task: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    checks: tuple[Mapping[str, Any], ...] = ()
+    paraphrases: tuple[str, ...] = ()
+    samples: int | None = None
+    dataset: str = ""
+    line: int = 0
+
+
+def load_cases(path: Path, name: str) -> list[Case]:
+    """The cases of a dataset, in the order of the file.
+
+    Args:
+        path: a ``.jsonl``, ``.csv``, ``.yaml`` or ``.yml`` file.
+        name: the dataset as the user wrote it, for messages and for `Case.dataset`.
+
+    Raises:
+        DatasetError: all problems of the file at once, each with its ``file:line``.
+    """
+    raise NotImplementedError

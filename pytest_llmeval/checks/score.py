@@ -1,0 +1,31 @@
+"""`Score`, how a check is made into an ``assert_*`` function, and where scores are kept."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+__all__ = ["Score", "recorder"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What a check found.
+
+    Attributes:
+        value: from 0 to 1.
+        passed: whether the reply is good enough.
+        reason: what was expected and what came, one line first; shown when it did not pass.
+        category: the error category of a failure.
+        check: the check's name, as in ``assert_similar``.
+    """
+
+    value: float
+    passed: bool
+    reason: str = ""
+    category: str = "wrong_answer"
+    check: str = ""
+
+
+recorder: ContextVar[list[Score] | None] = ContextVar("llmeval_scores", default=None)
+"""The scores of the sample that is being judged; the plugin sets a fresh list for each."""

@@ -1,0 +1,133 @@
+"""Every exception of this package.
+
+    LlmevalError
+    ├── ConfigError            [tool.llmeval], a command line option or a marker is wrong
+    ├── DatasetError           rows of a dataset are wrong, each with its file:line
+    ├── RunFileError           a saved run cannot be read
+    ├── RecordingError         a recordings file cannot be read or written
+    └── ReplyError             there is no reply to judge: the case is an *error*, neither pass nor fail
+        ├── MissingReply       replay mode, and the request was never recorded
+        ├── BudgetExceeded     the ceiling on money was reached before this call
+        └── ProviderError      the provider did not answer, or answered something that is no answer
+
+    CheckFailed                a check did not pass; an AssertionError, so that pytest treats it as one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+__all__ = [
+    "BudgetExceeded",
+    "CheckFailed",
+    "ConfigError",
+    "DatasetError",
+    "LlmevalError",
+    "MissingReply",
+    "ProviderError",
+    "ProviderErrorKind",
+    "RecordingError",
+    "ReplyError",
+    "RunFileError",
+]
+
+ProviderErrorKind = Literal[
+    "authentication",  # 401, 403: key missing, wrong or without access
+    "billing",  # quota or spend limit: no call of this run can succeed, so spending stops
+    "rate_limit",  # 429 that waiting can cure
+    "not_found",  # 404: no such model or path
+    "bad_request",  # 400, 413, 422: the request itself is wrong
+    "content_filter",  # the provider refused to process the request
+    "overloaded",  # 500, 502, 503, 529
+    "timeout",  # connect, first byte, idle or total
+    "connection",  # refused, reset, DNS, TLS
+    "malformed",  # an answer that is not what the API promises: HTML, no choices, a cut stream
+]
+
+
+class LlmevalError(Exception):
+    """Base of all errors of this package that are not failed checks.
+
+    The first line of the message is the whole story; it is all that pytest's short summary shows.
+    """
+
+
+class ConfigError(LlmevalError):
+    """The configuration, a command line option or a marker's arguments are wrong."""
+
+
+class DatasetError(LlmevalError):
+    """One or more rows of a dataset are wrong.
+
+    Args:
+        path: the dataset, as the user wrote it.
+        problems: one line per problem, each starting with ``file:line:``.
+    """
+
+    def __init__(self, path: str, problems: Sequence[str]) -> None:
+        self.path = path
+        self.problems = tuple(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__("\n".join([f"{path}: {count} in the dataset", *self.problems]))
+
+
+class RunFileError(LlmevalError):
+    """A saved run is missing, unreadable or of a newer format."""
+
+
+class RecordingError(LlmevalError):
+    """A recordings file is unreadable, of a newer format, or may not be written."""
+
+
+class ReplyError(LlmevalError):
+    """There is no reply to judge. The case becomes an error: neither pass nor fail."""
+
+
+class MissingReply(ReplyError):
+    """Replay mode: this request was never recorded."""
+
+
+class BudgetExceeded(ReplyError):
+    """The ceiling on money was reached, so the call was not made."""
+
+
+class ProviderError(ReplyError):
+    """The provider gave no usable answer.
+
+    Args:
+        message: one line, harmless to print, without any secret.
+        kind: what went wrong; decides whether the call is tried again.
+        status: the HTTP status, None when there was no response.
+        retry_after: the server's hint in seconds, None when it gave none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: ProviderErrorKind,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.status = status
+        self.retry_after = retry_after
+
+
+class CheckFailed(AssertionError):
+    """A check did not pass.
+
+    Args:
+        message: the first line tells what was expected and what came; more lines may follow.
+        category: the error category, None for the default of the surrounding ``with category(...)`` or marker.
+        score: from 0 to 1, how close the reply came.
+        check: name of the check, as in ``assert_similar``.
+    """
+
+    def __init__(self, message: str, *, category: str | None = None, score: float = 0.0, check: str = "") -> None:
+        super().__init__(message)
+        self.category = category
+        self.score = score
+        self.check = check

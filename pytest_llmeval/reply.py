@@ -1,0 +1,202 @@
+"""What a model answered: `Answer` as a provider reads it, `Reply` as a test sees it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self
+
+from pytest_llmeval.errors import CheckFailed
+
+__all__ = ["Answer", "Measures", "Reply", "ToolCall", "Usage"]
+
+Source = Literal["live", "cache", "recording"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call, None where the provider did not say.
+
+    Attributes:
+        input_tokens: all input, cache reads and writes included.
+        output_tokens: all output, reasoning included.
+        cache_read_tokens: input that came from the provider's prompt cache.
+        cache_write_tokens: input that was written into it.
+        reasoning_tokens: output the model spent thinking.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A function the model wants called.
+
+    Attributes:
+        name: the function's name.
+        arguments: its arguments, None when they are not a JSON object.
+        raw_arguments: the text as the model sent it.
+        id: the provider's id of this call.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] | None
+    raw_arguments: str = ""
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A provider's response in the one form the rest of the package knows.
+
+    Attributes:
+        text: the text, "" when there is none.
+        finish_reason: ``stop``, ``length``, ``tool_calls``, ``content_filter``, or the provider's own word.
+        refusal: the model's refusal, when the provider marks one.
+        response_model: the model that answered, as the provider names it.
+    """
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    finish_reason: str | None = None
+    refusal: str | None = None
+    response_model: str | None = None
+    response_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """What one call cost. A replayed call has the figures of the day it was recorded.
+
+    Attributes:
+        latency: seconds from sending the successful attempt to the end of its answer.
+        ttft: seconds to the first token, None for a call that was not streamed.
+        cost: USD, None when no price is known.
+        attempts: how many times the request was sent, failures included.
+        source: ``live``, ``cache`` or ``recording``.
+    """
+
+    latency: float
+    ttft: float | None = None
+    cost: float | None = None
+    attempts: int = 1
+    source: Source = "live"
+
+
+class Reply(str):
+    """A model's answer: a ``str`` that knows what it cost.
+
+    Attributes:
+        answer: the provider's answer in normal form.
+        measures: latency, cost and where the reply came from.
+        model: the model's name as the test run knows it: the alias, or ``provider/model``.
+    """
+
+    __slots__ = ("answer", "measures", "model")
+
+    answer: Answer
+    measures: Measures
+    model: str
+
+    def __new__(cls, answer: Answer, measures: Measures, model: str) -> Self:
+        """Make the reply; its text is the answer's."""
+        self = super().__new__(cls, answer.text)
+        self.answer = answer
+        self.measures = measures
+        self.model = model
+        return self
+
+    def __getnewargs__(self) -> tuple[Answer, Measures, str]:  # type: ignore[override]
+        return (self.answer, self.measures, self.model)
+
+    def json(self) -> Any:
+        """The answer parsed as JSON; a Markdown code fence around it is ignored.
+
+        Raises:
+            CheckFailed: category ``format``, when the answer is not JSON.
+        """
+        __tracebackhide__ = True
+        text = unfenced(self)
+        try:
+            return json.loads(text, parse_constant=_not_json)
+        except (ValueError, RecursionError) as error:
+            raise CheckFailed(f"the reply is not JSON: {error}", category="format", check="json") from None
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The functions the model wants called, in order."""
+        return self.answer.tool_calls
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens in and out."""
+        return self.answer.usage
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the model stopped: ``stop``, ``length``, ``tool_calls``, ``content_filter``, …"""  # noqa: D400
+        return self.answer.finish_reason
+
+    @property
+    def refusal(self) -> str | None:
+        """The model's refusal, None when the provider marks none."""
+        return self.answer.refusal
+
+    @property
+    def latency(self) -> float:
+        """Seconds of the successful attempt; of a replayed reply, those recorded."""
+        return self.measures.latency
+
+    @property
+    def ttft(self) -> float | None:
+        """Seconds to the first token, None unless the call was streamed."""
+        return self.measures.ttft
+
+    @property
+    def cost(self) -> float | None:
+        """USD, None when no price is known; of a replayed reply, what it cost when it was recorded."""
+        return self.measures.cost
+
+    @property
+    def cached(self) -> bool:
+        """Whether the reply was replayed from a recording or the cache."""
+        return self.measures.source != "live"
+
+    @property
+    def attempts(self) -> int:
+        """How many times the request was sent."""
+        return self.measures.attempts
+
+
+def unfenced(text: str) -> str:
+    """The text without a Markdown code fence that encloses all of it."""
+    stripped = text.strip()
+    if not stripped.startswith("```") or not stripped.endswith("```") or "\n" not in stripped:
+        return stripped
+    return stripped[stripped.index("\n") + 1 : -3].strip()
+
+
+def _not_json(constant: str) -> Any:
+    raise ValueError(f"{constant} is not a JSON value")
+
+
+def answer_to_json(answer: Answer) -> dict[str, Any]:
+    """The answer as a JSON object; `answer_from_json` reads it back."""
+    return asdict(answer)
+
+
+def answer_from_json(data: Mapping[str, Any]) -> Answer:
+    """The answer `answer_to_json` wrote."""
+    return Answer(
+        **{
+            **data,
+            "tool_calls": tuple(ToolCall(**call) for call in data["tool_calls"]),
+            "usage": Usage(**data["usage"]),
+        }
+    )

@@ -1,0 +1,147 @@
+"""The results of a session: model, save, load."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from pytest_llmeval.checks.score import Score
+from pytest_llmeval.reply import Answer, Measures
+
+__all__ = ["Call", "CaseKey", "CaseResult", "Outcome", "Run", "SampleResult"]
+
+Outcome = Literal["pass", "fail", "error"]
+
+
+class CaseKey(NamedTuple):
+    """What makes two results the same case: the test function and the case's id, whatever the model.
+
+    Attributes:
+        test: ``path::function``, the path relative to the root, with forward slashes.
+        case: id of the case, or of the test's other parameters, "" when it has none.
+    """
+
+    test: str
+    case: str
+
+    def __str__(self) -> str:
+        """As pytest writes it."""
+        return f"{self.test}[{self.case}]" if self.case else self.test
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of a model.
+
+    Attributes:
+        provider: the wire format.
+        request_model: the model that was asked for.
+        request: sha256 of the request, to tell whether the prompt changed between runs.
+        spent: USD spent in this session: 0 for a replayed reply, None when no price is known.
+    """
+
+    provider: str
+    request_model: str
+    request: str
+    answer: Answer
+    measures: Measures
+    spent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleResult:
+    """One answer to a case, judged.
+
+    Attributes:
+        index: from 0.
+        category: the error category of a failure, the kind of an error, else None.
+        reason: the first line of the message of a failure or error.
+        detail: the whole message.
+    """
+
+    index: int
+    outcome: Outcome
+    category: str | None = None
+    reason: str = ""
+    detail: str = ""
+    scores: tuple[Score, ...] = ()
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseResult:
+    """All samples of one case under one model.
+
+    Attributes:
+        model: the name of the model as the session knows it.
+        input: the case's input, for people who review.
+        min_pass_rate: the share of judged samples that must pass.
+        file: the test's file, relative to the root.
+        line: the test's line, from 1.
+    """
+
+    key: CaseKey
+    model: str
+    samples: tuple[SampleResult, ...]
+    min_pass_rate: float = 1.0
+    dataset: str | None = None
+    task: str | None = None
+    tags: tuple[str, ...] = ()
+    input: Any = None
+    checks: str = ""
+    file: str = ""
+    line: int = 0
+
+    @property
+    def judged(self) -> tuple[SampleResult, ...]:
+        """The samples that are no errors."""
+        return tuple(sample for sample in self.samples if sample.outcome != "error")
+
+    @property
+    def outcome(self) -> Outcome:
+        """``error`` when no sample could be judged, else by the share of judged samples that passed."""
+        judged = self.judged
+        if not judged:
+            return "error"
+        passed = sum(sample.outcome == "pass" for sample in judged)
+        return "pass" if passed >= self.min_pass_rate * len(judged) - 1e-9 else "fail"
+
+    @property
+    def category(self) -> str | None:
+        """That of most failing samples (the first of several), None for a case that passed."""
+        outcome = self.outcome
+        if outcome == "pass":
+            return None
+        counts = Counter(s.category for s in self.samples if s.outcome == outcome and s.category)
+        return counts.most_common(1)[0][0] if counts else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The results of one session.
+
+    Attributes:
+        created: ISO date and time, UTC.
+        models: what each model's name stood for: provider, model, params.
+        baseline: the model the others are compared with, None when there is none.
+        complete: whether every case that exists was run; None for a session that was killed.
+        results: one per case and model.
+    """
+
+    created: str
+    models: Mapping[str, Mapping[str, Any]]
+    baseline: str | None = None
+    complete: bool | None = None
+    commit: str | None = None
+    results: tuple[CaseResult, ...] = field(default=())
+
+    def of_model(self, name: str) -> dict[CaseKey, CaseResult]:
+        """The results under one model by case."""
+        return {result.key: result for result in self.results if result.model == name}
+
+
+def models_of(results: Iterable[CaseResult]) -> list[str]:
+    """The names of the models in some results, in order of appearance."""
+    return list(dict.fromkeys(result.model for result in results))
