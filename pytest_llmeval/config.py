@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pytest_llmeval.errors import ConfigError
+
 __all__ = ["CategorySettings", "GateSettings", "ModelSettings", "Prices", "Settings", "load_settings"]
+
+_CACHE = ".llmeval/cache"
+_LARGEST_FILE = 10_000_000  # bytes
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +104,19 @@ class Settings:
         Raises:
             ConfigError: neither; the message names the nearest alias.
         """
-        raise NotImplementedError
+        if name in self.models:
+            return self.models[name]
+        provider, _, model = name.partition("/")
+        if provider and model and not _SPACE.search(name):
+            return ModelSettings(name=name, provider=provider, model=model)
+        from pytest_llmeval.wording import did_you_mean, quoted
+
+        known = ", ".join([*self.models, "or provider/model, as in openai/gpt-5.6-mini"])
+        raise ConfigError(f"unknown model {quoted(name)}{did_you_mean(name, self.models)} (models: {known})")
 
 
 def load_settings(root: Path) -> Settings:
-    """Read ``llmeval.toml``, or [tool.llmeval] of ``pyproject.toml``, from a folder.
+    """Read ``llmeval.toml``, or [tool.llmeval] from ``pyproject.toml``, of a folder.
 
     Args:
         root: pytest's rootdir.
@@ -109,4 +124,96 @@ def load_settings(root: Path) -> Settings:
     Raises:
         ConfigError: one line per mistake: file, key, what was given, what is allowed, the nearest right name.
     """
-    raise NotImplementedError
+    pyproject, own = root / "pyproject.toml", root / "llmeval.toml"
+    in_pyproject = _table_of_pyproject(pyproject)
+    in_own = _read(own) or None
+    if in_pyproject is not None and in_own is not None:
+        raise ConfigError("pyproject.toml has a table [tool.llmeval] and there is llmeval.toml too; keep one of them")
+    if in_pyproject is not None:
+        return _settings(in_pyproject, pyproject, ("tool", "llmeval"))
+    if in_own is not None:
+        return _settings(in_own, own, ())
+    return Settings(root=root, recordings=_default_recordings(root), cache=root / _CACHE)
+
+
+def _table_of_pyproject(file: Path) -> dict[str, Any] | None:
+    tool = _read(file, only_with=b"llmeval").get("tool", {})
+    if not isinstance(tool, dict) or "llmeval" not in tool:
+        return None
+    table = tool["llmeval"]
+    if not isinstance(table, dict):
+        raise ConfigError("pyproject.toml: [tool] llmeval: is no table; allowed is [tool.llmeval] with keys below it")
+    return table
+
+
+def _read(file: Path, *, only_with: bytes = b"") -> dict[str, Any]:
+    """What a TOML file holds; nothing when there is no such file, or when it lacks some bytes."""
+    if not file.is_file():
+        return {}
+    import tomllib
+
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(_LARGEST_FILE + 1)
+        if len(raw) > _LARGEST_FILE:
+            raise ConfigError(f"{file.name}: the file has over {_LARGEST_FILE:,} bytes, more than are allowed")
+        if only_with not in raw:
+            return {}
+        return tomllib.loads(raw.decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{file.name}: cannot be read: {error.strerror or type(error).__name__}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{file.name}:{line}: not UTF-8; save the file as UTF-8") from None
+    except RecursionError:
+        raise ConfigError(f"{file.name}: nested too deep") from None
+    except ValueError as error:
+        raise ConfigError(_syntax_error(file, str(error))) from None
+
+
+def _syntax_error(file: Path, message: str) -> str:
+    from pytest_llmeval.report.text import first_line
+
+    text, _, where = message.rpartition(" (at ")
+    line = re.match(r"line ([0-9]+), column ([0-9]+)", where)
+    if line:
+        return f"{file.name}:{line[1]}: not TOML: {first_line(text)} (column {line[2]})"
+    return f"{file.name}: not TOML: {first_line(message)}"
+
+
+def _settings(table: dict[str, Any], file: Path, name: tuple[str, ...]) -> Settings:
+    from pytest_llmeval.config_check import mistakes_of
+
+    try:
+        mistakes = mistakes_of(table, name)
+    except RecursionError:
+        raise ConfigError(f"{file.name}: nested too deep") from None
+    if mistakes:
+        from pytest_llmeval.report.text import harmless
+
+        lines = [harmless(f"{file.name}: {mistake}").replace("\n", "\\n") for mistake in mistakes]
+        raise ConfigError("\n".join(lines))
+    root = file.parent
+    models = {alias: _model(alias, **fields) for alias, fields in table.get("models", {}).items()}
+    return Settings(
+        root=root,
+        file=file,
+        recordings=root / table["recordings"] if "recordings" in table else _default_recordings(root),
+        cache=root / table.get("cache", _CACHE),
+        model=table.get("model"),
+        baseline=table.get("baseline"),
+        models=models,
+        categories={category: CategorySettings(**fields) for category, fields in table.get("categories", {}).items()},
+        gate=GateSettings(**{figure: float(rise.strip("+%")) / 100 for figure, rise in table.get("gate", {}).items()}),
+    )
+
+
+def _model(alias: str, *, model: str, prices: dict[str, float] | None = None, **fields: Any) -> ModelSettings:
+    provider, _, model_name = model.partition("/")
+    return ModelSettings(
+        name=alias, provider=provider, model=model_name, prices=Prices(**prices) if prices else None, **fields
+    )
+
+
+def _default_recordings(root: Path) -> Path:
+    return root / "tests" / "recordings" if (root / "tests").is_dir() else root / "recordings"

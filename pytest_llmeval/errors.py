@@ -1,16 +1,16 @@
 """Every exception of this package.
 
-    LlmevalError
-    ├── ConfigError            [tool.llmeval], a command line option or a marker is wrong
-    ├── DatasetError           rows of a dataset are wrong, each with its file:line
-    ├── RunFileError           a saved run cannot be read
-    ├── RecordingError         a recordings file cannot be read or written
-    └── ReplyError             there is no reply to judge: the case is an *error*, neither pass nor fail
-        ├── MissingReply       replay mode, and the request was never recorded
-        ├── BudgetExceeded     the ceiling on money was reached before this call
-        └── ProviderError      the provider did not answer, or answered something that is no answer
+LlmevalError
+├── ConfigError            [tool.llmeval], a command line option or a marker is wrong
+├── DatasetError           rows of a dataset are wrong, each with its file:line
+├── RunFileError           a saved run cannot be read
+└── ReplyError             there is no reply to judge: the case is an *error*, neither pass nor fail
+    ├── MissingReply       replay mode, and the request was never recorded
+    ├── RecordingError     a recordings file cannot be read or written
+    ├── BudgetExceeded     the ceiling on money was reached before this call
+    └── ProviderError      the provider did not answer, or answered something that is no answer
 
-    CheckFailed                a check did not pass; an AssertionError, so that pytest treats it as one
+CheckFailed                a check did not pass; an AssertionError, so that pytest treats it as one
 """
 
 from __future__ import annotations
@@ -76,12 +76,12 @@ class RunFileError(LlmevalError):
     """A saved run is missing, unreadable or of a newer format."""
 
 
-class RecordingError(LlmevalError):
-    """A recordings file is unreadable, of a newer format, or may not be written."""
-
-
 class ReplyError(LlmevalError):
     """There is no reply to judge. The case becomes an error: neither pass nor fail."""
+
+
+class RecordingError(ReplyError):
+    """A recordings file is unreadable, of a newer format, or may not be written."""
 
 
 class MissingReply(ReplyError):

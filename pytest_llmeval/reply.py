@@ -140,7 +140,7 @@ class Reply(str):
 
     @property
     def finish_reason(self) -> str | None:
-        """Why the model stopped: ``stop``, ``length``, ``tool_calls``, ``content_filter``, …"""  # noqa: D400
+        """Why the model stopped: ``stop``, ``length``, ``tool_calls``, ``content_filter`` or a word of the provider."""
         return self.answer.finish_reason
 
     @property

@@ -1,4 +1,4 @@
-"""The results of a session: model, save, load."""
+"""The results of a session: what was called, how it was judged, and what that makes of each case."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from pytest_llmeval.checks.score import Score
 from pytest_llmeval.reply import Answer, Measures
 
-__all__ = ["Call", "CaseKey", "CaseResult", "Outcome", "Run", "SampleResult"]
+__all__ = ["Call", "CaseKey", "CaseResult", "Outcome", "Run", "SampleResult", "models_of", "outcome_of"]
 
 Outcome = Literal["pass", "fail", "error"]
 
@@ -38,13 +38,13 @@ class Call:
     Attributes:
         provider: the wire format.
         request_model: the model that was asked for.
-        request: sha256 of the request, to tell whether the prompt changed between runs.
+        prompt: digest of what was asked, without model and parameters, to tell whether it changed between runs.
         spent: USD spent in this session: 0 for a replayed reply, None when no price is known.
     """
 
     provider: str
     request_model: str
-    request: str
+    prompt: str
     answer: Answer
     measures: Measures
     spent: float | None = None
@@ -77,6 +77,7 @@ class CaseResult:
     Attributes:
         model: the name of the model as the session knows it.
         input: the case's input, for people who review.
+        content: digest of the case's row, to tell whether it changed between runs.
         min_pass_rate: the share of judged samples that must pass.
         file: the test's file, relative to the root.
         line: the test's line, from 1.
@@ -90,7 +91,7 @@ class CaseResult:
     task: str | None = None
     tags: tuple[str, ...] = ()
     input: Any = None
-    checks: str = ""
+    content: str = ""
     file: str = ""
     line: int = 0
 
@@ -102,11 +103,7 @@ class CaseResult:
     @property
     def outcome(self) -> Outcome:
         """``error`` when no sample could be judged, else by the share of judged samples that passed."""
-        judged = self.judged
-        if not judged:
-            return "error"
-        passed = sum(sample.outcome == "pass" for sample in judged)
-        return "pass" if passed >= self.min_pass_rate * len(judged) - 1e-9 else "fail"
+        return outcome_of(self.samples, self.min_pass_rate)
 
     @property
     def category(self) -> str | None:
@@ -140,6 +137,14 @@ class Run:
     def of_model(self, name: str) -> dict[CaseKey, CaseResult]:
         """The results under one model by case."""
         return {result.key: result for result in self.results if result.model == name}
+
+
+def outcome_of(samples: Iterable[SampleResult], min_pass_rate: float) -> Outcome:
+    """The verdict on a case: ``error`` when no sample could be judged, else by the share of judged ones that passed."""
+    outcomes = [sample.outcome for sample in samples if sample.outcome != "error"]
+    if not outcomes:
+        return "error"
+    return "pass" if outcomes.count("pass") >= min_pass_rate * len(outcomes) - 1e-9 else "fail"
 
 
 def models_of(results: Iterable[CaseResult]) -> list[str]:

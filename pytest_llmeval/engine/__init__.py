@@ -1,0 +1,1 @@
+"""The background engine: requests in, futures of answers out."""

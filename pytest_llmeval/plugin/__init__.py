@@ -1,0 +1,86 @@
+"""The pytest plugin.
+
+This module is imported by every pytest session of everybody who has installed the package, so it imports nothing
+heavy: what a hook needs is imported within it, once a test asks a model.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_llmeval.plugin.fixtures import llm, llm_model
+
+__all__ = ["llm", "llm_model"]
+
+_wrong = pytest.StashKey[str]()
+_RUNNER = "llmeval-runner"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the options; last, so that an option another plugin has too is shared."""
+    from pytest_llmeval.plugin.options import add_options
+
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers and, in the process that reports, what gathers the results."""
+    from pytest_llmeval.plugin.markers import add_markers
+    from pytest_llmeval.plugin.options import any_given
+
+    add_markers(config)
+    if hasattr(config, "workerinput"):
+        return
+    from pytest_llmeval.plugin.reporting import Reporting
+
+    config.pluginmanager.register(Reporting(config), "llmeval-reporting")
+    if any_given(config) or (getattr(config.option, "numprocesses", None) and _has_table(config)):
+        # A mistake is told here where it can be: a worker of xdist could not tell it well.
+        _evaluate(config)
+        if _wrong in config.stash:
+            raise pytest.UsageError(config.stash[_wrong])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once per case of its dataset and per model."""
+    if "llm" not in metafunc.fixturenames and metafunc.definition.get_closest_marker("llm_cases") is None:
+        return
+    _evaluate(metafunc.config)
+    if _wrong in metafunc.config.stash:
+        return  # told once, when the collection is done
+    from pytest_llmeval.plugin.collect import parametrize
+    from pytest_llmeval.plugin.evaluation import evaluation_of
+
+    parametrize(metafunc, evaluation_of(metafunc.config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config) -> None:
+    """Stop the session when its configuration is wrong."""
+    if _wrong in config.stash:
+        raise pytest.UsageError(config.stash[_wrong])
+
+
+def _evaluate(config: pytest.Config) -> None:
+    """Read the configuration and register what runs trials; keep what is wrong with it."""
+    if _wrong in config.stash or config.pluginmanager.has_plugin(_RUNNER):
+        return
+    from pytest_llmeval.errors import LlmevalError
+    from pytest_llmeval.plugin.evaluation import evaluation_of
+    from pytest_llmeval.plugin.runner import Runner
+
+    try:
+        evaluation = evaluation_of(config)
+    except LlmevalError as error:
+        config.stash[_wrong] = str(error)
+    else:
+        config.pluginmanager.register(Runner(evaluation), _RUNNER)
+
+
+def _has_table(config: pytest.Config) -> bool:
+    root = config.rootpath
+    try:
+        return (root / "llmeval.toml").exists() or b"tool.llmeval" in (root / "pyproject.toml").read_bytes()
+    except OSError:
+        return False

@@ -62,7 +62,13 @@ class Event:
 
 
 class StreamReader(Protocol):
-    """Puts the events of one streamed answer together."""
+    """Puts the events of one streamed answer together.
+
+    Attributes:
+        done: whether the last event of the answer was seen; what follows needs no reading.
+    """
+
+    done: bool
 
     def feed(self, event: Event) -> bool:
         """Take one event; True when it carries content, the first of which is the first token.

@@ -1,0 +1,1 @@
+"""Text out of comparisons: pure functions, nothing here prints."""

@@ -1,0 +1,1 @@
+"""The statistics of the gate and of the report: pure functions, standard library only."""

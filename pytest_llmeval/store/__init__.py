@@ -1,0 +1,52 @@
+"""Where replies are kept: recordings in the repository, and a cache on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.recordings import Recordings
+
+if TYPE_CHECKING:
+    from pytest_llmeval.store.cache import Cache
+
+__all__ = ["Entry", "Recordings", "Store"]
+
+
+class Store:
+    """The two layers as one. Replaying recordings needs no cache, and nothing the cache is made of is imported.
+
+    Args:
+        cache: the cache of this machine, None to do without.
+        recordings: what is committed, None to do without.
+    """
+
+    def __init__(self, cache: Cache | None, recordings: Recordings | None) -> None:
+        self.cache = cache
+        self.recordings = recordings
+
+    def lookup(self, module: str, key: str) -> tuple[Entry, Literal["recording", "cache"]] | None:
+        """The entry with this key, from the recordings of a test module or else from the cache, and which it was.
+
+        Args:
+            module: the test module's path relative to the root, with forward slashes.
+            key: from `request_key`.
+
+        Raises:
+            RecordingError: the module's recordings cannot be read.
+        """
+        if self.recordings is not None and (entry := self.recordings.get(module, key)) is not None:
+            return entry, "recording"
+        if self.cache is not None and (entry := self.cache.get(key)) is not None:
+            return entry, "cache"
+        return None
+
+    def keep(self, entry: Entry) -> None:
+        """Put an entry into the cache; recordings are written at the end of a session, if at all."""
+        if self.cache is not None:
+            self.cache.put(entry)
+
+    def close(self) -> None:
+        """Close the cache; call it in the main thread."""
+        if self.cache is not None:
+            self.cache.close()

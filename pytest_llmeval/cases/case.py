@@ -1,13 +1,12 @@
-"""Cases and the datasets they come from: JSONL, CSV, YAML."""
+"""`Case`: one example of an eval set."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-__all__ = ["Case", "load_cases"]
+__all__ = ["Case"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +40,3 @@ class Case:
     samples: int | None = None
     dataset: str = ""
     line: int = 0
-
-
-def load_cases(path: Path, name: str) -> list[Case]:
-    """The cases of a dataset, in the order of the file.
-
-    Args:
-        path: a ``.jsonl``, ``.csv``, ``.yaml`` or ``.yml`` file.
-        name: the dataset as the user wrote it, for messages and for `Case.dataset`.
-
-    Raises:
-        DatasetError: all problems of the file at once, each with its ``file:line``.
-    """
-    raise NotImplementedError

@@ -1,0 +1,227 @@
+"""A row of a dataset, checked and made a `Case`."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_llmeval.cases.case import Case
+from pytest_llmeval.cases.problems import Problems
+from pytest_llmeval.wording import described, quoted
+
+__all__ = ["FIELDS", "LARGEST_ROW", "Row", "case_of", "field_hint"]
+
+FIELDS = ("id", "input", "expected", "context", "task", "tags", "metadata", "checks", "paraphrases", "samples")
+LARGEST_ROW = 1_000_000  # bytes, or characters of a YAML file
+_MOST_SAMPLES = 1000
+_LONGEST_ID = 100
+
+# What other tools call these fields; too far from our names for a comparison of letters.
+_OTHER_NAMES = {
+    "input": ("prompt", "question", "query", "message", "messages", "vars"),
+    "expected": ("target", "ideal", "answer", "reference", "output", "outputs", "ground_truth", "label"),
+    "task": ("category", "topic", "type"),
+    "context": ("documents", "passages", "sources", "retrieval_context"),
+    "checks": ("assert", "asserts", "assertions", "evaluators"),
+    "id": ("name", "key", "case", "uuid"),
+    "tags": ("labels",),
+    "metadata": ("extra", "additional_metadata"),
+    "samples": ("repeat", "n", "epochs"),
+    "paraphrases": ("variants", "rewordings"),
+}
+_OUR_NAME = {other: ours for ours, others in _OTHER_NAMES.items() for other in others}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row as it was read.
+
+    Attributes:
+        line: where it starts, from 1.
+        fields: what it says, not yet checked.
+        lines: where fields stand that are not on the row's first line.
+    """
+
+    line: int
+    fields: dict[str, Any]
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def line_of(self, name: str) -> int:
+        """Where a field stands, or the row if it has none."""
+        return self.lines.get(name, self.line)
+
+
+def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, int]) -> Case | None:
+    """The case a row describes; None when the row has a problem, which is then reported.
+
+    Args:
+        row: a row with any fields of any JSON type; null means that the field is absent.
+        dataset: the file's name as the test wrote it.
+        problems: where to report.
+        line_of_id: the ids of earlier rows; the row's own is added.
+    """
+    before = problems.count
+    fields = {name: value for name, value in row.fields.items() if value is not None}
+    if not _KNOWN.issuperset(fields):
+        _report_unknown(row, fields, problems)
+    for name, value in fields.items():
+        complaint = _RULES[name](value) if name in _RULES else None
+        if complaint:
+            problems.add(row.line_of(name), f"{name}{complaint}")
+    if "id" not in fields:
+        _report_missing(
+            row, fields, problems, "id", 'give each row one of its own that never changes, as in "id": "refund-1"'
+        )
+    else:
+        _report_duplicate(row, fields["id"], problems, line_of_id)
+    if "input" not in fields:
+        _report_missing(row, fields, problems, "input", "what the model is asked: text, or a list of chat messages")
+    if problems.count == before and "checks" in fields:
+        from pytest_llmeval.checks import validate_checks
+
+        for complaint in validate_checks(fields["checks"]):
+            problems.add(row.line_of("checks"), complaint)
+    if problems.count != before:
+        return None
+    return Case(
+        id=str(fields["id"]),
+        input=fields["input"],
+        expected=fields.get("expected"),
+        context=tuple(fields.get("context", ())),
+        task=fields.get("task"),
+        tags=tuple(fields.get("tags", ())),
+        metadata=fields.get("metadata", {}),
+        checks=tuple(fields.get("checks", ())),
+        paraphrases=tuple(fields.get("paraphrases", ())),
+        samples=fields.get("samples"),
+        dataset=dataset,
+        line=row.line,
+    )
+
+
+def field_hint(given: str, *, elsewhere: str = "metadata") -> str:
+    """The end of a message on an unknown field: the nearest right name, all allowed ones, and where the rest goes."""
+    from pytest_llmeval.wording import did_you_mean
+
+    ours = _OUR_NAME.get(given.lower())
+    guess = f'; did you mean "{ours}"?' if ours else did_you_mean(given, FIELDS)
+    return f"{guess} (allowed: {', '.join(FIELDS)}; anything else goes into {elsewhere})"
+
+
+def _report_unknown(row: Row, fields: Mapping[str, Any], problems: Problems) -> None:
+    for name in fields:
+        if name not in _KNOWN:
+            problems.add(row.line_of(name), f"unknown field {quoted(name)}{field_hint(name)}")
+
+
+def _report_missing(row: Row, fields: Mapping[str, Any], problems: Problems, name: str, what: str) -> None:
+    """Say that a required field is absent, unless an unknown one was already taken for it."""
+    from pytest_llmeval.wording import nearest
+
+    for other in fields:
+        if other not in _KNOWN and name in (_OUR_NAME.get(other.lower()), nearest(other, FIELDS)):
+            return
+    problems.add(row.line, f"the row has no {name}; {what}")
+
+
+def _report_duplicate(row: Row, given: Any, problems: Problems, line_of_id: dict[str, int]) -> None:
+    if isinstance(given, bool) or not isinstance(given, str | int):
+        return
+    text = str(given) if isinstance(given, str) or abs(given) < 10**_LONGEST_ID else "a very large number"
+    if text in line_of_id:
+        first = line_of_id[text]
+        problems.add(
+            row.line_of("id"), f"id {quoted(text)} is also on line {first}; every id must be unique in the dataset"
+        )
+    else:
+        line_of_id[text] = row.line_of("id")
+
+
+def _id(value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return None if abs(value) < 10 ** (_LONGEST_ID - 1) else " is a very large number; write it as text"
+    if not isinstance(value, str):
+        return f" is {described(value)}; allowed is text, as in {quoted('refund-1')}"
+    if len(value) > _LONGEST_ID:
+        return f" has {len(value)} characters, {quoted(value[:40])}...; allowed are at most {_LONGEST_ID}"
+    if not _ID.fullmatch(value):
+        allowed = "allowed are the letters A-Z and a-z, digits and . _ / -"
+        return f" is {quoted(value)}; {allowed}{_near_id(value)}"
+    if not _SEGMENTS.isdisjoint(value.split("/")):
+        return f" is {quoted(value)}; no part between slashes may be empty, . or .."
+    return None
+
+
+def _near_id(value: str) -> str:
+    plain = unicodedata.normalize("NFKD", value)
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    if any(c.isalnum() and not c.isascii() for c in plain):
+        return ""  # a name without its letters would help nobody
+    near = re.sub(r"[^A-Za-z0-9._/-]+", "-", plain).strip("-/.")
+    return f'; for example "{near}"' if near and _SEGMENTS.isdisjoint(near.split("/")) else ""
+
+
+def _input(value: Any) -> str | None:
+    if isinstance(value, str):
+        return None
+    if not isinstance(value, list) or not value:
+        return f" is {described(value)}; allowed is text, or a list of chat messages; other data goes into metadata"
+    for index, message in enumerate(value):
+        if not isinstance(message, dict):
+            return f'[{index}] is {described(message)}; a chat message is an object with "role" and "content"'
+        if not isinstance(message.get("role"), str):
+            return f'[{index}] has no "role"; a chat message is an object with "role" and "content"'
+    return None
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) else f" is {described(value)}; allowed is text"
+
+
+def _texts(value: Any) -> str | None:
+    if not isinstance(value, list):
+        example = f", as in [{quoted(value)}]" if isinstance(value, str) else ""
+        return f" is {described(value)}; allowed is a list of texts{example}"
+    for index, item in enumerate(value):
+        if not isinstance(item, str):
+            return f"[{index}] is {described(item)}; allowed is text"
+    return None
+
+
+def _object(value: Any) -> str | None:
+    return None if isinstance(value, dict) else f" is {described(value)}; allowed is an object"
+
+
+def _checks(value: Any) -> str | None:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if not isinstance(item, dict):
+                return f"[{index}] is {described(item)}; a check is an object, as in {_CHECK}"
+        return None
+    return f" is {described(value)}; allowed is a list of checks, as in [{_CHECK}]"
+
+
+def _samples(value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_SAMPLES:
+        return None
+    return f" is {described(value)}; allowed is a whole number from 1 to {_MOST_SAMPLES}"
+
+
+_ID = re.compile(r"[A-Za-z0-9._/-]+")
+_SEGMENTS = frozenset({"", ".", ".."})
+_CHECK = '{"contains": "30 days"}'
+_KNOWN = frozenset(FIELDS)
+_RULES: dict[str, Callable[[Any], str | None]] = {
+    "id": _id,
+    "input": _input,
+    "context": _texts,
+    "task": _text,
+    "tags": _texts,
+    "metadata": _object,
+    "checks": _checks,
+    "paraphrases": _texts,
+    "samples": _samples,
+}

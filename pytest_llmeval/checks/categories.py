@@ -1,0 +1,106 @@
+"""Error categories: how a failure gets one, and how it is read from an exception.
+
+The first of these that says something decides: the keyword ``category=`` of a check, the innermost
+``with category(...)``, the check's own category, the test's marker, ``wrong_answer``.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from contextvars import ContextVar
+from types import TracebackType
+
+from pytest_llmeval.errors import CheckFailed, LlmevalError
+from pytest_llmeval.report.text import harmless
+
+__all__ = ["GENERAL", "category", "category_of", "default_category", "surrounding"]
+
+GENERAL = "wrong_answer"
+"""The category of what nobody gave one; a check whose own category it is has no opinion."""
+
+surrounding: ContextVar[str | None] = ContextVar("llmeval_category", default=None)
+"""The innermost ``with category(...)``."""
+
+default_category: ContextVar[str] = ContextVar("llmeval_default_category", default=GENERAL)
+"""What the test's marker says; the plugin sets it, so that kept scores have the same category as the failure."""
+
+_ATTRIBUTE = "llmeval_category"
+
+__tracebackhide__ = True
+
+
+class _Category:
+    """What `category` returns: a context manager that may be entered once."""
+
+    __slots__ = ("_name", "_outer")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._outer: str | None = None
+
+    def __enter__(self) -> None:
+        self._outer = surrounding.get()
+        surrounding.set(self._name)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        surrounding.set(self._outer)
+        if error is not None and not isinstance(error, LlmevalError) and not hasattr(error, _ATTRIBUTE):
+            mark_decided(error, self._name)
+
+
+def category(name: str) -> _Category:
+    """Give failures inside a ``with`` block an error category: plain asserts, and checks without ``category=``.
+
+    Args:
+        name: ``hallucination``, ``format``, … or one of the team's own.
+
+    Raises:
+        LlmevalError: the name is empty, of several lines or not text.
+    """
+    if name is None:
+        raise _bad_name(name)
+    return _Category(valid_category(name) or GENERAL)
+
+
+def category_of(exception: BaseException) -> str | None:
+    """The error category an exception carries, None when the test's marker, or else ``wrong_answer``, decides."""
+    return decided_category(exception) or (exception.category if isinstance(exception, CheckFailed) else None)
+
+
+def decided_category(error: BaseException) -> str | None:
+    """The category that was asked for by keyword or ``with``, None when it is still open to others."""
+    decided = getattr(error, _ATTRIBUTE, None)
+    return decided if isinstance(decided, str) else None
+
+
+def mark_decided(error: BaseException, name: str) -> None:
+    """Give an exception the category that no outer ``with`` changes."""
+    with suppress(AttributeError):  # an exception class with __slots__
+        setattr(error, _ATTRIBUTE, name)
+        if isinstance(error, CheckFailed):
+            error.category = name
+
+
+def valid_category(name: object) -> str | None:
+    """The name, None for None.
+
+    Raises:
+        LlmevalError: it is no name.
+    """
+    if name is None:
+        return None
+    if not isinstance(name, str) or not is_category(name):
+        raise _bad_name(name)
+    return name
+
+
+def is_category(name: str) -> bool:
+    """Whether a text can name an error category: one line, at most 80 characters, no space around it."""
+    return bool(name) and name == name.strip() and len(name) <= 80 and name.isprintable() and harmless(name) == name
+
+
+def _bad_name(name: object) -> LlmevalError:
+    shown = harmless(repr(name)[:80])
+    return LlmevalError(f'{shown} is no error category: a short name is, such as "hallucination" or "refund_amount"')

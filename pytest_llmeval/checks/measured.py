@@ -1,0 +1,139 @@
+"""Checks of what is known about a reply beside its text: how it ended, whether it was refused, time, money."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from pytest_llmeval.checks.score import Score, check, failed, passed
+from pytest_llmeval.checks.text import text_of
+from pytest_llmeval.checks.wording import excerpt, quoted, shown
+from pytest_llmeval.errors import LlmevalError
+from pytest_llmeval.reply import Reply
+from pytest_llmeval.report.text import harmless
+
+__all__ = ["assert_cost", "assert_finish", "assert_latency", "assert_not_refusal"]
+
+_TRUNCATED = frozenset({"length", "max_tokens", "max_output_tokens", "MAX_TOKENS"})
+_FILTERED = frozenset({"content_filter", "refusal", "SAFETY"})
+
+# How far into a reply a refusal is looked for, in characters: what comes later is talk about something.
+_OPENING = 300
+_THIS = r"(?:that|this|these|those|such|your request|the request|it)\b"
+_REFUSALS = re.compile(
+    r"\b(?:i (?:cannot|can't|can not|could not|couldn't|won't|will not|am not able to|am unable to|must decline to|"
+    r"have to decline to)|i'm (?:not able to|unable to)) (?:\w+ )?"
+    rf"(?:help|assist|comply|(?:help|assist) (?:you )?with|engage|(?:fulfill?|answer|discuss|provide|share|create|"
+    rf"generate|write|produce|support|continue with|do|respond to) {_THIS})"
+    r"|\bi must decline\b|\bi (?:have to|need to) decline\b|\bagainst my (?:guidelines|programming|policies)\b"
+    r"|\bas an ai(?: language)?(?: model| assistant)?, i (?:cannot|can't|am not able|am unable|do not|don't)\b"
+    r"|\bich kann (?:ihnen|dir) (?:dabei|damit|hierbei) (?:leider )?nicht (?:helfen|weiterhelfen)"
+    r"|\bje ne peux pas (?:vous |t')?(?:aider|répondre à cette)"
+    r"|\bno puedo (?:ayudar(?:te|le|lo)?|asistir(?:te|le)?) con (?:eso|esa|esto|esta)",
+    re.IGNORECASE,
+)
+
+__tracebackhide__ = True
+
+
+@check
+def assert_finish(reply: str, *, category: str | None = None) -> Score:
+    """Check that the model came to its end and was not cut off.
+
+    Args:
+        reply: what ``llm(...)`` returned.
+        category: the error category of a failure; without it ``truncated``, or ``refusal`` when a filter stopped it.
+
+    Raises:
+        LlmevalError: it is not known why the reply ended.
+    """
+    reason = _reply("finish", reply).finish_reason
+    if reason is None:
+        raise LlmevalError("assert_finish: the provider did not say why the reply ended")
+    end = quoted(reply[-60:])
+    if reason in _TRUNCATED:
+        return failed(f"the reply was cut off at the limit of tokens; its end: {end}", category="truncated")
+    if reason in _FILTERED:
+        return failed(f"the reply was stopped by the provider's filter; its end: {end}", category="refusal")
+    return passed("truncated")
+
+
+@check
+def assert_not_refusal(reply: str, *, category: str | None = None) -> Score:
+    """Check that the model did not refuse: by the provider's mark, else by the usual phrases at the reply's start.
+
+    The phrases are English, a few of them German, French and Spanish. "I cannot refund this" is no refusal.
+
+    Args:
+        reply: the answer.
+        category: the error category of a failure; without it ``refusal``.
+    """
+    if isinstance(reply, Reply):
+        if reply.refusal:
+            return failed(f"the model refused: {quoted(reply.refusal)}", category="refusal")
+        if reply.finish_reason in _FILTERED:
+            finish = harmless(str(reply.finish_reason))
+            return failed(f"the model refused: its answer ended with {finish!r}", category="refusal")
+    opening = " ".join(text_of(reply)[: 4 * _OPENING].replace("\u2019", "'").split())[:_OPENING]
+    found = _REFUSALS.search(opening)
+    if found is None:
+        return passed("refusal")
+    return failed(f"the model refused: {excerpt(opening, *found.span(), around=60)}", category="refusal")
+
+
+@check
+def assert_latency(reply: str, *, at_most: float, category: str | None = None) -> Score:
+    """Check how long the reply took; of a replayed reply, on the day it was recorded.
+
+    Args:
+        reply: what ``llm(...)`` returned.
+        at_most: seconds.
+        category: the error category of a failure; without it ``slow``.
+    """
+    limit = _limit("latency", at_most, "seconds")
+    latency = _reply("latency", reply).latency
+    if not math.isfinite(latency):
+        raise LlmevalError("assert_latency: it is not known how long the reply took")
+    if latency <= limit:
+        return passed("slow")
+    return failed(
+        f"the reply took {latency:.3g} s, allowed are {limit:g} s", category="slow", value=max(0.0, limit / latency)
+    )
+
+
+@check
+def assert_cost(reply: str, *, at_most: float, category: str | None = None) -> Score:
+    """Check what the reply cost; of a replayed reply, on the day it was recorded.
+
+    Args:
+        reply: what ``llm(...)`` returned.
+        at_most: USD.
+        category: the error category of a failure; without it ``expensive``.
+
+    Raises:
+        LlmevalError: the model's price is not known.
+    """
+    limit = _limit("cost", at_most, "USD")
+    answer = _reply("cost", reply)
+    if answer.cost is None or not math.isfinite(answer.cost):
+        raise LlmevalError(
+            f"assert_cost: no price is known for {harmless(answer.model)}; "
+            "give prices = { input = ..., output = ... } in its table of [tool.llmeval.models]"
+        )
+    if answer.cost <= limit:
+        return passed("expensive")
+    return failed(
+        f"the reply cost ${answer.cost:.4g}, allowed are ${limit:g}", category="expensive", value=limit / answer.cost
+    )
+
+
+def _reply(name: str, reply: object) -> Reply:
+    if isinstance(reply, Reply):
+        return reply
+    raise LlmevalError(f"assert_{name} needs what llm(...) returned, not a {type(reply).__name__} made from it")
+
+
+def _limit(name: str, value: object, unit: str) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+        return float(value)
+    raise LlmevalError(f"assert_{name}: at_most={shown(value)} is no limit in {unit}")

@@ -1,0 +1,89 @@
+"""Checks with a regular expression, under a limit of time."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_llmeval.checks.limits import SECONDS, TimedOut, within_time
+from pytest_llmeval.checks.score import Score, check, failed, passed
+from pytest_llmeval.checks.text import text_of
+from pytest_llmeval.checks.wording import excerpt, quoted, shown
+from pytest_llmeval.errors import LlmevalError
+
+__all__ = ["assert_matches", "assert_not_matches"]
+
+__tracebackhide__ = True
+
+
+@check
+def assert_matches(reply: str, pattern: str | re.Pattern[str], *, category: str | None = None) -> Score:
+    r"""Check that a regular expression matches somewhere in the reply.
+
+    Args:
+        reply: the answer.
+        pattern: as for `re.search`; ``\A`` and ``\Z`` tie it to the ends, ``(?i)`` ignores case.
+        category: the error category of a failure; without it ``wrong_answer``.
+
+    Raises:
+        LlmevalError: the pattern is no regular expression, or takes longer than two seconds.
+    """
+    answer = text_of(reply)
+    if _search("matches", pattern, answer) is not None:
+        return passed()
+    return failed(f"nothing in the reply matches {_shown(pattern)}: {quoted(answer)}")
+
+
+@check
+def assert_not_matches(reply: str, pattern: str | re.Pattern[str], *, category: str | None = None) -> Score:
+    """Check that a regular expression matches nowhere in the reply.
+
+    Args:
+        reply: the answer.
+        pattern: as for `assert_matches`.
+        category: the error category of a failure; without it ``wrong_answer``.
+
+    Raises:
+        LlmevalError: as in `assert_matches`.
+    """
+    answer = text_of(reply)
+    found = _search("not_matches", pattern, answer)
+    if found is None:
+        return passed()
+    return failed(f"the reply matches {_shown(pattern)}, which it must not: {excerpt(answer, found[0], found[1])}")
+
+
+def _search(name: str, pattern: str | re.Pattern[str], text: str) -> list[int] | None:
+    compiled = compiled_pattern(f"assert_{name}", pattern)
+    try:
+        return within_time(find, compiled.pattern, compiled.flags, text)
+    except TimedOut:
+        raise LlmevalError(
+            f"regex timed out: {_shown(compiled)} took more than {SECONDS:g} s on a reply of {len(text):,} characters; "
+            "nested repeats such as (a+)+ are the usual cause"
+        ) from None
+
+
+def compiled_pattern(who: str, pattern: object) -> re.Pattern[str]:
+    """The regular expression.
+
+    Raises:
+        LlmevalError: it is none.
+    """
+    if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
+        return pattern
+    if not isinstance(pattern, str) or not pattern:
+        raise LlmevalError(f"{who} takes a regular expression as a text, not {shown(pattern)}")
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise LlmevalError(f"{who}: {_shown(pattern)} is no regular expression: {error}") from None
+
+
+def find(pattern: str, flags: int, text: str) -> list[int] | None:
+    """Start and end of the first match, None when there is none."""
+    found = re.compile(pattern, flags).search(text)
+    return list(found.span()) if found else None
+
+
+def _shown(pattern: str | re.Pattern[str]) -> str:
+    return quoted(pattern if isinstance(pattern, str) else pattern.pattern, 60)

@@ -1,0 +1,106 @@
+"""Checks of likeness: nearly the same text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+from pytest_llmeval.checks.diff import word_diff
+from pytest_llmeval.checks.score import Score, check, failed, passed
+from pytest_llmeval.checks.text import text_of, texts_of
+from pytest_llmeval.checks.wording import SHORT, both_quoted, folded, shown
+from pytest_llmeval.errors import LlmevalError
+
+__all__ = ["Method", "assert_similar"]
+
+Method = Literal["ratio", "levenshtein", "token_sort", "token_set", "partial"]
+METHODS: tuple[str, ...] = get_args(Method)
+
+# The work grows with the product of the two lengths and cannot be interrupted; these take a fifth of a second.
+MOST_CHARACTERS = 100_000
+MOST_CHARACTERS_PARTIAL = (1_000, 50_000)  # of the shorter text, of the longer
+
+__tracebackhide__ = True
+
+
+@check
+def assert_similar(
+    reply: str,
+    expected: str | Sequence[str],
+    *,
+    at_least: float = 0.8,
+    method: Method = "ratio",
+    ignore_case: bool = False,
+    category: str | None = None,
+) -> Score:
+    """Check that the reply is nearly the expected text. Meaning is not compared, only letters.
+
+    Args:
+        reply: the answer.
+        expected: the text, or several of which the most similar counts.
+        at_least: the lowest similarity that passes, from 0 to 1.
+        method: ``ratio``: share of characters in common, in order (normalised insertions and deletions);
+            ``levenshtein``: the same with replacements; ``token_sort``: ratio of the words in alphabetical order;
+            ``token_set``: the same, where words that only one side has count little; ``partial``: the best ratio
+            of the shorter text with a part of the longer.
+        ignore_case: whether upper and lower case are the same.
+        category: the error category of a failure; without it ``wrong_answer``.
+
+    Raises:
+        LlmevalError: an unknown method, an impossible `at_least`, or texts too long to compare.
+    """
+    if isinstance(at_least, bool) or not isinstance(at_least, (int, float)) or not 0 < at_least <= 1:
+        raise LlmevalError(f"assert_similar: at_least={shown(at_least)} is no similarity above 0 and up to 1")
+    if method not in METHODS:
+        raise LlmevalError(f"assert_similar: method {shown(method)} does not exist; there are {', '.join(METHODS)}")
+    answer = folded(text_of(reply), ignore_case=ignore_case)
+    similarity = _similarity(method)
+    best, nearest = -1.0, ""
+    for text in texts_of("similar", expected):
+        target = folded(text, ignore_case=ignore_case)
+        _bounded(method, answer, target)
+        value = min(1.0, max(0.0, similarity(target, answer)))
+        if value > best:
+            best, nearest = value, target
+    if best >= at_least - 1e-12:
+        return passed(value=best)
+    # Rounded down, so that a value just below the limit does not read as the limit.
+    reason = f"similarity {int(best * 1000) / 1000:.3f} is below {at_least:g}"
+    wanted, got = both_quoted(nearest, answer)
+    lines = [f"{reason}: expected {wanted}, got {got}"]
+    if answer and (len(nearest) > SHORT or len(answer) > SHORT):
+        lines += word_diff(nearest, answer)
+    return failed("\n".join(lines), value=best)
+
+
+def _bounded(method: str, answer: str, target: str) -> None:
+    shorter, longer = sorted((len(answer), len(target)))
+    if method != "partial" and longer > MOST_CHARACTERS:
+        what = "the reply" if len(answer) >= len(target) else "the expected text"
+        raise LlmevalError(
+            f"assert_similar: {what} has {longer:,} characters, and at most {MOST_CHARACTERS:,} are compared; "
+            "compare a part of it, or use assert_contains"
+        )
+    most_shorter, most_longer = MOST_CHARACTERS_PARTIAL
+    if method == "partial" and (shorter > most_shorter or longer > most_longer):
+        raise LlmevalError(
+            f"assert_similar: texts of {shorter:,} and {longer:,} characters are too long for method='partial', which "
+            f"compares at most {most_shorter:,} with {most_longer:,}; use another method or a part of the texts"
+        )
+
+
+def _similarity(method: str) -> Callable[[str, str], float]:
+    from rapidfuzz import fuzz
+    from rapidfuzz.distance import Indel, Levenshtein
+
+    match method:
+        case "ratio":
+            return Indel.normalized_similarity
+        case "levenshtein":
+            return Levenshtein.normalized_similarity
+        case "token_sort":
+            return lambda a, b: fuzz.token_sort_ratio(a, b) / 100
+        case "token_set":
+            return lambda a, b: fuzz.token_set_ratio(a, b) / 100
+        case _:
+            return lambda a, b: fuzz.partial_ratio(a, b) / 100

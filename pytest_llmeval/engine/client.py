@@ -1,0 +1,216 @@
+"""The engine: HTTP calls on one background thread, as futures."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import random
+import threading
+import weakref
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from pytest_llmeval.engine.explain import explained
+from pytest_llmeval.engine.loop_thread import LoopThread
+from pytest_llmeval.engine.response import Endpoint, Response, Timeouts
+from pytest_llmeval.engine.retry import AttemptFailed
+from pytest_llmeval.engine.rules import Call, Counters, Rules
+from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.providers.base import ModelRequest
+
+__all__ = ["Endpoint", "Engine", "Response", "Timeouts"]
+
+_MEGABYTE = 2**20
+
+
+class Engine:
+    """Sends requests to models on a thread of its own, which starts with the first.
+
+    Args:
+        concurrency: requests in flight at once, over all models and workers.
+        timeouts: in seconds.
+        attempts: how often one request is sent at most.
+        workers: processes that share `concurrency`, as with pytest-xdist.
+        start: requests in flight to one model before anything is known about it.
+        largest_response: bytes, decompressed; a response that is longer is an error.
+        sleep: waits between attempts, in seconds; ``asyncio.sleep`` unless given.
+        random: gives numbers from 0 to 1, for jitter.
+    """
+
+    def __init__(
+        self,
+        concurrency: int = 32,
+        *,
+        timeouts: Timeouts | None = None,
+        attempts: int = 5,
+        workers: int = 1,
+        start: int = 4,
+        largest_response: int = 16 * _MEGABYTE,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self._rules = Rules(
+            concurrency=max(1, concurrency // max(1, workers)),
+            start=start,
+            timeouts=timeouts or Timeouts(),
+            attempts=attempts,
+            largest_response=largest_response,
+            sleep=sleep,
+            random=random,
+        )
+        self._counters = Counters()
+        self._lock = threading.Lock()
+        self._thread: LoopThread | None = None
+        self._calls: set[Call] = set()
+        self._by_key: dict[str, Call] = {}
+        _engines.add(self)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests on the wire now."""
+        return self._counters.in_flight
+
+    @property
+    def sent(self) -> int:
+        """Requests sent since the start, each attempt counted."""
+        return self._counters.sent
+
+    @property
+    def most_in_flight(self) -> int:
+        """The most requests that were on the wire at once."""
+        return self._counters.most_in_flight
+
+    def submit(self, request: ModelRequest, endpoint: Endpoint, *, key: str | None = None) -> Future[Response]:
+        """Send a request.
+
+        Args:
+            request: what to send; later changes of its body have no effect.
+            endpoint: where to.
+            key: while a call with this key is in flight, the request is not sent again and shares its answer.
+
+        Returns:
+            The answer to come. Its exception is a `ProviderError`. Cancelling it cancels the request, unless others
+            wait for the same one. Its callbacks run on the engine's thread.
+        """
+        future: Future[Response] = Future()
+        try:
+            content = _encoded(request.body)
+        except (TypeError, ValueError, RecursionError) as error:
+            problem = ProviderError(f"the request cannot be written as JSON: {error}", kind="bad_request")
+            future.set_exception(explained(AttemptFailed(problem), request, endpoint, 0))
+            return future
+        with self._lock:
+            call = self._by_key.get(key) if key is not None else None
+            if call is not None:
+                call.waiters.append(future)
+            else:
+                call = Call(request, endpoint, content, key, [future])
+                self._calls.add(call)
+                if key is not None:
+                    self._by_key[key] = call
+                self._running_thread().post("add", call)
+        future.add_done_callback(partial(self._released, call))
+        return future
+
+    def close(self) -> None:
+        """Cancel what is in flight and end the thread, within 2 seconds; a later `submit` starts it again."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        atexit.unregister(self.close)
+        thread.close()
+        with self._lock:
+            calls = list(self._calls)
+        for call in calls:
+            self._finish(call, None)
+        self._counters.in_flight = 0
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _forget(self) -> None:
+        """Start from nothing: in a forked process the thread does not exist, and the lock may be held forever."""
+        self._lock = threading.Lock()
+        self._thread = None
+        self._calls = set()
+        self._by_key = {}
+
+    def _running_thread(self) -> LoopThread:
+        if self._thread is None:
+            self._thread = LoopThread(self._rules, self._counters, self._finish, self._failed)
+            atexit.register(self.close)
+        return self._thread
+
+    def _released(self, call: Call, future: Future[Response]) -> None:
+        if not future.cancelled():
+            return
+        future.set_running_or_notify_cancel()  # wakes those who wait for several futures at once
+        with self._lock:
+            if future in call.waiters:
+                call.waiters.remove(future)
+            if call.waiters or call not in self._calls:
+                return
+            self._remove(call)
+            thread = self._thread
+        if thread is not None:
+            thread.post("abandon", call)
+
+    def _finish(self, call: Call, outcome: Response | BaseException | None) -> None:
+        with self._lock:
+            self._remove(call)
+            waiters, call.waiters = call.waiters, []
+        if isinstance(outcome, BaseException):
+            outcome = outcome.with_traceback(None)  # its frames hold the key
+        for future in waiters:
+            with suppress(InvalidStateError):  # cancelled meanwhile
+                if outcome is None:
+                    future.cancel()
+                elif isinstance(outcome, Response):
+                    future.set_result(outcome)
+                else:
+                    future.set_exception(outcome)
+
+    def _failed(self, error: BaseException) -> None:
+        """The thread could not go on, by a mistake of ours: nobody must wait forever."""
+        with self._lock:
+            self._thread = None
+            calls = list(self._calls)
+        for call in calls:
+            self._finish(call, error)
+
+    def _remove(self, call: Call) -> None:
+        self._calls.discard(call)
+        if call.key is not None and self._by_key.get(call.key) is call:
+            del self._by_key[call.key]
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, separators=(",", ":"), allow_nan=False, default=_as_dict).encode()
+
+
+def _as_dict(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")
+
+
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+_left_to_the_parent: list[object] = []  # closing a loop inherited by fork would disturb the parent's connections
+
+
+def _after_fork() -> None:
+    for engine in list(_engines):
+        _left_to_the_parent.append((engine._thread, engine._calls))
+        engine._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

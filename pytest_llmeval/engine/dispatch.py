@@ -1,0 +1,155 @@
+"""Calls on the event loop: whose turn it is, attempts, waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from pytest_llmeval.engine.connections import Connections
+from pytest_llmeval.engine.exchange import exchange
+from pytest_llmeval.engine.explain import explained
+from pytest_llmeval.engine.limits import AdaptiveLimit
+from pytest_llmeval.engine.response import Response
+from pytest_llmeval.engine.retry import AttemptFailed, wait_before
+from pytest_llmeval.engine.rules import Call, Counters, Rules
+
+__all__ = ["Dispatcher"]
+
+_CLOSING = 1.5  # seconds that requests get to end when they are cancelled
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """The calls of one model at one place.
+
+    Attributes:
+        busy: calls that have their turn, those that wait for their next attempt included.
+        unpaid: the failure that says that no further call will be paid for.
+    """
+
+    limit: AdaptiveLimit
+    waiting: deque[Call] = field(default_factory=deque)
+    busy: int = 0
+    unpaid: AttemptFailed | None = None
+
+
+class Dispatcher:
+    """Sends calls when their turn comes. Lives on the event loop's thread.
+
+    A call keeps its place among those in flight while it waits for its next attempt, so that a provider which turns
+    requests away is not sent others in their stead.
+
+    Args:
+        finish: told of each call that has an answer, an error, or None when it was cancelled.
+    """
+
+    def __init__(
+        self, rules: Rules, counters: Counters, finish: Callable[[Call, Response | BaseException | None], None]
+    ) -> None:
+        self._rules = rules
+        self._counters = counters
+        self._finish = finish
+        self._connections = Connections()
+        self._lanes: dict[tuple[str, str, str], _Lane] = {}
+        self._tasks: dict[Call, asyncio.Task[Response]] = {}
+        self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep if rules.sleep is None else rules.sleep
+
+    def add(self, call: Call) -> None:
+        """Send a call as soon as there is room."""
+        place = (call.request.provider, call.request.model, call.endpoint.base_url)
+        lane = self._lanes.get(place)
+        if lane is None:
+            lane = self._lanes[place] = _Lane(AdaptiveLimit(self._rules.concurrency, self._rules.start))
+        lane.waiting.append(call)
+        self._start_what_may()
+
+    def abandon(self, call: Call) -> None:
+        """Cancel a call nobody waits for any more."""
+        call.abandoned = True
+        if task := self._tasks.get(call):
+            task.cancel()
+
+    async def close(self) -> None:
+        """Cancel everything and close all connections."""
+        for lane in self._lanes.values():
+            lane.waiting.clear()
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSING)
+        await self._connections.close()
+
+    def _start_what_may(self) -> None:
+        started = True
+        while started:  # one of each model per round, so that no model waits for another's queue
+            started = False
+            for lane in self._lanes.values():
+                while lane.waiting and lane.waiting[0].abandoned:
+                    lane.waiting.popleft()
+                if lane.waiting and lane.busy < lane.limit.limit and len(self._tasks) < self._rules.concurrency:
+                    self._start(lane, lane.waiting.popleft())
+                    started = True
+
+    def _start(self, lane: _Lane, call: Call) -> None:
+        lane.busy += 1
+        task = asyncio.get_running_loop().create_task(self._answered(lane, call))
+        self._tasks[call] = task
+        task.add_done_callback(partial(self._ended, lane, call))
+
+    def _ended(self, lane: _Lane, call: Call, task: asyncio.Task[Response]) -> None:
+        lane.busy -= 1
+        del self._tasks[call]
+        self._finish(call, None if task.cancelled() else task.exception() or task.result())
+        self._start_what_may()
+
+    async def _answered(self, lane: _Lane, call: Call) -> Response:
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._rules.timeouts.total
+        attempts = 0
+        waited = 0.0
+        while True:
+            if lane.unpaid is not None:
+                raise explained(lane.unpaid, call.request, call.endpoint, attempts)
+            attempts += 1
+            outcome = await self._attempt(call, deadline)
+            if isinstance(outcome, Response):
+                lane.limit.succeeded(now(), lane.busy)
+                return replace(outcome, attempts=attempts, retry_wait=waited)
+            _note(lane, outcome, now())
+            wait = wait_before(attempts + 1, outcome.error.retry_after, self._rules.random)
+            if not outcome.again or attempts >= self._rules.attempts or now() + wait >= deadline:
+                raise explained(outcome, call.request, call.endpoint, attempts)
+            waited += wait
+            await self._sleep(wait)
+
+    async def _attempt(self, call: Call, deadline: float) -> Response | AttemptFailed:
+        rules = self._rules
+        self._counters.sending()
+        try:
+            return await exchange(
+                self._connections,
+                call.request,
+                call.content,
+                call.endpoint,
+                rules.timeouts,
+                deadline,
+                rules.largest_response,
+            )
+        except AttemptFailed as failure:
+            return failure
+        finally:
+            self._counters.in_flight -= 1
+
+
+def _note(lane: _Lane, failure: AttemptFailed, now: float) -> None:
+    kind = failure.error.kind
+    if kind == "billing":
+        lane.unpaid = failure
+    elif kind == "rate_limit":
+        lane.limit.rate_limited(now, failure.error.retry_after)
+    elif kind in ("overloaded", "timeout", "connection"):
+        lane.limit.overloaded()

@@ -1,0 +1,81 @@
+"""How many requests to one model may be in flight: as many as its provider takes, found by trying."""
+
+from __future__ import annotations
+
+__all__ = ["AdaptiveLimit"]
+
+_COOLDOWN = 15.0  # seconds; less when the provider asks for less
+_SHORTEST_COOLDOWN = 0.25
+_PAUSE = 0.25  # of a round that does not count after a 5xx: with one in five, nothing grows
+_CUT = 0.8
+_SLOWEST_GROWTH = 0.05  # of the limit per round of answers
+_FASTEST_GROWTH = 0.25  # after a 429; before the first the limit doubles
+_IN_USE = 0.8
+
+
+class AdaptiveLimit:
+    """A limit that doubles per round until the first 429, is cut by each burst of them, and recovers ever faster.
+
+    Additive increase, multiplicative decrease, as TCP does it (RFC 5681), with the cut and cooldown of inspect_ai's
+    adaptive concurrency; but a single stray 429 must not slow down a whole short session, so each round without
+    one doubles the growth, from 5 to 25 % per round. It reads no clock and keeps no requests: whoever sends tells it
+    what happened.
+
+    Args:
+        ceiling: the limit never exceeds it.
+        start: the limit before anything is known.
+    """
+
+    def __init__(self, ceiling: int, start: int = 4) -> None:
+        self.ceiling = max(1, ceiling)
+        self._value = float(max(1, min(start, self.ceiling)))
+        self._doubling = True
+        self._growth = 1.0
+        self._answers = 0
+        self._resting_until = float("-inf")
+        self._not_counted = 0
+
+    @property
+    def limit(self) -> int:
+        """How many requests may be in flight, from 1 to the ceiling."""
+        return int(self._value + 1e-9)  # twenty growths of 0.05 are one
+
+    def succeeded(self, now: float, in_use: int) -> None:
+        """A request was answered.
+
+        Args:
+            now: seconds on any clock that never goes back.
+            in_use: requests in flight, this one included; an idle limit proves nothing and does not grow.
+        """
+        if now < self._resting_until or in_use < _IN_USE * self.limit:
+            return
+        if self._not_counted:
+            self._not_counted -= 1
+            return
+        if not self._doubling:
+            self._answers += 1
+            if self._answers >= self.limit:  # a clean round: go faster
+                self._answers = 0
+                self._growth = min(_FASTEST_GROWTH, 2 * self._growth)
+        # A round has as many answers as the limit; a small limit grows by one per round at least.
+        growth = max(self._growth, 1 / self.limit)
+        self._value = min(float(self.ceiling), self._value + growth)
+
+    def rate_limited(self, now: float, retry_after: float | None = None) -> None:
+        """The provider said 429. The limit is cut, once for all the requests that were in flight together.
+
+        Args:
+            now: seconds on the same clock.
+            retry_after: seconds the provider asked the request to wait, None when it did not.
+        """
+        self._doubling = False
+        self._growth = _SLOWEST_GROWTH
+        self._answers = 0
+        if now >= self._resting_until:
+            self._value = max(1.0, self._value * _CUT)
+            rest = _COOLDOWN if retry_after is None else min(_COOLDOWN, max(_SHORTEST_COOLDOWN, retry_after))
+            self._resting_until = now + rest
+
+    def overloaded(self) -> None:
+        """The provider has trouble of its own: the limit stays, and grows no more for a while."""
+        self._not_counted += 1 + int(_PAUSE * self.limit)

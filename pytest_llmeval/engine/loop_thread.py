@@ -1,0 +1,103 @@
+"""A daemon thread with an event loop and the dispatcher on it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
+
+from pytest_llmeval.engine.response import Response
+from pytest_llmeval.engine.rules import Call, Counters, Rules
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from pytest_llmeval.engine.dispatch import Dispatcher
+
+__all__ = ["LoopThread"]
+
+_PATIENCE = 2.0  # seconds
+
+
+class LoopThread:
+    """Hands calls to a dispatcher, in order; starts at once.
+
+    Args:
+        rules: passed on to `Dispatcher`, as are `counters` and `finish`.
+        counters: see there.
+        finish: see there.
+        failed: told of an error that ends the thread.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        counters: Counters,
+        finish: Callable[[Call, Response | BaseException | None], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._rules = rules
+        self._counters = counters
+        self._finish = finish
+        self._failed = failed
+        self._inbox: deque[tuple[Literal["add", "abandon"], Call]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wanted: asyncio.Event
+        self._woken = False
+        self._closing = False
+        self._thread = threading.Thread(target=self._main, name="llmeval", daemon=True)
+        self._thread.start()
+
+    def post(self, what: Literal["add", "abandon"], call: Call) -> None:
+        """Tell the dispatcher to add or abandon a call, soon."""
+        self._inbox.append((what, call))
+        if not self._woken:
+            self._wake()
+
+    def close(self) -> None:
+        """Cancel everything and wait for the thread, 2 seconds at most."""
+        self._closing = True
+        self._wake()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(_PATIENCE)
+
+    def _wake(self) -> None:
+        if self._loop is not None:  # else it looks by itself when it is there
+            self._woken = True
+            with suppress(RuntimeError):  # closed meanwhile
+                self._loop.call_soon_threadsafe(self._wanted.set)
+
+    def _main(self) -> None:
+        try:
+            # Imported here: they take a tenth of a second, which the test thread can use.
+            import asyncio
+
+            from pytest_llmeval.engine.dispatch import Dispatcher
+
+            loop = asyncio.new_event_loop()
+            try:
+                loop.run_until_complete(self._serve(Dispatcher(self._rules, self._counters, self._finish)))
+                loop.run_until_complete(loop.shutdown_asyncgens())
+            finally:
+                loop.close()
+        except BaseException as error:
+            self._failed(error)
+
+    async def _serve(self, dispatcher: Dispatcher) -> None:
+        import asyncio
+
+        self._wanted = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        while not self._closing:
+            while self._inbox:
+                what, call = self._inbox.popleft()
+                if what == "add":
+                    dispatcher.add(call)
+                else:
+                    dispatcher.abandon(call)
+            await self._wanted.wait()
+            self._wanted.clear()
+            self._woken = False
+        await dispatcher.close()

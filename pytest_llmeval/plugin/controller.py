@@ -1,0 +1,193 @@
+"""Gathers results in the process that reports, and decides whether the gate fails the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmeval.errors import LlmevalError
+from pytest_llmeval.plugin.evaluation import Evaluation, LlmevalWarning, evaluation_of
+from pytest_llmeval.plugin.payload import payload_of
+from pytest_llmeval.run import CaseKey, CaseResult, Run
+
+if TYPE_CHECKING:
+    from pytest_llmeval.compare import Comparison
+    from pytest_llmeval.run_file import RunWriter
+    from pytest_llmeval.store.entry import Entry
+
+__all__ = ["Controller"]
+
+GATE_FAILED = "gate failed"
+
+
+class Controller:
+    """The results of a session; made when the first of them arrives.
+
+    Attributes:
+        results: by case and model.
+        comparisons: one per candidate, once the session is judged.
+        recorded: what was written into the recordings, a line each.
+        skipped: ids of the trials that were skipped: no result is owed for them.
+        collected: how many trials there are.
+        deselected: how many of them were left out.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.evaluation: Evaluation = evaluation_of(config)
+        self.results: dict[tuple[CaseKey, str], CaseResult] = {}
+        self.comparisons: list[Comparison] = []
+        self.recorded: list[str] = []
+        self.skipped: set[str] = set()
+        self.collected = 0
+        self.deselected = 0
+        self._ended = False
+        self._entries: dict[str, dict[str, Entry]] = {}
+        self._writers: list[RunWriter] = []
+        self._workers: dict[tuple[CaseKey, str], str] = {}
+        self._nodes: dict[tuple[CaseKey, str], str] = {}
+
+    def take(self, report: pytest.TestReport) -> None:
+        """Take a case's result off its report."""
+        payload = payload_of(report)
+        if payload is None or str(report.outcome) == "rerun":
+            return
+        self.collected = max(self.collected, payload.collected)
+        self.deselected = max(self.deselected, payload.deselected)
+        if payload.result is None:
+            self.skipped.add(report.nodeid)
+        else:
+            self._add(report, payload.result, payload.entries)
+
+    def judge(self) -> int:
+        """Compare each candidate with the baseline, once all tests are done.
+
+        Returns:
+            How many gates fail the session.
+        """
+        self._ended = True
+        self._compare(self._partial())
+        return sum(comparison.gate == "failed" for comparison in self.comparisons)
+
+    def _compare(self, partial: str | None) -> None:
+        evaluation = self.evaluation
+        if evaluation.baseline is None:
+            return
+        from pytest_llmeval.compare import compare
+
+        run, saved = self.run(), evaluation.baseline_run
+        before = (saved or run).of_model(evaluation.baseline)
+        self.comparisons = [
+            compare(
+                evaluation.baseline,
+                before,
+                name,
+                run.of_model(name),
+                categories=evaluation.settings.categories,
+                budgets=evaluation.settings.gate,
+                saved=evaluation.baseline_file.name if evaluation.baseline_file is not None else None,
+                partial=partial,
+                skipped=len(self.skipped),
+                strict=evaluation.strict,
+            )
+            for name in evaluation.candidates
+        ]
+
+    def finish(self) -> None:
+        """Close the saved runs, write the recordings, tell pytest's last line and the JUnit file of the gate."""
+        if not self._ended:
+            self._compare("the session was stopped before its end")
+        for writer in self._started_writers():
+            if self._ended:
+                writer.finish(complete=self.complete)
+            else:
+                writer.close()
+        self._record()
+        failed = [comparison for comparison in self.comparisons if comparison.gate == "failed"]
+        if not failed:
+            return
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.stats.setdefault(GATE_FAILED, []).extend(failed)
+        from pytest_llmeval.plugin.junit import add_to_junit
+
+        for comparison in failed:
+            add_to_junit(self.config, comparison)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every collected trial was run to its end."""
+        return self._ended and self._partial() is None
+
+    def run(self, *, complete: bool | None = None) -> Run:
+        """The results so far as a run."""
+        evaluation = self.evaluation
+        return Run(
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            models={
+                model.name: {"provider": model.provider, "model": model.model, "params": dict(model.params)}
+                for model in evaluation.models
+            },
+            baseline=evaluation.baseline if evaluation.baseline_file is None else None,
+            complete=complete,
+            results=tuple(self.results.values()),
+        )
+
+    def _add(self, report: pytest.TestReport, result: CaseResult, entries: Iterable[Entry]) -> None:
+        place = result.key, result.model
+        worker = str(getattr(report, "worker_id", ""))
+        earlier = self.results.get(place)
+        if earlier is not None and self._workers[place] != worker:
+            return  # xdist's --dist=each runs every case in every worker; it counts once
+        if earlier is not None and report.nodeid != self._nodes.get(place):
+            # pytest-repeat: the same case again is one case with more samples
+            more = [replace(sample, index=len(earlier.samples) + i) for i, sample in enumerate(result.samples)]
+            result = replace(earlier, samples=(*earlier.samples, *more))
+            self.collected -= 1
+        self._workers[place] = worker
+        self._nodes[place] = report.nodeid
+        self.results[place] = result
+        for entry in entries:
+            self._entries.setdefault(result.key.test.split("::")[0], {})[entry.key] = entry
+        for writer in self._started_writers():
+            writer.add(result)
+
+    def _started_writers(self) -> list[RunWriter]:
+        if not self._writers and self.evaluation.reports:
+            from pytest_llmeval.run_file import RunWriter
+
+            empty = replace(self.run(), results=())
+            self._writers = [RunWriter(path, empty) for path in self.evaluation.reports]
+        return self._writers
+
+    def _partial(self) -> str | None:
+        """Why the cases that ran are not all there are, None when they are."""
+        if self.deselected:
+            return f"{self.collected - self.deselected} of {self.collected} cases ran"
+        if any("::" in argument for argument in self.config.args):
+            return "single tests were named on the command line"
+        owed = self.collected - len(self.skipped)
+        if len(self.results) < owed:
+            return f"{len(self.results)} of {owed} cases have a result"
+        return None
+
+    def _record(self) -> None:
+        if not self._entries:
+            return
+        from pytest_llmeval.store.recordings import Recordings
+
+        recordings = Recordings(self.evaluation.settings.recordings, self._warn)
+        for module, entries in sorted(self._entries.items()):
+            try:
+                count = recordings.write(module, list(entries.values()))
+            except LlmevalError as error:
+                self.recorded.append(f"NOT RECORDED: {error}")
+            else:
+                self.recorded.append(f"{count} replies recorded for {module}")
+
+    def _warn(self, message: str) -> None:
+        self.config.issue_config_time_warning(LlmevalWarning(message), stacklevel=2)

@@ -1,0 +1,100 @@
+"""The markers of this plugin: their registration and the reading of their arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pytest
+
+from pytest_llmeval.errors import ConfigError
+
+__all__ = ["Samples", "add_markers", "case_file", "default_category", "samples_of"]
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What ``llm_samples`` says: how many answers, and which share of them must pass."""
+
+    n: int = 1
+    min_pass_rate: float = 1.0
+
+
+def add_markers(config: pytest.Config) -> None:
+    """Register every marker, as ``pytest --markers`` shows it."""
+    for line in (
+        (
+            "llm_cases(file): run the test once per row of a dataset (.jsonl, .csv, .yaml); path relative to the test "
+            "file. The test takes the row as its argument `case`."
+        ),
+        (
+            "llm_samples(n, *, min_pass_rate=1.0): ask for n independent answers per case; the case passes when at "
+            "least this share of them does."
+        ),
+        "llm_category(name): the error category of a plain assert that fails in this test (default: wrong_answer).",
+    ):
+        config.addinivalue_line("markers", line)
+
+
+def _llm_cases(file: str) -> str:
+    if not isinstance(file, str) or not file:
+        raise TypeError(f"file must be the path of a dataset, not {file!r}")
+    return file
+
+
+def _llm_samples(n: int, *, min_pass_rate: float = 1.0) -> Samples:
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise TypeError(f"n must be a whole number from 1, not {n!r}")
+    if isinstance(min_pass_rate, bool) or not isinstance(min_pass_rate, (int, float)) or not 0 <= min_pass_rate <= 1:
+        raise TypeError(f"min_pass_rate must be a number from 0 to 1, not {min_pass_rate!r}")
+    return Samples(n, float(min_pass_rate))
+
+
+def _llm_category(name: str) -> str:
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"name must be the name of an error category, not {name!r}")
+    return name
+
+
+def _read(node: pytest.Item, name: str, signature: Callable[..., T]) -> T | None:
+    mark = node.get_closest_marker(name)
+    if mark is None:
+        return None
+    try:
+        inspect.signature(signature).bind(*mark.args, **mark.kwargs)
+        return signature(*mark.args, **mark.kwargs)
+    except TypeError as error:
+        allowed = str(inspect.signature(signature)).split(" -> ")[0].replace("'", "")
+        raise ConfigError(f"{node.nodeid}: @pytest.mark.{name}: {error} (allowed: {name}{allowed})") from None
+
+
+def case_file(node: pytest.Item) -> str | None:
+    """The dataset a test is run on, None when it has none.
+
+    Raises:
+        ConfigError: the marker's arguments are wrong.
+    """
+    return _read(node, "llm_cases", _llm_cases)
+
+
+def samples_of(node: pytest.Item) -> Samples:
+    """How many answers a test wants.
+
+    Raises:
+        ConfigError: the marker's arguments are wrong.
+    """
+    return _read(node, "llm_samples", _llm_samples) or Samples()
+
+
+def default_category(node: pytest.Item) -> str | None:
+    """The error category of a test's plain asserts, None when it has no marker.
+
+    Raises:
+        ConfigError: the marker's arguments are wrong.
+    """
+    return _read(node, "llm_category", _llm_category)

@@ -1,0 +1,67 @@
+"""Command line options.
+
+Help texts start with a capital; a single phrase has no period, several phrases all end with one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+
+__all__ = ["MODES", "Mode", "add_options", "any_given", "given"]
+
+Mode = Literal["auto", "replay", "refresh", "live"]
+MODES: tuple[Mode, ...] = ("auto", "replay", "refresh", "live")
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register every option."""
+    group = parser.getgroup("llmeval", "regression tests of language models (llmeval)")
+
+    def add(name: str, **attributes: Any) -> None:
+        try:
+            group.addoption(name, **attributes)
+        except ValueError:
+            # Another plugin has registered the same option: its value is shared instead of killing the session.
+            return
+
+    add(
+        "--llm-model",
+        action="append",
+        metavar="NAME",
+        help="Model on trial: an alias from [tool.llmeval] or provider/model. Repeat it to run several side by side.",
+    )
+    add(
+        "--llm-baseline",
+        metavar="NAME|RUN",
+        help="Compare with this model, run in the same session, or with a saved run (a .jsonl file).",
+    )
+    add("--llm-samples", metavar="N", help="Samples per case, over the markers")
+    add("--llm-strict", action="store_true", default=False, help="INCONCLUSIVE fails the gate too")
+    add(
+        "--llm-mode",
+        choices=MODES,
+        default="auto",
+        help="auto: recording, else cache, else call. replay: never the network, a miss is an error. "
+        "refresh: call and overwrite. live: call, keep nothing.",
+    )
+    add("--llm-record", action="store_true", default=False, help="Write this session's replies into the recordings")
+    add(
+        "--llm-report",
+        action="append",
+        metavar="FILE.jsonl",
+        help="Save the run as it goes. Repeat it for several files.",
+    )
+
+
+def given(config: pytest.Config, name: str) -> Any:
+    """The value of an option, whichever plugin registered it."""
+    return config.getoption(name, default=None)
+
+
+def any_given(config: pytest.Config) -> bool:
+    """Whether any of them stands on the command line."""
+    plain = {"llm_mode": "auto"}
+    names = ("llm_model", "llm_baseline", "llm_samples", "llm_strict", "llm_mode", "llm_record", "llm_report")
+    return any(given(config, name) not in (None, False, plain.get(name)) for name in names)

@@ -1,0 +1,74 @@
+"""What rides on a test's report from the process that ran it to the one that reports: JSON, made here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmeval.run import CaseResult
+from pytest_llmeval.run_file import result_from_json, result_to_json
+
+if TYPE_CHECKING:
+    from pytest_llmeval.engine.pipeline import Fulfilled
+    from pytest_llmeval.store.entry import Entry
+
+__all__ = ["Payload", "attach", "payload_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """A case's result with what else the reporting process must know.
+
+    Attributes:
+        result: None when the test was skipped.
+        entries: replies to be written into the recordings.
+        collected: how many trials the reporting process collected.
+        deselected: how many of them were left out.
+    """
+
+    result: CaseResult | None
+    entries: tuple[Entry, ...]
+    collected: int
+    deselected: int
+
+
+def attach(
+    report: pytest.TestReport, result: CaseResult | None, used: Iterable[Fulfilled], collected: int, deselected: int
+) -> None:
+    """Put a result on a report.
+
+    The result is made JSON text here: xdist refuses what it cannot serialise, and other plugins write the
+    attributes of reports into files of their own.
+    """
+    report.llmeval = json.dumps(  # type: ignore[attr-defined]
+        {
+            "result": result_to_json(result) if result is not None else None,
+            "entries": [fulfilled.entry.to_json() for fulfilled in used],
+            "collected": collected,
+            "deselected": deselected,
+        },
+        default=str,
+    )
+
+
+def payload_of(report: pytest.TestReport) -> Payload | None:
+    """What `attach` put on a report, None when it did not."""
+    text: str | None = getattr(report, "llmeval", None)
+    if text is None:
+        return None
+    data: dict[str, Any] = json.loads(text)
+    entries: tuple[Entry, ...] = ()
+    if data["entries"]:
+        from pytest_llmeval.store.entry import Entry as StoredEntry
+
+        entries = tuple(StoredEntry.from_json(entry) for entry in data["entries"])
+    return Payload(
+        result=result_from_json(data["result"]) if data["result"] is not None else None,
+        entries=entries,
+        collected=data["collected"],
+        deselected=data["deselected"],
+    )

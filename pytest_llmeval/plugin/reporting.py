@@ -1,0 +1,68 @@
+"""The hooks of the process that reports: idle until a report brings a case's result."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_llmeval.plugin.controller import Controller
+
+__all__ = ["Reporting"]
+
+
+class Reporting:
+    """Registered in every session; a session that asks no model pays one look at each report."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.controller: Controller | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take a case's result off its report."""
+        if not hasattr(report, "llmeval"):
+            return
+        if self.controller is None:
+            from pytest_llmeval.plugin.controller import Controller
+
+            self.controller = Controller(self.config)
+        self.controller.take(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
+        """Words for what pytest has none for: a miss the gate decides about, a case that could not be judged."""
+        if not hasattr(report, "llmeval") or report.when != "call":
+            return None
+        from pytest_llmeval.plugin.payload import payload_of
+
+        payload = payload_of(report) if not report.passed and isinstance(report, pytest.TestReport) else None
+        if payload is None or payload.result is None:
+            return None
+        if report.skipped:
+            return "missed", "m", ("MISSED", {"yellow": True})
+        return ("error", "E", ("ERROR", {"red": True})) if payload.result.outcome == "error" else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """Judge the run when all tests are done, before the exit code is computed."""
+        result = yield
+        # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
+        if self.controller is not None and not session.shouldstop and not session.shouldfail:
+            session.testsfailed += self.controller.judge()
+        return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Close the saved runs, write the recordings, tell pytest's last line and the JUnit file of the gate."""
+        if self.controller is not None:
+            self.controller.finish()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write the summary."""
+        if self.controller is not None:
+            from pytest_llmeval.plugin.terminal import write_summary
+
+            write_summary(terminalreporter, self.controller)

@@ -1,0 +1,133 @@
+"""Runs trials in the process that runs the tests: samples, results, and what the test's report says."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+
+import pytest
+
+from pytest_llmeval.plugin.collect import uses_llm
+from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.judge import sample_result
+from pytest_llmeval.plugin.payload import attach
+from pytest_llmeval.plugin.samples import sampled
+from pytest_llmeval.plugin.trial import Trial, case_key, content_digest, trial_key
+from pytest_llmeval.report.text import first_line, harmless
+from pytest_llmeval.run import CaseResult, SampleResult
+
+__all__ = ["Runner"]
+
+MISSED = "a miss of an evaluated model; the gate decides"
+
+
+class Runner:
+    """The hooks of a process that runs tests; registered when the first test that asks a model is collected."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
+        self.collected = 0
+        self.deselected = 0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Count the trials before anybody takes some away."""
+        self.collected = sum(uses_llm(item) for item in items)
+
+    def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
+        """Count the trials that are left out: their gate is not evaluated."""
+        self.deselected += sum(uses_llm(item) for item in items)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Run the body once per sample, each with its own scores."""
+        trial = item.stash.get(trial_key, None)
+        if trial is None or not isinstance(item, pytest.Function):
+            return (yield)
+        body = item.obj
+        # Before the plugins for async tests make a plain function of it: scores are kept in the body's own context.
+        item.obj = sampled(trial, body)
+        try:
+            return (yield)
+        finally:
+            item.obj = body
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Put the case's result on its report, which is how it reaches the process that reports."""
+        if not uses_llm(item):
+            return (yield)
+        if call.when == "call":
+            self._name_in_junit(item)
+        report = yield
+        trial = item.stash.get(trial_key, None)
+        if report.skipped and call.when in ("setup", "call"):
+            attach(report, None, (), self.collected, self.deselected)
+        elif call.when == "setup" and report.failed:
+            error = call.excinfo.value if call.excinfo is not None else None
+            attach(report, self._unjudged(item, error), (), self.collected, self.deselected)
+        elif call.when == "call" and trial is not None:
+            result = _case_result(item, trial)
+            attach(
+                report, result, trial.used.values() if self.evaluation.record else (), self.collected, self.deselected
+            )
+            if report.failed and result.outcome == "fail" and self.evaluation.compares:
+                report.outcome = "skipped"
+                report.wasxfail = MISSED
+        if report.failed or hasattr(report, "wasxfail"):
+            _make_harmless(report)
+        return report
+
+    def pytest_sessionfinish(self) -> None:
+        """Let go of connections and files."""
+        self.evaluation.close()
+
+    def _name_in_junit(self, item: pytest.Item) -> None:
+        trial = item.stash.get(trial_key, None)
+        if trial is not None and not any(name == "llm_model" for name, _ in item.user_properties):
+            item.user_properties.append(("llm_model", trial.model.name))
+
+    def _unjudged(self, item: pytest.Item, error: BaseException | None) -> CaseResult:
+        callspec = getattr(item, "callspec", None)
+        params = callspec.params if callspec is not None else {}
+        name = str(params.get("llm_model", self.evaluation.models[0].name if self.evaluation.models else ""))
+        key = case_key(item, name)
+        sample = sample_result(0, error, category=None)
+        if sample.outcome != "error":  # a fixture that failed judged no reply
+            sample = SampleResult(
+                index=0, outcome="error", category="setup", reason=sample.reason, detail=sample.detail
+            )
+        return CaseResult(key=key, model=name, samples=(sample,), file=key.test.split("::")[0])
+
+
+def _case_result(item: pytest.Item, trial: Trial) -> CaseResult:
+    case = trial.case
+    path, line, _ = item.location
+    return CaseResult(
+        key=trial.key,
+        model=trial.model.name,
+        samples=tuple(trial.results[index] for index in sorted(trial.results)),
+        min_pass_rate=trial.min_pass_rate,
+        dataset=case.dataset if case is not None else None,
+        task=case.task if case is not None else None,
+        tags=case.tags if case is not None else (),
+        input=case.input if case is not None else None,
+        content=content_digest(case),
+        file=path.replace("\\", "/"),
+        line=(line or 0) + 1,
+    )
+
+
+def _make_harmless(report: pytest.TestReport) -> None:
+    """Take what a terminal or CI runner would obey out of a report that shows a model's words."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        crash.message = first_line(str(crash.message))
+    chain = getattr(report.longrepr, "chain", None) or []
+    for traceback, *_ in chain or [(getattr(report.longrepr, "reprtraceback", None),)]:
+        for entry in getattr(traceback, "reprentries", ()):
+            entry.lines = [harmless(line) for line in entry.lines]
+    if isinstance(report.longrepr, str):
+        report.longrepr = harmless(report.longrepr)
+    report.sections = [(title, harmless(text)) for title, text in report.sections]

@@ -1,0 +1,209 @@
+"""OpenAI's chat completions, which most other servers speak as well."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.providers.base import ModelRequest, Prompt
+from pytest_llmeval.providers.failure import failure_in_answer, failure_of_response
+from pytest_llmeval.providers.openai_stream import ChatStream
+from pytest_llmeval.reply import Answer, ToolCall, Usage
+from pytest_llmeval.report.text import first_line
+
+__all__ = ["OpenAIChat"]
+
+_FINISH = {"function_call": "tool_calls", "model_length": "length", "eos": "stop"}
+
+
+class OpenAIChat:
+    """The wire format of ``POST {base_url}/chat/completions``; see `Provider`.
+
+    Args:
+        name: the provider's name, as in ``groq``.
+        base_url: up to and including its version, as in ``https://api.openai.com/v1``.
+        api_key_env: the environment variable with the key, None when it needs none.
+    """
+
+    def __init__(
+        self,
+        name: str = "openai",
+        base_url: str | None = "https://api.openai.com/v1",
+        api_key_env: str | None = "OPENAI_API_KEY",
+    ) -> None:
+        self.name = name
+        self.base_url = base_url
+        self.api_key_env = api_key_env
+
+    def __repr__(self) -> str:
+        return f"OpenAIChat({self.name!r})"
+
+    def request(self, model: str, prompt: Prompt) -> ModelRequest:
+        """The HTTP request for this prompt.
+
+        A schema becomes ``response_format``: a plain JSON schema as ``{"name", "schema"}`` without ``strict``,
+        since strict mode takes only some schemas; ``{"name", "schema", "strict": true}`` is passed on as it is.
+        """
+        messages = [dict(message) for message in prompt.messages]
+        if prompt.images:
+            _add_images(messages, prompt.images)
+        body: dict[str, Any] = {"model": model, "messages": messages}
+        if prompt.tools:
+            body["tools"] = [_wrapped(tool) for tool in prompt.tools]
+        if prompt.schema is not None:
+            body["response_format"] = {"type": "json_schema", "json_schema": _named(prompt.schema)}
+        body.update(prompt.params)
+        if prompt.stream:
+            body["stream"] = True
+            body["stream_options"] = {"include_usage": True}
+        return ModelRequest(
+            provider=self.name, model=model, path="/chat/completions", body=body, stream=bool(body.get("stream"))
+        )
+
+    def authorization(self, api_key: str) -> Mapping[str, str]:
+        """The header that carries the key."""
+        return {"Authorization": f"Bearer {api_key}"}
+
+    def answer(self, body: Mapping[str, Any]) -> Answer:
+        """The answer in a response body; of several choices the first.
+
+        Raises:
+            ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
+        """
+        if body.get("error"):
+            raise failure_in_answer(body["error"])
+        choices = body.get("choices")
+        if not isinstance(choices, list) or not choices:
+            raise _malformed(f"the response has no choices, {_listed(body)}")
+        choice = choices[0]
+        if not isinstance(choice, dict):
+            raise _malformed(f"the response's choice is not an object but {type(choice).__name__}")
+        if choice.get("error"):
+            raise failure_in_answer(choice["error"])
+        message = choice.get("message")
+        if not isinstance(message, dict):
+            raise _malformed(f"the response's choice has no message, {_listed(choice)}")
+        finish_reason = _text_or_none(choice.get("finish_reason"))
+        return Answer(
+            text=_text(message.get("content")),
+            tool_calls=_tool_calls(message),
+            usage=_usage(body.get("usage")),
+            finish_reason=_FINISH.get(finish_reason, finish_reason) if finish_reason else None,
+            refusal=_text_or_none(message.get("refusal")),
+            response_model=_text_or_none(body.get("model")),
+            response_id=_text_or_none(body.get("id")),
+        )
+
+    def stream(self) -> ChatStream:
+        """A reader for one streamed response."""
+        return ChatStream()
+
+    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """What a response with an error status means; its text is harmless and short."""
+        return failure_of_response(status, headers, body)
+
+
+def _add_images(messages: list[dict[str, Any]], images: tuple[str, ...]) -> None:
+    last = next((message for message in reversed(messages) if message.get("role") == "user"), None)
+    if last is None:
+        last = {"role": "user", "content": []}
+        messages.append(last)
+    content = last.get("content")
+    parts = (
+        list(content) if isinstance(content, list | tuple) else [{"type": "text", "text": content}] if content else []
+    )
+    last["content"] = parts + [{"type": "image_url", "image_url": {"url": url}} for url in images]
+
+
+def _wrapped(tool: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(tool) if "type" in tool else {"type": "function", "function": dict(tool)}
+
+
+def _named(schema: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(schema.get("schema"), Mapping) and isinstance(schema.get("name"), str):
+        return dict(schema)
+    title = schema.get("title")
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", title)[:64] if isinstance(title, str) else ""
+    return {"name": name or "answer", "schema": dict(schema)}
+
+
+def _text(content: Any) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):  # parts, as Mistral sends them; those that think are not the answer
+        parts = (part for part in content if isinstance(part, dict) and part.get("type") in ("text", "output_text"))
+        return "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+    raise _malformed(f"the message's content is not text but {type(content).__name__}")
+
+
+def _tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
+    calls = message.get("tool_calls")
+    if calls is None and isinstance(message.get("function_call"), dict):
+        calls = [{"function": message["function_call"]}]
+    if calls is None:
+        return ()
+    if not isinstance(calls, list):
+        raise _malformed(f"tool_calls is not a list but {type(calls).__name__}")
+    return tuple(_tool_call(call) for call in calls)
+
+
+def _tool_call(call: Any) -> ToolCall:
+    function = call.get("function", call.get("custom")) if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise _malformed("a tool call has no function name")
+    arguments = function.get("arguments", function.get("input"))
+    if isinstance(arguments, dict):  # as Ollama and some gateways send them
+        return ToolCall(
+            name=function["name"],
+            arguments=arguments,
+            raw_arguments=json.dumps(arguments),
+            id=_text_or_none(call.get("id")),
+        )
+    raw = arguments if isinstance(arguments, str) else ""
+    try:
+        parsed = json.loads(raw)
+    except (ValueError, RecursionError):
+        parsed = None
+    return ToolCall(
+        name=function["name"],
+        arguments=parsed if isinstance(parsed, dict) else None,
+        raw_arguments=raw,
+        id=_text_or_none(call.get("id")),
+    )
+
+
+def _usage(usage: Any) -> Usage:
+    if not isinstance(usage, dict):
+        return Usage()
+    prompt = usage.get("prompt_tokens_details")
+    prompt = prompt if isinstance(prompt, dict) else {}
+    completion = usage.get("completion_tokens_details")
+    completion = completion if isinstance(completion, dict) else {}
+    return Usage(
+        input_tokens=_count(usage.get("prompt_tokens")),
+        output_tokens=_count(usage.get("completion_tokens")),
+        cache_read_tokens=_count(prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))),  # second: DeepSeek
+        cache_write_tokens=_count(prompt.get("cache_write_tokens")),
+        reasoning_tokens=_count(completion.get("reasoning_tokens")),
+    )
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _listed(content: Mapping[str, Any]) -> str:
+    return f"only {first_line(', '.join(map(str, content)), 80)}" if content else "it is empty"
+
+
+def _malformed(message: str) -> ProviderError:
+    return ProviderError(message, kind="malformed")

@@ -1,0 +1,66 @@
+"""The cases of one error category, each with what became of it and the words that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_llmeval.compare import CategoryRow, Comparison
+from pytest_llmeval.report.lines import Line, Paper, clip
+from pytest_llmeval.report.misses import case_lines, passes
+from pytest_llmeval.report.numbers import count, points
+from pytest_llmeval.report.one import evidence, mark_of, remarks, style_of, title
+from pytest_llmeval.run import CaseKey
+
+__all__ = ["category_cases"]
+
+_WORDS = {"NEW": ("red",), "KNOWN": (), "FIXED": ("green",)}
+
+
+def category_cases(paper: Paper, comparison: Comparison, name: str) -> list[Line]:
+    """The new, known and fixed cases of a category; the new ones with their changed words."""
+    row = next((row for row in comparison.rows if row.name == name), None)
+    if row is None:
+        known = ", ".join(row.name for row in comparison.rows) or "none"
+        return paper.write(f"no case failed as {name}; error categories of this comparison: {known}", "yellow")
+    lines = [*title(paper, comparison), Line(""), *_head(paper, row)]
+    lines += [
+        line
+        for remark in remarks(paper, comparison)
+        if remark.startswith(f"{name}: ")
+        for line in paper.write(remark.removeprefix(f"{name}: "), indent=2)
+    ]
+    groups = {"NEW": row.new, "KNOWN": _known(comparison, row), "FIXED": row.fixed}
+    for word, keys in groups.items():
+        for key in keys:
+            lines += _case(paper, comparison, name, key, word)
+    return lines
+
+
+def _head(paper: Paper, row: CategoryRow) -> list[Line]:
+    before = count(row.baseline_failed, row.baseline_judged)
+    after = count(row.candidate_failed, row.candidate_judged)
+    words = f"{row.name}: {before} {paper.arrow} {after} samples, {points(row.change)} points, {row.word}"
+    p = evidence(row)
+    told = f", p {p if p.startswith('<') else f'= {p}'}" if p else ""
+    gated = "" if row.gated else ", not gated"
+    return paper.write(words + told + gated, "bold", *style_of(mark_of(row)))
+
+
+def _known(comparison: Comparison, row: CategoryRow) -> Sequence[CaseKey]:
+    told = {*row.new, *row.fixed}
+    return [
+        key
+        for key in comparison.compared
+        if key not in told
+        and (result := comparison.candidate_results.get(key)) is not None
+        and any(sample.category == row.name for sample in result.judged)
+    ]
+
+
+def _case(paper: Paper, comparison: Comparison, name: str, key: CaseKey, word: str) -> list[Line]:
+    before, after = comparison.baseline_results.get(key), comparison.candidate_results.get(key)
+    head = f"  {word:<5} "
+    tail = f"  {passes(before)} {paper.arrow} {passes(after)}" if word != "NEW" and before and after else ""
+    line = Line(head + clip(paper.clean(str(key)), paper.width - len(head) - len(tail)) + tail, _WORDS[word])
+    detailed = word == "NEW" or (word == "KNOWN" and paper.verbosity > 0)
+    return [line, *case_lines(paper, comparison, name, key, indent=len(head))] if detailed else [line]

@@ -1,0 +1,225 @@
+"""One candidate beside the baseline: the gate first, then the evidence, then what to do next."""
+
+from __future__ import annotations
+
+from pytest_llmeval.compare import CategoryRow, Comparison
+from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparable
+from pytest_llmeval.report.lines import Line, Paper
+from pytest_llmeval.report.misses import count_words, counts, error_lines, miss_lines, new_misses, not_compared_lines
+from pytest_llmeval.report.numbers import count, p_value, percent, plural, points
+from pytest_llmeval.report.session import called_now, cases_words, facts, spent_words
+from pytest_llmeval.report.table import Column, table
+
+__all__ = [
+    "baseline_words",
+    "gate_lines",
+    "improved_lines",
+    "legend",
+    "mark_of",
+    "next_line",
+    "one_candidate",
+    "remarks",
+    "style_of",
+    "title",
+]
+
+
+def one_candidate(paper: Paper, comparison: Comparison) -> list[Line]:
+    """The whole summary of one candidate; three lines when there is nothing to read."""
+    if paper.verbosity <= 0 and nothing_new(comparison):
+        return _green(paper, comparison)
+    sections = [
+        title(paper, comparison) + facts(paper, called_now([comparison])),
+        gate_lines(paper, comparison) + improved_lines(paper, comparison),
+        category_table(paper, comparison),
+        figures_table(paper, comparison.baseline, comparison.candidate, saved=comparison.saved),
+        miss_lines(paper, comparison),
+        counts(paper, comparison),
+        error_lines(paper, comparison),
+        not_compared_lines(paper, comparison),
+        next_line(paper, comparison),
+    ]
+    lines: list[Line] = []
+    for section in sections:
+        lines += [Line(""), *section] if lines and section else section
+    return lines
+
+
+def nothing_new(comparison: Comparison) -> bool:
+    """Whether the gate passed and there is nothing that anyone should look at."""
+    unsettled = any(mark_of(row) != " " for row in comparison.rows)
+    left_out = comparison.errors or comparison.changed or comparison.only_baseline or comparison.only_candidate
+    said = comparison.reasons or comparison.notes
+    return comparison.gate == "passed" and not (new_misses(comparison) or unsettled or left_out or said)
+
+
+def title(paper: Paper, comparison: Comparison) -> list[Line]:
+    """Who is compared with whom."""
+    return paper.write(f"candidate {comparison.candidate.model} vs {baseline_words(comparison)}", "bold", hang=2)
+
+
+def baseline_words(comparison: Comparison) -> str:
+    """The baseline's name, and where it comes from unless it ran in this session."""
+    saved = f" (saved run {comparison.saved})" if comparison.saved else ""
+    return f"baseline {comparison.baseline.model}{saved}"
+
+
+def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[Line]:
+    """The gate's verdict in one sentence, and what else it says about it.
+
+    Args:
+        paper: what it is written on.
+        comparison: of which the gate is told.
+        name: what to put in front when several gates are told.
+    """
+    first, *others = comparison.reasons or ("",)
+    front = f"{name}: " if name else ""
+    if comparison.gate == "failed":
+        lines = paper.write(f"{front}GATE FAILED: {first or 'an error category regressed'}", "red", "bold", hang=2)
+    elif comparison.gate == "passed":
+        said = first or f"no error category regressed in {plural(len(comparison.compared), 'case')}"
+        lines = paper.write(f"{front}gate ok: {said}", "green", hang=2)
+    else:
+        said = first or "the comparison is not complete"
+        lines = paper.write(f"{front}GATE NOT EVALUATED: {said}", "yellow", "bold", hang=2)
+    for other in [*others, *comparison.notes]:
+        lines += paper.write(other, indent=2, hang=2)
+    return lines
+
+
+def improved_lines(paper: Paper, comparison: Comparison, *, indent: int = 0) -> list[Line]:
+    """That the total got better although the gate failed, which a single rate would have hidden."""
+    total = comparison.total
+    if comparison.gate != "failed" or total.change >= 0:
+        return []
+    before = count(total.baseline_failed, total.baseline_judged)
+    after = count(total.candidate_failed, total.candidate_judged)
+    return paper.write(
+        f"The total got better: any failure {before} {paper.arrow} {after}, {points(total.change)} points. "
+        "The gate looks at each error category by itself.",
+        indent=indent,
+    )
+
+
+def mark_of(row: CategoryRow) -> str:
+    """``!`` for a gated regression, ``~`` for worse but not gated or not proven, else a space."""
+    if row.word == "REGRESSED":
+        return "!" if row.gated else "~"
+    return "~" if row.word == "INCONCLUSIVE" or (row.word == "TOO SMALL" and row.change > 0) else " "
+
+
+def style_of(mark: str) -> tuple[str, ...]:
+    """The colour that goes with a mark."""
+    return {"!": ("red",), "~": ("yellow",)}.get(mark, ())
+
+
+def category_table(paper: Paper, comparison: Comparison) -> list[Line]:
+    """Counts by error category on both sides, with the verdict, and what its words need explained."""
+    rows = [*comparison.rows, comparison.total]
+    marks = [*map(mark_of, comparison.rows), " "]
+    before = [(row.baseline_failed, row.baseline_judged) for row in rows]
+    after = [(row.candidate_failed, row.candidate_judged) for row in rows]
+    new = [*(len(row.new) for row in comparison.rows), len(comparison.new)]
+    fixed = [*(len(row.fixed) for row in comparison.rows), len(comparison.fixed)]
+    body = [
+        Column(head="baseline", cells=_shares(before), short=[count(*pair) for pair in before]),
+        Column(head="candidate", cells=_shares(after), short=[count(*pair) for pair in after]),
+        Column(head="pts", cells=[points(row.change) for row in rows]),
+        Column(head="new", cells=[str(number) for number in new]),
+        Column(head="fixed", cells=[str(number) for number in fixed], gap=1),
+    ]
+    if comparison.rows:
+        body.append(Column(head="verdict", cells=[row.word for row in rows], right=False))
+        body.append(Column(head="p", cells=[evidence(row) for row in rows], right=False, gap=1))
+    names = [*(paper.clean(row.name) for row in comparison.rows), "any failure"]
+    styles = [*map(style_of, marks)]
+    lines = table(paper, "category", names, body, marks=marks, styles=styles, rules={len(rows) - 1})
+    for remark in remarks(paper, comparison):
+        lines += paper.write(remark, indent=2, hang=2)
+    return lines + legend(paper, marks)
+
+
+def remarks(paper: Paper, comparison: Comparison) -> list[str]:
+    """What the words of the verdicts need explained, a sentence for each category that has something."""
+    told = ((row.name, _remark(paper, row)) for row in comparison.rows)
+    return [f"{name}: {text}" for name, text in told if text]
+
+
+def evidence(row: CategoryRow) -> str:
+    """The p-value where the verdict rests on one."""
+    return p_value(row.p) if row.word in ("REGRESSED", "INCONCLUSIVE", "IMPROVED") else ""
+
+
+def legend(paper: Paper, marks: list[str]) -> list[Line]:
+    """What the marks in use mean."""
+    words = {"!": "! regressed, gated", "~": "~ worse, but not gated or not proven"}
+    used = [text for mark, text in words.items() if mark in marks]
+    return paper.write(f" {paper.dot} ".join(used), indent=2) if used else []
+
+
+def _shares(pairs: list[tuple[int, int]]) -> list[str]:
+    shares = [percent(*pair) for pair in pairs]
+    width = max(map(len, shares))
+    return [f"{count(*pair)} {share:>{width}}" for pair, share in zip(pairs, shares, strict=True)]
+
+
+def _remark(paper: Paper, row: CategoryRow) -> str:
+    remarks = []
+    why = {"INCONCLUSIVE": "could be noise", "TOO SMALL": "too few to tell"}.get(row.word, "")
+    if why and mark_of(row) == "~":
+        more = row.samples_needed
+        remarks.append(f"{why}; about {more} samples per case would settle it" if more else why)
+    if row.note:
+        remarks.append(row.note)
+    if paper.verbosity > 0 and row.interval:
+        low, high = map(points, row.interval)
+        remarks.append(f"95 % interval of the change {low} to {high} points")
+    return "; ".join(remarks)
+
+
+def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
+    """What to do now."""
+    undecided = [row.samples_needed for row in comparison.rows if row.word == "INCONCLUSIVE" and row.samples_needed]
+    regressed = [row.name for row in comparison.rows if mark_of(row) == "!"]
+    misses = new_misses(comparison)
+    if comparison.gate == "failed" and regressed:
+        text = f"--llm-show={regressed[0]} (its cases), --llm-report=llm.html (every reply)"
+    elif comparison.gate == "failed" and comparison.errors:
+        text = "run again; answers that came are not paid twice"
+    elif comparison.gate == "not evaluated":
+        text = "run all cases with both models, then the gate is evaluated"
+    elif undecided:
+        text = f"--llm-samples={max(undecided)} would settle what is inconclusive"
+    elif misses:
+        text = "--llm-report=llm.html (every reply)"
+    elif comparison.changed or comparison.only_candidate:
+        text = "--llm-update-baseline saves a baseline that has every case"
+    else:
+        return []
+    return paper.write(f"next: {text}", hang=6)
+
+
+def _green(paper: Paper, comparison: Comparison) -> list[Line]:
+    candidate = comparison.candidate
+    said = f"gate ok: {cases_words(paper, candidate)}, 0 regressed"
+    rest = count_words(comparison)
+    lines = title(paper, comparison)
+    lines += paper.write(f"{said}, {rest}" if rest else said, "green", hang=2)
+    return lines + paper.write(f" {paper.dot} ".join(_in_short(paper, comparison)), hang=2)
+
+
+def _in_short(paper: Paper, comparison: Comparison) -> list[str]:
+    before, after = comparison.baseline, comparison.candidate
+    reason = not_comparable(before, after, saved=comparison.saved)
+    words = []
+    for head in ("p50", "p95", "$/resolved"):
+        measured = next(measured for measured in MEASURED if measured.head == head)
+        comparable = not reason or not (comparison.saved or measured.timed)
+        old, new = measured.value(before) if comparable else None, measured.value(after)
+        if new is not None:
+            shown = measured.show(new) if old is None else f"{measured.show(old)} {paper.arrow} {measured.show(new)}"
+            recorded = " recorded" if measured.timed and not after.live_figures else ""
+            words.append(f"{head} {shown}{recorded}")
+    return (
+        [", ".join(words), *spent_words(called_now([comparison]))] if words else spent_words(called_now([comparison]))
+    )

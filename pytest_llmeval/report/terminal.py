@@ -1,0 +1,72 @@
+"""The summary a session ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pytest_llmeval.compare import Comparison
+from pytest_llmeval.measure import Figures
+from pytest_llmeval.report.grouped import category_cases
+from pytest_llmeval.report.lines import Line, Paper
+from pytest_llmeval.report.many import NOT_COMPARED, candidates_side_by_side, models_alone
+from pytest_llmeval.report.one import gate_lines, one_candidate
+from pytest_llmeval.run import CaseResult
+
+__all__ = ["Line", "list_category", "summary"]
+
+
+def summary(
+    comparisons: Sequence[Comparison],
+    figures: Sequence[Figures],
+    results: Iterable[CaseResult] = (),
+    *,
+    width: int = 80,
+    ascii: bool = False,  # noqa: A002
+    verbosity: int = 0,
+) -> list[Line]:
+    """The report of a session as lines.
+
+    Args:
+        comparisons: one per candidate, all with the same baseline; empty when there is no baseline.
+        figures: every model of the session.
+        results: the session's results, for the error categories when nothing was compared.
+        width: columns of the terminal; no line is wider, from 24 columns on.
+        ascii: whether only ASCII may be written.
+        verbosity: as pytest counts it: 1 shows every case, -1 the gates alone, -2 only a gate that failed.
+    """
+    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
+    if verbosity < 0:
+        return _gates_alone(paper, comparisons, figures)
+    if len(comparisons) == 1:
+        return one_candidate(paper, comparisons[0])
+    if comparisons:
+        return candidates_side_by_side(paper, comparisons)
+    return models_alone(paper, figures, results) if figures else []
+
+
+def list_category(
+    comparison: Comparison,
+    name: str,
+    *,
+    width: int = 80,
+    ascii: bool = False,  # noqa: A002
+    verbosity: int = 0,
+) -> list[Line]:
+    """The cases of one error category with the changed words.
+
+    Args:
+        comparison: of a candidate with the baseline.
+        name: the error category.
+        width: columns of the terminal; no line is wider, from 24 columns on.
+        ascii: whether only ASCII may be written.
+        verbosity: 1 shows long replies whole and the cases that fail under both in detail.
+    """
+    return category_cases(Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity), comparison, name)
+
+
+def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], figures: Sequence[Figures]) -> list[Line]:
+    if not comparisons:
+        return paper.write(NOT_COMPARED, "yellow") if figures and paper.verbosity == -1 else []
+    told = [each for each in comparisons if paper.verbosity == -1 or each.gate != "passed"]
+    several = len(comparisons) > 1
+    return [line for each in told for line in gate_lines(paper, each, name=each.candidate.model if several else "")]

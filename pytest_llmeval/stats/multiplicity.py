@@ -1,0 +1,113 @@
+"""Testing many categories at once: adjusted p-values, each compared with alpha itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+__all__ = ["Family", "benjamini_hochberg", "hochberg", "holm", "tarone_holm"]
+
+
+class Family(NamedTuple):
+    """The categories of one comparison, adjusted together.
+
+    Attributes:
+        adjusted: the p-values after adjustment, 1 for what could not be tested.
+        testable: which could have been found at all.
+        size: the number (with weights: the total weight) alpha is divided by first: Tarone's K.
+    """
+
+    adjusted: list[float]
+    testable: list[bool]
+    size: float
+
+
+def holm(p: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
+    """Adjust p-values for the chance of any false alarm, whatever their dependence (Holm 1979).
+
+    Args:
+        p: raw p-values.
+        weights: above 0; a weight of 3 gives three times the share of alpha.
+    """
+    shares = _checked(p, weights)
+    return _step_down(p, shares, range(len(p)), sum(shares))
+
+
+def tarone_holm(
+    p: Sequence[float], p_min: Sequence[float], alpha: float, weights: Sequence[float] | None = None
+) -> Family:
+    """Adjust p-values for the chance of any false alarm, spending nothing on what cannot be found (Tarone 1990).
+
+    K is the smallest k such that at most k hypotheses have a smallest possible p of alpha / k or less; only those are
+    tested, by Holm's procedure starting from K. With weights, k runs over the sums of weights instead.
+
+    Args:
+        p: raw p-values.
+        p_min: the smallest each could have been, which must not depend on how failures fell to the two sides.
+        alpha: the level the adjusted values will be compared with.
+        weights: above 0; a weight of 3 gives three times the share of alpha.
+    """
+    shares = _checked(p, weights)
+    if len(p_min) != len(p):
+        raise ValueError(f"{len(p)} p-values came with {len(p_min)} smallest p-values; each needs one")
+    if not p:
+        return Family([], [], 0.0)
+    by_reach = sorted(range(len(p)), key=lambda i: p_min[i] / shares[i])
+    size = 0.0
+    for index in by_reach:
+        size += shares[index]
+        reachable = sum(share for low, share in zip(p_min, shares, strict=True) if low * size <= alpha * share)
+        if reachable <= size * (1 + 1e-12):
+            break
+    testable = [low * size <= alpha * share for low, share in zip(p_min, shares, strict=True)]
+    tested = [index for index, found in enumerate(testable) if found]
+    return Family(_step_down(p, shares, tested, size), testable, size)
+
+
+def hochberg(p: Sequence[float]) -> list[float]:
+    """Adjust p-values for the chance of any false alarm, if they are not negatively dependent (Hochberg 1988)."""
+    _checked(p, None)
+    return _step_up(p, [rank + 1.0 for rank in range(len(p))])
+
+
+def benjamini_hochberg(p: Sequence[float]) -> list[float]:
+    """Adjust p-values for the expected share of false alarms among alarms (Benjamini and Hochberg 1995)."""
+    _checked(p, None)
+    return _step_up(p, [len(p) / (len(p) - rank) for rank in range(len(p))])
+
+
+def _step_down(p: Sequence[float], shares: Sequence[float], tested: Sequence[int], total: float) -> list[float]:
+    adjusted = [1.0] * len(p)
+    reached = 0.0
+    for index in sorted(tested, key=lambda i: (p[i] / shares[i], i)):
+        reached = max(reached, min(1.0, total / shares[index] * p[index]))
+        adjusted[index] = reached
+        total -= shares[index]
+    return adjusted
+
+
+def _step_up(p: Sequence[float], factors: Sequence[float]) -> list[float]:
+    """From the largest p down; factors are those of the largest, the second largest and so on."""
+    adjusted = [1.0] * len(p)
+    reached = 1.0
+    for index, factor in zip(sorted(range(len(p)), key=lambda i: -p[i]), factors, strict=True):
+        reached = min(reached, factor * p[index])
+        adjusted[index] = reached
+    return adjusted
+
+
+def _checked(p: Sequence[float], weights: Sequence[float] | None) -> list[float]:
+    """The weights, 1 where none are given.
+
+    Raises:
+        ValueError: a p-value is not from 0 to 1, a weight not above 0, or their numbers differ.
+    """
+    wrong = next((value for value in p if not 0 <= value <= 1), None)
+    if wrong is not None:
+        raise ValueError(f"{wrong} was given as a p-value; they lie from 0 to 1")
+    shares = [1.0] * len(p) if weights is None else [float(weight) for weight in weights]
+    if len(shares) != len(p):
+        raise ValueError(f"{len(p)} p-values came with {len(shares)} weights; each needs one")
+    if any(not share > 0 for share in shares):
+        raise ValueError(f"the weights {shares} were given; each must be above 0")
+    return shares

@@ -1,0 +1,135 @@
+"""Percentiles of latencies and the like, with intervals that need no assumption about their law."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from pytest_llmeval.stats.special import normal_quantile
+
+__all__ = ["Percentile", "fewest_values", "interval_ranks", "percentile"]
+
+
+class Percentile(NamedTuple):
+    """One percentile of measured values, in the unit of these.
+
+    Attributes:
+        share: which one: 0.95 is p95.
+        value: the smallest measured value that at least this share does not exceed; None when there are too few cases.
+        low: the lower end of its interval, None when there are too few cases.
+        high: the upper end of its interval, None when there are too few cases.
+        values: how many values there were.
+        cases: how many cases they came from.
+        needed: how many cases it takes.
+    """
+
+    share: float
+    value: float | None
+    low: float | None
+    high: float | None
+    values: int
+    cases: int
+    needed: int
+
+    @property
+    def too_few(self) -> bool:
+        """Whether there are too few cases to tell."""
+        return self.value is None
+
+
+@lru_cache(maxsize=1024)
+def interval_ranks(values: int, share: float, confidence: float = 0.95) -> tuple[int | None, int | None]:
+    """Which order statistics, counted from 1, enclose a percentile of independent values.
+
+    Args:
+        values: how many values there are.
+        share: strictly between 0 and 1; 0.95 is p95.
+        confidence: as a fraction.
+
+    Returns:
+        The lower and the upper rank, None where even the smallest or the largest value is no bound.
+    """
+    _check(share)
+    outside = (1 - confidence) / 2
+    low: int | None = None
+    high: int | None = None
+    below = 0.0
+    log_share, log_rest, log_all = math.log(share), math.log1p(-share), math.lgamma(values + 1)
+    for count in range(values):
+        below += math.exp(
+            log_all
+            - math.lgamma(count + 1)
+            - math.lgamma(values - count + 1)
+            + count * log_share
+            + (values - count) * log_rest
+        )
+        if below <= outside:
+            low = count + 1
+        elif below >= 1 - outside:
+            high = count + 1
+            break
+    return low, high
+
+
+@lru_cache(maxsize=64)
+def fewest_values(share: float, confidence: float = 0.95, *, upper_bound_only: bool = False) -> int:
+    """How many independent values a percentile's interval takes at least.
+
+    Args:
+        share: strictly between 0 and 1; 0.95 is p95.
+        confidence: as a fraction.
+        upper_bound_only: whether a one-sided bound from above is enough.
+    """
+    _check(share)
+    outside = 1 - confidence if upper_bound_only else (1 - confidence) / 2
+    farther = share if upper_bound_only else max(share, 1 - share)
+    return math.ceil(math.log(outside) / math.log(farther) - 1e-9)
+
+
+def percentile(values_by_case: Sequence[Sequence[float]], share: float, confidence: float = 0.95) -> Percentile:
+    """A percentile of all values with its interval, or "too few".
+
+    With one value per case the interval is made of order statistics. Values of one case resemble each other, so with
+    several the interval is Woodruff's (1952): the share of values below, with its error clustered by case. Neither
+    covers what differs between two sessions; never judge a stored latency by it.
+
+    Args:
+        values_by_case: the measured values of each case; cases without any are left out.
+        share: strictly between 0 and 1; 0.95 is p95.
+        confidence: as a fraction.
+    """
+    cases = [case for case in values_by_case if case]
+    ordered = sorted(value for case in cases for value in case)
+    needed = fewest_values(share, confidence)
+    if len(cases) < needed:
+        return Percentile(share, None, None, None, len(ordered), len(cases), needed)
+    value = _at_share(ordered, share)
+    if len(ordered) == len(cases):
+        low_rank, high_rank = interval_ranks(len(ordered), share, confidence)
+        low = None if low_rank is None else ordered[low_rank - 1]
+        high = None if high_rank is None else ordered[high_rank - 1]
+    else:
+        half = normal_quantile(0.5 + confidence / 2) * _clustered_error(cases, value)
+        low = _at_share(ordered, share - half) if share - half > 0 else None
+        high = _at_share(ordered, share + half) if share + half < 1 else None
+    return Percentile(share, value, low, high, len(ordered), len(cases), needed)
+
+
+def _clustered_error(cases: Sequence[Sequence[float]], value: float) -> float:
+    """The standard error of the share of values up to a value, cases being independent, not their values."""
+    total = sum(len(case) for case in cases)
+    below = [sum(measured <= value for measured in case) for case in cases]
+    share = sum(below) / total
+    squares = math.fsum((count - share * len(case)) ** 2 for count, case in zip(below, cases, strict=True))
+    return math.sqrt(squares * len(cases) / (len(cases) - 1)) / total
+
+
+def _at_share(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered), max(1, math.ceil(share * len(ordered) - 1e-9))) - 1]
+
+
+def _check(share: float) -> None:
+    if not 0 < share < 1:
+        raise ValueError(f"a percentile was asked for at {share}; it exists strictly between 0 and 1 (p95 is 0.95)")

@@ -1,0 +1,282 @@
+"""The local cache of replies: never in the way, whatever happens to its directory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_llmeval.store.entry import ENTRY_VERSION, Entry, NewerVersion
+from pytest_llmeval.store.folder import RefusedDirectory, prepare_directory
+from pytest_llmeval.store.text import canonical_json, parsed_json, visible
+
+if TYPE_CHECKING:
+    from pytest_llmeval.store.disk import BoundedCache
+
+__all__ = ["Cache"]
+
+_DATABASE = "cache.db"
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# A connection that came through a fork must be neither used nor closed: it belongs to the parent.
+_inherited: list[BoundedCache] = []
+
+Result = TypeVar("Result")
+
+
+class Cache:
+    """Replies kept in a directory of this machine.
+
+    Nothing is opened or made before the first use. No method raises: a cache that cannot be used says so once and
+    then finds and keeps nothing.
+
+    Args:
+        directory: where it is, or will be made.
+        warn: called at most once, with one line.
+        lock_timeout: seconds to wait for another process that writes.
+    """
+
+    def __init__(self, directory: Path, warn: Callable[[str], None], *, lock_timeout: float = 30.0) -> None:
+        self.directory = Path(directory).absolute()
+        self._warn = warn
+        self._lock_timeout = lock_timeout
+        self._warned = False
+        self._off = False
+        self._keeps = True
+        self._quarantined = False
+        self._cache: BoundedCache | None = None
+        self._abandoned: list[BoundedCache] = []
+        self._identity: tuple[int, int] | None = None
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    def get(self, key: str) -> Entry | None:
+        """The entry with this key, None when there is none that can be trusted."""
+        return self._try(lambda cache: _read(cache, key), create=False)
+
+    def put(self, entry: Entry) -> None:
+        """Keep an entry, in place of one with the same key unless a newer version of this package made that."""
+        if self._keeps:
+            self._try(lambda cache: _write(cache, entry), create=True)
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        total = 0
+        if not self._exists():
+            return total
+        for folder, _, names in os.walk(self.directory):
+            for name in names:
+                with suppress(OSError):
+                    total += (Path(folder) / name).lstat().st_size
+        return total
+
+    def close(self) -> None:
+        """Close the database; call it in the main thread. Another use opens it again."""
+        if self._pid != os.getpid():
+            self._leave_to_parent()
+        for cache in (self._cache, *self._abandoned):
+            if cache is not None:
+                with suppress(sqlite3.Error):
+                    cache.close()
+        self._cache = None
+        self._abandoned.clear()
+
+    def _try(self, operation: Callable[[BoundedCache], Result], *, create: bool) -> Result | None:
+        for _ in range(2):
+            cache = None
+            try:
+                cache = self._opened(create=create)
+                if cache is None:
+                    return None
+                try:
+                    return operation(cache)
+                finally:
+                    # A connection left open in a thread that ends is a ResourceWarning in some innocent test.
+                    if threading.current_thread() is not threading.main_thread():
+                        cache.close()
+            except Exception as error:
+                if not self._recover(error, cache, reading=not create):
+                    return None
+        return None
+
+    def _opened(self, *, create: bool) -> BoundedCache | None:
+        if self._pid != os.getpid():
+            self._leave_to_parent()
+        if self._off or self._cache is not None:
+            return None if self._off else self._cache
+        with self._lock:
+            if self._cache is None and (create or self._exists()):
+                from pytest_llmeval.store.disk import open_cache
+
+                try:
+                    prepare_directory(self.directory, _DATABASE)
+                    self._identity = self._current_identity()
+                    self._cache = open_cache(self.directory, self._lock_timeout)
+                    self._identity = self._current_identity()
+                except Exception as error:
+                    self._off = not _is_corrupt(error, opening=True)
+                    raise _OpeningError from error
+            return self._cache
+
+    def _recover(self, error: Exception, cache: BoundedCache | None, *, reading: bool) -> bool:
+        """Warn, and do what helps; True when another attempt makes sense."""
+        opening = isinstance(error, _OpeningError)
+        cause = error.__cause__ if isinstance(error, _OpeningError) else error
+        if isinstance(cause, Exception) and _is_corrupt(cause, opening=opening):
+            return self._quarantine(cause, cache)
+        if _sqlite_code(cause) in _LOCKED:
+            # Waiting again for every further reply would be a hang.
+            self._keeps = False
+            self._off = self._off or reading
+        lost = "replies are neither found in it nor kept" if self._off else "a reply was not found or kept"
+        self._say(f"the reply cache {self.directory} {_reason(cause)}; {lost}")
+        return False
+
+    def _quarantine(self, error: Exception, cache: BoundedCache | None) -> bool:
+        """Move a corrupt cache aside; True when another attempt makes sense."""
+        with self._lock:
+            if self._cache is not cache:
+                return True  # Another thread was faster.
+            if cache is not None:
+                with suppress(sqlite3.Error):
+                    cache.close()
+                # Only the main thread can close the connection it may have to it.
+                self._abandoned.append(cache)
+                self._cache = None
+            # Another process may have done the same a moment ago; what is there now is new then.
+            if self._identity == self._current_identity():
+                if self._quarantined or self._identity is None:
+                    self._off = True
+                    self._say(f"the reply cache {self.directory} {_reason(error)}; replies are not kept")
+                    return False
+                self._quarantined = True
+                moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+                aside = self.directory.with_name(f"{self.directory.name}.corrupt-{moment}-{os.getpid()}")
+                try:
+                    self.directory.rename(aside)
+                except OSError as problem:
+                    self._off = True
+                    self._say(f"the reply cache {self.directory} is corrupt and cannot be moved: {problem.strerror}")
+                    return False
+                self._say(f"the reply cache was corrupt ({_reason(error)}); moved to {aside} and started anew")
+        return True
+
+    def _leave_to_parent(self) -> None:
+        _inherited.extend(cache for cache in (self._cache, *self._abandoned) if cache is not None)
+        self._cache = None
+        self._abandoned = []
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    def _exists(self) -> bool:
+        return self._current_identity() is not None
+
+    def _current_identity(self) -> tuple[int, int] | None:
+        try:
+            status = (self.directory / _DATABASE).stat()
+        except (OSError, ValueError):
+            return None
+        return (status.st_dev, status.st_ino)
+
+    def _say(self, text: str) -> None:
+        if not self._warned:
+            self._warned = True
+            self._warn(text)
+
+
+class _OpeningError(Exception):
+    """Carries what went wrong while the cache was opened as its cause."""
+
+
+def _read(cache: BoundedCache, key: str) -> Entry | None:
+    text = cache.get(key)
+    if text is None:
+        return None
+    head, _, body = text.partition("\n")
+    envelope = parsed_json(head)
+    if not isinstance(envelope, dict):
+        raise ValueError("an entry has no head")
+    if _is_newer(envelope.get("version")):
+        return None
+    checksum = hashlib.sha256(body.encode()).hexdigest()
+    if envelope != {"checksum": checksum, "key": key, "version": ENTRY_VERSION}:
+        raise ValueError("an entry does not match its checksum")
+    try:
+        entry = Entry.from_line(body)
+    except NewerVersion:
+        return None
+    if entry.key != key:
+        raise ValueError("an entry stands under the key of another")
+    return entry
+
+
+def _write(cache: BoundedCache, entry: Entry) -> None:
+    if _is_newer(_version_at(cache, entry.key)):
+        return
+    body = canonical_json(entry.to_json())
+    Entry.from_line(body)
+    checksum = hashlib.sha256(body.encode()).hexdigest()
+    head = canonical_json({"checksum": checksum, "key": entry.key, "version": entry.version})
+    cache.set(entry.key, f"{head}\n{body}", retry=False)
+
+
+def _version_at(cache: BoundedCache, key: str) -> object:
+    """The format version of what is stored under a key, None when nothing readable is."""
+    try:
+        text = cache.get(key)
+        envelope = parsed_json(text.partition("\n")[0]) if text else None
+    except sqlite3.Error:
+        raise
+    except Exception:
+        return None
+    return envelope.get("version") if isinstance(envelope, dict) else None
+
+
+def _is_newer(version: object) -> bool:
+    return type(version) is int and version > ENTRY_VERSION
+
+
+def _is_corrupt(error: Exception, *, opening: bool) -> bool:
+    """Whether the database itself is beyond use, rather than busy, full, forbidden, or holding one bad entry."""
+    if isinstance(error, sqlite3.Error):
+        code = _sqlite_code(error)
+        # An SQLITE_ERROR on opening means that columns are missing: a database, but not ours.
+        return code in _CORRUPT or (opening and code in (sqlite3.SQLITE_ERROR, None))
+    return opening and isinstance(error, ValueError)
+
+
+def _sqlite_code(error: BaseException | None) -> int | None:
+    """SQLite's primary result code of the first thing that went wrong.
+
+    diskcache hides it behind a Timeout of its own, and a failed rollback hides it behind another error.
+    """
+    first = None
+    while error is not None:
+        if isinstance(error, sqlite3.Error):
+            code: int | None = getattr(error, "sqlite_errorcode", None)
+            first = first if code is None else code & 0xFF
+        error = error.__context__
+    return first
+
+
+def _reason(error: BaseException | None) -> str:
+    code = _sqlite_code(error)
+    if code in _LOCKED:
+        return "is locked by another process"
+    if code == sqlite3.SQLITE_FULL:
+        return "cannot grow: the disk is full"
+    if isinstance(error, RefusedDirectory | NotADirectoryError) and error.errno is None:
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be used: {error.strerror}"
+    first = visible(str(error))[:120]
+    if isinstance(error, ValueError | zlib.error):
+        return f"holds what cannot be trusted: {first}"
+    return f"cannot be used: {type(error).__name__}: {first}"

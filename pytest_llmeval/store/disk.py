@@ -1,0 +1,181 @@
+"""A diskcache that reads nothing but text; imported only when the cache is used.
+
+diskcache unpickles what it finds (CVE-2025-69872), follows any file name in its table, takes settings from it as
+attributes, and waits for locks without bounds. Whoever can write into the directory could run code. Here every such
+way is closed, and what is found wrong is an exception, never an action.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diskcache
+from diskcache.core import DBNAME, DEFAULT_SETTINGS, METADATA, MODE_BINARY, MODE_RAW
+
+__all__ = ["DATABASE", "BoundedCache", "TextDisk", "check_database", "open_cache"]
+
+DATABASE: str = DBNAME
+LARGEST_TEXT = 32 * 2**20
+_FILE_NAME = re.compile(r"([0-9a-f]{2})[\\/]([0-9a-f]{2})[\\/]([0-9a-f]{28}\.val)")
+
+# All of them are given, so that none is taken from the file. Nothing is ever evicted.
+_SETTINGS = {
+    **DEFAULT_SETTINGS,
+    "eviction_policy": "none",
+    "cull_limit": 0,
+    "size_limit": 2**40,
+    "statistics": 0,
+    "tag_index": 0,
+    "disk_min_file_size": 2**15,
+}
+_COLUMNS = (
+    "SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value"
+    " FROM Cache LIMIT 0"
+)
+
+
+class TextDisk(diskcache.Disk):  # type: ignore[misc]
+    """Keys are text; values are compressed text, in the table or in a file of the directory."""
+
+    def put(self, key: Any) -> tuple[str, bool]:
+        """The key as it stands in the table."""
+        if type(key) is not str:
+            raise ValueError("refusing a key that is not text")
+        return key, True
+
+    def get(self, key: Any, raw: Any) -> str:
+        """The key that stands in the table."""
+        if not raw or type(key) is not str:
+            raise ValueError("refusing a key that is not text")
+        return key
+
+    def store(self, value: Any, read: bool, key: Any = None) -> tuple[int, int, str | None, Any]:
+        """Compress a text and put it into the table, or into a file when it is long."""
+        if type(value) is not str or read:
+            raise ValueError("refusing to store what is not text")
+        content = value.encode("ascii")
+        if len(content) > LARGEST_TEXT:
+            raise ValueError(f"refusing to store more than {LARGEST_TEXT} bytes")
+        stored: tuple[int, int, str | None, Any] = super().store(zlib.compress(content, 1), False, key=key)
+        return stored
+
+    def fetch(self, mode: Any, filename: Any, value: Any, read: bool) -> str:
+        """The text of a row."""
+        if read:
+            raise ValueError("refusing to hand out a file")
+        if mode == MODE_RAW and type(value) is bytes:
+            content = value
+        elif mode == MODE_BINARY and value is None:
+            with self._inside(filename).open("rb") as file:
+                content = file.read(LARGEST_TEXT + 1)
+        else:
+            raise ValueError(f"refusing a row of mode {mode!r:.20}")
+        decompressor = zlib.decompressobj()
+        text = decompressor.decompress(content, LARGEST_TEXT)
+        if not decompressor.eof:
+            raise ValueError("a value is cut off or too large")
+        return text.decode("ascii")
+
+    def remove(self, file_path: Any) -> None:
+        """Delete the file of a value; a name that leads anywhere else is left alone."""
+        try:
+            self._inside(file_path)
+        except (ValueError, OSError):
+            return
+        super().remove(file_path)
+
+    def _inside(self, name: Any) -> Path:
+        match = _FILE_NAME.fullmatch(name) if type(name) is str else None
+        if match is None:
+            raise ValueError("refusing a file name that is not the cache's own")
+        directory = Path(self._directory).resolve()
+        path = directory.joinpath(*match.groups())
+        if path.resolve(strict=True) != path or not path.is_file():
+            raise ValueError("refusing a value that is not an ordinary file of the cache")
+        return path
+
+
+class BoundedCache(diskcache.Cache):  # type: ignore[misc]
+    """A diskcache that waits for a lock no longer than it was told, from the first moment."""
+
+    def __init__(self, directory: str, timeout: float) -> None:
+        self._longest_wait = timeout
+        try:
+            super().__init__(directory, timeout=timeout, disk=TextDisk, **_SETTINGS)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def _sql_retry(self) -> Callable[..., Any]:
+        sql = self._sql
+        deadline = time.monotonic() + self._longest_wait
+
+        def execute(statement: str, *args: Any) -> Any:
+            while True:
+                try:
+                    return sql(statement, *args)
+                except sqlite3.OperationalError as error:
+                    if "locked" not in str(error) or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.001)
+
+        return execute
+
+
+def check_database(path: Path, timeout: float) -> None:
+    """Look at a database before diskcache opens it.
+
+    Args:
+        path: the file; nothing is done when there is none.
+        timeout: seconds to wait for a lock.
+
+    Raises:
+        ValueError: it holds settings diskcache would take for attributes of its own.
+        sqlite3.DatabaseError: it is corrupt.
+        sqlite3.OperationalError: it is locked, or cannot be written.
+    """
+    if not path.exists():
+        return
+    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+    try:
+        objects = set(connection.execute("SELECT type, name FROM sqlite_master"))
+        if ("table", "Settings") in objects:
+            settings = dict(connection.execute("SELECT key, value FROM Settings LIMIT 1000"))
+            if strange := settings.keys() - DEFAULT_SETTINGS.keys() - METADATA.keys():
+                raise ValueError(f"its table holds {len(strange)} settings diskcache does not know")
+            # diskcache writes these into statements before it replaces them by those it was given.
+            if any(type(v) is not int and v != "wal" for name, v in settings.items() if name.startswith("sqlite_")):
+                raise ValueError("its table holds a setting that is no number")
+        if ("table", "Cache") in objects:
+            connection.execute(_COLUMNS)
+        if any(kind == "view" for kind, _ in objects):
+            raise ValueError("it holds views, which diskcache never makes")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
+
+
+def open_cache(directory: Path, timeout: float) -> BoundedCache:
+    """Open the cache in a directory that exists.
+
+    Args:
+        directory: the directory.
+        timeout: seconds to wait for a lock.
+
+    Raises:
+        ValueError, sqlite3.DatabaseError: what is there is corrupt or not ours.
+        sqlite3.OperationalError, OSError: it cannot be used now.
+    """
+    if os.path.expandvars(directory) != str(directory):
+        raise OSError("diskcache would replace the variable in its path")
+    check_database(directory / DATABASE, timeout)
+    return BoundedCache(str(directory), timeout)

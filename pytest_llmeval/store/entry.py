@@ -1,0 +1,176 @@
+"""One stored reply."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from pytest_llmeval.store.text import canonical_json, parsed_json, readable_json
+
+__all__ = ["ENTRY_VERSION", "Entry", "NewerVersion"]
+
+ENTRY_VERSION = 1
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)")
+
+
+class NewerVersion(ValueError):
+    """What was read was written by a newer version of this package."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A request and the reply it got.
+
+    Attributes:
+        key: from `request_key`.
+        provider: the wire format.
+        model: the provider's name of the model.
+        path: below the base URL.
+        request: the JSON body that was sent.
+        sample: index of the answer, from 0.
+        occurrence: from 0.
+        case: id of the test that asked first; for people and for sorting only.
+        response: the JSON body of the answer; of a streamed one, put together.
+        latency: seconds from sending the successful attempt to the end of its answer.
+        ttft: seconds to the first token, None when it was not streamed.
+        chunk_offsets: seconds to each chunk, empty when it was not streamed.
+        attempts: how many times the request was sent.
+        cost: USD on that day, None when no price was known.
+        recorded_at: ISO date and time, UTC.
+        version: of this format.
+    """
+
+    key: str
+    provider: str
+    model: str
+    path: str
+    request: Mapping[str, Any]
+    sample: int
+    occurrence: int
+    case: str
+    response: Mapping[str, Any]
+    latency: float
+    recorded_at: str
+    ttft: float | None = None
+    chunk_offsets: tuple[float, ...] = ()
+    attempts: int = 1
+    cost: float | None = None
+    version: int = ENTRY_VERSION
+
+    @property
+    def moment(self) -> datetime:
+        """When it was recorded."""
+        return datetime.fromisoformat(self.recorded_at).astimezone(UTC)
+
+    @property
+    def order(self) -> tuple[str, str, int, int, str]:
+        """Where it stands in a file."""
+        return (self.case, self.model, self.sample, self.occurrence, self.key)
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as a JSON object; `from_json` reads it back."""
+        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**data, "request": dict(self.request), "response": dict(self.response)}
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """The entry in a JSON object.
+
+        Raises:
+            NewerVersion: a newer version of this package wrote it.
+            ValueError: it is no entry; says which field is wrong.
+        """
+        if not isinstance(data, dict):
+            raise ValueError("not a JSON object")
+        version = data.get("version")
+        if type(version) is int and version > ENTRY_VERSION:
+            raise NewerVersion(f"made by a newer version (format {version}, this one knows {ENTRY_VERSION})")
+        if missing := sorted(_RULES.keys() - data.keys()):
+            raise ValueError(f"the field {missing[0]!r} is missing")
+        if unknown := sorted(map(ascii, data.keys() - _RULES.keys())):
+            raise ValueError(f"the field {unknown[0]:.40} is unknown")
+        for name, (is_right, wanted) in _RULES.items():
+            if not is_right(data[name]):
+                raise ValueError(f"the field {name!r} is not {wanted}")
+        return cls(**{**data, "chunk_offsets": tuple(data["chunk_offsets"])})
+
+    def to_line(self) -> str:
+        """The entry as one line of text, readable and with nothing hidden in it.
+
+        Raises:
+            ValueError: the entry is not one `from_line` would accept.
+        """
+        line = readable_json(self.to_json())
+        type(self).from_line(line)
+        return line
+
+    @classmethod
+    def from_line(cls, line: str) -> Self:
+        """The entry in a JSON text.
+
+        Raises:
+            NewerVersion: a newer version of this package wrote it.
+            ValueError: it is no entry, with the reason.
+        """
+        return cls.from_json(parsed_json(line))
+
+    @property
+    def checksum(self) -> str:
+        """Sha256 of the whole entry, the same whatever the order of keys."""
+        return hashlib.sha256(canonical_json(self.to_json()).encode("ascii")).hexdigest()
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_amount(value: object) -> bool:
+    return (type(value) is float or type(value) is int) and 0 <= value < math.inf
+
+
+def _is_moment(value: object) -> bool:
+    if not (isinstance(value, str) and _MOMENT.fullmatch(value)):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "key": (lambda value: isinstance(value, str) and _KEY.fullmatch(value) is not None, "64 hexadecimal digits"),
+    "provider": (_is_text, "text"),
+    "model": (_is_text, "text"),
+    "path": (_is_text, "text"),
+    "request": (_is_object, "an object"),
+    "sample": (_is_count, "a whole number from 0"),
+    "occurrence": (_is_count, "a whole number from 0"),
+    "case": (_is_text, "text"),
+    "response": (_is_object, "an object"),
+    "latency": (_is_amount, "a number of seconds"),
+    "ttft": (lambda value: value is None or _is_amount(value), "a number of seconds or null"),
+    "chunk_offsets": (
+        lambda value: isinstance(value, list) and all(map(_is_amount, value)),
+        "a list of numbers of seconds",
+    ),
+    "attempts": (_is_count, "a whole number from 0"),
+    "cost": (lambda value: value is None or _is_amount(value), "a number of USD or null"),
+    "recorded_at": (_is_moment, "an ISO date and time in UTC"),
+    "version": (lambda value: type(value) is int and value == ENTRY_VERSION, f"{ENTRY_VERSION}"),
+}

@@ -1,0 +1,166 @@
+"""The key of a request: which request this is, however and wherever it is sent."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pytest_llmeval.store.text import canonical_json
+
+__all__ = ["KEY_VERSION", "request_digest", "request_key", "significant"]
+
+KEY_VERSION = 1
+
+# Top-level fields that name a user, a bill or a server-side copy, and do not change the answer.
+_VOLATILE = frozenset(
+    {
+        "labels",
+        "metadata",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "user",
+    }
+)
+_STEP = re.compile(r'\.?([^.\[\]"\s]+)|\[(\d+|\*)\]|\["([^"]+)"\]')
+
+
+def request_key(
+    *,
+    provider: str,
+    path: str,
+    model: str,
+    body: Mapping[str, Any],
+    sample: int,
+    occurrence: int,
+    salt: str = "",
+    ignore: Iterable[str] = (),
+) -> str:
+    """The key under which the reply to a request is stored.
+
+    Headers, hosts and keys have no way into it, so that a proxy, another SDK or a rotated key changes nothing.
+
+    Args:
+        provider: the wire format, with whatever of its version changes answers, as in ``anthropic 2023-06-01``.
+        path: below the base URL, as in ``/chat/completions``.
+        model: the provider's name of the model.
+        body: the JSON body; ``bytes`` in it (the parts of a form) count by their hash.
+        sample: index of the answer, from 0.
+        occurrence: how many identical requests the same sample of the same case made before, from 0.
+        salt: tells two servers apart that serve different weights under one name.
+        ignore: JSON paths of fields that do not count, as in ``messages[0].name`` or ``tools[*].description``.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        ValueError: a path in ``ignore`` cannot be understood.
+        TypeError, ValueError: the body holds something that is not JSON.
+    """
+    return _digest(
+        {
+            "v": KEY_VERSION,
+            "provider": provider,
+            "path": path,
+            "model": model,
+            "body": significant(body, ignore),
+            "sample": sample,
+            "occurrence": occurrence,
+            "salt": salt,
+        }
+    )
+
+
+def request_digest(
+    *,
+    provider: str,
+    path: str,
+    model: str,
+    body: Mapping[str, Any],
+    salt: str = "",
+    ignore: Iterable[str] = (),
+) -> str:
+    """The same for all samples and occurrences of a request: tells whether a prompt changed between runs.
+
+    Args:
+        provider: as for `request_key`.
+        path: as for `request_key`.
+        model: as for `request_key`.
+        body: as for `request_key`.
+        salt: as for `request_key`.
+        ignore: as for `request_key`.
+
+    Raises:
+        ValueError: a path in ``ignore`` cannot be understood.
+        TypeError, ValueError: the body holds something that is not JSON.
+    """
+    return _digest(
+        {
+            "v": KEY_VERSION,
+            "provider": provider,
+            "path": path,
+            "model": model,
+            "body": significant(body, ignore),
+            "salt": salt,
+        }
+    )
+
+
+def significant(body: Mapping[str, Any], ignore: Iterable[str] = ()) -> dict[str, Any]:
+    """The part of a body that decides the answer; what it shares with the body is not copied.
+
+    Args:
+        body: the JSON body of a request.
+        ignore: JSON paths of fields that do not count.
+
+    Raises:
+        ValueError: a path in ``ignore`` cannot be understood.
+    """
+    kept: Any = {name: value for name, value in body.items() if name not in _VOLATILE}
+    if kept.get("stream") is False:
+        del kept["stream"]
+    for path in ignore:
+        kept = _without(kept, _steps(path))
+    return kept  # type: ignore[no-any-return]
+
+
+def _digest(parts: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(parts).encode("ascii")).hexdigest()
+
+
+def _steps(path: str) -> list[str | int]:
+    """The keys and indexes of a JSON path; ``*`` stands for every index."""
+    steps: list[str | int] = []
+    position = len("$") if path.startswith("$") else 0
+    while position < len(path):
+        match = _STEP.match(path, position)
+        if match is None:
+            break
+        name, index, quoted = match.groups()
+        steps.append(quoted or name or (index if index == "*" else int(index)))
+        position = match.end()
+    if not steps or position < len(path):
+        raise ValueError(f'{path!r} is not a path like messages[0].name, tools[*].description or ["a.b"]')
+    return steps
+
+
+def _without(value: Any, steps: list[str | int]) -> Any:
+    """A copy of the value without what the steps lead to; an element of a list becomes null, so that none moves."""
+    step, rest = steps[0], steps[1:]
+    if isinstance(value, Mapping):
+        if step not in value:
+            return value
+        if rest:
+            return {**value, step: _without(value[step], rest)}
+        return {name: item for name, item in value.items() if name != step}
+    if isinstance(value, list | tuple) and (step == "*" or isinstance(step, int)):
+        return [
+            (_without(item, rest) if rest else None) if step in ("*", index) else item
+            for index, item in enumerate(value)
+        ]
+    return value

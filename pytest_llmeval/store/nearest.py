@@ -1,0 +1,82 @@
+"""The recorded request most like one that has no recording."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.key import significant
+from pytest_llmeval.store.text import canonical_json
+
+__all__ = ["RequestIndex"]
+
+# Scripts without spaces count by the character.
+_WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af]|\w+")
+_LONGEST = 20_000
+_MOST_REQUESTS = 2000
+_TELLING_WORDS = 40
+_FINALISTS = 5
+
+
+class RequestIndex:
+    """Finds similar requests by the words they share, the rare ones first.
+
+    Args:
+        entries: what is recorded; of the samples of one request only the first counts.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries: list[Entry] = []
+        self._words: list[frozenset[str]] = []
+        self._where: dict[str, list[int]] = {}
+        seen = set()
+        for entry in entries:
+            text = _text(entry.request)
+            if (entry.model, text) in seen or len(self._entries) == _MOST_REQUESTS:
+                continue
+            seen.add((entry.model, text))
+            words = _words_of(text)
+            for word in words:
+                self._where.setdefault(word, []).append(len(self._entries))
+            self._entries.append(entry)
+            self._words.append(words)
+        self._models = {entry.model for entry in self._entries}
+
+    def nearest(self, body: Mapping[str, Any], model: str) -> Entry | None:
+        """The entry whose request is most like a body; one of the same model where there is any."""
+        if not self._entries:
+            return None
+        words = _words_of(_text(body))
+        telling = sorted(words & self._where.keys(), key=lambda word: (len(self._where[word]), word))[:_TELLING_WORDS]
+        counts = Counter(index for word in telling for index in self._where[word])
+        if model in self._models:
+            eligible = {index: counts[index] for index, entry in enumerate(self._entries) if entry.model == model}
+        else:
+            eligible = {index: counts[index] for index in range(len(self._entries))}
+        finalists = sorted(eligible, key=lambda index: (-eligible[index], index))[:_FINALISTS]
+        best = max(finalists, key=lambda index: (_likeness(words, self._words[index]), -index))
+        return self._entries[best]
+
+
+def _text(body: Mapping[str, Any]) -> str:
+    try:
+        return canonical_json(significant(body))
+    except (TypeError, ValueError, RecursionError):
+        return repr(sorted(body))
+
+
+def _words_of(text: str) -> frozenset[str]:
+    if "\\u" in text:
+        text = re.sub(r"\\u([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), text)
+    if len(text) > 2 * _LONGEST:
+        text = f"{text[:_LONGEST]} {text[-_LONGEST:]}"
+    return frozenset(_WORD.findall(text))
+
+
+def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard's index: the share of all words that both have."""
+    union = len(one | other)
+    return len(one & other) / union if union else 1.0

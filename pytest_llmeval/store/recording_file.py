@@ -1,0 +1,252 @@
+"""One file of recordings: reading it, whatever an editor or a merge did to it, and replacing it."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from pytest_llmeval.errors import RecordingError
+from pytest_llmeval.store.entry import Entry, NewerVersion
+from pytest_llmeval.store.text import parsed_json, readable_json
+
+__all__ = ["FORMAT", "FORMAT_VERSION", "RecordingFile", "header_line", "locked_directory", "replace_file"]
+
+FORMAT = "llmeval-recordings"
+FORMAT_VERSION = 1
+
+# The fields of a line are sorted, and before "key" there stand only numbers and text, in which quotes are escaped:
+# the first match is the entry's own key.
+_KEY = re.compile(rb'"key": ?"([0-9a-f]{64})"')
+_MARKERS = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
+_LONGEST_WAIT = 30.0
+
+
+def header_line() -> str:
+    """The first line of a file."""
+    return readable_json({"format": FORMAT, "version": FORMAT_VERSION})
+
+
+class RecordingFile:
+    """The lines of a file by key; a line is parsed when it is asked for.
+
+    Args:
+        path: the file.
+        repair: whether broken lines are skipped.
+
+    Attributes:
+        problems: what is wrong with the file and was passed over.
+    """
+
+    def __init__(self, path: Path, *, repair: bool = False) -> None:
+        self.path = path
+        self.problems: list[str] = []
+        self._repair = repair
+        self._lines: dict[str, tuple[int, bytes]] = {}
+
+    @classmethod
+    def read(cls, path: Path, warn: Callable[[str], None], *, repair: bool = False) -> Self:
+        """Read a file; one that does not exist holds nothing.
+
+        Args:
+            path: the file.
+            warn: called with one line when something was passed over.
+            repair: whether broken lines are skipped.
+
+        Raises:
+            RecordingError: it cannot be read, holds conflict markers, or is of a newer format.
+        """
+        file = cls(path, repair=repair)
+        try:
+            if not path.exists():
+                return file
+            if not path.is_file():
+                raise RecordingError(f"{path}: is not a file")
+            content = path.read_bytes()
+        except OSError as error:
+            raise RecordingError(f"{path}: cannot be read: {error.strerror or error}") from None
+        file._index(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
+        if repair:
+            file._lines = {key: found for key, found in file._lines.items() if file._entry(*found, key)}
+        if file.problems:
+            more = f" (and {len(file.problems) - 1} more)" if len(file.problems) > 1 else ""
+            warn(f"{file.problems[0]}{more}")
+        return file
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of all entries."""
+        return frozenset(self._lines)
+
+    def get(self, key: str) -> Entry | None:
+        """The entry with this key.
+
+        Raises:
+            RecordingError: its line is broken, unless that is to be repaired.
+        """
+        found = self._lines.get(key)
+        return None if found is None else self._entry(*found, key)
+
+    def entries(self) -> Iterator[tuple[Entry, str]]:
+        """All entries, each with its line.
+
+        Raises:
+            RecordingError: a line is broken, unless that is to be repaired.
+        """
+        for key, (number, line) in self._lines.items():
+            if (entry := self._entry(number, line, key)) is not None:
+                yield entry, line.decode()
+
+    def readable(self) -> Iterator[Entry]:
+        """All entries whose lines are sound."""
+        for key, (number, line) in self._lines.items():
+            with suppress(RecordingError):
+                if (entry := self._entry(number, line, key)) is not None:
+                    yield entry
+
+    def _index(self, lines: list[bytes]) -> None:
+        started = False
+        for number, raw in enumerate(lines, start=1):
+            line = raw.strip(b"\r \t")
+            if not line:
+                continue
+            if line.startswith(_MARKERS):
+                self._broken(number, "conflict markers of a merge; keep the lines of both sides, delete the markers")
+            elif not started:
+                started = True
+                if not self._is_header(number, line) and _KEY.search(line):
+                    self._add(number, line)
+            elif line != header_line().encode():
+                self._add(number, line)
+        if not started:
+            self._broken(1, f'is no file of recordings: {{"format": "{FORMAT}", ...}} is missing')
+
+    def _is_header(self, number: int, line: bytes) -> bool:
+        try:
+            header = parsed_json(line.decode())
+        except ValueError:
+            header = None
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            self._broken(number, f'is no file of recordings: it does not start with {{"format": "{FORMAT}", ...}}')
+            return False
+        version = header.get("version")
+        if type(version) is int and version > FORMAT_VERSION:
+            raise RecordingError(
+                f"{self.path}:{number}: made by a newer version of pytest-llmeval (format {version}, this one reads "
+                f"up to {FORMAT_VERSION}); update pytest-llmeval"
+            )
+        if version != FORMAT_VERSION:
+            self._broken(number, "the header names no version")
+        return True
+
+    def _add(self, number: int, line: bytes) -> None:
+        match = _KEY.search(line)
+        if match is None or not line.startswith(b"{") or not line.endswith(b"}"):
+            self._broken(number, "the line is broken")
+            return
+        key = match[1].decode()
+        if key not in self._lines:
+            self._lines[key] = (number, line)
+            return
+        earlier = self._lines[key]
+        if earlier[1] == line:
+            return
+        self.problems.append(
+            f"{self.path}:{number}: the same request as on line {earlier[0]} is recorded again; the newer reply is "
+            f"used (--llm-record cleans up)"
+        )
+        first, second = self._entry(*earlier, key), self._entry(number, line, key)
+        if first is None or (second is not None and second.moment > first.moment):
+            self._lines[key] = (number, line)
+
+    def _entry(self, number: int, line: bytes, key: str) -> Entry | None:
+        try:
+            entry = Entry.from_line(line.decode())
+        except NewerVersion as error:
+            raise RecordingError(f"{self.path}:{number}: {error}; update pytest-llmeval") from None
+        except ValueError as error:
+            reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).partition("\n")[0]
+            self._broken(number, f"the line is broken: {reason}")
+            return None
+        if entry.key != key:
+            self._broken(number, "the line's fields are out of order")
+            return None
+        return entry
+
+    def _broken(self, number: int, what: str) -> None:
+        text = f"{self.path}:{number}: {what}"
+        if not self._repair:
+            raise RecordingError(f"{text} (or run with --llm-record to record anew what is lost)")
+        self.problems.append(f"{text}; passed over")
+
+
+@contextmanager
+def locked_directory(directory: Path) -> Iterator[None]:
+    """Keep other processes from writing into a directory meanwhile, where the system can.
+
+    Args:
+        directory: it must exist. No file is made in it.
+
+    Raises:
+        TimeoutError: another process holds it for longer than half a minute.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows cannot lock a directory; there the last writer wins.
+        yield
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + _LONGEST_WAIT
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError("another process is writing recordings all the time") from None
+                time.sleep(0.01)
+            except OSError:  # Network file systems may not lock a directory.
+                break
+        yield
+    finally:
+        os.close(handle)
+
+
+def replace_file(path: Path, lines: Sequence[str]) -> None:
+    """Write a file as a whole: after a crash there is the old one or the new one, never half of one.
+
+    Args:
+        path: the file; its directory must be locked.
+        lines: without their ends.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    for orphan in path.parent.glob(f".{path.name}.*.tmp"):
+        orphan.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write("".join(f"{line}\n" for line in lines).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _flush_directory(path.parent)
+
+
+def _flush_directory(directory: Path) -> None:
+    with suppress(OSError):  # Windows cannot open a directory.
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

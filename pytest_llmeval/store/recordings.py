@@ -1,0 +1,176 @@
+"""Replies kept as text in the repository: one file of JSON lines per test module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmeval.errors import RecordingError
+from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.file_name import recording_name
+from pytest_llmeval.store.recording_file import RecordingFile, header_line, locked_directory, replace_file
+from pytest_llmeval.store.text import visible
+
+if TYPE_CHECKING:
+    from pytest_llmeval.store.nearest import RequestIndex
+
+__all__ = ["Recordings"]
+
+
+class Recordings:
+    """The recordings of a project. Nothing is read or made before it is needed.
+
+    Args:
+        directory: the folder of recordings.
+        warn: called with one line for each thing a person should look at.
+        secrets: values that must never be written, by the name of the environment variable that holds them.
+        repair: whether broken lines are skipped with a warning, as is right in a session that records anew,
+            rather than an error.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        warn: Callable[[str], None],
+        *,
+        secrets: Mapping[str, str] | None = None,
+        repair: bool = False,
+    ) -> None:
+        self.directory = Path(directory)
+        self._warn = warn
+        self._secrets = dict(secrets or {})
+        self._repair = repair
+        self._said: set[str] = set()
+        self._files: dict[str, RecordingFile | str] = {}
+        self._indexes: dict[str, RequestIndex] = {}
+
+    def path(self, module: str) -> Path:
+        """The file for a test module.
+
+        Args:
+            module: the module's path relative to the root, with forward slashes.
+        """
+        return self.directory / recording_name(module)
+
+    def get(self, module: str, key: str) -> Entry | None:
+        """The entry recorded for a module under a key.
+
+        Raises:
+            RecordingError: the file, or the line that holds the key, cannot be read; names file and line.
+        """
+        return self._file(module).get(key)
+
+    def keys(self, module: str) -> frozenset[str]:
+        """The keys recorded for a module; those no test of a full run asked for are no longer needed.
+
+        Raises:
+            RecordingError: the file cannot be read.
+        """
+        return self._file(module).keys
+
+    def nearest(self, module: str, body: Mapping[str, Any], model: str) -> Entry | None:
+        """The entry whose request is most like a body, of the same model where there is any.
+
+        Args:
+            module: the test module.
+            body: the request that has no recording.
+            model: the provider's name of the model.
+
+        Raises:
+            RecordingError: the file cannot be read.
+        """
+        if module not in self._indexes:
+            from pytest_llmeval.store.nearest import RequestIndex
+
+            entries = sorted(self._file(module).readable(), key=lambda entry: entry.order)
+            self._indexes[module] = RequestIndex(entries)
+        return self._indexes[module].nearest(body, model)
+
+    def write(self, module: str, entries: Iterable[Entry]) -> int:
+        """Add entries to the file of a module; of two with the same key the newer stays.
+
+        The file is replaced as a whole or not at all; what did not change keeps its line, and a file in which
+        nothing changes is not touched.
+
+        Args:
+            module: the test module.
+            entries: what to write.
+
+        Returns:
+            How many lines are new or changed.
+
+        Raises:
+            RecordingError: the file is of a newer format or cannot be read or written. Or some entries hold
+                secrets: these were not written, all others were.
+        """
+        lines, refused = self._checked(entries)
+        changed = 0
+        if lines:
+            path = self.path(module)
+            try:
+                self.directory.mkdir(parents=True, exist_ok=True)
+                with locked_directory(self.directory):
+                    changed = self._merge(path, lines)
+            except OSError as error:
+                raise RecordingError(f"{path}: cannot be written: {error.strerror or error}") from None
+            self._files.pop(module, None)
+            self._indexes.pop(module, None)
+        if refused:
+            count = "1 reply was" if len(refused) == 1 else f"{len(refused)} replies were"
+            raise RecordingError(
+                "\n".join([f"{self.path(module)}: {count} not recorded: {refused[0]}", *refused[1:10]])
+            )
+        return changed
+
+    def _checked(self, entries: Iterable[Entry]) -> tuple[dict[str, tuple[Entry, str]], list[str]]:
+        """The newest entry of each key with its line, and why others may not be written."""
+        from pytest_llmeval.store.redaction import find_secrets
+
+        lines: dict[str, tuple[Entry, str]] = {}
+        refused = []
+        for entry in entries:
+            case = visible(entry.case)[:200]
+            if find_secrets(entry.case, self._secrets):
+                case = f"a case with the key {entry.key[:12]}..."
+            try:
+                line = entry.to_line()
+            except ValueError as error:
+                refused.append(f"{case}: {error}")
+                continue
+            if found := find_secrets(line, self._secrets):
+                refused.append(
+                    f"{case} holds {', '.join(found)}. Take it out of the prompt, or out of what is answered"
+                )
+            elif entry.key not in lines or entry.moment > lines[entry.key][0].moment:
+                lines[entry.key] = (entry, line)
+        return lines, refused
+
+    def _merge(self, path: Path, lines: dict[str, tuple[Entry, str]]) -> int:
+        file = RecordingFile.read(path, self._say, repair=self._repair)
+        kept = {entry.key: (entry, line) for entry, line in file.entries()}
+        changed = 0
+        for key, (entry, line) in lines.items():
+            if key not in kept or entry.moment > kept[key][0].moment:
+                kept[key] = (entry, line)
+                changed += 1
+        if changed or file.problems:
+            ordered = sorted(kept.values(), key=lambda pair: pair[0].order)
+            replace_file(path, [header_line(), *(line for _, line in ordered)])
+        return changed
+
+    def _file(self, module: str) -> RecordingFile:
+        if module not in self._files:
+            try:
+                self._files[module] = RecordingFile.read(self.path(module), self._say, repair=self._repair)
+            except RecordingError as error:
+                self._files[module] = str(error)
+        file = self._files[module]
+        if isinstance(file, str):
+            raise RecordingError(file)
+        return file
+
+    def _say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._warn(text)

@@ -1,0 +1,24 @@
+"""Fixtures every test may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.server import Server
+from tests.sessions import Session
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A real HTTP server on 127.0.0.1 that answers as the test tells it to."""
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture(params=["plain", "n0", "n2"])
+def session(request: pytest.FixtureRequest, pytester: pytest.Pytester, server: Server) -> Session:
+    """A user's project whose models are served by `server`; run plain, with ``-n 0`` and with ``-n 2``."""
+    arguments = {"plain": ("-pno:xdist",), "n0": ("-n0",), "n2": ("-n2",)}[request.param]
+    return Session(pytester, server.base_url, arguments)

@@ -1,0 +1,235 @@
+"""Checks of JSON replies: values, schemas, pydantic models."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field
+
+from pytest_llmeval.checks import assert_json, assert_schema, category_of
+from pytest_llmeval.checks.json_value import differences
+from pytest_llmeval.errors import CheckFailed, LlmevalError
+
+TICKET = {
+    "type": "object",
+    "required": ["eta_days", "queue"],
+    "properties": {"eta_days": {"type": "integer"}, "queue": {"enum": ["billing", "other"]}},
+    "additionalProperties": False,
+}
+
+
+def failure(function: Any, *arguments: Any, **options: Any) -> CheckFailed:
+    with pytest.raises(CheckFailed) as caught:
+        function(*arguments, **options)
+    return caught.value
+
+
+def test_json_in_a_code_fence_is_json() -> None:
+    assert_json('```json\n{"a": 1}\n```', {"a": 1.0})
+    assert_json("null")
+    assert_json("null", None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "NaN", '{"a": Infinity}', "Here you are: {}", "[" * 100_000, "[" * 100_000 + "]" * 100_000, "9" * 5000],
+)
+def test_what_is_not_json_fails_as_format(text: str) -> None:
+    failed = failure(assert_json, text)
+    assert category_of(failed) == "format"
+    assert str(failed).startswith(("the reply is not JSON", "the reply is empty"))
+    assert len(str(failed)) <= 200
+
+
+def test_json_that_differs_names_the_paths() -> None:
+    failed = failure(
+        assert_json, '{"a": {"b": "3"}, "list": [1, true, 3], "x y": 1}', {"a": {"b": 3}, "list": [1, 1], "c": []}
+    )
+    assert str(failed).split("\n") == [
+        "$.c: missing, expected [] (4 more)",
+        '$["x y"]: not expected, got 1',
+        '$.a.b: expected 3, got "3"',
+        "$.list: expected 2 items, got 3",
+        "$.list[1]: expected 1, got true",
+    ]
+    assert category_of(failed) is None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(json_values)
+def test_a_value_equals_itself_after_a_round_trip(value: Any) -> None:
+    assert_json(json.dumps(value), copy.deepcopy(value))
+
+
+@given(json_values, json_values)
+def test_values_differ_exactly_when_their_json_does(left: Any, right: Any) -> None:
+    same = json.dumps(_floats(left), sort_keys=True) == json.dumps(_floats(right), sort_keys=True)
+    assert (differences(left, right, limit=5) == []) == same
+
+
+def _floats(value: Any) -> Any:
+    """Numbers as JSON readers without integers see them; equal numbers are written alike."""
+    if isinstance(value, list):
+        return [_floats(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _floats(one) for key, one in value.items()}
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def test_schema_problems_are_told_by_path_all_of_them() -> None:
+    assert_schema('{"eta_days": 3, "queue": "billing"}', TICKET)
+    failed = failure(assert_schema, '{"eta_days": "3", "zip": 1}', TICKET)
+    assert str(failed).split("\n") == [
+        "$.queue: required property is missing (2 more)",
+        '$.eta_days: expected integer, got "3"',
+        "$.zip: property is not allowed",
+    ]
+    assert category_of(failed) == "format"
+
+
+def test_many_schema_problems_are_cut() -> None:
+    failed = failure(assert_schema, json.dumps(["x"] * 1000), {"items": {"type": "integer"}})
+    lines = str(failed).split("\n")
+    assert lines[0] == '$[0]: expected integer, got "x" (at least 20 more)'
+    assert len(lines) == 21
+
+
+def test_a_choice_of_forms_tells_the_nearest() -> None:
+    schema = {"anyOf": [{"required": ["b"]}, {"properties": {"a": {"type": "string"}}}]}
+    assert str(failure(assert_schema, '{"a": 1}', schema)) == "$.a: expected string, got 1"
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "told"),
+    [
+        ({"type": ["integer", "null"]}, '"x"', '$: expected integer or null, got "x"'),
+        ({"enum": ["a", 1]}, '"b"', '$: expected one of "a", 1, got "b"'),
+        ({"const": 3}, "{}", "$: expected 3, got {}"),
+        ({"pattern": "^a"}, '"b"', '$: "b" does not match "^a"'),
+        ({"minItems": 2}, "[1]", "$: minItems is 2, got 1"),
+        ({"items": {"maxLength": 1}}, '["a", "bc"]', "$[1]: maxLength is 1, got 2"),
+        ({"minimum": 3}, "2", "$: 2 is less than the minimum of 3"),
+        (
+            {"additionalProperties": False, "patternProperties": {"^x": {}}, "properties": {"a": {}}},
+            '{"a": 1, "x1": 1, "b": 1}',
+            "$.b: property is not allowed",
+        ),
+        (
+            {"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": False},
+            '{"a": 1, "b": 1}',
+            "$: Unevaluated properties are not allowed ('b' was unexpected)",
+        ),
+    ],
+    ids=str,
+)
+def test_each_kind_of_schema_problem_is_told_in_words(schema: Any, text: str, told: str) -> None:
+    assert str(failure(assert_schema, text, schema)) == told
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "objekt"},
+        {"properties": 3},
+        {"items": {"pattern": "("}},
+        {"a": object()},
+        3,
+        "{}",
+        {"$ref": "#"},
+        {"$ref": "#/$defs/missing"},
+        {"$ref": "file:///etc/hostname"},
+    ],
+)
+def test_a_schema_that_cannot_be_applied_is_an_error(schema: Any) -> None:
+    with pytest.raises(LlmevalError, match=r"^assert_schema"):
+        assert_schema('["x"]', schema)
+
+
+def test_a_remote_reference_is_an_error_and_never_fetched() -> None:
+    asked: list[str] = []
+
+    class Canary(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Canary) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/schema.json"
+        with pytest.raises(LlmevalError, match="nothing is fetched"):
+            assert_schema("{}", {"properties": {}, "$ref": url})
+        server.shutdown()
+    assert asked == []
+
+
+def test_a_reference_to_a_draft_itself_is_known_offline() -> None:
+    assert_schema('{"type": "object"}', {"$ref": "https://json-schema.org/draft/2020-12/schema"})
+
+
+def test_a_pattern_that_runs_away_ends_in_an_error() -> None:
+    with pytest.raises(LlmevalError, match=r"^schema timed out"):
+        assert_schema(json.dumps({"a": "a" * 40 + "!"}), {"properties": {"a": {"pattern": "(a+)+$"}}})
+
+
+def test_off_the_main_thread_a_schema_is_checked_too() -> None:
+    caught: list[BaseException] = []
+
+    def run() -> None:
+        for schema in (TICKET, {"$ref": "http://127.0.0.1:9/x"}):
+            try:
+                assert_schema('{"queue": "other"}', schema)
+            except (CheckFailed, LlmevalError) as error:
+                caught.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(60)
+    assert [str(error).split(";")[0] for error in caught] == [
+        "$.eta_days: required property is missing",
+        'assert_schema: "http://127.0.0.1:9/x" is not in the schema, and nothing is fetched',
+    ]
+
+
+def test_a_recursive_schema_and_a_deep_reply() -> None:
+    schema = {"type": "array", "items": {"$ref": "#"}}
+    assert_schema("[" * 20 + "]" * 20, schema)
+    with pytest.raises(LlmevalError, match="nested too deeply"):
+        assert_schema("[" * 900 + "]" * 900, schema)
+
+
+def test_hostile_keys_are_harmless_in_paths() -> None:
+    told = str(failure(assert_schema, json.dumps({"\x1b[31m\n::error::x": 1}), {"additionalProperties": False}))
+    assert "\x1b" not in told
+    assert "\n" not in told
+
+
+class Ticket(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    eta_days: int = Field(strict=True)
+    queue: str
+
+
+def test_a_pydantic_model_is_a_schema() -> None:
+    assert_schema('```json\n{"eta_days": 3, "queue": "x"}\n```', Ticket)
+    failed = failure(assert_schema, '{"eta_days": "3", "zip": 1}', Ticket)
+    assert str(failed).split("\n") == [
+        '$.eta_days: input should be a valid integer, got "3" (2 more)',
+        "$.queue: required property is missing",
+        "$.zip: property is not allowed",
+    ]
+    assert category_of(failed) == "format"

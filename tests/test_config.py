@@ -1,0 +1,375 @@
+"""The table [tool.llmeval]: what it may say, and how every mistake is told."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.config import (
+    CategorySettings,
+    GateSettings,
+    ModelSettings,
+    Prices,
+    Settings,
+    load_settings,
+)
+from pytest_llmeval.errors import ConfigError
+
+FULL = """\
+[tool.llmeval]
+model = "production"
+baseline = "runs/main.jsonl"
+recordings = "evals/recordings"
+cache = "/var/cache/llmeval"
+
+[tool.llmeval.models.production]
+model = "openai/gpt-5.6-mini"
+
+[tool.llmeval.models.candidate]
+model = "openrouter/anthropic/claude-haiku-5"
+api_key_env = "ROUTER_KEY"
+base_url = "https://llm.example.com/v1"
+params = { max_tokens = 1024, stop = ["END"] }
+prices = { input = 0.8, output = 4, cache_read = 0.08 }
+
+[tool.llmeval.categories.hallucination]
+severity = "high"
+max_increase = 0.0
+[tool.llmeval.categories."refund amount"]
+severity = "low"
+
+[tool.llmeval.gate]
+latency_p95 = "+20%"
+cost_per_resolved = "+7.5%"
+"""
+
+
+def load(folder: Path, text: str | bytes, name: str = "pyproject.toml") -> Settings:
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load_settings(folder)
+
+
+def mistakes(folder: Path, text: str | bytes, name: str = "pyproject.toml") -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(folder, text, name)
+    return str(caught.value).splitlines()
+
+
+def test_a_table_may_use_every_key(tmp_path: Path) -> None:
+    expected = Settings(
+        root=tmp_path,
+        file=tmp_path / "pyproject.toml",
+        recordings=tmp_path / "evals" / "recordings",
+        cache=Path("/var/cache/llmeval"),
+        model="production",
+        baseline="runs/main.jsonl",
+        models={
+            "production": ModelSettings(name="production", provider="openai", model="gpt-5.6-mini"),
+            "candidate": ModelSettings(
+                name="candidate",
+                provider="openrouter",
+                model="anthropic/claude-haiku-5",
+                base_url="https://llm.example.com/v1",
+                api_key_env="ROUTER_KEY",
+                params={"max_tokens": 1024, "stop": ["END"]},
+                prices=Prices(input=0.8, output=4, cache_read=0.08),
+            ),
+        },
+        categories={
+            "hallucination": CategorySettings(severity="high", max_increase=0.0),
+            "refund amount": CategorySettings(severity="low"),
+        },
+        gate=GateSettings(latency_p95=0.2, cost_per_resolved=0.075),
+    )
+    assert load(tmp_path, FULL) == expected
+
+
+def test_llmeval_toml_holds_the_same_keys_at_its_top(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    own = load(here, FULL.replace("[tool.llmeval]\n", "").replace("tool.llmeval.", ""), "llmeval.toml")
+    shared = load(there, FULL)
+    assert here / "llmeval.toml" == own.file
+    assert (own.models, own.categories, own.gate) == (shared.models, shared.categories, shared.gate)
+
+
+@pytest.mark.parametrize(
+    "pyproject", [None, "", "[project]\nname = 'llmeval'\n", "[tool.other]\nx = 1\n", "tool = 3\n"]
+)
+def test_without_a_table_there_are_defaults_and_no_file(tmp_path: Path, pyproject: str | None) -> None:
+    if pyproject is not None:
+        (tmp_path / "pyproject.toml").write_text(pyproject)
+    (tmp_path / "llmeval.toml").write_text("# nothing yet\n")
+    expected = Settings(root=tmp_path, recordings=tmp_path / "recordings", cache=tmp_path / ".llmeval" / "cache")
+    assert load_settings(tmp_path) == expected
+
+
+def test_an_empty_table_is_a_table(tmp_path: Path) -> None:
+    assert load(tmp_path, "[tool.llmeval]\n").file == tmp_path / "pyproject.toml"
+
+
+def test_recordings_stand_in_the_folder_of_tests_where_there_is_one(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    assert load_settings(tmp_path).recordings == tmp_path / "tests" / "recordings"
+
+
+def test_two_tables_are_an_error_naming_both(tmp_path: Path) -> None:
+    (tmp_path / "llmeval.toml").write_text('model = "a/b"\n')
+    assert mistakes(tmp_path, "[tool.llmeval]\n") == [
+        "pyproject.toml has a table [tool.llmeval] and there is llmeval.toml too; keep one of them"
+    ]
+
+
+def test_a_broken_pyproject_that_never_names_llmeval_is_left_to_others(tmp_path: Path) -> None:
+    assert load(tmp_path, "[project\n").file is None
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("[tool.llmeval]\nmodel = \n", "pyproject.toml:2: not TOML: Invalid value (column 9)"),
+        ("[tool.llmeval]\nmodel = 'a/b'\nmodel = 'c/d'\n", "pyproject.toml:3: not TOML: Cannot overwrite a value"),
+        (b"[tool.llmeval]\nmodel = '\xfc'\n", "pyproject.toml:2: not UTF-8; save the file as UTF-8"),
+        ("[tool.llmeval]\nx = " + "[" * 5000, "pyproject.toml: nested too deep"),
+        ("[tool.llmeval]\nx = " + "9" * 5000, "pyproject.toml: not TOML: Exceeds the limit"),
+        ("[tool]\nllmeval = 3\n", "pyproject.toml: [tool] llmeval: is no table; allowed is [tool.llmeval]"),
+        (b"# llmeval" + b" " * 10_000_000, "pyproject.toml: the file has over 10,000,000 bytes"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path, text: str | bytes, mistake: str) -> None:
+    [only] = mistakes(tmp_path, text)
+    assert only.startswith(mistake)
+
+
+MODEL = '[tool.llmeval.models.candidate]\nmodel = "openai/gpt"\n'
+CANDIDATE = "pyproject.toml: [tool.llmeval.models.candidate] "
+GATE = "pyproject.toml: [tool.llmeval.gate] "
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (
+            '[tool.llmeval]\nmodle = "a/b"\n',
+            (
+                'pyproject.toml: [tool.llmeval] modle: unknown key; did you mean "model"? '
+                "(allowed: model, baseline, recordings, cache, models, categories, gate)"
+            ),
+        ),
+        (
+            MODEL + "temprature = 0.5\n",
+            CANDIDATE + 'temprature: unknown key; did you mean "params = { temperature = ... }"? '
+            "(allowed: model, api_key_env, base_url, params, prices)",
+        ),
+        (MODEL + 'api_key_environment = "X"\n', CANDIDATE + 'api_key_environment: unknown key; did you mean "api_key_'),
+        (
+            "[tool.llmeval]\nrecordings = 3\n",
+            "pyproject.toml: [tool.llmeval] recordings: is the number 3; allowed is tex",
+        ),
+        (
+            '[tool.llmeval]\ncache = ""\n',
+            'pyproject.toml: [tool.llmeval] cache: is the text ""; allowed is the path of',
+        ),
+        (
+            '[tool.llmeval]\ncache = "a\\u0000b"\n',
+            'pyproject.toml: [tool.llmeval] cache: is the text "a\\u0000b"; allow',
+        ),
+        (
+            "[tool.llmeval]\nmodels = []\n",
+            "pyproject.toml: [tool.llmeval] models: is an empty list; allowed is a table",
+        ),
+        (
+            "[tool.llmeval.models]\na = 1\n",
+            "pyproject.toml: [tool.llmeval.models] a: is the number 1; allowed is a table",
+        ),
+        (
+            "[tool.llmeval.models.a]\n",
+            "pyproject.toml: [tool.llmeval.models.a] model: is missing; it is provider/model",
+        ),
+        (
+            '[tool.llmeval.models."a/b"]\nmodel = "x/y"\n',
+            'pyproject.toml: [tool.llmeval.models] "a/b": is no name that can stand here; allowed are letters, digits',
+        ),
+        (
+            '[tool.llmeval.models."a\\n"]\nmodel = "x/y"\n',
+            'pyproject.toml: [tool.llmeval.models] "a\\n": is no name that can stand here',
+        ),
+        (
+            '[tool.llmeval.models.a]\nmodel = "gpt"\n',
+            'pyproject.toml: [tool.llmeval.models.a] model: is the text "gpt"; allowed is provider/model',
+        ),
+        (MODEL + "params = 3\n", CANDIDATE + "params: is the number 3; allowed is a table"),
+        (
+            MODEL + "params = { day = 2024-01-31 }\n",
+            CANDIDATE[:-2] + ".params] day: is a date or time; write it as text",
+        ),
+        (MODEL + "params = { t = [nan] }\n", CANDIDATE[:-2] + ".params] t: is the number nan; allowed is a finite"),
+        (MODEL + "prices = { input = 1 }\n", CANDIDATE[:-2] + ".prices] output: is missing; it is USD per million"),
+        (
+            MODEL + "prices = { input = -1, output = 2 }\n",
+            CANDIDATE[:-2] + ".prices] input: is the number -1; allowed is 0",
+        ),
+        (
+            MODEL + "prices = { input = inf, output = 2 }\n",
+            CANDIDATE[:-2] + ".prices] input: is the number inf; allowed",
+        ),
+        (
+            MODEL + "prices = { input = true, output = 2 }\n",
+            CANDIDATE[:-2] + ".prices] input: is true; allowed is a numb",
+        ),
+        (
+            "[tool.llmeval.categories.format]\nseverity = 'hihg'\n",
+            (
+                'pyproject.toml: [tool.llmeval.categories.format] severity: is the text "hihg"; did you mean "high"? '
+                '(allowed: "high" or "normal" or "low")'
+            ),
+        ),
+        (
+            "[tool.llmeval.categories.format]\nmax_increase = 2\n",
+            "pyproject.toml: [tool.llmeval.categories.format] max_increase: is the number 2; allowed is from 0 to 1",
+        ),
+        (
+            "[tool.llmeval.categories.format]\nmax_increase = nan\n",
+            "pyproject.toml: [tool.llmeval.categories.format] max_increase: is the number nan; allowed is",
+        ),
+        (
+            "[tool.llmeval.gate]\nlatency_p95 = '20 %'\n",
+            GATE + 'latency_p95: is the text "20 %"; allowed is a rise, as in',
+        ),
+        (
+            "[tool.llmeval.gate]\nlatency_p95 = 0.2\n",
+            GATE + "latency_p95: is the number 0.2; allowed is text: a rise, as",
+        ),
+        ("[tool.llmeval.gate]\nlatency_p96 = '+2%'\n", GATE + 'latency_p96: unknown key; did you mean "latency_p9'),
+        (
+            MODEL + '[tool.llmeval]\nmodel = "candiate"\n',
+            (
+                'pyproject.toml: [tool.llmeval] model: unknown model "candiate"; did you mean "candidate"? '
+                "(models: candidate, or provider/model)"
+            ),
+        ),
+        (
+            MODEL + '[tool.llmeval]\nbaseline = "candiate"\n',
+            'pyproject.toml: [tool.llmeval] baseline: unknown model "candiate"; did you mean "candidate"?',
+        ),
+    ],
+)
+def test_each_mistake_says_key_given_allowed_and_the_nearest_name(tmp_path: Path, text: str, mistake: str) -> None:
+    [only] = mistakes(tmp_path, text)
+    assert only.startswith(mistake)
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = (
+        "[tool.llmeval]\nmodle = 'a/b'\nbaseline = 'nope'\n[tool.llmeval.models.a]\nparams = { x = nan }\n"
+        "[tool.llmeval.models.b]\nmodel = 'x/y'\nbase_url = 'ftp://x'\n[tool.llmeval.gate]\nttft_p50 = 3\n"
+    )
+    places = ["] modle", "] baseline", "models.a] model", "a.params] x", "models.b] base_url", "gate] ttft_p50"]
+    found = mistakes(tmp_path, text)
+    assert len(found) == len(places)
+    assert [place for place, line in zip(places, found, strict=True) if place not in line] == []
+
+
+def test_a_table_in_the_wrong_place_of_llmeval_toml_is_told(tmp_path: Path) -> None:
+    [only] = mistakes(tmp_path, '[tool.llmeval]\nmodel = "a/b"\n', "llmeval.toml")
+    assert only.startswith(
+        "llmeval.toml: tool: unknown key; the keys of [tool.llmeval] stand at the top level of llmeval.toml"
+    )
+
+
+SECRET = "sk-proj-Abcd1234Efgh5678"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'api_key = "{SECRET}"',
+        f'API-Key = "{SECRET}"',
+        f'api_key_env = "{SECRET}"',
+        'api_key_env = "9f8e7d6c-Abcd1234Efgh5678"',
+        f'base_url = "https://{SECRET}.example.com"',
+        f'base_url = "https://user:{SECRET}@example.com/v1"',
+        'base_url = "https://user:Abcd1234Efgh5678@example.com/v1"',
+        'base_url = "http://user:Abcd1234Efgh5678@example.com:port"',
+        f'params = {{ extra_headers = {{ x = "Bearer {SECRET}" }} }}',
+        f'params = {{ list = ["{SECRET}"] }}',
+        'params = { headers = { Authorization = "Abcd1234Efgh5678" } }',
+    ],
+)
+def test_a_key_in_the_file_is_refused_never_shown_and_api_key_env_named(tmp_path: Path, line: str) -> None:
+    [only] = mistakes(tmp_path, MODEL + line)
+    assert "Abcd1234" not in only
+    assert "environment variable" in only
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x/v1",
+        "file:///etc/passwd",
+        "example.com/v1",
+        "",
+        "https://",
+        "http://[::1",
+        "http://x:99999/",
+        "http://api.example.com/v1",
+        "http://169.254.169.254/latest",
+        "https://169.254.169.254/latest",
+        "https://[fe80::1]/v1",
+        "https://metadata.google.internal/",
+    ],
+)
+def test_an_address_that_must_not_get_prompts_is_refused(tmp_path: Path, url: str) -> None:
+    [only] = mistakes(tmp_path, MODEL + f'base_url = "{url}"\n')
+    assert only.startswith(CANDIDATE + "base_url: ")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://x.example.com/v1?api-version=1", "http://127.0.0.1:1/v1", "http://[::1]:1/", "http://localhost"]
+)
+def test_https_and_plain_http_on_this_machine_are_allowed(tmp_path: Path, url: str) -> None:
+    assert load(tmp_path, MODEL + f'base_url = "{url}"\n').models["candidate"].base_url == url
+
+
+def test_what_the_file_says_is_harmless_in_messages(tmp_path: Path) -> None:
+    lines = mistakes(tmp_path, '[tool.llmeval]\n"\\u001b]0;x\\n::error::" = 1\nmodel = "\\u202e##[group]\\n::x"\n')
+    assert len(lines) == 2
+    assert all(line.isprintable() and "##[" not in line for line in lines)
+
+
+def test_a_model_is_found_by_alias_or_named_directly(tmp_path: Path) -> None:
+    found = load(tmp_path, FULL)
+    assert found.find_model("candidate") is found.models["candidate"]
+    assert found.find_model("openrouter/meta/llama:free") == ModelSettings(
+        name="openrouter/meta/llama:free", provider="openrouter", model="meta/llama:free"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "/", "a/", "/b", "a b/c", "a/b\n", "a/\x1b", "gpt"])
+def test_what_is_neither_alias_nor_provider_and_model_is_unknown(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, FULL).find_model(name)
+    assert str(caught.value).startswith("unknown model ")
+    assert str(caught.value).isprintable()
+
+
+def test_an_unknown_model_is_told_with_the_nearest_alias(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, FULL).find_model("candiate")
+    assert str(caught.value) == (
+        'unknown model "candiate"; did you mean "candidate"? '
+        "(models: production, candidate, or provider/model, as in openai/gpt-5.6-mini)"
+    )
+
+
+def test_reading_a_right_table_imports_nothing_heavy(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(FULL)
+    code = (
+        "import sys; from pathlib import Path; from pytest_llmeval.config import load_settings; "
+        f"load_settings(Path({str(tmp_path)!r})); "
+        "print(sorted({'jsonschema', 'httpx', 'diskcache', 'rapidfuzz', 'asyncio', 'difflib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

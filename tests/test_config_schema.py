@@ -1,0 +1,129 @@
+"""The rules of the configuration are one JSON Schema; our reader of it agrees with jsonschema."""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from pytest_llmeval import config
+from pytest_llmeval.config import Settings, load_settings
+from pytest_llmeval.config_check import schema, violations
+from pytest_llmeval.errors import ConfigError
+
+RULES = schema()
+ORACLE = jsonschema.Draft202012Validator(RULES)
+OBEYED = {"type", "properties", "additionalProperties", "propertyNames", "required", "enum", "pattern"}
+OBEYED |= {"minimum", "maximum", "$ref"}
+SAID = {"$schema", "$defs", "title", "description", "writeOnly"}
+
+
+def rules_within(rules: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield rules
+    for key in ("properties", "$defs"):
+        for inner in rules.get(key, {}).values():
+            yield from rules_within(inner)
+    for key in ("additionalProperties", "propertyNames"):
+        if isinstance(rules.get(key), dict):
+            yield from rules_within(rules[key])
+
+
+def test_the_schema_is_a_json_schema_of_keywords_the_reader_obeys() -> None:
+    jsonschema.Draft202012Validator.check_schema(RULES)
+    used = {keyword for rules in rules_within(RULES) for keyword in rules}
+    assert used - OBEYED - SAID == set()
+
+
+def test_every_settings_field_has_its_key_and_every_key_its_field() -> None:
+    model = RULES["properties"]["models"]["additionalProperties"]["properties"]
+    category = RULES["properties"]["categories"]["additionalProperties"]["properties"]
+    assert set(RULES["properties"]) == set(Settings.__slots__) - {"file", "root"}
+    assert set(model) == set(config.ModelSettings.__slots__) - {"name", "provider"}
+    assert set(model["prices"]["properties"]) == set(config.Prices.__slots__)
+    assert set(category) == set(config.CategorySettings.__slots__)
+    assert set(RULES["properties"]["gate"]["properties"]) == set(config.GateSettings.__slots__)
+
+
+words = sorted({key for rules in rules_within(RULES) for key in rules.get("properties", {})})
+keys = st.sampled_from([*words, "a.b", "x y", "hallucination", ""]) | st.text(max_size=4)
+scalars = (
+    st.sampled_from(
+        ["high", "openai/gpt", "a/b/c", "/a", "+20%", "20%", "+5.5%", "API_KEY", "a\n", "+20%\n", "", "\x00"]
+    )
+    | st.text(max_size=5)
+    | st.sampled_from([0, 1, -1, 2, 0.5, True, False, 1.0])
+)
+trees = st.recursive(scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(keys, inner, max_size=4))
+
+
+def near(rules: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Values near to what the rules allow, right and wrong ones."""
+    if "$ref" in rules or ("properties" not in rules and not isinstance(rules.get("additionalProperties"), dict)):
+        return trees
+    own = {key: near(inner) for key, inner in rules.get("properties", {}).items()}
+    tables: st.SearchStrategy[Any] = st.fixed_dictionaries({}, optional=own)
+    if isinstance(rules.get("additionalProperties"), dict):
+        tables = st.dictionaries(keys, near(rules["additionalProperties"]), max_size=2)
+    return tables | trees
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(near(RULES))
+@example({"models": {"a": {"model": "x/y", "prices": {"input": 0, "output": True}}}})
+@example({"categories": {"x": {"max_increase": 1.0000001}}})
+def test_the_reader_and_jsonschema_give_the_same_verdict(table: Any) -> None:
+    assert (list(violations(table, RULES, RULES)) == []) == ORACLE.is_valid(table)
+
+
+def settings_or_error(folder: Path) -> Settings | ConfigError:
+    try:
+        return load_settings(folder)
+    except ConfigError as error:
+        return error
+
+
+fragments = st.sampled_from(
+    [
+        *b"[tool.llmeval] [tool.llmeval.models.a] [tool.llmeval.gate] model= = [ ] { } \" ' . , nan inf 1 -1".split(),
+        *(
+            b"\n",
+            b"\r",
+            b"\xff",
+            b"\x00",
+            b"\xef\xbb\xbf",
+            b'"a/b"',
+            b'"+20%"',
+            b"2024-01-01",
+            b"latency_p95=",
+            b"base_url=",
+        ),
+        *(b'"http://["', b'"\\u0000"', b"params={", b"prices={input=", b"[[tool.llmeval]]", b"# llmeval\n"),
+    ]
+)
+garbage = st.binary(max_size=50).map(b"# llmeval\n".__add__) | st.lists(fragments, max_size=12).map(b"".join)
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "llmeval.toml"])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=garbage)
+def test_garbage_is_settings_or_a_config_error(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    result = settings_or_error(tmp_path)
+    if isinstance(result, ConfigError):
+        assert all(line.isprintable() and line.startswith(name) for line in str(result).splitlines())
+    else:
+        assert result.file in (None, tmp_path / name)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=garbage)
+def test_no_file_that_is_no_toml_is_taken_for_settings(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "llmeval.toml").write_bytes(content)
+    try:
+        tomllib.loads(content.decode("utf-8-sig"))
+    except ValueError:
+        assert isinstance(settings_or_error(tmp_path), ConfigError)

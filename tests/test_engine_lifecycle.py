@@ -1,0 +1,275 @@
+"""The engine's thread: concurrency, sharing, cancelling, closing, forking."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pytest_llmeval
+from pytest_llmeval.engine.client import Endpoint, Engine, Response
+from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.providers.base import ModelRequest, Prompt
+from pytest_llmeval.providers.openai import OpenAIChat
+from tests.server import Reply, Server, completion
+
+
+async def no_sleep(_: float) -> None:
+    return None
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    with Engine(sleep=no_sleep) as running:
+        yield running
+
+
+def asked(text: str = "?", model: str = "m") -> ModelRequest:
+    return OpenAIChat().request(model, Prompt(messages=({"role": "user", "content": text},)))
+
+
+def endpoint(server: Server) -> Endpoint:
+    return Endpoint(base_url=server.base_url, provider=OpenAIChat())
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("llmeval")]
+
+
+def test_no_thread_runs_before_the_first_request_or_after_the_end(server: Server) -> None:
+    before = threads()
+    with Engine() as engine:
+        idle = threads()
+        engine.submit(asked(), endpoint(server)).result(timeout=20)
+        running = threads()
+    assert (before, idle, running, threads()) == ([], [], ["llmeval"], [])
+
+
+def test_hundreds_of_requests_are_in_flight_up_to_the_ceiling(server: Server) -> None:
+    server.answer = lambda request: Reply(body=completion(request.json["messages"][0]["content"]), at_once=20)
+    with Engine(concurrency=20, start=20) as engine:
+        futures = [engine.submit(asked(str(i)), endpoint(server)) for i in range(200)]
+        assert [future.result(timeout=20).answer.text for future in futures] == [str(i) for i in range(200)]
+    assert (engine.most_in_flight, server.most_in_flight, engine.sent, engine.in_flight) == (20, 20, 200, 0)
+    assert server.connections == 20
+
+
+def test_a_new_model_gets_four_requests_at_first(server: Server, engine: Engine) -> None:
+    gate = server.gate()
+    server.answer = lambda _: Reply(body=completion(), gate=gate)
+    futures = [engine.submit(asked(), endpoint(server)) for _ in range(10)]
+    server.wait_for_requests(4)
+    at_first = len(server.requests)
+    gate.open()
+    wait(futures, timeout=20)
+    assert (at_first, engine.sent) == (4, 10)
+
+
+def test_workers_share_the_ceiling(server: Server) -> None:
+    with Engine(concurrency=8, workers=4) as engine:
+        futures = [engine.submit(asked(), endpoint(server)) for _ in range(40)]
+        wait(futures, timeout=20)
+    assert engine.most_in_flight == 2
+
+
+def test_a_model_that_hangs_does_not_hold_up_another(server: Server, engine: Engine) -> None:
+    gate = server.gate()
+    server.answer = lambda request: Reply(body=completion(), gate=gate if request.json["model"] == "slow" else None)
+    slow = [engine.submit(asked(model="slow"), endpoint(server)) for _ in range(20)]
+    assert engine.submit(asked(model="fast"), endpoint(server)).result(timeout=20).answer.text == "Paris"
+    assert not any(future.done() for future in slow)
+    gate.open()
+    wait(slow, timeout=20)
+
+
+def test_a_burst_of_429_lowers_the_number_in_flight_and_loses_nothing(server: Server) -> None:
+    server.then(*[Reply(status=429)] * 6)
+    with Engine(concurrency=10, start=10, sleep=no_sleep) as engine:
+        futures = [engine.submit(asked(), endpoint(server)) for _ in range(60)]
+        answers = [future.result(timeout=20).answer.text for future in futures]
+    assert (answers, engine.sent) == (["Paris"] * 60, 66)
+
+
+def test_after_a_spent_quota_nothing_more_is_sent(server: Server) -> None:
+    server.answer = lambda _: Reply(status=429, body={"error": {"code": "insufficient_quota", "message": "no money"}})
+    with Engine(concurrency=2) as engine:
+        futures = [engine.submit(asked(), endpoint(server)) for _ in range(30)]
+        errors = [future.exception(timeout=20) for future in futures]
+    assert {error.kind for error in errors if isinstance(error, ProviderError)} == {"billing"}
+    assert {str(error) for error in errors} == {str(errors[0])}
+    assert len(server.requests) <= 2
+
+
+def test_requests_with_the_same_key_are_sent_once(server: Server, engine: Engine) -> None:
+    gate = server.gate()
+    server.answer = lambda _: Reply(body=completion(), gate=gate)
+    futures = [engine.submit(asked(), endpoint(server), key="k") for _ in range(5)]
+    futures.append(engine.submit(asked(), endpoint(server), key="other"))
+    futures.append(engine.submit(asked(), endpoint(server)))
+    gate.open()
+    assert [future.result(timeout=20).answer.text for future in futures] == ["Paris"] * 7
+    assert len(server.requests) == 3
+
+
+def test_a_key_is_forgotten_when_its_answer_is_there(server: Server, engine: Engine) -> None:
+    for _ in range(2):
+        engine.submit(asked(), endpoint(server), key="k").result(timeout=20)
+    assert len(server.requests) == 2
+
+
+def test_all_who_share_a_request_get_its_error(server: Server, engine: Engine) -> None:
+    gate = server.gate()
+    server.answer = lambda _: Reply(status=404, gate=gate)
+    futures = [engine.submit(asked(), endpoint(server), key="k") for _ in range(3)]
+    gate.open()
+    assert [type(future.exception(timeout=20)) for future in futures] == [ProviderError] * 3
+    assert len(server.requests) == 1
+
+
+def test_cancelling_a_future_hangs_up(server: Server, engine: Engine) -> None:
+    server.then(Reply(gate=server.gate()))
+    future = engine.submit(asked(), endpoint(server))
+    server.wait_for_requests(1)
+    assert future.cancel()
+    server.wait_until_idle()
+    assert engine.submit(asked(), endpoint(server)).result(timeout=20).answer.text == "Paris"
+
+
+def test_a_cancelled_future_wakes_those_who_wait_for_several(server: Server, engine: Engine) -> None:
+    server.answer = lambda _: Reply(gate=server.gate())
+    futures = [engine.submit(asked(), endpoint(server)) for _ in range(2)]
+    futures[0].cancel()
+    assert wait(futures, timeout=20, return_when=FIRST_COMPLETED).done == {futures[0]}
+
+
+def test_a_cancelled_request_that_waits_for_its_turn_is_never_sent(server: Server) -> None:
+    gate = server.gate()
+    server.answer = lambda _: Reply(body=completion(), gate=gate)
+    with Engine(concurrency=1) as engine:
+        first, second, third = (engine.submit(asked(text), endpoint(server)) for text in "abc")
+        server.wait_for_requests(1)
+        second.cancel()
+        gate.open()
+        wait([first, third], timeout=20)
+    assert [request.json["messages"][0]["content"] for request in server.requests] == ["a", "c"]
+
+
+def test_a_shared_request_goes_on_until_the_last_is_cancelled(server: Server, engine: Engine) -> None:
+    gate = server.gate()
+    server.answer = lambda _: Reply(body=completion(), gate=gate)
+    first, second = (engine.submit(asked(), endpoint(server), key="k") for _ in range(2))
+    first.cancel()
+    gate.open()
+    assert (second.result(timeout=20).answer.text, len(server.requests)) == ("Paris", 1)
+
+
+def test_after_the_last_is_cancelled_the_key_is_free(server: Server, engine: Engine) -> None:
+    server.then(Reply(gate=server.gate()))
+    first = engine.submit(asked(), endpoint(server), key="k")
+    server.wait_for_requests(1)
+    first.cancel()
+    assert engine.submit(asked(), endpoint(server), key="k").result(timeout=20).answer.text == "Paris"
+
+
+def test_closing_cancels_what_is_in_flight_and_what_waits(server: Server, engine: Engine) -> None:
+    server.answer = lambda _: Reply(gate=server.gate())
+    futures = [engine.submit(asked(), endpoint(server)) for _ in range(50)]
+    server.wait_for_requests(4)
+    engine.close()
+    assert [future.cancelled() for future in futures] == [True] * 50
+    assert (engine.in_flight, threads()) == (0, [])
+    with pytest.raises(CancelledError):
+        futures[0].result()
+
+
+def test_closing_twice_does_nothing_and_a_new_request_starts_again(server: Server, engine: Engine) -> None:
+    engine.close()
+    engine.submit(asked(), endpoint(server)).result(timeout=20)
+    engine.close()
+    engine.close()
+    assert engine.submit(asked(), endpoint(server)).result(timeout=20).answer.text == "Paris"
+
+
+def test_a_later_change_of_the_body_is_not_sent(server: Server, engine: Engine) -> None:
+    body: dict[str, Any] = {"model": "m", "messages": []}
+    future = engine.submit(ModelRequest(provider="openai", model="m", path="/x", body=body), endpoint(server))
+    body["model"] = "changed"
+    future.result(timeout=20)
+    assert server.requests[0].json["model"] == "m"
+
+
+def test_an_error_carries_no_frames_with_the_key(server: Server, engine: Engine) -> None:
+    server.answer = lambda _: Reply(status=404)
+    error = engine.submit(asked(), endpoint(server)).exception(timeout=20)
+    assert error is not None
+    assert (error.__traceback__, error.__cause__) == (None, None)
+
+
+def test_callbacks_run_and_may_submit(server: Server, engine: Engine) -> None:
+    second: Future[Future[Response]] = Future()
+    first = engine.submit(asked(), endpoint(server))
+    first.add_done_callback(lambda _: second.set_result(engine.submit(asked(), endpoint(server))))
+    assert second.result(timeout=20).result(timeout=20).answer.text == "Paris"
+
+
+SCRIPT = """
+import os, sys
+from pytest_llmeval.engine.client import Endpoint, Engine
+heavy = {"asyncio", "httpx", "httpcore", "ssl"} & set(sys.modules)
+from pytest_llmeval.providers.base import Prompt
+from pytest_llmeval.providers.openai import OpenAIChat
+provider = OpenAIChat()
+endpoint = Endpoint(base_url=sys.argv[1], provider=provider)
+request = provider.request("m", Prompt(messages=({"role": "user", "content": "?"},)))
+engine = Engine()
+def ask():
+    return engine.submit(request, endpoint).result(timeout=20).answer.text
+"""
+
+
+def run(script: str, server: Server) -> subprocess.CompletedProcess[str]:
+    folder = str(Path(pytest_llmeval.__file__).parent.parent)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-X", "dev", "-c", SCRIPT + script, server.base_url],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": folder, "PYTHONASYNCIODEBUG": "0"},
+        check=False,
+    )
+
+
+def test_a_process_that_forgets_to_close_ends_without_a_word(server: Server) -> None:
+    done = run("print(ask(), heavy or 'light')", server)
+    assert (done.stdout, done.stderr, done.returncode) == ("Paris light\n", "", 0)
+
+
+def test_a_process_that_ends_with_requests_in_flight_ends_without_a_word(server: Server) -> None:
+    server.then(completion("Paris"))
+    server.answer = lambda _: Reply(gate=server.gate())
+    done = run("print(ask()); futures = [engine.submit(request, endpoint) for _ in range(9)]", server)
+    assert (done.stdout, done.stderr, done.returncode) == ("Paris\n", "", 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_gets_a_loop_of_its_own_and_leaves_the_parent_alone(server: Server) -> None:
+    fork = """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of any fork beside threads
+ask()
+if (child := os.fork()) == 0:
+    print("child", ask(), flush=True)
+    sys.exit()
+os.waitpid(child, 0)
+print("parent", ask())
+"""
+    done = run(fork, server)
+    assert (done.stdout, done.stderr, done.returncode) == ("child Paris\nparent Paris\n", "", 0)
+    assert server.connections == 2

@@ -1,0 +1,137 @@
+"""A candidate beside the baseline, and the gate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.server import Request, Server, completion
+from tests.sessions import Session
+
+SUITE = """
+import pytest
+from pytest_llmeval import assert_contains, assert_json, category
+
+@pytest.mark.llm_cases("cases.jsonl")
+def test_support(llm, case):
+    reply = llm(case.input)
+    assert_json(reply)
+    assert_contains(reply, case.expected, category="hallucination")
+"""
+CASES = 60
+
+
+def answers(request: Request) -> object:
+    """The baseline breaks the format of 12 cases; the candidate of none, but it invents facts in 8 others."""
+    number = int(request.json["messages"][-1]["content"].split()[-1])
+    if request.json["model"] == "prod-1":
+        return completion("not JSON" if number < 12 else '{"days": 30}')
+    return completion('{"days": 60}' if 20 <= number < 28 else '{"days": 30}')
+
+
+def prepare(session: Session, server: Server) -> None:
+    server.answer = answers
+    lines = [json.dumps({"id": f"case-{n}", "input": f"Question {n}", "expected": "30"}) for n in range(CASES)]
+    (session.path / "cases.jsonl").write_text("\n".join(lines))
+    session.write(SUITE)
+
+
+COMPARE = ("--llm-model=candidate", "--llm-baseline=production")
+
+
+def test_an_error_category_that_regressed_fails_though_the_total_improved(session: Session, server: Server) -> None:
+    prepare(session, server)
+    result = session.run(*COMPARE, "--junitxml=junit.xml")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "*GATE FAILED: hallucination regressed from 0 of 60 to 8 of 60*",
+            "*! hallucination*REGRESSED*",
+            "*format*IMPROVED*",
+            "*100 passed, 20 missed, 1 gate failed*",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*FAILURES*")
+    suite = ET.parse(session.path / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    failures = [case for case in suite if case.find("failure") is not None]
+    assert [case.get("name") for case in failures] == ["gate[candidate vs production]"]
+    assert "hallucination regressed from 0 of 60 to 8 of 60" in str(failures[0].find("failure").text)  # type: ignore[union-attr]
+
+
+def test_a_candidate_without_regressions_passes_in_three_lines(session: Session, server: Server) -> None:
+    prepare(session, server)
+    server.answer = lambda request: completion("x" if "Question 7" in request.body.decode() else '{"days": 30}')
+    result = session.run(*COMPARE)
+    assert result.ret == 0
+    section = [line for line in result.outlines[result.outlines.index("") :] if line]
+    shown = section[[line.startswith("=") for line in section].index(True) + 1 : -1]
+    assert (len(shown), shown[1][:8]) == (3, "gate ok:")
+
+
+def test_a_saved_run_is_a_baseline_too(session: Session, server: Server, tmp_path: Path) -> None:
+    prepare(session, server)
+    session.run("--llm-model=production", f"--llm-report={tmp_path}/baseline.jsonl")
+    calls = len(server.requests)
+    result = session.run("--llm-model=candidate", f"--llm-baseline={tmp_path}/baseline.jsonl")
+    assert (result.ret, len(server.requests) - calls) == (1, CASES)
+    result.stdout.fnmatch_lines(["*GATE FAILED: hallucination*"])
+
+
+def test_the_configured_baseline_is_the_default(session: Session, server: Server) -> None:
+    prepare(session, server)
+    configuration = (session.path / "pyproject.toml").read_text()
+    (session.path / "pyproject.toml").write_text(
+        configuration.replace('model = "production"', 'model = "production"\nbaseline = "production"')
+    )
+    assert session.run("--llm-model=candidate").ret == 1
+    alone = session.run()
+    alone.assert_outcomes(passed=CASES - 12, failed=12)
+    alone.stdout.fnmatch_lines(["*not compared*"])
+
+
+@pytest.mark.parametrize("part", [("-k", "case-2"), ("-x",)])
+def test_a_partial_run_says_that_the_gate_was_not_evaluated(
+    session: Session, server: Server, part: tuple[str, ...]
+) -> None:
+    prepare(session, server)
+    session.write("def test_fails(): assert False", "test_zz.py")
+    result = session.run(*COMPARE, *part)
+    if part[0] == "-k":
+        assert result.ret == 0
+        result.stdout.fnmatch_lines(["*GATE NOT EVALUATED*22 of 120*"])
+    else:
+        assert result.ret != 0
+    result.stdout.no_fnmatch_line("*GATE FAILED*")
+    result.stdout.no_fnmatch_line("*gate ok*")
+
+
+def test_several_candidates_stand_side_by_side(session: Session, server: Server) -> None:
+    prepare(session, server)
+    result = session.run("--llm-model=candidate", "--llm-model=openai/other", "--llm-baseline=production")
+    assert result.ret != 0
+
+
+def test_a_killed_session_leaves_every_finished_case(session: Session, server: Server) -> None:
+    prepare(session, server)
+    session.write(
+        """
+        import os, pytest
+        from pytest_llmeval import assert_json
+
+        @pytest.mark.llm_cases("cases.jsonl")
+        def test_support(llm, case):
+            if case.id == "case-20" and "PYTEST_XDIST_WORKER" not in os.environ:
+                os._exit(9)
+            assert_json(llm(case.input))
+        """
+    )
+    result = session.run(subprocess=True)
+    saved = session.saved()
+    if "-n2" in session.arguments:
+        assert saved.complete is True
+    else:
+        assert result.ret == 9
+        assert (len(saved.results), saved.complete) == (20, None)

@@ -1,0 +1,83 @@
+"""Providers by name, and the addresses that are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.providers import find_provider, known_providers
+
+
+def test_openai_is_known_with_its_address_and_key() -> None:
+    provider = find_provider("openai", None)
+    assert (provider.name, provider.base_url, provider.api_key_env) == (
+        "openai",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+    )
+
+
+def test_local_servers_need_no_key() -> None:
+    assert [find_provider(name).api_key_env for name in ("ollama", "lmstudio", "vllm", "llamacpp")] == [None] * 4
+
+
+@pytest.mark.parametrize("name", [name for name in known_providers() if name != "azure"])
+def test_every_known_provider_has_an_address_that_is_allowed(name: str) -> None:
+    address = find_provider(name).base_url
+    assert find_provider("any", address).base_url == address
+
+
+def test_a_base_url_wins_over_the_known_one() -> None:
+    provider = find_provider("groq", "http://127.0.0.1:1/v1/")
+    assert (provider.base_url, provider.api_key_env) == ("http://127.0.0.1:1/v1", "GROQ_API_KEY")
+
+
+def test_an_unknown_name_with_a_base_url_speaks_chat_completions() -> None:
+    provider = find_provider("mine", "https://llm.example.com/v1")
+    assert (provider.name, provider.base_url, provider.api_key_env) == ("mine", "https://llm.example.com/v1", None)
+
+
+def test_an_unknown_name_says_which_are_known_and_the_nearest() -> None:
+    with pytest.raises(ConfigError) as caught:
+        find_provider("opnai")
+    assert str(caught.value).startswith("there is no provider 'opnai'. Did you mean 'openai'? Known are azure, ")
+
+
+def test_azure_needs_a_base_url() -> None:
+    with pytest.raises(ConfigError, match="the provider 'azure' needs a base_url"):
+        find_provider("azure")
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://x", "api.openai.com/v1", "", "http://", "http://[::1", "https://x:y/"]
+)
+def test_only_http_urls_are_taken(url: str) -> None:
+    with pytest.raises(ConfigError, match="no http or https URL"):
+        find_provider("mine", url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/v1",
+        "https://[fe80::1]/v1",
+        "http://[::ffff:169.254.169.254]/",
+        "http://metadata.google.internal",
+    ],
+)
+def test_link_local_addresses_are_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="link-local"):
+        find_provider("mine", url)
+
+
+@pytest.mark.parametrize("url", ["http://api.openai.com/v1", "http://8.8.8.8/v1"])
+def test_prompts_do_not_cross_the_internet_unencrypted(url: str) -> None:
+    with pytest.raises(ConfigError, match="unencrypted; use https://"):
+        find_provider("mine", url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:1", "http://vllm:8000/v1", "http://192.168.1.5/v1", "http://gpu.local"]
+)
+def test_plain_http_is_taken_in_private_networks(url: str) -> None:
+    assert find_provider("mine", url).base_url == url

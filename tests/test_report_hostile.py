@@ -1,0 +1,197 @@
+"""Whatever names, numbers and replies a session has, its report fits the terminal and can harm nobody."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pytest_llmeval.compare import CategoryRow, Comparison
+from pytest_llmeval.measure import Figures
+from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.report.lines import Line, Paper, clip, columns, wrap
+from pytest_llmeval.report.quotes import quote_beside
+from pytest_llmeval.report.terminal import list_category, summary
+from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+
+ODD = [":", "::", "##", "[", "##[error]", "vso[", "\n", "\r", "\t", " ", "\x1b[31m", "\x85", "\u2028", "\u202e"]
+ODD += ["\u200d", "日本", "e\u0301", "…", "-" * 90, "::error::x", "=", " = ", "\ud800", "\x00", "word", "two words "]
+TEXT = st.lists(st.one_of(st.sampled_from(ODD), st.text(max_size=4)), max_size=12).map("".join)
+COUNT = st.one_of(st.integers(0, 300), st.integers(0, 10**7))
+FLOAT = st.one_of(st.floats(0, 10), st.floats(0, 1e7))
+OPTIONAL = st.one_of(st.none(), FLOAT)
+WIDTHS = st.one_of(st.sampled_from([40, 80, 120]), st.integers(24, 200))
+MARKUP = {"red", "green", "yellow", "bold"}
+
+
+@st.composite
+def some_figures(draw: st.DrawFn) -> Figures:
+    many = draw(st.sampled_from([0, 1, 30, 80, 400]))
+    return Figures(
+        model=draw(TEXT),
+        cases=draw(COUNT),
+        passed=draw(COUNT),
+        failed=draw(COUNT),
+        errors=draw(st.integers(0, 3)),
+        samples=draw(COUNT),
+        most_samples=draw(st.integers(0, 10)),
+        latencies=(draw(FLOAT),) * many,
+        ttfts=(draw(FLOAT),) * draw(st.sampled_from([0, many])),
+        live_figures=draw(st.booleans()),
+        live=draw(COUNT),
+        replayed=draw(COUNT),
+        cost=draw(OPTIONAL),
+        spent=draw(OPTIONAL),
+        cost_per_resolved=draw(OPTIONAL),
+        agreement=draw(st.one_of(st.none(), st.floats(0, 1))),
+    )
+
+
+@st.composite
+def some_results(draw: st.DrawFn, keys: list[CaseKey], model: str) -> dict[CaseKey, CaseResult]:
+    results = {}
+    for key in draw(st.lists(st.sampled_from(keys), max_size=4)) if keys else []:
+        samples = [
+            SampleResult(
+                index=index,
+                outcome=draw(st.sampled_from(["pass", "fail", "error"])),
+                category=draw(st.one_of(st.none(), TEXT)),
+                reason=draw(TEXT),
+                calls=(
+                    Call(
+                        provider="openai",
+                        request_model=model,
+                        prompt="",
+                        answer=Answer(text=draw(TEXT), refusal=draw(st.one_of(st.none(), TEXT))),
+                        measures=Measures(latency=1.0),
+                    ),
+                )
+                if draw(st.booleans())
+                else (),
+            )
+            for index in range(draw(st.integers(1, 3)))
+        ]
+        results[key] = CaseResult(key=key, model=model, samples=tuple(samples))
+    return results
+
+
+@st.composite
+def some_comparison(draw: st.DrawFn, baseline: Figures) -> Comparison:
+    keys = draw(st.lists(st.builds(CaseKey, TEXT, TEXT), max_size=8, unique=True))
+    some = st.lists(st.sampled_from(keys), max_size=7, unique=True).map(tuple) if keys else st.just(())
+    candidate = draw(some_figures())
+
+    def row(name: str, **more: Any) -> CategoryRow:
+        return CategoryRow(
+            name=name,
+            baseline_failed=draw(COUNT),
+            baseline_judged=draw(COUNT),
+            candidate_failed=draw(COUNT),
+            candidate_judged=draw(COUNT),
+            change=draw(st.floats(-1, 1)),
+            new=draw(some),
+            fixed=draw(some),
+            **more,
+        )
+
+    names = draw(st.lists(TEXT, max_size=4, unique=True))
+    rows = [
+        row(
+            name,
+            interval=draw(st.one_of(st.none(), st.just((-0.1, 0.2)))),
+            word=draw(st.sampled_from(["REGRESSED", "INCONCLUSIVE", "TOO SMALL", "IMPROVED", "OK"])),
+            gated=draw(st.booleans()),
+            p=draw(st.floats(0, 1)),
+            samples_needed=draw(st.one_of(st.none(), COUNT)),
+            note=draw(TEXT),
+        )
+        for name in names
+    ]
+    return Comparison(
+        baseline=baseline,
+        candidate=candidate,
+        compared=tuple(keys),
+        rows=tuple(rows),
+        total=row(""),
+        **{
+            name: draw(some)
+            for name in ("new", "fixed", "known", "flaky", "errors", "only_baseline", "only_candidate", "changed")
+        },
+        gate=draw(st.sampled_from(["passed", "failed", "not evaluated"])),
+        reasons=tuple(draw(st.lists(TEXT, max_size=2))),
+        notes=tuple(draw(st.lists(TEXT, max_size=1))),
+        saved=draw(st.one_of(st.none(), TEXT)),
+        baseline_results=draw(some_results(keys, baseline.model)),
+        candidate_results=draw(some_results(keys, candidate.model)),
+    )
+
+
+def wide(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "FW" else 0 if unicodedata.combining(c) else 1 for c in text)
+
+
+def check(lines: list[Line], width: int, *, only_ascii: bool) -> None:
+    for line in lines:
+        assert wide(line.text) <= width, line
+        assert not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in line.text), line
+        assert not line.text.strip().startswith("::"), line
+        assert "##[" not in line.text, line
+        assert set(line.style) <= MARKUP
+        assert not only_ascii or line.text.isascii(), line
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), WIDTHS, st.booleans(), st.integers(-2, 2), st.integers(0, 4))
+def test_every_report_fits_and_is_harmless(
+    data: st.DataObject, width: int, only_ascii: bool, verbosity: int, candidates: int
+) -> None:
+    baseline = data.draw(some_figures())
+    comparisons = [data.draw(some_comparison(baseline)) for _ in range(candidates)]
+    figures = [baseline, *(comparison.candidate for comparison in comparisons)]
+    results = [result for comparison in comparisons for result in comparison.candidate_results.values()]
+    for lines in (
+        summary(comparisons, figures, width=width, ascii=only_ascii, verbosity=verbosity),
+        summary([], figures, results, width=width, ascii=only_ascii, verbosity=verbosity),
+    ):
+        check(lines, width, only_ascii=only_ascii)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), WIDTHS, st.booleans(), st.integers(0, 1))
+def test_every_list_of_a_category_fits_and_is_harmless(
+    data: st.DataObject, width: int, only_ascii: bool, verbosity: int
+) -> None:
+    comparison = data.draw(some_comparison(data.draw(some_figures())))
+    for name in [data.draw(TEXT), *(row.name for row in comparison.rows)]:
+        lines = list_category(comparison, name, width=width, ascii=only_ascii, verbosity=verbosity)
+        check(lines, width, only_ascii=only_ascii)
+
+
+@given(TEXT, st.integers(8, 60))
+@example("aaaaaaaa::bbbb", 8)
+@example("a =  ::error::x", 8)
+@example("日本語日本語日本語", 9)
+def test_wrapped_lines_fit_and_hold_every_word(text: str, width: int) -> None:
+    clean = Paper().clean(text)
+    lines = wrap(clean, width)
+    assert all(columns(line) <= width for line in lines)
+    assert not any(line.strip().startswith("::") for line in lines)
+    kept = "".join(lines).replace(" ", "").replace("|", "")
+    assert kept == clean.replace(" ", "").replace("|", "")
+
+
+@given(TEXT, st.integers(0, 60))
+def test_a_clipped_name_fits(text: str, width: int) -> None:
+    assert columns(clip(Paper().clean(text), width)) <= width
+
+
+@given(TEXT, TEXT, WIDTHS, st.booleans(), st.integers(1, 5))
+@example("## a b", "## b a", 40, False, 3)
+@example("same ##", "same ## [x]", 40, False, 3)
+def test_quoted_replies_fit_and_are_harmless(old: str, new: str, width: int, only_ascii: bool, most: int) -> None:
+    paper = Paper(width=width, ascii=only_ascii)
+    lines = quote_beside(paper, old, new, indent=4, most=most)
+    check(lines, width, only_ascii=only_ascii)
+    assert len(lines) <= 2 * (most + 1)

@@ -1,0 +1,80 @@
+"""Whether the samples of a run repeat each other, seen from two runs or from texts."""
+
+import random
+
+import pytest
+
+from pytest_llmeval.stats.dependence import Copies, Dispersion, dispersion, find_copies
+from pytest_llmeval.stats.surprise import Stratum
+
+
+def two_runs(source: random.Random, cases: int, samples: int, copied: bool) -> list[Stratum]:
+    strata = []
+    for _ in range(cases):
+        chance = source.betavariate(0.15, 0.6)
+        if copied:
+            before, after = (samples * (source.random() < chance) for _ in range(2))
+        else:
+            before, after = (sum(source.random() < chance for _ in range(samples)) for _ in range(2))
+        strata.append(Stratum(before, samples, after, samples))
+    return strata
+
+
+@pytest.mark.parametrize("samples", [3, 5, 10])
+def test_complete_copies_have_a_phi_of_twice_the_samples_less_one(samples: int) -> None:
+    measured = dispersion(two_runs(random.Random(1), 200, samples, copied=True))
+    assert measured is not None
+    assert measured.phi == pytest.approx(2 * samples - 1)
+    assert measured.repeats(1.5)
+
+
+def test_independent_samples_have_a_phi_near_one() -> None:
+    measured = dispersion(two_runs(random.Random(2), 2000, 5, copied=False))
+    assert measured is not None
+    assert measured.phi == pytest.approx(1, abs=0.15)
+    assert not measured.repeats(1.5)
+
+
+def test_independent_samples_of_few_cases_are_rarely_mistaken_for_copies() -> None:
+    source = random.Random(3)
+    found = [dispersion(two_runs(source, 20, 5, copied=False)) for _ in range(400)]
+    assert sum(one is not None and one.repeats(1.5) for one in found) <= 30
+
+
+def test_three_contradicting_cases_are_enough_to_see_copies() -> None:
+    measured = dispersion([Stratum(0, 5, 5, 5), Stratum(5, 5, 0, 5), Stratum(0, 5, 5, 5)])
+    assert measured == pytest.approx((9.0, 3))
+    assert measured is not None
+    assert measured.repeats(1.5)
+
+
+def test_a_high_phi_of_one_case_is_chance() -> None:
+    assert not Dispersion(1.8, 1).repeats(1.5)
+    assert Dispersion(1.8, 100).repeats(1.5)
+
+
+def test_where_nothing_varies_nothing_is_known() -> None:
+    assert dispersion([Stratum(0, 5, 0, 5), Stratum(5, 5, 5, 5), Stratum(0, 0, 1, 5)]) is None
+    assert dispersion([]) is None
+
+
+def test_runs_that_agree_more_than_chance_are_no_copies() -> None:
+    measured = dispersion([Stratum(2, 5, 2, 5)] * 10)
+    assert measured == (0.0, 10)
+    assert not measured.repeats(1.5)
+
+
+def test_long_equal_answers_are_copies() -> None:
+    assert find_copies([["a" * 300] * 5] * 6 + [["a" * 300, "b" * 300]] * 4) == Copies(10, 6)
+    assert Copies(10, 6).suspected
+
+
+def test_short_answers_and_single_samples_say_nothing() -> None:
+    copies = find_copies([["yes"] * 5] * 20 + [["a" * 300]] * 20 + [[]])
+    assert copies == Copies(0, 0)
+    assert not copies.suspected
+
+
+def test_a_few_equal_answers_are_no_suspicion() -> None:
+    assert not Copies(4, 4).suspected
+    assert not Copies(40, 19).suspected

@@ -1,0 +1,303 @@
+"""The gate as a whole: which word a category gets, and what it says about what it could not decide."""
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_llmeval.stats.dependence import Copies, Dispersion
+from pytest_llmeval.stats.gate import CategoryRule, GateRules, Verdict, failing, judge, undecided
+from pytest_llmeval.stats.surprise import Stratum, sign_flip_test
+
+SILENT = Stratum(0, 5, 0, 5)
+BROKEN = Stratum(0, 5, 5, 5)
+CLOSE_CALL = [Stratum(0, 5, 3, 5)] * 2 + [Stratum(2, 5, 1, 5)] + [SILENT] * 20
+CATEGORY = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 5)).map(lambda errors: Stratum(errors[0], 5, errors[1], 5)), max_size=8
+)
+
+
+def others(number: int) -> dict[str, list[Stratum]]:
+    """Categories in which nothing much happens, though it could."""
+    return {f"other_{k}": [Stratum(2, 5, 2, 5)] * 10 for k in range(number)}
+
+
+def swapped(strata: Sequence[Stratum]) -> list[Stratum]:
+    return [Stratum(x, n_c, y, n_b) for y, n_b, x, n_c in strata]
+
+
+def test_three_broken_cases_of_25_regress_among_ten_categories() -> None:
+    verdict = judge({"hallucination": [BROKEN] * 3 + [SILENT] * 22, **others(9)})["hallucination"]
+    assert verdict.verdict == Verdict.REGRESSED == "REGRESSED"
+    assert (verdict.net, verdict.difference) == (3, 0.12)
+    assert (verdict.errors_baseline, verdict.samples_baseline) == (0, 125)
+    assert (verdict.errors_candidate, verdict.samples_candidate) == (15, 125)
+    assert verdict.worst == verdict.broken == (0, 1, 2)
+    assert verdict.spread == "specific cases"
+    assert verdict.samples_needed is None
+
+
+def test_the_plain_line_alone_regresses_and_among_ten_is_inconclusive() -> None:
+    strata = [Stratum(1, 1, 1, 1)] * 2 + [Stratum(0, 1, 1, 1)] * 7 + [Stratum(1, 1, 0, 1)] + [Stratum(0, 1, 0, 1)] * 30
+    assert judge({"refusal": strata})["refusal"].verdict == Verdict.REGRESSED
+    busy = {f"other_{k}": [Stratum(0, 1, 1, 1), Stratum(1, 1, 0, 1)] * 5 for k in range(9)}
+    verdict = judge({"refusal": strata, **busy})["refusal"]
+    assert verdict.verdict == Verdict.INCONCLUSIVE
+    assert verdict.p == 9 / 256
+    assert verdict.adjusted_p == pytest.approx(10 * 9 / 256)
+    assert verdict.samples_needed == 2
+
+
+def test_a_change_spread_over_cases_is_systematic() -> None:
+    verdict = judge({"format": [Stratum(0, 5, 2, 5)] * 12})["format"]
+    assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "systematic")
+
+
+def test_what_could_not_have_been_found_is_too_small_not_ok() -> None:
+    verdict = judge({"tool_call": [Stratum(0, 1, 1, 1)] * 3 + [Stratum(0, 1, 0, 1)]})["tool_call"]
+    assert (verdict.verdict, verdict.testable, verdict.p, verdict.p_min) == (Verdict.TOO_SMALL, False, 0.125, 0.125)
+    assert verdict.adjusted_p == 1
+    assert verdict.samples_needed is not None
+    assert verdict.samples_needed > 1
+
+
+def test_a_category_in_which_nothing_could_be_compared_is_too_small() -> None:
+    verdict = judge({"format": [Stratum(0, 0, 5, 5), Stratum(2, 5, 0, 0)]})["format"]
+    assert (verdict.verdict, verdict.cases, verdict.skipped) == (Verdict.TOO_SMALL, 0, (0, 1))
+    assert (verdict.difference, verdict.interval, verdict.samples_needed) == (None, None, None)
+    assert judge({"format": []})["format"].verdict == Verdict.TOO_SMALL
+
+
+def test_cases_with_a_missing_side_are_named_and_left_out() -> None:
+    verdict = judge({"format": [BROKEN, Stratum(0, 0, 3, 5), BROKEN, Stratum(1, 5, 0, 0)]})["format"]
+    assert (verdict.skipped, verdict.cases, verdict.net) == ((1, 3), 2, 2)
+    assert (verdict.errors_baseline, verdict.errors_candidate) == (0, 10)
+    assert verdict.broken == (0, 2)
+
+
+def test_a_category_new_in_the_candidate_is_tested_like_any_other() -> None:
+    hits = [Stratum(0, 5, 1, 5)] * 4 + [SILENT] * 46
+    assert judge({"new": hits})["new"].p == 1 / 16
+    assert judge({"new": hits})["new"].verdict == Verdict.TOO_SMALL
+    assert judge({"new": [BROKEN] + [SILENT] * 46})["new"].p == pytest.approx(1 / 252)
+    assert judge({"new": [BROKEN] * 2 + [SILENT] * 46})["new"].p == pytest.approx(1.6e-5, rel=0.02)
+
+
+def test_a_category_gone_from_the_candidate_improved() -> None:
+    verdict = judge({"old": [Stratum(5, 5, 0, 5)] * 2 + [SILENT] * 10})["old"]
+    assert (verdict.verdict, verdict.net, verdict.samples_needed) == (Verdict.IMPROVED, -2, None)
+
+
+def test_improvements_elsewhere_do_not_hide_a_regression() -> None:
+    verdicts = judge({"worse": [BROKEN] * 2 + [SILENT] * 20, "better": [Stratum(5, 5, 0, 5)] * 20 + [SILENT] * 2})
+    assert {name: verdict.verdict for name, verdict in verdicts.items()} == {"worse": "REGRESSED", "better": "IMPROVED"}
+    assert failing(verdicts) == ["worse"]
+
+
+def test_failures_that_move_to_another_category_show_in_it() -> None:
+    moved = [Stratum(4, 5, 1, 5)] * 6
+    verdicts = judge({"format": moved, "hallucination": swapped(moved)})
+    assert [verdicts[name].verdict for name in ("format", "hallucination")] == ["IMPROVED", "REGRESSED"]
+
+
+@pytest.mark.parametrize(
+    ("n_baseline", "n_candidate", "p"),
+    [(1, 1, 1 / 2), (3, 3, 1 / 20), (5, 5, 1 / 252), (10, 10, 5.4e-6), (10, 1, 1 / 11), (10, 3, 1 / 286)],
+)
+def test_one_flipping_case_can_reach_what_its_samples_allow(n_baseline: int, n_candidate: int, p: float) -> None:
+    verdict = judge({"tiny": [Stratum(0, n_baseline, n_candidate, n_candidate)]})["tiny"]
+    assert verdict.p == verdict.p_min == pytest.approx(p, rel=0.01)
+    assert verdict.testable == (p <= 0.05)
+
+
+def test_a_rise_below_the_floor_is_found_but_does_not_fail() -> None:
+    strata = [Stratum(0, 10, 1, 10)] * 9 + [Stratum(0, 10, 0, 10)] * 291
+    verdict = judge({"rare": strata})["rare"]
+    assert verdict.adjusted_p <= 0.05
+    assert (verdict.verdict, verdict.below_floor) == (Verdict.OK, True)
+    one_more = judge({"rare": [Stratum(0, 10, 1, 10), *strata]})["rare"]
+    assert (one_more.verdict, one_more.below_floor) == (Verdict.REGRESSED, False)
+
+
+def test_a_model_swap_takes_three_cases_and_ten_points() -> None:
+    rules = GateRules.model_swap()
+    assert judge({"a": [BROKEN] * 3 + [SILENT] * 27}, rules)["a"].verdict == Verdict.REGRESSED
+    assert judge({"a": [BROKEN] * 3 + [SILENT] * 28}, rules)["a"].verdict == Verdict.OK
+    assert judge({"a": [BROKEN] * 2 + [SILENT] * 2}, rules)["a"].verdict == Verdict.OK
+
+
+def test_a_rise_within_what_a_category_may_rise_does_not_fail() -> None:
+    strata = [BROKEN] * 3 + [SILENT] * 27
+    allowed = {"a": CategoryRule(max_increase=0.10)}
+    assert judge({"a": strata}, per_category=allowed)["a"].verdict == Verdict.OK
+    assert judge({"a": [BROKEN, *strata]}, per_category=allowed)["a"].verdict == Verdict.REGRESSED
+    none_allowed = {"a": CategoryRule(max_increase=0.0)}
+    assert judge({"a": strata}, GateRules.model_swap(), none_allowed)["a"].verdict == Verdict.REGRESSED
+
+
+def test_zero_tolerance_fails_for_half_a_case() -> None:
+    strata = [Stratum(0, 10, 6, 10)] + [Stratum(0, 10, 0, 10)] * 50
+    assert judge({"unsafe": strata})["unsafe"].verdict == Verdict.OK
+    strict = {"unsafe": CategoryRule(weight=3, min_cases=0.5)}
+    assert judge({"unsafe": strata}, per_category=strict)["unsafe"].verdict == Verdict.REGRESSED
+
+
+def test_a_severe_category_gets_three_times_the_share_of_alpha() -> None:
+    categories = {"severe": CLOSE_CALL, **others(4)}
+    plain = judge(categories)["severe"]
+    severe = judge(categories, per_category={"severe": CategoryRule(weight=3)})["severe"]
+    assert (plain.level, severe.level) == pytest.approx((0.05 / 5, 0.05 * 3 / 7))
+    assert severe.adjusted_p == pytest.approx(plain.adjusted_p / 5 * 7 / 3)
+    assert (plain.verdict, severe.verdict) == (Verdict.INCONCLUSIVE, Verdict.REGRESSED)
+
+
+def test_a_category_that_is_only_reported_fails_nothing_and_costs_nothing() -> None:
+    reported = {name: CategoryRule(gated=False) for name in others(9)}
+    categories = {"gated": CLOSE_CALL, **others(9)}
+    assert judge(categories, per_category=reported)["gated"].adjusted_p == judge({"gated": CLOSE_CALL})["gated"].p
+    verdicts = judge({"low": [BROKEN] * 5}, per_category={"low": CategoryRule(gated=False)})
+    assert (verdicts["low"].verdict, verdicts["low"].gated) == (Verdict.REGRESSED, False)
+    assert failing(verdicts) == failing(verdicts, strict=True) == undecided(verdicts) == []
+
+
+def test_strict_fails_what_is_inconclusive_and_nothing_else() -> None:
+    verdicts = judge({"close": CLOSE_CALL, **others(9), "small": [Stratum(0, 1, 1, 1)]})
+    assert verdicts["close"].verdict == Verdict.INCONCLUSIVE
+    assert verdicts["small"].verdict == Verdict.TOO_SMALL
+    assert failing(verdicts) == []
+    assert failing(verdicts, strict=True) == ["close"]
+
+
+def test_more_samples_are_asked_for_what_seems_worse_even_if_it_regressed_already() -> None:
+    verdicts = judge({"close": CLOSE_CALL, "broken": [BROKEN] * 5, **others(9)})
+    assert undecided(verdicts) == ["close", "broken"]
+
+
+def test_copies_within_a_run_make_each_case_count_once() -> None:
+    strata = [BROKEN] * 4 + [Stratum(5, 5, 0, 5)] * 2 + [SILENT] * 20
+    assert judge({"a": strata})["a"].method == "exact"
+    verdict = judge({"a": strata}, dispersion=Dispersion(4.2, 60))["a"]
+    assert (verdict.method, verdict.phi) == ("sign-flip", 4.2)
+    assert verdict.method_reason == "samples of a run repeat each other (phi 4.2)"
+    assert verdict.p == sign_flip_test(strata)[0] == 22 / 64
+    assert (verdict.p_min, verdict.verdict, verdict.samples_needed) == (1 / 64, Verdict.OK, None)
+
+
+def test_independent_samples_are_counted_one_by_one() -> None:
+    verdict = judge({"a": [BROKEN] * 4}, dispersion=Dispersion(1.1, 60))["a"]
+    assert (verdict.method, verdict.method_reason, verdict.phi) == ("exact", "", 1.1)
+
+
+def test_an_unknown_dispersion_is_said_to_be_unknown() -> None:
+    assert judge({"a": [BROKEN]})["a"].phi is None
+
+
+def test_copied_texts_decide_only_where_the_dispersion_is_unknown() -> None:
+    copies = Copies(cases=40, repeated=34)
+    verdict = judge({"a": [BROKEN] * 4}, copies=copies)["a"]
+    assert (verdict.method, verdict.method_reason) == ("sign-flip", "all samples are the same text in 34 of 40 cases")
+    assert judge({"a": [BROKEN] * 4}, copies=copies, dispersion=Dispersion(1.0, 60))["a"].method == "exact"
+    assert judge({"a": [BROKEN] * 4}, copies=Copies(cases=40, repeated=3))["a"].method == "exact"
+
+
+def test_one_sample_per_case_cannot_repeat_itself() -> None:
+    strata = [Stratum(0, 1, 1, 1)] * 9
+    verdict = judge({"a": strata}, dispersion=Dispersion(9.0, 60))["a"]
+    assert (verdict.method, verdict.p) == ("exact", 0.5**9)
+
+
+def test_the_more_samples_asked_for_are_more_than_there_are() -> None:
+    drifting = [Stratum(0, 5, 2, 5)] * 4 + [Stratum(1, 5, 3, 5)] * 3 + [SILENT] * 16
+    verdict = judge({"drifting": drifting, **others(199)})["drifting"]
+    assert verdict.verdict == Verdict.INCONCLUSIVE
+    assert verdict.samples_needed is not None
+    assert verdict.samples_needed > 5
+
+
+def test_an_impossible_count_is_refused_by_name() -> None:
+    for wrong in (Stratum(6, 5, 0, 5), Stratum(0, 5, -1, 5)):
+        with pytest.raises(ValueError, match=r"category 'format' has a case with"):
+            judge({"format": [wrong]})
+
+
+def test_no_category_is_no_verdict() -> None:
+    assert judge({}) == {}
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), CATEGORY), st.randoms())
+@settings(deadline=None)
+def test_neither_the_order_of_categories_nor_that_of_cases_matters(
+    categories: dict[str, list[Stratum]], shuffler: random.Random
+) -> None:
+    names = list(categories)
+    shuffler.shuffle(names)
+    mixed = {name: shuffler.sample(categories[name], len(categories[name])) for name in names}
+    before, after = judge(categories), judge(mixed)
+    assert list(after) == names
+    for name in names:
+        assert after[name].verdict == before[name].verdict
+        assert after[name].adjusted_p == before[name].adjusted_p
+        assert after[name].samples_needed == before[name].samples_needed
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), CATEGORY))
+@settings(deadline=None)
+def test_every_verdict_keeps_its_own_rules(categories: dict[str, list[Stratum]]) -> None:
+    backwards = judge({name: swapped(strata) for name, strata in categories.items()})
+    for name, verdict in judge(categories).items():
+        assert 0 <= verdict.p_min <= verdict.p * (1 + 1e-9)
+        assert verdict.p <= verdict.adjusted_p <= 1
+        assert verdict.adjusted_p_better == pytest.approx(backwards[name].adjusted_p)
+        assert sum(verdict.contributions) == verdict.score
+        assert verdict.verdict != Verdict.REGRESSED or (verdict.adjusted_p <= 0.05 and verdict.net >= 1 - 1e-9)
+        assert verdict.verdict != Verdict.IMPROVED or verdict.adjusted_p_better <= 0.05
+        assert verdict.samples_needed is None or verdict.verdict in (Verdict.INCONCLUSIVE, Verdict.TOO_SMALL)
+        if verdict.difference is not None and verdict.interval is not None:
+            assert verdict.interval.low <= verdict.difference + 1e-9
+            assert verdict.difference <= verdict.interval.high + 1e-9
+
+
+@given(CATEGORY)
+@settings(deadline=None)
+def test_cases_that_never_fail_change_no_verdict_of_the_test(strata: list[Stratum]) -> None:
+    plain, padded = judge({"a": strata})["a"], judge({"a": strata + [SILENT] * 7})["a"]
+    assert (plain.p, plain.adjusted_p, plain.p_min, plain.score) == (
+        padded.p,
+        padded.adjusted_p,
+        padded.p_min,
+        padded.score,
+    )
+
+
+def simulated(source: random.Random, copied: bool = False) -> dict[str, list[Stratum]]:
+    """60 cases, most stable and some flaky, 5 categories, 5 samples on both sides, of one and the same model."""
+    names = ["wrong_answer", "format", "hallucination", "refusal", "tool_call"]
+    categories: dict[str, list[Stratum]] = {name: [] for name in names}
+    for _ in range(60):
+        chance = source.betavariate(0.15, 0.6)
+        favourite = source.choice(names)
+
+        def draw(chance: float = chance, favourite: str = favourite) -> str | None:
+            if source.random() >= chance:
+                return None
+            return favourite if source.random() < 0.7 else source.choice(names)
+
+        sides = [[draw()] * 5 if copied else [draw() for _ in range(5)] for _ in range(2)]
+        for name in names:
+            categories[name].append(Stratum(sides[0].count(name), 5, sides[1].count(name), 5))
+    return categories
+
+
+def test_a_model_against_itself_rarely_fails() -> None:
+    source = random.Random(20260101)
+    red = sum(bool(failing(judge(simulated(source)))) for _ in range(300))
+    assert red <= 15
+
+
+def test_a_model_against_itself_rarely_fails_when_its_samples_are_copies_and_that_is_known() -> None:
+    source = random.Random(20260102)
+    runs = [simulated(source, copied=True) for _ in range(150)]
+    assert sum(bool(failing(judge(run))) for run in runs) > 75
+    assert sum(bool(failing(judge(run, dispersion=Dispersion(9.0, 60)))) for run in runs) <= 7

@@ -1,0 +1,130 @@
+"""Intervals and the functions they rest on: against scipy and statsmodels, and what must hold of any interval."""
+
+import math
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from pytest_llmeval.stats import intervals, special
+from pytest_llmeval.stats.surprise import Stratum
+
+RATES = st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@given(st.floats(1e-12, 1 - 1e-12))
+def test_normal_quantiles_equal_scipy(p: float) -> None:
+    assert special.normal_quantile(p) == pytest.approx(float(stats.norm.ppf(p)), rel=1e-9, abs=1e-12)
+
+
+@given(st.floats(1e-6, 1 - 1e-6), st.floats(0.5, 200), st.floats(0.5, 200))
+@settings(deadline=None)
+def test_beta_functions_equal_scipy(x: float, a: float, b: float) -> None:
+    assert special.beta_cdf(x, a, b) == pytest.approx(float(stats.beta.cdf(x, a, b)), rel=1e-9, abs=1e-12)
+    assert special.beta_quantile(x, a, b) == pytest.approx(float(stats.beta.ppf(x, a, b)), rel=1e-7, abs=1e-12)
+
+
+@given(st.sampled_from([0.01, 0.1, 0.5, 0.9, 0.975, 0.995]), st.integers(1, 500))
+@settings(deadline=None)
+def test_t_quantiles_equal_scipy(p: float, degrees: int) -> None:
+    assert special.t_quantile(p, degrees) == pytest.approx(float(stats.t.ppf(p, degrees)), rel=1e-8, abs=1e-12)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, -1.0, 2.0])
+def test_quantiles_beyond_the_ends_are_refused(p: float) -> None:
+    with pytest.raises(ValueError, match="strictly between 0 and 1"):
+        special.normal_quantile(p)
+
+
+@given(RATES, st.sampled_from([0.8, 0.95, 0.99]))
+@settings(deadline=None)
+def test_rates_equal_statsmodels(rate: tuple[int, int], confidence: float) -> None:
+    errors, samples = rate
+    for function, name in ((intervals.wilson, "wilson"), (intervals.clopper_pearson, "beta")):
+        expected = proportion_confint(errors, samples, alpha=1 - confidence, method=name)
+        assert tuple(function(errors, samples, confidence)) == pytest.approx(expected, rel=1e-7, abs=1e-9)
+    if 0 < errors < samples:
+        expected = proportion_confint(errors, samples, alpha=1 - confidence, method="jeffreys")
+        assert tuple(intervals.jeffreys(errors, samples, confidence)) == pytest.approx(expected, rel=1e-7, abs=1e-9)
+
+
+@given(RATES)
+@settings(deadline=None)
+def test_an_interval_holds_its_rate_and_mirrors_the_passes(rate: tuple[int, int]) -> None:
+    errors, samples = rate
+    for function in (intervals.wilson, intervals.clopper_pearson, intervals.jeffreys):
+        low, high = function(errors, samples)
+        assert 0 <= low <= errors / samples <= high <= 1
+        mirrored = function(samples - errors, samples)
+        assert (low, high) == pytest.approx((1 - mirrored.high, 1 - mirrored.low), abs=1e-9)
+
+
+@pytest.mark.parametrize(("errors", "samples"), [(0, 0), (-1, 5), (6, 5)])
+def test_an_impossible_rate_is_refused(errors: int, samples: int) -> None:
+    for function in (intervals.wilson, intervals.clopper_pearson, intervals.jeffreys):
+        with pytest.raises(ValueError, match=f"asked for {errors} of {samples}"):
+            function(errors, samples)
+
+
+@given(*[st.integers(0, 30)] * 4)
+@settings(deadline=None)
+def test_paired_changes_hold_their_estimate_and_mirror(both: int, worse: int, better: int, neither: int) -> None:
+    cases = both + worse + better + neither
+    assume(cases > 0)
+    change = (worse - better) / cases
+    low, high = intervals.tango(worse, better, cases)
+    assert -1 <= low <= change + 1e-12
+    assert change - 1e-12 <= high <= 1
+    mirrored = intervals.tango(better, worse, cases)
+    assert (low, high) == pytest.approx((-mirrored.high, -mirrored.low), abs=1e-9)
+    low, high = intervals.newcombe(both, worse, better, neither)
+    assert low <= change + 1e-12
+    assert change - 1e-12 <= high
+    mirrored = intervals.newcombe(both, better, worse, neither)
+    assert (low, high) == pytest.approx((-mirrored.high, -mirrored.low), abs=1e-9)
+
+
+def test_tango_s_bounds_are_where_his_score_is_the_quantile() -> None:
+    worse, better, cases = 7, 1, 40
+    for bound, sign in zip(intervals.tango(worse, better, cases), (1, -1), strict=True):
+        # The restricted maximum likelihood estimate, found by looking for it.
+        grid = [k / 200_000 for k in range(1, 100_000)]
+        likely = max(
+            (p for p in grid if p + bound > 0 and 2 * p + bound < 1),
+            key=lambda p: (
+                better * math.log(p)
+                + worse * math.log(p + bound)
+                + (cases - worse - better) * math.log(1 - 2 * p - bound)
+            ),
+        )
+        score = (worse - better - cases * bound) / math.sqrt(cases * (2 * likely + bound - bound**2))
+        assert score == pytest.approx(sign * 1.959964, abs=1e-3)
+
+
+def test_the_population_interval_is_scipy_s_paired_t() -> None:
+    strata = [Stratum(0, 5, 2, 5), Stratum(1, 5, 1, 5), Stratum(4, 5, 3, 5), Stratum(0, 4, 3, 5), Stratum(2, 5, 5, 5)]
+    before, after = [s[0] / s[1] for s in strata], [s[2] / s[3] for s in strata]
+    expected = stats.ttest_rel(after, before).confidence_interval(0.95)
+    assert tuple(intervals.population_interval(strata) or ()) == pytest.approx((expected.low, expected.high))
+
+
+def test_one_sample_on_one_side_borrows_the_variance_of_both() -> None:
+    strata = [Stratum(2, 5, 1, 1)] + [Stratum(0, 5, 0, 1)] * 5
+    low, high = intervals.change_interval(strata) or (0, 0)
+    variance = 3 * 3 / (6 * 5) * (1 / 5 + 1) + (1 + 1 / 5) / 4
+    assert (low + high) / 2 == pytest.approx(0.1)
+    assert (high - low) / 2 == pytest.approx(1.959963984540054 * math.sqrt(variance) / 6)
+
+
+def test_without_a_compared_case_there_is_no_interval() -> None:
+    strata = [Stratum(0, 0, 3, 5), Stratum(1, 5, 0, 0)]
+    assert intervals.change_interval(strata) is None
+    assert intervals.population_interval(strata) is None
+    assert intervals.population_interval([Stratum(0, 5, 3, 5)]) is None
+
+
+def test_an_interval_ends_at_all_and_nothing() -> None:
+    low, high = intervals.change_interval([Stratum(0, 2, 2, 2)]) or (0, 0)
+    assert 0 < low < high == 1

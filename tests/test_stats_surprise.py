@@ -1,0 +1,245 @@
+"""The exact test of one category: against brute force, against scipy and statsmodels, and its symmetries."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+
+from pytest_llmeval.stats.surprise import (
+    Stratum,
+    case_score,
+    is_broken,
+    mcnemar_e_value,
+    rate_test,
+    score_law,
+    sign_flip_test,
+    surprise_test,
+)
+
+
+@st.composite
+def stratum(draw: st.DrawFn, most: int = 6) -> Stratum:
+    n_baseline, n_candidate = draw(st.integers(0, most)), draw(st.integers(0, most))
+    return Stratum(draw(st.integers(0, n_baseline)), n_baseline, draw(st.integers(0, n_candidate)), n_candidate)
+
+
+def swapped(strata: Sequence[Stratum]) -> list[Stratum]:
+    return [Stratum(x, n_c, y, n_b) for y, n_b, x, n_c in strata]
+
+
+def enumerated(strata: Sequence[Stratum], statistic: Callable[[Stratum], float]) -> tuple[float, float]:
+    """The chance of a sum of statistics this high, and this low, over every way the failures could have fallen."""
+    ways: list[list[tuple[float, float]]] = []
+    for y, n_b, x, n_c in strata:
+        failures = x + y
+        law = stats.hypergeom(n_b + n_c, failures, n_c)
+        counts = range(max(0, failures - n_b), min(failures, n_c) + 1)
+        ways.append([(statistic(Stratum(failures - k, n_b, k, n_c)), float(law.pmf(k))) for k in counts])
+    observed = math.fsum(statistic(one) for one in strata)
+    high = low = 0.0
+    for outcome in itertools.product(*ways):
+        total, chance = math.fsum(value for value, _ in outcome), math.prod(chance for _, chance in outcome)
+        high += chance * (total >= observed - 1e-9)
+        low += chance * (total <= observed + 1e-9)
+    return high, low
+
+
+@given(st.lists(stratum(4), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_the_convolution_equals_brute_force(strata: list[Stratum]) -> None:
+    high, low = enumerated([one for one in strata if one.compared], lambda one: case_score(*one))
+    test = surprise_test(strata)
+    assert (test.p, test.p_better) == pytest.approx((high, low), rel=1e-9)
+
+
+@given(st.lists(stratum(4), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_the_rate_test_equals_brute_force(strata: list[Stratum]) -> None:
+    high, _ = enumerated([one for one in strata if one.informative], lambda one: one.errors_candidate)
+    assert rate_test(strata) == pytest.approx(high, rel=1e-9)
+
+
+@given(st.lists(stratum(5), max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_sign_flips_equal_brute_force(strata: list[Stratum]) -> None:
+    sizes = [abs(one.change) for one in strata if one.informative and one.change]
+    observed = sum(one.change for one in strata if one.informative)
+    sums = [
+        math.fsum(sign * size for sign, size in zip(signs, sizes, strict=True))
+        for signs in itertools.product((-1, 1), repeat=len(sizes))
+    ]
+    worse, better, smallest = sign_flip_test(strata)
+    assert worse == pytest.approx(sum(total >= observed - 1e-9 for total in sums) / len(sums))
+    assert better == pytest.approx(sum(total <= observed + 1e-9 for total in sums) / len(sums))
+    assert smallest == 1 / len(sums)
+
+
+def test_sign_flips_equal_scipy_s_permutation_test() -> None:
+    strata = [Stratum(0, 5, 2, 5), Stratum(1, 5, 3, 5), Stratum(4, 5, 3, 5), Stratum(0, 5, 1, 5), Stratum(2, 5, 5, 5)]
+    result = stats.permutation_test(
+        (np.array([round(one.change * 5) for one in strata]),),
+        np.sum,
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=np.inf,
+    )
+    assert sign_flip_test(strata)[0] == pytest.approx(result.pvalue)
+
+
+@given(st.lists(stratum(), max_size=30))
+@settings(deadline=None)
+def test_swapping_the_sides_swaps_worse_and_better(strata: list[Stratum]) -> None:
+    test, other = surprise_test(strata), surprise_test(swapped(strata))
+    assert [-score for score in test.contributions] == list(other.contributions)
+    assert (test.p, test.p_min) == pytest.approx((other.p_better, other.p_min_better))
+    assert (test.p_better, test.p_min_better) == pytest.approx((other.p, other.p_min))
+    worse, better, smallest = sign_flip_test(strata)
+    assert (better, worse, smallest) == pytest.approx(sign_flip_test(swapped(strata)))
+
+
+@given(st.lists(stratum(), max_size=30))
+@settings(deadline=None)
+def test_every_p_is_a_probability_not_below_the_smallest_possible(strata: list[Stratum]) -> None:
+    test = surprise_test(strata)
+    assert 0 <= test.p_min <= test.p * (1 + 1e-12) <= 1 + 1e-11
+    assert 0 <= test.p_min_better <= test.p_better * (1 + 1e-12) <= 1 + 1e-11
+    assert 0 <= test.p_mid <= test.p
+    assert test.p + test.p_better >= 1 - 1e-12
+
+
+@given(st.lists(stratum(), max_size=20), st.randoms())
+@settings(deadline=None)
+def test_the_order_of_cases_changes_nothing(strata: list[Stratum], random: object) -> None:
+    mixed = list(strata)
+    random.shuffle(mixed)  # type: ignore[attr-defined]
+    assert surprise_test(mixed)[:7] == surprise_test(strata)[:7]
+    assert sign_flip_test(mixed) == sign_flip_test(strata)
+
+
+@given(st.lists(stratum(), max_size=12), st.integers(0, 6), st.integers(0, 6))
+@settings(deadline=None)
+def test_a_case_that_says_nothing_changes_nothing(strata: list[Stratum], n_baseline: int, n_candidate: int) -> None:
+    silent = [
+        Stratum(0, n_baseline, 0, n_candidate),
+        Stratum(n_baseline, n_baseline, n_candidate, n_candidate),
+        Stratum(0, 0, n_candidate, n_candidate),
+        Stratum(n_baseline, n_baseline, 0, 0),
+    ]
+    assert surprise_test(strata + silent)[:7] == surprise_test(strata)[:7]
+    assert rate_test(strata + silent) == rate_test(strata)
+    assert sign_flip_test(strata + silent) == sign_flip_test(strata)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+@settings(deadline=None)
+def test_one_sample_per_side_is_mcnemar(worse: int, better: int) -> None:
+    strata = [Stratum(0, 1, 1, 1)] * worse + [Stratum(1, 1, 0, 1)] * better + [Stratum(0, 1, 0, 1)] * 5
+    test = surprise_test(strata)
+    if worse + better == 0:
+        assert (test.p, test.p_better, test.p_min, test.informative) == (1, 1, 1, 0)
+        return
+    one_sided = stats.binomtest(worse, worse + better, 0.5, alternative="greater").pvalue
+    assert test.p == pytest.approx(one_sided)
+    assert sign_flip_test(strata)[0] == pytest.approx(one_sided)
+    two_sided = mcnemar([[0, better], [worse, 5]], exact=True).pvalue
+    assert min(1.0, 2 * min(test.p, test.p_better)) == pytest.approx(two_sided)
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.data())
+@settings(deadline=None)
+def test_one_case_is_fisher_s_exact_test(n_baseline: int, n_candidate: int, data: st.DataObject) -> None:
+    y, x = data.draw(st.integers(0, n_baseline)), data.draw(st.integers(0, n_candidate))
+    fisher = stats.fisher_exact([[x, n_candidate - x], [y, n_baseline - y]], alternative="greater").pvalue
+    assert rate_test([Stratum(y, n_baseline, x, n_candidate)]) == pytest.approx(fisher)
+
+
+@pytest.mark.parametrize(
+    ("row", "score"),
+    [
+        ((0, 5, 5, 5), 15),
+        ((0, 1, 1, 1), 2),
+        ((0, 5, 2, 5), 4),
+        ((0, 10, 3, 3), 16),
+        ((1, 5, 3, 5), 3),
+        ((0, 10, 1, 3), 4),
+        ((2, 10, 1, 5), 0),
+        ((5, 5, 0, 5), -15),
+    ],
+)
+def test_the_score_is_the_surprise_in_half_bits(row: tuple[int, int, int, int], score: int) -> None:
+    assert score == case_score(*row)
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.data())
+@settings(deadline=None)
+def test_more_failures_never_score_less(n_baseline: int, n_candidate: int, data: st.DataObject) -> None:
+    failures = data.draw(st.integers(1, n_baseline + n_candidate - 1))
+    law = score_law(n_baseline, n_candidate, failures)
+    assert [value for value, _ in law] == sorted({value for value, _ in law})
+    assert math.fsum(chance for _, chance in law) == pytest.approx(1)
+
+
+def test_three_broken_cases_are_found_among_flaky_ones_where_the_plain_rate_is_not() -> None:
+    strata = [Stratum(0, 5, 5, 5)] * 3 + [Stratum(2, 5, 1, 5)] * 9 + [Stratum(0, 5, 0, 5)] * 13
+    assert surprise_test(strata).p < 0.05 < rate_test(strata)
+
+
+@pytest.mark.parametrize(
+    ("row", "broken"),
+    [
+        ((0, 3, 3, 3), True),
+        ((0, 2, 2, 2), False),
+        ((0, 1, 1, 1), False),
+        ((0, 10, 2, 2), True),
+        ((1, 10, 3, 3), False),
+        ((0, 5, 4, 5), False),
+        ((0, 0, 5, 5), False),
+        ((0, 5, 0, 0), False),
+    ],
+)
+def test_broken_means_never_before_and_always_now_and_hardly_by_chance(
+    row: tuple[int, int, int, int], broken: bool
+) -> None:
+    assert broken == is_broken(Stratum(*row))
+
+
+def test_cut_off_tails_never_make_p_smaller_and_cost_no_digit() -> None:
+    strata = [Stratum(2, 5, 3, 5)] * 90 + [Stratum(3, 5, 2, 5)] * 60
+    scores = dict(score_law(5, 5, 5))
+    exact = {0: 1.0}
+    for _ in strata:
+        grown: dict[int, float] = {}
+        for total, chance in exact.items():
+            for value, weight in scores.items():
+                grown[total + value] = grown.get(total + value, 0.0) + chance * weight
+        exact = grown
+    test = surprise_test(strata)
+    assert test.p == pytest.approx(
+        math.fsum(chance for total, chance in exact.items() if total >= test.score), rel=1e-9
+    )
+
+
+def test_hundreds_of_broken_cases_give_a_tiny_p_not_zero() -> None:
+    assert 0 < surprise_test([Stratum(0, 5, 5, 5)] * 300).p < 1e-25
+
+
+def test_very_unequal_numbers_of_samples_leave_the_sign_flip_a_probability() -> None:
+    strata = [Stratum(0, 7 + place % 13, 1 + place % 5, 11 + place % 9) for place in range(120)]
+    worse, better, smallest = sign_flip_test(strata)
+    assert 0 < worse < 1e-20
+    assert better == pytest.approx(1)
+    assert smallest == 0.5**120
+
+
+@given(st.integers(0, 12), st.integers(0, 12))
+@settings(deadline=None)
+def test_the_e_value_averages_to_one_when_nothing_changed(worse: int, better: int) -> None:
+    pairs = worse + better
+    mean = sum(math.comb(pairs, k) / 2**pairs * mcnemar_e_value(k, pairs - k) for k in range(pairs + 1))
+    assert mean == pytest.approx(1)
