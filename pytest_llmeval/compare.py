@@ -280,13 +280,17 @@ def _verdict(
         # What could not be measured must not look like a pass.
         return "failed", tuple(f"could not be measured: {reason}" for reason in invalid)
     words = ("REGRESSED", "INCONCLUSIVE") if strict else ("REGRESSED",)
-    reasons = [_sentence(row) for row in rows if row.gated and row.word in words]
+    repeated = table.samples > len(table.cases)
+    reasons = [_sentence(row, repeated=repeated) for row in rows if row.gated and row.word in words]
     reasons += over
     return ("failed", tuple(reasons)) if reasons else ("passed", ())
 
 
-def _sentence(row: CategoryRow) -> str:
-    counts = f"{row.baseline_failed} of {row.baseline_judged} to {row.candidate_failed} of {row.candidate_judged}"
+def _sentence(row: CategoryRow, *, repeated: bool) -> str:
+    unit = "answers" if repeated else "cases"
+    counts = (
+        f"{row.baseline_failed} of {row.baseline_judged} to {row.candidate_failed} of {row.candidate_judged} {unit}"
+    )
     if row.word == "REGRESSED":
         return f"{row.name} regressed from {counts} (p = {row.p:.2g})"
     return f"{row.name} rose from {counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"

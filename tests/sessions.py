@@ -26,7 +26,18 @@ prices = {{ input = 1.0, output = 10.0 }}
 """
 
 # What the tests of this plugin do not need: the sessions start faster without, and no warning of theirs gets in.
-WITHOUT = ("cacheprovider", "asyncio", "anyio", "randomly", "rerunfailures", "timeout", "cov", "sugar", "repeat", "hypothesispytest")
+WITHOUT = (
+    "cacheprovider",
+    "asyncio",
+    "anyio",
+    "randomly",
+    "rerunfailures",
+    "timeout",
+    "cov",
+    "sugar",
+    "repeat",
+    "hypothesispytest",
+)
 
 
 class Session:

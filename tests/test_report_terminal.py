@@ -1,17 +1,18 @@
+# ruff: noqa: RUF001
 """The reports as a reader sees them, whole, at 80 columns unless a test says otherwise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from textwrap import dedent
 from typing import Any
+
+import pytest
 
 from pytest_llmeval.compare import CategoryRow, Comparison
 from pytest_llmeval.measure import Figures
-from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.report.lines import Line
-from pytest_llmeval.report.terminal import summary
+from pytest_llmeval.report.terminal import list_category, summary
 from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
 
 OLD = "A refund is possible within 30 days of purchase by emailing support@acme.test."
@@ -178,7 +179,34 @@ PASSED = replace(
     gate="passed",
     reasons=(),
 )
-ONLY_REFUND: Mapping[CaseKey, CaseResult] = by_key(AFTER[REFUND])
+RECORDED = replace(FAILED, candidate=replace(CANDIDATE, live_figures=False, live=0, replayed=1250, spent=0.0))
+PARTIAL = replace(
+    PASSED,
+    gate="not evaluated",
+    reasons=("only 4 of 250 cases were run (-k refund)",),
+    saved="main.jsonl",
+    errors=(RETURNS,),
+    changed=(WARRANTY,),
+    only_baseline=tuple(key(f"case-{number}") for number in range(7)),
+    candidate=replace(
+        CANDIDATE,
+        cases=4,
+        samples=17,
+        errors=1,
+        latencies=(0.4,) * 17,
+        ttfts=(),
+        spent=None,
+        cost_per_resolved=None,
+    ),
+    candidate_results={**AFTER, **by_key(broken(RETURNS, "HTTP 429: too many requests"))},
+)
+THIRD = replace(PASSED, candidate=replace(CANDIDATE, model="mistral-x", live_figures=False))
+MANY = [replace(PASSED, candidate=replace(CANDIDATE, model=f"acme/acme-extra-large-{i}")) for i in range(4)]
+
+MIXED = [
+    *(replace(each, model="acme-large-1") for each in BEFORE.values()),
+    *(replace(each, model="acme-large-2") for each in AFTER.values()),
+]
 
 
 def text(lines: list[Line]) -> str:
@@ -190,5 +218,518 @@ def report(*comparisons: Comparison, **options: Any) -> str:
     return text(summary(comparisons, figures, **options))
 
 
-def shown(expected: str) -> str:
-    return dedent(expected).lstrip("\n")
+FAILED_REPORT = """\
+candidate acme-large-2 vs baseline acme-large-1
+250 cases × 5 samples · 250 calls replayed, 2250 live · $1.19 spent
+
+GATE FAILED: hallucination regressed from 10 of 1250 to 55 of 1250 (p = 0.0042)
+The total got better: any failure 166/1250 → 129/1250, -3.0 points. The gate
+looks at each error category by itself.
+
+  category       baseline  candidate   pts  new fixed  verdict      p
+  ------------------------------------------------------------------------
+! hallucination   10/1250    55/1250  +3.6    2     0  REGRESSED    0.004
+~ refusal          6/1250    14/1250  +0.6    1     0  INCONCLUSIVE 0.046
+  format         150/1250    60/1250  -7.2    0     1  IMPROVED     <0.001
+  ------------------------------------------------------------------------
+  any failure    166/1250   129/1250  -3.0    2     1
+  refusal: could be noise; about 10 samples per case would settle it; samples
+    repeat each other: each case counted once
+  ! regressed, gated · ~ worse, but not gated or not proven
+
+  model         agree    p50    p95    p99  TTFT p50  $/resolved
+  --------------------------------------------------------------
+  acme-large-1   0.94  0.42s  0.90s  1.40s     0.18s      0.0041
+  acme-large-2   0.88  0.39s  1.31s  2.60s     0.15s      0.0036
+  change        -0.06    -7%   +46%   +86%      -17%        -12%
+
+3 new misses
+  hallucination: tests/llm/test_support.py::test_policy[refund-window]
+    passed 5/5 → 1/5, no '30 days'
+    | A refund is possible within [-30-]{+60+} days of purchase by
+    | [-emailing-]{+contacting+} support@acme.test.
+  hallucination: tests/llm/test_support.py::test_policy[eu-returns]
+    passed 5/5 → 0/5, expected to contain '30 days'
+    baseline  | A refund is possible within 30 days of purchase by emailing
+              | support@acme.test.
+    candidate | I am sorry, but we never give anything back.
+  refusal: tests/llm/test_support.py::test_policy[warranty]
+    passed 2/5 → 0/5, failed before too, as format, the model refused
+    baseline  | Two years.
+    candidate | (nothing)
+
+1 known miss, 1 fixed
+
+next: --llm-show=hallucination (its cases), --llm-report=llm.html (every reply)
+"""
+
+
+def test_a_failed_gate_comes_first_then_the_evidence_then_what_to_do() -> None:
+    assert report(FAILED) == FAILED_REPORT
+
+
+NARROW_REPORT = """\
+candidate acme-large-2 vs baseline
+  acme-large-1
+250 cases x 5 samples | 250 calls
+  replayed, 2250 live | $1.19 spent
+
+GATE FAILED: hallucination regressed
+  from 10 of 1250 to 55 of 1250
+  (p = 0.0042)
+The total got better: any failure
+166/1250 -> 129/1250, -3.0 points. The
+gate looks at each error category by
+itself.
+
+! hallucination
+    baseline 10/1250 0.8%, candidate
+    55/1250 4.4%, pts +3.6, new 2, fixed
+    0, verdict REGRESSED, p 0.004
+~ refusal
+    baseline 6/1250 0.5%, candidate
+    14/1250 1.1%, pts +0.6, new 1, fixed
+    0, verdict INCONCLUSIVE, p 0.046
+  format
+    baseline 150/1250 12%, candidate
+    60/1250 4.8%, pts -7.2, new 0, fixed
+    1, verdict IMPROVED, p <0.001
+  any failure
+    baseline 166/1250 13%, candidate
+    129/1250 10%, pts -3.0, new 2, fixed
+    1
+  refusal: could be noise; about 10
+    samples per case would settle it;
+    samples repeat each other: each case
+    counted once
+  ! regressed, gated | ~ worse, but not
+  gated or not proven
+
+  acme-large-1
+    agree 0.94, p50 0.42s, p95 0.90s,
+    p99 1.40s, TTFT p50 0.18s,
+    $/resolved 0.0041
+  acme-large-2
+    agree 0.88, p50 0.39s, p95 1.31s,
+    p99 2.60s, TTFT p50 0.15s,
+    $/resolved 0.0036
+  change
+    agree -0.06, p50 -7%, p95 +46%, p99
+    +86%, TTFT p50 -17%, $/resolved -12%
+
+3 new misses
+  hallucination: tests/llm/...nd-window]
+    passed 5/5 -> 1/5, no '30 days'
+    | A refund is possible within
+    | [-30-]{+60+} days of purchase by
+    | [-emailing-]{+contacting+} ...
+  hallucination: tests/llm/...u-returns]
+    passed 5/5 -> 0/5, expected to
+    contain '30 days'
+    baseline  | A refund is possible
+              | within 30 days of
+              | purchase by emailing ...
+    candidate | I am sorry, but we never
+              | give anything back.
+  refusal: tests/llm/tes...icy[warranty]
+    passed 2/5 -> 0/5, failed before
+    too, as format, the model refused
+    baseline  | Two years.
+    candidate | (nothing)
+
+1 known miss, 1 fixed
+
+next: --llm-show=hallucination (its
+      cases), --llm-report=llm.html
+      (every reply)
+"""
+
+
+def test_a_narrow_ascii_terminal_gets_paragraphs_in_place_of_tables() -> None:
+    assert report(FAILED, width=40, ascii=True) == NARROW_REPORT
+
+
+GREEN_REPORT = """\
+candidate acme-large-2 vs baseline acme-large-1
+gate ok: 250 cases × 5 samples, 0 regressed, 2 known misses, 1 fixed, 1 flaky
+p50 0.42s → 0.39s, p95 0.90s → 1.31s, $/resolved 0.0041 → 0.0036 · $1.19 spent
+"""
+
+
+def test_a_gate_that_passed_with_nothing_new_takes_three_lines() -> None:
+    assert report(PASSED) == GREEN_REPORT
+
+
+GREEN_VERBOSE_REPORT = """\
+candidate acme-large-2 vs baseline acme-large-1
+250 cases × 5 samples · 250 calls replayed, 2250 live · $1.19 spent
+
+gate ok: no error category regressed in 4 cases
+
+  category           baseline     candidate  pts  new fixed  verdict p
+  --------------------------------------------------------------------
+  hallucination  10/1250 0.8%  10/1250 0.8%  0.0    0     0  OK
+  --------------------------------------------------------------------
+  any failure    10/1250 0.8%  10/1250 0.8%  0.0    0     1
+  hallucination: 95 % interval of the change +1.2 to +6.0 points
+
+  model         agree    p50    p95    p99  TTFT p50  $/resolved
+  --------------------------------------------------------------
+  acme-large-1   0.94  0.42s  0.90s  1.40s     0.18s      0.0041
+  acme-large-2   0.88  0.39s  1.31s  2.60s     0.15s      0.0036
+  change        -0.06    -7%   +46%   +86%      -17%        -12%
+
+2 known (fail with both)
+1 fixed (failed with the baseline, pass now)
+  tests/llm/test_support.py::test_policy[order-4411]
+1 flaky (pass though some samples fail)
+  tests/llm/test_support.py::test_policy[refund-window]
+"""
+
+
+def test_a_gate_that_passed_shows_all_with_v() -> None:
+    assert report(PASSED, verbosity=1) == GREEN_VERBOSE_REPORT
+
+
+PARTIAL_REPORT = """\
+candidate acme-large-2 vs baseline acme-large-1 (saved run main.jsonl)
+4 cases, up to 5 samples each · 250 calls replayed, 1000 live · cost unknown
+
+GATE NOT EVALUATED: only 4 of 250 cases were run (-k refund)
+
+  category           baseline     candidate  pts  new fixed  verdict p
+  --------------------------------------------------------------------
+  hallucination  10/1250 0.8%  10/1250 0.8%  0.0    0     0  OK
+  --------------------------------------------------------------------
+  any failure    10/1250 0.8%  10/1250 0.8%  0.0    0     1
+
+  model                     agree    p50    p95    p99  TTFT p50  $/resolved
+  --------------------------------------------------------------------------
+  acme-large-1 (saved run)   0.94  0.42s  0.90s  1.40s     0.18s      0.0041
+  acme-large-2               0.88  0.40s      -      -         -           -
+  -: p95 needs 72 calls, p99 needs 368 calls, TTFT needs streamed calls,
+  $/resolved needs a price and a passed case
+  latency and cost not compared: the baseline is from another session
+
+2 known misses, 1 fixed, 1 flaky
+
+1 error: not judged, so in no count above
+  tests/llm/test_support.py::test_policy[eu-returns]
+    candidate: HTTP 429: too many requests
+
+not compared: 1 case changed since the baseline ran
+  tests/llm/test_support.py::test_policy[warranty]
+not compared: 7 cases ran with the baseline only
+  tests/llm/test_support.py::test_policy[case-0]
+  tests/llm/test_support.py::test_policy[case-1]
+  tests/llm/test_support.py::test_policy[case-2]
+  tests/llm/test_support.py::test_policy[case-3]
+  tests/llm/test_support.py::test_policy[case-4]
+  2 more (-v names all)
+
+next: run all cases with both models, then the gate is evaluated
+"""
+
+
+def test_a_partial_run_beside_a_saved_one_has_no_verdict_and_names_what_was_left_out() -> None:
+    assert report(PARTIAL) == PARTIAL_REPORT
+
+
+SIDE_BY_SIDE_REPORT = """\
+2 candidates vs baseline acme-large-1
+250 cases × 5 samples · 500 calls replayed, 3250 live · $1.50 spent
+
+acme-large-2: GATE FAILED: hallucination regressed from 10 of 1250 to 55 of 1250
+  (p = 0.0042)
+  The total got better: any failure 166/1250 → 129/1250, -3.0 points. The gate
+  looks at each error category by itself.
+mistral-x: gate ok: no error category regressed in 4 cases
+
+                       acme-large-1  acme-large-2  mistral-x
+  ----------------------------------------------------------
+  hallucination             10/1250     ! 55/1250    10/1250
+  refusal                    6/1250     ~ 14/1250          -
+  format                   150/1250       60/1250          -
+  ----------------------------------------------------------
+  any failure              166/1250      129/1250    10/1250
+  ----------------------------------------------------------
+  new misses                                    3          0
+  known misses                                  1          2
+  fixed                                         1          1
+  flaky                                         0          1
+  ----------------------------------------------------------
+  agreement                    0.94          0.88       0.88
+  latency p50                 0.42s         0.39s      0.39s
+  latency p95                 0.90s         1.31s      1.31s
+  latency p99                 1.40s         2.60s      2.60s
+  TTFT p50                    0.18s         0.15s      0.15s
+  $ per resolved case        0.0041        0.0036     0.0036
+  measured                     live          live   recorded
+  ----------------------------------------------------------
+  gate                                     FAILED         ok
+  acme-large-2: refusal: could be noise; about 10 samples per case would settle
+    it; samples repeat each other: each case counted once
+  ! regressed, gated · ~ worse, but not gated or not proven
+  latency not compared: acme-large-1 was called live, mistral-x is recorded
+
+acme-large-2
+3 new misses, 2 shown (-v shows all)
+  hallucination: tests/llm/test_support.py::test_policy[refund-window]
+    passed 5/5 → 1/5, no '30 days'
+    | A refund is possible within [-30-]{+60+} days of purchase by
+    | [-emailing-]{+contacting+} support@acme.test.
+  hallucination: tests/llm/test_support.py::test_policy[eu-returns]
+    passed 5/5 → 0/5, expected to contain '30 days'
+    baseline  | A refund is possible within 30 days of purchase by emailing
+              | support@acme.test.
+    candidate | I am sorry, but we never give anything back.
+
+next: --llm-show=hallucination (its cases), --llm-report=llm.html (every reply)
+"""
+
+
+def test_several_candidates_have_a_column_each() -> None:
+    assert report(FAILED, THIRD) == SIDE_BY_SIDE_REPORT
+
+
+BLOCKS_REPORT = """\
+4 candidates vs baseline acme-large-1
+250 cases x 5 samples | 1000 calls replayed, 5250 live | $2.12 spent
+
+acme/acme-extra-large-0: gate ok: no error category regressed in 4 cases
+acme/acme-extra-large-1: gate ok: no error category regressed in 4 cases
+acme/acme-extra-large-2: gate ok: no error category regressed in 4 cases
+acme/acme-extra-large-3: gate ok: no error category regressed in 4 cases
+
+                       acme-large-1  acme/...rge-0  acme/...rge-1  acme/...rge-2
+  ------------------------------------------------------------------------------
+  hallucination             10/1250        10/1250        10/1250        10/1250
+  ------------------------------------------------------------------------------
+  any failure               10/1250        10/1250        10/1250        10/1250
+  ------------------------------------------------------------------------------
+  known misses                                   2              2              2
+  fixed                                          1              1              1
+  flaky                                          1              1              1
+  ------------------------------------------------------------------------------
+  agreement                    0.94           0.88           0.88           0.88
+  latency p50                 0.42s          0.39s          0.39s          0.39s
+  latency p95                 0.90s          1.31s          1.31s          1.31s
+  latency p99                 1.40s          2.60s          2.60s          2.60s
+  TTFT p50                    0.18s          0.15s          0.15s          0.15s
+  $ per resolved case        0.0041         0.0036         0.0036         0.0036
+  ------------------------------------------------------------------------------
+  gate                                          ok             ok             ok
+
+                       acme-large-1  acme/acme-extra-large-3
+  ----------------------------------------------------------
+  hallucination             10/1250                  10/1250
+  ----------------------------------------------------------
+  any failure               10/1250                  10/1250
+  ----------------------------------------------------------
+  known misses                                             2
+  fixed                                                    1
+  flaky                                                    1
+  ----------------------------------------------------------
+  agreement                    0.94                     0.88
+  latency p50                 0.42s                    0.39s
+  latency p95                 0.90s                    1.31s
+  latency p99                 1.40s                    2.60s
+  TTFT p50                    0.18s                    0.15s
+  $ per resolved case        0.0041                   0.0036
+  ----------------------------------------------------------
+  gate                                                    ok
+"""
+
+
+def test_more_models_than_fit_make_several_tables() -> None:
+    assert report(*MANY, ascii=True) == BLOCKS_REPORT
+
+
+ALONE_REPORT = """\
+model acme-large-1
+250 cases × 5 samples · 1250 live calls · $0.88 spent
+not compared: no baseline (use --llm-baseline=NAME)
+
+                       acme-large-1
+  ---------------------------------
+  format                     8/1250
+  ---------------------------------
+  cases resolved            214/250
+  ---------------------------------
+  agreement                    0.94
+  latency p50                 0.42s
+  latency p95                 0.90s
+  latency p99                 1.40s
+  TTFT p50                    0.18s
+  $ per resolved case        0.0041
+"""
+
+
+def test_one_model_without_a_baseline_is_not_compared() -> None:
+    assert text(summary([], [BASELINE], MIXED)) == ALONE_REPORT
+
+
+SEVERAL_ALONE_REPORT = """\
+2 models
+250 cases × 5 samples · 250 calls replayed, 2250 live · $1.19 spent
+not compared: no baseline (use --llm-baseline=NAME)
+
+                       acme-large-1  acme-large-2
+  -----------------------------------------------
+  hallucination              0/1250        9/1250
+  format                     8/1250        0/1250
+  refusal                    0/1250        5/1250
+  -----------------------------------------------
+  cases resolved            214/250       225/250
+  -----------------------------------------------
+  agreement                    0.94          0.88
+  latency p50                 0.42s         0.39s
+  latency p95                 0.90s         1.31s
+  latency p99                 1.40s         2.60s
+  TTFT p50                    0.18s         0.15s
+  $ per resolved case        0.0041        0.0036
+"""
+
+
+def test_several_models_without_a_baseline_are_not_compared() -> None:
+    assert text(summary([], [BASELINE, CANDIDATE], MIXED)) == SEVERAL_ALONE_REPORT
+
+
+LIST_REPORT = """\
+candidate acme-large-2 vs baseline acme-large-1
+
+hallucination: 10/1250 → 55/1250 samples, +3.6 points, REGRESSED, p = 0.004
+  NEW   tests/llm/test_support.py::test_policy[refund-window]
+        passed 5/5 → 1/5, no '30 days'
+        | A refund is possible within [-30-]{+60+} days of purchase by
+        | [-emailing-]{+contacting+} support@acme.test.
+  NEW   tests/llm/test_support.py::test_policy[eu-returns]
+        passed 5/5 → 0/5, expected to contain '30 days'
+        baseline  | A refund is possible within 30 days of purchase by emailing
+                  | support@acme.test.
+        candidate | I am sorry, but we never give anything back.
+"""
+
+
+def test_a_category_is_listed_with_the_changed_words() -> None:
+    assert text(list_category(FAILED, "hallucination")) == LIST_REPORT
+
+
+def test_with_q_the_gate_is_all_that_is_said() -> None:
+    gate = "GATE FAILED: hallucination regressed from 10 of 1250 to 55 of 1250 (p = 0.0042)\n"
+    assert gate == report(FAILED, verbosity=-1)
+    assert report(PASSED, verbosity=-1) == "gate ok: no error category regressed in 4 cases\n"
+
+
+def test_with_qq_only_a_gate_that_did_not_pass_is_told() -> None:
+    assert report(FAILED, verbosity=-1) == report(FAILED, verbosity=-2)
+    assert summary([PASSED], [BASELINE, CANDIDATE], verbosity=-2) == []
+
+
+def test_with_q_several_gates_are_told_by_name() -> None:
+    lines = summary([PARTIAL, THIRD], [BASELINE, CANDIDATE], verbosity=-1)
+    assert [line.text for line in lines] == [
+        "acme-large-2: GATE NOT EVALUATED: only 4 of 250 cases were run (-k refund)",
+        "mistral-x: gate ok: no error category regressed in 4 cases",
+    ]
+
+
+def test_with_q_no_baseline_is_still_said() -> None:
+    assert text(summary([], [BASELINE], verbosity=-1)) == "not compared: no baseline (use --llm-baseline=NAME)\n"
+
+
+def test_a_session_without_models_says_nothing() -> None:
+    assert summary([], []) == []
+
+
+@pytest.mark.parametrize("verbosity", [-1, 0, 1])
+@pytest.mark.parametrize("models", [[BASELINE], [BASELINE, CANDIDATE]])
+def test_nothing_compared_never_looks_like_a_gate_that_passed(models: list[Figures], verbosity: int) -> None:
+    lines = summary([], models, verbosity=verbosity)
+    assert not any("green" in line.style or "gate" in line.text.lower() for line in lines)
+    assert any(line.text.startswith("not compared") for line in lines)
+
+
+def test_live_and_recorded_latency_are_never_in_one_change_row() -> None:
+    assert """\
+  model                    agree    p50    p95    p99  TTFT p50  $/resolved
+  -------------------------------------------------------------------------
+  acme-large-1              0.94  0.42s  0.90s  1.40s     0.18s      0.0041
+  acme-large-2 (recorded)   0.88  0.39s  1.31s  2.60s     0.15s      0.0036
+  change                   -0.06                                       -12%
+  latency not compared: acme-large-1 was called live, acme-large-2 is recorded
+""" in report(RECORDED)
+
+
+def test_a_saved_baseline_is_not_counted_as_called_or_paid_now() -> None:
+    assert "250 cases × 5 samples · 250 calls replayed, 1000 live · $0.31 spent\n" in report(
+        replace(FAILED, saved="main.jsonl")
+    )
+
+
+def test_the_marks_say_with_words_and_colour_what_is_gated() -> None:
+    styles = {line.text[:15]: line.style for line in summary([FAILED], [BASELINE, CANDIDATE])}
+    assert styles["! hallucination"] == ("red",)
+    assert styles["~ refusal      "] == ("yellow",)
+    assert styles["  format       "] == ()
+
+
+def test_a_regression_that_is_not_gated_has_the_lesser_mark() -> None:
+    lines = summary([replace(FAILED, rows=(replace(HALLUCINATION, gated=False),))], [BASELINE, CANDIDATE])
+    assert [line.style for line in lines if line.text.startswith("~ hallucination")] == [("yellow",)]
+    assert not any(line.text.startswith("!") for line in lines)
+
+
+def test_the_total_is_not_called_better_when_it_is_not() -> None:
+    assert "The total got better" not in report(replace(FAILED, total=replace(TOTAL, change=0.01)))
+
+
+def test_misses_of_gated_regressions_come_first() -> None:
+    told = report(replace(FAILED, rows=(REFUSAL, FORMAT, HALLUCINATION)))
+    assert told.index("  hallucination: tests/") < told.index("  refusal: tests/")
+
+
+def test_five_misses_are_shown_and_with_v_all() -> None:
+    cases = tuple(key(f"case-{number}") for number in range(9))
+    after = by_key(*(result(case, NEW, "hallucination", reason="no") for case in cases))
+    many = replace(FAILED, rows=(replace(HALLUCINATION, new=cases),), new=cases, candidate_results=after)
+    assert "9 new misses, 5 shown (-v shows all)\n" in report(many)
+    assert report(many).count("  hallucination: tests/") == 5
+    assert "9 new misses\n" in report(many, verbosity=1)
+    assert report(many, verbosity=1).count("  hallucination: tests/") == 9
+
+
+def test_no_line_is_told_twice_when_many_cases_fail() -> None:
+    told = [line for line in report(FAILED).splitlines() if line.strip(" -")]
+    assert len(told) == len(set(told))
+
+
+def test_a_long_reply_is_cut_and_with_v_longer() -> None:
+    after = by_key(result(RETURNS, "never " * 300, "hallucination", reason="no"))
+    comparison = replace(FAILED, rows=(replace(HALLUCINATION, new=(RETURNS,)),), candidate_results=after)
+    assert sum("never never" in line for line in report(comparison).splitlines()) == 3
+    assert sum("never never" in line for line in report(comparison, verbosity=1).splitlines()) == 20
+
+
+def test_an_answer_that_only_calls_a_function_is_shown_by_it() -> None:
+    calls = (call(tool_calls=(ToolCall(name="refund", arguments={"days": 60}, raw_arguments='{"days": 60}'),)),)
+    sample = SampleResult(index=0, outcome="fail", category="hallucination", reason="no", calls=calls)
+    after = {REFUND: CaseResult(key=REFUND, model="m", samples=(sample,))}
+    assert 'candidate | refund({"days": 60})\n' in report(replace(FAILED, candidate_results=after))
+
+
+def test_notes_are_told_and_keep_a_gate_that_passed_from_being_short() -> None:
+    told = report(replace(PASSED, notes=("latency_p95 is not gated: it is not known for both models",)))
+    assert "\n  latency_p95 is not gated: it is not known for both models\n" in told
+    assert "category" in told
+
+
+def test_an_unknown_category_is_told_with_those_there_are() -> None:
+    told = "no case failed as halucination; error categories of this comparison:\nhallucination, refusal, format\n"
+    assert text(list_category(FAILED, "halucination")) == told
+
+
+def test_a_fixed_case_is_listed_with_its_counts() -> None:
+    assert "  FIXED tests/llm/test_support.py::test_policy[order-4411]  0/5 → 5/5\n" in text(
+        list_category(FAILED, "format")
+    )

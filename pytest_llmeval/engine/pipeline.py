@@ -137,14 +137,17 @@ class Pipeline:
         from pytest_llmeval.engine.response import Endpoint
 
         endpoint = Endpoint(
-            base_url=str(model.base_url or provider.base_url), api_key=_api_key(model, provider), provider=provider
+            base_url=str(model.base_url or provider.base_url),
+            api_key=_api_key(model, provider),
+            api_key_env=model.api_key_env or provider.api_key_env,
+            provider=provider,
         )
         engine, keeper = self._started()
         response = engine.submit(request, endpoint, key=key)
 
         def keep(done: Future[Response]) -> None:
             def settle() -> Fulfilled:
-                fulfilled = _answered(done.result(), provider, model, request, draw, key)
+                fulfilled = _answered(done.result(), model, request, draw, key)
                 if self.mode != "live":
                     self.store.keep(fulfilled.entry)
                 return fulfilled
@@ -165,7 +168,7 @@ class Pipeline:
             if self._engine is None or self._keeper is None:
                 from pytest_llmeval.engine.client import Engine
 
-                self._engine = Engine(concurrency=self._concurrency, workers=self._workers)
+                self._engine = Engine(concurrency=self._concurrency, workers=self._workers, start=16)
                 self._keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llmeval-keeper")
             return self._engine, self._keeper
 
@@ -180,10 +183,11 @@ class Pipeline:
             return MissingReply(f"{first}\nnothing was recorded for {draw.module}")
         from pytest_llmeval.store.difference import explain_difference
 
-        differs = explain_difference(request.body, nearest.request) or [
-            f"the same request was recorded as sample {nearest.sample}, occurrence {nearest.occurrence}; "
-            f"asked for was sample {draw.sample}, occurrence {draw.occurrence}"
-        ]
+        differs = explain_difference(request.body, nearest.request)
+        if not differs:
+            recorded = f"sample {nearest.sample}, occurrence {nearest.occurrence}"
+            asked = f"sample {draw.sample}, occurrence {draw.occurrence}"
+            differs = [f"the same request was recorded as {recorded}; asked for was {asked}"]
         return MissingReply("\n".join([first, f"nearest recorded request ({nearest.case}):", *differs]))
 
 
@@ -238,10 +242,8 @@ def _price(model: ModelSettings, usage: Usage) -> float | None:
     )
 
 
-def _answered(
-    response: Response, provider: Provider, model: ModelSettings, request: ModelRequest, draw: Draw, key: str
-) -> Fulfilled:
-    answer = provider.answer(response.body)
+def _answered(response: Response, model: ModelSettings, request: ModelRequest, draw: Draw, key: str) -> Fulfilled:
+    answer = response.answer
     cost = _price(model, answer.usage)
     measures = Measures(latency=response.latency, ttft=response.ttft, cost=cost, attempts=response.attempts)
     entry = Entry(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmeval.errors import LlmevalError
-from pytest_llmeval.plugin.evaluation import Evaluation, LlmevalWarning, evaluation_of
+from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
 from pytest_llmeval.plugin.payload import payload_of
 from pytest_llmeval.run import CaseKey, CaseResult, Run
 
@@ -30,7 +31,7 @@ class Controller:
     Attributes:
         results: by case and model.
         comparisons: one per candidate, once the session is judged.
-        recorded: what was written into the recordings, a line each.
+        notes: what else the summary tells, a line each.
         skipped: ids of the trials that were skipped: no result is owed for them.
         collected: how many trials there are.
         deselected: how many of them were left out.
@@ -41,7 +42,7 @@ class Controller:
         self.evaluation: Evaluation = evaluation_of(config)
         self.results: dict[tuple[CaseKey, str], CaseResult] = {}
         self.comparisons: list[Comparison] = []
-        self.recorded: list[str] = []
+        self.notes: list[str] = []
         self.skipped: set[str] = set()
         self.collected = 0
         self.deselected = 0
@@ -58,6 +59,7 @@ class Controller:
             return
         self.collected = max(self.collected, payload.collected)
         self.deselected = max(self.deselected, payload.deselected)
+        self.notes += [note for note in payload.notes if note not in self.notes]
         if payload.result is None:
             self.skipped.add(report.nodeid)
         else:
@@ -112,7 +114,8 @@ class Controller:
             return
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            reporter.stats.setdefault(GATE_FAILED, []).extend(failed)
+            # Other plugins look into the __dict__ of whatever is counted.
+            reporter.stats.setdefault(GATE_FAILED, []).extend(SimpleNamespace(gate=gate) for gate in failed)
         from pytest_llmeval.plugin.junit import add_to_junit
 
         for comparison in failed:
@@ -180,14 +183,14 @@ class Controller:
             return
         from pytest_llmeval.store.recordings import Recordings
 
-        recordings = Recordings(self.evaluation.settings.recordings, self._warn)
+        evaluation = self.evaluation
+        recordings = Recordings(
+            evaluation.settings.recordings, self.notes.append, secrets=evaluation.secrets(), repair=True
+        )
         for module, entries in sorted(self._entries.items()):
             try:
                 count = recordings.write(module, list(entries.values()))
             except LlmevalError as error:
-                self.recorded.append(f"NOT RECORDED: {error}")
+                self.notes.append(f"NOT RECORDED: {error}")
             else:
-                self.recorded.append(f"{count} replies recorded for {module}")
-
-    def _warn(self, message: str) -> None:
-        self.config.issue_config_time_warning(LlmevalWarning(message), stacklevel=2)
+                self.notes.append(f"{count} replies recorded for {module}")

@@ -30,6 +30,8 @@ class Evaluation:
         candidates: the names of the models on trial.
         baseline: name of the model compared with, None when there is no comparison.
         baseline_file: the saved run compared with, None when the baseline is run in this session.
+        notes: what is odd but harmless, such as a cache that cannot be used; told in the summary. No warnings: under
+            ``-W error`` they would fail a test that has nothing to do with it.
         samples: samples per case over the markers', None to leave those.
     """
 
@@ -44,6 +46,7 @@ class Evaluation:
     samples: int | None
     strict: bool
     reports: tuple[Path, ...] = ()
+    notes: list[str] = field(default_factory=list)
     _pipeline: Pipeline | None = field(default=None, repr=False)
 
     @property
@@ -62,10 +65,20 @@ class Evaluation:
             from pytest_llmeval.store import Recordings, Store
             from pytest_llmeval.store.cache import Cache
 
-            store = Store(Cache(self.settings.cache, _warn), Recordings(self.settings.recordings, _warn))
+            store = Store(
+                Cache(self.settings.cache, self.notes.append),
+                Recordings(self.settings.recordings, self.notes.append, repair=self.record),
+            )
             workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
             self._pipeline = Pipeline(mode=self.mode, store=store, workers=workers)
         return self._pipeline
+
+    def secrets(self) -> dict[str, str]:
+        """The API keys this session may use, by the names of their environment variables."""
+        names = {
+            model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in self.models
+        }
+        return {name: os.environ[name] for name in names if name and os.environ.get(name)}
 
     def close(self) -> None:
         """Close the pipeline."""
@@ -179,13 +192,3 @@ def _report(config: pytest.Config, name: str) -> Path:
     if not name.endswith(".jsonl"):
         raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: FILE.jsonl)")
     return config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
-
-
-def _warn(message: str) -> None:
-    import warnings
-
-    warnings.warn(message, LlmevalWarning, stacklevel=2)
-
-
-class LlmevalWarning(pytest.PytestWarning):
-    """Something odd but harmless, such as a cache that cannot be used."""

@@ -37,9 +37,9 @@ def llm(request: pytest.FixtureRequest, llm_model: str) -> Llm:
     """
     __tracebackhide__ = True
     from pytest_llmeval.errors import LlmevalError
+    from pytest_llmeval.plugin.ask import Llm
     from pytest_llmeval.plugin.collect import trial_for
     from pytest_llmeval.plugin.evaluation import evaluation_of
-    from pytest_llmeval.plugin.ask import Llm
     from pytest_llmeval.plugin.trial import trial_key
 
     wrong: LlmevalError

@@ -28,16 +28,24 @@ class Payload:
         entries: replies to be written into the recordings.
         collected: how many trials the reporting process collected.
         deselected: how many of them were left out.
+        notes: what is odd but harmless.
     """
 
     result: CaseResult | None
     entries: tuple[Entry, ...]
     collected: int
     deselected: int
+    notes: tuple[str, ...] = ()
 
 
 def attach(
-    report: pytest.TestReport, result: CaseResult | None, used: Iterable[Fulfilled], collected: int, deselected: int
+    report: pytest.TestReport,
+    result: CaseResult | None,
+    used: Iterable[Fulfilled],
+    *,
+    collected: int,
+    deselected: int,
+    notes: Iterable[str] = (),
 ) -> None:
     """Put a result on a report.
 
@@ -50,6 +58,7 @@ def attach(
             "entries": [fulfilled.entry.to_json() for fulfilled in used],
             "collected": collected,
             "deselected": deselected,
+            "notes": list(notes),
         },
         default=str,
     )
@@ -71,4 +80,5 @@ def payload_of(report: pytest.TestReport) -> Payload | None:
         entries=entries,
         collected=data["collected"],
         deselected=data["deselected"],
+        notes=tuple(data["notes"]),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +15,9 @@ from pytest_llmeval.plugin.samples import sampled
 from pytest_llmeval.plugin.trial import Trial, case_key, content_digest, trial_key
 from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import CaseResult, SampleResult
+
+if TYPE_CHECKING:
+    from pytest_llmeval.engine.pipeline import Fulfilled
 
 __all__ = ["Runner"]
 
@@ -63,15 +67,13 @@ class Runner:
         report = yield
         trial = item.stash.get(trial_key, None)
         if report.skipped and call.when in ("setup", "call"):
-            attach(report, None, (), self.collected, self.deselected)
+            self._attach(report, None)
         elif call.when == "setup" and report.failed:
             error = call.excinfo.value if call.excinfo is not None else None
-            attach(report, self._unjudged(item, error), (), self.collected, self.deselected)
+            self._attach(report, self._unjudged(item, error))
         elif call.when == "call" and trial is not None:
             result = _case_result(item, trial)
-            attach(
-                report, result, trial.used.values() if self.evaluation.record else (), self.collected, self.deselected
-            )
+            self._attach(report, result, trial.used.values() if self.evaluation.record else ())
             if report.failed and result.outcome == "fail" and self.evaluation.compares:
                 report.outcome = "skipped"
                 report.wasxfail = MISSED
@@ -82,6 +84,11 @@ class Runner:
     def pytest_sessionfinish(self) -> None:
         """Let go of connections and files."""
         self.evaluation.close()
+
+    def _attach(self, report: pytest.TestReport, result: CaseResult | None, used: Iterable[Fulfilled] = ()) -> None:
+        notes = self.evaluation.notes
+        attach(report, result, used, collected=self.collected, deselected=self.deselected, notes=notes)
+        del notes[:]
 
     def _name_in_junit(self, item: pytest.Item) -> None:
         trial = item.stash.get(trial_key, None)

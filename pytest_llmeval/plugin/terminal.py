@@ -9,6 +9,7 @@ import pytest
 from pytest_llmeval.measure import measure
 from pytest_llmeval.plugin.controller import Controller
 from pytest_llmeval.report.terminal import summary
+from pytest_llmeval.report.text import harmless
 from pytest_llmeval.run import models_of
 
 __all__ = ["write_summary"]
@@ -36,8 +37,8 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
     for line in lines:
         reporter.write_line(line.text, **dict.fromkeys(line.style, True))
     if verbosity >= 0:
-        for text in controller.recorded:
-            reporter.write_line(text)
+        for text in controller.notes:
+            reporter.write_line(harmless(text))
 
 
 def _unicode() -> bool:

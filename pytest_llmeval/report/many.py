@@ -107,7 +107,13 @@ def _case_rows(comparisons: Sequence[Comparison]) -> list[_Row]:
         "flaky": [len(comparison.flaky) for comparison in comparisons],
         "errors": [len(comparison.errors) for comparison in comparisons],
     }
-    return [_Row(f"cases: {name}", ["", *map(str, numbers)]) for name, numbers in groups.items() if any(numbers)]
+    rows = [_Row(name, ["", *map(str, numbers)]) for name, numbers in groups.items() if any(numbers)]
+    return _ruled(rows)
+
+
+def _ruled(rows: Sequence[_Row]) -> list[_Row]:
+    """The rows with a rule above the first."""
+    return [replace(row, rule=not index) for index, row in enumerate(rows)]
 
 
 def _before(row: CategoryRow) -> str:
@@ -135,7 +141,7 @@ def _figure_rows(models: Sequence[Figures], *, saved: str | None = None) -> list
         sources[0] = "saved run"
     if rows and set(sources) != {"live"}:
         rows.append(_Row("measured", sources))
-    return [replace(row, rule=not index) for index, row in enumerate(rows)]
+    return _ruled(rows)
 
 
 def _explained(paper: Paper, models: Sequence[Figures]) -> list[Line]:
