@@ -3,9 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test lint format benchmark clean
+.PHONY: demo test docs format benchmark clean
 
+# The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
 	@$(BIN)/python example_project/demo.py
 
@@ -15,19 +17,26 @@ test: $(VENV)/test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -n 2
 
+# Write the generated parts of README.md and docs/ anew.
+docs: $(VENV)/test
+	$(BIN)/python docs/generate.py
+
 format: $(VENV)/test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Both environments are one, made from nothing whenever pyproject.toml has changed.
 $(VENV)/demo: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed. Name it: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --editable .
+	@touch $@
 
 $(VENV)/test: $(VENV)/demo
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[yaml]" --group test --group lint
-	touch $@
+	$(PIP) install --upgrade "pip>=25.1"
+	$(PIP) install --editable ".[yaml]" --group test --group lint
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

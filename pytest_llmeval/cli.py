@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING
 
+from pytest_llmeval.cache_command import add_cache
 from pytest_llmeval.errors import ConfigError, LlmevalError
+from pytest_llmeval.plan_command import add_plan
+
+if TYPE_CHECKING:
+    from pytest_llmeval.compare import Comparison
+    from pytest_llmeval.measure import Figures
+    from pytest_llmeval.run import CaseResult
 
 __all__ = ["main"]
 
@@ -27,10 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except LlmevalError as error:
         print(f"llmeval: {error}", file=sys.stderr)
-        return USAGE
-    except BrokenPipeError:  # piped into head
-        sys.stderr.close()
-        return PASSED
+    except OSError as error:
+        print(f"llmeval: cannot write the output: {error.strerror}", file=sys.stderr)
+    return USAGE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("candidate", metavar="CANDIDATE", help="The run on trial")
     compare.add_argument("--strict", action="store_true", help="INCONCLUSIVE fails the gate too")
     compare.set_defaults(run=_compare)
+    add_plan(commands)
+    add_cache(commands)
     for command in (show, compare):
         command.add_argument("-v", "--verbose", action="count", default=0, help="List every case")
         command.add_argument("-q", "--quiet", action="count", default=0, help="The verdict only")
@@ -84,7 +93,7 @@ def _show(options: argparse.Namespace) -> int:
             for name in candidates
             if name != run.baseline
         ]
-    _print(comparisons, [measure(name, run.of_model(name).values()) for name in names], options)
+    _print(comparisons, [measure(name, run.of_model(name).values()) for name in names], run.results, options)
     return PASSED
 
 
@@ -111,7 +120,7 @@ def _compare(options: argparse.Namespace) -> int:
         partial=None if after.complete else _unfinished(after.complete),
         strict=options.strict,
     )
-    _print([comparison], [measure(new, after.of_model(new).values())], options)
+    _print([comparison], [measure(new, after.of_model(new).values())], after.results, options)
     return GATE_FAILED if comparison.gate == "failed" else PASSED
 
 
@@ -126,16 +135,31 @@ def _one_model(models: object, baseline: str | None, path: str) -> str:
     return str(names[0])
 
 
-def _print(comparisons: list, figures: list, options: argparse.Namespace, stream: TextIO | None = None) -> None:  # type: ignore[type-arg]
+def _print(
+    comparisons: Sequence[Comparison],
+    figures: Sequence[Figures],
+    results: Sequence[CaseResult],
+    options: argparse.Namespace,
+) -> None:
     from pytest_llmeval.report.terminal import summary
 
-    stream = stream or sys.stdout
+    stream = sys.stdout
+    if stream is None:  # closed by the shell: >&-
+        return
     encoding = (stream.encoding or "ascii").lower().replace("-", "")
-    for line in summary(
+    lines = summary(
         comparisons,
         figures,
+        results,
         width=min(shutil.get_terminal_size().columns, 100),
         ascii=not encoding.startswith("utf"),
         verbosity=options.verbose - options.quiet,
-    ):
-        print(line.text, file=stream)
+    )
+    try:
+        stream.write("".join(f"{line.text}\n" for line in lines))
+        stream.flush()
+    except OSError as error:
+        # What could not be written must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if not isinstance(error, BrokenPipeError):  # piped into head: the verdict stands
+            raise

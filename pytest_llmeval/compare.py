@@ -167,11 +167,15 @@ def compare(
         changed=changed,
         gate=gate,
         reasons=reasons,
-        notes=(*notes, *([f"{skipped} skipped tests are not compared"] if skipped else [])),
+        notes=(*notes, *([_skipped(skipped)] if skipped else [])),
         saved=saved,
         baseline_results=before,
         candidate_results=after,
     )
+
+
+def _skipped(count: int) -> str:
+    return "1 test that was skipped is not compared" if count == 1 else f"{count} skipped tests are not compared"
 
 
 def _outcomes(result: CaseResult) -> list[SampleOutcome]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,6 +87,9 @@ class Settings:
         baseline: default of ``--llm-baseline``: a model, or the path of a saved run.
         recordings: the folder of recordings.
         cache: the folder of the local store.
+        ignore: JSON paths within requests that do not count when a reply is looked up.
+        max_age: how old a stored reply may be, None for any age.
+        stale: what happens when it is older.
     """
 
     root: Path
@@ -97,6 +101,9 @@ class Settings:
     models: Mapping[str, ModelSettings] = field(default_factory=dict)
     categories: Mapping[str, CategorySettings] = field(default_factory=dict)
     gate: GateSettings = field(default_factory=GateSettings)
+    ignore: tuple[str, ...] = ()
+    max_age: timedelta | None = None
+    stale: Literal["warn", "fail", "refresh"] = "warn"
 
     def find_model(self, name: str) -> ModelSettings:
         """The model behind an alias of the table or a ``provider/model``.
@@ -107,7 +114,7 @@ class Settings:
         if name in self.models:
             return self.models[name]
         provider, _, model = name.partition("/")
-        if provider and model and not _SPACE.search(name):
+        if provider and (model or provider.startswith("python:")) and not _SPACE.search(name):
             return ModelSettings(name=name, provider=provider, model=model)
         from pytest_llmeval.wording import did_you_mean, quoted
 
@@ -205,7 +212,18 @@ def _settings(table: dict[str, Any], file: Path, name: tuple[str, ...]) -> Setti
         models=models,
         categories={category: CategorySettings(**fields) for category, fields in table.get("categories", {}).items()},
         gate=GateSettings(**{figure: float(rise.strip("+%")) / 100 for figure, rise in table.get("gate", {}).items()}),
+        ignore=tuple(table.get("ignore", ())),
+        max_age=_age(table.get("max_age")),
+        stale=table.get("stale", "warn"),
     )
+
+
+def _age(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    from pytest_llmeval.store.staleness import parsed_age
+
+    return parsed_age(text)
 
 
 def _model(alias: str, *, model: str, prices: dict[str, float] | None = None, **fields: Any) -> ModelSettings:

@@ -1,7 +1,7 @@
 """What is wrong with the table [tool.llmeval]: the rules of ``config.schema.json``, and what a schema cannot say.
 
-The schema is JSON Schema and the only list of keys there is. It is read here, keyword by keyword, because importing
-jsonschema costs every session more than reading its configuration does; a test holds the two to the same verdicts.
+The schema is the only list of keys there is, and jsonschema reads it. Its import is half a tenth of a second, paid by
+sessions that have a table and no others.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.wording import described, did_you_mean, nearest, quoted
 
-__all__ = ["mistakes_of", "schema", "violations"]
+__all__ = ["mistakes_of", "schema"]
 
 Place = tuple[str, ...]
 """The keys that lead to a value."""
@@ -24,11 +24,8 @@ Place = tuple[str, ...]
 _KEY_NAMES = frozenset({"api_key", "apikey", "x_api_key", "secret_key", "access_token", "authorization", "password"})
 _KEY_START = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8}|Bearer\s+\S{8})")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
-    "object": ("a table", (dict,)),
-    "string": ("text", (str,)),
-    "number": ("a number", (int, float)),
-}
+_TYPES = {"object": "a table", "array": "a list", "string": "text", "number": "a number"}
+_LARGEST = 2**63 - 1  # of a whole number, as TOML says
 _HIDDEN = "a text that is not repeated here"
 # Sampling parameters people write one table too high.
 _PARAMS = ("temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "seed", "stop", "reasoning_effort")
@@ -48,9 +45,10 @@ def mistakes_of(table: Mapping[str, Any], name: Place) -> list[str]:
         table: as it was read from the file.
         name: the keys that lead to the table in its file.
     """
-    rules = schema()
     found: dict[Place, str] = {}
-    for source in (_unfit_values(table, ()), violations(table, rules, rules), _contradictions(table)):
+    for place, text in _unfit_values(table, ()):
+        found.setdefault(place, text)
+    for source in (_violations(_without(table, set(found), ())), _contradictions(table)):
         for place, text in source:
             found.setdefault(place, text)
     order = {place: number for number, place in enumerate(_places(table, ()))}
@@ -58,60 +56,61 @@ def mistakes_of(table: Mapping[str, Any], name: Place) -> list[str]:
     return [f"{_place(name + place)}: {found[place]}" for place in in_order]
 
 
-def violations(
-    value: Any, rules: Mapping[str, Any], root: Mapping[str, Any], at: Place = ()
-) -> Iterator[tuple[Place, str]]:
-    """Where a value breaks a schema.
+def _violations(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Where a table breaks the schema."""
+    from jsonschema import Draft202012Validator
 
-    Args:
-        value: what TOML can hold.
-        rules: the part of the schema that concerns it.
-        root: the whole schema, for its ``$ref``.
-        at: the keys that lead to the value.
-    """
-    if "$ref" in rules:
-        rules = root["$defs"][rules["$ref"].rpartition("/")[2]]
-    allowed = rules.get("description") or " or ".join(f'"{one}"' for one in rules.get("enum", ()))
-    if "enum" in rules and value not in rules["enum"]:
-        guess = did_you_mean(value, rules["enum"]) if isinstance(value, str) else ""
-        yield at, f"is {_given(value)}{guess} (allowed: {allowed})"
-    elif "type" in rules and not _is(value, rules["type"]):
-        wanted = _TYPES[rules["type"]][0]
-        yield at, f"is {_given(value)}; allowed is {wanted}{f': {allowed}' if allowed else ''}"
-    elif isinstance(value, str):
-        if "pattern" in rules and not re.search(rules["pattern"], value):
-            given = _HIDDEN if rules.get("writeOnly") else _given(value)
-            yield at, f"is {given}; allowed is {allowed}{_near_rise(value, allowed)}"
-    elif isinstance(value, dict):
-        yield from _in_table(value, rules, root, at)
-    elif ("minimum" in rules and value < rules["minimum"]) or ("maximum" in rules and value > rules["maximum"]):
-        yield at, f"is {_given(value)}; allowed is {_range(rules)}{f': {allowed}' if allowed else ''}"
+    for error in Draft202012Validator(schema()).iter_errors(table):
+        at = tuple(key for key in error.absolute_path if isinstance(key, str))  # in a list the rest is a position
+        keyword, value, rules = str(error.validator), error.instance, cast("dict[str, Any]", error.schema)
+        if list(error.schema_path)[-2:-1] == ["propertyNames"]:
+            yield (*at, value), f"is no name that can stand here; allowed are {rules['description']}"
+        elif keyword == "additionalProperties":
+            yield from _unknown_keys(value, rules["properties"], at)
+        elif keyword == "required":
+            yield from _missing_keys(value, rules, at)
+        else:
+            yield at, _refused(value, keyword, rules)
 
 
-def _in_table(
-    table: dict[str, Any], rules: Mapping[str, Any], root: Mapping[str, Any], at: Place
-) -> Iterator[tuple[Place, str]]:
-    known: Mapping[str, Any] = rules.get("properties", {})
-    others = rules.get("additionalProperties", True)
-    names = rules.get("propertyNames", {})
-    guessed = set()
-    for key, value in table.items():
-        if "pattern" in names and not re.search(names["pattern"], key):
-            yield (*at, key), f"is no name that can stand here; allowed are {names['description']}"
-        if key in known:
-            yield from violations(value, known[key], root, (*at, key))
-        elif others is False:
-            guessed.add(nearest(key, known))
+def _unknown_keys(table: Mapping[str, Any], known: Mapping[str, Any], at: Place) -> Iterator[tuple[Place, str]]:
+    for key in table:
+        if key not in known:
             yield (*at, key), f"unknown key{_hint(key, known)} (allowed: {', '.join(known)})"
-        elif isinstance(others, dict):
-            yield from violations(value, others, root, (*at, key))
-    for key in rules.get("required", ()):
-        if key not in table and key not in guessed:
+
+
+def _missing_keys(table: Mapping[str, Any], rules: Mapping[str, Any], at: Place) -> Iterator[tuple[Place, str]]:
+    known = rules["properties"]
+    meant = {nearest(key, known) for key in table if key not in known}  # told as unknown keys already
+    for key in rules["required"]:
+        if key not in table and key not in meant:
             yield (*at, key), f"is missing; it is {known[key]['description']}"
 
 
-def _is(value: Any, kind: str) -> bool:
-    return isinstance(value, _TYPES[kind][1]) and not isinstance(value, bool)
+def _refused(value: Any, keyword: str, rules: Mapping[str, Any]) -> str:
+    """What is wrong with a single value."""
+    allowed = rules.get("description") or " or ".join(f'"{one}"' for one in rules.get("enum", ()))
+    match keyword:
+        case "enum":
+            guess = did_you_mean(value, rules["enum"]) if isinstance(value, str) else ""
+            return f"is {_given(value)}{guess} (allowed: {allowed})"
+        case "pattern":
+            given = _HIDDEN if rules.get("writeOnly") else _given(value)
+            return f"is {given}; allowed is {allowed}{_near_rise(value, allowed)}"
+        case "type":
+            wanted = _TYPES[rules["type"]]
+        case _:
+            wanted = _range(rules)
+    return f"is {_given(value)}; allowed is {wanted}{f': {allowed}' if allowed else ''}"
+
+
+def _without(value: Any, places: set[Place], at: Place) -> Any:
+    """A table without the values at some places."""
+    if isinstance(value, list):
+        return [_without(inner, places, at) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _without(inner, places, (*at, key)) for key, inner in value.items() if (*at, key) not in places}
 
 
 def _hint(key: str, known: Mapping[str, Any]) -> str:
@@ -163,8 +162,11 @@ def _unfit_values(value: Any, at: Place) -> Iterator[tuple[Place, str]]:
         case float():
             if not math.isfinite(value):
                 yield at, f"is {_given(value)}; allowed is a finite number"
-        case bool() | int():
+        case bool():
             pass
+        case int():
+            if abs(value) > _LARGEST:
+                yield at, f"is {_given(value)}; allowed are numbers up to {_LARGEST}"
         case _:
             yield at, "is a date or time; write it as text in quotes"
 
@@ -188,14 +190,27 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         url = model.get("base_url") if isinstance(model, dict) else None
         if isinstance(url, str) and (text := _wrong_address(url)):
             yield ("models", alias, "base_url"), text
+    for path in table["ignore"] if isinstance(table.get("ignore"), list) else ():
+        if isinstance(path, str) and (text := _wrong_path(path)):
+            yield ("ignore",), text
     for key in ("model", "baseline"):
         name = table.get(key)
         if not isinstance(name, str) or name in models or (key == "baseline" and name.endswith(".jsonl")):
             continue
         provider, _, rest = name.partition("/")
-        if not provider or not rest or " " in name:
+        if not provider or not (rest or provider.startswith("python:")) or " " in name:
             known = ", ".join([*models, "or provider/model"])
             yield (key,), f"unknown model {quoted(name)}{did_you_mean(name, models)} (models: {known})"
+
+
+def _wrong_path(path: str) -> str | None:
+    from pytest_llmeval.store.key import check_path
+
+    try:
+        check_path(path)
+    except ValueError:
+        return f"holds {_given(path)}; allowed are JSON paths like metadata.trace, messages[0].name or tools[*].id"
+    return None
 
 
 def _places(table: Mapping[str, Any], at: Place) -> Iterator[Place]:

@@ -6,6 +6,7 @@ LlmevalError
 ├── RunFileError           a saved run cannot be read
 └── ReplyError             there is no reply to judge: the case is an *error*, neither pass nor fail
     ├── MissingReply       replay mode, and the request was never recorded
+    │   └── StaleReply     it was, longer ago than max_age allows
     ├── RecordingError     a recordings file cannot be read or written
     ├── BudgetExceeded     the ceiling on money was reached before this call
     └── ProviderError      the provider did not answer, or answered something that is no answer
@@ -30,6 +31,7 @@ __all__ = [
     "RecordingError",
     "ReplyError",
     "RunFileError",
+    "StaleReply",
 ]
 
 ProviderErrorKind = Literal[
@@ -86,6 +88,10 @@ class RecordingError(ReplyError):
 
 class MissingReply(ReplyError):
     """Replay mode: this request was never recorded."""
+
+
+class StaleReply(MissingReply):
+    """The stored reply is older than ``max_age`` allows, and was not asked for anew."""
 
 
 class BudgetExceeded(ReplyError):

@@ -1,18 +1,27 @@
-"""One model's results → its measured figures: latency, time to first token, cost, agreement."""
+"""One model's results → its measured figures, each with its interval or its number, or "too few"."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from pytest_llmeval.answers import hallucination_counts, is_refusal, structure_of, words_of
 from pytest_llmeval.run import Call, CaseResult
+from pytest_llmeval.stats.agreement import pairwise_agreement, pass_hat_k
+from pytest_llmeval.stats.cost import Estimate, cost_per_resolved
+from pytest_llmeval.stats.means import Mean, Share, mean_over_cases, share_over_cases
+from pytest_llmeval.stats.quantiles import Percentile, percentile
 
-__all__ = ["Figures", "measure"]
+__all__ = ["PERCENTILES", "Figures", "measure"]
+
+PERCENTILES = (0.5, 0.95, 0.99)
+"""The shares of `Figures.latency` and `Figures.ttft`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What one model's answers cost and how they came.
+    """What one model's answers cost and how they came. docs/measures.md says how each is defined.
 
     Attributes:
         model: name of the model.
@@ -30,7 +39,21 @@ class Figures:
         cost: USD of all calls as they were or would have been billed, None when a price is unknown.
         spent: USD spent in this session, None when a price of a live call is unknown.
         cost_per_resolved: cost divided by passed cases, None when unknown or nothing passed.
-        agreement: mean share of a case's samples with the majority verdict, None without repeated samples.
+        agreement: chance that two answers to a case get the same verdict, None without repeated samples.
+        latency: p50, p95, p99 of the seconds of a call, of the same calls as ``latencies``; empty without calls.
+        ttft: the same of the seconds to the first token; empty when no call was streamed.
+        tokens_per_second: the median over these calls of output tokens by seconds; None when tokens are unknown.
+        cost_per_case: USD of all calls of a case that made any, None when a price is unknown.
+        resolved_cost: ``cost_per_resolved`` with its interval.
+        resolved_answer_cost: USD of all calls per sample that passed: the same however many samples were drawn.
+        pass_at_1: the chance that one answer passes.
+        pass_hat: the chance that all of 2, 3, ... answers to a case pass, up to the samples that every case has.
+        verdict_agreement: ``agreement`` with its interval.
+        length_variation: the coefficient of variation of an answer's words over the samples of a case.
+        format_agreement: cases all of whose samples are JSON objects, or arrays, or neither.
+        hallucination_rate: of the answers that were examined for invented facts, those that had any.
+        refusal_rate: of the judged answers, those that are refusals.
+        error_rate: of all samples, those that could not be judged.
     """
 
     model: str
@@ -49,17 +72,41 @@ class Figures:
     spent: float | None
     cost_per_resolved: float | None
     agreement: float | None
+    latency: tuple[Percentile, ...] = ()
+    ttft: tuple[Percentile, ...] = ()
+    tokens_per_second: Percentile | None = None
+    cost_per_case: Estimate | None = None
+    resolved_cost: Estimate | None = None
+    resolved_answer_cost: Estimate | None = None
+    pass_at_1: Share | None = None
+    pass_hat: tuple[Mean, ...] = ()
+    verdict_agreement: Mean | None = None
+    length_variation: Mean | None = None
+    format_agreement: Share | None = None
+    hallucination_rate: Share | None = None
+    refusal_rate: Share | None = None
+    error_rate: Share | None = None
 
 
-def measure(model: str, results: Iterable[CaseResult]) -> Figures:
-    """The figures of one model's results."""
+def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseResult] = ()) -> Figures:
+    """The figures of one model's results.
+
+    Args:
+        model: its name.
+        results: one per case.
+        beside: the same cases under the other models of the session, where they show which can have a hallucination.
+    """
     results = list(results)
-    calls = [call for result in results for sample in result.samples for call in sample.calls]
-    live = [call for call in calls if call.measures.source == "live"]
-    timed = live or calls
+    calls = [call for result in results for call in _calls(result)]
+    live = sum(call.measures.source == "live" for call in calls)
+    timed = [[call for call in _calls(result) if not live or call.measures.source == "live"] for result in results]
     outcomes = [result.outcome for result in results]
-    cost = _total([call.measures.cost for call in calls])
     passed = outcomes.count("pass")
+    cost = _total([call.measures.cost for call in calls])
+    resolved_cost, resolved_answer_cost, cost_per_case = _costs(results) if cost is not None else (None, None, None)
+    latencies = [[call.measures.latency for call in case] for case in timed]
+    ttfts = [[call.measures.ttft for call in case if call.measures.ttft is not None] for case in timed]
+    agreement = _agreement(results)
     return Figures(
         model=model,
         cases=len(results),
@@ -68,16 +115,52 @@ def measure(model: str, results: Iterable[CaseResult]) -> Figures:
         errors=outcomes.count("error"),
         samples=sum(len(result.judged) for result in results),
         most_samples=max((len(result.samples) for result in results), default=0),
-        latencies=tuple(sorted(call.measures.latency for call in timed)),
-        ttfts=tuple(sorted(call.measures.ttft for call in timed if call.measures.ttft is not None)),
+        latencies=tuple(sorted(value for case in latencies for value in case)),
+        ttfts=tuple(sorted(value for case in ttfts for value in case)),
         live_figures=bool(live),
-        live=len(live),
-        replayed=len(calls) - len(live),
+        live=live,
+        replayed=len(calls) - live,
         cost=cost,
         spent=_spent(calls),
         cost_per_resolved=cost / passed if cost is not None and passed else None,
-        agreement=_agreement(results),
+        agreement=agreement.value if agreement is not None else None,
+        latency=_percentiles(latencies),
+        ttft=_percentiles(ttfts),
+        tokens_per_second=_speed(timed),
+        cost_per_case=cost_per_case,
+        resolved_cost=resolved_cost,
+        resolved_answer_cost=resolved_answer_cost,
+        pass_at_1=share_over_cases([_passing(result) for result in results]),
+        pass_hat=_pass_hat(results),
+        verdict_agreement=agreement,
+        length_variation=_length_variation(results),
+        format_agreement=_format_agreement(results),
+        hallucination_rate=share_over_cases(hallucination_counts(results, beside)),
+        refusal_rate=share_over_cases([(sum(map(is_refusal, r.judged)), len(r.judged)) for r in results]),
+        error_rate=share_over_cases([(len(r.samples) - len(r.judged), len(r.samples)) for r in results]),
     )
+
+
+def _calls(result: CaseResult) -> list[Call]:
+    return [call for sample in result.samples for call in sample.calls]
+
+
+def _percentiles(values_by_case: Sequence[Sequence[float]]) -> tuple[Percentile, ...]:
+    if not any(values_by_case):
+        return ()
+    return tuple(percentile(values_by_case, share) for share in PERCENTILES)
+
+
+def _speed(calls_by_case: Sequence[Sequence[Call]]) -> Percentile | None:
+    speeds = [
+        [
+            call.answer.usage.output_tokens / call.measures.latency
+            for call in calls
+            if call.answer.usage.output_tokens is not None and call.measures.latency > 0
+        ]
+        for calls in calls_by_case
+    ]
+    return percentile(speeds, 0.5) if any(speeds) else None
 
 
 def _total(costs: list[float | None]) -> float | None:
@@ -90,10 +173,65 @@ def _spent(calls: list[Call]) -> float | None:
     return None if None in spent else sum(cost for cost in spent if cost is not None)
 
 
-def _agreement(results: list[CaseResult]) -> float | None:
-    shares = []
-    for result in results:
-        verdicts = [(sample.outcome, sample.category) for sample in result.judged]
-        if len(verdicts) > 1:
-            shares.append(max(verdicts.count(verdict) for verdict in set(verdicts)) / len(verdicts))
-    return sum(shares) / len(shares) if shares else None
+def _costs(results: Sequence[CaseResult]) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
+    """USD per resolved case, per sample that passed, and per case; all prices are known."""
+    costs = [math.fsum(call.measures.cost or 0.0 for call in _calls(result)) for result in results]
+    called = [cost for cost, result in zip(costs, results, strict=True) if _calls(result)]
+    return (
+        cost_per_resolved(costs, [int(result.outcome == "pass") for result in results]),
+        cost_per_resolved(costs, [_passing(result)[0] for result in results]),
+        cost_per_resolved(called, [1] * len(called)),
+    )
+
+
+def _passing(result: CaseResult) -> tuple[int, int]:
+    judged = result.judged
+    return sum(sample.outcome == "pass" for sample in judged), len(judged)
+
+
+def _pass_hat(results: Sequence[CaseResult]) -> tuple[Mean, ...]:
+    """For k = 2 and up, over the cases that could be judged; empty without repeated samples."""
+    counts = [_passing(result) for result in results if result.judged]
+    figures = []
+    for k in range(2, min((samples for _, samples in counts), default=0) + 1):
+        chances = [pass_hat_k(passed, samples, k) for passed, samples in counts]
+        figure = mean_over_cases([chance for chance in chances if chance is not None])
+        if figure is not None:
+            figures.append(_within(figure, 0.0, 1.0))
+    return tuple(figures)
+
+
+def _agreement(results: Sequence[CaseResult]) -> Mean | None:
+    def agreement(result: CaseResult) -> float | None:
+        return pairwise_agreement([(sample.outcome, sample.category) for sample in result.judged])
+
+    return _over_repeated(results, agreement, 0.0, 1.0)
+
+
+def _length_variation(results: Sequence[CaseResult]) -> Mean | None:
+    def variation(result: CaseResult) -> float | None:
+        lengths = [words for words in map(words_of, result.judged) if words is not None]
+        mean = sum(lengths) / len(lengths) if lengths else 0.0
+        if len(lengths) < 2 or not mean:
+            return None
+        return math.sqrt(sum((length - mean) ** 2 for length in lengths) / (len(lengths) - 1)) / mean
+
+    return _over_repeated(results, variation, 0.0, math.inf)
+
+
+def _format_agreement(results: Sequence[CaseResult]) -> Share | None:
+    found = [[structure_of(sample) for sample in result.judged if sample.calls] for result in results]
+    return share_over_cases([(int(len(set(kinds)) == 1), 1) for kinds in found if len(kinds) > 1])
+
+
+def _over_repeated(
+    results: Sequence[CaseResult], figure: Callable[[CaseResult], float | None], low: float, high: float
+) -> Mean | None:
+    values = [value for value in map(figure, results) if value is not None]
+    mean = mean_over_cases(values)
+    return None if mean is None else _within(mean, low, high)
+
+
+def _within(mean: Mean, low: float, high: float) -> Mean:
+    """The interval without what the figure cannot be."""
+    return mean._replace(low=max(low, mean.low), high=min(high, mean.high))

@@ -40,6 +40,8 @@ class Call:
         request_model: the model that was asked for.
         prompt: digest of what was asked, without model and parameters, to tell whether it changed between runs.
         spent: USD spent in this session: 0 for a replayed reply, None when no price is known.
+        key: under which the store has the reply, None when that is not known.
+        recorded_at: when the reply was given, ISO date and time, UTC; None when that is not known.
     """
 
     provider: str
@@ -48,6 +50,8 @@ class Call:
     answer: Answer
     measures: Measures
     spent: float | None = None
+    key: str | None = None
+    recorded_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -50,6 +51,9 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
     Raises:
         KeyError, TypeError, ValueError, AttributeError: it did not.
     """
+    _check(data, _TEXT, "test", "case", "model", "content", "file")
+    _check(data, _MAYBE_TEXT, "dataset", "task")
+    _check(data, _NUMBER, "min_pass_rate", "line")
     return CaseResult(
         key=CaseKey(data["test"], data["case"]),
         model=data["model"],
@@ -89,6 +93,9 @@ def _sample_to_json(sample: SampleResult) -> dict[str, Any]:
 def _sample_from_json(data: Mapping[str, Any]) -> SampleResult:
     if data["outcome"] not in ("pass", "fail", "error"):
         raise ValueError(f"unknown outcome {data['outcome']!r}")
+    _check(data, _TEXT, "reason", "detail")
+    _check(data, _MAYBE_TEXT, "category")
+    _check(data, _NUMBER, "index")
     return SampleResult(
         index=data["index"],
         outcome=data["outcome"],
@@ -135,10 +142,15 @@ def _call_to_json(call: Call) -> dict[str, Any]:
         "cost_spent": call.spent,
         "attempts": measures.attempts,
         "source": measures.source,
+        "key": call.key,
+        "recorded_at": call.recorded_at,
     }
 
 
 def _call_from_json(data: Mapping[str, Any]) -> Call:
+    _check(data, _TEXT, "provider", "request_model", "prompt", "output")
+    _check(data, _NUMBER, "duration", "attempts")
+    _check(data, _MAYBE_NUMBER, "time_to_first_chunk", "cost", "cost_spent", "input_tokens", "output_tokens")
     reasons = data["finish_reasons"]
     return Call(
         provider=data["provider"],
@@ -167,7 +179,27 @@ def _call_from_json(data: Mapping[str, Any]) -> Call:
             source=data["source"],
         ),
         spent=data["cost_spent"],
+        key=data.get("key"),
+        recorded_at=data.get("recorded_at"),
     )
+
+
+_TEXT, _NUMBER = (str,), (int, float)
+_MAYBE_TEXT, _MAYBE_NUMBER = (*_TEXT, type(None)), (*_NUMBER, type(None))
+
+
+def _check(data: Mapping[str, Any], kinds: tuple[type, ...], *names: str) -> None:
+    """Refuse what would only be found wrong when somebody calculates with it.
+
+    Raises:
+        KeyError, ValueError: a field is missing, or is of another kind.
+    """
+    for name in names:
+        value = data[name]
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise ValueError(f"{name} is of type {type(value).__name__}")
+        if isinstance(value, (int, float)) and not -1e300 < value < 1e300:
+            raise ValueError(f"{name} is no finite number")
 
 
 class RunWriter:
@@ -212,15 +244,20 @@ class RunWriter:
             complete: whether every case that exists was run.
         """
         self._line({"complete": complete})
-        self._file.close()
+        self.close()
 
     def close(self) -> None:
         """Close the file without a last line: the session did not come to its end."""
-        self._file.close()
+        with suppress(OSError):  # what is left of a line that could not be written
+            self._file.close()
 
     def _line(self, data: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(data, ensure_ascii=True, sort_keys=False) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(data, ensure_ascii=True, sort_keys=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            self.close()
+            raise RunFileError(f"cannot write the run to {self.path}: {error.strerror}") from None
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
@@ -234,12 +271,14 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     try:
         text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
-        raise RunFileError(f"cannot read the run {path}: {error.strerror or error}") from None
+        raise RunFileError(
+            f"cannot read the run {path}: {error.strerror or error}; pytest --llm-report=FILE.jsonl saves one"
+        ) from None
     lines = text.split("\n")
     header = _parsed(lines[0], path, 1)
     if header.get("format") != FORMAT:
         raise RunFileError(
-            f"{path} is no saved run: its first line does not say {FORMAT!r}; write one with --llm-report"
+            f"{path} is no saved run: its first line does not say {FORMAT!r}; pytest --llm-report=FILE.jsonl saves one"
         )
     version = header.get("version")
     if not isinstance(version, int) or version > VERSION:
@@ -264,6 +303,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
             raise RunFileError(f"{path}:{number}: not a result of a case: {error!r}") from None
         results[result.key, result.model] = result
     try:
+        _check({"baseline": None, **header}, _MAYBE_TEXT, "baseline")
         run = Run(
             created=str(header["created"]),
             models={str(name): dict(model) for name, model in header["models"].items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpcore  # noqa: F401 - before pytester, which gives each session its modules anew, while httpx keeps the first
 import pytest
 
 from tests.server import Server
@@ -17,8 +18,21 @@ def server() -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sessions that are tested are no workers, even where the tests themselves run in one."""
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(params=["plain", "n0", "n2"])
 def session(request: pytest.FixtureRequest, pytester: pytest.Pytester, server: Server) -> Session:
     """A user's project whose models are served by `server`; run plain, with ``-n 0`` and with ``-n 2``."""
     arguments = {"plain": ("-pno:xdist",), "n0": ("-n0",), "n2": ("-n2",)}[request.param]
     return Session(pytester, server.base_url, arguments)
+
+
+@pytest.fixture
+def plain_session(pytester: pytest.Pytester, server: Server) -> Session:
+    """A user's project whose models are served by `server`; run in this process alone."""
+    return Session(pytester, server.base_url, ("-pno:xdist",))

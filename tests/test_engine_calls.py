@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
+import httpx
 import pytest
 
 from pytest_llmeval.engine.client import Endpoint, Engine, Response, Timeouts
@@ -160,6 +161,20 @@ def test_a_compressed_answer_is_read(server: Server, engine: Engine) -> None:
     body = gzip.compress(json.dumps(completion("Paris")).encode())
     server.then(Reply(body=body, headers={"content-encoding": "gzip"}))
     assert ask(engine, server).answer.text == "Paris"
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "zstd"])
+def test_an_answer_compressed_as_nobody_asked_for_is_an_error(server: Server, engine: Engine, encoding: str) -> None:
+    body = gzip.compress(gzip.compress(json.dumps(completion("Paris")).encode()))
+    server.answer = lambda _: Reply(body=body, headers={"content-encoding": encoding})
+    error = failure(engine, server)
+    assert (error.kind, len(server.requests)) == ("malformed", 1)
+    assert f"the response is compressed as '{encoding}', which was not asked for" in str(error)
+
+
+def test_a_broken_compression_is_asked_for_again(server: Server, engine: Engine) -> None:
+    server.then(Reply(body=b"no gzip", headers={"content-encoding": "gzip"}))
+    assert ask(engine, server).attempts == 2
 
 
 @pytest.mark.parametrize("body", [b"x" * 5000, gzip.compress(b"x" * 10_000_000)], ids=["long", "compressed bomb"])
@@ -327,8 +342,15 @@ def test_a_name_that_does_not_exist_is_found_out_at_once(engine: Engine) -> None
     assert "; check base_url and the network" in str(error)
 
 
-def test_https_to_a_server_that_speaks_http_says_so(server: Server, engine: Engine) -> None:
-    error = failure(engine, server.base_url.replace("http", "https"))
+def test_https_to_a_server_that_speaks_http_says_so(engine: Engine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        future = engine.submit(asked(), endpoint(f"https://127.0.0.1:{listening.getsockname()[1]}/v1"))
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        error = future.exception(timeout=20)
+    assert isinstance(error, ProviderError)
     assert (error.kind, engine.sent) == ("connection", 1)
     assert str(error).endswith("; is it an http server?")
 
@@ -359,19 +381,10 @@ def test_the_total_is_the_end_of_all_attempts(server: Server, make_engine: Calla
     assert "no answer within 0.05 s, all attempts together" in str(error)
 
 
-def test_a_proxy_of_the_environment_is_used(server: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", f"http://user:pass@127.0.0.1:{server.port}")
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    ask(engine, "http://model.test/v1")
-    assert (server.requests[0].path, server.requests[0].headers["proxy-authorization"]) == (
-        "http://model.test/v1/chat/completions",
-        "Basic dXNlcjpwYXNz",
-    )
-
-
-def test_no_proxy_is_used_for_this_machine(server: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+def test_what_replaces_httpx_in_a_users_test_does_not_reach_the_engine(
+    server: Server, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(httpx.AsyncHTTPTransport, "handle_async_request")
     assert ask(engine, server).answer.text == "Paris"
 
 

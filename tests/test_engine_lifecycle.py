@@ -40,7 +40,7 @@ def endpoint(server: Server) -> Endpoint:
 
 
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("llmeval")]
+    return [thread.name for thread in threading.enumerate() if thread.name == "llmeval"]
 
 
 def test_no_thread_runs_before_the_first_request_or_after_the_end(server: Server) -> None:

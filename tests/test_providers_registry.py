@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_llmeval import providers
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.providers import find_provider, known_providers
+from pytest_llmeval.providers import find_provider, known_providers, register
+from pytest_llmeval.providers.openai import OpenAIChat
 
 
 def test_openai_is_known_with_its_address_and_key() -> None:
@@ -40,7 +42,7 @@ def test_an_unknown_name_with_a_base_url_speaks_chat_completions() -> None:
 def test_an_unknown_name_says_which_are_known_and_the_nearest() -> None:
     with pytest.raises(ConfigError) as caught:
         find_provider("opnai")
-    assert str(caught.value).startswith("there is no provider 'opnai'. Did you mean 'openai'? Known are azure, ")
+    assert str(caught.value).startswith("there is no provider 'opnai'. Did you mean 'openai'? Known are anthropic, ")
 
 
 def test_azure_needs_a_base_url() -> None:
@@ -76,8 +78,77 @@ def test_prompts_do_not_cross_the_internet_unencrypted(url: str) -> None:
         find_provider("mine", url)
 
 
+def test_plain_http_is_taken_on_this_machine() -> None:
+    assert find_provider("mine", "http://localhost:1").base_url == "http://localhost:1"
+
+
+@pytest.mark.parametrize("url", ["http://vllm:8000/v1", "http://192.168.1.5/v1", "http://gpu.local"])
+def test_plain_http_to_other_machines_of_a_private_network_says_what_helps(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"unencrypted; use https://, or a tunnel to 127\.0\.0\.1"):
+        find_provider("mine", url)
+
+
 @pytest.mark.parametrize(
-    "url", ["http://localhost:1", "http://vllm:8000/v1", "http://192.168.1.5/v1", "http://gpu.local"]
+    ("name", "kind"),
+    [
+        ("anthropic", "AnthropicMessages"),
+        ("gemini", "GeminiContent"),
+        ("ollama", "OllamaChat"),
+        ("openai", "OpenAIChat"),
+        ("openai-responses", "OpenAIResponses"),
+        ("openrouter", "OpenAIChat"),
+    ],
 )
-def test_plain_http_is_taken_in_private_networks(url: str) -> None:
-    assert find_provider("mine", url).base_url == url
+def test_a_provider_speaks_its_own_format_where_it_has_one(name: str, kind: str) -> None:
+    assert type(find_provider(name)).__name__ == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url", "used"),
+    [
+        ("anthropic", "https://proxy.example/anthropic", "https://proxy.example/anthropic/v1"),
+        ("anthropic", "https://proxy.example/v1/", "https://proxy.example/v1"),
+        ("gemini", "https://proxy.example?tenant=a", "https://proxy.example/v1beta?tenant=a"),
+        ("gemini", "https://proxy.example/v1beta1/projects/p", "https://proxy.example/v1beta1/projects/p"),
+        ("openai", "https://proxy.example", "https://proxy.example"),
+    ],
+)
+def test_the_base_urls_of_their_sdks_lack_the_version_and_may(name: str, base_url: str, used: str) -> None:
+    assert find_provider(name, base_url).base_url == used
+
+
+def test_ollama_under_v1_speaks_chat_completions() -> None:
+    assert type(find_provider("ollama", "http://127.0.0.1:11434/v1/")) is OpenAIChat
+
+
+@pytest.fixture
+def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "_registered", {})
+
+
+@pytest.mark.usefixtures("_registry")
+def test_a_registered_provider_is_found_and_moves_with_the_base_url() -> None:
+    mine = OpenAIChat("mine", "https://llm.example.com/v1", "MINE_KEY")
+    register("mine", mine)
+    assert find_provider("mine") is mine
+    assert known_providers()[-1] == "mine"
+    moved = find_provider("mine", "http://127.0.0.1:1/v1/")
+    assert (moved.base_url, moved.api_key_env, mine.base_url) == (
+        "http://127.0.0.1:1/v1",
+        "MINE_KEY",
+        "https://llm.example.com/v1",
+    )
+
+
+@pytest.mark.usefixtures("_registry")
+@pytest.mark.parametrize(
+    ("name", "provider", "message"),
+    [
+        ("openai", OpenAIChat(), "the provider 'openai' is built in; register yours under another name"),
+        ("my/own", OpenAIChat(), "'my/own' is no name for a provider"),
+        ("mine", object(), r"the provider 'mine' \(object\) lacks name, base_url, api_key_env, request, "),
+    ],
+)
+def test_what_cannot_be_registered_says_why(name: str, provider: OpenAIChat, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        register(name, provider)

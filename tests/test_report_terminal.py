@@ -260,7 +260,7 @@ looks at each error category by itself.
 
 1 known miss, 1 fixed
 
-next: --llm-show=hallucination (its cases), --llm-report=llm.html (every reply)
+next: --llm-show=hallucination lists its cases with what changed
 """
 
 
@@ -339,9 +339,8 @@ itself.
 
 1 known miss, 1 fixed
 
-next: --llm-show=hallucination (its
-      cases), --llm-report=llm.html
-      (every reply)
+next: --llm-show=hallucination lists its
+      cases with what changed
 """
 
 
@@ -484,7 +483,7 @@ acme-large-2
               | support@acme.test.
     candidate | I am sorry, but we never give anything back.
 
-next: --llm-show=hallucination (its cases), --llm-report=llm.html (every reply)
+next: --llm-show=hallucination lists its cases with what changed
 """
 
 

@@ -225,3 +225,22 @@ def test_processes_make_and_fill_one_cache_at_once(cache: Cache, warnings: list[
     assert {(one.case, len(one.response["text"])) for one in found if one} <= {("short", 20), ("long", 100_000)}
     assert None not in found
     assert warnings == []
+
+
+def test_all_entries_can_be_gone_through_and_some_removed(cache: Cache, warnings: list[str]) -> None:
+    assert (cache.keys(), list(cache.entries()), cache.remove(["a"])) == ([], [], 0)
+    entries = [entry(number) for number in range(5)]
+    for one in entries:
+        cache.put(one)
+
+    assert list(cache.entries()) == entries
+    assert cache.remove([entry(1).key, entry(3).key, entry(9).key]) == 2
+    assert list(cache.entries()) == [entry(0), entry(2), entry(4)]
+    assert warnings == []
+
+
+def test_an_empty_reply_is_not_kept(cache: Cache) -> None:
+    cache.put(entry(1, flaw="empty"))
+    cache.put(entry(2, flaw="refusal"))
+
+    assert [one.flaw for one in cache.entries()] == ["refusal"]

@@ -5,6 +5,7 @@ import pickle
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import diskcache
@@ -182,7 +183,7 @@ def test_a_bomb_is_not_unpacked(cache: Cache, warnings: list[str], where: str) -
 
 
 def test_an_answer_that_is_too_large_is_not_kept(cache: Cache, warnings: list[str]) -> None:
-    cache.put(Entry(**{**ENTRY.to_json(), "key": "b" * 64, "response": {"text": "0" * 33 * 2**20}}))
+    cache.put(replace(ENTRY, key="b" * 64, response={"text": "0" * 33 * 2**20}))
 
     assert cache.get("b" * 64) is None
     assert cache.get(ENTRY.key) == ENTRY

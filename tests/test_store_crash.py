@@ -1,4 +1,7 @@
-"""Writers killed in the middle: what they said was kept is there, and nothing is half."""
+"""Writers killed in the middle: what they said was kept is there, and nothing is half.
+
+``benchmarks/store_faults.py`` does the same fifty times over.
+"""
 
 import random
 import signal
@@ -11,7 +14,9 @@ from pytest_llmeval.store import Entry, Recordings
 from pytest_llmeval.store.cache import Cache
 
 MODULE = "tests/test_x.py"
-ROUNDS = 5  # of two processes each
+ROUNDS = 2
+WRITERS = 4
+LATER = 999_999_999
 
 CACHE_WRITER = """
 import sys
@@ -36,15 +41,15 @@ from pytest_llmeval.store import Recordings
 recordings = Recordings(Path(sys.argv[1]), lambda text: print(text, flush=True))
 number = int(sys.argv[2])
 while True:
-    recordings.write(MODULE, [entry(number), entry(number + 1)])
+    recordings.write(MODULE, [entry(number, 500), entry(number + 1, 500)])
     print(number, number + 1, flush=True)
     number += 2
 """
 
 
-def entry(number: int) -> Entry:
-    """Every fifth is so large that the cache puts it into a file."""
-    size = 40_000 if number % 5 == 0 else 500
+def entry(number: int, size: int | None = None) -> Entry:
+    """Every fifth is so large that the cache puts it into a file, unless a size in bytes is given."""
+    size = size or (40_000 if number % 5 == 0 else 500)
     return Entry(
         key=f"{number:064x}",
         provider="openai",
@@ -66,16 +71,16 @@ def start(code: str, directory: Path, first: int) -> subprocess.Popen[str]:
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
 
 
-def killed(code: str, directory: Path, seed: int) -> list[int]:
-    """The numbers two processes said they had written before they were killed in the middle of the next."""
+def killed(code: str, directory: Path, seed: int, writers: int, most: int = 12) -> list[int]:
+    """The numbers some processes said they had written before they were killed in the middle of the next."""
     random_ = random.Random(seed)
-    processes = [start(code, directory, first) for first in (seed * 100_000, seed * 100_000 + 50_000)]
+    processes = [start(code, directory, seed * 1_000_000 + 100_000 * number) for number in range(writers)]
     written = []
     for process in processes:
         stream = process.stdout
         if stream is None:
             raise RuntimeError("no pipe")
-        written += [stream.readline() for _ in range(random_.randint(1, 12))]
+        written += [stream.readline() for _ in range(random_.randint(1, most))]
         process.kill()
     for process in processes:
         written.append(process.communicate()[0])
@@ -83,35 +88,59 @@ def killed(code: str, directory: Path, seed: int) -> list[int]:
     return [int(number) for text in written for number in text.split()]
 
 
-def test_a_cache_whose_writers_are_killed_keeps_every_entry(tmp_path: Path) -> None:
+def kill_cache_writers(directory: Path, rounds: int, writers: int) -> dict[str, int]:
+    """Kill processes that write one cache again and again, and count what is there in the end."""
     warnings: list[str] = []
-    written = []
-    for seed in range(ROUNDS):
-        written += killed(CACHE_WRITER, tmp_path / "cache", seed)
-
-    cache = Cache(tmp_path / "cache", warnings.append)
-    lost = [number for number in written if cache.get(entry(number).key) != entry(number)]
-    cache.put(entry(7_000_000))
-    assert cache.get(entry(7_000_000).key) == entry(7_000_000)
+    written = [number for seed in range(rounds) for number in killed(CACHE_WRITER, directory, seed, writers)]
+    cache = Cache(directory, warnings.append)
+    lost = sum(cache.get(entry(number).key) != entry(number) for number in written)
+    cache.put(entry(LATER))
+    lost += cache.get(entry(LATER).key) != entry(LATER)
     cache.close()
-
-    database = sqlite3.connect(tmp_path / "cache" / "cache.db")
-    assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    database = sqlite3.connect(directory / "cache.db")
+    sound = database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    in_files = {name for (name,) in database.execute("SELECT filename FROM Cache WHERE filename IS NOT NULL")}
     database.close()
-    assert len(written) >= 2 * ROUNDS
-    assert lost == []
-    assert warnings == []
+    orphans = {path.relative_to(directory).as_posix() for path in directory.rglob("*.val")} - in_files
+    return {
+        "kills": rounds * writers,
+        "written": len(written),
+        "lost": lost,
+        "unsound": int(not sound),
+        "warnings": len(warnings),
+        "orphans": len(orphans),
+    }
+
+
+def kill_recordings_writers(directory: Path, rounds: int, writers: int) -> dict[str, int]:
+    """Kill processes that write one file of recordings again and again, and count what is there after each time."""
+    warnings: list[str] = []
+    written, lost = [], 0
+    for seed in range(rounds):
+        written += killed(RECORDINGS_WRITER, directory, seed, writers, most=4)
+        recordings = Recordings(directory, warnings.append)
+        lost += sum(recordings.get(MODULE, entry(number).key) != entry(number, 500) for number in written)
+    Recordings(directory, warnings.append).write(MODULE, [entry(LATER, 500)])
+    left = len(list(directory.iterdir())) - 1
+    return {
+        "kills": rounds * writers,
+        "written": len(written),
+        "lost": lost,
+        "warnings": len(warnings),
+        "left behind": left,
+    }
+
+
+def test_a_cache_whose_writers_are_killed_keeps_every_entry(tmp_path: Path) -> None:
+    counts = kill_cache_writers(tmp_path / "cache", ROUNDS, WRITERS)
+
+    assert counts.pop("orphans") <= ROUNDS * WRITERS
+    assert counts.pop("written") >= ROUNDS * WRITERS
+    assert counts == {"kills": ROUNDS * WRITERS, "lost": 0, "unsound": 0, "warnings": 0}
 
 
 def test_recordings_whose_writers_are_killed_are_whole(tmp_path: Path) -> None:
-    warnings: list[str] = []
-    written = []
-    for seed in range(ROUNDS):
-        written += killed(RECORDINGS_WRITER, tmp_path / "recordings", seed)
-        recordings = Recordings(tmp_path / "recordings", warnings.append)
-        assert [n for n in written if recordings.get(MODULE, entry(n).key) != entry(n)] == []
+    counts = kill_recordings_writers(tmp_path / "recordings", ROUNDS, WRITERS)
 
-    recordings.write(MODULE, [entry(7_000_000)])
-    assert list((tmp_path / "recordings").iterdir()) == [recordings.path(MODULE)], "what was left behind is swept"
-    assert len(written) >= 4 * ROUNDS
-    assert warnings == []
+    assert counts.pop("written") >= 2 * ROUNDS * WRITERS
+    assert counts == {"kills": ROUNDS * WRITERS, "lost": 0, "warnings": 0, "left behind": 0}

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ ENTRIES = st.builds(
     latency=SECONDS,
     ttft=st.none() | SECONDS,
     chunk_offsets=st.lists(SECONDS, max_size=4).map(tuple),
+    flaw=st.none() | st.sampled_from(["refusal", "truncated", "content_filter", "empty"]),
     attempts=st.integers(1, 9),
     cost=st.none() | SECONDS,
     recorded_at=st.datetimes().map(lambda moment: f"{moment.isoformat()}Z"),
@@ -44,7 +46,7 @@ GOOD: dict[str, Any] = {
     "response": {"choices": []},
     "latency": 0.5,
     "ttft": None,
-    "chunk_offsets": [0.1, 0.2],
+    "chunk_ms": [100, 100],
     "attempts": 1,
     "cost": 0.001,
     "recorded_at": "2026-11-23T10:00:00Z",
@@ -59,9 +61,10 @@ def joined_surrogates(value: Any) -> Any:
 
 @given(ENTRIES)
 def test_an_entry_survives_its_line(entry: Entry) -> None:
-    assert joined_surrogates(entry.to_json()) == Entry.from_line(entry.to_line()).to_json() | {
-        "chunk_offsets": list(entry.chunk_offsets)
-    }
+    again = Entry.from_line(entry.to_line())
+
+    assert joined_surrogates(entry.to_json()) == again.to_json()
+    assert (again.chunk_offsets, again.latency, again.ttft) == (entry.chunk_offsets, entry.latency, entry.ttft)
     assert entry.checksum == Entry.from_line(entry.to_line()).checksum
 
 
@@ -108,8 +111,13 @@ def test_a_good_object_is_read() -> None:
         ("latency", float("inf")),
         ("latency", None),
         ("ttft", False),
-        ("chunk_offsets", None),
-        ("chunk_offsets", [0.1, "x"]),
+        ("chunk_ms", None),
+        ("chunk_ms", [100, "x"]),
+        ("chunk_ms", [0.1]),
+        ("chunk_ms", [-1]),
+        ("chunk_ms", [10**12]),
+        ("flaw", "ugly"),
+        ("flaw", ["refusal"]),
         ("attempts", 1.5),
         ("cost", -1),
         ("recorded_at", "2026-13-01T00:00:00Z"),
@@ -129,6 +137,30 @@ def test_a_wrong_field_is_named(field: str, value: object) -> None:
 def test_a_missing_field_is_named(field: str) -> None:
     with pytest.raises(ValueError, match=f"the field '{field}' is missing"):
         Entry.from_json({name: value for name, value in GOOD.items() if name != field})
+
+
+@given(st.lists(SECONDS, max_size=8))
+def test_times_are_kept_to_the_millisecond(offsets: list[float]) -> None:
+    entry = Entry.from_json({**GOOD, "latency": 0.12345678})
+    timed = replace(entry, chunk_offsets=tuple(offsets))
+
+    assert entry.latency == 0.123
+    assert timed.chunk_offsets == tuple(sorted(round(offset, 3) for offset in offsets))
+    assert Entry.from_line(timed.to_line()) == timed
+
+
+def test_what_took_time_took_at_least_a_millisecond() -> None:
+    assert [Entry.from_json({**GOOD, "latency": seconds}).latency for seconds in (0, 0.0001, 0.0016)] == [
+        0,
+        0.001,
+        0.002,
+    ]
+
+
+def test_a_time_that_is_no_number_is_not_written() -> None:
+    for offset in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="not JSON"):
+            replace(Entry.from_json(GOOD), chunk_offsets=(offset,)).to_line()
 
 
 def test_an_unknown_field_is_named_harmlessly() -> None:
@@ -182,6 +214,6 @@ def test_an_entry_that_could_not_be_read_is_not_written() -> None:
     entry = Entry.from_json(GOOD)
 
     with pytest.raises(ValueError, match="not JSON"):
-        Entry(**{**entry.to_json(), "latency": float("nan")}).to_line()
+        replace(entry, latency=float("nan")).to_line()
     with pytest.raises(ValueError, match="recorded_at"):
-        Entry(**{**entry.to_json(), "recorded_at": "yesterday"}).to_line()
+        replace(entry, recorded_at="yesterday").to_line()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.store.key import request_digest, request_key, significant
+from pytest_llmeval.store.key import normalized, request_digest, request_key, significant
 
 BODY: dict[str, Any] = {
     "model": "gpt-5.6-mini",
@@ -201,3 +201,17 @@ def test_any_mapping_will_do() -> None:
 
 def test_lone_surrogates_have_a_key_of_their_own() -> None:
     assert key(body={"prompt": "\ud83d"}) != key(body={"prompt": "\\ud83d"})
+
+
+@given(JSON)
+def test_normalizing_changes_texts_and_nothing_else(value: Any) -> None:
+    assert normalized(value, lambda text: text) == value
+    assert normalized({"k": value, "t": "x"}, lambda text: "#")["t"] == "#"
+    assert json.loads(json.dumps(normalized(value, lambda _: ""))) == normalized(value, lambda _: "")
+
+
+@given(st.text(), st.text())
+def test_two_prompts_have_one_key_only_where_they_are_normalized_alike(one: str, other: str) -> None:
+    keys = [key(body=normalized({**BODY, "prompt": text}, str.casefold)) for text in (one, other)]
+
+    assert (keys[0] == keys[1]) is (one.casefold() == other.casefold())

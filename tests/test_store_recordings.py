@@ -1,15 +1,23 @@
 """Recordings: text files that people, git and other machines may have had their hands on."""
 
 import json
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.store import Entry, Recordings
+from pytest_llmeval.store.recording_file import file_lines
 
 MODULE = "tests/test_triage.py"
 HEADER = '{"format": "llmeval-recordings", "version": 1}'
@@ -56,15 +64,165 @@ def test_what_was_written_is_found_by_its_key(recordings: Recordings) -> None:
     assert fresh(recordings).get("tests/test_other.py", entry(1).key) is None
 
 
-def test_a_file_is_a_header_and_one_sorted_line_per_entry(recordings: Recordings) -> None:
+def test_a_file_is_a_header_and_one_sorted_line_per_reply_below_its_request(recordings: Recordings) -> None:
     recordings.write(MODULE, [entry(2), entry(1, sample=1), entry(3, case=entry(1).case)])
 
     content = recordings.path(MODULE).read_bytes()
     lines = content.decode().split("\n")
+    replies = [json.loads(line) for line in lines[1:-1] if "key" in json.loads(line)]
     assert recordings.path(MODULE).name == "tests.test_triage.jsonl"
     assert b"\r" not in content
-    assert lines == [HEADER, *(e.to_line() for e in (entry(3, case=entry(1).case), entry(1, sample=1), entry(2))), ""]
+    assert lines[0] == HEADER
+    assert [reply["key"] for reply in replies] == [entry(number).key for number in (3, 1, 2)]
+    assert [json.loads(line).get("request") for line in lines[1:-1:2]] == [entry(n).request for n in (3, 1, 2)]
+    assert [json.loads(line)["digest"] for line in lines[1:-1:2]] == [reply["request"] for reply in replies]
     assert all(list(json.loads(line)) == sorted(json.loads(line)) for line in lines[:-1])
+
+
+def test_the_samples_and_models_that_answered_a_request_share_its_line(recordings: Recordings) -> None:
+    asked = {"messages": [{"role": "user", "content": "Capital of France?"}], "temperature": 0}
+    entries = [
+        entry(number, model=model, request={**asked, "model": model}, sample=number % 3, case="c")
+        for number, model in enumerate(["a", "a", "a", "b", "b", "b"])
+    ]
+    other = entry(7, case="c", request={**asked, "temperature": 1, "model": "gpt-5.6-mini"})
+    recordings.write(MODULE, [*entries, other])
+
+    lines = recordings.path(MODULE).read_text().splitlines()
+    assert [line.startswith('{"digest"') for line in lines] == [False, True, *[False] * 6, True, False]
+    assert sum("Capital of France" in line for line in lines) == 2
+    assert [fresh(recordings).get(MODULE, one.key) for one in [*entries, other]] == [*entries, other]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.dictionaries(st.sampled_from(["model", "a", "key"]), st.sampled_from(["", "m", "n", "\ud800"])),
+            st.sampled_from(["", "m", "n"]),
+        ),
+        max_size=8,
+    )
+)
+def test_whatever_was_asked_of_whichever_model_is_read_back(asked: list[tuple[dict[str, str], str]]) -> None:
+    entries = {entry(n).key: entry(n, request=body, model=model) for n, (body, model) in enumerate(asked)}
+    with tempfile.TemporaryDirectory() as folder:
+        recordings = Recordings(Path(folder), print)
+        recordings.write(MODULE, entries.values())
+        recordings.write(MODULE, [entry(99)])
+
+        assert {key: Recordings(Path(folder), print).get(MODULE, key) for key in entries} == entries
+
+
+def test_a_reply_whose_request_was_deleted_is_an_error_with_the_way_out(
+    recordings: Recordings, warnings: list[str]
+) -> None:
+    recordings.write(MODULE, [entry(1), entry(2)])
+    lines = recordings.path(MODULE).read_text().splitlines()
+    recordings.path(MODULE).write_text("\n".join([lines[0], *lines[2:]]))
+
+    with pytest.raises(RecordingError, match=r"jsonl:2: .*the line with its request is missing.*--llm-record"):
+        fresh(recordings).get(MODULE, entry(1).key)
+    assert fresh(recordings).get(MODULE, entry(2).key) == entry(2)
+    repairing = fresh(recordings, repair=True)
+    assert repairing.get(MODULE, entry(1).key) is None
+    assert repairing.write(MODULE, [entry(1)]) == 1
+    assert recordings.path(MODULE).read_text().splitlines() == lines
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize(("broken", "reason"), [("{[", "is no JSON"), ('{}, "request": []}', "is no object")])
+def test_a_request_that_is_broken_is_named_by_its_line(recordings: Recordings, broken: str, reason: str) -> None:
+    recordings.write(MODULE, [entry(1)])
+    header, request, reply = recordings.path(MODULE).read_text().splitlines()
+    start = request[: request.index('"request"')]
+    recordings.path(MODULE).write_text("\n".join([header, f'{start}"request": {broken}', reply]))
+
+    with pytest.raises(RecordingError, match=rf"jsonl:3: the line is broken: the request on line 2 {reason}"):
+        fresh(recordings).get(MODULE, entry(1).key)
+
+
+def test_a_line_may_hold_its_request_itself(recordings: Recordings) -> None:
+    recordings.directory.mkdir()
+    recordings.path(MODULE).write_text("\n".join([HEADER, entry(1).to_line(), entry(2).to_line()]))
+
+    assert recordings.get(MODULE, entry(2).key) == entry(2)
+    assert recordings.write(MODULE, [entry(3)]) == 1
+    assert recordings.path(MODULE).read_text().splitlines() == file_lines([entry(1), entry(2), entry(3)])
+
+
+def test_removed_entries_are_gone_and_all_others_keep_their_lines(recordings: Recordings) -> None:
+    recordings.write(MODULE, [entry(1), entry(2), entry(3, request=entry(1).request)])
+    path = recordings.path(MODULE)
+
+    assert recordings.paths() == [path]
+    assert recordings.remove(path, {entry(1).key, entry(9).key}) == 1
+    assert path.read_text().splitlines() == file_lines([entry(2), entry(3, request=entry(1).request)])
+    assert recordings.get(MODULE, entry(1).key) is None
+    assert recordings.remove(path, recordings.keys(MODULE)) == 2
+    assert recordings.paths() == []
+
+
+def test_what_the_hook_returns_is_written_instead(recordings: Recordings) -> None:
+    def redact(found: Entry) -> Entry | None:
+        return replace(found, response={"text": "***"}) if found.key == entry(1).key else None
+
+    fresh(recordings, redact=redact).write(MODULE, [entry(1), entry(2)])
+
+    assert fresh(recordings).get(MODULE, entry(1).key) == entry(1, response={"text": "***"})
+    assert fresh(recordings).get(MODULE, entry(2).key) == entry(2)
+    assert "Answer 1" not in recordings.path(MODULE).read_text()
+
+
+@pytest.mark.parametrize("changes", [{"key": "f" * 64}, {"sample": 1}, {"occurrence": 1}])
+def test_a_hook_cannot_change_what_a_reply_is_found_by(recordings: Recordings, changes: dict[str, Any]) -> None:
+    redacting = fresh(recordings, redact=lambda found: replace(found, **changes))
+
+    with pytest.raises(RecordingError, match=r"1 reply was not recorded: .*changed what the reply is found by"):
+        redacting.write(MODULE, [entry(1)])
+    assert recordings.paths() == []
+
+
+def test_what_is_left_after_the_hook_is_searched_for_secrets(recordings: Recordings) -> None:
+    token = "gh" + "p_" + "a1B2c3D4e5F6" * 3
+    leak = entry(1, response={"text": token})
+
+    with pytest.raises(RecordingError, match="holds a GitHub token"):
+        fresh(recordings, redact=lambda _: None).write(MODULE, [leak])
+    assert fresh(recordings, redact=lambda found: replace(found, response={})).write(MODULE, [leak]) == 1
+
+
+def test_an_empty_reply_is_no_answer_and_all_other_flaws_are_recorded(recordings: Recordings) -> None:
+    flawed = [entry(1, flaw="refusal"), entry(2, flaw="truncated"), entry(3, flaw="content_filter")]
+
+    with pytest.raises(RecordingError, match=r"1 reply was not recorded: .*00004\]: the reply is empty"):
+        recordings.write(MODULE, [*flawed, entry(4, flaw="empty")])
+    assert [recordings.get(MODULE, one.key) for one in flawed] == flawed
+    assert recordings.get(MODULE, entry(4).key) is None
+
+
+def test_a_full_disk_leaves_the_old_file(recordings: Recordings, monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings.write(MODULE, [entry(1)])
+    before = recordings.path(MODULE).read_bytes()
+    with limited_files(20_000), pytest.raises(RecordingError, match="cannot be written: File too large"):
+        recordings.write(MODULE, [entry(2, response={"text": "x" * 30_000})])
+
+    assert recordings.path(MODULE).read_bytes() == before
+    assert list(recordings.directory.iterdir()) == [recordings.path(MODULE)]
+
+
+@contextmanager
+def limited_files(size: int) -> Iterator[None]:
+    """No file may become larger than this many bytes."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_looking_makes_no_file(recordings: Recordings) -> None:
@@ -83,7 +241,7 @@ def test_writing_again_changes_nothing(recordings: Recordings) -> None:
     assert recordings.path(MODULE).stat().st_ino == before.st_ino
 
 
-def test_a_new_entry_changes_one_line(recordings: Recordings) -> None:
+def test_a_new_entry_changes_no_other_line(recordings: Recordings) -> None:
     recordings.write(MODULE, [entry(1), entry(3)])
     strange = recordings.path(MODULE).read_text().replace('"attempts": 1, ', '"attempts":   1, ')
     recordings.path(MODULE).write_text(strange)
@@ -91,9 +249,9 @@ def test_a_new_entry_changes_one_line(recordings: Recordings) -> None:
     assert fresh(recordings).write(MODULE, [entry(1), entry(2)]) == 1
 
     assert recordings.path(MODULE).read_text().splitlines() == [
-        *strange.splitlines()[:2],
-        entry(2).to_line(),
-        strange.splitlines()[2],
+        *strange.splitlines()[:3],
+        *file_lines([entry(2)])[1:],
+        *strange.splitlines()[3:],
     ]
 
 
@@ -127,7 +285,7 @@ def test_what_editors_do_to_files_does_not_matter(recordings: Recordings, warnin
 
     assert fresh(recordings).get(MODULE, entry(2).key) == entry(2)
     assert fresh(recordings).write(MODULE, [entry(3)]) == 1
-    assert recordings.path(MODULE).read_bytes() == content + entry(3).to_line().encode() + b"\n"
+    assert recordings.path(MODULE).read_bytes() == content + "\n".join([*file_lines([entry(3)])[1:], ""]).encode()
     assert warnings == []
 
 
@@ -154,10 +312,9 @@ def test_recording_anew_keeps_both_sides_of_a_conflict(recordings: Recordings, w
     assert repairing.get(MODULE, entry(3).key) == entry(3)
     assert repairing.write(MODULE, [entry(4)]) == 1
 
-    assert recordings.path(MODULE).read_text().splitlines() == [
-        HEADER,
-        *(e.to_line() for e in (entry(1), entry(2, latency=0.1), entry(3), entry(4))),
-    ]
+    assert recordings.path(MODULE).read_text().splitlines() == file_lines(
+        [entry(1), entry(2, latency=0.1), entry(3), entry(4)]
+    )
     assert len(warnings) == 1
     assert ":3: conflict markers" in warnings[0]
     assert "(and 2 more)" in warnings[0]
@@ -199,7 +356,7 @@ def test_recording_anew_drops_a_broken_line(recordings: Recordings, warnings: li
     assert repairing.get(MODULE, entry(2).key) is None
     assert repairing.get(MODULE, entry(1).key) == entry(1)
     assert repairing.write(MODULE, [entry(2)]) == 1
-    assert recordings.path(MODULE).read_text().splitlines() == [HEADER, entry(1).to_line(), entry(2).to_line()]
+    assert recordings.path(MODULE).read_text().splitlines() == file_lines([entry(1), entry(2)])
     assert len(warnings) == 1
     assert "jsonl:2: the line is broken" in warnings[0]
 
@@ -250,12 +407,7 @@ def test_of_two_lines_with_one_key_the_newer_is_used_with_a_warning(
     assert len(warnings) == 1
     assert ":3: the same request as on line 2" in warnings[0]
     assert recordings.write(MODULE, [entry(3)]) == 1
-    assert recordings.path(MODULE).read_text().splitlines() == [
-        HEADER,
-        newer.to_line(),
-        entry(2).to_line(),
-        entry(3).to_line(),
-    ]
+    assert recordings.path(MODULE).read_text().splitlines() == file_lines([newer, entry(2), entry(3)])
 
 
 def test_a_key_within_a_request_is_not_taken_for_the_entry_s(recordings: Recordings) -> None:
@@ -271,7 +423,7 @@ def test_hostile_text_cannot_break_a_file_or_hide_in_it(recordings: Recordings) 
     recordings.write(MODULE, [hostile, entry(2)])
 
     text = recordings.path(MODULE).read_bytes().decode()
-    assert len(text.splitlines()) == 3
+    assert len(text.splitlines()) == 5
     assert not set(text) & set("\x1b\u202e\x00\x85\r")
     assert fresh(recordings).get(MODULE, hostile.key) == hostile
 
@@ -293,7 +445,7 @@ def test_an_entry_with_a_secret_is_refused_and_all_others_are_written(recordings
     assert "tests/test_triage.py::test_it[00002] holds the value of MY_PASSWORD" in message
     assert f"a case with the key {entry(3).key[:12]}... holds a GitHub token" in message
     written = recordings.path(MODULE).read_text()
-    assert written.splitlines() == [HEADER, entry(4).to_line(), entry(5).to_line()]
+    assert written.splitlines() == file_lines([entry(4), entry(5)])
     assert not [secret for secret in (token, "hunter2") if secret in message + written]
 
 
@@ -364,5 +516,5 @@ def test_two_processes_write_at_once_and_nothing_is_lost(recordings: Recordings,
     assert [process.wait(timeout=60) for process in processes] == [0, 0]
 
     assert [recordings.get(MODULE, entry(n).key) for n in range(40)] == [entry(n) for n in range(40)]
-    assert len(recordings.path(MODULE).read_text().splitlines()) == 41
+    assert recordings.path(MODULE).read_text().splitlines() == file_lines([entry(n) for n in range(40)])
     assert warnings == []

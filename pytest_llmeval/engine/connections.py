@@ -1,42 +1,58 @@
 """Connections to providers, one request at a time on each.
 
-One pool per connection rather than one pool for all: httpcore's pool looks through all its connections for each
-request, which costs 14 ms of CPU per request at 64 connections against 0.4 ms this way. httpcore instead of the httpx
-client on top of it, so that what intercepts httpx calls in tests does not intercept ours.
+One httpx transport per connection rather than one pool for all: a pool looks through all its connections for each
+request, which costs 14 ms of CPU per request at 64 connections against 0.4 ms this way. Transports rather than clients,
+because a client adds cookies, redirects and log lines, none of which a model's answer needs.
 """
 
 from __future__ import annotations
 
 import ssl
 from collections import defaultdict
-from urllib.parse import SplitResult, unquote, urlsplit
 
-import httpcore
+import httpx
 
-__all__ = ["Connection", "Connections", "is_loopback"]
+from pytest_llmeval.providers.base_url import is_loopback
 
-_KEEP_ALIVE = 15.0  # seconds; longer, and servers close the connection just when it is used again
+__all__ = ["Connection", "Connections"]
 
-Connection = httpcore.AsyncConnectionPool
+_ONE = httpx.Limits(
+    max_connections=1,
+    max_keepalive_connections=1,
+    keepalive_expiry=15.0,  # seconds; longer, and servers close the connection just when it is used again
+)
+
+
+class Connection(httpx.AsyncHTTPTransport):
+    """An httpx transport; what replaces httpx's method while a user's test runs does not reach it."""
+
+    handle_async_request = httpx.AsyncHTTPTransport.handle_async_request
 
 
 class Connections:
     """Connections that are open and idle, by where they lead."""
 
     def __init__(self) -> None:
-        self._idle: defaultdict[tuple[str, str], list[Connection]] = defaultdict(list)
-        self._ssl: ssl.SSLContext | None = None
+        self._idle: defaultdict[tuple[str, bytes], list[Connection]] = defaultdict(list)
+        self._trusting: ssl.SSLContext | None = None
+        # For plain http, which never asks for one; httpx would read all certificates for each connection.
+        self._trusting_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # The first transport makes httpx import its other half: here, where no event loop is held up by that.
+        Connection(verify=self._trusting_nobody)
 
-    def take(self, url: SplitResult) -> Connection:
+    def take(self, url: httpx.URL) -> Connection:
         """A connection for one request: the one used last, which is the likeliest to be open still, or a new one.
 
         Raises:
-            ValueError: the proxy of the environment has a URL that is none, or of a kind that is not supported.
+            ValueError: the proxy of the environment is of a kind there is not.
+            httpx.InvalidURL: it has a URL that is none.
+            ImportError: it needs a package that is not installed, as SOCKS proxies do.
+            OSError: the certificates cannot be read.
         """
         idle = self._idle[url.scheme, url.netloc]
         return idle.pop() if idle else self._new(url)
 
-    def give_back(self, url: SplitResult, connection: Connection) -> None:
+    def give_back(self, url: httpx.URL, connection: Connection) -> None:
         """Keep a connection for the next request; only one that brought a whole answer."""
         self._idle[url.scheme, url.netloc].append(connection)
 
@@ -47,47 +63,29 @@ class Connections:
                 await connection.aclose()
         self._idle.clear()
 
-    def _new(self, url: SplitResult) -> Connection:
-        proxy = _proxy_for(url)
-        context = self._ssl_context() if url.scheme == "https" or proxy else None
-        if proxy is None:
-            return httpcore.AsyncConnectionPool(
-                ssl_context=context, max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEP_ALIVE
-            )
-        parts = urlsplit(proxy)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("the proxy that the environment names is no http or https URL")
-        login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-        return httpcore.AsyncHTTPProxy(
-            proxy_url=proxy,
-            proxy_auth=login,
-            ssl_context=context,
-            max_connections=1,
-            max_keepalive_connections=1,
-            keepalive_expiry=_KEEP_ALIVE,
+    def _new(self, url: httpx.URL) -> Connection:
+        address = _proxy_for(url)
+        proxy = httpx.Proxy(address) if address else None
+        if proxy is not None and proxy.url.scheme == "https":
+            proxy.ssl_context = self._ssl()
+        return Connection(
+            verify=self._ssl() if url.scheme == "https" else self._trusting_nobody, limits=_ONE, proxy=proxy
         )
 
-    def _ssl_context(self) -> ssl.SSLContext:
-        if self._ssl is None:  # one for all: building it takes tens of milliseconds
-            import certifi
-
-            self._ssl = ssl.create_default_context()  # what the system trusts, SSL_CERT_FILE and SSL_CERT_DIR
-            self._ssl.load_verify_locations(certifi.where())
-        return self._ssl
+    def _ssl(self) -> ssl.SSLContext:
+        if self._trusting is None:  # one for all: building it takes tens of milliseconds
+            self._trusting = httpx.create_ssl_context()
+        return self._trusting
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def _proxy_for(url: SplitResult) -> str | None:
+def _proxy_for(url: httpx.URL) -> str | None:
+    """The proxy that httpx's clients would choose; its transports, which are used here, choose none."""
     from urllib.request import getproxies, proxy_bypass
 
-    if is_loopback(url.hostname or ""):  # a proxy cannot reach this machine's servers, whatever NO_PROXY says
+    if is_loopback(url.host):  # a proxy cannot reach this machine's servers, whatever NO_PROXY says
         return None
     proxies = getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(url.netloc.rpartition("@")[2]):
+    if not proxy or proxy_bypass(url.host) or proxy_bypass(url.netloc.decode("ascii")):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"

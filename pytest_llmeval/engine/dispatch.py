@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from pytest_llmeval.engine.called import called
 from pytest_llmeval.engine.connections import Connections
 from pytest_llmeval.engine.exchange import exchange
 from pytest_llmeval.engine.explain import explained
@@ -15,6 +16,7 @@ from pytest_llmeval.engine.limits import AdaptiveLimit
 from pytest_llmeval.engine.response import Response
 from pytest_llmeval.engine.retry import AttemptFailed, wait_before
 from pytest_llmeval.engine.rules import Call, Counters, Rules
+from pytest_llmeval.providers.base import CallingProvider
 
 __all__ = ["Dispatcher"]
 
@@ -128,8 +130,11 @@ class Dispatcher:
 
     async def _attempt(self, call: Call, deadline: float) -> Response | AttemptFailed:
         rules = self._rules
+        provider = call.endpoint.provider
         self._counters.sending()
         try:
+            if isinstance(provider, CallingProvider):
+                return await called(provider, call.request, rules.timeouts, deadline)
             return await exchange(
                 self._connections,
                 call.request,

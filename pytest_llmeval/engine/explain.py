@@ -39,7 +39,7 @@ def explained(failure: AttemptFailed, request: ModelRequest, endpoint: Endpoint,
     model = f"{first_line(request.provider, 40)}/{first_line(request.model, 80)}"
     place = first_line(urlsplit(endpoint.base_url).netloc.rpartition("@")[2], 80)
     return ProviderError(
-        f"{model} at {place}: {words}{tried}{f'; {advice}' if advice else ''}",
+        f"{model}{f' at {place}' if place else ''}: {words}{tried}{f'; {advice}' if advice else ''}",
         kind=error.kind,
         status=error.status,
         retry_after=error.retry_after,

@@ -6,60 +6,32 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_llmeval.config import ModelSettings
-from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError
-from pytest_llmeval.providers import find_provider
+from pytest_llmeval.engine.budget import Budget
+from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
+from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
+from pytest_llmeval.prices import cost_of_call
+from pytest_llmeval.providers import find_provider, has_own_address
 from pytest_llmeval.providers.base import ModelRequest, Prompt, Provider
-from pytest_llmeval.reply import Answer, Measures, Source, Usage
-from pytest_llmeval.stats.cost import call_cost
+from pytest_llmeval.reply import Source
 from pytest_llmeval.store.entry import Entry
-from pytest_llmeval.store.key import request_key
+from pytest_llmeval.store.key import normalized, request_digest, request_key, significant
+from pytest_llmeval.store.text import canonical_json
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.client import Engine
     from pytest_llmeval.engine.response import Response
     from pytest_llmeval.store import Store
+    from pytest_llmeval.store.staleness import Staleness
 
 __all__ = ["Draw", "Fulfilled", "Pipeline", "prompt_digest"]
 
 Mode = Literal["auto", "replay", "refresh", "live"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
-    """Which of the many answers a model could give to a request is meant.
-
-    Attributes:
-        case: the test's id, for people who read recordings.
-        module: the test's file relative to the root, which decides the recordings file.
-        sample: index of the sample within the case, from 0.
-        occurrence: how often this sample has asked the same before, from 0.
-    """
-
-    case: str
-    module: str
-    sample: int = 0
-    occurrence: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fulfilled:
-    """A request with its answer.
-
-    Attributes:
-        spent: USD spent now, None when no price is known.
-        entry: as the store keeps it.
-    """
-
-    answer: Answer
-    measures: Measures
-    spent: float | None
-    entry: Entry
 
 
 class Pipeline:
@@ -70,17 +42,42 @@ class Pipeline:
         store: where replies are looked up and kept; never asked in mode ``live``.
         concurrency: the most calls in flight, over all worker processes.
         workers: processes that share it.
+        ignore: JSON paths within requests that do not count when a reply is looked up.
+        normalize: changes each text of a request for looking it up only; what is sent stays as it is.
+        staleness: how old a stored reply may be, None for any age.
+        budget: USD that may be spent, over all worker processes; None for any sum.
     """
 
-    def __init__(self, *, mode: Mode, store: Store, concurrency: int = 32, workers: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        mode: Mode,
+        store: Store,
+        concurrency: int = 32,
+        workers: int = 1,
+        ignore: tuple[str, ...] = (),
+        normalize: Callable[[str], str] | None = None,
+        staleness: Staleness | None = None,
+        budget: float | None = None,
+    ) -> None:
         self.mode = mode
         self.store = store
+        self._ignore = ignore
+        self._normalize = normalize
+        self._staleness = staleness
         self._concurrency = concurrency
         self._workers = workers
         self._engine: Engine | None = None
         self._keeper: ThreadPoolExecutor | None = None
+        self._budget = Budget(budget, workers=workers) if budget is not None else None
+        self._in_flight: dict[str, Future[Fulfilled]] = {}
         self._pid = os.getpid()
         self._starting = threading.Lock()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests on the wire now."""
+        return self._engine.in_flight if self._engine is not None else 0
 
     def submit(self, model: ModelSettings, prompt: Prompt, draw: Draw) -> Future[Fulfilled]:
         """Start one call, or find its reply.
@@ -92,27 +89,75 @@ class Pipeline:
             ConfigError: the model's provider is unknown.
         """
         provider = find_provider(model.provider, model.base_url)
-        request = provider.request(model.model, prompt)
-        key = request_key(
-            provider=_wire_name(request),
-            path=request.path,
-            model=request.model,
-            body=request.body,
-            sample=draw.sample,
-            occurrence=draw.occurrence,
-        )
         future: Future[Fulfilled] = Future()
         try:
-            found = self.store.lookup(draw.module, key) if self.mode in ("auto", "replay") else None
+            request = provider.request(model.model, prompt)
+            key = request_key(
+                provider=_wire_name(request),
+                path=request.path,
+                model=request.model,
+                body=self._meant(request.body),
+                sample=draw.sample,
+                occurrence=draw.occurrence,
+                ignore=self._ignore,
+            )
+            found = self._found(model, draw, key) if self.mode in ("auto", "replay") else None
             if found is not None:
                 entry, source = found
-                future.set_result(_replayed(entry, source, provider, model))
+                future.set_result(replayed(entry, source, provider, model))
             elif self.mode == "replay":
                 raise self._missing(model, request, draw)
+            elif (asked := self._in_flight.get(key)) is not None:
+                asked.add_done_callback(partial(share, future))
             else:
                 self._send(future, model, provider, request, draw, key)
         except ReplyError as error:
             future.set_exception(error)
+        return future
+
+    def question(self, model: ModelSettings, prompt: Prompt) -> tuple[str, str]:
+        """Digests of what is asked: whichever model is asked, and of the request to this one.
+
+        Both are without what does not count. Whoever counts how often a sample has asked the same
+        (`Draw.occurrence`) must count by these: two requests that differ only in what does not count are looked up
+        alike, and would else get one and the same reply.
+        """
+        try:
+            request = find_provider(model.provider, model.base_url).request(model.model, prompt)
+        except ReplyError as error:  # told by the future of `submit`
+            return prompt_digest(prompt, self._normalize), f"no request: {error}"
+        body = self._meant(request.body)
+        wire, ignore = _wire_name(request), self._ignore
+        digest = request_digest(provider=wire, path=request.path, model=request.model, body=body, ignore=ignore)
+        if not ignore:
+            return prompt_digest(prompt, self._normalize), digest
+        besides = {"model", "stream", "stream_options", *prompt.params}
+        asked = {name: value for name, value in significant(body, ignore).items() if name not in besides}
+        return hashlib.sha256(canonical_json(asked).encode()).hexdigest()[:32], digest
+
+    def ask_again(self, model: ModelSettings, entry: Entry) -> Future[Fulfilled]:
+        """Send a stored request once more, whatever the mode.
+
+        Args:
+            model: where it goes and who pays.
+            entry: holds the request.
+
+        Raises:
+            ReplyError: it cannot be sent, as without a key.
+        """
+        provider = find_provider(model.provider, model.base_url)
+        blank = provider.request(model.model, Prompt(messages=({"role": "user", "content": "?"},)))
+        request = ModelRequest(
+            provider=entry.provider,
+            model=entry.model,
+            path=entry.path,
+            body=entry.request,
+            headers=blank.headers,
+            stream=bool(entry.request.get("stream") or entry.chunk_offsets),
+        )
+        draw = Draw(case=entry.case, module="", sample=entry.sample, occurrence=entry.occurrence)
+        future: Future[Fulfilled] = Future()
+        self._send(future, model, provider, request, draw, entry.key)
         return future
 
     def close(self) -> None:
@@ -137,28 +182,68 @@ class Pipeline:
         from pytest_llmeval.engine.response import Endpoint
 
         endpoint = Endpoint(
-            base_url=str(model.base_url or provider.base_url),
+            base_url=provider.base_url or "",
             api_key=_api_key(model, provider),
             api_key_env=model.api_key_env or provider.api_key_env,
             provider=provider,
         )
+        budget = self._budget
+        held = budget.hold(model.name, request.body, partial(cost_of_call, model)) if budget is not None else 0.0
         engine, keeper = self._started()
+        with self._starting:
+            self._in_flight[key] = future
         response = engine.submit(request, endpoint, key=key)
 
         def keep(done: Future[Response]) -> None:
-            def settle() -> Fulfilled:
-                fulfilled = _answered(done.result(), model, request, draw, key)
+            def fulfilled_now() -> Fulfilled:
+                try:
+                    fulfilled = answered(done.result(), model, request, draw, key)
+                except BaseException:
+                    if budget is not None:
+                        budget.settle(model.name, held, None, None)
+                    raise
+                if budget is not None:
+                    budget.settle(model.name, held, fulfilled.spent, fulfilled.answer.usage)
                 if self.mode != "live":
                     self.store.keep(fulfilled.entry)
                 return fulfilled
 
+            with self._starting:
+                self._in_flight.pop(key, None)
             try:
                 # Away from the event loop: a write to the store must not hold up other calls.
-                keeper.submit(_settle, future, settle)
+                keeper.submit(settle, future, fulfilled_now)
             except RuntimeError:  # the session is being closed
                 future.cancel()
 
         response.add_done_callback(keep)
+
+    def _meant(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._normalize is None:
+            return body
+        meant: Mapping[str, Any] = normalized(body, self._normalize)
+        return meant
+
+    def _found(self, model: ModelSettings, draw: Draw, key: str) -> tuple[Entry, Source] | None:
+        """The stored reply to use, None to ask the model.
+
+        Raises:
+            StaleReply: it is too old.
+        """
+        limit = self._staleness
+        refreshes = limit is not None and limit.action == "refresh"
+        found = self.store.lookup(draw.module, key, since=limit.since if limit and refreshes else None)
+        if found is None or limit is None or limit.action == "warn" or not limit.is_stale(found[0]):
+            return found
+        if refreshes and self.mode == "auto":
+            return None
+        from pytest_llmeval.store.staleness import age_words
+
+        raise StaleReply(
+            f"the {found[1]} of {model.name} for {draw.case}, sample {draw.sample}, is {limit.age(found[0])} old "
+            f"({found[0].recorded_at[:10]}), more than max_age allows ({age_words(limit.max_age)}); "
+            "record it anew with --llm-record --llm-mode=refresh"
+        )
 
     def _started(self) -> tuple[Engine, ThreadPoolExecutor]:
         with self._starting:
@@ -183,7 +268,7 @@ class Pipeline:
             return MissingReply(f"{first}\nnothing was recorded for {draw.module}")
         from pytest_llmeval.store.difference import explain_difference
 
-        differs = explain_difference(request.body, nearest.request)
+        differs = explain_difference(self._meant(request.body), self._meant(nearest.request), self._ignore)
         if not differs:
             recorded = f"sample {nearest.sample}, occurrence {nearest.occurrence}"
             asked = f"sample {draw.sample}, occurrence {draw.occurrence}"
@@ -191,9 +276,15 @@ class Pipeline:
         return MissingReply("\n".join([first, f"nearest recorded request ({nearest.case}):", *differs]))
 
 
-def prompt_digest(prompt: Prompt) -> str:
-    """Digest of what is asked, whichever model is asked."""
+def prompt_digest(prompt: Prompt, normalize: Callable[[str], str] | None = None) -> str:
+    """Digest of what is asked, whichever model is asked.
+
+    Args:
+        prompt: what is asked.
+        normalize: changes each text before.
+    """
     asked = {"messages": prompt.messages, "tools": prompt.tools, "schema": prompt.schema, "images": prompt.images}
+    asked = asked if normalize is None else normalized(asked, normalize)
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
 
 
@@ -204,7 +295,8 @@ def _wire_name(request: ModelRequest) -> str:
 
 def _api_key(model: ModelSettings, provider: Provider) -> str | None:
     variable = model.api_key_env or provider.api_key_env
-    if variable is None or (model.base_url is not None and model.api_key_env is None):
+    elsewhere = model.base_url is not None and has_own_address(model.provider)
+    if variable is None or (elsewhere and model.api_key_env is None):
         # A server of the user's own gets a key only when the configuration names one for it.
         return None
     key = os.environ.get(variable, "").strip()
@@ -215,59 +307,3 @@ def _api_key(model: ModelSettings, provider: Provider) -> str | None:
             kind="authentication",
         )
     return key
-
-
-def _settle(future: Future[Fulfilled], produce: Any) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        future.set_result(produce())
-    except BaseException as error:  # handed on to whoever waits
-        future.set_exception(error)
-
-
-def _price(model: ModelSettings, usage: Usage) -> float | None:
-    prices = model.prices
-    if prices is None:
-        return None
-    return call_cost(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        input_price=prices.input,
-        output_price=prices.output,
-        cache_read_price=prices.cache_read,
-        cache_write_price=prices.cache_write,
-    )
-
-
-def _answered(response: Response, model: ModelSettings, request: ModelRequest, draw: Draw, key: str) -> Fulfilled:
-    answer = response.answer
-    cost = _price(model, answer.usage)
-    measures = Measures(latency=response.latency, ttft=response.ttft, cost=cost, attempts=response.attempts)
-    entry = Entry(
-        key=key,
-        provider=request.provider,
-        model=request.model,
-        path=request.path,
-        request=request.body,
-        sample=draw.sample,
-        occurrence=draw.occurrence,
-        case=draw.case,
-        response=response.body,
-        latency=response.latency,
-        ttft=response.ttft,
-        chunk_offsets=response.chunk_offsets,
-        attempts=response.attempts,
-        cost=cost,
-        recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    return Fulfilled(answer=answer, measures=measures, spent=cost, entry=entry)
-
-
-def _replayed(entry: Entry, source: Source, provider: Provider, model: ModelSettings) -> Fulfilled:
-    answer = provider.answer(entry.response)
-    cost = entry.cost if entry.cost is not None else _price(model, answer.usage)
-    measures = Measures(latency=entry.latency, ttft=entry.ttft, cost=cost, attempts=entry.attempts, source=source)
-    return Fulfilled(answer=answer, measures=measures, spent=0.0, entry=replace(entry, cost=cost))

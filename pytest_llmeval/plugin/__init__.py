@@ -24,6 +24,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Make the hooks known that a project may implement."""
+    from pytest_llmeval.plugin import hooks
+
+    pluginmanager.add_hookspecs(hooks)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and, in the process that reports, what gathers the results."""
     from pytest_llmeval.plugin.markers import add_markers
@@ -35,6 +42,10 @@ def pytest_configure(config: pytest.Config) -> None:
     from pytest_llmeval.plugin.reporting import Reporting
 
     config.pluginmanager.register(Reporting(config), "llmeval-reporting")
+    if getattr(config.option, "numprocesses", None):
+        from pytest_llmeval.plugin.lost import LostTests
+
+        config.pluginmanager.register(LostTests(), "llmeval-lost")
     if any_given(config) or (getattr(config.option, "numprocesses", None) and _has_table(config)):
         # A mistake is told here where it can be: a worker of xdist could not tell it well.
         _evaluate(config)

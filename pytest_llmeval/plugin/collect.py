@@ -10,6 +10,7 @@ from pytest_llmeval.cases import Case, load_cases
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.markers import case_file, default_category, samples_of
+from pytest_llmeval.plugin.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.trial import Trial, case_key
 
 __all__ = ["parametrize", "trial_for", "uses_llm"]
@@ -75,6 +76,8 @@ def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     wanted = samples_of(item)
     key = case_key(item, name)
     return Trial(
+        attempts=item.stash.get(attempts_key, None) or Attempts(),
+        repeatable=item.get_closest_marker("llm_blocking") is None,
         key=key,
         module=key.test.split("::")[0],
         model=evaluation.model(name),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -35,9 +35,13 @@ class Controller:
         skipped: ids of the trials that were skipped: no result is owed for them.
         collected: how many trials there are.
         deselected: how many of them were left out.
+        spent: USD so far, as far as prices are known.
+        regressed: cases so far that passed with the baseline and fail with a model on trial.
     """
 
     def __init__(self, config: pytest.Config) -> None:
+        self.spent = 0.0
+        self.regressed = 0
         self.config = config
         self.evaluation: Evaluation = evaluation_of(config)
         self.results: dict[tuple[CaseKey, str], CaseResult] = {}
@@ -47,10 +51,11 @@ class Controller:
         self.collected = 0
         self.deselected = 0
         self._ended = False
+        self._repeated = 0  # trials that are more samples of a case
         self._entries: dict[str, dict[str, Entry]] = {}
-        self._writers: list[RunWriter] = []
-        self._workers: dict[tuple[CaseKey, str], str] = {}
-        self._nodes: dict[tuple[CaseKey, str], str] = {}
+        self._writers: list[RunWriter] | None = None
+        # By case and model, the tests it came from, and which worker ran them.
+        self._nodes: dict[tuple[CaseKey, str], dict[str, str]] = {}
 
     def take(self, report: pytest.TestReport) -> None:
         """Take a case's result off its report."""
@@ -93,7 +98,7 @@ class Controller:
                 budgets=evaluation.settings.gate,
                 saved=evaluation.baseline_file.name if evaluation.baseline_file is not None else None,
                 partial=partial,
-                skipped=len(self.skipped),
+                skipped=self._skipped_cases(),
                 strict=evaluation.strict,
             )
             for name in evaluation.candidates
@@ -103,11 +108,11 @@ class Controller:
         """Close the saved runs, write the recordings, tell pytest's last line and the JUnit file of the gate."""
         if not self._ended:
             self._compare("the session was stopped before its end")
-        for writer in self._started_writers():
-            if self._ended:
-                writer.finish(complete=self.complete)
-            else:
-                writer.close()
+        complete = self.complete
+        self._save(lambda writer: writer.finish(complete=complete) if self._ended else writer.close())
+        from pytest_llmeval.plugin.store_notes import stale_replies
+
+        self.notes += stale_replies(self.run(), self.evaluation)
         self._record()
         failed = [comparison for comparison in self.comparisons if comparison.gate == "failed"]
         if not failed:
@@ -140,52 +145,102 @@ class Controller:
             results=tuple(self.results.values()),
         )
 
+    def _skipped_cases(self) -> int:
+        """How many cases were skipped, under whichever models."""
+        ends = tuple(f"{mark}{model.name}]" for model in self.evaluation.models for mark in "[-")
+
+        def case(node: str) -> str:
+            return next((node.removesuffix(end) for end in ends if node.endswith(end)), node)
+
+        return len({case(node) for node in self.skipped})
+
     def _add(self, report: pytest.TestReport, result: CaseResult, entries: Iterable[Entry]) -> None:
         place = result.key, result.model
         worker = str(getattr(report, "worker_id", ""))
-        earlier = self.results.get(place)
-        if earlier is not None and self._workers[place] != worker:
+        earlier, nodes = self.results.get(place), self._nodes.setdefault(place, {})
+        if nodes.get(report.nodeid, worker) != worker:
             return  # xdist's --dist=each runs every case in every worker; it counts once
-        if earlier is not None and report.nodeid != self._nodes.get(place):
+        if earlier is not None and report.nodeid not in nodes:
             # pytest-repeat: the same case again is one case with more samples
             more = [replace(sample, index=len(earlier.samples) + i) for i, sample in enumerate(result.samples)]
             result = replace(earlier, samples=(*earlier.samples, *more))
-            self.collected -= 1
-        self._workers[place] = worker
-        self._nodes[place] = report.nodeid
+            self._repeated += 1
+        nodes[report.nodeid] = worker
         self.results[place] = result
+        self.spent += sum(call.spent or 0.0 for sample in result.samples for call in sample.calls)
+        self.regressed += self._newly_failing(result)
         for entry in entries:
             self._entries.setdefault(result.key.test.split("::")[0], {})[entry.key] = entry
-        for writer in self._started_writers():
-            writer.add(result)
+        self._save(lambda writer: writer.add(result))
 
-    def _started_writers(self) -> list[RunWriter]:
-        if not self._writers and self.evaluation.reports:
-            from pytest_llmeval.run_file import RunWriter
+    def _newly_failing(self, result: CaseResult) -> int:
+        """How many cases this result shows to fail though they pass with the baseline."""
+        evaluation = self.evaluation
+        baseline, candidates = evaluation.baseline, evaluation.candidates
+        if baseline is None:
+            return 0
+        if evaluation.baseline_run is not None:
+            before = evaluation.baseline_run.of_model(baseline).get(result.key)
+            pairs = [(before, result)]
+        elif result.model == baseline:
+            pairs = [(result, self.results.get((result.key, name))) for name in candidates]  # type: ignore[misc]
+        else:
+            pairs = [(self.results.get((result.key, baseline)), result)]
+        return sum(
+            old is not None and new is not None and old.outcome == "pass" and new.outcome == "fail"
+            for old, new in pairs
+        )
 
-            empty = replace(self.run(), results=())
-            self._writers = [RunWriter(path, empty) for path in self.evaluation.reports]
-        return self._writers
+    def _save(self, write: Callable[[RunWriter], None]) -> None:
+        """Write to every saved run; one that cannot be written is told of and given up."""
+        if self._writers is None:
+            self._writers = []
+            for path in self.evaluation.reports:
+                from pytest_llmeval.run_file import RunWriter
+
+                try:
+                    self._writers.append(RunWriter(path, replace(self.run(), results=())))
+                except LlmevalError as error:
+                    self.notes.append(f"NOT SAVED: {error}")
+        for writer in list(self._writers):
+            try:
+                write(writer)
+            except LlmevalError as error:
+                self.notes.append(f"NOT SAVED: {error}")
+                self._writers.remove(writer)
 
     def _partial(self) -> str | None:
         """Why the cases that ran are not all there are, None when they are."""
         if self.deselected:
-            return f"{self.collected - self.deselected} of {self.collected} cases ran"
+            return f"{self._cases(self.collected - self.deselected)} of {self._cases(self.collected)} cases ran"
         if any("::" in argument for argument in self.config.args):
             return "single tests were named on the command line"
-        owed = self.collected - len(self.skipped)
+        if self.config.getoption("lf", default=False):
+            return "--lf runs only what failed last"  # and tells nobody what it has left out
+        owed = self.collected - len(self.skipped) - self._repeated
         if len(self.results) < owed:
             return f"{len(self.results)} of {owed} cases have a result"
         return None
 
+    def _cases(self, trials: int) -> int:
+        """How many cases so many trials are, each case being run with every model."""
+        models = len(self.evaluation.models)
+        return trials // models if self.collected % models == 0 and self.deselected % models == 0 else trials
+
     def _record(self) -> None:
         if not self._entries:
             return
+        from pytest_llmeval.plugin.hooks import redactor
+        from pytest_llmeval.plugin.store_notes import unused_replies
         from pytest_llmeval.store.recordings import Recordings
 
         evaluation = self.evaluation
         recordings = Recordings(
-            evaluation.settings.recordings, self.notes.append, secrets=evaluation.secrets(), repair=True
+            evaluation.settings.recordings,
+            self.notes.append,
+            secrets=evaluation.secrets(),
+            repair=True,
+            redact=redactor(self.config.hook),
         )
         for module, entries in sorted(self._entries.items()):
             try:
@@ -193,4 +248,7 @@ class Controller:
             except LlmevalError as error:
                 self.notes.append(f"NOT RECORDED: {error}")
             else:
-                self.notes.append(f"{count} replies recorded for {module}")
+                replies = "1 reply" if count == 1 else f"{count} replies"
+                self.notes.append(f"{replies} recorded for {module}")
+        if self.complete:
+            self.notes += unused_replies(self.run(), evaluation, recordings)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmeval.config import ModelSettings, Settings, load_settings
 from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.plugin.hooks import normalizer
 from pytest_llmeval.plugin.options import MODES, Mode, given
-from pytest_llmeval.providers import find_provider
+from pytest_llmeval.providers import find_provider, register
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.pipeline import Pipeline
     from pytest_llmeval.run import Run
+    from pytest_llmeval.store.staleness import Staleness
 
 __all__ = ["Evaluation", "evaluation_of"]
 
@@ -30,6 +34,9 @@ class Evaluation:
         candidates: the names of the models on trial.
         baseline: name of the model compared with, None when there is no comparison.
         baseline_file: the saved run compared with, None when the baseline is run in this session.
+        root: the folder test files are relative to.
+        staleness: how old a stored reply may be, None for any age.
+        hook: where to call the hooks of `pytest_llmeval.plugin.hooks`, which a folder's ``conftest.py`` may add late.
         notes: what is odd but harmless, such as a cache that cannot be used; told in the summary. No warnings: under
             ``-W error`` they would fail a test that has nothing to do with it.
         samples: samples per case over the markers', None to leave those.
@@ -45,8 +52,14 @@ class Evaluation:
     record: bool
     samples: int | None
     strict: bool
+    concurrency: int = 32
+    budget: float | None = None
+    show: str | None = None
     reports: tuple[Path, ...] = ()
     notes: list[str] = field(default_factory=list)
+    root: Path = field(default_factory=Path.cwd)
+    staleness: Staleness | None = None
+    hook: Any = field(default=None, repr=False)
     _pipeline: Pipeline | None = field(default=None, repr=False)
 
     @property
@@ -70,8 +83,22 @@ class Evaluation:
                 Recordings(self.settings.recordings, self.notes.append, repair=self.record),
             )
             workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-            self._pipeline = Pipeline(mode=self.mode, store=store, workers=workers)
+            self._pipeline = Pipeline(
+                mode=self.mode,
+                store=store,
+                concurrency=self.concurrency,
+                workers=workers,
+                budget=self.budget,
+                ignore=self.settings.ignore,
+                normalize=normalizer(self.hook),
+                staleness=self.staleness,
+            )
         return self._pipeline
+
+    @property
+    def in_flight(self) -> int:
+        """Calls of this process that are on the wire now."""
+        return self._pipeline.in_flight if self._pipeline is not None else 0
 
     def secrets(self) -> dict[str, str]:
         """The API keys this session may use, by the names of their environment variables."""
@@ -86,6 +113,8 @@ class Evaluation:
             self._pipeline.close()
             self._pipeline = None
 
+
+CONCURRENCY = 32  # calls in flight, unless --llm-concurrency says otherwise
 
 _key = pytest.StashKey[Evaluation]()
 
@@ -134,6 +163,9 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         else:
             name = baseline.name
     models = (*candidates, baseline) if baseline is not None else tuple(candidates)
+    for found in config.hook.pytest_llmeval_providers():
+        for provider, format_ in found.items():
+            register(provider, format_)
     for model in models:
         find_provider(model.provider, model.base_url)
     mode = given(config, "llm_mode") or "auto"
@@ -151,8 +183,14 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         baseline_run=run,
         mode=mode,
         record=record,
-        samples=_samples(given(config, "llm_samples")),
+        samples=_whole_number(given(config, "llm_samples"), "--llm-samples"),
         strict=bool(given(config, "llm_strict")),
+        concurrency=_whole_number(given(config, "llm_concurrency"), "--llm-concurrency") or CONCURRENCY,
+        budget=_budget(given(config, "llm_budget"), models),
+        show=given(config, "llm_show"),
+        root=config.rootpath,
+        staleness=_staleness(settings),
+        hook=config.hook,
         reports=tuple(_report(config, report) for report in given(config, "llm_report") or ()),
     )
 
@@ -176,19 +214,57 @@ def _model_of_run(run: Run, file: Path, settings: Settings) -> str:
     )
 
 
-def _samples(given_samples: str | None) -> int | None:
-    if given_samples is None:
+def _staleness(settings: Settings) -> Staleness | None:
+    if settings.max_age is None:
+        return None
+    from pytest_llmeval.store.staleness import Staleness
+
+    return Staleness(max_age=settings.max_age, action=settings.stale)
+
+
+def _whole_number(text: str | None, option: str) -> int | None:
+    if text is None:
         return None
     try:
-        samples = int(given_samples)
+        number = int(text)
     except ValueError:
-        samples = 0
-    if samples < 1:
-        raise ConfigError(f"--llm-samples={given_samples}: a whole number from 1 was expected")
-    return samples
+        number = 0
+    if number < 1:
+        raise ConfigError(f"{option}={text}: a whole number from 1 was expected")
+    return number
+
+
+def _budget(text: str | None, models: Iterable[ModelSettings]) -> float | None:
+    if text is None:
+        return None
+    try:
+        budget = float(text.removeprefix("$"))
+    except ValueError:
+        budget = -1.0
+    if not 0 <= budget < math.inf:
+        raise ConfigError(f"--llm-budget={text}: a sum in USD was expected, such as 2.50")
+    from pytest_llmeval.prices import cost_of_call
+    from pytest_llmeval.reply import Usage
+
+    for model in models:
+        if cost_of_call(model, Usage(input_tokens=1000, output_tokens=1000)) is None:
+            raise ConfigError(
+                f"--llm-budget={text} cannot be kept: the price of {model.name} is unknown; set prices = "
+                f"{{ input = ..., output = ... }} in [tool.llmeval.models.{model.name}], USD per million tokens"
+            )
+    return budget
 
 
 def _report(config: pytest.Config, name: str) -> Path:
     if not name.endswith(".jsonl"):
         raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: FILE.jsonl)")
-    return config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
+    path = config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
+    # Told before anything is paid for.
+    if path.is_dir():
+        raise ConfigError(f"--llm-report={name}: is a folder; name a file in it, as in {name}/run.jsonl")
+    folder = next(parent for parent in path.parents if os.path.lexists(parent))
+    if not folder.is_dir():
+        raise ConfigError(f"--llm-report={name}: cannot be written: {folder} is no folder")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise ConfigError(f"--llm-report={name}: cannot be written: no permission")
+    return path

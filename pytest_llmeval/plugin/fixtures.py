@@ -35,7 +35,6 @@ def llm(request: pytest.FixtureRequest, llm_model: str) -> Llm:
     ``.ttft``, ``.cost``, ``.finish_reason``, ``.refusal``, ``.cached``. In an async test: ``await llm.acall(prompt)``.
     ``llm.sample(prompt, n)`` returns n independent replies. Replies are recorded and replayed; see ``--llm-mode``.
     """
-    __tracebackhide__ = True
     from pytest_llmeval.errors import LlmevalError
     from pytest_llmeval.plugin.ask import Llm
     from pytest_llmeval.plugin.collect import trial_for

@@ -36,6 +36,10 @@ def add_markers(config: pytest.Config) -> None:
             "llm_samples(n, *, min_pass_rate=1.0): ask for n independent answers per case; the case passes when at "
             "least this share of them does."
         ),
+        (
+            "llm_blocking: let every call of this test wait for its reply, because its body must not run twice; "
+            "other tests are left while they wait and run again from their start when the reply is there."
+        ),
         "llm_category(name): the error category of a plain assert that fails in this test (default: wrong_answer).",
     ):
         config.addinivalue_line("markers", line)

@@ -48,6 +48,21 @@ def add_options(parser: pytest.Parser) -> None:
     )
     add("--llm-record", action="store_true", default=False, help="Write this session's replies into the recordings")
     add(
+        "--llm-concurrency",
+        metavar="N",
+        help="The most calls in flight, over all workers; the number adapts to what a provider takes. Default: 32.",
+    )
+    add(
+        "--llm-budget",
+        metavar="USD",
+        help="The most money to spend. No call is made that could pass it; the cases left are errors.",
+    )
+    add(
+        "--llm-show",
+        metavar="CATEGORY",
+        help="List the cases of this error category with what changed in their replies",
+    )
+    add(
         "--llm-report",
         action="append",
         metavar="FILE.jsonl",
@@ -63,5 +78,16 @@ def given(config: pytest.Config, name: str) -> Any:
 def any_given(config: pytest.Config) -> bool:
     """Whether any of them stands on the command line."""
     plain = {"llm_mode": "auto"}
-    names = ("llm_model", "llm_baseline", "llm_samples", "llm_strict", "llm_mode", "llm_record", "llm_report")
+    names = (
+        "llm_model",
+        "llm_baseline",
+        "llm_samples",
+        "llm_strict",
+        "llm_mode",
+        "llm_record",
+        "llm_concurrency",
+        "llm_budget",
+        "llm_show",
+        "llm_report",
+    )
     return any(given(config, name) not in (None, False, plain.get(name)) for name in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_llmeval.plugin.controller import Controller
+    from pytest_llmeval.plugin.status_line import StatusLine
 
 __all__ = ["Reporting"]
 
@@ -19,17 +21,30 @@ class Reporting:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.controller: Controller | None = None
+        self._status: StatusLine | None = None
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take a case's result off its report."""
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
+        """Take a case's result off its report; once pytest has written its dot, tell how far it all is."""
         if not hasattr(report, "llmeval"):
-            return
+            return (yield)
         if self.controller is None:
             from pytest_llmeval.plugin.controller import Controller
+            from pytest_llmeval.plugin.status_line import StatusLine
 
             self.controller = Controller(self.config)
+            self._status = StatusLine(self.config)
         self.controller.take(report)
+        yield
+        self.tick()
+
+    def tick(self) -> None:
+        """Tell how far it all is, on a terminal."""
+        if self.controller is not None and self._status is not None:
+            in_flight = (
+                None if getattr(self.config.option, "numprocesses", None) else self.controller.evaluation.in_flight
+            )
+            self._status.update(self.controller, in_flight)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
@@ -45,10 +60,14 @@ class Reporting:
             return "missed", "m", ("MISSED", {"yellow": True})
         return ("error", "E", ("ERROR", {"red": True})) if payload.result.outcome == "error" else None
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
         """Judge the run when all tests are done, before the exit code is computed."""
-        result = yield
+        try:
+            result = yield
+        finally:
+            if self._status is not None:
+                self._status.clear()
         # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
         if self.controller is not None and not session.shouldstop and not session.shouldfail:
             session.testsfailed += self.controller.judge()
@@ -66,3 +85,7 @@ class Reporting:
             from pytest_llmeval.plugin.terminal import write_summary
 
             write_summary(terminalreporter, self.controller)
+        elif "pytest_llmeval.plugin.evaluation" in sys.modules:
+            from pytest_llmeval.plugin.terminal import write_notes
+
+            write_notes(terminalreporter, self.config)

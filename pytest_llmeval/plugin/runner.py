@@ -10,8 +10,11 @@ import pytest
 from pytest_llmeval.plugin.collect import uses_llm
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.judge import sample_result
+from pytest_llmeval.plugin.live import LiveFixtures
 from pytest_llmeval.plugin.payload import attach
+from pytest_llmeval.plugin.replies import Suspended
 from pytest_llmeval.plugin.samples import sampled
+from pytest_llmeval.plugin.scheduler import Outermost, Scheduler, can_schedule
 from pytest_llmeval.plugin.trial import Trial, case_key, content_digest, trial_key
 from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import CaseResult, SampleResult
@@ -31,11 +34,24 @@ class Runner:
         self.evaluation = evaluation
         self.collected = 0
         self.deselected = 0
+        self.scheduler: Scheduler | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Count the trials before anybody takes some away."""
         self.collected = sum(uses_llm(item) for item in items)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Have the tests that ask models overlap, where this pytest can."""
+        if session.config.option.collectonly or not can_schedule(session):
+            return
+        live = LiveFixtures()
+        reporting = session.config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
+        tick = reporting.tick if reporting is not None else lambda: None
+        scheduler = Scheduler(session, live, window=4 * self.evaluation.concurrency, tick=tick)
+        for name, plugin in (("live", live), ("scheduler", scheduler), ("outermost", Outermost(scheduler))):
+            session.config.pluginmanager.register(plugin, f"llmeval-{name}")
+        self.scheduler = scheduler
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Count the trials that are left out: their gate is not evaluated."""
@@ -48,19 +64,24 @@ class Runner:
         if trial is None or not isinstance(item, pytest.Function):
             return (yield)
         body = item.obj
+        trial.phase = "call"
         # Before the plugins for async tests make a plain function of it: scores are kept in the body's own context.
         item.obj = sampled(trial, body)
         try:
-            return (yield)
+            yield
         finally:
             item.obj = body
+            trial.phase = "teardown"
+        if trial.suspended:
+            # Here, not in an async body: some event loops let nothing but an Exception out.
+            raise Suspended("waiting for a reply")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Put the case's result on its report, which is how it reaches the process that reports."""
-        if not uses_llm(item):
+        if not uses_llm(item) or getattr(item.stash.get(trial_key, None), "suspended", False):
             return (yield)
         if call.when == "call":
             self._name_in_junit(item)
@@ -73,6 +94,8 @@ class Runner:
             self._attach(report, self._unjudged(item, error))
         elif call.when == "call" and trial is not None:
             result = _case_result(item, trial)
+            if trial.replies.reason:
+                self.evaluation.notes.append(f"warning: {item.nodeid} waited for each reply: {trial.replies.reason}")
             self._attach(report, result, trial.used.values() if self.evaluation.record else ())
             if report.failed and result.outcome == "fail" and self.evaluation.compares:
                 report.outcome = "skipped"
@@ -83,6 +106,10 @@ class Runner:
 
     def pytest_sessionfinish(self) -> None:
         """Let go of connections and files."""
+        if self.scheduler is not None and self.scheduler.pending:
+            count = len(self.scheduler.pending)
+            waiting = "1 test was" if count == 1 else f"{count} tests were"
+            self.evaluation.notes.append(f"{waiting} waiting for replies and not finished")
         self.evaluation.close()
 
     def _attach(self, report: pytest.TestReport, result: CaseResult | None, used: Iterable[Fulfilled] = ()) -> None:

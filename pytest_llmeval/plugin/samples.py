@@ -1,11 +1,8 @@
-"""Runs a test's body once per sample.
-
-With several samples the body is left when it waits for a reply, so that the calls of all samples are in flight
-together, and run again from its start when the replies are there.
-"""
+"""Runs a test's body once per sample, and the whole again when replies it left for are there."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,58 +13,64 @@ import pytest
 from pytest_llmeval.checks.categories import GENERAL, default_category
 from pytest_llmeval.checks.score import recorder
 from pytest_llmeval.plugin.judge import SamplesFailed, failure_message, sample_result
-from pytest_llmeval.plugin.trial import Suspended, Trial, settled
+from pytest_llmeval.plugin.replies import Suspended
+from pytest_llmeval.plugin.trial import Trial, settled
 from pytest_llmeval.run import outcome_of
 
 __all__ = ["sampled"]
 
 Body = Callable[..., Any]
 
+SWALLOWED = "the test catches every exception, so that it cannot be left while it waits"
+
 
 def sampled(trial: Trial, body: Body) -> Body:
-    """The body run for every sample of a trial, of the same kind: a function or a coroutine function."""
+    """The body run for every sample of a trial, of the same kind: a function or a coroutine function.
+
+    Once it returns with `Trial.suspended` set, replies are missing and the whole test must be executed again.
+    """
     return _coroutine(trial, body) if inspect.iscoroutinefunction(body) else _function(trial, body)
 
 
 def _function(trial: Trial, body: Body) -> Body:
+    @functools.wraps(body)
     def run(**arguments: Any) -> None:
         __tracebackhide__ = True
-        if trial.samples == 1:
-            with _judged(trial, 0):
+        for index in _unfinished(trial):
+            with _kept(trial, index), _judged(trial, index):
                 body(**arguments)
-            return
-        while unfinished := _unfinished(trial):
-            for index in unfinished:
-                with _kept(trial, index), _judged(trial, index):
-                    body(**arguments)
+        while trial.suspended and not trial.may_leave:
             for future in trial.waiting:
                 future.exception()
+            for index in _unfinished(trial):
+                with _kept(trial, index), _judged(trial, index):
+                    body(**arguments)
         _raise_unless_passed(trial)
 
     return run
 
 
 def _coroutine(trial: Trial, body: Body) -> Body:
+    @functools.wraps(body)
     async def run(**arguments: Any) -> None:
         __tracebackhide__ = True
-        if trial.samples == 1:
-            with _judged(trial, 0):
+        for index in _unfinished(trial):
+            with _kept(trial, index), _judged(trial, index):
                 await body(**arguments)
-            return
-        while unfinished := _unfinished(trial):
-            for index in unfinished:
-                with _kept(trial, index), _judged(trial, index):
-                    await body(**arguments)
+        while trial.suspended and not trial.may_leave:
             for future in trial.waiting:
                 await settled(future)
+            for index in _unfinished(trial):
+                with _kept(trial, index), _judged(trial, index):
+                    await body(**arguments)
         _raise_unless_passed(trial)
 
     return run
 
 
 def _unfinished(trial: Trial) -> list[int]:
-    """The samples that have no result yet; those of the last round wait for replies that are there now."""
-    trial.can_suspend = not trial.blocking
+    """The samples that have no result yet; those that were left before find their replies now."""
+    trial.suspended = False
     trial.waiting.clear()
     return [index for index in range(trial.samples) if index not in trial.results]
 
@@ -81,40 +84,60 @@ def _judged(trial: Trial, index: int) -> Iterator[None]:
     category = default_category.set(trial.category or GENERAL)
     try:
         yield
-    except (Exception, pytest.fail.Exception) as error:
-        _keep(trial, index, error)
+    except BaseException as error:
+        if trial.left and not isinstance(error, (KeyboardInterrupt, SystemExit, pytest.exit.Exception)):
+            # Whatever the body made of it, what it did without the reply counts for nothing.
+            if not _is_suspended(error):
+                trial.replies.block(SWALLOWED)
+            return
+        if isinstance(error, (Exception, pytest.fail.Exception)):
+            _keep(trial, index, error)
         raise
     else:
-        _keep(trial, index, None)
+        if trial.left:
+            trial.replies.block(SWALLOWED)
+        else:
+            _keep(trial, index, None)
     finally:
         recorder.reset(scores)
         default_category.reset(category)
 
 
+def _is_suspended(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(_is_suspended(inner) for inner in error.exceptions)
+    return isinstance(error, Suspended)
+
+
 @contextmanager
 def _kept(trial: Trial, index: int) -> Iterator[None]:
-    """Keep an error instead of raising it; what is no failure of the sample, as a skip, still leaves the test."""
+    """Of several samples keep an error instead of raising it; what is no failure, as a skip, still leaves the test."""
     __tracebackhide__ = True
     try:
         yield
-    except Suspended:
-        trial.results.pop(index, None)
     except (Exception, pytest.fail.Exception) as error:
+        if trial.samples == 1:
+            raise
         trial.errors[index] = error
 
 
 def _keep(trial: Trial, index: int, error: BaseException | None) -> None:
+    if error is None and trial.failures:
+        error = trial.failures[0]  # the application went on without its reply: there was nothing to judge
+        trial.errors[index] = error
     trial.results[index] = sample_result(index, error, category=trial.category, scores=trial.scores, calls=trial.calls)
 
 
 def _raise_unless_passed(trial: Trial) -> None:
     __tracebackhide__ = True
+    if trial.suspended:
+        return
     samples = [trial.results[index] for index in sorted(trial.results)]
     outcome = outcome_of(samples, trial.min_pass_rate)
     if outcome == "pass":
         return
     error = trial.errors[next(sample.index for sample in samples if sample.outcome == outcome)]
-    if outcome == "error":
+    if outcome == "error" or trial.samples == 1:
         raise error
     # The traceback of the first failing sample shows the user's own line.
     raise SamplesFailed(failure_message(samples, trial.min_pass_rate)).with_traceback(error.__traceback__) from None

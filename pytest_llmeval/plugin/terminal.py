@@ -8,16 +8,19 @@ import pytest
 
 from pytest_llmeval.measure import measure
 from pytest_llmeval.plugin.controller import Controller
-from pytest_llmeval.report.terminal import summary
+from pytest_llmeval.plugin.evaluation import existing_evaluation
+from pytest_llmeval.report.terminal import list_category, summary
 from pytest_llmeval.report.text import harmless
 from pytest_llmeval.run import models_of
 
-__all__ = ["write_summary"]
+__all__ = ["write_notes", "write_summary"]
 
 
 def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> None:
     """Write the summary of a session in which a model was asked."""
     config = controller.config
+    if not controller.evaluation.models:
+        return  # each test has told what is missing
     run = controller.run()
     width = config.get_terminal_writer().fullwidth
     verbosity = config.get_verbosity()
@@ -36,9 +39,22 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
     reporter.section("language model evaluation", sep="=")
     for line in lines:
         reporter.write_line(line.text, **dict.fromkeys(line.style, True))
+    category = controller.evaluation.show
+    for comparison in controller.comparisons if category is not None else ():
+        for line in list_category(
+            comparison, str(category), width=min(width, 100), ascii=not _unicode(), verbosity=verbosity
+        ):
+            reporter.write_line(line.text, **dict.fromkeys(line.style, True))
     if verbosity >= 0:
-        for text in controller.notes:
+        for text in dict.fromkeys([*controller.notes, *controller.evaluation.notes]):
             reporter.write_line(harmless(text))
+
+
+def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Write what is to be told of a session that came to no result."""
+    evaluation = existing_evaluation(config)
+    for text in evaluation.notes if evaluation is not None else ():
+        reporter.write_line(harmless(text))
 
 
 def _unicode() -> bool:

@@ -1,4 +1,4 @@
-"""A trial: one test item under one model, what it asks and how far its samples have come."""
+"""A trial: one execution of a test item under one model, what it asks and how far its samples have come."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import threading
 from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from pytest_llmeval.cases import Case
 from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.plugin.replies import Attempts, Question, Replies, Suspended
 from pytest_llmeval.run import Call, CaseKey, SampleResult
 
 if TYPE_CHECKING:
@@ -26,71 +27,78 @@ if TYPE_CHECKING:
     from pytest_llmeval.providers.base import Prompt
     from pytest_llmeval.reply import Reply
 
-__all__ = ["Suspended", "Trial", "case_key", "content_digest", "trial_key"]
+__all__ = ["Trial", "case_key", "content_digest", "settled", "trial_key"]
 
-
-class Suspended(pytest.skip.Exception):  # type: ignore[misc, name-defined]
-    """Leaves a test's body until the replies it waits for are there.
-
-    A subclass of pytest's skip, which is a BaseException: an application's ``except Exception`` does not see it,
-    pytest reports it cheaply, and ``--pdb`` does not stop on it.
-    """
-
-
-class Question(NamedTuple):
-    """A call within a case: the n-th time this sample asks this, with these parameters."""
-
-    sample: int
-    prompt: str
-    params: str
-    occurrence: int
+DIFFERS = "its prompt differs each time the test runs, so that it can be neither overlapped nor replayed"
 
 
 @dataclass(kw_only=True)
 class Trial:
-    """One test item under one model.
+    """One execution of a test item under one model.
 
     Attributes:
         key: identity of the case.
-        case_id: the item as people know it, for recordings and messages.
+        module: the test's file relative to the root.
         model: the model on trial.
+        attempts: this execution and the earlier ones of the same test.
         samples: how many answers are wanted.
         category: the error category of plain asserts.
-        blocking: whether every call must wait, since the body must not be run again.
-        can_suspend: whether the body may be left and run again now; else each call waits.
+        repeatable: whether the body may be run again at all.
+        phase: of pytest's protocol; replies are waited for in ``teardown``.
+        suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
     """
 
     key: CaseKey
     module: str
     model: ModelSettings
     pipeline: Pipeline
+    attempts: Attempts
     case: Case | None = None
     samples: int = 1
     min_pass_rate: float = 1.0
     category: str | None = None
-    blocking: bool = False
-    can_suspend: bool = False
+    repeatable: bool = True
+    phase: Literal["setup", "call", "teardown"] = "setup"
+    suspended: bool = False
     results: dict[int, SampleResult] = field(default_factory=dict)
     errors: dict[int, BaseException] = field(default_factory=dict)
-    # Of all attempts.
-    futures: dict[Question, Future[Fulfilled]] = field(default_factory=dict)
+    used: dict[str, Fulfilled] = field(default_factory=dict)
+    waiting: list[Future[Fulfilled]] = field(default_factory=list)
+    seen: set[Question] = field(default_factory=set)
     # Of the sample that runs now.
     sample: int = 0
     calls: list[Call] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
-    used: dict[str, Fulfilled] = field(default_factory=dict)
     failures: list[ReplyError] = field(default_factory=list)
-    # Of the attempt that runs now.
-    asked: Counter[tuple[int, str, str]] = field(default_factory=Counter)
-    waiting: list[Future[Fulfilled]] = field(default_factory=list)
+    left: bool = False
+    _asked: Counter[Question] = field(default_factory=Counter)
+    _place: int = 0
+    _lanes: set[tuple[int, int, int]] = field(default_factory=set)
+    _setup: tuple[Counter[Question], int, list[Call]] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def replies(self) -> Replies:
+        """What the executions share."""
+        return self.attempts.replies
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether the whole test may be left and executed again later."""
+        return self.attempts.may_leave
+
     def begin_sample(self, index: int) -> None:
-        """Make ready for running the body for one sample."""
+        """Make ready for running the body for one sample.
+
+        What fixtures asked before the body belongs to the first sample.
+        """
+        if self._setup is None:
+            self._setup = self._asked, self._place, self.calls
+        asked, place, calls = self._setup if index == 0 else (Counter[Question](), 0, [])
         self.sample = index
-        self.calls, self.scores, self.failures = [], [], []
-        for question in [question for question in self.asked if question[0] == index]:
-            del self.asked[question]
+        self._asked, self._place, self.calls = Counter(asked), place, list(calls)
+        self.scores, self.failures, self.left = [], [], False
+        self._lanes.clear()
 
     def ask(self, prompt: Prompt) -> Reply:
         """The reply to a prompt, in synchronous code.
@@ -110,44 +118,84 @@ class Trial:
             Suspended: some are not there yet, and the body will be run again.
         """
         __tracebackhide__ = True
-        started = [self.start(prompt) for prompt in prompts]
-        missing = [future for _, future in started if not future.done()]
-        if missing and self._may_suspend():
-            self.waiting += missing
-            raise Suspended("waiting for replies")
-        return [self.received(question, future) for question, future in started]
+        replies = []
+        for question, future in self._start(prompts):  # no comprehension: before 3.12 it is a frame of its own
+            replies.append(self._received(question, future))
+        return replies
 
     async def ask_async(self, prompt: Prompt) -> Reply:
         """The reply to a prompt, in an async test, whichever event loop runs it.
 
         Raises:
             ReplyError: there is none.
+            Suspended: there is none yet, and the body will be run again.
         """
         __tracebackhide__ = True
-        question, future = self.start(prompt)
-        if not future.done() and self._may_suspend():
-            self.waiting.append(future)
-            raise Suspended("waiting for a reply")
+        [(question, future)] = self._start([prompt])
         await settled(future)
-        return self.received(question, future)
+        return self._received(question, future)
 
-    def start(self, prompt: Prompt) -> tuple[Question, Future[Fulfilled]]:
-        """Send a prompt, or find the future of the attempt that sent it."""
-        from pytest_llmeval.engine.pipeline import Draw, prompt_digest
+    def _start(self, prompts: list[Prompt]) -> list[tuple[Question, Future[Fulfilled]]]:
+        """Send prompts, or find what earlier executions sent.
 
-        digest = prompt_digest(prompt)
-        params = json.dumps([prompt.params, prompt.stream], sort_keys=True, default=str)
+        Raises:
+            Suspended: some replies are not there yet, and the body may be left.
+        """
+        __tracebackhide__ = True
+        thread, task = threading.get_ident(), _current_task()
+        lane = (self.sample, thread, task)
+        may_leave = self._may_leave(thread)
+        if lane in self._lanes and may_leave:
+            # The test swallowed the exception and goes on with nothing: no money for a made-up continuation.
+            raise Suspended("still waiting for a reply")
+        ordered = thread == threading.main_thread().ident and not task
+        started = [self._question(prompt, ordered=ordered) for prompt in prompts]
+        may_leave = may_leave and not self.replies.blocking
+        found = [(question, self._future(question, prompt)) for question, prompt in zip(started, prompts, strict=True)]
+        missing = [future for _, future in found if not future.done()]
+        if missing and may_leave:
+            self.left = self.suspended = True
+            self.waiting += missing
+            self._lanes.add(lane)
+            raise Suspended("waiting for a reply")
+        return found
+
+    def _may_leave(self, thread: int) -> bool:
+        return (
+            self.repeatable
+            and (self.may_leave or (self.samples > 1 and self.phase == "call"))
+            and self.phase != "teardown"
+            and not self.replies.blocking
+            # A thread of the application has nobody above it who would know what a Suspended means.
+            and thread == threading.main_thread().ident
+        )
+
+    def _question(self, prompt: Prompt, *, ordered: bool) -> Question:
+        # By what replies are looked up by: requests that differ only in a trace id are one question asked twice.
+        asked = Question(self.sample, *self.pipeline.question(self.model, prompt), 0)
         with self._lock:
-            occurrence = self.asked[self.sample, digest, params]
-            self.asked[self.sample, digest, params] += 1
-            question = Question(self.sample, digest, params, occurrence)
-            future = self.futures.get(question)
-            if future is None:
-                draw = Draw(case=str(self.key), module=self.module, sample=self.sample, occurrence=occurrence)
-                future = self.futures[question] = self.pipeline.submit(self.model, prompt, draw)
-        return question, future
+            question = asked._replace(occurrence=self._asked[asked])
+            self._asked[asked] += 1
+            self.seen.add(question)
+            if ordered:  # with several tasks or threads the order says nothing
+                if not self.replies.in_order(self._place, question):
+                    self.replies.block(DIFFERS)
+                self._place += 1
+        return question
 
-    def received(self, question: Question, future: Future[Fulfilled]) -> Reply:
+    def _future(self, question: Question, prompt: Prompt) -> Future[Fulfilled]:
+        from pytest_llmeval.engine.pipeline import Draw
+
+        with self._lock:
+            future = self.replies.futures.get(question)
+            if future is None:
+                draw = Draw(
+                    case=str(self.key), module=self.module, sample=question.sample, occurrence=question.occurrence
+                )
+                future = self.replies.futures[question] = self.pipeline.submit(self.model, prompt, draw)
+        return future
+
+    def _received(self, question: Question, future: Future[Fulfilled]) -> Reply:
         """Wait for a reply and put it into the trial's results.
 
         Raises:
@@ -171,51 +219,62 @@ class Trial:
                 answer=fulfilled.answer,
                 measures=fulfilled.measures,
                 spent=fulfilled.spent,
+                key=fulfilled.entry.key,
+                recorded_at=fulfilled.entry.recorded_at,
             )
         )
         return Reply(fulfilled.answer, fulfilled.measures, self.model.name)
 
-    def _may_suspend(self) -> bool:
-        return self.can_suspend and threading.current_thread() is threading.main_thread()
 
-
-def _in_event_loop() -> bool:
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return False
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+def _current_task() -> int:
+    """Identity of the asyncio or trio task that runs, 0 when none does."""
+    # Another thread may be importing either right now, so that it is there but has no contents yet.
+    for module, name in (("asyncio", "current_task"), ("trio.lowlevel", "current_task")):
+        current = getattr(sys.modules.get(module), name, None)
+        if current is not None:
+            with contextlib.suppress(RuntimeError):
+                return id(current())
+    return 0
 
 
 async def settled(future: Future[Any]) -> None:
     """Wait for a future of another thread under asyncio or trio; its exception is left in it."""
     if future.done():
         return
-    if _in_event_loop():
-        import asyncio
+    import asyncio
 
-        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
-
-        def wake(_: Future[Any]) -> None:
-            with contextlib.suppress(RuntimeError):  # the test was cancelled and its loop is closed
-                loop.call_soon_threadsafe(arrived.set)
-
-        future.add_done_callback(wake)
-        await arrived.wait()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        await _settled_trio(future)
     else:
-        import trio
+        await _settled_asyncio(future)
 
-        token, here = trio.lowlevel.current_trio_token(), trio.Event()
 
-        def wake_trio(_: Future[Any]) -> None:
-            with contextlib.suppress(trio.RunFinishedError):
-                token.run_sync_soon(here.set)
+async def _settled_asyncio(future: Future[Any]) -> None:
+    import asyncio
 
-        future.add_done_callback(wake_trio)
-        await here.wait()
+    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake(_: Future[Any]) -> None:
+        with contextlib.suppress(RuntimeError):  # the test was cancelled and its loop is closed
+            loop.call_soon_threadsafe(arrived.set)
+
+    future.add_done_callback(wake)
+    await arrived.wait()
+
+
+async def _settled_trio(future: Future[Any]) -> None:
+    import trio
+
+    token, arrived = trio.lowlevel.current_trio_token(), trio.Event()
+
+    def wake(_: Future[Any]) -> None:
+        with contextlib.suppress(trio.RunFinishedError):
+            token.run_sync_soon(arrived.set)
+
+    future.add_done_callback(wake)
+    await arrived.wait()
 
 
 def case_key(item: pytest.Item, model: str) -> CaseKey:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.reply import Answer
 
-__all__ = ["Event", "ModelRequest", "Prompt", "Provider", "StreamReader"]
+__all__ = ["CallingProvider", "Event", "ModelRequest", "Prompt", "Provider", "StreamReader"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,8 @@ class StreamReader(Protocol):
 
     Attributes:
         done: whether the last event of the answer was seen; what follows needs no reading.
+
+    A reader whose stream is one JSON value a line, and no server-sent events, has ``framing = "lines"``.
     """
 
     done: bool
@@ -99,7 +101,11 @@ class Provider(Protocol):
     api_key_env: str | None
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
-        """The HTTP request for this prompt; only what the user asked for is in it."""
+        """The HTTP request for this prompt; only what the user asked for is in it.
+
+        Raises:
+            ProviderError: kind ``bad_request``: this format cannot carry the prompt, or wants something more.
+        """
 
     def authorization(self, api_key: str) -> Mapping[str, str]:
         """The headers that carry the key."""
@@ -116,3 +122,17 @@ class Provider(Protocol):
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """What a response with an error status means; its text is harmless and short."""
+
+
+@runtime_checkable
+class CallingProvider(Provider, Protocol):
+    """A provider that gets its answers itself; nothing of its requests is sent by us."""
+
+    def call(self, request: ModelRequest) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
+        """The response body for a request.
+
+        It runs on a thread of its own; an awaitable it returns is awaited on the engine's event loop.
+
+        Raises:
+            ProviderError: there is none.
+        """

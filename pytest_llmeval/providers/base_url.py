@@ -1,16 +1,38 @@
-"""Where requests with prompts and keys may go."""
+"""Where requests with prompts and keys may go. No name is looked up: what a name means may change between two looks."""
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+import re
+import socket
+import unicodedata
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.report.text import first_line
 
-__all__ = ["check_base_url"]
+__all__ = ["check_base_url", "is_loopback"]
 
-_PRIVATE_NAMES = (".local", ".localhost", ".internal", ".lan", ".test", ".svc", ".home.arpa")
+_NO_HOST = re.compile(r"[\s\\%\x00-\x1f\x7f]")
+_METADATA_NAMES = frozenset(
+    {
+        *("metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"),
+        "metadata.tencentyun.com",
+    }
+)
+# Where clouds hand out credentials beside the link-local addresses, as their manuals name them.
+_METADATA_ADDRESSES: frozenset[IPv4Address | IPv6Address] = frozenset(
+    {
+        IPv4Address("100.100.100.200"),  # Alibaba Cloud
+        IPv4Address("168.63.129.16"),  # Azure
+        IPv4Address("192.0.0.192"),  # Oracle Cloud
+        IPv6Address("fd00:ec2::254"),  # AWS: instances, and pods below
+        IPv6Address("fd00:ec2::23"),
+        IPv6Address("fd20:ce::254"),  # Google Cloud
+        IPv6Address("fd00:42::42"),  # Scaleway
+    }
+)
+_HOLDING_IPV4 = (IPv6Network("::/96"), IPv6Network("64:ff9b::/96"))  # in their last four bytes
 
 
 def check_base_url(url: str) -> str:
@@ -20,38 +42,75 @@ def check_base_url(url: str) -> str:
         url: the base URL as configured.
 
     Raises:
-        ConfigError: it is no http(s) URL, names a link-local address (cloud metadata lives there), or would send
-            prompts unencrypted over the internet.
+        ConfigError: it is no http(s) URL, names a link-local or cloud metadata address in any spelling, or would send
+            prompts unencrypted beyond this machine.
     """
+    url = url.strip()
     try:
-        parts = urlsplit(url.strip())
-        host, _ = parts.hostname, parts.port
+        parts = urlsplit(url)
+        host, _ = _plain(parts.hostname or ""), parts.port
     except ValueError:
-        parts, host = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not host:
+        parts, host = urlsplit(""), ""
+    if parts.scheme not in ("http", "https") or not host or _NO_HOST.search(host):
         raise ConfigError(
             f"base_url {first_line(url, 100)!r} is no http or https URL; it should look like https://api.example.com/v1"
         )
-    if _is_link_local(host):
+    shown = first_line(parts.hostname or "", 100)
+    if _is_metadata(host):
         raise ConfigError(
-            f"base_url names the link-local address {host}, where no model is served; use the server's own"
+            f"base_url names {shown}, a link-local or metadata address, where no model is served; use the server's own"
         )
-    if parts.scheme == "http" and not _is_private(host):
-        raise ConfigError(f"base_url would send prompts to {host} unencrypted; use https://{host}")
-    return url.strip().rstrip("/")
+    if parts.scheme == "http" and not is_loopback(host):
+        address = _address(host)
+        if address is not None and address.is_unspecified:
+            raise ConfigError(f"base_url names {shown}, which means any address of this machine; use 127.0.0.1")
+        raise ConfigError(f"base_url would send prompts to {shown} unencrypted; use https://, or a tunnel to 127.0.0.1")
+    return url.rstrip("/")
 
 
-def _is_link_local(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine; names other than ``localhost`` are not looked up.
+
+    Args:
+        host: as it stands in a URL, without brackets and port.
+    """
+    host = _plain(host)
+    address = _address(host)
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _plain(host: str) -> str:
+    """As resolvers read it: other alphabets' digits and dots, a trailing dot and an interface's name are gone."""
+    name = unicodedata.normalize("NFKC", host).lower().replace("。", ".").rstrip(".")
+    return name.partition("%")[0] if ":" in name else name
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = ip_address(host.partition("%")[0])
-        return (getattr(address, "ipv4_mapped", None) or address).is_link_local
+        return ip_address(host)
     except ValueError:
-        return host == "metadata.google.internal"
-
-
-def _is_private(host: str) -> bool:
+        pass
     try:
-        address = ip_address(host)
-    except ValueError:
-        return "." not in host or host.endswith(_PRIVATE_NAMES)
-    return address.is_private
+        return IPv4Address(socket.inet_aton(host))  # hexadecimal, octal, with fewer than four parts
+    except (OSError, ValueError):
+        return None
+
+
+def _is_metadata(host: str) -> bool:
+    address = _address(host)
+    if address is None:
+        return host in _METADATA_NAMES
+    meant = [address, *_within(address)]
+    return any(one.is_link_local or one in _METADATA_ADDRESSES for one in meant)
+
+
+def _within(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
+    """IPv4 addresses an IPv6 address leads to, through the system or a gateway."""
+    if isinstance(address, IPv4Address):
+        return []
+    found = [address.ipv4_mapped, address.sixtofour]
+    if any(address in network for network in _HOLDING_IPV4):
+        found.append(IPv4Address(address.packed[-4:]))
+    return [inner for inner in found if inner is not None]

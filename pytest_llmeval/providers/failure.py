@@ -18,20 +18,34 @@ _BILLING = {
     "billing_error",
     "billing_hard_limit_reached",
     "billing_not_active",
+    "contract_spend_limit_reached",
     "credit_balance_exhausted",
     "enforced_spend_limit_reached",
     "insufficient_quota",
+    "linked_organization_billing_unavailable",
+    "linked_organization_spend_limit_reached",
     "organization_spend_limit_exceeded",
     "organization_usage_limit_exceeded",
     "project_spend_limit_exceeded",
 }
+_FILTERED = {
+    "bio_policy",
+    "content_filter",
+    "content_policy_violation",
+    "image_content_policy_violation",
+    "misalignment_policy_violation",
+    "responsibleaipolicyviolation",
+}
 _BY_WORD: dict[str, ProviderErrorKind] = {
     **dict.fromkeys(_BILLING, "billing"),
-    **dict.fromkeys(("content_filter", "content_policy_violation", "responsibleaipolicyviolation"), "content_filter"),
-    **dict.fromkeys(("authentication_error", "invalid_api_key", "permission_error"), "authentication"),
+    **dict.fromkeys(_FILTERED, "content_filter"),
+    **dict.fromkeys(("api_key_invalid", "authentication_error", "invalid_api_key"), "authentication"),
+    **dict.fromkeys(("organization_on_hold", "permission_denied", "permission_error"), "authentication"),
     **dict.fromkeys(("model_not_found", "not_found_error"), "not_found"),
     **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error", "resource_exhausted"), "rate_limit"),
+    **dict.fromkeys(("timeout_error", "deadline_exceeded"), "timeout"),
     **dict.fromkeys(("invalid_request_error", "context_length_exceeded"), "bad_request"),
+    **dict.fromkeys(("invalid_argument", "invalid_prompt", "failed_precondition"), "bad_request"),
 }
 _BY_STATUS: dict[int, ProviderErrorKind] = {
     401: "authentication",
@@ -109,13 +123,28 @@ def _failure(what: str, status: int | None, headers: Mapping[str, str], error: M
     if status == 403 and isinstance(metadata, dict) and "reasons" in metadata:  # OpenRouter's moderation
         words.append("content_filter")
     named = [word for word in words if isinstance(word, str) and word]
-    kind = _kind(status, frozenset(word.lower() for word in named), message)
+    reasons, quotas = _detailed(error.get("details"))
+    kind = _kind(status, frozenset(word.lower() for word in (*named, *reasons)), f"{message} {quotas}")
     name = f" ({first_line(named[0], 60)})" if named else ""
     text = f"{what}{name}"
     if message:
         text += ": " + first_line(without_secrets(message[:_READ]), 300)
     hint = retry_hint(headers, message[:_READ], error.get("details"))
     return ProviderError(text, kind=kind, status=status, retry_after=hint)
+
+
+def _detailed(details: Any) -> tuple[list[str], str]:
+    """The reasons an error's details name, and the quotas that are used up."""
+    reasons: list[Any] = []
+    quotas: list[str] = []
+    if isinstance(details, dict):  # Anthropic's
+        reasons.append(details.get("error_code"))
+    for detail in details if isinstance(details, list) else ():  # Google's
+        if isinstance(detail, dict):
+            reasons.append(detail.get("reason"))
+            violations = detail.get("violations")
+            quotas += [str(violation) for violation in violations] if isinstance(violations, list) else []
+    return [reason for reason in reasons if isinstance(reason, str)], " ".join(quotas)[:_READ]
 
 
 def _kind(status: int | None, words: frozenset[str], message: str) -> ProviderErrorKind:

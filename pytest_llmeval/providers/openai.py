@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import ModelRequest, Prompt
 from pytest_llmeval.providers.failure import failure_in_answer, failure_of_response
+from pytest_llmeval.providers.messages import named_schema, with_images
 from pytest_llmeval.providers.openai_stream import ChatStream
+from pytest_llmeval.providers.reading import count, listed, malformed, object_or_empty, text_or_none, tool_call
 from pytest_llmeval.reply import Answer, ToolCall, Usage
-from pytest_llmeval.report.text import first_line
 
 __all__ = ["OpenAIChat"]
 
@@ -47,14 +46,11 @@ class OpenAIChat:
         A schema becomes ``response_format``: a plain JSON schema as ``{"name", "schema"}`` without ``strict``,
         since strict mode takes only some schemas; ``{"name", "schema", "strict": true}`` is passed on as it is.
         """
-        messages = [dict(message) for message in prompt.messages]
-        if prompt.images:
-            _add_images(messages, prompt.images)
-        body: dict[str, Any] = {"model": model, "messages": messages}
+        body: dict[str, Any] = {"model": model, "messages": with_images(prompt.messages, prompt.images)}
         if prompt.tools:
             body["tools"] = [_wrapped(tool) for tool in prompt.tools]
         if prompt.schema is not None:
-            body["response_format"] = {"type": "json_schema", "json_schema": _named(prompt.schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": named_schema(prompt.schema)}
         body.update(prompt.params)
         if prompt.stream:
             body["stream"] = True
@@ -77,24 +73,24 @@ class OpenAIChat:
             raise failure_in_answer(body["error"])
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices:
-            raise _malformed(f"the response has no choices, {_listed(body)}")
+            raise malformed(f"the response has no choices, {listed(body)}")
         choice = choices[0]
         if not isinstance(choice, dict):
-            raise _malformed(f"the response's choice is not an object but {type(choice).__name__}")
+            raise malformed(f"the response's choice is not an object but {type(choice).__name__}")
         if choice.get("error"):
             raise failure_in_answer(choice["error"])
         message = choice.get("message")
         if not isinstance(message, dict):
-            raise _malformed(f"the response's choice has no message, {_listed(choice)}")
-        finish_reason = _text_or_none(choice.get("finish_reason"))
+            raise malformed(f"the response's choice has no message, {listed(choice)}")
+        finish_reason = text_or_none(choice.get("finish_reason"))
         return Answer(
             text=_text(message.get("content")),
             tool_calls=_tool_calls(message),
             usage=_usage(body.get("usage")),
             finish_reason=_FINISH.get(finish_reason, finish_reason) if finish_reason else None,
-            refusal=_text_or_none(message.get("refusal")),
-            response_model=_text_or_none(body.get("model")),
-            response_id=_text_or_none(body.get("id")),
+            refusal=text_or_none(message.get("refusal")),
+            response_model=text_or_none(body.get("model")),
+            response_id=text_or_none(body.get("id")),
         )
 
     def stream(self) -> ChatStream:
@@ -106,28 +102,8 @@ class OpenAIChat:
         return failure_of_response(status, headers, body)
 
 
-def _add_images(messages: list[dict[str, Any]], images: tuple[str, ...]) -> None:
-    last = next((message for message in reversed(messages) if message.get("role") == "user"), None)
-    if last is None:
-        last = {"role": "user", "content": []}
-        messages.append(last)
-    content = last.get("content")
-    parts = (
-        list(content) if isinstance(content, list | tuple) else [{"type": "text", "text": content}] if content else []
-    )
-    last["content"] = parts + [{"type": "image_url", "image_url": {"url": url}} for url in images]
-
-
 def _wrapped(tool: Mapping[str, Any]) -> dict[str, Any]:
     return dict(tool) if "type" in tool else {"type": "function", "function": dict(tool)}
-
-
-def _named(schema: Mapping[str, Any]) -> dict[str, Any]:
-    if isinstance(schema.get("schema"), Mapping) and isinstance(schema.get("name"), str):
-        return dict(schema)
-    title = schema.get("title")
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", title)[:64] if isinstance(title, str) else ""
-    return {"name": name or "answer", "schema": dict(schema)}
 
 
 def _text(content: Any) -> str:
@@ -138,7 +114,7 @@ def _text(content: Any) -> str:
     if isinstance(content, list):  # parts, as Mistral sends them; those that think are not the answer
         parts = (part for part in content if isinstance(part, dict) and part.get("type") in ("text", "output_text"))
         return "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
-    raise _malformed(f"the message's content is not text but {type(content).__name__}")
+    raise malformed(f"the message's content is not text but {type(content).__name__}")
 
 
 def _tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
@@ -148,62 +124,27 @@ def _tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     if calls is None:
         return ()
     if not isinstance(calls, list):
-        raise _malformed(f"tool_calls is not a list but {type(calls).__name__}")
+        raise malformed(f"tool_calls is not a list but {type(calls).__name__}")
     return tuple(_tool_call(call) for call in calls)
 
 
 def _tool_call(call: Any) -> ToolCall:
     function = call.get("function", call.get("custom")) if isinstance(call, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise _malformed("a tool call has no function name")
-    arguments = function.get("arguments", function.get("input"))
-    if isinstance(arguments, dict):  # as Ollama and some gateways send them
-        return ToolCall(
-            name=function["name"],
-            arguments=arguments,
-            raw_arguments=json.dumps(arguments),
-            id=_text_or_none(call.get("id")),
-        )
-    raw = arguments if isinstance(arguments, str) else ""
-    try:
-        parsed = json.loads(raw)
-    except (ValueError, RecursionError):
-        parsed = None
-    return ToolCall(
-        name=function["name"],
-        arguments=parsed if isinstance(parsed, dict) else None,
-        raw_arguments=raw,
-        id=_text_or_none(call.get("id")),
-    )
+    if not isinstance(function, dict):
+        raise malformed("a tool call has no function name")
+    # Ollama and some gateways send the arguments as an object, custom tools as their input.
+    return tool_call(function.get("name"), function.get("arguments", function.get("input")), call.get("id"))
 
 
 def _usage(usage: Any) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
-    prompt = usage.get("prompt_tokens_details")
-    prompt = prompt if isinstance(prompt, dict) else {}
-    completion = usage.get("completion_tokens_details")
-    completion = completion if isinstance(completion, dict) else {}
+    prompt = object_or_empty(usage.get("prompt_tokens_details"))
+    completion = object_or_empty(usage.get("completion_tokens_details"))
     return Usage(
-        input_tokens=_count(usage.get("prompt_tokens")),
-        output_tokens=_count(usage.get("completion_tokens")),
-        cache_read_tokens=_count(prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))),  # second: DeepSeek
-        cache_write_tokens=_count(prompt.get("cache_write_tokens")),
-        reasoning_tokens=_count(completion.get("reasoning_tokens")),
+        input_tokens=count(usage.get("prompt_tokens")),
+        output_tokens=count(usage.get("completion_tokens")),
+        cache_read_tokens=count(prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))),  # second: DeepSeek
+        cache_write_tokens=count(prompt.get("cache_write_tokens")),
+        reasoning_tokens=count(completion.get("reasoning_tokens")),
     )
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _text_or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _listed(content: Mapping[str, Any]) -> str:
-    return f"only {first_line(', '.join(map(str, content)), 80)}" if content else "it is empty"
-
-
-def _malformed(message: str) -> ProviderError:
-    return ProviderError(message, kind="malformed")

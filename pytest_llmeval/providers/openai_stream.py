@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import Event
 from pytest_llmeval.providers.failure import failure_in_answer
-from pytest_llmeval.report.text import first_line
+from pytest_llmeval.providers.reading import event_object, malformed
 
 __all__ = ["ChatStream"]
 
@@ -33,14 +31,7 @@ class ChatStream:
         if event.data.strip() == "[DONE]":
             self.done = True
             return False
-        try:
-            chunk = json.loads(event.data)
-        except (ValueError, RecursionError):
-            raise ProviderError(
-                f"an event of the stream is not JSON: {first_line(event.data, 100)}", kind="malformed"
-            ) from None
-        if not isinstance(chunk, dict):
-            return False
+        chunk = event_object(event)
         if chunk.get("error") or event.name == "error":
             raise failure_in_answer(chunk.get("error") or chunk)
         for name, value in chunk.items():
@@ -66,10 +57,7 @@ class ChatStream:
         finished = self._choices and all(choice["finish_reason"] for choice in self._choices.values())
         if not self.done and not finished:
             got = sum(len(choice["message"]["content"] or "") for choice in self._choices.values())
-            raise ProviderError(
-                f"the stream was cut: it ended after {got} characters without a finish_reason or [DONE]",
-                kind="malformed",
-            )
+            raise malformed(f"the stream was cut: it ended after {got} characters without a finish_reason or [DONE]")
         body = {**self._head, "choices": [self._choices[index] for index in sorted(self._choices)]}
         if "object" in body:
             body["object"] = "chat.completion"

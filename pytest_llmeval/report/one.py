@@ -183,7 +183,7 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     regressed = [row.name for row in comparison.rows if mark_of(row) == "!"]
     misses = new_misses(comparison)
     if comparison.gate == "failed" and regressed:
-        text = f"--llm-show={regressed[0]} (its cases), --llm-report=llm.html (every reply)"
+        text = f"--llm-show={regressed[0]} lists its cases with what changed"
     elif comparison.gate == "failed" and comparison.errors:
         text = "run again; answers that came are not paid twice"
     elif comparison.gate == "not evaluated":
@@ -191,9 +191,9 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     elif undecided:
         text = f"--llm-samples={max(undecided)} would settle what is inconclusive"
     elif misses:
-        text = "--llm-report=llm.html (every reply)"
+        text = "-v lists every miss with both replies"
     elif comparison.changed or comparison.only_candidate:
-        text = "--llm-update-baseline saves a baseline that has every case"
+        text = "save the baseline anew with --llm-report=FILE.jsonl, so that it has every case"
     else:
         return []
     return paper.write(f"next: {text}", hang=6)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from pytest_llmeval.compare import Comparison
 from pytest_llmeval.measure import Figures
@@ -13,6 +15,8 @@ from pytest_llmeval.report.one import gate_lines, one_candidate
 from pytest_llmeval.run import CaseResult
 
 __all__ = ["Line", "list_category", "summary"]
+
+_COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)()#(?=\[|vso\[)")
 
 
 def summary(
@@ -36,12 +40,14 @@ def summary(
     """
     paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
     if verbosity < 0:
-        return _gates_alone(paper, comparisons, figures)
-    if len(comparisons) == 1:
-        return one_candidate(paper, comparisons[0])
-    if comparisons:
-        return candidates_side_by_side(paper, comparisons)
-    return models_alone(paper, figures, results) if figures else []
+        lines = _gates_alone(paper, comparisons, figures)
+    elif len(comparisons) == 1:
+        lines = one_candidate(paper, comparisons[0])
+    elif comparisons:
+        lines = candidates_side_by_side(paper, comparisons)
+    else:
+        lines = models_alone(paper, figures, results) if figures else []
+    return _no_commands(lines)
 
 
 def list_category(
@@ -61,7 +67,13 @@ def list_category(
         ascii: whether only ASCII may be written.
         verbosity: 1 shows long replies whole and the cases that fail under both in detail.
     """
-    return category_cases(Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity), comparison, name)
+    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
+    return _no_commands(category_cases(paper, comparison, name))
+
+
+def _no_commands(lines: list[Line]) -> list[Line]:
+    """The lines, none of which a CI runner takes for a command: a cut or a table may have made one of harmless text."""
+    return [replace(line, text=_COMMAND.sub(lambda found: (found.group(1) or "") + "|", line.text)) for line in lines]
 
 
 def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], figures: Sequence[Figures]) -> list[Line]:

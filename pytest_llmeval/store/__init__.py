@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llmeval.store.entry import Entry
@@ -25,21 +26,26 @@ class Store:
         self.cache = cache
         self.recordings = recordings
 
-    def lookup(self, module: str, key: str) -> tuple[Entry, Literal["recording", "cache"]] | None:
+    def lookup(
+        self, module: str, key: str, *, since: datetime | None = None
+    ) -> tuple[Entry, Literal["recording", "cache"]] | None:
         """The entry with this key, from the recordings of a test module or else from the cache, and which it was.
 
         Args:
             module: the test module's path relative to the root, with forward slashes.
             key: from `request_key`.
+            since: when given, a cached entry from after this moment is better than a recording from before it.
 
         Raises:
             RecordingError: the module's recordings cannot be read.
         """
-        if self.recordings is not None and (entry := self.recordings.get(module, key)) is not None:
-            return entry, "recording"
-        if self.cache is not None and (entry := self.cache.get(key)) is not None:
-            return entry, "cache"
-        return None
+        recorded = self.recordings.get(module, key) if self.recordings is not None else None
+        if recorded is not None and (since is None or recorded.moment >= since):
+            return recorded, "recording"
+        cached = self.cache.get(key) if self.cache is not None else None
+        if cached is not None and (recorded is None or since is None or cached.moment >= since):
+            return cached, "cache"
+        return (recorded, "recording") if recorded is not None else None
 
     def keep(self, entry: Entry) -> None:
         """Put an entry into the cache; recordings are written at the end of a session, if at all."""

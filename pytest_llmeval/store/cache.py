@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,9 +62,38 @@ class Cache:
         return self._try(lambda cache: _read(cache, key), create=False)
 
     def put(self, entry: Entry) -> None:
-        """Keep an entry, in place of one with the same key unless a newer version of this package made that."""
-        if self._keeps:
+        """Keep an entry, in place of one with the same key unless a newer version of this package made that.
+
+        An empty reply is no answer and is not kept.
+        """
+        if self._keeps and entry.flaw != "empty":
             self._try(lambda cache: _write(cache, entry), create=True)
+
+    def keys(self) -> list[str]:
+        """The keys of all entries, whether or not these can be trusted."""
+        return self._try(_all_keys, create=False) or []
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries that can be trusted, one read at a time."""
+        for key in self.keys():
+            if (entry := self.get(key)) is not None:
+                yield entry
+
+    def remove(self, keys: Iterable[str]) -> int:
+        """Delete entries.
+
+        Args:
+            keys: of the entries; those the cache does not hold do not matter.
+
+        Returns:
+            How many there were.
+        """
+
+        def delete(cache: BoundedCache) -> int:
+            return sum(bool(cache.delete(key, retry=False)) for key in keys)
+
+        keys = list(keys)
+        return self._try(delete, create=False) or 0
 
     def size(self) -> int:
         """Bytes on disk."""
@@ -215,6 +244,12 @@ def _read(cache: BoundedCache, key: str) -> Entry | None:
     if entry.key != key:
         raise ValueError("an entry stands under the key of another")
     return entry
+
+
+def _all_keys(cache: BoundedCache) -> list[str]:
+    # Not diskcache's own iteration, which ends at the first key that is no text.
+    rows = cache._sql("SELECT key FROM Cache WHERE raw = 1 AND typeof(key) = 'text' ORDER BY rowid").fetchall()
+    return [key for (key,) in rows]
 
 
 def _write(cache: BoundedCache, entry: Entry) -> None:

@@ -8,14 +8,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Self
+from itertools import accumulate, pairwise
+from typing import Any, Literal, Self, get_args
 
 from pytest_llmeval.store.text import canonical_json, parsed_json, readable_json
 
-__all__ = ["ENTRY_VERSION", "Entry", "NewerVersion"]
+__all__ = ["ENTRY_VERSION", "Entry", "Flaw", "NewerVersion"]
 
 ENTRY_VERSION = 1
+Flaw = Literal["refusal", "truncated", "content_filter", "empty"]
 
+_LONGEST = 10**12  # milliseconds
+_OPTIONAL = frozenset({"flaw"})
 _KEY = re.compile(r"[0-9a-f]{64}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)")
 
@@ -26,7 +30,7 @@ class NewerVersion(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A request and the reply it got.
+    """A request and the reply it got. Times are kept to the millisecond, in memory too, so that all copies agree.
 
     Attributes:
         key: from `request_key`.
@@ -40,10 +44,12 @@ class Entry:
         response: the JSON body of the answer; of a streamed one, put together.
         latency: seconds from sending the successful attempt to the end of its answer.
         ttft: seconds to the first token, None when it was not streamed.
-        chunk_offsets: seconds to each chunk, empty when it was not streamed.
+        chunk_offsets: seconds to each chunk, in order, empty when it was not streamed.
         attempts: how many times the request was sent.
         cost: USD on that day, None when no price was known.
         recorded_at: ISO date and time, UTC.
+        flaw: how the answer falls short of a whole one, None when it does not. ``empty``, which is no answer, is
+            never stored.
         version: of this format.
     """
 
@@ -62,7 +68,17 @@ class Entry:
     chunk_offsets: tuple[float, ...] = ()
     attempts: int = 1
     cost: float | None = None
+    flaw: Flaw | None = None
     version: int = ENTRY_VERSION
+
+    def __post_init__(self) -> None:
+        def settle(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        settle("latency", _rounded(self.latency))
+        settle("ttft", None if self.ttft is None else _rounded(self.ttft))
+        settle("chunk_offsets", tuple(sorted(round(offset, 3) for offset in self.chunk_offsets)))
+        settle("cost", None if self.cost is None else round(self.cost, 12))
 
     @property
     def moment(self) -> datetime:
@@ -75,9 +91,19 @@ class Entry:
         return (self.case, self.model, self.sample, self.occurrence, self.key)
 
     def to_json(self) -> dict[str, Any]:
-        """The entry as a JSON object; `from_json` reads it back."""
+        """The entry as a JSON object; `from_json` reads it back.
+
+        ``chunk_ms`` is the time to the first chunk and from each to the next, in milliseconds.
+
+        Raises:
+            ValueError: a time is no number.
+        """
         data = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**data, "request": dict(self.request), "response": dict(self.response)}
+        data |= {"request": dict(self.request), "response": dict(self.response)}
+        data["chunk_ms"] = _gaps(data.pop("chunk_offsets"))
+        if self.flaw is None:
+            del data["flaw"]
+        return data
 
     @classmethod
     def from_json(cls, data: object) -> Self:
@@ -92,14 +118,16 @@ class Entry:
         version = data.get("version")
         if type(version) is int and version > ENTRY_VERSION:
             raise NewerVersion(f"made by a newer version (format {version}, this one knows {ENTRY_VERSION})")
-        if missing := sorted(_RULES.keys() - data.keys()):
+        if missing := sorted(_RULES.keys() - data.keys() - _OPTIONAL):
             raise ValueError(f"the field {missing[0]!r} is missing")
         if unknown := sorted(map(ascii, data.keys() - _RULES.keys())):
             raise ValueError(f"the field {unknown[0]:.40} is unknown")
         for name, (is_right, wanted) in _RULES.items():
-            if not is_right(data[name]):
+            if name in data and not is_right(data[name]):
                 raise ValueError(f"the field {name!r} is not {wanted}")
-        return cls(**{**data, "chunk_offsets": tuple(data["chunk_offsets"])})
+        known = {name: value for name, value in data.items() if name != "chunk_ms"}
+        offsets = tuple(moment / 1000 for moment in accumulate(data["chunk_ms"]))
+        return cls(**{**known, "chunk_offsets": offsets})
 
     def to_line(self) -> str:
         """The entry as one line of text, readable and with nothing hidden in it.
@@ -125,6 +153,19 @@ class Entry:
     def checksum(self) -> str:
         """Sha256 of the whole entry, the same whatever the order of keys."""
         return hashlib.sha256(canonical_json(self.to_json()).encode("ascii")).hexdigest()
+
+
+def _rounded(seconds: float) -> float:
+    """To the millisecond, but what took time took at least one."""
+    return max(round(seconds, 3), 0.001) if seconds > 0 else seconds
+
+
+def _gaps(offsets: tuple[float, ...]) -> list[int]:
+    try:
+        moments = [0, *(round(offset * 1000) for offset in offsets)]
+    except (ValueError, OverflowError):
+        raise ValueError("not JSON: the time of a chunk is no number") from None
+    return [later - earlier for earlier, later in pairwise(moments)]
 
 
 def _is_count(value: object) -> bool:
@@ -165,10 +206,11 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "response": (_is_object, "an object"),
     "latency": (_is_amount, "a number of seconds"),
     "ttft": (lambda value: value is None or _is_amount(value), "a number of seconds or null"),
-    "chunk_offsets": (
-        lambda value: isinstance(value, list) and all(map(_is_amount, value)),
-        "a list of numbers of seconds",
+    "chunk_ms": (
+        lambda value: isinstance(value, list) and all(map(_is_count, value)) and sum(value) < _LONGEST,
+        "a list of whole milliseconds",
     ),
+    "flaw": (lambda value: value in (None, *get_args(Flaw)), f"one of {', '.join(get_args(Flaw))}"),
     "attempts": (_is_count, "a whole number from 0"),
     "cost": (lambda value: value is None or _is_amount(value), "a number of USD or null"),
     "recorded_at": (_is_moment, "an ISO date and time in UTC"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pytest_llmeval.store.text import canonical_json
 
-__all__ = ["KEY_VERSION", "request_digest", "request_key", "significant"]
+__all__ = ["KEY_VERSION", "check_path", "normalized", "request_digest", "request_key", "significant"]
 
 KEY_VERSION = 1
 
@@ -127,6 +127,31 @@ def significant(body: Mapping[str, Any], ignore: Iterable[str] = ()) -> dict[str
     for path in ignore:
         kept = _without(kept, _steps(path))
     return kept  # type: ignore[no-any-return]
+
+
+def normalized(value: Any, change: Callable[[str], str]) -> Any:
+    """A copy of a JSON value with every text in it changed; names of fields stay.
+
+    Args:
+        value: the JSON value, as the body of a request.
+        change: called with each text.
+    """
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {name: normalized(item, change) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [normalized(item, change) for item in value]
+    return value
+
+
+def check_path(path: str) -> None:
+    """Raise unless this can stand in ``ignore``.
+
+    Raises:
+        ValueError: it cannot be understood.
+    """
+    _steps(path)
 
 
 def _digest(parts: dict[str, Any]) -> str:

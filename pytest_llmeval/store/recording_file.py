@@ -1,20 +1,25 @@
-"""One file of recordings: reading it, whatever an editor or a merge did to it, and replacing it."""
+"""One file of recordings: reading it, whatever an editor or a merge did to it, and replacing it.
+
+A line is a reply, or a request that replies name by its digest: a prompt stands once in a file, above the first reply
+to it, however many samples and models answered it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.store.entry import Entry, NewerVersion
 from pytest_llmeval.store.text import parsed_json, readable_json
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "RecordingFile", "header_line", "locked_directory", "replace_file"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "RecordingFile", "file_lines", "header_line", "locked_directory", "replace_file"]
 
 FORMAT = "llmeval-recordings"
 FORMAT_VERSION = 1
@@ -22,6 +27,9 @@ FORMAT_VERSION = 1
 # The fields of a line are sorted, and before "key" there stand only numbers and text, in which quotes are escaped:
 # the first match is the entry's own key.
 _KEY = re.compile(rb'"key": ?"([0-9a-f]{64})"')
+_REQUEST = re.compile(rb'\{"digest": ?"([0-9a-f]{16})", ?"request": ?\{')
+# Stands for the model of the reply, so that the models that answered a prompt share it.
+_ANY_MODEL = ""
 _MARKERS = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
 _LONGEST_WAIT = 30.0
 
@@ -29,6 +37,38 @@ _LONGEST_WAIT = 30.0
 def header_line() -> str:
     """The first line of a file."""
     return readable_json({"format": FORMAT, "version": FORMAT_VERSION})
+
+
+def file_lines(entries: Iterable[Entry], kept: Mapping[str, str] | None = None) -> list[str]:
+    """The lines of a file that holds these entries, in their order.
+
+    Args:
+        entries: in any order.
+        kept: the lines some of them have already, by their keys.
+
+    Raises:
+        ValueError: an entry is none.
+    """
+    lines = [header_line()]
+    written: dict[str, str] = {}
+    for entry in sorted(entries, key=lambda entry: entry.order):
+        body = entry.request
+        if body.get("model") == entry.model:
+            body = {**body, "model": _ANY_MODEL}
+        text = readable_json(body)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        # A request whose model is the placeholder itself, and another's, stays in its reply's line.
+        if (body is entry.request and body.get("model") == _ANY_MODEL) or written.get(digest, text) != text:
+            lines.append(readable_json(entry.to_json()))
+            continue
+        if digest not in written:
+            written[digest] = text
+            lines.append(f'{{"digest": "{digest}", "request": {text}}}')
+        line = kept.get(entry.key) if kept is not None else None
+        if line is None or f'", "request": "{digest}", "response": ' not in line:
+            line = readable_json({**entry.to_json(), "request": digest})
+        lines.append(line)
+    return lines
 
 
 class RecordingFile:
@@ -47,6 +87,8 @@ class RecordingFile:
         self.problems: list[str] = []
         self._repair = repair
         self._lines: dict[str, tuple[int, bytes]] = {}
+        self._requests: dict[str, tuple[int, bytes]] = {}
+        self._bodies: dict[str, dict[str, Any]] = {}
 
     @classmethod
     def read(cls, path: Path, warn: Callable[[str], None], *, repair: bool = False) -> Self:
@@ -118,7 +160,7 @@ class RecordingFile:
                 self._broken(number, "conflict markers of a merge; keep the lines of both sides, delete the markers")
             elif not started:
                 started = True
-                if not self._is_header(number, line) and _KEY.search(line):
+                if not self._is_header(number, line) and (_KEY.search(line) or _REQUEST.match(line)):
                     self._add(number, line)
             elif line != header_line().encode():
                 self._add(number, line)
@@ -144,6 +186,9 @@ class RecordingFile:
         return True
 
     def _add(self, number: int, line: bytes) -> None:
+        if shared := _REQUEST.match(line):
+            self._requests.setdefault(shared[1].decode(), (number, line))
+            return
         match = _KEY.search(line)
         if match is None or not line.startswith(b"{") or not line.endswith(b"}"):
             self._broken(number, "the line is broken")
@@ -165,7 +210,10 @@ class RecordingFile:
 
     def _entry(self, number: int, line: bytes, key: str) -> Entry | None:
         try:
-            entry = Entry.from_line(line.decode())
+            data = parsed_json(line.decode())
+            if isinstance(data, dict) and isinstance(data.get("request"), str):
+                data["request"] = self._request(data["request"], data.get("model"))
+            entry = Entry.from_json(data)
         except NewerVersion as error:
             raise RecordingError(f"{self.path}:{number}: {error}; update pytest-llmeval") from None
         except ValueError as error:
@@ -176,6 +224,22 @@ class RecordingFile:
             self._broken(number, "the line's fields are out of order")
             return None
         return entry
+
+    def _request(self, digest: str, model: object) -> Mapping[str, Any]:
+        """The request a line names by its digest."""
+        body = self._bodies.get(digest)
+        if body is None:
+            if digest not in self._requests:
+                raise ValueError("the line with its request is missing")
+            number, line = self._requests[digest]
+            try:
+                body = parsed_json(line.decode())["request"]
+            except ValueError:
+                raise ValueError(f"the request on line {number} is no JSON") from None
+            if not isinstance(body, dict):
+                raise ValueError(f"the request on line {number} is no object")
+            self._bodies[digest] = body
+        return {**body, "model": model} if body.get("model") == _ANY_MODEL else body
 
     def _broken(self, number: int, what: str) -> None:
         text = f"{self.path}:{number}: {what}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.file_name import recording_name
-from pytest_llmeval.store.recording_file import RecordingFile, header_line, locked_directory, replace_file
+from pytest_llmeval.store.recording_file import RecordingFile, file_lines, locked_directory, replace_file
 from pytest_llmeval.store.text import visible
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Recordings:
         secrets: values that must never be written, by the name of the environment variable that holds them.
         repair: whether broken lines are skipped with a warning, as is right in a session that records anew,
             rather than an error.
+        redact: called with every entry before it is written; what it returns is written instead, unless that is None.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class Recordings:
         *,
         secrets: Mapping[str, str] | None = None,
         repair: bool = False,
+        redact: Callable[[Entry], Entry | None] | None = None,
     ) -> None:
+        self._redact = redact
         self.directory = Path(directory)
         self._warn = warn
         self._secrets = dict(secrets or {})
@@ -68,6 +71,38 @@ class Recordings:
             RecordingError: the file cannot be read.
         """
         return self._file(module).keys
+
+    def paths(self) -> list[Path]:
+        """The files there are, whichever modules they belong to."""
+        return sorted(self.directory.glob("*.jsonl"))
+
+    def remove(self, path: Path, keys: Collection[str]) -> int:
+        """Take entries out of a file; a file that holds none any more is deleted.
+
+        Args:
+            path: one of `paths`.
+            keys: of the entries; those the file does not hold do not matter.
+
+        Returns:
+            How many were taken out.
+
+        Raises:
+            RecordingError: the file cannot be read or written.
+        """
+        try:
+            with locked_directory(self.directory):
+                file = RecordingFile.read(path, self._say, repair=self._repair)
+                kept = [entry for entry, _ in file.entries() if entry.key not in keys]
+                removed = len(file.keys) - len(kept)
+                if removed and kept:
+                    replace_file(path, file_lines(kept))
+                elif removed:
+                    path.unlink()
+        except OSError as error:
+            raise RecordingError(f"{path}: cannot be written: {error.strerror or error}") from None
+        self._files.clear()
+        self._indexes.clear()
+        return removed
 
     def nearest(self, module: str, body: Mapping[str, Any], model: str) -> Entry | None:
         """The entry whose request is most like a body, of the same model where there is any.
@@ -104,14 +139,14 @@ class Recordings:
             RecordingError: the file is of a newer format or cannot be read or written. Or some entries hold
                 secrets: these were not written, all others were.
         """
-        lines, refused = self._checked(entries)
+        fit, refused = self._checked(entries)
         changed = 0
-        if lines:
+        if fit:
             path = self.path(module)
             try:
                 self.directory.mkdir(parents=True, exist_ok=True)
                 with locked_directory(self.directory):
-                    changed = self._merge(path, lines)
+                    changed = self._merge(path, fit)
             except OSError as error:
                 raise RecordingError(f"{path}: cannot be written: {error.strerror or error}") from None
             self._files.pop(module, None)
@@ -123,17 +158,20 @@ class Recordings:
             )
         return changed
 
-    def _checked(self, entries: Iterable[Entry]) -> tuple[dict[str, tuple[Entry, str]], list[str]]:
-        """The newest entry of each key with its line, and why others may not be written."""
+    def _checked(self, entries: Iterable[Entry]) -> tuple[dict[str, Entry], list[str]]:
+        """The newest entry of each key, and why others may not be written."""
         from pytest_llmeval.store.redaction import find_secrets
 
-        lines: dict[str, tuple[Entry, str]] = {}
+        fit: dict[str, Entry] = {}
         refused = []
-        for entry in entries:
-            case = visible(entry.case)[:200]
-            if find_secrets(entry.case, self._secrets):
-                case = f"a case with the key {entry.key[:12]}..."
+        for asked in entries:
+            case = visible(asked.case)[:200]
+            if find_secrets(asked.case, self._secrets):
+                case = f"a case with the key {asked.key[:12]}..."
             try:
+                entry = self._redacted(asked)
+                if entry.flaw == "empty":
+                    raise ValueError("the reply is empty: no text, no tool call, no refusal and no finish_reason")
                 line = entry.to_line()
             except ValueError as error:
                 refused.append(f"{case}: {error}")
@@ -142,21 +180,33 @@ class Recordings:
                 refused.append(
                     f"{case} holds {', '.join(found)}. Take it out of the prompt, or out of what is answered"
                 )
-            elif entry.key not in lines or entry.moment > lines[entry.key][0].moment:
-                lines[entry.key] = (entry, line)
-        return lines, refused
+            elif entry.key not in fit or entry.moment > fit[entry.key].moment:
+                fit[entry.key] = entry
+        return fit, refused
 
-    def _merge(self, path: Path, lines: dict[str, tuple[Entry, str]]) -> int:
+    def _redacted(self, entry: Entry) -> Entry:
+        changed = self._redact(entry) if self._redact is not None else None
+        if changed is None:
+            return entry
+        if not isinstance(changed, Entry):
+            raise ValueError(f"pytest_llmeval_redact returned {type(changed).__name__}, not an entry or None")
+        if (changed.key, changed.sample, changed.occurrence) != (entry.key, entry.sample, entry.occurrence):
+            raise ValueError("pytest_llmeval_redact changed what the reply is found by: key, sample or occurrence")
+        return changed
+
+    def _merge(self, path: Path, fit: Mapping[str, Entry]) -> int:
         file = RecordingFile.read(path, self._say, repair=self._repair)
-        kept = {entry.key: (entry, line) for entry, line in file.entries()}
+        entries, lines = {}, {}
+        for entry, line in file.entries():
+            entries[entry.key], lines[entry.key] = entry, line
         changed = 0
-        for key, (entry, line) in lines.items():
-            if key not in kept or entry.moment > kept[key][0].moment:
-                kept[key] = (entry, line)
+        for key, entry in fit.items():
+            if key not in entries or entry.moment > entries[key].moment:
+                entries[key] = entry
+                lines.pop(key, None)
                 changed += 1
         if changed or file.problems:
-            ordered = sorted(kept.values(), key=lambda pair: pair[0].order)
-            replace_file(path, [header_line(), *(line for _, line in ordered)])
+            replace_file(path, file_lines(entries.values(), lines))
         return changed
 
     def _file(self, module: str) -> RecordingFile:

@@ -1,0 +1,2 @@
+def test_trivial():
+    assert 1 + 1 == 2

@@ -1,0 +1,120 @@
+"""A request with its answer: made of a response, of what the store holds, or of what another has asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.config import ModelSettings
+from pytest_llmeval.prices import cost_of_call
+from pytest_llmeval.providers.base import ModelRequest, Provider
+from pytest_llmeval.reply import Answer, Measures, Source
+from pytest_llmeval.store.entry import Entry, Flaw
+
+if TYPE_CHECKING:
+    from pytest_llmeval.engine.response import Response
+
+__all__ = ["Draw", "Fulfilled", "answered", "replayed", "settle", "share"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """Which of the many answers a model could give to a request is meant.
+
+    Attributes:
+        case: the test's id, for people who read recordings.
+        module: the test's file relative to the root, which decides the recordings file.
+        sample: index of the sample within the case, from 0.
+        occurrence: how often this sample has asked the same before, from 0.
+    """
+
+    case: str
+    module: str
+    sample: int = 0
+    occurrence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fulfilled:
+    """A request with its answer.
+
+    Attributes:
+        spent: USD spent now, None when no price is known.
+        entry: as the store keeps it.
+    """
+
+    answer: Answer
+    measures: Measures
+    spent: float | None
+    entry: Entry
+
+
+def share(future: Future[Fulfilled], asked: Future[Fulfilled]) -> None:
+    """Give the reply to one who asked the same while the request was in flight; it is paid for once."""
+
+    def reply() -> Fulfilled:
+        fulfilled = asked.result()
+        return replace(fulfilled, spent=0.0, measures=replace(fulfilled.measures, source="cache"))
+
+    settle(future, reply)
+
+
+def settle(future: Future[Fulfilled], produce: Callable[[], Fulfilled]) -> None:
+    """Give a future what is produced, or the error that came instead; a cancelled one is left alone."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(produce())
+    except BaseException as error:  # handed on to whoever waits
+        future.set_exception(error)
+
+
+def answered(response: Response, model: ModelSettings, request: ModelRequest, draw: Draw, key: str) -> Fulfilled:
+    """What a response makes of a request."""
+    answer = response.answer
+    recorded_at = datetime.now(UTC)
+    cost = cost_of_call(model, answer.usage, response_model=answer.response_model, at=recorded_at)
+    entry = Entry(
+        key=key,
+        provider=request.provider,
+        model=request.model,
+        path=request.path,
+        request=request.body,
+        sample=draw.sample,
+        occurrence=draw.occurrence,
+        case=draw.case,
+        response=response.body,
+        latency=response.latency,
+        ttft=response.ttft,
+        chunk_offsets=response.chunk_offsets,
+        attempts=response.attempts,
+        cost=cost,
+        recorded_at=recorded_at.isoformat(timespec="seconds"),
+        flaw=_flaw(answer),
+    )
+    # As the entry rounds them, so that a replay has the very same figures.
+    measures = Measures(latency=entry.latency, ttft=entry.ttft, cost=cost, attempts=response.attempts)
+    return Fulfilled(answer=answer, measures=measures, spent=cost, entry=entry)
+
+
+def _flaw(answer: Answer) -> Flaw | None:
+    if answer.finish_reason == "content_filter":
+        return "content_filter"
+    if answer.refusal:
+        return "refusal"
+    if answer.finish_reason == "length":
+        return "truncated"
+    return "empty" if not (answer.text or answer.tool_calls or answer.finish_reason) else None
+
+
+def replayed(entry: Entry, source: Source, provider: Provider, model: ModelSettings) -> Fulfilled:
+    """What a stored reply makes of a request: with the figures of the day it was recorded."""
+    answer = provider.answer(entry.response)
+    cost = entry.cost
+    if cost is None:
+        cost = cost_of_call(model, answer.usage, response_model=answer.response_model, at=entry.recorded_at)
+    measures = Measures(latency=entry.latency, ttft=entry.ttft, cost=cost, attempts=entry.attempts, source=source)
+    return Fulfilled(answer=answer, measures=measures, spent=0.0, entry=replace(entry, cost=cost))

@@ -1,0 +1,87 @@
+"""What the executions of one test share: the replies it has asked for, and whether its body may be left."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_llmeval.engine.pipeline import Fulfilled
+
+__all__ = ["Attempts", "Question", "Replies", "Suspended", "attempts_key"]
+
+
+class Suspended(pytest.skip.Exception):  # type: ignore[misc, name-defined]
+    """Leaves a test's body until the replies it waits for are there.
+
+    A subclass of pytest's skip, which is a BaseException: an application's ``except Exception`` does not see it,
+    pytest reports it cheaply, and ``--pdb`` does not stop on it.
+    """
+
+
+class Question(NamedTuple):
+    """A call within a case: the n-th time this sample asks this, with these parameters."""
+
+    sample: int
+    prompt: str
+    params: str
+    occurrence: int
+
+
+@dataclass
+class Replies:
+    """The replies of one test, kept from one execution of it to the next.
+
+    Attributes:
+        futures: by question.
+        sequence: the questions of each sample in the order they were asked.
+        blocking: whether every call waits from now on, since the body cannot be left or run again.
+        reason: why, when it is the test's own doing; "" otherwise.
+        waited: seconds spent waiting between the executions.
+    """
+
+    futures: dict[Question, Future[Fulfilled]] = field(default_factory=dict)
+    sequence: dict[int, list[Question]] = field(default_factory=dict)
+    blocking: bool = False
+    reason: str = ""
+    waited: float = 0.0
+
+    def block(self, reason: str) -> None:
+        """Let every call wait from now on."""
+        self.blocking = True
+        self.reason = self.reason or reason
+
+    def in_order(self, place: int, question: Question) -> bool:
+        """Whether an execution asks at this place what the ones before asked there."""
+        asked = self.sequence.setdefault(question.sample, [])
+        if place < len(asked):
+            return asked[place] == question
+        asked.append(question)
+        return True
+
+
+@dataclass
+class Attempts:
+    """The executions of one test item by the scheduler.
+
+    Attributes:
+        replies: what they share.
+        may_leave: whether the execution that runs now may leave the test.
+        number: executions so far.
+        waits_for: how many replies are still missing.
+        since: when the test was left last, in seconds of `time.perf_counter`.
+        stale: report sections of executions that count for nothing.
+    """
+
+    replies: Replies = field(default_factory=Replies)
+    may_leave: bool = False
+    number: int = 0
+    waits_for: int = 0
+    since: float = 0.0
+    stale: int = 0
+
+
+attempts_key = pytest.StashKey[Attempts]()

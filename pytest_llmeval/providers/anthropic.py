@@ -1,0 +1,211 @@
+"""Anthropic's Messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.providers.anthropic_stream import MessagesStream
+from pytest_llmeval.providers.base import ModelRequest, Prompt
+from pytest_llmeval.providers.failure import failure_in_answer, failure_of_response
+from pytest_llmeval.providers.messages import (
+    function_of,
+    image_url,
+    inline_data,
+    leading_system,
+    parts_of,
+    past_calls,
+    plain_schema,
+    plain_text,
+    refused,
+    with_images,
+    with_params,
+)
+from pytest_llmeval.providers.reading import (
+    count,
+    listed,
+    malformed,
+    object_or_empty,
+    objects,
+    text_or_none,
+    tool_call,
+    total,
+)
+from pytest_llmeval.reply import Answer, Usage
+from pytest_llmeval.report.text import first_line
+
+__all__ = ["AnthropicMessages"]
+
+_VERSION = "2026-10-21"
+_FINISH = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+
+
+class AnthropicMessages:
+    """The wire format of ``POST {base_url}/messages``; see `Provider`.
+
+    Args:
+        name: the provider's name.
+        base_url: up to and including its version, as in ``https://api.anthropic.com/v1``.
+        api_key_env: the environment variable with the key, None when it needs none.
+    """
+
+    def __init__(
+        self,
+        name: str = "anthropic",
+        base_url: str | None = "https://api.anthropic.com/v1",
+        api_key_env: str | None = "ANTHROPIC_API_KEY",
+    ) -> None:
+        self.name = name
+        self.base_url = base_url
+        self.api_key_env = api_key_env
+
+    def __repr__(self) -> str:
+        return f"AnthropicMessages({self.name!r})"
+
+    def request(self, model: str, prompt: Prompt) -> ModelRequest:
+        """The HTTP request for this prompt.
+
+        System messages at the start become ``system``, tool calls and their results become blocks, a schema becomes
+        ``output_config.format``. The parameter ``anthropic_version`` is sent as the header, 2026-10-21 unless given.
+        Blocks that have this form already are passed on as they are.
+
+        Raises:
+            ProviderError: kind ``bad_request``: there is no ``max_tokens``, or a tool call in the messages is none.
+        """
+        params = dict(prompt.params)
+        version = str(params.pop("anthropic_version", _VERSION))
+        system, messages = leading_system(with_images(prompt.messages, prompt.images))
+        body: dict[str, Any] = {"model": model, "messages": _turns(messages)}
+        if system:
+            text = plain_text(system)
+            parts = [part for message in system for part in parts_of(message.get("content"))]
+            body["system"] = parts if text is None else text
+        if prompt.tools:
+            body["tools"] = [_tool(tool) for tool in prompt.tools]
+        if prompt.schema is not None:
+            body["output_config"] = {"format": {"type": "json_schema", "schema": plain_schema(prompt.schema)}}
+        body = with_params(body, params)
+        if prompt.stream:
+            body["stream"] = True
+        if body.get("max_tokens") is None:
+            raise refused(
+                f"{self.name}/{first_line(model, 80)}: Anthropic wants max_tokens and none was given; "
+                "set params = { max_tokens = 1024 } for this model in [tool.llmeval.models], "
+                "or ask llm(..., max_tokens=1024)"
+            )
+        return ModelRequest(
+            provider=self.name,
+            model=model,
+            path="/messages",
+            body=body,
+            headers={"anthropic-version": version},
+            stream=bool(body.get("stream")),
+        )
+
+    def authorization(self, api_key: str) -> Mapping[str, str]:
+        """The header that carries the key, in all versions."""
+        return {"x-api-key": api_key}
+
+    def answer(self, body: Mapping[str, Any]) -> Answer:
+        """The answer in a response body.
+
+        Raises:
+            ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
+        """
+        if body.get("error"):
+            raise failure_in_answer(body["error"])
+        content = body.get("content")
+        if not isinstance(content, list):
+            raise malformed(f"the response has no content, {listed(body)}")
+        texts = [block.get("text") for block in objects(content) if block.get("type") == "text"]
+        reason = text_or_none(body.get("stop_reason"))
+        return Answer(
+            text="".join(text for text in texts if isinstance(text, str)),
+            tool_calls=tuple(
+                tool_call(block.get("name"), block.get("input"), block.get("id"))
+                for block in objects(content)
+                if block.get("type") == "tool_use"
+            ),
+            usage=_usage(object_or_empty(body.get("usage"))),
+            finish_reason=_FINISH.get(reason, reason) if reason else None,
+            refusal=_refusal(object_or_empty(body.get("stop_details"))) if reason == "refusal" else None,
+            response_model=text_or_none(body.get("model")),
+            response_id=text_or_none(body.get("id")),
+        )
+
+    def stream(self) -> MessagesStream:
+        """A reader for one streamed response."""
+        return MessagesStream()
+
+    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """What a response with an error status means; its text is harmless and short."""
+        return failure_of_response(status, headers, body)
+
+
+def _turns(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    turns: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] | None = None  # of the tools called last; they belong into one message
+    for message in messages:
+        if message.get("role") != "tool":
+            results = None
+            turns.append({"role": message.get("role"), "content": _content(message)})
+            continue
+        if results is None:
+            results = []
+            turns.append({"role": "user", "content": results})
+        result = {"type": "tool_result", "tool_use_id": message.get("tool_call_id"), "content": _content(message)}
+        results.append(result)
+    return turns
+
+
+def _content(message: Mapping[str, Any]) -> str | list[dict[str, Any]]:
+    content = message.get("content")
+    calls = past_calls(message)
+    if isinstance(content, str) and not calls:
+        return content
+    blocks = [_block(part) for part in parts_of(content)]
+    blocks += [{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments} for call in calls]
+    return blocks
+
+
+def _block(part: dict[str, Any]) -> dict[str, Any]:
+    url = image_url(part)
+    if url is None:
+        return part
+    inline = inline_data(url)
+    if inline is None:
+        return {"type": "image", "source": {"type": "url", "url": url}}
+    return {"type": "image", "source": {"type": "base64", "media_type": inline[0], "data": inline[1]}}
+
+
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    function = function_of(tool)
+    if function is None:
+        return dict(tool)
+    renamed = {"input_schema" if name == "parameters" else name: value for name, value in function.items()}
+    return {"input_schema": {"type": "object"}, **renamed}
+
+
+def _refusal(details: Mapping[str, Any]) -> str:
+    category = text_or_none(details.get("category"))
+    return text_or_none(details.get("explanation")) or (f"refused: {category}" if category else "refused")
+
+
+def _usage(usage: Mapping[str, Any]) -> Usage:
+    fresh = count(usage.get("input_tokens"))
+    read, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
+    return Usage(
+        input_tokens=None if fresh is None else total(fresh, read, written),
+        output_tokens=count(usage.get("output_tokens")),
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        reasoning_tokens=count(object_or_empty(usage.get("output_tokens_details")).get("thinking_tokens")),
+    )

@@ -1,0 +1,101 @@
+"""Reading what a server sent: nothing in it may be trusted to have the promised type."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.providers.base import Event
+from pytest_llmeval.reply import ToolCall
+from pytest_llmeval.report.text import first_line
+
+__all__ = [
+    "count",
+    "event_object",
+    "listed",
+    "malformed",
+    "object_or_empty",
+    "objects",
+    "text_or_none",
+    "tool_call",
+    "total",
+]
+
+
+def count(value: Any) -> int | None:
+    """A number of tokens, None unless it is one."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def total(*counts: int | None) -> int | None:
+    """The sum of those that are known, None when none is."""
+    known = [number for number in counts if number is not None]
+    return sum(known) if known else None
+
+
+def text_or_none(value: Any) -> str | None:
+    """A text that is not empty, else None."""
+    return value if isinstance(value, str) and value else None
+
+
+def object_or_empty(value: Any) -> dict[str, Any]:
+    """A JSON object, an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The JSON objects in a list, none for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def malformed(message: str) -> ProviderError:
+    """The error for an answer that is not what the API promises."""
+    return ProviderError(message, kind="malformed")
+
+
+def listed(content: Mapping[str, Any]) -> str:
+    """What an object has instead of what it should have."""
+    return f"only {first_line(', '.join(map(str, content)), 80)}" if content else "it is empty"
+
+
+def tool_call(name: Any, arguments: Any, identity: Any = None) -> ToolCall:
+    """A tool call in normal form.
+
+    Args:
+        name: of the function.
+        arguments: a JSON object, or the text of one.
+        identity: the provider's id of the call.
+
+    Raises:
+        ProviderError: kind ``malformed``: there is no name.
+    """
+    if not isinstance(name, str) or not name:
+        raise malformed("a tool call has no function name")
+    if isinstance(arguments, dict):
+        return ToolCall(name=name, arguments=arguments, raw_arguments=json.dumps(arguments), id=text_or_none(identity))
+    raw = arguments if isinstance(arguments, str) else ""
+    try:
+        parsed = json.loads(raw)
+    except (ValueError, RecursionError):
+        parsed = None
+    return ToolCall(
+        name=name,
+        arguments=parsed if isinstance(parsed, dict) else None,
+        raw_arguments=raw,
+        id=text_or_none(identity),
+    )
+
+
+def event_object(event: Event) -> dict[str, Any]:
+    """The JSON object an event of a stream holds, an empty one when it holds another value.
+
+    Raises:
+        ProviderError: kind ``malformed``: it is no JSON.
+    """
+    try:
+        content = json.loads(event.data)
+    except (ValueError, RecursionError):
+        raise malformed(f"an event of the stream is not JSON: {first_line(event.data, 100)}") from None
+    return object_or_empty(content)

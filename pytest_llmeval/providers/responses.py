@@ -1,0 +1,192 @@
+"""OpenAI's Responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.providers.base import ModelRequest, Prompt
+from pytest_llmeval.providers.failure import failure_in_answer, failure_of_response
+from pytest_llmeval.providers.messages import (
+    function_of,
+    image_url,
+    leading_system,
+    named_schema,
+    past_calls,
+    plain_text,
+    with_images,
+    with_params,
+)
+from pytest_llmeval.providers.reading import (
+    count,
+    listed,
+    malformed,
+    object_or_empty,
+    objects,
+    text_or_none,
+    tool_call,
+)
+from pytest_llmeval.providers.responses_stream import ResponsesStream
+from pytest_llmeval.reply import Answer, ToolCall, Usage
+from pytest_llmeval.report.text import first_line
+
+__all__ = ["OpenAIResponses"]
+
+_INCOMPLETE = {"max_output_tokens": "length"}
+
+
+class OpenAIResponses:
+    """The wire format of ``POST {base_url}/responses``; see `Provider`.
+
+    Args:
+        name: the provider's name.
+        base_url: up to and including its version, as in ``https://api.openai.com/v1``.
+        api_key_env: the environment variable with the key, None when it needs none.
+    """
+
+    def __init__(
+        self,
+        name: str = "openai-responses",
+        base_url: str | None = "https://api.openai.com/v1",
+        api_key_env: str | None = "OPENAI_API_KEY",
+    ) -> None:
+        self.name = name
+        self.base_url = base_url
+        self.api_key_env = api_key_env
+
+    def __repr__(self) -> str:
+        return f"OpenAIResponses({self.name!r})"
+
+    def request(self, model: str, prompt: Prompt) -> ModelRequest:
+        """The HTTP request for this prompt.
+
+        System messages at the start become ``instructions``, messages become items of ``input``, a schema becomes
+        ``text.format``. Items that have this form already are passed on as they are.
+
+        Raises:
+            ProviderError: kind ``bad_request``: a tool call in the messages is none.
+        """
+        system, messages = leading_system(with_images(prompt.messages, prompt.images), ("system",))
+        instructions = plain_text(system)
+        if instructions is None:
+            system, messages = [], system + messages
+        body: dict[str, Any] = {"model": model, "input": [item for message in messages for item in _items(message)]}
+        if system:
+            body["instructions"] = instructions
+        if prompt.tools:
+            body["tools"] = [_tool(tool) for tool in prompt.tools]
+        if prompt.schema is not None:
+            body["text"] = {"format": {"type": "json_schema", **named_schema(prompt.schema)}}
+        body = with_params(body, prompt.params)
+        if prompt.stream:
+            body["stream"] = True
+        return ModelRequest(
+            provider=self.name, model=model, path="/responses", body=body, stream=bool(body.get("stream"))
+        )
+
+    def authorization(self, api_key: str) -> Mapping[str, str]:
+        """The header that carries the key."""
+        return {"Authorization": f"Bearer {api_key}"}
+
+    def answer(self, body: Mapping[str, Any]) -> Answer:
+        """The answer in a response body.
+
+        Raises:
+            ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
+        """
+        if body.get("error"):
+            raise failure_in_answer(body["error"])
+        output = body.get("output")
+        if not isinstance(output, list):
+            raise malformed(f"the response has no output, {listed(body)}")
+        status = text_or_none(body.get("status")) or "completed"
+        if status not in ("completed", "incomplete"):
+            raise malformed(f"the response is not finished, its status is {first_line(status, 40)}")
+        contents = [part for item in objects(output) for part in _contents(item)]
+        calls = tuple(_call(item) for item in objects(output) if item.get("type") in _CALLS)
+        return Answer(
+            text="".join(part["text"] for part in contents if isinstance(part.get("text"), str)),
+            tool_calls=calls,
+            usage=_usage(object_or_empty(body.get("usage"))),
+            finish_reason=_finish_reason(status, body, calls),
+            refusal="".join(part["refusal"] for part in contents if isinstance(part.get("refusal"), str)) or None,
+            response_model=text_or_none(body.get("model")),
+            response_id=text_or_none(body.get("id")),
+        )
+
+    def stream(self) -> ResponsesStream:
+        """A reader for one streamed response."""
+        return ResponsesStream()
+
+    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """What a response with an error status means; its text is harmless and short."""
+        return failure_of_response(status, headers, body)
+
+
+_CALLS = ("function_call", "custom_tool_call")
+
+
+def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    role = message.get("role")
+    if "role" not in message:  # an item of another type, as the API itself gives them
+        return [dict(message)]
+    content = message.get("content")
+    if role == "tool":
+        output = content if isinstance(content, str) else [_part(part, role) for part in content or ()]
+        return [{"type": "function_call_output", "call_id": message.get("tool_call_id"), "output": output}]
+    items: list[dict[str, Any]] = []
+    if content or not message.get("tool_calls"):
+        kept = {name: value for name, value in message.items() if name in ("role", "phase", "type")}
+        parts = content if isinstance(content, str) else [_part(part, role) for part in content or ()]
+        items.append({**kept, "content": parts})
+    for call in past_calls(message):
+        items.append({"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.text})  # noqa: PERF401
+    return items
+
+
+def _part(part: Any, role: Any) -> Any:
+    if isinstance(part, str):
+        part = {"type": "text", "text": part}
+    if part.get("type") == "text":
+        return {**part, "type": "output_text" if role == "assistant" else "input_text"}
+    url = image_url(part)
+    if url is None:
+        return part
+    image = part["image_url"]
+    detail = {"detail": image["detail"]} if isinstance(image, Mapping) and "detail" in image else {}
+    return {"type": "input_image", "image_url": url, **detail}
+
+
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    function = function_of(tool)
+    return dict(tool) if function is None else {"type": "function", **function}
+
+
+def _contents(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if item.get("type") != "message":
+        return []
+    return [part for part in objects(item.get("content")) if part.get("type") in ("output_text", "refusal")]
+
+
+def _call(item: Mapping[str, Any]) -> ToolCall:
+    return tool_call(item.get("name"), item.get("arguments", item.get("input")), item.get("call_id"))
+
+
+def _finish_reason(status: str, body: Mapping[str, Any], calls: tuple[ToolCall, ...]) -> str:
+    if status == "incomplete":
+        reason = text_or_none(object_or_empty(body.get("incomplete_details")).get("reason")) or status
+        return _INCOMPLETE.get(reason, reason)
+    return "tool_calls" if calls else "stop"
+
+
+def _usage(usage: Mapping[str, Any]) -> Usage:
+    given = object_or_empty(usage.get("input_tokens_details"))
+    made = object_or_empty(usage.get("output_tokens_details"))
+    return Usage(
+        input_tokens=count(usage.get("input_tokens")),
+        output_tokens=count(usage.get("output_tokens")),
+        cache_read_tokens=count(given.get("cached_tokens")),
+        cache_write_tokens=count(given.get("cache_write_tokens")),
+        reasoning_tokens=count(made.get("reasoning_tokens")),
+    )

@@ -1,0 +1,111 @@
+"""Figures averaged over cases, with intervals that count cases, since samples of one case resemble each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pytest_llmeval.stats.special import normal_quantile, t_quantile
+
+__all__ = ["Mean", "Share", "mean_over_cases", "share_over_cases"]
+
+
+class Mean(NamedTuple):
+    """A figure averaged over cases.
+
+    Attributes:
+        value: the mean.
+        low: the lower end of its interval, minus infinity for one case.
+        high: the upper end, infinity for one case.
+        cases: how many cases it was averaged over.
+    """
+
+    value: float
+    low: float
+    high: float
+    cases: int
+
+
+class Share(NamedTuple):
+    """A share, every case counting the same.
+
+    Attributes:
+        value: the mean of the cases' shares, as a fraction.
+        low: the lower end of its interval.
+        high: the upper end.
+        number: how many samples of ``samples`` it was.
+        samples: how many samples there were.
+        cases: how many cases they came from.
+    """
+
+    value: float
+    low: float
+    high: float
+    number: int
+    samples: int
+    cases: int
+
+
+def mean_over_cases(values: Sequence[float], confidence: float = 0.95) -> Mean | None:
+    """The mean of one value per case, with Student's interval.
+
+    Args:
+        values: one per case.
+        confidence: as a fraction.
+
+    Returns:
+        None when there is no case.
+    """
+    cases = len(values)
+    if not cases:
+        return None
+    mean = math.fsum(values) / cases
+    if cases == 1:
+        return Mean(mean, -math.inf, math.inf, 1)
+    variance = math.fsum((value - mean) ** 2 for value in values) / (cases - 1)
+    half = t_quantile(0.5 + confidence / 2, cases - 1) * math.sqrt(variance / cases)
+    return Mean(mean, mean - half, mean + half, cases)
+
+
+def share_over_cases(counts: Sequence[tuple[int, int]], confidence: float = 0.95) -> Share | None:
+    """The mean of the cases' shares, with Wilson's interval for as many samples as would tell as much if independent.
+
+    That number lies between the cases and the samples and follows from how much the cases' shares differ (Korn and
+    Graubard 1998). With one sample per case it is Wilson's interval itself.
+
+    Args:
+        counts: per case how many of its samples, and how many samples; cases without any are left out.
+        confidence: as a fraction.
+
+    Returns:
+        None when no case has a sample.
+
+    Raises:
+        ValueError: a case has a negative count, or more than all of its samples.
+    """
+    wrong = next((pair for pair in counts if not 0 <= pair[0] <= pair[1]), None)
+    if wrong is not None:
+        raise ValueError(f"a share was asked for a case with {wrong[0]} of {wrong[1]} samples; it takes from 0 to all")
+    shares = [count / samples for count, samples in counts if samples]
+    cases = len(shares)
+    if not cases:
+        return None
+    value = math.fsum(shares) / cases
+    all_samples = sum(samples for _, samples in counts)
+    effective = float(cases)
+    if cases > 1 and 0 < value < 1:
+        variance = math.fsum((share - value) ** 2 for share in shares) / (cases - 1) / cases
+        independent = value * (1 - value) / variance if variance > 0 else math.inf
+        effective = min(float(all_samples), max(effective, independent))
+    z = normal_quantile(0.5 + confidence / 2)
+    centre = value * effective + z * z / 2
+    half = z * math.sqrt(effective * value * (1 - value) + z * z / 4)
+    return Share(
+        value,
+        0.0 if value == 0 else max(0.0, (centre - half) / (effective + z * z)),
+        1.0 if value == 1 else min(1.0, (centre + half) / (effective + z * z)),
+        sum(count for count, _ in counts),
+        all_samples,
+        cases,
+    )

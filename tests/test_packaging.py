@@ -1,0 +1,174 @@
+"""What is shipped, what it exports, and which part may import which."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import pytest_llmeval
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "pytest_llmeval"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+# Everyone may import these: exceptions, the nouns, and what makes text harmless.
+COMMON = {"errors", "reply", "wording", "report.text", "report.lines"}
+# What each of the lowest parts may import beside itself.
+BELOW = {"stats": COMMON, "store": COMMON, "providers": COMMON}
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    """Which file imports which module, wherever in it the import stands."""
+    for file in PACKAGE.rglob("*.py"):
+        name = file.relative_to(PACKAGE).as_posix()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((name, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{name}: relative import"
+                yield name, str(node.module)
+                if node.module == "pytest_llmeval":
+                    yield from ((name, f"pytest_llmeval.{alias.name}") for alias in node.names)
+
+
+IMPORTS = sorted(set(imports()))
+
+
+def part(file: str) -> str:
+    """The part of the package a file belongs to."""
+    return file.split("/")[0].removesuffix(".py")
+
+
+def test_plugin_alone_imports_pytest() -> None:
+    users = {file for file, module in IMPORTS if module.split(".")[0] in ("pytest", "_pytest", "pluggy", "xdist")}
+    assert {part(file) for file in users} == {"plugin"}
+
+
+def test_pytests_private_modules_are_named_in_two_files_alone() -> None:
+    """Those that have no other way; each looks first whether what it needs is there."""
+    private = {file for file, module in IMPORTS if module.split(".")[0] == "_pytest"}
+    assert private <= {"plugin/junit.py", "plugin/scheduler.py"}
+
+
+def test_nothing_imports_the_plugin_but_the_names_the_package_exports() -> None:
+    users = {file for file, module in IMPORTS if module.startswith("pytest_llmeval.plugin")}
+    assert {file for file in users if part(file) != "plugin"} <= {"__init__.py"}
+
+
+@pytest.mark.parametrize("lowest", BELOW)
+def test_the_lowest_parts_know_neither_each_other_nor_what_is_above(lowest: str) -> None:
+    found = {
+        f"{file} imports {module}"
+        for file, module in IMPORTS
+        if part(file) == lowest
+        and module.startswith("pytest_llmeval.")
+        and not module.startswith(f"pytest_llmeval.{lowest}")
+        and not any(f"{module}.".startswith(f"pytest_llmeval.{allowed}.") for allowed in BELOW[lowest])
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("lowest", BELOW)
+def test_pure_parts_do_no_http(lowest: str) -> None:
+    assert [file for file, module in IMPORTS if part(file) == lowest and module.split(".")[0] == "httpx"] == []
+
+
+def test_the_entry_loads_nothing_heavy() -> None:
+    """Importing the plugin costs every pytest session of everyone who has it installed."""
+    heavy = ["asyncio", "diskcache", "httpx", "jsonschema", "pydantic", "rapidfuzz", "sqlite3", "yaml"]
+    code = (
+        "import pytest, sys, json; before = set(sys.modules); import pytest_llmeval.plugin; "
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
+    assert [module for module in loaded if module.split(".")[0] in heavy] == []
+    assert "pytest_llmeval.plugin" in loaded
+
+
+def test_a_session_that_asks_no_model_loads_nothing_heavy(tmp_path: Path) -> None:
+    """All hooks run, and still none of it is needed."""
+    (tmp_path / "test_plain.py").write_text(
+        "import sys\n\ndef test_plain():\n"
+        "    loaded = {name.split('.')[0] for name in sys.modules}\n"
+        "    assert not {'asyncio', 'diskcache', 'httpx', 'jsonschema', 'rapidfuzz'} & loaded\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "pytest_llmeval.plugin", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "language model" not in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".pyc") in (
+        ["__pycache__", "test_plain.py"],
+        ["test_plain.py"],
+    )
+
+
+@pytest.mark.parametrize("name", pytest_llmeval.__all__)
+def test_every_exported_name_exists_and_tells_what_it_is(name: str) -> None:
+    assert inspect.getdoc(getattr(pytest_llmeval, name))
+
+
+def test_the_exported_names_are_those_that_type_checkers_see() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    guarded = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {alias.name for node in ast.walk(guarded[0]) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert sorted(seen) == sorted(pytest_llmeval.__all__) == dir(pytest_llmeval)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'pytest_llmeval' has no attribute 'assert_funny'"):
+        pytest_llmeval.assert_funny  # noqa: B018
+
+
+def test_it_is_typed() -> None:
+    assert (PACKAGE / "py.typed").read_bytes() == b""
+
+
+def test_pytest_finds_the_plugin_and_the_shell_the_command() -> None:
+    points = {(point.group, point.name): point.value for point in metadata.distribution("pytest-llmeval").entry_points}
+    assert points == {
+        ("pytest11", "llmeval"): "pytest_llmeval.plugin",
+        ("console_scripts", "llmeval"): "pytest_llmeval.cli:main",
+    }
+
+
+def test_the_changelog_knows_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert PROJECT["version"] in re.findall(r"^## \[([0-9.]+)\]", changelog, re.MULTILINE)
+
+
+def test_every_file_can_be_read_in_a_sitting() -> None:
+    lengths = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in PACKAGE.rglob("*.py")}
+    assert {name: length for name, length in lengths.items() if length >= 400} == {}
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
+    pytest.importorskip("hatchling.build", reason="hatchling is not installed in this environment")
+    code = f"from hatchling.build import build_wheel; print(build_wheel({str(tmp_path)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    with zipfile.ZipFile(tmp_path / done.stdout.split()[-1]) as wheel:
+        files = wheel.namelist()
+        entries = wheel.read(next(name for name in files if name.endswith("entry_points.txt"))).decode()
+    info = f"pytest_llmeval-{PROJECT['version']}.dist-info"
+    assert {name.split("/")[0] for name in files} == {"pytest_llmeval", info}
+    shipped = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*") if path.suffix in (".py", ".json")}
+    assert {name for name in files if name.startswith("pytest_llmeval/")} == shipped | {"pytest_llmeval/py.typed"}
+    assert f"{info}/licenses/LICENSE" in files
+    assert "llmeval = pytest_llmeval.plugin" in entries

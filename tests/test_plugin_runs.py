@@ -1,0 +1,86 @@
+"""Saved runs: what a session leaves behind, and what is made of a file that was damaged."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.cli import main
+from tests.server import Server
+from tests.sessions import Session
+
+TWO_TESTS = """
+def test_a(llm): assert llm("a") == "Paris"
+def test_b(llm): assert llm("b", stream=True) == "Rome"
+"""
+DAMAGES = [None, "x", -1, float("nan"), float("inf"), [], {}, [1], {"a": 1}, True, 10**400]
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to everything within a JSON value."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    for key in keys:
+        yield (*place, key)
+        yield from places(value[key], (*place, key))
+
+
+def damaged(lines: list[Any], place: tuple[Any, ...], damage: Any) -> str:
+    lines = copy.deepcopy(lines)
+    *way, last = place
+    within: Any = lines
+    for key in way:
+        within = within[key]
+    within[last] = damage
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def test_no_damage_to_a_run_is_a_traceback(
+    plain_session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain_session.write(TWO_TESTS)
+    plain_session.run().assert_outcomes(passed=1, failed=1)
+    lines = [json.loads(line) for line in plain_session.report.read_text().splitlines()]
+    good, bad = str(plain_session.report), tmp_path / "bad.jsonl"
+    codes = set()
+    for place in places(lines[:2]):
+        for damage in DAMAGES:
+            if len(place) == 1 and not isinstance(damage, dict):
+                continue  # no object at all is refused before anything is read from it
+            bad.write_text(damaged(lines, place, damage))
+            capsys.readouterr()
+            codes |= {main(["compare", good, str(bad), "-v"]), main(["show", str(bad), "-v"])}
+            assert all(line.startswith("llmeval: ") for line in capsys.readouterr().err.splitlines())
+    assert codes <= {0, 1, 2}
+    assert 2 in codes
+
+
+def test_a_line_that_was_being_written_is_left_out_and_the_rest_counts(
+    plain_session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain_session.write(TWO_TESTS)
+    plain_session.run()
+    header, first, *_ = plain_session.report.read_text().splitlines()
+    plain_session.report.write_text(f"{header}\n{first}\n{first[:100]}")
+    saved = plain_session.saved()
+    assert (len(saved.results), saved.complete) == (1, None)
+    capsys.readouterr()
+    assert main(["compare", str(plain_session.report), str(plain_session.report)]) == 0
+    assert "the run was stopped before its end" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_folder_of_a_run_is_made_and_an_older_run_is_replaced(session: Session, server: Server) -> None:
+    session.write(TWO_TESTS)
+    session.run("--llm-report=new/folder/run.jsonl")
+    first = (session.path / "new" / "folder" / "run.jsonl").read_text()
+    session.run("--llm-report=new/folder/run.jsonl", "-k", "test_a")
+    second = (session.path / "new" / "folder" / "run.jsonl").read_text()
+    assert (first.count("\n"), second.count("\n")) == (4, 3)
+    assert (json.loads(first.splitlines()[-1]), json.loads(second.splitlines()[-1])) == (
+        {"complete": True},
+        {"complete": False},
+    )

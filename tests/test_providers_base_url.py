@@ -1,0 +1,145 @@
+"""Where prompts and keys may go, however an address is spelled."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.providers.base_url import check_base_url, is_loopback
+
+METADATA = "a link-local or metadata address, where no model is served"
+
+
+def refusal(url: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        check_base_url(url)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://api.example.com/v1", "https://10.0.0.1/v1", "https://vllm:8000", "https://[fd12::1]/v1"),
+        *("http://127.0.0.1:1/v1", "http://localhost:1", "http://LOCALHOST./v1", "http://[::1]:8080/v1"),
+        *("http://127.8.9.1", "http://127.1:8000/v1", "http://[::ffff:127.0.0.1]/v1"),
+        "https://x.example.com/openai?api-version=1",
+    ],
+)
+def test_https_goes_anywhere_and_plain_http_to_this_machine(url: str) -> None:
+    assert (check_base_url(f" {url}/ "), check_base_url(url)) == (url, url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "file:///etc/passwd",
+            "ftp://x",
+            "api.openai.com/v1",
+            "",
+            "http://",
+            "http://[::1",
+            "https://x:y/",
+            "https:x",
+        ),
+        *("https://.", "https://a b/", "https://127.0.0.1\\x/", "https://169%2e254.169.254/", "ws://localhost"),
+    ],
+)
+def test_what_is_no_http_url_is_refused(url: str) -> None:
+    assert "is no http or https URL; it should look like https://api.example.com/v1" in refusal(url)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("169.254.169.254", "169.254.170.2", "169.254.169.254.", "2852039166", "0xa9fea9fe", "0xA9.254.0251.0xfe"),
+        *(
+            "0251.0376.0251.0376",
+            "169.254.43518",
+            "169.16689662",
+            "\uff11\uff16\uff19.254.169.254",
+            "169。254。169。254",
+            "①69.254.1.1",
+        ),
+        *("[fe80::1]", "[fe80::1%25eth0]", "[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]", "[::169.254.169.254]"),
+        *(
+            "[64:ff9b::169.254.169.254]",
+            "[2002:a9fe:a9fe::]",
+            "[fd00:ec2::254]",
+            "[fd00:0ec2:0::0254]",
+            "[fd20:ce::254]",
+        ),
+        *("100.100.100.200", "0x646464c8", "1684301000", "100.100.25800", "168.63.129.16", "192.0.0.192"),
+        *("metadata.google.internal", "Metadata.Google.Internal.", "metadata", "metadata.goog", "instance-data"),
+    ],
+)
+def test_metadata_and_link_local_addresses_are_refused_in_any_spelling(scheme: str, host: str) -> None:
+    assert METADATA in refusal(f"{scheme}://{host}/v1")
+    assert METADATA in refusal(f"{scheme}://{host}:8080")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("api.openai.com", "8.8.8.8", "10.0.0.1", "192.168.1.5", "[fd12::1]", "vllm:8000", "gpu.local", "x.localhost"),
+        *("localhost.example.com", "127.0.0.1.nip.io", "0x0a000001", "[::ffff:10.0.0.1]", "[64:ff9b::127.0.0.1]"),
+    ],
+)
+def test_plain_http_beyond_this_machine_is_refused_and_the_ways_out_are_named(host: str) -> None:
+    text = refusal(f"http://{host}/v1")
+    assert "unencrypted; use https://, or a tunnel to 127.0.0.1" in text
+    assert check_base_url(f"https://{host}/v1") == f"https://{host}/v1"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "0"])  # noqa: S104
+def test_the_address_servers_print_is_corrected(host: str) -> None:
+    assert refusal(f"http://{host}:8000/v1").endswith("which means any address of this machine; use 127.0.0.1")
+
+
+def test_a_host_is_harmless_in_messages() -> None:
+    assert refusal("http://a\u202e##[x/").isprintable()
+
+
+def spellings(number: int) -> list[str]:
+    a, b, c, d = number.to_bytes(4, "big")
+    return [
+        *(f"{a}.{b}.{c}.{d}", f"{a}.{b}.{c}.{d}.", f"{a}.{b}.{c << 8 | d}", f"{a}.{number & 0xFFFFFF}"),
+        *(str(number), hex(number), f"0{number:o}", f"{a:#x}.0{b:o}.{c}.{d:#04X}", f"[::ffff:{a}.{b}.{c}.{d}]"),
+    ]
+
+
+def taken(url: str) -> bool:
+    try:
+        return check_base_url(url) == url
+    except ConfigError:
+        return False
+
+
+numbers = st.integers(2**24, 2**32 - 1) | st.integers(0xA9FE0000, 0xA9FEFFFF) | st.integers(0x7F000000, 0x7FFFFFFF)
+
+
+@given(numbers)
+def test_all_spellings_of_an_address_share_one_verdict(number: int) -> None:
+    for scheme in ("http", "https"):
+        assert len({taken(f"{scheme}://{host}/v1") for host in spellings(number)}) == 1
+
+
+@given(numbers)
+def test_loopback_is_what_the_system_says(number: int) -> None:
+    address = socket.inet_ntoa(number.to_bytes(4, "big"))
+    assert is_loopback(str(number)) == address.startswith("127.") == taken(f"http://{number}/v1")
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_taken_or_refused_in_one_harmless_line(text: str) -> None:
+    for url in (text, f"https://{text}/v1", f"http://{text}"):
+        try:
+            outcome = check_base_url(url)
+        except ConfigError as error:
+            outcome = str(error)
+        assert outcome == url.strip().rstrip("/") or (outcome.isprintable() and outcome.startswith("base_url "))

@@ -1,0 +1,156 @@
+"""Which model for which task, from comparisons of results a reader can count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_llmeval.config import CategorySettings, GateSettings
+from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.routing import Choice, Route, compare_by_task, route
+from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+
+Results = dict[CaseKey, CaseResult]
+
+
+def results(
+    model: str,
+    task: str | None,
+    cases: int = 60,
+    *,
+    samples: int = 3,
+    cost: float | None = 0.01,
+    errors: int = 0,
+    **fails: int,
+) -> Results:
+    """Cases of which the first fail in the categories given, always, and the last have no judgement."""
+    wrong = [category for category, count in fails.items() for _ in range(count)]
+    found = {}
+    for number in range(cases):
+        call = Call(
+            provider="openai",
+            request_model=model,
+            prompt="",
+            answer=Answer(text="x"),
+            measures=Measures(latency=1.0, cost=cost),
+        )
+        category = wrong[number] if number < len(wrong) else None
+        outcome: Any = "fail" if category else "pass"
+        if number >= cases - errors:
+            outcome, category = "error", "timeout"
+        sample = SampleResult(index=0, outcome=outcome, category=category, calls=(call,))
+        key = CaseKey("t.py::t", f"{task}-{number}")
+        found[key] = CaseResult(key=key, model=model, samples=(sample,) * samples, task=task)
+    return found
+
+
+def routed(before: Results, options: dict[str, Any] | None = None, **candidates: Results) -> dict[str, Route]:
+    routes = route(compare_by_task("production", before, candidates), **(options or {}))
+    return {each.task: each for each in routes}
+
+
+def choice(route: Route, model: str) -> Choice:
+    return next(each for each in route.choices if each.model == model)
+
+
+def test_each_task_gets_the_cheapest_model_that_is_not_worse_on_it() -> None:
+    before = results("production", "billing", format=2) | results("production", "summaries", format=2)
+    small = results("small", "billing", cost=0.001, format=2) | results(
+        "small", "summaries", cost=0.001, hallucination=12
+    )
+    routes = routed(before, small=small)
+    assert {task: found.model for task, found in routes.items()} == {"billing": "small", "summaries": "production"}
+    refused = choice(routes["summaries"], "small")
+    assert (refused.fitness, refused.regressed) == ("regressed", ("hallucination",))
+    assert refused.reason == "hallucination rose from 0 of 180 to 36 of 180 answers"
+
+
+def test_the_evidence_is_counted() -> None:
+    found = choice(routed(results("production", "a"), small=results("small", "a", cost=0.002, format=1))["a"], "small")
+    assert (found.fitness, found.cases, found.samples, found.passed, found.error_share) == ("fits", 60, 180, 177, 0.0)
+    assert found.cost is not None
+    assert round(found.cost.value, 6) == round(180 * 0.002 / 177, 6)
+    assert found.finds is not None
+    assert 0 < found.finds <= 0.20
+
+
+def test_too_few_cases_are_not_enough_to_move_a_task() -> None:
+    routes = routed(results("production", "a", 5, samples=1), small=results("small", "a", 5, samples=1, cost=0.001))
+    small = choice(routes["a"], "small")
+    assert (routes["a"].model, small.fitness) == ("production", "not enough data")
+    assert "in 5 cases" in small.reason
+
+
+def test_a_rise_that_may_be_noise_does_not_move_a_task() -> None:
+    before, after = results("production", "a", samples=1), results("small", "a", samples=1, cost=0.001, format=5)
+    after |= results("small", "a", samples=1, cost=0.001, format=5, refusal=5, tool_call=5)
+    small = choice(routed(before, {"must_find": 1.0}, small=after)["a"], "small")
+    assert small.fitness == "not enough data"
+    assert "which could be noise" in small.reason
+
+
+def test_a_category_that_is_reported_only_does_not_keep_a_model_out() -> None:
+    before, after = results("production", "a"), results("small", "a", cost=0.001, wordy=20)
+    low = {"wordy": CategorySettings(severity="low")}
+    (found,) = route(compare_by_task("production", before, {"small": after}, categories=low))
+    assert found.model == "small"
+
+
+def test_errors_and_failures_have_limits() -> None:
+    before = results("production", "a", format=6)
+    after = results("small", "a", cost=0.001, format=6, errors=5)
+    assert choice(routed(before, small=after)["a"], "small").fitness == "too many errors"
+    assert choice(routed(before, {"max_errors": 0.1}, small=after)["a"], "small").fitness == "fits"
+    limited = routed(before, {"max_errors": 0.1, "max_shares": {"format": 0.05}}, small=after)["a"]
+    assert [each.fitness for each in limited.choices] == ["too many failures"] * 2
+    assert (limited.model, limited.reason) == (None, "no model fits")
+
+
+def test_without_prices_nobody_can_tell_the_cheapest() -> None:
+    found = routed(results("production", "a", cost=None), small=results("small", "a", cost=None))["a"]
+    assert (found.model, found.reason) == (None, "not enough data: no price is known")
+
+
+def test_a_model_without_a_price_is_named_beside_the_cheapest() -> None:
+    found = routed(results("production", "a"), small=results("small", "a", cost=None))["a"]
+    assert (found.model, found.reason) == (
+        "production",
+        "the cheapest that fits of those with a known price (small fits too)",
+    )
+
+
+def test_choices_are_listed_from_the_cheapest_and_a_tie_stays_with_the_baseline() -> None:
+    found = routed(
+        results("production", "a"), dear=results("dear", "a", cost=0.5), same=results("same", "a", cost=0.01)
+    )["a"]
+    assert [each.model for each in found.choices] == ["production", "same", "dear"]
+    assert found.model == "production"
+
+
+def test_cases_without_a_task_are_a_task_of_their_own() -> None:
+    assert list(routed(results("production", None), small=results("small", None))) == [""]
+
+
+def test_what_was_not_compared_is_not_enough_data() -> None:
+    before, after = results("production", "a"), results("small", "a", cost=0.001)
+    (found,) = route(compare_by_task("production", before, {"small": after}, partial="the run was stopped"))
+    assert choice(found, "small").reason == "the run was stopped"
+    gone = routed(before, small=results("small", "b", cost=0.001))
+    assert {task: choice(r, "small").fitness for task, r in gone.items()} == {
+        "a": "not enough data",
+        "b": "not enough data",
+    }
+    assert choice(gone["b"], "production").fitness == "not enough data"
+
+
+def test_a_budget_that_is_broken_keeps_a_model_out() -> None:
+    before, after = results("production", "a"), results("small", "a", cost=0.02)
+    (found,) = route(
+        compare_by_task("production", before, {"small": after}, budgets=GateSettings(cost_per_resolved=0.1))
+    )
+    assert choice(found, "small").fitness == "regressed"
+    assert "cost_per_resolved rose" in choice(found, "small").reason
+
+
+def test_nothing_compared_has_no_routes() -> None:
+    assert route({}) == []
+    assert route({"a": []}) == []

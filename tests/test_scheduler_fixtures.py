@@ -1,0 +1,192 @@
+"""Suspended tests and fixtures of every scope: each is set up and torn down as often as without suspension."""
+
+from __future__ import annotations
+
+from tests.server import Request, Server, completion
+from tests.sessions import Session
+
+COUNTING = """
+import json
+import pathlib
+import pytest
+
+LOG = pathlib.Path(__file__).with_name("log.jsonl")
+
+
+def log(*what):
+    with LOG.open("a") as file:
+        file.write(json.dumps(what) + "\\n")
+
+
+@pytest.fixture(scope="session")
+def everything():
+    log("up", "session")
+    yield
+    log("down", "session")
+"""
+
+MODULE = """
+import pytest
+from conftest import log
+
+
+def setup_module(module):
+    log("up", "setup_module", __name__)
+
+
+def teardown_module(module):
+    log("down", "setup_module", __name__)
+
+
+@pytest.fixture(scope="module")
+def shared(everything):
+    log("up", "module", __name__)
+    yield
+    log("down", "module", __name__)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_function(llm, shared, number):
+    assert llm("two " + llm(f"one {number}"))
+
+
+class TestOne:
+    def setup_class(cls):
+        log("up", "setup_class", __name__, cls.__name__)
+
+    def teardown_class(cls):
+        log("down", "setup_class", __name__, cls.__name__)
+
+    def test_single(self, llm, shared):
+        assert llm("two " + llm("single"))
+
+
+class TestTwo:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def room(cls):
+        log("up", "class", __name__, cls.__name__)
+        yield
+        log("down", "class", __name__, cls.__name__)
+
+    def test_a(self, llm, room):
+        assert llm("a")
+
+    def test_b(self, llm, room):
+        assert llm("b")
+
+
+def test_foreign(shared): ...
+"""
+
+
+def echo(request: Request) -> object:
+    return completion("echo " + request.json["messages"][-1]["content"])
+
+
+def logged(session: Session) -> list[str]:
+    return (session.path / "log.jsonl").read_text().splitlines()
+
+
+def test_every_scope_is_set_up_and_torn_down_once(plain_session: Session, server: Server) -> None:
+    server.answer = echo
+    plain_session.write(COUNTING, "conftest.py")
+    for name in ("one", "two", "three"):
+        plain_session.write(MODULE, f"test_{name}.py")
+    plain_session.run().assert_outcomes(passed=24)
+    lines = logged(plain_session)
+    assert len(lines) == len(set(lines))
+    assert len([line for line in lines if '"up"' in line]) == 1 + 3 * 4
+    assert lines[-1] == '["down", "session"]'
+
+
+def test_a_parametrized_module_fixture_is_set_up_once_per_value(plain_session: Session, server: Server) -> None:
+    server.answer = echo
+    plain_session.write(COUNTING, "conftest.py")
+    plain_session.write(
+        """
+        import pytest
+        from conftest import log
+
+        @pytest.fixture(scope="module", params=["red", "green", "blue"])
+        def colour(request):
+            log("up", request.param)
+            yield request.param
+            log("down", request.param)
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(llm, colour, number):
+            assert llm(f"{colour} {number}") == f"echo {colour} {number}"
+        """
+    )
+    plain_session.run().assert_outcomes(passed=9)
+    lines = logged(plain_session)
+    assert sorted(lines) == sorted(
+        f'["{word}", "{name}"]' for word in ("up", "down") for name in ("red", "green", "blue")
+    )
+
+
+def test_a_call_in_a_finalizer_waits_and_is_kept(plain_session: Session, server: Server) -> None:
+    server.answer = echo
+    plain_session.write(
+        """
+        import pytest
+
+        @pytest.fixture
+        def goodbye(llm):
+            yield
+            assert llm("goodbye") == "echo goodbye"
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(llm, goodbye, number):
+            assert llm(f"hello {number}")
+        """
+    )
+    plain_session.run().assert_outcomes(passed=3)
+
+
+def test_what_a_test_changes_for_itself_is_fresh_each_time(plain_session: Session, server: Server) -> None:
+    server.answer = echo
+    plain_session.write(
+        """
+        import logging
+        import os
+        import warnings
+        import pytest
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(llm, number, tmp_path, monkeypatch, caplog, capsys, recwarn):
+            assert "MARK" not in os.environ
+            monkeypatch.setenv("MARK", "1")
+            (tmp_path / "file").touch(exist_ok=False)
+            print("before")
+            logging.getLogger().warning("logged")
+            warnings.warn("warned")
+            llm(f"one {number}")
+            llm(f"two {number}")
+            assert capsys.readouterr().out == "before\\n"
+            assert caplog.messages == ["logged"]
+            assert [str(warning.message) for warning in recwarn] == ["warned"]
+        """
+    )
+    plain_session.run().assert_outcomes(passed=3)
+
+
+def test_errors_of_module_fixtures_are_reported_as_pytest_does(plain_session: Session, server: Server) -> None:
+    server.answer = echo
+    broken = """
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def shared():
+            {before}
+            yield
+            {after}
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(llm, shared, number):
+            assert llm(f"one {{number}}")
+        """
+    plain_session.write(broken.format(before="assert False", after="pass"), "test_setup.py")
+    plain_session.write(broken.format(before="pass", after="assert False"), "test_teardown.py")
+    plain_session.run().assert_outcomes(passed=3, errors=4)

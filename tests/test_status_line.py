@@ -1,0 +1,98 @@
+"""The status line: on a terminal only, below the dots, gone at the end."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+
+from tests.server import Server, completion
+from tests.sessions import WITHOUT, Session
+
+SUITE = """
+import pytest
+
+@pytest.mark.parametrize("number", range(60))
+def test_it(llm, number):
+    assert llm(f"question {number}") == "Paris"
+"""
+
+
+def on_a_terminal(session: Session, *arguments: str) -> str:
+    """What pytest writes to a terminal of 80 columns."""
+    leader, follower = pty.openpty()
+    without = [f"-pno:{name}" for name in WITHOUT]
+    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
+    environment.pop("CI", None)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *without, *arguments],
+        cwd=session.path,
+        stdout=follower,
+        stderr=follower,
+        env=environment,
+    )
+    os.close(follower)
+    written = b""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if select.select([leader], [], [], 1.0)[0]:
+            try:
+                part = os.read(leader, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            written += part
+    child.kill()
+    child.wait()
+    os.close(leader)
+    return written.decode()
+
+
+def screen(written: str) -> list[str]:
+    """The lines a terminal shows in the end, of the few sequences pytest and we use."""
+    lines, row, column = [""], 0, 0
+    for token in re.findall(r"\x1b\[[0-9;]*[A-Za-z]|[\s\S]", written):
+        if token == "\n":
+            row += 1
+        elif token == "\r":
+            column = 0
+        elif token.startswith("\x1b["):
+            number = (
+                int(token[2:-1].split(";")[0] or 1)
+                if token[2:-1].replace(";", "").isdigit() or token[2:-1] == ""
+                else 0
+            )
+            if token.endswith("A"):
+                row -= number
+            elif token.endswith("C"):
+                column += number
+            elif token.endswith("K"):
+                lines[row] = lines[row][:column]
+        else:
+            lines[row] = lines[row].ljust(column)[:column] + token + lines[row][column + 1 :]
+            column += 1
+        lines += [""] * (row + 1 - len(lines))
+    return [line.rstrip() for line in lines]
+
+
+def test_a_terminal_sees_how_far_it_is_and_nothing_is_left_of_it(plain_session: Session, server: Server) -> None:
+    server.answer = lambda _: completion("Paris")
+    plain_session.write(SUITE)
+    written = on_a_terminal(plain_session, "-pno:xdist", "--llm-budget=5", "-W", "ignore")
+    assert re.search(r"\d+/60 cases \| \d+ in flight \| \$?[\d.]+ spent of \$?5", written)
+    shown = screen(written)
+    assert not [line for line in shown if "in flight" in line]
+    assert [line for line in shown if re.fullmatch(r"test_it\.py \.{60}\s+\[100%\]", line)]
+
+
+def test_without_a_terminal_there_are_dots_alone(plain_session: Session, server: Server) -> None:
+    server.answer = lambda _: completion("Paris")
+    plain_session.write(SUITE)
+    result = plain_session.run()
+    assert "in flight" not in result.stdout.str()
+    assert "\x1b" not in result.stdout.str()

@@ -1,0 +1,280 @@
+"""The store as the pipeline uses it: what is found, what is asked anew, and what is never kept."""
+
+import dataclasses
+import re
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.config import ModelSettings, Prices
+from pytest_llmeval.engine.pipeline import Draw, Fulfilled, Mode, Pipeline
+from pytest_llmeval.errors import MissingReply, ReplyError, StaleReply
+from pytest_llmeval.providers.base import Prompt
+from pytest_llmeval.store import Entry, Recordings, Store
+from pytest_llmeval.store.cache import Cache
+from pytest_llmeval.store.staleness import Staleness
+from tests.server import Reply, Server, completion, streamed
+
+MODULE = "tests/test_x.py"
+NOW = datetime.now(UTC).replace(microsecond=0)
+TIME = re.compile(r"\d\d:\d\d")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture
+def model(server: Server) -> ModelSettings:
+    return ModelSettings(
+        name="m", provider="local", model="m-1", base_url=server.base_url, prices=Prices(input=1.0, output=10.0)
+    )
+
+
+class Desk:
+    """Pipelines over one folder."""
+
+    def __init__(self, folder: Path, model: ModelSettings) -> None:
+        self.folder = folder
+        self.model = model
+        self.warnings: list[str] = []
+        self.pipelines: list[Pipeline] = []
+
+    def recordings(self) -> Recordings:
+        return Recordings(self.folder / "recordings", self.warnings.append)
+
+    def pipeline(self, mode: Mode, **options: Any) -> Pipeline:
+        cache = Cache(self.folder / "cache", self.warnings.append)
+        self.pipelines.append(Pipeline(mode=mode, store=Store(cache, self.recordings()), **options))
+        return self.pipelines[-1]
+
+    def ask(self, pipeline: Pipeline, text: str = "Capital?", sample: int = 0, **prompt: Any) -> Future[Fulfilled]:
+        asked = Prompt(messages=({"role": "user", "content": text},), **prompt)
+        draw = Draw(case=f"{MODULE}::test_x", module=MODULE, sample=sample)
+        return pipeline.submit(self.model, asked, draw)
+
+    def record(self, *entries: Entry) -> None:
+        self.recordings().write(MODULE, entries)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, model: ModelSettings) -> Iterator[Desk]:
+    desk = Desk(tmp_path, model)
+    yield desk
+    for pipeline in desk.pipelines:
+        pipeline.close()
+
+
+def aged(entry: Entry, **age: float) -> Entry:
+    return dataclasses.replace(entry, recorded_at=(NOW - timedelta(**age)).isoformat())
+
+
+def limit(action: Literal["warn", "fail", "refresh"]) -> Staleness:
+    return Staleness(max_age=timedelta(days=30), action=action, now=NOW)
+
+
+def test_a_replay_has_the_figures_of_the_day_and_costs_nothing(desk: Desk, server: Server) -> None:
+    server.then(Reply(chunks=streamed("Par", "is")))
+    live = desk.ask(desk.pipeline("auto"), stream=True).result()
+    desk.record(live.entry)
+
+    replayed = desk.ask(desk.pipeline("replay"), stream=True).result()
+
+    assert (replayed.measures.source, live.measures.source) == ("recording", "live")
+    assert dataclasses.replace(replayed.measures, source="live") == live.measures
+    assert (replayed.answer, replayed.entry) == (live.answer, live.entry)
+    assert (replayed.spent, live.spent) == (0.0, live.entry.cost)
+    assert len(server.requests) == 1
+
+
+def test_nothing_reaches_the_network_in_replay_whatever_is_asked(desk: Desk, server: Server) -> None:
+    pipeline = desk.pipeline("replay", staleness=limit("refresh"))
+    desk.record(aged(desk.ask(desk.pipeline("live")).result().entry, days=31))
+    asked = len(server.requests)
+
+    failures = [desk.ask(pipeline, text).exception() for text in ("new", "newer", "Capital?")]
+
+    assert [type(failure) for failure in failures] == [MissingReply, MissingReply, StaleReply]
+    assert len(server.requests) == asked
+    assert pipeline._engine is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": None},
+        {"content": ""},
+        {"content": "", "refusal": None, "tool_calls": []},
+    ],
+)
+def test_an_empty_reply_is_given_but_neither_cached_nor_recorded(
+    desk: Desk, server: Server, message: dict[str, Any]
+) -> None:
+    empty = completion("")
+    empty["choices"][0] |= {"message": {"role": "assistant", **message}, "finish_reason": None}
+    server.then(empty)
+    pipeline = desk.pipeline("auto")
+
+    first, second = desk.ask(pipeline).result(), desk.ask(pipeline).result()
+
+    assert (first.answer.text, second.answer.text) == ("", "Paris")
+    assert (first.entry.flaw, second.measures.source) == ("empty", "live")
+
+
+@pytest.mark.parametrize(
+    ("change", "flaw"),
+    [
+        ({"finish_reason": "length"}, "truncated"),
+        ({"finish_reason": "content_filter"}, "content_filter"),
+        ({"message": {"role": "assistant", "content": None, "refusal": "I can't."}}, "refusal"),
+        ({"message": {"role": "assistant", "content": ""}}, None),
+        ({}, None),
+    ],
+)
+def test_what_falls_short_is_kept_and_marked(
+    desk: Desk, server: Server, change: dict[str, Any], flaw: str | None
+) -> None:
+    body = completion("Pa")
+    body["choices"][0] |= change
+    server.then(body)
+    pipeline = desk.pipeline("auto")
+
+    first, second = desk.ask(pipeline).result(), desk.ask(pipeline).result()
+
+    assert (second.measures.source, second.entry.flaw) == ("cache", flaw)
+    assert second.entry == first.entry
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Reply(status=400, body={"error": {"message": "no"}}),
+        Reply(body={"error": {"message": "no such thing", "type": "invalid_request_error"}}),
+        Reply(body="<html>proxy</html>"),
+    ],
+    ids=["status", "in-band", "html"],
+)
+def test_an_error_is_never_kept(desk: Desk, server: Server, broken: Reply) -> None:
+    server.answer = lambda _: broken
+    assert isinstance(desk.ask(desk.pipeline("auto")).exception(), ReplyError)
+
+    server.answer = lambda _: completion("Paris")
+    assert desk.ask(desk.pipeline("auto")).result().measures.source == "live"
+
+
+def test_a_stream_that_is_cut_is_never_kept(desk: Desk, server: Server) -> None:
+    whole = b"".join(streamed("Par", "is"))
+    server.then(Reply(chunks=streamed("Par", "is"), cut_after=len(whole) // 2))
+
+    answered = desk.ask(desk.pipeline("auto"), stream=True).result()
+
+    assert (answered.answer.text, answered.entry.response["choices"][0]["message"]["content"]) == ("Paris", "Paris")
+    assert answered.entry.attempts == 2
+
+
+@pytest.mark.parametrize("action", ["warn", "fail", "refresh"])
+def test_a_reply_that_is_young_enough_is_used_whatever_happens_to_old_ones(
+    desk: Desk, server: Server, action: Literal["warn", "fail", "refresh"]
+) -> None:
+    desk.record(aged(desk.ask(desk.pipeline("refresh")).result().entry, days=30))
+
+    assert desk.ask(desk.pipeline("auto", staleness=limit(action))).result().measures.source == "recording"
+    assert len(server.requests) == 1
+
+
+def test_an_old_reply_is_used_failed_or_asked_for_anew(desk: Desk, server: Server) -> None:
+    old = aged(desk.ask(desk.pipeline("live")).result().entry, days=45, hours=3)
+    desk.record(old)
+    server.answer = lambda _: completion("Lyon")
+
+    warned = desk.ask(desk.pipeline("auto", staleness=limit("warn"))).result()
+    failed = desk.ask(desk.pipeline("auto", staleness=limit("fail"))).exception()
+    refreshed = desk.ask(desk.pipeline("auto", staleness=limit("refresh"))).result()
+    again = desk.ask(desk.pipeline("auto", staleness=limit("refresh"))).result()
+    in_replay = desk.ask(desk.pipeline("replay", staleness=limit("refresh")), "Capital?").result()
+
+    assert (warned.answer.text, warned.measures.source) == ("Paris", "recording")
+    assert str(failed).startswith(
+        f"the recording of m for {MODULE}::test_x, sample 0, is 45 days old ({old.recorded_at[:10]}), "
+        "more than max_age allows (30 days)"
+    )
+    assert (refreshed.answer.text, refreshed.measures.source) == ("Lyon", "live")
+    assert (again.answer.text, again.measures.source) == ("Lyon", "cache"), "a refreshed reply is bought once"
+    assert (in_replay.answer.text, in_replay.measures.source) == ("Lyon", "cache")
+    assert len(server.requests) == 2
+
+
+def test_an_ignored_field_and_a_normalized_text_are_sent_and_do_not_count(desk: Desk, server: Server) -> None:
+    options: dict[str, Any] = {"ignore": ("trace.id",), "normalize": lambda text: TIME.sub("<time>", text)}
+    live = desk.ask(desk.pipeline("auto", **options), "It is 12:01.", params={"trace": {"id": "a1"}}).result()
+    desk.record(live.entry)
+    replaying = desk.pipeline("replay", **options)
+
+    assert server.requests[0].json["messages"][0]["content"] == "It is 12:01."
+    assert server.requests[0].json["trace"] == {"id": "a1"}
+    assert desk.ask(replaying, "It is 23:59.", params={"trace": {"id": "b2"}}).result().answer == live.answer
+    assert isinstance(desk.ask(replaying, "It was 23:59.", params={"trace": {"id": "b2"}}).exception(), MissingReply)
+    assert isinstance(desk.ask(replaying, "It is 23:59.", params={"trace": {"on": 1}}).exception(), MissingReply)
+
+
+def test_a_miss_shows_no_difference_that_does_not_count(desk: Desk) -> None:
+    options: dict[str, Any] = {"ignore": ("trace.id",), "normalize": lambda text: TIME.sub("<time>", text)}
+    desk.record(desk.ask(desk.pipeline("auto"), "At 12:01 in Paris", params={"trace": {"id": "a1"}}).result().entry)
+
+    missed = desk.ask(desk.pipeline("replay", **options), "At 13:02 in Lyon", params={"trace": {"id": "b2"}})
+
+    lines = str(missed.exception()).splitlines()
+    assert lines[2:] == ['messages[0].content: recorded "At <time> in Paris", asked "At <time> in Lyon"']
+
+
+def prompt(text: str, **params: Any) -> Prompt:
+    return Prompt(messages=({"role": "user", "content": text},), params=params)
+
+
+@given(st.text(), st.text())
+def test_questions_are_told_apart_by_what_counts(one: str, other: str) -> None:
+    pipeline = Pipeline(
+        mode="replay", store=Store(None, None), ignore=("trace",), normalize=lambda text: re.sub(r"\d+", "#", text)
+    )
+    model = ModelSettings(name="m", provider="openai", model="m-1")
+
+    same = re.sub(r"\d+", "#", one) == re.sub(r"\d+", "#", other)
+    first, second = (pipeline.question(model, prompt(text, trace=str(uuid.uuid4()), seed=1)) for text in (one, other))
+
+    assert (first == second) is same
+    assert (first[0] == second[0]) is same
+    assert first[0] == pipeline.question(model, prompt(one, seed=2))[0]
+    assert first[1] != pipeline.question(model, prompt(one, seed=2))[1]
+
+
+def test_requests_with_another_trace_are_one_question_asked_twice() -> None:
+    """Else the second of two calls in one case would get the reply to the first."""
+    pipeline = Pipeline(mode="replay", store=Store(None, None))
+    model = ModelSettings(name="m", provider="openai", model="m-1")
+
+    one = pipeline.question(model, prompt("Capital?", metadata={"trace": "1"}, user="a"))
+    other = pipeline.question(model, prompt("Capital?", metadata={"trace": "2"}, stream=False))
+
+    assert one == other == pipeline.question(model, prompt("Capital?"))
+
+
+def test_asking_again_sends_the_stored_request_and_keeps_nothing(desk: Desk, server: Server) -> None:
+    entry = desk.ask(desk.pipeline("auto"), "Capital?", params={"temperature": 0.5}).result().entry
+    server.answer = lambda _: completion("Lyon")
+
+    again = desk.pipeline("live").ask_again(desk.model, entry).result()
+
+    assert again.answer.text == "Lyon"
+    assert again.spent == entry.cost
+    assert server.requests[1].json == server.requests[0].json
+    assert desk.ask(desk.pipeline("auto"), "Capital?", params={"temperature": 0.5}).result().answer.text == "Paris"
