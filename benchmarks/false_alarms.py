@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from simulated import Setting, draw, labels_suite, plant, strata, tags_suite
 
-from pytest_llmeval.compare import _rules
+from pytest_llmeval.compare import gate_rules
 from pytest_llmeval.stats.dependence import Copies, Dispersion, dispersion
 from pytest_llmeval.stats.gate import CategoryVerdict, Verdict, judge, undecided
 
@@ -38,7 +38,7 @@ BAR = 5.0
 CHUNK = 25
 
 # The rules of a changed prompt and of a swapped model; they differ in the floor only.
-PROMPT, SWAP = _rules("same", "same"), _rules("one", "other")
+PROMPT, SWAP = gate_rules("same", "same"), gate_rules("one", "other")
 
 
 class Alarm(NamedTuple):

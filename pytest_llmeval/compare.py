@@ -8,16 +8,17 @@ from typing import Literal
 
 from pytest_llmeval.config import CategorySettings, GateSettings
 from pytest_llmeval.measure import Figures, measure
-from pytest_llmeval.run import CaseKey, CaseResult
+from pytest_llmeval.run import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, judge
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
-from pytest_llmeval.stats.quantiles import percentile
 from pytest_llmeval.stats.surprise import Stratum
 
-__all__ = ["CategoryRow", "Comparison", "GateState", "compare"]
+__all__ = ["CategoryRow", "Comparison", "GateState", "compare", "gate_rules"]
 
 Word = Literal["REGRESSED", "INCONCLUSIVE", "TOO SMALL", "IMPROVED", "OK"]
 GateState = Literal["passed", "failed", "not evaluated"]
+
+SHORTEST_COPY = 200  # characters of an answer that is not said twice by chance
 
 Results = Mapping[CaseKey, CaseResult]
 
@@ -140,7 +141,7 @@ def compare(
     strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
     for name in settings:
         strata.setdefault(name, _never(table, before, after))
-    verdicts = judge(strata, _rules(baseline, candidate), {name: _rule(settings.get(name)) for name in strata})
+    verdicts = judge(strata, gate_rules(baseline, candidate), {name: _rule(settings.get(name)) for name in strata})
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
     rows = [_row(name, verdict, table.cases, before, after) for name, verdict in verdicts.items()]
     rows.sort(key=_rank)
@@ -167,7 +168,7 @@ def compare(
         changed=changed,
         gate=gate,
         reasons=reasons,
-        notes=(*notes, *([_skipped(skipped)] if skipped else [])),
+        notes=(*notes, *_copies(before, after, table.cases), *([_skipped(skipped)] if skipped else [])),
         saved=saved,
         baseline_results=before,
         candidate_results=after,
@@ -178,6 +179,19 @@ def _skipped(count: int) -> str:
     return "1 test that was skipped is not compared" if count == 1 else f"{count} skipped tests are not compared"
 
 
+def _independent(result: CaseResult) -> tuple[SampleResult, ...]:
+    """The samples of a case without those that repeat another word for word.
+
+    The test takes samples for independent draws. A long answer that comes twice is a copy, as of a provider's cache,
+    and copies counted as evidence fail pull requests that change nothing; short answers repeat by nature.
+    """
+    kept: dict[tuple[str, int], SampleResult] = {}
+    for place, sample in enumerate(result.samples):
+        text = "\n".join(call.answer.text for call in sample.calls)
+        kept.setdefault((text, 0) if len(text) >= SHORTEST_COPY else ("", place + 1), sample)
+    return tuple(kept.values())
+
+
 def _outcomes(result: CaseResult) -> list[SampleOutcome]:
     return [
         SampleOutcome(
@@ -185,18 +199,29 @@ def _outcomes(result: CaseResult) -> list[SampleOutcome]:
             categories=(sample.category,) if sample.outcome == "fail" and sample.category else (),
             error=(sample.category or "unknown") if sample.outcome == "error" else None,
         )
-        for sample in result.samples
+        for sample in _independent(result)
     ]
+
+
+def _copies(before: Results, after: Results, cases: Sequence[CaseKey]) -> list[str]:
+    """That some answers were left out of the test."""
+    results = [side[key] for key in cases for side in (before, after)]
+    copies = sum(len(result.samples) - len(_independent(result)) for result in results)
+    return [f"{copies} answers repeat another of their case word for word; each counts once"] if copies else []
 
 
 def _never(table: Table[CaseKey], before: Results, after: Results) -> tuple[Stratum, ...]:
     """The strata of a category nobody failed in."""
-    return tuple(Stratum(0, len(before[key].judged), 0, len(after[key].judged)) for key in table.cases)
+    judged = [
+        [sum(s.outcome != "error" for s in _independent(side[key])) for side in (before, after)] for key in table.cases
+    ]
+    return tuple(Stratum(0, old, 0, new) for old, new in judged)
 
 
-def _rules(baseline: str, candidate: str) -> GateRules:
-    """Another model fails other cases even when it is no worse, so a swap needs a net rise of three cases.
+def gate_rules(baseline: str, candidate: str) -> GateRules:
+    """What the gate goes by.
 
+    Another model fails other cases even when it is no worse, so a swap of models needs a net rise of three cases.
     The 10 points that go with it in categories of input would hide an error type that is rare by nature: here every
     case is in every category, and 9 new inventions among 250 cases are 3.6 points.
     """
@@ -328,5 +353,5 @@ def _figure(figures: Figures, name: str) -> float | None:
     if name == "cost_per_resolved":
         return figures.cost_per_resolved
     kind, _, percent = name.partition("_p")
-    values = figures.latencies if kind == "latency" else figures.ttfts
-    return percentile([[value] for value in values], int(percent) / 100).value
+    known = figures.latency if kind == "latency" else figures.ttft
+    return next((each.value for each in known if each.share == int(percent) / 100), None)

@@ -77,7 +77,7 @@ def _pair(text: str) -> tuple[float, float]:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from pytest_llmeval.compare import _rules
+    from pytest_llmeval.compare import gate_rules
     from pytest_llmeval.config import load_settings
     from pytest_llmeval.plan import plan
     from pytest_llmeval.report.lines import Paper
@@ -93,7 +93,7 @@ def _plan(options: argparse.Namespace) -> int:
         numbers,
         baseline_samples=stored,
         settings=settings.categories,
-        rules=_rules("baseline", "candidate"),
+        rules=gate_rules("baseline", "candidate"),
     )
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
     paper = Paper(width=min(shutil.get_terminal_size().columns, 80), ascii=not encoding.startswith("utf"))

@@ -331,11 +331,11 @@ def test_a_broken_recording_is_an_error_that_names_the_line_and_the_way_out(
     plain_session.write(ASKS)
     plain_session.run("--llm-record").assert_outcomes(passed=1)
     good = (plain_session.path / "recordings" / "test_it.jsonl").read_text()
-    head, reply, *_ = good.splitlines()
+    head, replies = good.split("\n", 1)
     broken = {
-        f"{head}\n{reply[:50]}\n": "test_it.jsonl:2: *record anew*",
-        f"{head}\n<<<<<<< ours\n{reply}\n=======\n{reply}\n>>>>>>> theirs\n": "test_it.jsonl:2: conflict markers *",
-        f"{head.replace('1', '999')}\n{reply}\n": "*newer*",
+        good[:-30] + "\n": "test_it.jsonl:*: *record anew*",
+        f"{head}\n<<<<<<< ours\n{replies}=======\n{replies}>>>>>>> theirs\n": "test_it.jsonl:2: conflict markers *",
+        f"{head.replace('1', '999')}\n{replies}": "*newer*",
         "\x00\x01": "test_it.jsonl:1: is no file of recordings: *",
     }
     for text, told in broken.items():
