@@ -50,6 +50,12 @@ class ModelSettings:
     params: Mapping[str, Any] = field(default_factory=dict)
     prices: Prices | None = None
 
+    @property
+    def full_name(self) -> str:
+        """The alias with what it stands for, as messages name it."""
+        stands_for = f"{self.provider}/{self.model}"
+        return self.name if self.name == stands_for else f"{self.name} ({stands_for})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategorySettings:

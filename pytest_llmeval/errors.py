@@ -71,7 +71,8 @@ class DatasetError(LlmevalError):
         self.path = path
         self.problems = tuple(problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__("\n".join([f"{path}: {count} in the dataset", *self.problems]))
+        first = [f"{path}: {count} in the dataset"] if len(self.problems) > 1 else []
+        super().__init__("\n".join([*first, *self.problems]))
 
 
 class RunFileError(LlmevalError):
@@ -137,3 +138,9 @@ class CheckFailed(AssertionError):
         self.category = category
         self.score = score
         self.check = check
+
+
+# What ends a test reads "ProviderError: ..." in a traceback and in the summary, without the module's name, as built-in
+# exceptions do: the width of a line is for what went wrong.
+for _error in (ReplyError, *ReplyError.__subclasses__(), *MissingReply.__subclasses__()):
+    _error.__module__ = "builtins"

@@ -137,3 +137,23 @@ def test_a_killed_session_leaves_what_is_finished(session: Session, server: Serv
         assert result.ret == 9
         assert saved.complete is None
         assert 0 < len(saved.results) < CASES
+
+
+def test_one_category_is_listed_with_what_changed(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    result = plain_session.run(*COMPARE, "--llm-show=hallucination")
+    result.stdout.fnmatch_lines(["*hallucination: 0/60*8/60*", "*NEW test_it.py::test_support[[]case-20[]]*"])
+    other = plain_session.run(*COMPARE, "--llm-show=halucination")
+    other.stdout.fnmatch_lines(["*no case failed as halucination*"])
+
+
+def test_a_skipped_test_does_not_switch_the_gate_off(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    plain_session.write(
+        SUITE.replace("    reply =", "    if case.id == 'case-50':\n        pytest.skip('later')\n    reply =")
+    )
+    result = plain_session.run(*COMPARE)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["*GATE FAILED: hallucination*0 of 59 to 8 of 59*", "*1 test that was skipped is not compared*"]
+    )

@@ -63,7 +63,7 @@ def run(command: list[str], folder: Path, environment: Mapping[str, str], patien
     return Measured(
         wall=wall,
         cpu=max(used.ru_utime + used.ru_stime, sum(watch.cpu.values())),
-        memory=max(used.ru_maxrss * 1024, watch.memory),
+        memory=watch.memory,  # not ru_maxrss, which begins with the size of the process that forked
         status=None if watch.stopped else process.returncode,
         output=output.read_text(encoding="utf-8", errors="replace"),
     )

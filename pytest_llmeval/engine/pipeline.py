@@ -259,7 +259,7 @@ class Pipeline:
 
     def _missing(self, model: ModelSettings, request: ModelRequest, draw: Draw) -> MissingReply:
         first = (
-            f"no recorded reply of {model.name} ({request.provider}/{request.model}) for {draw.case}, "
+            f"no recorded reply of {model.full_name} for {draw.case}, "
             f"sample {draw.sample}; record it with --llm-record --llm-mode=auto"
         )
         recordings = self.store.recordings
@@ -302,7 +302,7 @@ def _api_key(model: ModelSettings, provider: Provider) -> str | None:
     key = os.environ.get(variable, "").strip()
     if not key:
         raise ProviderError(
-            f"no API key for {model.name} ({model.provider}/{model.model}): set the environment variable {variable}, "
+            f"no API key for {model.full_name}: set the environment variable {variable}, "
             "or replay recorded replies with --llm-mode=replay",
             kind="authentication",
         )

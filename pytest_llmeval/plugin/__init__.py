@@ -53,8 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(config.stash[_wrong])
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test once per case of its dataset and per model."""
+    """Run a test once per case of its dataset and per model; last, so that the model stands last in the test's id."""
     if "llm" not in metafunc.fixturenames and metafunc.definition.get_closest_marker("llm_cases") is None:
         return
     _evaluate(metafunc.config)

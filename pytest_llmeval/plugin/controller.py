@@ -114,6 +114,7 @@ class Controller:
 
         self.notes += stale_replies(self.run(), self.evaluation)
         self._record()
+        self._note_unrecorded()
         failed = [comparison for comparison in self.comparisons if comparison.gate == "failed"]
         if not failed:
             return
@@ -226,6 +227,18 @@ class Controller:
         """How many cases so many trials are, each case being run with every model."""
         models = len(self.evaluation.models)
         return trials // models if self.collected % models == 0 and self.deselected % models == 0 else trials
+
+    def _note_unrecorded(self) -> None:
+        """Tell of replies that only this machine has: where they are missing, a replay cannot judge these cases."""
+        if self.evaluation.mode != "replay":
+            return
+        results = self.results.values()
+        calls = [call for result in results for sample in result.samples for call in sample.calls]
+        count = sum(call.measures.source == "cache" for call in calls)
+        if count:
+            self.notes.append(
+                f"replies from this machine's cache that are in no recording: {count}; --llm-record writes them"
+            )
 
     def _record(self) -> None:
         if not self._entries:

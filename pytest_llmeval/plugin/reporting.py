@@ -36,6 +36,7 @@ class Reporting:
             self._status = StatusLine(self.config)
         self.controller.take(report)
         yield
+        del report.llmeval  # pytest keeps the report; who else reads them has done so by now
         self.tick()
 
     def tick(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_llmeval.plugin.collect import uses_llm
 from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.judge import sample_result
 from pytest_llmeval.plugin.live import LiveFixtures
 from pytest_llmeval.plugin.payload import attach
@@ -16,7 +17,6 @@ from pytest_llmeval.plugin.replies import Suspended
 from pytest_llmeval.plugin.samples import sampled
 from pytest_llmeval.plugin.scheduler import Outermost, Scheduler, can_schedule
 from pytest_llmeval.plugin.trial import Trial, case_key, content_digest, trial_key
-from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import CaseResult, SampleResult
 
 if TYPE_CHECKING:
@@ -100,8 +100,10 @@ class Runner:
             if report.failed and result.outcome == "fail" and self.evaluation.compares:
                 report.outcome = "skipped"
                 report.wasxfail = MISSED
-        if report.failed or hasattr(report, "wasxfail"):
-            _make_harmless(report)
+        make_harmless(report)
+        if call.when == "teardown" and trial is not None:
+            # What a test asked and got is on its report now; kept until the end it would be most of a session's memory.
+            del item.stash[trial_key]
         return report
 
     def pytest_sessionfinish(self) -> None:
@@ -151,17 +153,3 @@ def _case_result(item: pytest.Item, trial: Trial) -> CaseResult:
         file=path.replace("\\", "/"),
         line=(line or 0) + 1,
     )
-
-
-def _make_harmless(report: pytest.TestReport) -> None:
-    """Take what a terminal or CI runner would obey out of a report that shows a model's words."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is not None:
-        crash.message = first_line(str(crash.message))
-    chain = getattr(report.longrepr, "chain", None) or []
-    for traceback, *_ in chain or [(getattr(report.longrepr, "reprtraceback", None),)]:
-        for entry in getattr(traceback, "reprentries", ()):
-            entry.lines = [harmless(line) for line in entry.lines]
-    if isinstance(report.longrepr, str):
-        report.longrepr = harmless(report.longrepr)
-    report.sections = [(title, harmless(text)) for title, text in report.sections]

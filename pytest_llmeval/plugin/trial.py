@@ -290,10 +290,10 @@ def case_key(item: pytest.Item, model: str) -> CaseKey:
     if isinstance(case, Case) and set(callspec.params) <= {"case", "llm_model", "__pytest_repeat_step_number"}:
         return CaseKey(test, case.id)
     parts = str(callspec.id)
+    if "llm_model" in callspec.params and parts.endswith(model):
+        parts = parts.removesuffix(model).removesuffix("-")
     if "__pytest_repeat_step_number" in callspec.params:
         parts = re.sub(r"(^|-)\d+-\d+$", "", parts)
-    if "llm_model" in callspec.params:
-        parts = parts.removesuffix(model).removesuffix("-") if parts.endswith(model) else parts
     return CaseKey(test, parts)
 
 

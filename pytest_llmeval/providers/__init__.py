@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from pytest_llmeval.errors import ConfigError
@@ -70,6 +71,7 @@ def register(name: str, provider: Provider) -> None:
     if missing:
         raise ConfigError(f"the provider {name!r} ({type(provider).__name__}) lacks {', '.join(missing)}")
     _registered[name] = provider
+    find_provider.cache_clear()
 
 
 def has_own_address(name: str) -> bool:
@@ -77,6 +79,7 @@ def has_own_address(name: str) -> bool:
     return name not in _PLACES or _PLACES[name].base_url is not None
 
 
+@cache
 def find_provider(name: str, base_url: str | None = None) -> Provider:
     """The wire format of a provider.
 
