@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 import pytest
 
 from pytest_llmeval.measure import measure
 from pytest_llmeval.plugin.controller import Controller
 from pytest_llmeval.plugin.evaluation import existing_evaluation
+from pytest_llmeval.report.lines import Paper
 from pytest_llmeval.report.terminal import list_category, summary
-from pytest_llmeval.report.text import harmless
 from pytest_llmeval.run import models_of
 
 __all__ = ["write_notes", "write_summary"]
@@ -46,15 +47,21 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
         ):
             reporter.write_line(line.text, **dict.fromkeys(line.style, True))
     if verbosity >= 0:
-        for text in dict.fromkeys([*controller.notes, *controller.evaluation.notes]):
-            reporter.write_line(harmless(text))
+        _write_all(reporter, [*controller.notes, *controller.evaluation.notes])
 
 
 def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Write what is to be told of a session that came to no result."""
     evaluation = existing_evaluation(config)
-    for text in evaluation.notes if evaluation is not None else ():
-        reporter.write_line(harmless(text))
+    if evaluation is not None:
+        _write_all(reporter, evaluation.notes)
+
+
+def _write_all(reporter: pytest.TerminalReporter, notes: Iterable[str]) -> None:
+    paper = Paper(width=reporter.config.get_terminal_writer().fullwidth, ascii=not _unicode())
+    for text in dict.fromkeys(notes):
+        for line in paper.write(text, hang=2):
+            reporter.write_line(line.text)
 
 
 def _unicode() -> bool:
