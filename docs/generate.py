@@ -99,7 +99,7 @@ def _commands() -> str:
 
 def _markers() -> str:
     """The markers, as ``pytest --markers`` tells them."""
-    found = re.findall(r"^@pytest\.mark\.(llm_[^:]*\)): (.*)$", _ask("pytest", "--markers"), re.MULTILINE)
+    found = re.findall(r"^@pytest\.mark\.(llm_\w+(?:\([^:]*\))?): (.*)$", _ask("pytest", "--markers"), re.MULTILINE)
     return _table(("marker", "does"), [(f"`@pytest.mark.{name}`", _cell(text)) for name, text in found])
 
 

@@ -69,12 +69,11 @@ def _show(options: argparse.Namespace) -> int:
     from pytest_llmeval.compare import compare
     from pytest_llmeval.config import load_settings
     from pytest_llmeval.measure import measure
-    from pytest_llmeval.run import models_of
     from pytest_llmeval.run_file import load_run
 
     run = load_run(options.run_file)
     settings = load_settings(options.config or Path.cwd())
-    names = models_of(run.results)
+    names = run.models_run()
     if options.model is not None and options.model not in names:
         raise ConfigError(f"--model={options.model}: the run has no such model (models: {', '.join(names)})")
     candidates = [options.model] if options.model else [name for name in names if name != run.baseline]

@@ -151,7 +151,8 @@ def compare(
     }
     figures = measure(baseline, before.values()), measure(candidate, after.values())
     over, notes = _over_budget(*figures, budgets or GateSettings(), saved=saved is not None)
-    gate, reasons = _verdict(rows, over, table, partial=partial, strict=strict)
+    comparable = sum(bool(before[key].judged) for key in table.cases), len(after)
+    gate, reasons = _verdict(rows, over, table, comparable, partial=partial, strict=strict)
     return Comparison(
         baseline=figures[0],
         candidate=figures[1],
@@ -298,6 +299,7 @@ def _verdict(
     rows: Sequence[CategoryRow],
     over: Sequence[str],
     table: Table[CaseKey],
+    comparable: tuple[int, int],
     *,
     partial: str | None,
     strict: bool,
@@ -305,6 +307,9 @@ def _verdict(
     if partial is not None:
         return "not evaluated", (partial,)
     invalid = table.why_invalid()
+    count, everything = comparable
+    if table.cases and count < 0.8 * everything:
+        invalid += (f"the baseline has an answer to {count} of {everything} cases; at least 80% must have one",)
     if invalid:
         # What could not be measured must not look like a pass.
         return "failed", tuple(f"could not be measured: {reason}" for reason in invalid)

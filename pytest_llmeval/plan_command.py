@@ -117,14 +117,13 @@ def _run(options: argparse.Namespace, settings: Settings) -> _Subject:
     from pytest_llmeval.errors import ConfigError
     from pytest_llmeval.plan import Expected, expected_from, mean_call
     from pytest_llmeval.report.numbers import plural
-    from pytest_llmeval.run import models_of
     from pytest_llmeval.run_file import load_run
     from pytest_llmeval.wording import quoted
 
     if options.tokens:
         raise ConfigError("--tokens is for a dataset; a run knows the tokens of its calls")
     run = load_run(options.subject)
-    names = models_of(run.results)
+    names = run.models_run()
     if not names:
         raise ConfigError(f"{options.subject} holds no results, so there is nothing to plan with")
     if options.model is not None and options.model not in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from pytest_llmeval.checks.score import Score
 from pytest_llmeval.reply import Answer, Measures
 
-__all__ = ["Call", "CaseKey", "CaseResult", "Outcome", "Run", "SampleResult", "models_of", "outcome_of"]
+__all__ = ["Call", "CaseKey", "CaseResult", "Outcome", "Run", "SampleResult", "outcome_of"]
 
 Outcome = Literal["pass", "fail", "error"]
 
@@ -139,18 +140,30 @@ class Run:
     results: tuple[CaseResult, ...] = field(default=())
 
     def of_model(self, name: str) -> dict[CaseKey, CaseResult]:
-        """The results under one model by case."""
-        return {result.key: result for result in self.results if result.model == name}
+        """The results under one model by case, in the order of tests and cases, whichever was finished first."""
+        found = sorted((result for result in self.results if result.model == name), key=_place)
+        return {result.key: result for result in found}
+
+    def models_run(self) -> list[str]:
+        """The names of the models that have results, in the order they were asked for."""
+        present = {result.model for result in self.results}
+        return [*(name for name in self.models if name in present), *sorted(present - set(self.models))]
+
+
+def _place(result: CaseResult) -> tuple[str, int, str, list[tuple[int, str]]]:
+    """Where a result stands among others; the numbers in ids count as numbers."""
+    parts = re.findall(r"\d+|\D+", result.key.case)
+    return result.file, result.line, result.key.test, [(int(p), "") if p.isdecimal() else (-1, p) for p in parts]
 
 
 def outcome_of(samples: Iterable[SampleResult], min_pass_rate: float) -> Outcome:
     """The verdict on a case: ``error`` when no sample could be judged, else by the share of judged ones that passed."""
+    samples = tuple(samples)
     outcomes = [sample.outcome for sample in samples if sample.outcome != "error"]
     if not outcomes:
         return "error"
-    return "pass" if outcomes.count("pass") >= min_pass_rate * len(outcomes) - 1e-9 else "fail"
-
-
-def models_of(results: Iterable[CaseResult]) -> list[str]:
-    """The names of the models in some results, in order of appearance."""
-    return list(dict.fromkeys(result.model for result in results))
+    if outcomes.count("pass") < min_pass_rate * len(outcomes) - 1e-9:
+        return "fail"
+    # A reply the test's own code broke on, or one that was not paid for, is no reply that happened to be missing.
+    broken = any(sample.outcome == "error" and sample.category in ("exception", "budget") for sample in samples)
+    return "error" if broken else "pass"

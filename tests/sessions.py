@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,11 @@ WITHOUT = (
     "repeat",
     "hypothesispytest",
 )
+
+
+def told(result: pytest.RunResult, pattern: str) -> bool:
+    """Whether a session says this, on however many lines of its terminal."""
+    return fnmatch(" ".join(line.strip() for line in result.outlines), f"*{pattern}*")
 
 
 class Session:

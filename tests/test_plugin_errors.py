@@ -12,6 +12,7 @@ import pytest
 
 from tests.server import Reply, Request, Server, completion, event, streamed
 from tests.sessions import Session
+from tests.sessions import told as says
 
 ASKS = """
 def test_capital(llm):
@@ -399,7 +400,7 @@ def test_a_cache_that_cannot_be_used_is_a_note_and_a_miss(session: Session, how:
     result = session.run()
     shown(result)
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines([told])
+    assert says(result, told)
     assert result.ret == 0
 
 
@@ -455,7 +456,7 @@ def test_a_run_that_can_no_longer_be_written_loses_no_verdict(plain_session: Ses
     result = plain_session.run()
     shown(result)
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["NOT SAVED: cannot write the run to *run.jsonl: No space left on device"])
+    assert says(result, "NOT SAVED: cannot write the run to *run.jsonl: No space left on device")
 
 
 # Errors are errors

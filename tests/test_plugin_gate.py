@@ -142,7 +142,7 @@ def test_a_killed_session_leaves_what_is_finished(session: Session, server: Serv
 def test_one_category_is_listed_with_what_changed(plain_session: Session, server: Server) -> None:
     prepare(plain_session, server)
     result = plain_session.run(*COMPARE, "--llm-show=hallucination")
-    result.stdout.fnmatch_lines(["*hallucination: 0/60*8/60*", "*NEW test_it.py::test_support[[]case-20[]]*"])
+    result.stdout.fnmatch_lines(["*hallucination: 0/60*8/60*", "*NEW*test_it.py::test_support[[]case-20[]]*"])
     other = plain_session.run(*COMPARE, "--llm-show=halucination")
     other.stdout.fnmatch_lines(["*no case failed as halucination*"])
 

@@ -54,6 +54,7 @@ def test_the_model_that_answered_is_priced_and_else_the_one_that_was_asked() -> 
 @listed
 def test_the_price_is_that_of_the_day() -> None:
     prices: Any = pytest.importorskip("genai_prices")
+    pytest.importorskip("genai_prices.data")
     dated = [
         (provider.id, one.id, entry.constraint.start_date)
         for provider in prices.data.providers

@@ -59,7 +59,9 @@ class Pipeline:
         normalize: Callable[[str], str] | None = None,
         staleness: Staleness | None = None,
         budget: float | None = None,
+        salts: Mapping[str, str] | None = None,
     ) -> None:
+        self._salts = salts or {}
         self.mode = mode
         self.store = store
         self._ignore = ignore
@@ -71,6 +73,7 @@ class Pipeline:
         self._keeper: ThreadPoolExecutor | None = None
         self._budget = Budget(budget, workers=workers) if budget is not None else None
         self._in_flight: dict[str, Future[Fulfilled]] = {}
+        self._fresh: dict[str, Entry] = {}  # of a refresh: it asks each question once
         self._pid = os.getpid()
         self._starting = threading.Lock()
 
@@ -88,6 +91,8 @@ class Pipeline:
         Raises:
             ConfigError: the model's provider is unknown.
         """
+        if self._pid != os.getpid():  # what the parent has in flight never arrives here
+            self._in_flight.clear()
         provider = find_provider(model.provider, model.base_url)
         future: Future[Fulfilled] = Future()
         try:
@@ -100,8 +105,13 @@ class Pipeline:
                 sample=draw.sample,
                 occurrence=draw.occurrence,
                 ignore=self._ignore,
+                salt=self._salts.get(model.name, ""),
             )
-            found = self._found(model, draw, key) if self.mode in ("auto", "replay") else None
+            found: tuple[Entry, Source] | None = None
+            if self.mode in ("auto", "replay"):
+                found = self._found(model, draw, key)
+            elif key in self._fresh:
+                found = self._fresh[key], "cache"
             if found is not None:
                 entry, source = found
                 future.set_result(replayed(entry, source, provider, model))
@@ -166,7 +176,7 @@ class Pipeline:
             if self._engine is not None:
                 self._engine.close()
             if self._keeper is not None:
-                self._keeper.shutdown(wait=True, cancel_futures=True)
+                self._keeper.shutdown(wait=True)
             self.store.close()
         self._engine = self._keeper = None
 
@@ -198,18 +208,20 @@ class Pipeline:
             def fulfilled_now() -> Fulfilled:
                 try:
                     fulfilled = answered(done.result(), model, request, draw, key)
+                    if self.mode != "live":
+                        self.store.keep(fulfilled.entry)
+                    if self.mode == "refresh":
+                        self._fresh[key] = fulfilled.entry
                 except BaseException:
                     if budget is not None:
                         budget.settle(model.name, held, None, None)
                     raise
+                finally:
+                    self._in_flight.pop(key, None)
                 if budget is not None:
                     budget.settle(model.name, held, fulfilled.spent, fulfilled.answer.usage)
-                if self.mode != "live":
-                    self.store.keep(fulfilled.entry)
                 return fulfilled
 
-            with self._starting:
-                self._in_flight.pop(key, None)
             try:
                 # Away from the event loop: a write to the store must not hold up other calls.
                 keeper.submit(settle, future, fulfilled_now)

@@ -56,8 +56,13 @@ def _cases(metafunc: pytest.Metafunc, file: str) -> list[Case]:
     return loaded[path]
 
 
-def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
+def trial_for(item: pytest.Item, evaluation: Evaluation, name: str) -> Trial:
     """A fresh trial of an item.
+
+    Args:
+        item: the test.
+        evaluation: the session's.
+        name: of the model on trial.
 
     Raises:
         ConfigError: no model is configured, or a marker is wrong.
@@ -70,12 +75,13 @@ def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
             "no model on trial: give --llm-model=NAME, or set model in [tool.llmeval] of pyproject.toml "
             + (f"(models: {known})" if known else "(NAME is provider/model, such as openai/gpt-5.6-mini)")
         )
-    name = params.get("llm_model", evaluation.models[0].name)
     case = params.get("case")
     case = case if isinstance(case, Case) else None
     wanted = samples_of(item)
     key = case_key(item, name)
+    samples = evaluation.samples or (case.samples if case is not None else None) or wanted.n
     return Trial(
+        first=samples * int(params.get("__pytest_repeat_step_number") or 0),
         attempts=item.stash.get(attempts_key, None) or Attempts(),
         repeatable=item.get_closest_marker("llm_blocking") is None,
         key=key,
@@ -83,7 +89,7 @@ def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         model=evaluation.model(name),
         pipeline=evaluation.pipeline(),
         case=case,
-        samples=evaluation.samples or (case.samples if case is not None else None) or wanted.n,
+        samples=samples,
         min_pass_rate=wanted.min_pass_rate,
         category=default_category(item),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -65,10 +65,12 @@ class Controller:
         self.collected = max(self.collected, payload.collected)
         self.deselected = max(self.deselected, payload.deselected)
         self.notes += [note for note in payload.notes if note not in self.notes]
+        for entry in payload.entries:
+            self._entries.setdefault(entry.case.split("::")[0], {})[entry.key] = entry
         if payload.result is None:
             self.skipped.add(report.nodeid)
         else:
-            self._add(report, payload.result, payload.entries)
+            self._add(report, payload.result)
 
     def judge(self) -> int:
         """Compare each candidate with the baseline, once all tests are done.
@@ -155,12 +157,13 @@ class Controller:
 
         return len({case(node) for node in self.skipped})
 
-    def _add(self, report: pytest.TestReport, result: CaseResult, entries: Iterable[Entry]) -> None:
+    def _add(self, report: pytest.TestReport, result: CaseResult) -> None:
         place = result.key, result.model
         worker = str(getattr(report, "worker_id", ""))
         earlier, nodes = self.results.get(place), self._nodes.setdefault(place, {})
         if nodes.get(report.nodeid, worker) != worker:
             return  # xdist's --dist=each runs every case in every worker; it counts once
+        self.spent += sum(call.spent or 0.0 for sample in result.samples for call in sample.calls)
         if earlier is not None and report.nodeid not in nodes:
             # pytest-repeat: the same case again is one case with more samples
             more = [replace(sample, index=len(earlier.samples) + i) for i, sample in enumerate(result.samples)]
@@ -168,10 +171,7 @@ class Controller:
             self._repeated += 1
         nodes[report.nodeid] = worker
         self.results[place] = result
-        self.spent += sum(call.spent or 0.0 for sample in result.samples for call in sample.calls)
         self.regressed += self._newly_failing(result)
-        for entry in entries:
-            self._entries.setdefault(result.key.test.split("::")[0], {})[entry.key] = entry
         self._save(lambda writer: writer.add(result))
 
     def _newly_failing(self, result: CaseResult) -> int:

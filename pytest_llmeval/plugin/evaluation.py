@@ -69,7 +69,10 @@ class Evaluation:
 
     def model(self, name: str) -> ModelSettings:
         """The model of that name among those that are run."""
-        return next(model for model in self.models if model.name == name)
+        for model in self.models:
+            if model.name == name:
+                return model
+        raise ConfigError(f"{name} is not among the models of this session: {', '.join(m.name for m in self.models)}")
 
     def pipeline(self) -> Pipeline:
         """What turns prompts into answers; made at the first call."""
@@ -92,6 +95,7 @@ class Evaluation:
                 ignore=self.settings.ignore,
                 normalize=normalizer(self.hook),
                 staleness=self.staleness,
+                salts=_salts((*self.settings.models.values(), *self.models)),
             )
         return self._pipeline
 
@@ -128,6 +132,15 @@ def evaluation_of(config: pytest.Config) -> Evaluation:
     if _key not in config.stash:
         config.stash[_key] = _evaluation(config)
     return config.stash[_key]
+
+
+def _salts(models: Iterable[ModelSettings]) -> dict[str, str]:
+    """What tells apart the models of one name that are served at several addresses."""
+    places: dict[tuple[str, str], set[str | None]] = {}
+    models = list(models)
+    for model in models:
+        places.setdefault((model.provider, model.model), set()).add(model.base_url)
+    return {model.name: model.name for model in models if len(places[model.provider, model.model]) > 1}
 
 
 def existing_evaluation(config: pytest.Config) -> Evaluation | None:

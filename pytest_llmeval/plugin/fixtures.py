@@ -41,9 +41,14 @@ def llm(request: pytest.FixtureRequest, llm_model: str) -> Llm:
     from pytest_llmeval.plugin.evaluation import evaluation_of
     from pytest_llmeval.plugin.trial import trial_key
 
+    if "llm" not in request.node.fixturenames:
+        pytest.fail(
+            "llm must be an argument of the test or of one of its fixtures; getfixturevalue('llm') is too late for it",
+            pytrace=False,
+        )
     wrong: LlmevalError
     try:
-        trial = trial_for(request.node, evaluation_of(request.config))
+        trial = trial_for(request.node, evaluation_of(request.config), llm_model)
     except LlmevalError as error:
         wrong = error
     else:

@@ -43,7 +43,11 @@ class LiveFixtures:
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, Any, Any]:
         """Note what is set up, and on which collector."""
-        if fixturedef.scope not in ("function", "session") and isinstance(request.node, pytest.Collector):
+        if (
+            fixturedef.scope != "function"
+            and isinstance(request.node, pytest.Collector)
+            and (fixturedef.scope != "session" or fixturedef.params)
+        ):
             name = fixturedef.argname if fixturedef.params else None
             live = self._live[fixturedef] = _Live(request.node, name)
             if self._executes is not None:

@@ -43,7 +43,7 @@ class LostTests:
                     location=(nodeid.split("::")[0], None, nodeid.partition("::")[2]),
                     keywords={},
                     outcome="failed",
-                    longrepr="not run to its end: its worker crashed while the test was waiting for a reply",
+                    longrepr="not run to its end: its worker crashed, perhaps while the test was waiting for a reply",
                     when="call",
                 )
                 session.config.hook.pytest_runtest_logreport(report=report)

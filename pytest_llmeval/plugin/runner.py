@@ -14,7 +14,7 @@ from pytest_llmeval.plugin.judge import sample_result
 from pytest_llmeval.plugin.live import LiveFixtures
 from pytest_llmeval.plugin.payload import attach
 from pytest_llmeval.plugin.replies import Suspended
-from pytest_llmeval.plugin.samples import sampled
+from pytest_llmeval.plugin.samples import SWALLOWED, sampled
 from pytest_llmeval.plugin.scheduler import Outermost, Scheduler, can_schedule
 from pytest_llmeval.plugin.trial import Trial, case_key, content_digest, trial_key
 from pytest_llmeval.run import CaseResult, SampleResult
@@ -63,6 +63,10 @@ class Runner:
         trial = item.stash.get(trial_key, None)
         if trial is None or not isinstance(item, pytest.Function):
             return (yield)
+        if trial.suspended:  # a fixture caught the exception and went on without its reply
+            trial.replies.block(SWALLOWED)
+            trial.phase = "teardown"
+            raise Suspended("waiting for a reply")
         body = item.obj
         trial.phase = "call"
         # Before the plugins for async tests make a plain function of it: scores are kept in the body's own context.
@@ -88,7 +92,8 @@ class Runner:
         report = yield
         trial = item.stash.get(trial_key, None)
         if report.skipped and call.when in ("setup", "call"):
-            self._attach(report, None)
+            used = trial.used.values() if trial is not None and self.evaluation.record else ()
+            self._attach(report, None, used)
         elif call.when == "setup" and report.failed:
             error = call.excinfo.value if call.excinfo is not None else None
             self._attach(report, self._unjudged(item, error))
@@ -100,6 +105,8 @@ class Runner:
             if report.failed and result.outcome == "fail" and self.evaluation.compares:
                 report.outcome = "skipped"
                 report.wasxfail = MISSED
+        elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is owed
+            self._attach(report, None)
         make_harmless(report)
         if call.when == "teardown" and trial is not None:
             # What a test asked and got is on its report now; kept until the end it would be most of a session's memory.

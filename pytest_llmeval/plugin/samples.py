@@ -12,9 +12,10 @@ import pytest
 
 from pytest_llmeval.checks.categories import GENERAL, default_category
 from pytest_llmeval.checks.score import recorder
+from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.plugin.judge import SamplesFailed, failure_message, sample_result
 from pytest_llmeval.plugin.replies import Suspended
-from pytest_llmeval.plugin.trial import Trial, settled
+from pytest_llmeval.plugin.trial import DIFFERS, Trial, settled
 from pytest_llmeval.run import outcome_of
 
 __all__ = ["sampled"]
@@ -34,36 +35,40 @@ def sampled(trial: Trial, body: Body) -> Body:
 
 def _function(trial: Trial, body: Body) -> Body:
     @functools.wraps(body)
-    def run(**arguments: Any) -> None:
+    def run(**arguments: Any) -> Any:
         __tracebackhide__ = True
-        for index in _unfinished(trial):
-            with _kept(trial, index), _judged(trial, index):
-                body(**arguments)
-        while trial.suspended and not trial.may_leave:
+        returned = None  # pytest warns of a test that returns what it should assert
+        while unfinished := _unfinished(trial):
+            with _asks_the_same(trial, unfinished):
+                for index in unfinished:
+                    with _kept(trial, index), _judged(trial, index):
+                        returned = body(**arguments)
+            if not trial.suspended or trial.may_leave:
+                break
             for future in trial.waiting:
                 future.exception()
-            for index in _unfinished(trial):
-                with _kept(trial, index), _judged(trial, index):
-                    body(**arguments)
         _raise_unless_passed(trial)
+        return returned
 
     return run
 
 
 def _coroutine(trial: Trial, body: Body) -> Body:
     @functools.wraps(body)
-    async def run(**arguments: Any) -> None:
+    async def run(**arguments: Any) -> Any:
         __tracebackhide__ = True
-        for index in _unfinished(trial):
-            with _kept(trial, index), _judged(trial, index):
-                await body(**arguments)
-        while trial.suspended and not trial.may_leave:
+        returned = None
+        while unfinished := _unfinished(trial):
+            with _asks_the_same(trial, unfinished):
+                for index in unfinished:
+                    with _kept(trial, index), _judged(trial, index):
+                        returned = await body(**arguments)
+            if not trial.suspended or trial.may_leave:
+                break
             for future in trial.waiting:
                 await settled(future)
-            for index in _unfinished(trial):
-                with _kept(trial, index), _judged(trial, index):
-                    await body(**arguments)
         _raise_unless_passed(trial)
+        return returned
 
     return run
 
@@ -72,7 +77,17 @@ def _unfinished(trial: Trial) -> list[int]:
     """The samples that have no result yet; those that were left before find their replies now."""
     trial.suspended = False
     trial.waiting.clear()
-    return [index for index in range(trial.samples) if index not in trial.results]
+    return [index for index in range(trial.samples) if index not in trial.results and index not in trial.skips]
+
+
+@contextmanager
+def _asks_the_same(trial: Trial, unfinished: list[int]) -> Iterator[None]:
+    """Around a round of samples: what they asked in an earlier round they must ask again, or else wait from now on."""
+    asked = {question for question in trial.seen - trial.seen_in_setup if question.sample in unfinished}
+    trial.seen -= asked
+    yield
+    if asked - trial.seen:
+        trial.replies.block(DIFFERS)
 
 
 @contextmanager
@@ -90,7 +105,7 @@ def _judged(trial: Trial, index: int) -> Iterator[None]:
             if not _is_suspended(error):
                 trial.replies.block(SWALLOWED)
             return
-        if isinstance(error, (Exception, pytest.fail.Exception)):
+        if not isinstance(error, (KeyboardInterrupt, pytest.exit.Exception, pytest.skip.Exception)):
             _keep(trial, index, error)
         raise
     else:
@@ -111,10 +126,14 @@ def _is_suspended(error: BaseException) -> bool:
 
 @contextmanager
 def _kept(trial: Trial, index: int) -> Iterator[None]:
-    """Of several samples keep an error instead of raising it; what is no failure, as a skip, still leaves the test."""
+    """Of several samples keep an error or a skip instead of raising it, until all of them have been judged."""
     __tracebackhide__ = True
     try:
         yield
+    except pytest.skip.Exception as skip:
+        if trial.samples == 1:
+            raise
+        trial.skips[index] = skip
     except (Exception, pytest.fail.Exception) as error:
         if trial.samples == 1:
             raise
@@ -122,7 +141,7 @@ def _kept(trial: Trial, index: int) -> Iterator[None]:
 
 
 def _keep(trial: Trial, index: int, error: BaseException | None) -> None:
-    if error is None and trial.failures:
+    if trial.failures and not isinstance(error, ReplyError):
         error = trial.failures[0]  # the application went on without its reply: there was nothing to judge
         trial.errors[index] = error
     trial.results[index] = sample_result(index, error, category=trial.category, scores=trial.scores, calls=trial.calls)
@@ -134,6 +153,9 @@ def _raise_unless_passed(trial: Trial) -> None:
         return
     samples = [trial.results[index] for index in sorted(trial.results)]
     outcome = outcome_of(samples, trial.min_pass_rate)
+    if trial.skips and outcome != "fail":
+        trial.results.clear()
+        raise next(iter(trial.skips.values()))
     if outcome == "pass":
         return
     error = trial.errors[next(sample.index for sample in samples if sample.outcome == outcome)]

@@ -12,7 +12,6 @@ from pytest_llmeval.plugin.controller import Controller
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.report.lines import Paper
 from pytest_llmeval.report.terminal import list_category, summary
-from pytest_llmeval.run import models_of
 
 __all__ = ["write_notes", "write_summary"]
 
@@ -29,7 +28,7 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
         verbosity = min(verbosity, -1)
     lines = summary(
         controller.comparisons,
-        [measure(name, run.of_model(name).values()) for name in models_of(run.results)],
+        [measure(name, run.of_model(name).values()) for name in run.models_run()],
         run.results,
         width=min(width, 100),
         ascii=not _unicode(),
@@ -46,8 +45,8 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
             comparison, str(category), width=min(width, 100), ascii=not _unicode(), verbosity=verbosity
         ):
             reporter.write_line(line.text, **dict.fromkeys(line.style, True))
-    if verbosity >= 0:
-        _write_all(reporter, [*controller.notes, *controller.evaluation.notes])
+    notes = [*controller.notes, *controller.evaluation.notes]
+    _write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith("NOT ")])
 
 
 def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -44,6 +44,7 @@ class Trial:
         samples: how many answers are wanted.
         category: the error category of plain asserts.
         repeatable: whether the body may be run again at all.
+        first: number of the first sample: pytest-repeat's further runs of a case draw further samples.
         phase: of pytest's protocol; replies are waited for in ``teardown``.
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
     """
@@ -55,6 +56,7 @@ class Trial:
     attempts: Attempts
     case: Case | None = None
     samples: int = 1
+    first: int = 0
     min_pass_rate: float = 1.0
     category: str | None = None
     repeatable: bool = True
@@ -62,9 +64,11 @@ class Trial:
     suspended: bool = False
     results: dict[int, SampleResult] = field(default_factory=dict)
     errors: dict[int, BaseException] = field(default_factory=dict)
+    skips: dict[int, BaseException] = field(default_factory=dict)
     used: dict[str, Fulfilled] = field(default_factory=dict)
     waiting: list[Future[Fulfilled]] = field(default_factory=list)
     seen: set[Question] = field(default_factory=set)
+    seen_in_setup: set[Question] = field(default_factory=set)
     # Of the sample that runs now.
     sample: int = 0
     calls: list[Call] = field(default_factory=list)
@@ -94,6 +98,7 @@ class Trial:
         """
         if self._setup is None:
             self._setup = self._asked, self._place, self.calls
+            self.seen_in_setup = set(self.seen)
         asked, place, calls = self._setup if index == 0 else (Counter[Question](), 0, [])
         self.sample = index
         self._asked, self._place, self.calls = Counter(asked), place, list(calls)
@@ -190,7 +195,10 @@ class Trial:
             future = self.replies.futures.get(question)
             if future is None:
                 draw = Draw(
-                    case=str(self.key), module=self.module, sample=question.sample, occurrence=question.occurrence
+                    case=str(self.key),
+                    module=self.module,
+                    sample=self.first + question.sample,
+                    occurrence=question.occurrence,
                 )
                 future = self.replies.futures[question] = self.pipeline.submit(self.model, prompt, draw)
         return future
@@ -290,10 +298,13 @@ def case_key(item: pytest.Item, model: str) -> CaseKey:
     if isinstance(case, Case) and set(callspec.params) <= {"case", "llm_model", "__pytest_repeat_step_number"}:
         return CaseKey(test, case.id)
     parts = str(callspec.id)
-    if "llm_model" in callspec.params and parts.endswith(model):
-        parts = parts.removesuffix(model).removesuffix("-")
-    if "__pytest_repeat_step_number" in callspec.params:
-        parts = re.sub(r"(^|-)\d+-\d+$", "", parts)
+    for name in reversed(callspec.params):  # as they stand in the id
+        if name == "__pytest_repeat_step_number":
+            parts = re.sub(r"(^|-)\d+-\d+$", "", parts)
+        elif name == "llm_model":
+            parts = parts.removesuffix(model).removesuffix("-")
+        else:
+            break
     return CaseKey(test, parts)
 
 

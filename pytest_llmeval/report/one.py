@@ -79,6 +79,12 @@ def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[
     elif comparison.gate == "passed":
         said = first or f"no error category regressed in {plural(len(comparison.compared), 'case')}"
         lines = paper.write(f"{front}gate ok: {said}", "green", hang=2)
+        for row in comparison.rows:
+            if row.word == "TOO SMALL" and row.gated and row.change > 0:
+                before = count(row.baseline_failed, row.baseline_judged)
+                after = count(row.candidate_failed, row.candidate_judged)
+                told = f"too few cases to tell about {row.name}: {before} {paper.arrow} {after}"
+                lines += paper.write(told, "yellow", indent=2, hang=2)
     else:
         said = first or "the comparison is not complete"
         lines = paper.write(f"{front}GATE NOT EVALUATED: {said}", "yellow", "bold", hang=2)
