@@ -38,5 +38,8 @@ $(VENV)/test: $(VENV)/demo
 	$(PIP) install --editable ".[yaml]" --group test --group lint
 	@touch $@
 
+benchmark:
+	$(PYTHON) benchmarks/speed
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from pytest_llmeval.store.mounts import network_file_system
+
 __all__ = ["RefusedDirectory", "is_ours", "prepare_directory"]
 
 _TAG = """Signature: 8a477f597d28d172789f06e45de33e5e
@@ -27,9 +29,13 @@ def prepare_directory(directory: Path, database: str) -> None:
         database: the name of the database file in it.
 
     Raises:
-        RefusedDirectory: it, or its database, belongs to somebody else, can be written by others, or is a link.
+        RefusedDirectory: it, or its database, belongs to somebody else, can be written by others, is a link, or lies on
+            a network file system.
         OSError: it cannot be made.
     """
+    kind = network_file_system(directory.absolute())
+    if kind is not None:
+        raise RefusedDirectory(f"lies on a network file system ({kind}), where replies get lost; choose a local folder")
     directory.parent.mkdir(parents=True, exist_ok=True)
     try:
         directory.mkdir(mode=0o700)
