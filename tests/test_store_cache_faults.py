@@ -7,29 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pytest_llmeval.store import Entry
 from pytest_llmeval.store.cache import Cache
-
-
-def entry(number: int, **changes: Any) -> Entry:
-    fields: dict[str, Any] = {
-        "key": f"{number:064x}",
-        "provider": "openai",
-        "model": "m",
-        "path": "/chat/completions",
-        "request": {},
-        "sample": 0,
-        "occurrence": 0,
-        "case": f"test_x[{number}]",
-        "response": {"text": random.Random(number).randbytes(200).hex()},
-        "latency": 0.25,
-        "recorded_at": "2026-11-23T10:00:00Z",
-    }
-    return Entry(**{**fields, **changes})
+from tests.entries import entry
 
 
 @pytest.fixture

@@ -46,6 +46,8 @@ class Pipeline:
         normalize: changes each text of a request for looking it up only; what is sent stays as it is.
         staleness: how old a stored reply may be, None for any age.
         budget: USD that may be spent, over all worker processes; None for any sum.
+        salts: by the name of a model, what its replies are told apart by, where another of the same name is served
+            elsewhere.
     """
 
     def __init__(
@@ -61,9 +63,9 @@ class Pipeline:
         budget: float | None = None,
         salts: Mapping[str, str] | None = None,
     ) -> None:
-        self._salts = salts or {}
         self.mode = mode
         self.store = store
+        self._salts = salts or {}
         self._ignore = ignore
         self._normalize = normalize
         self._staleness = staleness
@@ -200,8 +202,7 @@ class Pipeline:
         budget = self._budget
         held = budget.hold(model.name, request.body, partial(cost_of_call, model)) if budget is not None else 0.0
         engine, keeper = self._started()
-        with self._starting:
-            self._in_flight[key] = future
+        self._in_flight[key] = future
         response = engine.submit(request, endpoint, key=key)
 
         def keep(done: Future[Response]) -> None:

@@ -44,6 +44,8 @@ class Controller:
         self.regressed = 0
         self.config = config
         self.evaluation: Evaluation = evaluation_of(config)
+        saved, baseline = self.evaluation.baseline_run, self.evaluation.baseline
+        self._saved = saved.of_model(baseline) if saved is not None and baseline is not None else None
         self.results: dict[tuple[CaseKey, str], CaseResult] = {}
         self.comparisons: list[Comparison] = []
         self.notes: list[str] = []
@@ -88,8 +90,8 @@ class Controller:
             return
         from pytest_llmeval.compare import compare
 
-        run, saved = self.run(), evaluation.baseline_run
-        before = (saved or run).of_model(evaluation.baseline)
+        run = self.run()
+        before = self._saved if self._saved is not None else run.of_model(evaluation.baseline)
         self.comparisons = [
             compare(
                 evaluation.baseline,
@@ -176,15 +178,14 @@ class Controller:
 
     def _newly_failing(self, result: CaseResult) -> int:
         """How many cases this result shows to fail though they pass with the baseline."""
-        evaluation = self.evaluation
-        baseline, candidates = evaluation.baseline, evaluation.candidates
+        baseline = self.evaluation.baseline
         if baseline is None:
             return 0
-        if evaluation.baseline_run is not None:
-            before = evaluation.baseline_run.of_model(baseline).get(result.key)
-            pairs = [(before, result)]
+        pairs: list[tuple[CaseResult | None, CaseResult | None]]
+        if self._saved is not None:
+            pairs = [(self._saved.get(result.key), result)]
         elif result.model == baseline:
-            pairs = [(result, self.results.get((result.key, name))) for name in candidates]  # type: ignore[misc]
+            pairs = [(result, self.results.get((result.key, name))) for name in self.evaluation.candidates]
         else:
             pairs = [(self.results.get((result.key, baseline)), result)]
         return sum(

@@ -66,7 +66,8 @@ class LiveFixtures:
         """The waiting tests under the innermost thing that is torn down on the way from an item to the next."""
         waiting = list(pending)
         if not waiting or nextitem is None:
-            return self._deepest_first(waiting)
+            # At the end of the session: those under what is set up now go first.
+            return sorted(waiting, key=self.would_tear_down)
         chain, chain_of = nextitem.listchain(), item.listchain()
         leaving = [live for live in self._live.values() if self._left(live, item, nextitem, chain)]
         for live in sorted(leaving, key=lambda live: -chain_of.index(live.node)):
@@ -98,10 +99,6 @@ class LiveFixtures:
         if live.node not in other.listchain():
             return False
         return live.name is None or _parameter(other, live.name) == _parameter(item, live.name)
-
-    def _deepest_first(self, waiting: list[pytest.Item]) -> list[pytest.Item]:
-        """At the end of the session: those under what is set up now go first."""
-        return sorted(waiting, key=self.would_tear_down)
 
 
 def _parameter(item: pytest.Item, name: str) -> object:
