@@ -15,7 +15,7 @@ from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.plan_command import add_plan
 
 if TYPE_CHECKING:
-    from pytest_llmeval.compare import Comparison
+    from pytest_llmeval.comparison import Comparison
     from pytest_llmeval.measure import Figures
     from pytest_llmeval.run import CaseResult
 

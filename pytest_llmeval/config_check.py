@@ -1,7 +1,7 @@
 """What is wrong with the table [tool.llmeval]: the rules of ``config.schema.json``, and what a schema cannot say.
 
-The schema is the only list of keys there is, and jsonschema reads it. Its import is half a tenth of a second, paid by
-sessions that have a table and no others.
+The schema is the only list of keys there is. jsonschema reads it where something may be wrong: its import takes longer
+than a hundred tests.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.plainly_valid import plainly_valid
 from pytest_llmeval.wording import described, did_you_mean, nearest, quoted
 
 __all__ = ["mistakes_of", "schema"]
@@ -58,9 +59,12 @@ def mistakes_of(table: Mapping[str, Any], name: Place) -> list[str]:
 
 def _violations(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
     """Where a table breaks the schema."""
+    rules_of_all = schema()
+    if plainly_valid(table, rules_of_all):
+        return
     from jsonschema import Draft202012Validator
 
-    for error in Draft202012Validator(schema()).iter_errors(table):
+    for error in Draft202012Validator(rules_of_all).iter_errors(table):
         at = tuple(key for key in error.absolute_path if isinstance(key, str))  # in a list the rest is a position
         keyword, value, rules = str(error.validator), error.instance, cast("dict[str, Any]", error.schema)
         if list(error.schema_path)[-2:-1] == ["propertyNames"]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pytest_llmeval.compare import CategoryRow, Comparison, compare
+from pytest_llmeval.compare import compare
+from pytest_llmeval.comparison import CategoryRow, Comparison
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.plan import Expected, smallest_rise
 from pytest_llmeval.run import CaseKey, CaseResult

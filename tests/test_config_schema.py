@@ -14,6 +14,7 @@ from pytest_llmeval import config
 from pytest_llmeval.config import Settings, load_settings
 from pytest_llmeval.config_check import mistakes_of, schema
 from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.plainly_valid import plainly_valid
 
 RULES = schema()
 ORACLE = jsonschema.Draft202012Validator(RULES)
@@ -79,6 +80,22 @@ def test_whatever_the_schema_refuses_is_told_in_one_line_each(table: Any) -> Non
     assert len(set(lines)) == len(lines)
     if not ORACLE.is_valid(table):
         assert lines != []
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(near(RULES))
+@example({"models": {"a": {"model": "x/y", "prices": {"input": 0, "output": True}}}})
+@example({"categories": {"x": {"max_increase": 1.0000001}}})
+@example({"gate": {"latency_p95": "+20%"}, "ignore": ["a.b"], "stale": "fail"})
+def test_what_the_schema_allows_is_plainly_valid_and_nothing_else_is(table: Any) -> None:
+    assert plainly_valid(table, RULES) == ORACLE.is_valid(table)
+
+
+@pytest.mark.parametrize(
+    "rules", [{"multipleOf": 2}, {"type": "integer"}, {"properties": {"a": {"format": "uri"}}}, {"$ref": "other.json"}]
+)
+def test_what_is_not_known_is_left_to_jsonschema(rules: dict[str, Any]) -> None:
+    assert not plainly_valid({"a": 4} if "properties" in rules else 4, rules)
 
 
 def settings_or_error(folder: Path) -> Settings | ConfigError:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pytest_llmeval.compare import CategoryRow, Comparison
+from pytest_llmeval.comparison import CategoryRow, Comparison
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.report.lines import Line, Paper, clip, columns, wrap

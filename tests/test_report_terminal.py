@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.compare import CategoryRow, Comparison
+from pytest_llmeval.comparison import CategoryRow, Comparison
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.report.lines import Line

@@ -16,7 +16,7 @@ from pytest_llmeval.plugin.payload import payload_of
 from pytest_llmeval.run import CaseKey, CaseResult, Run
 
 if TYPE_CHECKING:
-    from pytest_llmeval.compare import Comparison
+    from pytest_llmeval.comparison import Comparison
     from pytest_llmeval.run_file import RunWriter
     from pytest_llmeval.store.entry import Entry
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from pytest_llmeval.compare import Comparison
+from pytest_llmeval.comparison import Comparison
 from pytest_llmeval.report.text import harmless
 
 __all__ = ["add_to_junit"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.compare import CategoryRow, Comparison
+from pytest_llmeval.comparison import CategoryRow, Comparison
 from pytest_llmeval.report.lines import Line, Paper, clip
 from pytest_llmeval.report.misses import case_lines, passes
 from pytest_llmeval.report.numbers import count, points

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_llmeval.compare import CategoryRow, Comparison
+from pytest_llmeval.comparison import CategoryRow, Comparison
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.figures import MEASURED, not_comparable, why_unknown
 from pytest_llmeval.report.lines import Line, Paper, clip, columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.compare import Comparison
+from pytest_llmeval.comparison import Comparison
 from pytest_llmeval.report.lines import Line, Paper, clip, columns
 from pytest_llmeval.report.numbers import count, plural
 from pytest_llmeval.report.quotes import failing_sample, passing_sample, quote_beside, reply_text

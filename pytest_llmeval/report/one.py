@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_llmeval.compare import CategoryRow, Comparison
+from pytest_llmeval.comparison import CategoryRow, Comparison
 from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparable
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.misses import count_words, counts, error_lines, miss_lines, new_misses, not_compared_lines

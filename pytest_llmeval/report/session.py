@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.compare import Comparison
+from pytest_llmeval.comparison import Comparison
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.numbers import dollars, plural

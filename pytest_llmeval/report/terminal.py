@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pytest_llmeval.compare import Comparison
+from pytest_llmeval.comparison import Comparison
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.grouped import category_cases
 from pytest_llmeval.report.lines import Line, Paper
