@@ -107,32 +107,6 @@ def test_after_a_spent_quota_nothing_more_is_sent(server: Server) -> None:
     assert len(server.requests) <= 2
 
 
-def test_requests_with_the_same_key_are_sent_once(server: Server, engine: Engine) -> None:
-    gate = server.gate()
-    server.answer = lambda _: Reply(body=completion(), gate=gate)
-    futures = [engine.submit(asked(), endpoint(server), key="k") for _ in range(5)]
-    futures.append(engine.submit(asked(), endpoint(server), key="other"))
-    futures.append(engine.submit(asked(), endpoint(server)))
-    gate.open()
-    assert [future.result(timeout=20).answer.text for future in futures] == ["Paris"] * 7
-    assert len(server.requests) == 3
-
-
-def test_a_key_is_forgotten_when_its_answer_is_there(server: Server, engine: Engine) -> None:
-    for _ in range(2):
-        engine.submit(asked(), endpoint(server), key="k").result(timeout=20)
-    assert len(server.requests) == 2
-
-
-def test_all_who_share_a_request_get_its_error(server: Server, engine: Engine) -> None:
-    gate = server.gate()
-    server.answer = lambda _: Reply(status=404, gate=gate)
-    futures = [engine.submit(asked(), endpoint(server), key="k") for _ in range(3)]
-    gate.open()
-    assert [type(future.exception(timeout=20)) for future in futures] == [ProviderError] * 3
-    assert len(server.requests) == 1
-
-
 def test_cancelling_a_future_hangs_up(server: Server, engine: Engine) -> None:
     server.then(Reply(gate=server.gate()))
     future = engine.submit(asked(), endpoint(server))
@@ -159,23 +133,6 @@ def test_a_cancelled_request_that_waits_for_its_turn_is_never_sent(server: Serve
         gate.open()
         wait([first, third], timeout=20)
     assert [request.json["messages"][0]["content"] for request in server.requests] == ["a", "c"]
-
-
-def test_a_shared_request_goes_on_until_the_last_is_cancelled(server: Server, engine: Engine) -> None:
-    gate = server.gate()
-    server.answer = lambda _: Reply(body=completion(), gate=gate)
-    first, second = (engine.submit(asked(), endpoint(server), key="k") for _ in range(2))
-    first.cancel()
-    gate.open()
-    assert (second.result(timeout=20).answer.text, len(server.requests)) == ("Paris", 1)
-
-
-def test_after_the_last_is_cancelled_the_key_is_free(server: Server, engine: Engine) -> None:
-    server.then(Reply(gate=server.gate()))
-    first = engine.submit(asked(), endpoint(server), key="k")
-    server.wait_for_requests(1)
-    first.cancel()
-    assert engine.submit(asked(), endpoint(server), key="k").result(timeout=20).answer.text == "Paris"
 
 
 def test_closing_cancels_what_is_in_flight_and_what_waits(server: Server, engine: Engine) -> None:

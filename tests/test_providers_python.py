@@ -218,7 +218,7 @@ def test_its_answers_are_kept_and_replayed_without_importing_it(tmp_path: Path, 
         store = Store(Cache(tmp_path / "cache", notes.append), Recordings(tmp_path / "recordings", notes.append))
         pipeline = Pipeline(mode=mode, store=store)
         try:
-            done = pipeline.submit(model, prompt, draw).result(timeout=20)
+            done = pipeline.submit(pipeline.asked(model, prompt), draw).result(timeout=20)
         finally:
             pipeline.close()
         return done.answer.text, done.measures.source, done.answer.usage.input_tokens

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.store.key import normalized, request_digest, request_key, significant
+from pytest_llmeval.store.key import RequestIdentity, normalized, significant
 
 BODY: dict[str, Any] = {
     "model": "gpt-5.6-mini",
@@ -39,7 +39,9 @@ BODIES = st.dictionaries(st.text(), JSON, max_size=6)
 
 
 def key(**changes: Any) -> str:
-    return request_key(**{**REQUEST, **changes})
+    request = {**REQUEST, **changes}
+    sample, occurrence = request.pop("sample"), request.pop("occurrence")
+    return RequestIdentity(**request).key(sample=sample, occurrence=occurrence)
 
 
 def reversed_order(value: Any) -> Any:
@@ -153,8 +155,9 @@ def test_everything_else_counts(change: dict[str, Any]) -> None:
 def test_digest_is_the_same_for_all_samples_and_only_the_key_tells_them_apart(sample: int, occurrence: int) -> None:
     request = {name: value for name, value in REQUEST.items() if name not in ("sample", "occurrence")}
 
-    assert request_digest(**request) != request_digest(**{**request, "body": {**BODY, "temperature": 1}})
-    assert request_digest(**request) != key(sample=sample, occurrence=occurrence)
+    digest = RequestIdentity(**request).digest
+    assert digest != RequestIdentity(**{**request, "body": {**BODY, "temperature": 1}}).digest
+    assert digest != key(sample=sample, occurrence=occurrence)
     assert (key(sample=sample, occurrence=occurrence) == key()) is (sample == occurrence == 0)
 
 

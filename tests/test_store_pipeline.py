@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.config import ModelSettings, Prices
 from pytest_llmeval.engine.pipeline import Draw, Fulfilled, Mode, Pipeline
-from pytest_llmeval.errors import MissingReply, ReplyError, StaleReply
+from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
 from pytest_llmeval.providers.base import Prompt
 from pytest_llmeval.store import Entry, Recordings, Store
 from pytest_llmeval.store.cache import Cache
@@ -60,7 +60,7 @@ class Desk:
     def ask(self, pipeline: Pipeline, text: str = "Capital?", sample: int = 0, **prompt: Any) -> Future[Fulfilled]:
         asked = Prompt(messages=({"role": "user", "content": text},), **prompt)
         draw = Draw(case=f"{MODULE}::test_x", module=MODULE, sample=sample)
-        return pipeline.submit(self.model, asked, draw)
+        return pipeline.submit(pipeline.asked(self.model, asked), draw)
 
     def record(self, *entries: Entry) -> None:
         self.recordings().write(MODULE, entries)
@@ -249,12 +249,13 @@ def test_questions_are_told_apart_by_what_counts(one: str, other: str) -> None:
     model = ModelSettings(name="m", provider="openai", model="m-1")
 
     same = re.sub(r"\d+", "#", one) == re.sub(r"\d+", "#", other)
-    first, second = (pipeline.question(model, prompt(text, trace=str(uuid.uuid4()), seed=1)) for text in (one, other))
+    first, second = (pipeline.asked(model, prompt(text, trace=str(uuid.uuid4()), seed=1)) for text in (one, other))
 
-    assert (first == second) is same
-    assert (first[0] == second[0]) is same
-    assert first[0] == pipeline.question(model, prompt(one, seed=2))[0]
-    assert first[1] != pipeline.question(model, prompt(one, seed=2))[1]
+    reworded = pipeline.asked(model, prompt(one, seed=2))
+    assert (first.digest == second.digest) is same
+    assert (first.prompt == second.prompt) is same
+    assert first.prompt == reworded.prompt
+    assert first.digest != reworded.digest
 
 
 def test_requests_with_another_trace_are_one_question_asked_twice() -> None:
@@ -262,10 +263,36 @@ def test_requests_with_another_trace_are_one_question_asked_twice() -> None:
     pipeline = Pipeline(mode="replay", store=Store(None, None))
     model = ModelSettings(name="m", provider="openai", model="m-1")
 
-    one = pipeline.question(model, prompt("Capital?", metadata={"trace": "1"}, user="a"))
-    other = pipeline.question(model, prompt("Capital?", metadata={"trace": "2"}, stream=False))
+    one = pipeline.asked(model, prompt("Capital?", metadata={"trace": "1"}, user="a"))
+    other = pipeline.asked(model, prompt("Capital?", metadata={"trace": "2"}, stream=False))
 
-    assert one == other == pipeline.question(model, prompt("Capital?"))
+    plain = pipeline.asked(model, prompt("Capital?"))
+    assert (one.prompt, one.digest) == (other.prompt, other.digest) == (plain.prompt, plain.digest)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_the_same_question_asked_while_its_reply_is_on_the_way_is_sent_once(
+    desk: Desk, server: Server, status: int
+) -> None:
+    gate = server.gate()
+    server.answer = lambda _: Reply(status=status, body=completion(), gate=gate)
+    pipeline = desk.pipeline("auto")
+    futures = [desk.ask(pipeline) for _ in range(5)]
+    futures.append(desk.ask(pipeline, sample=1))
+    gate.open()
+
+    outcomes = [type(future.exception(timeout=20)) for future in futures]
+    assert (set(outcomes), len(server.requests)) == ({type(None) if status == 200 else ProviderError}, 2)
+    if status == 200:
+        assert [future.result().measures.source for future in futures] == ["live", *["cache"] * 4, "live"]
+
+
+def test_an_error_is_not_kept_for_the_next_who_asks(desk: Desk, server: Server) -> None:
+    server.then(Reply(status=404))
+    pipeline = desk.pipeline("auto")
+
+    assert isinstance(desk.ask(pipeline).exception(timeout=20), ProviderError)
+    assert desk.ask(pipeline).result(timeout=20).answer.text == "Paris"
 
 
 def test_asking_again_sends_the_stored_request_and_keeps_nothing(desk: Desk, server: Server) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.store import Entry, Recordings, Store
 from pytest_llmeval.store.cache import Cache
-from pytest_llmeval.store.key import request_key
+from pytest_llmeval.store.key import RequestIdentity
 
 MODULE = "tests/test_x.py"
 
@@ -19,7 +19,7 @@ def entry(sample: int, **changes: Any) -> Entry:
     body = {"messages": [{"role": "user", "content": "Capital of France?"}]}
     asked: dict[str, Any] = {"provider": "openai", "path": "/chat/completions", "model": "m"}
     fields = {
-        "key": request_key(**asked, body=body, sample=sample, occurrence=0),
+        "key": RequestIdentity(**asked, body=body).key(sample=sample, occurrence=0),
         "request": body,
         "sample": sample,
         "occurrence": 0,
@@ -91,9 +91,9 @@ sys.path[:0] = {sys.path!r}
 from pathlib import Path
 from pytest_llmeval.store import Recordings, Store
 from pytest_llmeval.store.difference import explain_difference
-from pytest_llmeval.store.key import request_key
-key = request_key(provider="openai", path="/chat/completions", model="m", sample=0, occurrence=0,
-                  body={{"messages": [{{"role": "user", "content": "Capital of France?"}}]}})
+from pytest_llmeval.store.key import RequestIdentity
+body = {{"messages": [{{"role": "user", "content": "Capital of France?"}}]}}
+key = RequestIdentity(provider="openai", path="/chat/completions", model="m", body=body).key(sample=0, occurrence=0)
 store = Store(None, Recordings(Path({str(tmp_path)!r}), print))
 assert store.lookup({MODULE!r}, key)[0].response == {{"text": "Paris 0"}}
 store.close()

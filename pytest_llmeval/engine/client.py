@@ -66,7 +66,6 @@ class Engine:
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
         self._calls: set[Call] = set()
-        self._by_key: dict[str, Call] = {}
         _engines.add(self)
 
     @property
@@ -84,17 +83,16 @@ class Engine:
         """The most requests that were on the wire at once."""
         return self._counters.most_in_flight
 
-    def submit(self, request: ModelRequest, endpoint: Endpoint, *, key: str | None = None) -> Future[Response]:
+    def submit(self, request: ModelRequest, endpoint: Endpoint) -> Future[Response]:
         """Send a request.
 
         Args:
             request: what to send; later changes of its body have no effect.
             endpoint: where to.
-            key: while a call with this key is in flight, the request is not sent again and shares its answer.
 
         Returns:
-            The answer to come. Its exception is a `ProviderError`. Cancelling it cancels the request, unless others
-            wait for the same one. Its callbacks run on the engine's thread.
+            The answer to come. Its exception is a `ProviderError`. Cancelling it cancels the request. Its
+            callbacks run on the engine's thread.
         """
         future: Future[Response] = Future()
         try:
@@ -104,15 +102,9 @@ class Engine:
             future.set_exception(explained(AttemptFailed(problem), request, endpoint, 0))
             return future
         with self._lock:
-            call = self._by_key.get(key) if key is not None else None
-            if call is not None:
-                call.waiters.append(future)
-            else:
-                call = Call(request, endpoint, content, key, [future])
-                self._calls.add(call)
-                if key is not None:
-                    self._by_key[key] = call
-                self._running_thread().post("add", call)
+            call = Call(request, endpoint, content, future)
+            self._calls.add(call)
+            self._running_thread().post("add", call)
         future.add_done_callback(partial(self._released, call))
         return future
 
@@ -141,7 +133,6 @@ class Engine:
         self._lock = threading.Lock()
         self._thread = None
         self._calls = set()
-        self._by_key = {}
 
     def _running_thread(self) -> LoopThread:
         if self._thread is None:
@@ -154,29 +145,25 @@ class Engine:
             return
         future.set_running_or_notify_cancel()  # wakes those who wait for several futures at once
         with self._lock:
-            if future in call.waiters:
-                call.waiters.remove(future)
-            if call.waiters or call not in self._calls:
+            if call not in self._calls:
                 return
-            self._remove(call)
+            self._calls.discard(call)
             thread = self._thread
         if thread is not None:
             thread.post("abandon", call)
 
     def _finish(self, call: Call, outcome: Response | BaseException | None) -> None:
         with self._lock:
-            self._remove(call)
-            waiters, call.waiters = call.waiters, []
+            self._calls.discard(call)
         if isinstance(outcome, BaseException):
             outcome = outcome.with_traceback(None)  # its frames hold the key
-        for future in waiters:
-            with suppress(InvalidStateError):  # cancelled meanwhile
-                if outcome is None:
-                    future.cancel()
-                elif isinstance(outcome, Response):
-                    future.set_result(outcome)
-                else:
-                    future.set_exception(outcome)
+        with suppress(InvalidStateError):  # cancelled meanwhile
+            if outcome is None:
+                call.future.cancel()
+            elif isinstance(outcome, Response):
+                call.future.set_result(outcome)
+            else:
+                call.future.set_exception(outcome)
 
     def _failed(self, error: BaseException) -> None:
         """The thread could not go on, by a mistake of ours: nobody must wait forever."""
@@ -185,11 +172,6 @@ class Engine:
             calls = list(self._calls)
         for call in calls:
             self._finish(call, error)
-
-    def _remove(self, call: Call) -> None:
-        self._calls.discard(call)
-        if call.key is not None and self._by_key.get(call.key) is call:
-            del self._by_key[call.key]
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_llmeval.config import ModelSettings
+from pytest_llmeval.engine.asked import Asked, asked_of, meant
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
@@ -20,8 +19,6 @@ from pytest_llmeval.providers import find_provider, has_own_address
 from pytest_llmeval.providers.base import ModelRequest, Prompt, Provider
 from pytest_llmeval.reply import Source
 from pytest_llmeval.store.entry import Entry
-from pytest_llmeval.store.key import normalized, request_digest, request_key, significant
-from pytest_llmeval.store.text import canonical_json
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.client import Engine
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.store import Store
     from pytest_llmeval.store.staleness import Staleness
 
-__all__ = ["Draw", "Fulfilled", "Pipeline", "prompt_digest"]
+__all__ = ["Draw", "Fulfilled", "Pipeline"]
 
 Mode = Literal["auto", "replay", "refresh", "live"]
 
@@ -84,68 +81,45 @@ class Pipeline:
         """Requests on the wire now."""
         return self._engine.in_flight if self._engine is not None else 0
 
-    def submit(self, model: ModelSettings, prompt: Prompt, draw: Draw) -> Future[Fulfilled]:
-        """Start one call, or find its reply.
-
-        Returns:
-            A future whose exception, if any, is a `ReplyError`.
+    def asked(self, model: ModelSettings, prompt: Prompt) -> Asked:
+        """A prompt as the request a model gets.
 
         Raises:
             ConfigError: the model's provider is unknown.
         """
+        salt = self._salts.get(model.name, "")
+        return asked_of(model, prompt, ignore=self._ignore, normalize=self._normalize, salt=salt)
+
+    def submit(self, asked: Asked, draw: Draw) -> Future[Fulfilled]:
+        """Start one call, or find its reply.
+
+        Returns:
+            A future whose exception, if any, is a `ReplyError`.
+        """
         if self._pid != os.getpid():  # what the parent has in flight never arrives here
             self._in_flight.clear()
-        provider = find_provider(model.provider, model.base_url)
         future: Future[Fulfilled] = Future()
         try:
-            request = provider.request(model.model, prompt)
-            key = request_key(
-                provider=_wire_name(request),
-                path=request.path,
-                model=request.model,
-                body=self._meant(request.body),
-                sample=draw.sample,
-                occurrence=draw.occurrence,
-                ignore=self._ignore,
-                salt=self._salts.get(model.name, ""),
-            )
+            if asked.request is None or asked.identity is None:
+                raise asked.error or ReplyError("there is no request")
+            key = asked.identity.key(sample=draw.sample, occurrence=draw.occurrence)
             found: tuple[Entry, Source] | None = None
             if self.mode in ("auto", "replay"):
-                found = self._found(model, draw, key)
+                found = self._found(asked.model, draw, key)
             elif key in self._fresh:
                 found = self._fresh[key], "cache"
             if found is not None:
                 entry, source = found
-                future.set_result(replayed(entry, source, provider, model))
+                future.set_result(replayed(entry, source, asked.provider, asked.model))
             elif self.mode == "replay":
-                raise self._missing(model, request, draw)
-            elif (asked := self._in_flight.get(key)) is not None:
-                asked.add_done_callback(partial(share, future))
+                raise self._missing(asked.model, asked.request, draw)
+            elif (shared := self._in_flight.get(key)) is not None:
+                shared.add_done_callback(partial(share, future))
             else:
-                self._send(future, model, provider, request, draw, key)
+                self._send(future, asked.model, asked.provider, asked.request, draw, key)
         except ReplyError as error:
             future.set_exception(error)
         return future
-
-    def question(self, model: ModelSettings, prompt: Prompt) -> tuple[str, str]:
-        """Digests of what is asked: whichever model is asked, and of the request to this one.
-
-        Both are without what does not count. Whoever counts how often a sample has asked the same
-        (`Draw.occurrence`) must count by these: two requests that differ only in what does not count are looked up
-        alike, and would else get one and the same reply.
-        """
-        try:
-            request = find_provider(model.provider, model.base_url).request(model.model, prompt)
-        except ReplyError as error:  # told by the future of `submit`
-            return prompt_digest(prompt, self._normalize), f"no request: {error}"
-        body = self._meant(request.body)
-        wire, ignore = _wire_name(request), self._ignore
-        digest = request_digest(provider=wire, path=request.path, model=request.model, body=body, ignore=ignore)
-        if not ignore:
-            return prompt_digest(prompt, self._normalize), digest
-        besides = {"model", "stream", "stream_options", *prompt.params}
-        asked = {name: value for name, value in significant(body, ignore).items() if name not in besides}
-        return hashlib.sha256(canonical_json(asked).encode()).hexdigest()[:32], digest
 
     def ask_again(self, model: ModelSettings, entry: Entry) -> Future[Fulfilled]:
         """Send a stored request once more, whatever the mode.
@@ -203,7 +177,7 @@ class Pipeline:
         held = budget.hold(model.name, request.body, partial(cost_of_call, model)) if budget is not None else 0.0
         engine, keeper = self._started()
         self._in_flight[key] = future
-        response = engine.submit(request, endpoint, key=key)
+        response = engine.submit(request, endpoint)
 
         def keep(done: Future[Response]) -> None:
             def fulfilled_now() -> Fulfilled:
@@ -230,12 +204,6 @@ class Pipeline:
                 future.cancel()
 
         response.add_done_callback(keep)
-
-    def _meant(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        if self._normalize is None:
-            return body
-        meant: Mapping[str, Any] = normalized(body, self._normalize)
-        return meant
 
     def _found(self, model: ModelSettings, draw: Draw, key: str) -> tuple[Entry, Source] | None:
         """The stored reply to use, None to ask the model.
@@ -281,29 +249,14 @@ class Pipeline:
             return MissingReply(f"{first}\nnothing was recorded for {draw.module}")
         from pytest_llmeval.store.difference import explain_difference
 
-        differs = explain_difference(self._meant(request.body), self._meant(nearest.request), self._ignore)
+        differs = explain_difference(
+            meant(request.body, self._normalize), meant(nearest.request, self._normalize), self._ignore
+        )
         if not differs:
             recorded = f"sample {nearest.sample}, occurrence {nearest.occurrence}"
             asked = f"sample {draw.sample}, occurrence {draw.occurrence}"
             differs = [f"the same request was recorded as {recorded}; asked for was {asked}"]
         return MissingReply("\n".join([first, f"nearest recorded request ({nearest.case}):", *differs]))
-
-
-def prompt_digest(prompt: Prompt, normalize: Callable[[str], str] | None = None) -> str:
-    """Digest of what is asked, whichever model is asked.
-
-    Args:
-        prompt: what is asked.
-        normalize: changes each text before.
-    """
-    asked = {"messages": prompt.messages, "tools": prompt.tools, "schema": prompt.schema, "images": prompt.images}
-    asked = asked if normalize is None else normalized(asked, normalize)
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def _wire_name(request: ModelRequest) -> str:
-    """The provider with what its headers add to the meaning of a request, such as an API version."""
-    return "|".join([request.provider, *(f"{name}={value}" for name, value in sorted(request.headers.items()))])
 
 
 def _api_key(model: ModelSettings, provider: Provider) -> str | None:

@@ -48,17 +48,15 @@ class Counters:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One request and all who wait for its answer.
+    """One request and who waits for its answer.
 
     Attributes:
         content: the body as JSON, made when the call was submitted.
-        key: calls with the same key are one.
         abandoned: whether nobody waits any more.
     """
 
     request: ModelRequest
     endpoint: Endpoint
     content: bytes
-    key: str | None
-    waiters: list[Future[Response]]
+    future: Future[Response]
     abandoned: bool = False

@@ -13,7 +13,7 @@ from pytest_llmeval.plugin.markers import case_file, default_category, samples_o
 from pytest_llmeval.plugin.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.trial import Trial, case_key
 
-__all__ = ["parametrize", "trial_for", "uses_llm"]
+__all__ = ["model_of", "parametrize", "trial_for", "uses_llm"]
 
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 
@@ -37,7 +37,11 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
         wrong = error
     if wrong is not None:
         pytest.fail(str(wrong), pytrace=False)
-    if len(evaluation.models) > 1 and "llm_model" in metafunc.fixturenames:
+    asks = {"llm", "llm_model"} & set(metafunc.fixturenames)
+    if len(evaluation.models) > 1 and asks:
+        if "llm_model" not in metafunc.fixturenames:
+            # No argument of the fixture ``llm``: where one model is run it would be set up 300 times for nothing.
+            metafunc.fixturenames.append("llm_model")
         names = [model.name for model in evaluation.models]
         metafunc.parametrize("llm_model", names, ids=names, indirect=True)
 
@@ -56,13 +60,21 @@ def _cases(metafunc: pytest.Metafunc, file: str) -> list[Case]:
     return loaded[path]
 
 
-def trial_for(item: pytest.Item, evaluation: Evaluation, name: str) -> Trial:
+def model_of(item: pytest.Item, evaluation: Evaluation) -> str:
+    """Name of the model a test is run with, "" when the session has none."""
+    callspec = getattr(item, "callspec", None)
+    named = callspec.params.get("llm_model") if callspec is not None else None
+    if named is not None:
+        return str(named)
+    return evaluation.models[0].name if evaluation.models else ""
+
+
+def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     """A fresh trial of an item.
 
     Args:
         item: the test.
         evaluation: the session's.
-        name: of the model on trial.
 
     Raises:
         ConfigError: no model is configured, or a marker is wrong.
@@ -78,6 +90,7 @@ def trial_for(item: pytest.Item, evaluation: Evaluation, name: str) -> Trial:
     case = params.get("case")
     case = case if isinstance(case, Case) else None
     wanted = samples_of(item)
+    name = model_of(item, evaluation)
     key = case_key(item, name)
     samples = evaluation.samples or (case.samples if case is not None else None) or wanted.n
     return Trial(

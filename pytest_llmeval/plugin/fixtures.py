@@ -18,17 +18,14 @@ def llm_model(request: pytest.FixtureRequest) -> str:
 
     A test that asks for it runs once per ``--llm-model``, and once for the baseline.
     """
+    from pytest_llmeval.plugin.collect import model_of
     from pytest_llmeval.plugin.evaluation import evaluation_of
 
-    named = getattr(request, "param", None)
-    if named is not None:
-        return str(named)
-    models = evaluation_of(request.config).models
-    return models[0].name if models else ""
+    return model_of(request.node, evaluation_of(request.config))
 
 
 @pytest.fixture
-def llm(request: pytest.FixtureRequest, llm_model: str) -> Llm:
+def llm(request: pytest.FixtureRequest) -> Llm:
     """Ask the model on trial.
 
     ``llm(prompt)`` returns the reply, a ``str`` with ``.json()``, ``.tool_calls``, ``.usage``, ``.latency``,
@@ -48,7 +45,7 @@ def llm(request: pytest.FixtureRequest, llm_model: str) -> Llm:
         )
     wrong: LlmevalError
     try:
-        trial = trial_for(request.node, evaluation_of(request.config), llm_model)
+        trial = trial_for(request.node, evaluation_of(request.config))
     except LlmevalError as error:
         wrong = error
     else:

@@ -38,6 +38,10 @@ class Payload:
     notes: tuple[str, ...] = ()
 
 
+# Where tests run in the process that reports, it reads at once what was attached last.
+_latest: list[tuple[str, Payload]] = []
+
+
 def attach(
     report: pytest.TestReport,
     result: CaseResult | None,
@@ -52,16 +56,25 @@ def attach(
     The result is made JSON text here: xdist refuses what it cannot serialise, and other plugins write the
     attributes of reports into files of their own.
     """
-    report.llmeval = json.dumps(  # type: ignore[attr-defined]
+    payload = Payload(
+        result=result,
+        entries=tuple(fulfilled.entry for fulfilled in used),
+        collected=collected,
+        deselected=deselected,
+        notes=tuple(notes),
+    )
+    text = json.dumps(
         {
             "result": result_to_json(result) if result is not None else None,
-            "entries": [fulfilled.entry.to_json() for fulfilled in used],
+            "entries": [entry.to_json() for entry in payload.entries],
             "collected": collected,
             "deselected": deselected,
-            "notes": list(notes),
+            "notes": payload.notes,
         },
         default=str,
     )
+    report.llmeval = text  # type: ignore[attr-defined]
+    _latest[:] = [(text, payload)]
 
 
 def payload_of(report: pytest.TestReport) -> Payload | None:
@@ -69,6 +82,8 @@ def payload_of(report: pytest.TestReport) -> Payload | None:
     text: str | None = getattr(report, "llmeval", None)
     if text is None:
         return None
+    if _latest and _latest[0][0] is text:
+        return _latest[0][1]
     data: dict[str, Any] = json.loads(text)
     entries: tuple[Entry, ...] = ()
     if data["entries"]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.plugin.collect import uses_llm
+from pytest_llmeval.plugin.collect import model_of, uses_llm
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.judge import sample_result
@@ -132,9 +132,7 @@ class Runner:
             item.user_properties.append(("llm_model", trial.model.name))
 
     def _unjudged(self, item: pytest.Item, error: BaseException | None) -> CaseResult:
-        callspec = getattr(item, "callspec", None)
-        params = callspec.params if callspec is not None else {}
-        name = str(params.get("llm_model", self.evaluation.models[0].name if self.evaluation.models else ""))
+        name = model_of(item, self.evaluation)
         key = case_key(item, name)
         sample = sample_result(0, error, category=None)
         if sample.outcome != "error":  # a fixture that failed judged no reply

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import re
@@ -11,6 +12,7 @@ import threading
 from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -23,6 +25,7 @@ from pytest_llmeval.run import Call, CaseKey, SampleResult
 
 if TYPE_CHECKING:
     from pytest_llmeval.checks.score import Score
+    from pytest_llmeval.engine.asked import Asked
     from pytest_llmeval.engine.pipeline import Fulfilled, Pipeline
     from pytest_llmeval.providers.base import Prompt
     from pytest_llmeval.reply import Reply
@@ -154,9 +157,10 @@ class Trial:
             # The test swallowed the exception and goes on with nothing: no money for a made-up continuation.
             raise Suspended("still waiting for a reply")
         ordered = thread == threading.main_thread().ident and not task
-        started = [self._question(prompt, ordered=ordered) for prompt in prompts]
+        asked = [self.pipeline.asked(self.model, prompt) for prompt in prompts]
+        questions = [self._question(each, ordered=ordered) for each in asked]
         may_leave = may_leave and not self.replies.blocking
-        found = [(question, self._future(question, prompt)) for question, prompt in zip(started, prompts, strict=True)]
+        found = [(question, self._future(question, each)) for question, each in zip(questions, asked, strict=True)]
         missing = [future for _, future in found if not future.done()]
         if missing and may_leave:
             self.left = self.suspended = True
@@ -175,12 +179,12 @@ class Trial:
             and thread == threading.main_thread().ident
         )
 
-    def _question(self, prompt: Prompt, *, ordered: bool) -> Question:
+    def _question(self, asked: Asked, *, ordered: bool) -> Question:
         # By what replies are looked up by: requests that differ only in a trace id are one question asked twice.
-        asked = Question(self.sample, *self.pipeline.question(self.model, prompt), 0)
+        first = Question(self.sample, asked.prompt, asked.digest, 0)
         with self._lock:
-            question = asked._replace(occurrence=self._asked[asked])
-            self._asked[asked] += 1
+            question = first._replace(occurrence=self._asked[first])
+            self._asked[first] += 1
             self.seen.add(question)
             if ordered:  # with several tasks or threads the order says nothing
                 if not self.replies.in_order(self._place, question):
@@ -188,7 +192,7 @@ class Trial:
                 self._place += 1
         return question
 
-    def _future(self, question: Question, prompt: Prompt) -> Future[Fulfilled]:
+    def _future(self, question: Question, asked: Asked) -> Future[Fulfilled]:
         from pytest_llmeval.engine.pipeline import Draw
 
         with self._lock:
@@ -200,7 +204,7 @@ class Trial:
                     sample=self.first + question.sample,
                     occurrence=question.occurrence,
                 )
-                future = self.replies.futures[question] = self.pipeline.submit(self.model, prompt, draw)
+                future = self.replies.futures[question] = self.pipeline.submit(asked, draw)
         return future
 
     def _received(self, question: Question, future: Future[Fulfilled]) -> Reply:
@@ -287,8 +291,7 @@ async def _settled_trio(future: Future[Any]) -> None:
 
 def case_key(item: pytest.Item, model: str) -> CaseKey:
     """Identity of an item's case: its test function and its parameters, less the model and pytest-repeat's count."""
-    root = item.config.rootpath
-    path = item.path.relative_to(root).as_posix() if item.path.is_relative_to(root) else item.path.name
+    path = _relative(item.path, item.config.rootpath)
     names = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
     test = "::".join([path, *names, getattr(item, "originalname", None) or item.name])
     callspec = getattr(item, "callspec", None)
@@ -306,6 +309,11 @@ def case_key(item: pytest.Item, model: str) -> CaseKey:
         else:
             break
     return CaseKey(test, parts)
+
+
+@functools.cache
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 
 def content_digest(case: Case | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_llmeval.store.text import canonical_json
 
-__all__ = ["KEY_VERSION", "check_path", "normalized", "request_digest", "request_key", "significant"]
+__all__ = ["KEY_VERSION", "RequestIdentity", "check_path", "normalized", "significant"]
 
 KEY_VERSION = 1
 
@@ -30,18 +30,8 @@ _VOLATILE = frozenset(
 _STEP = re.compile(r'\.?([^.\[\]"\s]+)|\[(\d+|\*)\]|\["([^"]+)"\]')
 
 
-def request_key(
-    *,
-    provider: str,
-    path: str,
-    model: str,
-    body: Mapping[str, Any],
-    sample: int,
-    occurrence: int,
-    salt: str = "",
-    ignore: Iterable[str] = (),
-) -> str:
-    """The key under which the reply to a request is stored.
+class RequestIdentity:
+    """Which request this is, however and wherever it is sent.
 
     Headers, hosts and keys have no way into it, so that a proxy, another SDK or a rotated key changes nothing.
 
@@ -50,65 +40,47 @@ def request_key(
         path: below the base URL, as in ``/chat/completions``.
         model: the provider's name of the model.
         body: the JSON body; ``bytes`` in it (the parts of a form) count by their hash.
-        sample: index of the answer, from 0.
-        occurrence: how many identical requests the same sample of the same case made before, from 0.
         salt: tells two servers apart that serve different weights under one name.
         ignore: JSON paths of fields that do not count, as in ``messages[0].name`` or ``tools[*].description``.
 
-    Returns:
-        64 hexadecimal digits.
-
     Raises:
         ValueError: a path in ``ignore`` cannot be understood.
         TypeError, ValueError: the body holds something that is not JSON.
     """
-    return _digest(
-        {
-            "v": KEY_VERSION,
-            "provider": provider,
-            "path": path,
-            "model": model,
-            "body": significant(body, ignore),
-            "sample": sample,
-            "occurrence": occurrence,
-            "salt": salt,
-        }
-    )
 
+    __slots__ = ("_body", "_fields")
 
-def request_digest(
-    *,
-    provider: str,
-    path: str,
-    model: str,
-    body: Mapping[str, Any],
-    salt: str = "",
-    ignore: Iterable[str] = (),
-) -> str:
-    """The same for all samples and occurrences of a request: tells whether a prompt changed between runs.
+    def __init__(
+        self,
+        *,
+        provider: str,
+        path: str,
+        model: str,
+        body: Mapping[str, Any],
+        salt: str = "",
+        ignore: Iterable[str] = (),
+    ) -> None:
+        self._body = canonical_json(significant(body, ignore))
+        self._fields = {"v": KEY_VERSION, "provider": provider, "path": path, "model": model, "salt": salt}
 
-    Args:
-        provider: as for `request_key`.
-        path: as for `request_key`.
-        model: as for `request_key`.
-        body: as for `request_key`.
-        salt: as for `request_key`.
-        ignore: as for `request_key`.
+    @property
+    def digest(self) -> str:
+        """The same for all samples and occurrences of a request: tells whether a prompt changed between runs."""
+        return self._digest(self._fields)
 
-    Raises:
-        ValueError: a path in ``ignore`` cannot be understood.
-        TypeError, ValueError: the body holds something that is not JSON.
-    """
-    return _digest(
-        {
-            "v": KEY_VERSION,
-            "provider": provider,
-            "path": path,
-            "model": model,
-            "body": significant(body, ignore),
-            "salt": salt,
-        }
-    )
+    def key(self, *, sample: int, occurrence: int) -> str:
+        """The key under which a reply is stored, 64 hexadecimal digits.
+
+        Args:
+            sample: index of the answer, from 0.
+            occurrence: how many identical requests the same sample of the same case made before, from 0.
+        """
+        return self._digest({**self._fields, "sample": sample, "occurrence": occurrence})
+
+    def _digest(self, fields: Mapping[str, Any]) -> str:
+        # Canonical JSON of the whole: "body" stands before every other field, so that it is written only once.
+        text = f'{{"body":{self._body},{canonical_json(fields)[1:]}'
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def significant(body: Mapping[str, Any], ignore: Iterable[str] = ()) -> dict[str, Any]:
@@ -152,10 +124,6 @@ def check_path(path: str) -> None:
         ValueError: it cannot be understood.
     """
     _steps(path)
-
-
-def _digest(parts: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(parts).encode("ascii")).hexdigest()
 
 
 def _steps(path: str) -> list[str | int]:

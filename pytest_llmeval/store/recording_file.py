@@ -151,7 +151,7 @@ class RecordingFile:
                     yield entry
 
     def _index(self, lines: list[bytes]) -> None:
-        started = False
+        started, header = False, header_line().encode()
         for number, raw in enumerate(lines, start=1):
             line = raw.strip(b"\r \t")
             if not line:
@@ -162,7 +162,7 @@ class RecordingFile:
                 started = True
                 if not self._is_header(number, line) and (_KEY.search(line) or _REQUEST.match(line)):
                     self._add(number, line)
-            elif line != header_line().encode():
+            elif line != header:
                 self._add(number, line)
         if not started:
             self._broken(1, f'is no file of recordings: {{"format": "{FORMAT}", ...}} is missing')

@@ -1,0 +1,103 @@
+"""A prompt as the request one model gets, with what tells it apart from others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_llmeval.config import ModelSettings
+from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.providers import find_provider
+from pytest_llmeval.providers.base import ModelRequest, Prompt, Provider
+from pytest_llmeval.store.key import RequestIdentity, normalized, significant
+from pytest_llmeval.store.text import canonical_json
+
+__all__ = ["Asked", "asked_of", "meant", "prompt_digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a model is asked.
+
+    Attributes:
+        prompt: digest of what is asked, whichever model is asked.
+        digest: digest of the request to this one.
+        request: None when there can be none, as ``error`` says.
+
+    Both digests are without what does not count. Whoever counts how often a sample has asked the same
+    (`Draw.occurrence`) must count by them: two requests that differ only in what does not count are looked up alike,
+    and would else get one and the same reply.
+    """
+
+    model: ModelSettings
+    provider: Provider
+    prompt: str
+    digest: str
+    request: ModelRequest | None
+    identity: RequestIdentity | None
+    error: ReplyError | None = None
+
+
+def asked_of(
+    model: ModelSettings,
+    prompt: Prompt,
+    *,
+    ignore: tuple[str, ...] = (),
+    normalize: Callable[[str], str] | None = None,
+    salt: str = "",
+) -> Asked:
+    """A prompt to a model.
+
+    Args:
+        ignore: JSON paths within requests that do not count.
+        normalize: changes each text of a request for looking it up only; what is sent stays as it is.
+        salt: tells apart two models of one name that are served at different places.
+
+    Raises:
+        ConfigError: the model's provider is unknown.
+    """
+    provider = find_provider(model.provider, model.base_url)
+    try:
+        request = provider.request(model.model, prompt)
+    except ReplyError as error:
+        digest = prompt_digest(prompt, normalize)
+        return Asked(model, provider, digest, f"no request: {error}", None, None, error)
+    body = meant(request.body, normalize)
+    identity = RequestIdentity(
+        provider=wire_name(request), path=request.path, model=request.model, body=body, ignore=ignore, salt=salt
+    )
+    if ignore:
+        besides = {"model", "stream", "stream_options", *prompt.params}
+        kept = {name: value for name, value in significant(body, ignore).items() if name not in besides}
+        words = hashlib.sha256(canonical_json(kept).encode()).hexdigest()[:32]
+    else:
+        words = prompt_digest(prompt, normalize)
+    return Asked(model, provider, words, identity.digest, request, identity)
+
+
+def meant(body: Mapping[str, Any], normalize: Callable[[str], str] | None) -> Mapping[str, Any]:
+    """A body as it is looked up."""
+    if normalize is None:
+        return body
+    changed: Mapping[str, Any] = normalized(body, normalize)
+    return changed
+
+
+def prompt_digest(prompt: Prompt, normalize: Callable[[str], str] | None = None) -> str:
+    """Digest of what is asked, whichever model is asked.
+
+    Args:
+        prompt: what is asked.
+        normalize: changes each text before.
+    """
+    asked = {"messages": prompt.messages, "tools": prompt.tools, "schema": prompt.schema, "images": prompt.images}
+    asked = asked if normalize is None else normalized(asked, normalize)
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def wire_name(request: ModelRequest) -> str:
+    """The provider with what its headers add to the meaning of a request, such as an API version."""
+    return "|".join([request.provider, *(f"{name}={value}" for name, value in sorted(request.headers.items()))])
