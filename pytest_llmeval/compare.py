@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from pytest_llmeval.comparison import CategoryRow, Comparison, GateState, Results
+from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison, GateState, Results
 from pytest_llmeval.config import CategorySettings, GateSettings
 from pytest_llmeval.measure import Figures, measure
 from pytest_llmeval.run import CaseKey, CaseResult, SampleResult
@@ -225,7 +225,7 @@ def _verdict(
         invalid += (f"the baseline has an answer to {count} of {everything} cases; at least 80% must have one",)
     if invalid:
         # What could not be measured must not look like a pass.
-        return "failed", tuple(f"could not be measured: {reason}" for reason in invalid)
+        return "failed", tuple(f"{UNMEASURED}: {reason}" for reason in invalid)
     words = ("REGRESSED", "INCONCLUSIVE") if strict else ("REGRESSED",)
     repeated = table.samples > len(table.cases)
     reasons = [_sentence(row, repeated=repeated) for row in rows if row.gated and row.word in words]

@@ -11,10 +11,12 @@ from pytest_llmeval.run import CaseKey, CaseResult
 if TYPE_CHECKING:
     from pytest_llmeval.measure import Figures
 
-__all__ = ["CategoryRow", "Comparison", "GateState", "Results"]
+__all__ = ["UNMEASURED", "CategoryRow", "Comparison", "GateState", "Results"]
 
 Word = Literal["REGRESSED", "INCONCLUSIVE", "TOO SMALL", "IMPROVED", "OK"]
 GateState = Literal["passed", "failed", "not evaluated"]
+
+UNMEASURED = "could not be measured"
 
 Results = Mapping[CaseKey, CaseResult]
 

@@ -13,6 +13,7 @@ import pytest
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
 from pytest_llmeval.plugin.payload import payload_of
+from pytest_llmeval.report.misses import MOST_CASES
 from pytest_llmeval.run import CaseKey, CaseResult, Run
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Controller:
         self.deselected = 0
         self._ended = False
         self._repeated = 0  # trials that are more samples of a case
+        self._told: dict[str | None, int] = {}  # errors by what kept a case from being judged
         self._entries: dict[str, dict[str, Entry]] = {}
         self._writers: list[RunWriter] | None = None
         # By case and model, the tests it came from, and which worker ran them.
@@ -72,6 +74,7 @@ class Controller:
         if payload.result is None:
             self.skipped.add(report.nodeid)
         else:
+            self._shorten(report, payload.result)
             self._add(report, payload.result)
 
     def judge(self) -> int:
@@ -176,6 +179,14 @@ class Controller:
         self.regressed += self._newly_failing(result)
         self._save(lambda writer: writer.add(result))
 
+    def _shorten(self, report: pytest.TestReport, result: CaseResult) -> None:
+        """Leave one line of what a report tells, once others have told at length of the same trouble."""
+        if result.outcome != "error" or result.category == "exception" or self.config.get_verbosity() > 0:
+            return
+        told = self._told[result.category] = self._told.get(result.category, 0) + 1
+        if told > MOST_CASES:
+            report.longrepr = result.samples[0].reason
+
     def _newly_failing(self, result: CaseResult) -> int:
         """How many cases this result shows to fail though they pass with the baseline."""
         baseline = self.evaluation.baseline
@@ -217,8 +228,8 @@ class Controller:
             return f"{self._cases(self.collected - self.deselected)} of {self._cases(self.collected)} cases ran"
         if any("::" in argument for argument in self.config.args):
             return "single tests were named on the command line"
-        if self.config.getoption("lf", default=False):
-            return "--lf runs only what failed last"  # and tells nobody what it has left out
+        if self.config.getoption("lf", default=False) and self.config.cache.get("cache/lastfailed", {}):
+            return "--lf runs only what failed last"  # and tells nobody which files it has left out
         owed = self.collected - len(self.skipped) - self._repeated
         if len(self.results) < owed:
             return f"{len(self.results)} of {owed} cases have a result"

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Runner"]
 
-MISSED = "a miss of an evaluated model; the gate decides"
-
 
 class Runner:
     """The hooks of a process that runs tests; registered when the first test that asks a model is collected."""
@@ -104,7 +102,7 @@ class Runner:
             self._attach(report, result, trial.used.values() if self.evaluation.record else ())
             if report.failed and result.outcome == "fail" and self.evaluation.compares:
                 report.outcome = "skipped"
-                report.wasxfail = MISSED
+                report.wasxfail = f"{result.category}: {_reason(result)}"
         elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is owed
             self._attach(report, None)
         make_harmless(report)
@@ -140,6 +138,10 @@ class Runner:
                 index=0, outcome="error", category="setup", reason=sample.reason, detail=sample.detail
             )
         return CaseResult(key=key, model=name, samples=(sample,), file=key.test.split("::")[0])
+
+
+def _reason(result: CaseResult) -> str:
+    return next(sample.reason for sample in result.samples if sample.category == result.category)
 
 
 def _case_result(item: pytest.Item, trial: Trial) -> CaseResult:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["StatusLine", "status"]
 
 INTERVAL = 0.1  # seconds between two writings
+WARM_UP = 2.0  # seconds before the time that is left is told: the first replies came from the store
 
 # What a terminal does with these is as old as terminals; pytest's own writer has nothing for it.
 BELOW, ERASE, UP = "\n\r", "\x1b[K", "\x1b[1A"
@@ -83,7 +84,7 @@ def status(controller: Controller, in_flight: int | None, elapsed: float, width:
     budget = controller.evaluation.budget
     if controller.spent or budget is not None:
         parts.append(f"{dollars(controller.spent)} spent" + (f" of {dollars(budget)}" if budget is not None else ""))
-    if 0 < done < total:
+    if 0 < done < total and elapsed >= WARM_UP:
         left = round(elapsed / done * (total - done))
         parts.append(f"{left // 60}:{left % 60:02d} left")
     return " | ".join(parts)[:width]

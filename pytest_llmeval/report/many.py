@@ -10,11 +10,12 @@ from pytest_llmeval.comparison import CategoryRow, Comparison
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.figures import MEASURED, not_comparable, why_unknown
 from pytest_llmeval.report.lines import Line, Paper, clip, columns
-from pytest_llmeval.report.misses import counts, error_lines, miss_lines, new_misses, not_compared_lines
+from pytest_llmeval.report.misses import counts, miss_lines, new_misses, not_compared_lines
 from pytest_llmeval.report.numbers import count, plural
 from pytest_llmeval.report.one import baseline_words, gate_lines, improved_lines, legend, mark_of, next_line, remarks
 from pytest_llmeval.report.session import called_now, facts
 from pytest_llmeval.report.table import Column, table, table_width
+from pytest_llmeval.report.unjudged import error_lines
 from pytest_llmeval.run import CaseResult
 
 __all__ = ["candidates_side_by_side", "models_alone"]

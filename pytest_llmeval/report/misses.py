@@ -1,4 +1,4 @@
-"""What a reader must see case by case: new misses in detail, errors, and cases that were not compared."""
+"""What a reader must see case by case: new misses in detail, and cases that were not compared."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from pytest_llmeval.report.text import first_line
 from pytest_llmeval.run import CaseKey, CaseResult
 
 __all__ = [
+    "MOST_CASES",
     "case_lines",
     "count_words",
     "counts",
-    "error_lines",
     "miss_lines",
+    "named",
     "new_misses",
     "not_compared_lines",
     "passes",
@@ -53,7 +54,7 @@ def miss_lines(paper: Paper, comparison: Comparison, *, most: int = MOST_CASES) 
     lines = paper.write(plural(len(misses), "new miss") + rest, "bold")
     for name, key in shown:
         head = f"{paper.clean(name)}: "
-        lines.append(_named(paper, head, str(key), indent=2))
+        lines.append(named(paper, head, str(key), indent=2))
         lines += case_lines(paper, comparison, name, key, indent=4)
     return lines
 
@@ -107,26 +108,6 @@ def count_words(comparison: Comparison) -> str:
     return ", ".join(word for word in [*words, f"{flaky} flaky" if flaky else ""] if word)
 
 
-def error_lines(paper: Paper, comparison: Comparison) -> list[Line]:
-    """The cases that could not be judged, with what went wrong."""
-    keys = comparison.errors
-    if not keys:
-        return []
-    lines = paper.write(f"{plural(len(keys), 'error')}: not judged, so in no count above", "yellow", "bold")
-    for key in keys if paper.verbosity > 0 else keys[:MOST_CASES]:
-        lines.append(_named(paper, "", str(key), indent=2))
-        for side, results in (("baseline", comparison.baseline_results), ("candidate", comparison.candidate_results)):
-            reason = _error(results.get(key))
-            lines += paper.write(f"{side}: {reason}", indent=4, hang=2) if reason else []
-    return lines + _more(paper, len(keys))
-
-
-def _error(result: CaseResult | None) -> str:
-    samples = result.samples if result else ()
-    failed = next((sample for sample in samples if sample.outcome == "error"), None)
-    return first_line(failed.reason or failed.category or "unknown error") if failed else ""
-
-
 def not_compared_lines(paper: Paper, comparison: Comparison) -> list[Line]:
     """The cases that only one side has, or that changed since the baseline ran, by name."""
     groups = [
@@ -144,15 +125,16 @@ def not_compared_lines(paper: Paper, comparison: Comparison) -> list[Line]:
 
 def _names(paper: Paper, keys: Sequence[CaseKey]) -> list[Line]:
     shown = keys if paper.verbosity > 0 else keys[:MOST_CASES]
-    return [_named(paper, "", str(key), indent=2) for key in shown] + _more(paper, len(keys))
+    return [named(paper, "", str(key), indent=2) for key in shown] + more(paper, len(keys))
 
 
-def _more(paper: Paper, total: int) -> list[Line]:
+def more(paper: Paper, total: int) -> list[Line]:
     hidden = total - MOST_CASES
     return [Line(f"  {hidden} more (-v names all)")] if hidden > 0 and paper.verbosity <= 0 else []
 
 
-def _named(paper: Paper, head: str, name: str, *, indent: int) -> Line:
+def named(paper: Paper, head: str, name: str, *, indent: int) -> Line:
+    """The name of a case on one line, cut where it is too long."""
     room = paper.width - indent
     head = clip(head, room // 2)
     return Line(" " * indent + head + clip(paper.clean(name), room - columns(head)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pytest_llmeval.comparison import CategoryRow, Comparison
+from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison
 from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparable
 from pytest_llmeval.report.lines import Line, Paper
-from pytest_llmeval.report.misses import count_words, counts, error_lines, miss_lines, new_misses, not_compared_lines
+from pytest_llmeval.report.misses import count_words, counts, miss_lines, new_misses, not_compared_lines
 from pytest_llmeval.report.numbers import count, p_value, percent, plural, points
 from pytest_llmeval.report.session import called_now, cases_words, facts, spent_words
 from pytest_llmeval.report.table import Column, table
+from pytest_llmeval.report.unjudged import error_lines, kinds_of_errors
 
 __all__ = [
     "baseline_words",
@@ -188,10 +189,13 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     undecided = [row.samples_needed for row in comparison.rows if row.word == "INCONCLUSIVE" and row.samples_needed]
     regressed = [row.name for row in comparison.rows if mark_of(row) == "!"]
     misses = new_misses(comparison)
-    if comparison.gate == "failed" and regressed:
+    unmeasured = any(reason.startswith(UNMEASURED) for reason in comparison.reasons)
+    if unmeasured and comparison.errors:
+        text = _after_errors(comparison)
+    elif comparison.gate == "failed" and regressed:
         text = f"--llm-show={regressed[0]} lists its cases with what changed"
     elif comparison.gate == "failed" and comparison.errors:
-        text = "run again; answers that came are not paid twice"
+        text = _after_errors(comparison)
     elif comparison.gate == "not evaluated":
         text = "run all cases with both models, then the gate is evaluated"
     elif undecided:
@@ -203,6 +207,13 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     else:
         return []
     return paper.write(f"next: {text}", hang=6)
+
+
+def _after_errors(comparison: Comparison) -> str:
+    kind = next(iter(kinds_of_errors(comparison)))
+    if kind == "no_reply_recorded":
+        return "--llm-record --llm-mode=auto asks for the missing replies and records them"
+    return "run again; answers that came are not paid twice"
 
 
 def _green(paper: Paper, comparison: Comparison) -> list[Line]:
