@@ -338,7 +338,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         else:
             results[result.trial] = result
     if problems:
-        raise RunFileError(_all_problems(path, problems))
+        raise RunFileError(_all_problems(problems))
     return replace(run, results=tuple(results.values()))
 
 
@@ -373,12 +373,11 @@ def _left_out(data: Mapping[str, Any]) -> tuple[TrialKey, ...]:
     return tuple((CaseKey(trial["test"], trial["case"]), trial["model"]) for trial in trials)
 
 
-def _all_problems(path: str | os.PathLike[str], problems: Sequence[str]) -> str:
-    if len(problems) == 1:
-        return problems[0]
-    more = len(problems) - MOST_PROBLEMS
-    rest = [f"{path}: and {more} more"] if more > 0 else []
-    return "\n".join([f"{path}: {len(problems)} lines are broken", *problems[:MOST_PROBLEMS], *rest])
+def _all_problems(problems: Sequence[str]) -> str:
+    first, *others = problems
+    if others:
+        first += f" (and {len(others)} more broken {'line' if len(others) == 1 else 'lines'})"
+    return "\n".join([first, *others[: MOST_PROBLEMS - 1]])
 
 
 def _parsed(line: str, path: str | os.PathLike[str], number: int) -> dict[str, Any]:

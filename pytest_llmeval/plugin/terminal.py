@@ -46,7 +46,7 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
         ):
             reporter.write_line(line.text, **dict.fromkeys(line.style, True))
     notes = [*controller.notes, *controller.evaluation.notes]
-    _write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith("NOT ")])
+    _write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith(("NOT ", "WORSE "))])
 
 
 def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -48,7 +48,8 @@ def one_candidate(paper: Paper, comparison: Comparison) -> list[Line]:
 def nothing_new(comparison: Comparison) -> bool:
     """Whether the gate passed and there is nothing that anyone should look at."""
     unsettled = any(mark_of(row) != " " for row in comparison.rows)
-    left_out = comparison.errors or comparison.changed or comparison.only_baseline or comparison.only_candidate
+    changed = comparison.changed or comparison.rejudged
+    left_out = comparison.errors or changed or comparison.only_baseline or comparison.only_candidate
     said = comparison.reasons or comparison.notes
     return comparison.gate == "passed" and not (new_misses(comparison) or unsettled or left_out or said)
 
@@ -139,7 +140,9 @@ def category_table(paper: Paper, comparison: Comparison) -> list[Line]:
         body.append(Column(head="p", cells=[evidence(row) for row in rows], right=False, gap=1))
     names = [*(paper.clean(row.name) for row in comparison.rows), "any failure"]
     styles = [*map(style_of, marks)]
-    lines = table(paper, "category", names, body, marks=marks, styles=styles, rules={len(rows) - 1})
+    lines = table(
+        paper, "category", names, body, marks=marks, styles=styles, rules={len(rows) - 1} if comparison.rows else ()
+    )
     for remark in remarks(paper, comparison):
         lines += paper.write(remark, indent=2, hang=2)
     return lines + legend(paper, marks)
