@@ -7,9 +7,10 @@ from pytest_llmeval.compare import outcomes_of
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.run import CaseResult, Run
 from pytest_llmeval.stats.dependence import Dispersion, dispersion
+from pytest_llmeval.stats.gate import GateRules
 from pytest_llmeval.stats.outcomes import tabulate
 
-__all__ = ["disagreement"]
+__all__ = ["disagreement", "dispersion_words"]
 
 
 def disagreement(first: Run, second: Run, model: str) -> Dispersion | None:
@@ -47,6 +48,15 @@ def disagreement(first: Run, second: Run, model: str) -> Dispersion | None:
         )
     table = tabulate({key: outcomes_of(one[key]) for key in asked}, {key: outcomes_of(two[key]) for key in asked})
     return dispersion(stratum for rows in table.categories.values() for stratum in rows)
+
+
+def dispersion_words(found: Dispersion | None) -> str:
+    """What two runs of the baseline tell about its samples, in a sentence."""
+    if found is None:
+        return "two runs of the baseline: nothing failed in either, so they tell nothing about each other"
+    independent = not found.repeats(GateRules().phi_max)
+    said = "its samples count as independent" if independent else "its samples repeat each other"
+    return f"two runs of the baseline: phi {found.phi:.2f} over {found.strata} cases and categories; {said}"
 
 
 def _stands_for(run: Run, name: str) -> tuple[object, ...]:

@@ -33,6 +33,7 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
         width=min(width, 100),
         ascii=not _unicode(),
         verbosity=verbosity,
+        alone=controller.evaluation.alone,
     )
     if not lines:
         return

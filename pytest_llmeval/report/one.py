@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pytest_llmeval.compare import CategoryRow, Comparison
 from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparable
 from pytest_llmeval.report.lines import Line, Paper
@@ -56,13 +58,19 @@ def nothing_new(comparison: Comparison) -> bool:
 
 def title(paper: Paper, comparison: Comparison) -> list[Line]:
     """Who is compared with whom."""
-    return paper.write(f"candidate {comparison.candidate.model} vs {baseline_words(comparison)}", "bold", hang=2)
+    return paper.write(f"{_named('candidate', comparison)} vs {baseline_words(comparison)}", "bold", hang=2)
+
+
+def _named(side: Literal["baseline", "candidate"], comparison: Comparison) -> str:
+    """A side with its model, which is often called as the side is."""
+    name = (comparison.baseline if side == "baseline" else comparison.candidate).model
+    return name if name == side else f"{side} {name}"
 
 
 def baseline_words(comparison: Comparison) -> str:
     """The baseline's name, and where it comes from unless it ran in this session."""
     saved = f" (saved run {comparison.saved})" if comparison.saved else ""
-    return f"baseline {comparison.baseline.model}{saved}"
+    return f"{_named('baseline', comparison)}{saved}"
 
 
 def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[Line]:
@@ -192,7 +200,7 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     regressed = [row.name for row in comparison.rows if mark_of(row) == "!"]
     misses = new_misses(comparison)
     if comparison.gate == "failed" and regressed:
-        text = f"--llm-show={regressed[0]} lists its cases with what changed"
+        text = f"{paper.show}={regressed[0]} lists its cases with what changed"
     elif comparison.gate == "failed" and comparison.errors:
         text = "run again; answers that came are not paid twice"
     elif comparison.gate == "not evaluated":
@@ -201,8 +209,8 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
         text = f"--llm-samples={max(undecided)} would settle what is inconclusive"
     elif misses:
         text = "-v lists every miss with both replies"
-    elif comparison.changed or comparison.only_candidate:
-        text = "save the baseline anew with --llm-report=FILE.jsonl, so that it has every case"
+    elif comparison.saved and (comparison.changed or comparison.rejudged or comparison.only_candidate):
+        text = "save the baseline anew with --llm-update-baseline, so that it has every case as it is now"
     else:
         return []
     return paper.write(f"next: {text}", hang=6)
