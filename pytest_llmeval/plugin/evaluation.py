@@ -182,7 +182,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
 
             again = disagreement(run, load_run(settings.baseline_again), name)
     elif file is not None:
-        pass  # saved for the first time
+        alone = candidates[0].name  # saved for the first time
     elif wanted is not None:
         baseline = settings.find_model(wanted)
         candidates = [model for model in candidates if model.name != baseline.name]
