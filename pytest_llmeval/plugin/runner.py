@@ -36,20 +36,20 @@ class Runner:
         self.collected = 0
         self.deselected = 0
         self.scheduler: Scheduler | None = None
-        self._trials: list[tuple[pytest.Item, TrialKey]] = []
+        self._trials: list[pytest.Item] = []
         self._left_out: tuple[TrialKey, ...] = ()
         self._checks: dict[object, str] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Count the trials before anybody takes some away."""
-        self._trials = [(item, self._trial_key(item)) for item in items if uses_llm(item)]
+        self._trials = [item for item in items if uses_llm(item)]
         self.collected = len(self._trials)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what was left out, and have the tests that ask models overlap, where this pytest can."""
         kept = set(map(id, session.items))
-        self._left_out = tuple(dict.fromkeys(trial for item, trial in self._trials if id(item) not in kept))
+        self._left_out = tuple(self._trial_key(item) for item in self._trials if id(item) not in kept)
         del self._trials[:]
         if session.config.option.collectonly or not can_schedule(session):
             return
