@@ -107,6 +107,23 @@ def test_shards_that_ran_their_baseline_too_are_gated_without_another_run(
     assert main(["compare", "shard0.jsonl"]) == 0
 
 
+def test_a_plugin_that_takes_tests_away_in_silence_makes_shards_too(
+    plain_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (plain_session.path / "cases.jsonl").write_text("".join(f'{{"id": "c{n}", "input": "{n}"}}\n' for n in range(6)))
+    plain_session.write(SUITE)
+    for number in (0, 1):
+        take = f"def pytest_collection_modifyitems(items): items[:] = items[{number}::2]"
+        (plain_session.path / "conftest.py").write_text(take)
+        plain_session.run(f"--llm-report=shard{number}.jsonl")
+    monkeypatch.chdir(plain_session.path)
+    first = load_run("shard0.jsonl")
+    assert (first.complete, [key.case for key, _ in first.left_out]) == (False, ["c1", "c3", "c5"])
+    assert main(["merge", "shard0.jsonl", "-o", "merged.jsonl"]) == 1
+    assert main(["merge", "shard0.jsonl", "shard1.jsonl", "-o", "merged.jsonl"]) == 0
+    assert load_run("merged.jsonl").complete is True
+
+
 def test_every_problem_of_every_file_is_told_with_its_place(
     plain_session: Session, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

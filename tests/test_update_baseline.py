@@ -71,18 +71,18 @@ def test_the_first_baseline_is_saved_with_its_misses_and_compared_with_afterward
 
 
 @pytest.mark.parametrize("quiet", [(), ("-q",)])
-def test_a_worse_baseline_is_saved_and_told(session: Session, server: Server, quiet: tuple[str, ...]) -> None:
-    file = prepare(session, server)
+def test_a_worse_baseline_is_saved_and_told(plain_session: Session, server: Server, quiet: tuple[str, ...]) -> None:
+    file = prepare(plain_session, server)
     server.answer = wrong(3)
-    session.run(UPDATE)
+    plain_session.run(UPDATE)
     server.answer = wrong(4, 5, 6, 7, 8, 9)
-    with (session.path / "cases.jsonl").open("a") as cases:
+    with (plain_session.path / "cases.jsonl").open("a") as cases:
         cases.write('\n{"id": "c99", "input": "another"}')
-    result = session.run(UPDATE, "--llm-mode=refresh", *quiet)
+    result = plain_session.run(UPDATE, "--llm-mode=refresh", *quiet)
     assert told(result, "WORSE wrong_answer: 1/12 before, 6/12 now: test_it.py::test_row*c4*and 1 more")
     assert told(result, "baseline.jsonl saved: 13 cases of production (7 changed, 1 added, 0 removed)") is (not quiet)
     assert failing(file) == {f"c{number}" for number in range(4, 10)}
-    better = session.run(UPDATE)
+    better = plain_session.run(UPDATE)
     assert told(better, "baseline.jsonl saved: 13 cases of production (0 changed, 0 added, 0 removed)")
     better.stdout.no_fnmatch_line("*WORSE*")
 
@@ -106,16 +106,16 @@ def test_a_case_that_was_removed_while_it_failed_is_told(plain_session: Session,
     ],
 )
 def test_a_part_of_the_cases_is_no_baseline(
-    session: Session, server: Server, arguments: tuple[str, ...], why: str
+    plain_session: Session, server: Server, arguments: tuple[str, ...], why: str
 ) -> None:
-    file = prepare(session, server)
-    session.run(UPDATE)
+    file = prepare(plain_session, server)
+    plain_session.run(UPDATE)
     before = file.read_bytes()
-    session.write("def test_fails(): assert False" if arguments == ("-x",) else "", "test_z.py")
-    result = session.run(UPDATE, *arguments)
+    plain_session.write("def test_fails(): assert False" if arguments == ("-x",) else "", "test_z.py")
+    result = plain_session.run(UPDATE, *arguments)
     assert (result.ret != 0, file.read_bytes()) == (True, before)
     assert told(result, f"NOT SAVED: *baseline* stays as it was: {why}")
-    assert not [each for each in session.path.iterdir() if each.suffix == ".tmp"]
+    assert not [each for each in plain_session.path.iterdir() if each.suffix == ".tmp"]
 
 
 def test_answers_that_could_not_be_judged_are_no_baseline_and_cost_no_good_one(
@@ -126,7 +126,9 @@ def test_answers_that_could_not_be_judged_are_no_baseline_and_cost_no_good_one(
     before = load_run(file)
 
     def answer(request: Request) -> object:
-        return Reply(status=400, body=b'{"error": {"message": "no"}}') if b"case 2." in request.body else wrong(5)(request)
+        return (
+            Reply(status=400, body=b'{"error": {"message": "no"}}') if b"case 2." in request.body else wrong(5)(request)
+        )
 
     server.answer = answer
     result = plain_session.run(UPDATE, "--llm-mode=refresh")
@@ -218,10 +220,10 @@ def test_the_option_takes_no_path_for_its_value_and_knows_no_other(plain_session
     assert plain_session.run(f"{UPDATE}=everything").ret == 4
 
 
-def test_a_session_that_asks_no_model_saves_nothing_and_says_so(session: Session, server: Server) -> None:
-    file = prepare(session, server)
-    session.write("def test_it(): pass")
-    result = session.run(UPDATE)
+def test_a_session_that_asks_no_model_saves_nothing_and_says_so(plain_session: Session, server: Server) -> None:
+    file = prepare(plain_session, server)
+    plain_session.write("def test_it(): pass")
+    result = plain_session.run(UPDATE)
     assert (result.ret, file.exists()) == (1, False)
     assert told(result, "NOT SAVED: the baseline stays as it was: no test asked a model")
 
@@ -247,6 +249,9 @@ def test_no_key_is_saved_that_a_model_repeated(
     result = plain_session.run(UPDATE)
     assert (result.ret, file.exists()) == (1, False)
     assert told(result, "holds the value of THEIR_KEY, which must not be committed")
+    recorded = plain_session.run("--llm-record", f"--llm-baseline={plain_session.report}")
+    assert (recorded.ret, told(recorded, "NOT RECORDED: *THEIR_KEY")) == (1, True)
+    recorded.stdout.fnmatch_lines(["*12 missed, 1 not saved*"])
 
 
 def test_a_folder_that_cannot_be_written_fails_the_session(plain_session: Session, server: Server) -> None:

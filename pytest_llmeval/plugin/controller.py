@@ -237,8 +237,9 @@ class Controller:
 
     def _partial(self) -> str | None:
         """Why the cases that ran are not all there are, None when they are."""
-        if self.deselected:
-            return f"{self._cases(self.collected - self.deselected)} of {self._cases(self.collected)} cases ran"
+        left_out = max(self.deselected, len(self._left_out))
+        if left_out:
+            return f"{self._cases(self.collected - left_out)} of {self._cases(self.collected)} cases ran"
         return self._missing()
 
     def _missing(self) -> str | None:

@@ -8,9 +8,12 @@ changes and compares, and a run remembers it by itself.
 from __future__ import annotations
 
 import ast
+import contextlib
+import functools
 import hashlib
 import inspect
 import json
+import re
 import textwrap
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -35,14 +38,17 @@ def checks_digest(function: Callable[..., Any], root: Path, category: str | None
     tree = _tree_of(function)
     if tree is None:
         return ""
-    masked = _Asked().visit(tree)
-    judging = _judging(masked)
+    try:
+        judging = _judging(_Asked().visit(tree))
+        parts = [category or "", *map(ast.unparse, judging)]
+    except RecursionError:
+        return ""
     variables = _variables(function)
-    parts = [category or "", *(ast.unparse(node) for node in judging)]
     names: dict[str, Any] = {}
     for node in judging:
         names.update(_named(node, variables))
-    parts += [f"{name} = {_meaning(value, root)}" for name, value in sorted(names.items())]
+    # The project's folder is another on each machine.
+    parts += [f"{name} = {_meaning(value, root)}".replace(str(root), "") for name, value in sorted(names.items())]
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -128,19 +134,25 @@ def _named(node: ast.AST, variables: Mapping[str, Any]) -> Iterator[tuple[str, A
 def _meaning(value: object, root: Path) -> str:
     """What a name stands for, alike in every process and on every machine: data, or the source of a project's code."""
     if isinstance(value, types.FunctionType):
-        value = inspect.unwrap(value)
-        file = Path(getattr(getattr(value, "__code__", None), "co_filename", ""))
-        if file.is_relative_to(root) and "site-packages" not in file.parts and (tree := _tree_of(value)) is not None:  # type: ignore[arg-type]
-            return ast.unparse(tree)
-        return f"function {getattr(value, '__qualname__', '')}"
+        return _code(inspect.unwrap(value), root)
     try:
         return json.dumps(value, sort_keys=True, default=_kind)
     except (TypeError, ValueError, RecursionError):
         return _kind(value)
 
 
+@functools.lru_cache(maxsize=256)
+def _code(function: Callable[..., Any], root: Path) -> str:
+    """The source of a function of the project, the name of any other."""
+    file = Path(getattr(getattr(function, "__code__", None), "co_filename", ""))
+    if file.is_relative_to(root) and "site-packages" not in file.parts:
+        tree = _tree_of(function)
+        with contextlib.suppress(RecursionError):
+            return ast.unparse(tree) if tree is not None else ""
+    return f"function {getattr(function, '__qualname__', '')}"
+
+
 def _kind(value: object) -> str:
     if isinstance(value, (set, frozenset)):
         return str(sorted(json.dumps(each, default=_kind) for each in value))
-    pattern = getattr(value, "pattern", None)  # of a compiled regular expression
-    return f"{type(value).__name__} {pattern}" if isinstance(pattern, str) else type(value).__name__
+    return f"Pattern {value.pattern!r}" if isinstance(value, re.Pattern) else type(value).__name__
