@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from pytest_llmeval.cache_command import add_cache
 from pytest_llmeval.errors import ConfigError, LlmevalError
+from pytest_llmeval.merge_command import add_merge
 from pytest_llmeval.plan_command import add_plan
 
 if TYPE_CHECKING:
     from pytest_llmeval.comparison import Comparison
+    from pytest_llmeval.config import Settings
     from pytest_llmeval.measure import Figures
-    from pytest_llmeval.run import CaseResult
+    from pytest_llmeval.run import CaseResult, Run
 
 __all__ = ["main"]
 
@@ -28,13 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        0, or 1 when a gate failed, or 2 when the command line or a file is wrong.
+        0, or 1 when a gate failed or shards do not make a whole run, or 2 when the command line or a file is wrong.
     """
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except LlmevalError as error:
-        print(f"llmeval: {error}", file=sys.stderr)
+        from pytest_llmeval.report.text import harmless
+
+        for line in str(error).splitlines():
+            print(f"llmeval: {harmless(line)}", file=sys.stderr)
     except OSError as error:
         print(f"llmeval: cannot write the output: {error.strerror}", file=sys.stderr)
     return USAGE
@@ -51,12 +56,21 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_show)
     compare = commands.add_parser("compare", help="Compare two saved runs; exit 1 when the gate fails")
     compare.add_argument("baseline", metavar="BASELINE", help="The run to compare with")
-    compare.add_argument("candidate", metavar="CANDIDATE", help="The run on trial")
+    compare.add_argument(
+        "candidate", metavar="CANDIDATE", nargs="?", help="The run on trial; left out, BASELINE holds both models"
+    )
     compare.add_argument("--strict", action="store_true", help="INCONCLUSIVE fails the gate too")
+    compare.add_argument(
+        "--baseline-again",
+        metavar="RUN",
+        help="Another run of the baseline's model: tells whether the samples of a run repeat each other",
+    )
     compare.set_defaults(run=_compare)
+    add_merge(commands)
     add_plan(commands)
     add_cache(commands)
     for command in (show, compare):
+        command.add_argument("--show", metavar="CATEGORY", help="List the cases of this error category too")
         command.add_argument("-v", "--verbose", action="count", default=0, help="List every case")
         command.add_argument("-q", "--quiet", action="count", default=0, help="The verdict only")
         command.add_argument(
@@ -66,7 +80,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from pytest_llmeval.compare import compare
     from pytest_llmeval.config import load_settings
     from pytest_llmeval.measure import measure
     from pytest_llmeval.run_file import load_run
@@ -76,39 +89,74 @@ def _show(options: argparse.Namespace) -> int:
     names = run.models_run()
     if options.model is not None and options.model not in names:
         raise ConfigError(f"--model={options.model}: the run has no such model (models: {', '.join(names)})")
-    candidates = [options.model] if options.model else [name for name in names if name != run.baseline]
-    comparisons = []
-    if run.baseline is not None:
-        comparisons = [
-            compare(
-                run.baseline,
-                run.of_model(run.baseline),
-                name,
-                run.of_model(name),
-                categories=settings.categories,
-                budgets=settings.gate,
-                partial=None if run.complete else _unfinished(run.complete),
-            )
-            for name in candidates
-            if name != run.baseline
-        ]
-    _print(comparisons, [measure(name, run.of_model(name).values()) for name in names], run.results, options)
+    comparisons = _within(run, settings, [options.model] if options.model else names)
+    alone = names[0] if names == [settings.baseline] else None
+    figures = [measure(name, run.of_model(name).values()) for name in names]
+    _print(comparisons, figures, run.results, options, alone=alone)
     return PASSED
 
 
-def _compare(options: argparse.Namespace) -> int:
+def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool = False) -> list[Comparison]:
+    """The comparisons of a run that holds its baseline too."""
     from pytest_llmeval.compare import compare
+
+    if run.baseline is None:
+        return []
+    return [
+        compare(
+            run.baseline,
+            run.of_model(run.baseline),
+            name,
+            run.of_model(name),
+            categories=settings.categories,
+            budgets=settings.gate,
+            partial=None if run.complete else _unfinished(run.complete),
+            strict=strict,
+        )
+        for name in names
+        if name != run.baseline
+    ]
+
+
+def _compare(options: argparse.Namespace) -> int:
     from pytest_llmeval.config import load_settings
     from pytest_llmeval.measure import measure
     from pytest_llmeval.run_file import load_run
 
     settings = load_settings(options.config or Path.cwd())
-    before, after = load_run(options.baseline), load_run(options.candidate)
+    before = load_run(options.baseline)
+    if options.candidate is not None:
+        after = load_run(options.candidate)
+        comparisons = [_between(before, after, settings, options)]
+        figures = [measure(comparisons[0].candidate.model, comparisons[0].candidate_results.values())]
+    else:
+        after = before
+        comparisons = _within(before, settings, before.models_run(), strict=options.strict)
+        if not comparisons or options.baseline_again:
+            told = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
+            raise ConfigError(f"{options.baseline}: {told}; name both: llmeval compare BASELINE CANDIDATE")
+        figures = [measure(name, before.of_model(name).values()) for name in before.models_run()]
+    _print(comparisons, figures, after.results, options)
+    return GATE_FAILED if any(comparison.gate == "failed" for comparison in comparisons) else PASSED
+
+
+def _between(before: Run, after: Run, settings: Settings, options: argparse.Namespace) -> Comparison:
+    """The comparison of two runs."""
+    from pytest_llmeval.comparable import was_another
+    from pytest_llmeval.compare import compare
+
     old, new = (
         _one_model(before.models, before.baseline, options.baseline),
         _one_model(after.models, after.baseline, options.candidate),
     )
-    comparison = compare(
+    dispersion = None
+    if options.baseline_again:
+        from pytest_llmeval.baseline_again import disagreement, dispersion_words
+        from pytest_llmeval.run_file import load_run
+
+        dispersion = disagreement(before, load_run(options.baseline_again), old)
+        print(dispersion_words(dispersion))
+    return compare(
         old,
         before.of_model(old),
         new,
@@ -118,9 +166,9 @@ def _compare(options: argparse.Namespace) -> int:
         saved=Path(options.baseline).name,
         partial=None if after.complete else _unfinished(after.complete),
         strict=options.strict,
+        another_model=was_another(before, after, old, new),
+        dispersion=dispersion,
     )
-    _print([comparison], [measure(new, after.of_model(new).values())], after.results, options)
-    return GATE_FAILED if comparison.gate == "failed" else PASSED
 
 
 def _unfinished(complete: bool | None) -> str:
@@ -139,21 +187,29 @@ def _print(
     figures: Sequence[Figures],
     results: Sequence[CaseResult],
     options: argparse.Namespace,
+    *,
+    alone: str | None = None,
 ) -> None:
-    from pytest_llmeval.report.terminal import summary
+    from pytest_llmeval.report.terminal import list_category, summary
 
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
         return
     encoding = (stream.encoding or "ascii").lower().replace("-", "")
+    width, ascii_only = min(shutil.get_terminal_size().columns, 100), not encoding.startswith("utf")
+    verbosity = options.verbose - options.quiet
     lines = summary(
         comparisons,
         figures,
         results,
-        width=min(shutil.get_terminal_size().columns, 100),
-        ascii=not encoding.startswith("utf"),
-        verbosity=options.verbose - options.quiet,
+        width=width,
+        ascii=ascii_only,
+        verbosity=verbosity,
+        show="--show",
+        alone=alone,
     )
+    for comparison in comparisons if options.show is not None else ():
+        lines += list_category(comparison, options.show, width=width, ascii=ascii_only, verbosity=verbosity)
     try:
         stream.write("".join(f"{line.text}\n" for line in lines))
         stream.flush()

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
+from pytest_llmeval.comparable import differences
 from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison, GateState, Results
 from pytest_llmeval.config import CategorySettings, GateSettings
 from pytest_llmeval.measure import Figures, measure
 from pytest_llmeval.run import CaseKey, CaseResult, SampleResult
+from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, judge
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
 from pytest_llmeval.stats.surprise import Stratum
 
-__all__ = ["compare", "gate_rules"]
+__all__ = ["compare", "gate_rules", "outcomes_of"]
 
 SHORTEST_COPY = 200  # characters of an answer that is not said twice by chance
 
@@ -30,6 +32,8 @@ def compare(
     partial: str | None = None,
     skipped: int = 0,
     strict: bool = False,
+    another_model: bool = False,
+    dispersion: Dispersion | None = None,
 ) -> Comparison:
     """Compare a candidate with the baseline and judge it.
 
@@ -44,17 +48,21 @@ def compare(
         partial: why not all cases were run, None when they were; then there is no verdict.
         skipped: how many tests were skipped, so that nobody takes them for compared.
         strict: whether INCONCLUSIVE fails the gate.
+        another_model: whether two models are compared though their names are the same.
+        dispersion: of two runs of the baseline, None when there are no two.
     """
-    changed = tuple(key for key in after if key in before and before[key].content != after[key].content)
+    differ = differences(before, after)
     table = tabulate(
-        {key: _outcomes(result) for key, result in before.items() if key not in changed},
-        {key: _outcomes(result) for key, result in after.items() if key not in changed},
+        {key: outcomes_of(result) for key, result in before.items() if key not in differ.not_comparable},
+        {key: outcomes_of(result) for key, result in after.items() if key not in differ.not_comparable},
     )
     settings = categories or {}
     strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
     for name in settings:
         strata.setdefault(name, _never(table, before, after))
-    verdicts = judge(strata, gate_rules(baseline, candidate), {name: _rule(settings.get(name)) for name in strata})
+    overall = gate_rules(baseline, candidate, another_model=another_model)
+    rules = {name: _rule(settings.get(name)) for name in strata}
+    verdicts = judge(strata, overall, rules, dispersion=dispersion)
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
     rows = [_row(name, verdict, table.cases, before, after) for name, verdict in verdicts.items()]
     rows.sort(key=_rank)
@@ -65,7 +73,8 @@ def compare(
     figures = measure(baseline, before.values()), measure(candidate, after.values())
     over, notes = _over_budget(*figures, budgets or GateSettings(), saved=saved is not None)
     comparable = sum(bool(before[key].judged) for key in table.cases), len(after)
-    gate, reasons = _verdict(rows, over, table, comparable, partial=partial, strict=strict)
+    changed = len(differ.not_comparable)
+    gate, reasons = _verdict(rows, over, table, comparable, changed=changed, partial=partial, strict=strict)
     return Comparison(
         baseline=figures[0],
         candidate=figures[1],
@@ -79,14 +88,27 @@ def compare(
         errors=tuple(key for key in table.cases if key not in judged),
         only_baseline=table.removed,
         only_candidate=table.added,
-        changed=changed,
+        changed=differ.rows,
+        rejudged=differ.checks,
         gate=gate,
         reasons=reasons,
-        notes=(*notes, *_copies(before, after, table.cases), *([_skipped(skipped)] if skipped else [])),
+        notes=(
+            *notes,
+            *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
+            *_copies(before, after, table.cases),
+            *([_skipped(skipped)] if skipped else []),
+        ),
         saved=saved,
         baseline_results=before,
         candidate_results=after,
     )
+
+
+def _asked_otherwise(count: int, cases: int) -> list[str]:
+    told = (
+        f"the prompt of {count} of {cases} cases changed since the baseline was saved; they are compared all the same"
+    )
+    return [told] if count else []
 
 
 def _skipped(count: int) -> str:
@@ -106,7 +128,8 @@ def _independent(result: CaseResult) -> tuple[SampleResult, ...]:
     return tuple(kept.values())
 
 
-def _outcomes(result: CaseResult) -> list[SampleOutcome]:
+def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
+    """The samples of a case as the test counts them."""
     return [
         SampleOutcome(
             passed=sample.outcome == "pass",
@@ -132,14 +155,14 @@ def _never(table: Table[CaseKey], before: Results, after: Results) -> tuple[Stra
     return tuple(Stratum(0, old, 0, new) for old, new in judged)
 
 
-def gate_rules(baseline: str, candidate: str) -> GateRules:
+def gate_rules(baseline: str, candidate: str, *, another_model: bool = False) -> GateRules:
     """What the gate goes by.
 
     Another model fails other cases even when it is no worse, so a swap of models needs a net rise of three cases.
     The 10 points that go with it in categories of input would hide an error type that is rare by nature: here every
     case is in every category, and 9 new inventions among 250 cases are 3.6 points.
     """
-    return GateRules() if baseline == candidate else GateRules(min_cases=3.0)
+    return GateRules(min_cases=3.0) if another_model or baseline != candidate else GateRules()
 
 
 def _rule(settings: CategorySettings | None) -> CategoryRule:
@@ -214,6 +237,7 @@ def _verdict(
     table: Table[CaseKey],
     comparable: tuple[int, int],
     *,
+    changed: int,
     partial: str | None,
     strict: bool,
 ) -> tuple[GateState, tuple[str, ...]]:
@@ -223,6 +247,8 @@ def _verdict(
     count, everything = comparable
     if table.cases and count < 0.8 * everything:
         invalid += (f"the baseline has an answer to {count} of {everything} cases; at least 80% must have one",)
+    if invalid and changed:
+        invalid = (f"{changed} of {everything} cases or their checks changed since the baseline was saved", *invalid)
     if invalid:
         # What could not be measured must not look like a pass.
         return "failed", tuple(f"{UNMEASURED}: {reason}" for reason in invalid)

@@ -74,6 +74,7 @@ class Comparison:
         only_baseline: cases the candidate was not run on.
         only_candidate: cases the baseline was not run on.
         changed: cases whose row is not the one the baseline was run on; they are not compared.
+        rejudged: cases that other checks judge than when the baseline was saved; they are not compared.
         gate: the verdict.
         reasons: why the gate failed or was not evaluated, a sentence each; the first says it all.
         notes: what else a reader must know to trust the verdict, a sentence each.
@@ -95,6 +96,7 @@ class Comparison:
     only_baseline: tuple[CaseKey, ...]
     only_candidate: tuple[CaseKey, ...]
     changed: tuple[CaseKey, ...]
+    rejudged: tuple[CaseKey, ...] = ()
     gate: GateState
     reasons: tuple[str, ...]
     notes: tuple[str, ...] = ()

@@ -91,6 +91,7 @@ class Settings:
         root: the folder relative paths start from: that of the file, else pytest's rootdir.
         model: default of ``--llm-model``.
         baseline: default of ``--llm-baseline``: a model, or the path of a saved run.
+        baseline_again: another saved run of the same model, to tell how far two runs of it lie apart.
         recordings: the folder of recordings.
         cache: the folder of the local store.
         ignore: JSON paths within requests that do not count when a reply is looked up.
@@ -104,6 +105,7 @@ class Settings:
     file: Path | None = None
     model: str | None = None
     baseline: str | None = None
+    baseline_again: Path | None = None
     models: Mapping[str, ModelSettings] = field(default_factory=dict)
     categories: Mapping[str, CategorySettings] = field(default_factory=dict)
     gate: GateSettings = field(default_factory=GateSettings)
@@ -215,6 +217,7 @@ def _settings(table: dict[str, Any], file: Path, name: tuple[str, ...]) -> Setti
         cache=root / table.get("cache", _CACHE),
         model=table.get("model"),
         baseline=table.get("baseline"),
+        baseline_again=root / table["baseline_again"] if "baseline_again" in table else None,
         models=models,
         categories={category: CategorySettings(**fields) for category, fields in table.get("categories", {}).items()},
         gate=GateSettings(**{figure: float(rise.strip("+%")) / 100 for figure, rise in table.get("gate", {}).items()}),

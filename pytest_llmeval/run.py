@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from pytest_llmeval.checks.score import Score
 from pytest_llmeval.reply import Answer, Measures
 
-__all__ = ["Call", "CaseKey", "CaseResult", "Outcome", "Run", "SampleResult", "outcome_of"]
+__all__ = ["Call", "CaseKey", "CaseResult", "Outcome", "Run", "SampleResult", "TrialKey", "outcome_of"]
 
 Outcome = Literal["pass", "fail", "error"]
 
@@ -30,6 +30,10 @@ class CaseKey(NamedTuple):
     def __str__(self) -> str:
         """As pytest writes it."""
         return f"{self.test}[{self.case}]" if self.case else self.test
+
+
+TrialKey = tuple[CaseKey, str]
+"""A case under a model, by the model's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ class CaseResult:
         model: the name of the model as the session knows it.
         input: the case's input, for people who review.
         content: digest of the case's row, to tell whether it changed between runs.
+        checks: digest of what judges the replies in the test's code, for the same; "" when it is not known.
         min_pass_rate: the share of judged samples that must pass.
         file: the test's file, relative to the root.
         line: the test's line, from 1.
@@ -97,8 +102,14 @@ class CaseResult:
     tags: tuple[str, ...] = ()
     input: Any = None
     content: str = ""
+    checks: str = ""
     file: str = ""
     line: int = 0
+
+    @property
+    def trial(self) -> TrialKey:
+        """What tells this result from all others of a run."""
+        return self.key, self.model
 
     @property
     def judged(self) -> tuple[SampleResult, ...]:
@@ -129,6 +140,8 @@ class Run:
         models: what each model's name stood for: provider, model, params.
         baseline: the model the others are compared with, None when there is none.
         complete: whether every case that exists was run; None for a session that was killed.
+        left_out: of a run that is not complete, the trials that were deselected when these are all that is missing;
+            else nothing.
         results: one per case and model.
     """
 
@@ -137,12 +150,17 @@ class Run:
     baseline: str | None = None
     complete: bool | None = None
     commit: str | None = None
+    left_out: tuple[TrialKey, ...] = ()
     results: tuple[CaseResult, ...] = field(default=())
 
     def of_model(self, name: str) -> dict[CaseKey, CaseResult]:
         """The results under one model by case, in the order of tests and cases, whichever was finished first."""
         found = sorted((result for result in self.results if result.model == name), key=_place)
         return {result.key: result for result in found}
+
+    def in_order(self) -> tuple[CaseResult, ...]:
+        """All results, those of one model after those of another, in the order of tests and cases."""
+        return tuple(result for name in self.models_run() for result in self.of_model(name).values())
 
     def models_run(self) -> list[str]:
         """The names of the models that have results, in the order they were asked for."""

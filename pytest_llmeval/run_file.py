@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +17,13 @@ from typing import IO, Any
 from pytest_llmeval.checks.score import Score
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
-from pytest_llmeval.run import Call, CaseKey, CaseResult, Run, SampleResult
+from pytest_llmeval.run import Call, CaseKey, CaseResult, Run, SampleResult, TrialKey
 
-__all__ = ["RunWriter", "load_run", "result_from_json", "result_to_json"]
+__all__ = ["RunWriter", "load_run", "result_from_json", "result_to_json", "save_run"]
 
 FORMAT = "llmeval-run"
 VERSION = 1
+MOST_PROBLEMS = 20  # told of one file
 
 
 def result_to_json(result: CaseResult) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def result_to_json(result: CaseResult) -> dict[str, Any]:
         "tags": list(result.tags),
         "input": result.input,
         "content": result.content,
+        "checks": result.checks,
         "min_pass_rate": result.min_pass_rate,
         "file": result.file,
         "line": result.line,
@@ -51,7 +53,8 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
     Raises:
         KeyError, TypeError, ValueError, AttributeError: it did not.
     """
-    _check(data, _TEXT, "test", "case", "model", "content", "file")
+    data = {"checks": "", **data}  # earlier versions had none
+    _check(data, _TEXT, "test", "case", "model", "content", "checks", "file")
     _check(data, _MAYBE_TEXT, "dataset", "task")
     _check(data, _NUMBER, "min_pass_rate", "line")
     return CaseResult(
@@ -64,6 +67,7 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
         tags=tuple(data["tags"]),
         input=data["input"],
         content=data["content"],
+        checks=data["checks"],
         file=data["file"],
         line=data["line"],
     )
@@ -220,16 +224,7 @@ class RunWriter:
             self._file: IO[str] = path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
         except OSError as error:
             raise RunFileError(f"cannot write the run to {path}: {error.strerror}") from None
-        self._line(
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "created": run.created,
-                "commit": run.commit,
-                "models": run.models,
-                "baseline": run.baseline,
-            }
-        )
+        self._line(_header(run))
         for result in run.results:
             self.add(result)
 
@@ -237,13 +232,14 @@ class RunWriter:
         """Write one result; it is on its way to the disk when this returns."""
         self._line(result_to_json(result))
 
-    def finish(self, *, complete: bool) -> None:
+    def finish(self, *, complete: bool, left_out: Sequence[TrialKey] = ()) -> None:
         """Write the last line and close the file.
 
         Args:
             complete: whether every case that exists was run.
+            left_out: as `Run.left_out`.
         """
-        self._line({"complete": complete})
+        self._line(_last_line(complete, left_out))
         self.close()
 
     def close(self) -> None:
@@ -253,11 +249,57 @@ class RunWriter:
 
     def _line(self, data: Mapping[str, Any]) -> None:
         try:
-            self._file.write(json.dumps(data, ensure_ascii=True, sort_keys=False) + "\n")
+            self._file.write(_text_of(data) + "\n")
             self._file.flush()
         except OSError as error:
             self.close()
             raise RunFileError(f"cannot write the run to {self.path}: {error.strerror}") from None
+
+
+def save_run(path: Path, run: Run) -> None:
+    """Save a whole run: after a crash there is the old file or the new one, never half of one.
+
+    Args:
+        path: the file; its folder is made when it is missing, an older file is replaced.
+        run: its results are written in the order of tests and cases, so that two versions of a file are easily read
+            side by side.
+
+    Raises:
+        RunFileError: the file cannot be written.
+    """
+    from pytest_llmeval.store.recording_file import locked_directory, replace_file
+
+    lines = [_header(run), *map(result_to_json, run.in_order())]
+    if run.complete is not None:
+        lines.append(_last_line(run.complete, run.left_out))
+    path = Path(os.path.realpath(path))  # what a link leads to is replaced, not the link
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked_directory(path.parent):
+            replace_file(path, [_text_of(line) for line in lines])
+    except OSError as error:
+        raise RunFileError(f"cannot write the run to {path}: {error.strerror or error}") from None
+
+
+def _text_of(line: Mapping[str, Any]) -> str:
+    return json.dumps(line, ensure_ascii=True, sort_keys=False)
+
+
+def _header(run: Run) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "created": run.created,
+        "commit": run.commit,
+        "models": run.models,
+        "baseline": run.baseline,
+    }
+
+
+def _last_line(complete: bool, left_out: Sequence[TrialKey]) -> dict[str, Any]:
+    if not left_out:
+        return {"complete": complete}
+    return {"complete": complete, "left_out": [[key.test, key.case, model] for key, model in left_out]}
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
@@ -266,7 +308,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     A last line without its end is what a killed session leaves; it is left out.
 
     Raises:
-        RunFileError: the file is missing, is no run, holds a broken line, or is of a newer format.
+        RunFileError: the file is missing, is no run, is of a newer format, or holds broken lines: each is named.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
@@ -275,7 +317,33 @@ def load_run(path: str | os.PathLike[str]) -> Run:
             f"cannot read the run {path}: {error.strerror or error}; pytest --llm-report=FILE.jsonl saves one"
         ) from None
     lines = text.split("\n")
-    header = _parsed(lines[0], path, 1)
+    run = _run_of_header(lines[0], path)
+    results: dict[TrialKey, CaseResult] = {}
+    problems: list[str] = []
+    for number, line in enumerate(lines[1:], start=2):
+        if not line.strip():
+            continue
+        if number == len(lines) and not text.endswith("\n"):
+            break
+        try:
+            data = _parsed(line, path, number)
+            if "complete" in data:
+                run = replace(run, complete=bool(data["complete"]), left_out=_left_out(data))
+                continue
+            result = result_from_json(data)
+        except RunFileError as error:
+            problems.append(str(error))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            problems.append(f"{path}:{number}: not a result of a case: {error!r}")
+        else:
+            results[result.trial] = result
+    if problems:
+        raise RunFileError(_all_problems(problems))
+    return replace(run, results=tuple(results.values()))
+
+
+def _run_of_header(line: str, path: str | os.PathLike[str]) -> Run:
+    header = _parsed(line, path, 1)
     if header.get("format") != FORMAT:
         raise RunFileError(
             f"{path} is no saved run: its first line does not say {FORMAT!r}; pytest --llm-report=FILE.jsonl saves one"
@@ -286,25 +354,9 @@ def load_run(path: str | os.PathLike[str]) -> Run:
             f"{path} has format version {version}, made by a newer pytest-llmeval; this one reads up to {VERSION}: "
             "pip install --upgrade pytest-llmeval"
         )
-    results: dict[tuple[CaseKey, str], CaseResult] = {}
-    complete: bool | None = None
-    for number, line in enumerate(lines[1:], start=2):
-        if not line.strip():
-            continue
-        if number == len(lines) and not text.endswith("\n"):
-            break
-        data = _parsed(line, path, number)
-        if "complete" in data:
-            complete = bool(data["complete"])
-            continue
-        try:
-            result = result_from_json(data)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            raise RunFileError(f"{path}:{number}: not a result of a case: {error!r}") from None
-        results[result.key, result.model] = result
     try:
         _check({"baseline": None, **header}, _MAYBE_TEXT, "baseline")
-        run = Run(
+        return Run(
             created=str(header["created"]),
             models={str(name): dict(model) for name, model in header["models"].items()},
             baseline=header.get("baseline"),
@@ -312,10 +364,25 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunFileError(f"{path}:1: the header of the run is broken: {error!r}") from None
-    return replace(run, complete=complete, results=tuple(results.values()))
+
+
+def _left_out(data: Mapping[str, Any]) -> tuple[TrialKey, ...]:
+    trials = [dict(zip(("test", "case", "model"), trial, strict=True)) for trial in data.get("left_out", ())]
+    for trial in trials:
+        _check(trial, _TEXT, "test", "case", "model")
+    return tuple((CaseKey(trial["test"], trial["case"]), trial["model"]) for trial in trials)
+
+
+def _all_problems(problems: Sequence[str]) -> str:
+    first, *others = problems
+    if others:
+        first += f" (and {len(others)} more broken {'line' if len(others) == 1 else 'lines'})"
+    return "\n".join([first, *others[: MOST_PROBLEMS - 1]])
 
 
 def _parsed(line: str, path: str | os.PathLike[str], number: int) -> dict[str, Any]:
+    if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+        raise RunFileError(f"{path}:{number}: conflict markers of a merge; keep one side, or save the run anew")
     try:
         data = json.loads(line)
     except (ValueError, RecursionError) as error:

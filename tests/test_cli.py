@@ -68,7 +68,8 @@ def test_show_prints_what_the_session_printed(
     session = section(saved.run("--llm-model=candidate", *arguments, "--tb=no", "-rN"))
     capsys.readouterr()
     assert main(["show", str(saved.report)]) == 0
-    assert [line for line in capsys.readouterr().out.splitlines() if line] == session
+    shown = capsys.readouterr().out.replace("next: --show=", "next: --llm-show=")
+    assert [line for line in shown.splitlines() if line] == session
 
 
 def test_compare_fails_when_the_gate_does(saved: Session, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,6 +89,10 @@ def test_compare_fails_when_the_gate_does(saved: Session, capsys: pytest.Capture
         (["show", "cases.jsonl"], "cases.jsonl is no saved run: its first line does not say 'llmeval-run'; "),
         (["show", "before.jsonl", "--model=x"], "--model=x: the run has no such model (models: production)"),
         (["compare", "before.jsonl", "nope.jsonl"], "cannot read the run nope.jsonl: No such file or directory"),
+        (
+            ["compare", "before.jsonl"],
+            "before.jsonl: the run holds no baseline to compare with; name both: llmeval comp",
+        ),
         (["compare", "both.jsonl", "before.jsonl"], "both.jsonl holds 2 models besides its baseline; "),
     ],
 )
@@ -106,7 +111,7 @@ def test_a_wrong_file_is_told_in_one_line(
     assert (out, err.count("\n"), err.startswith(f"llmeval: {told}")) == ("", 1, True)
 
 
-@pytest.mark.parametrize("arguments", [[], ["show"], ["shwo", "x"], ["compare", "x"]])
+@pytest.mark.parametrize("arguments", [[], ["show"], ["shwo", "x"], ["compare"], ["merge", "x"]])
 def test_a_wrong_command_line_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
@@ -137,3 +142,20 @@ def test_a_stream_that_holds_ascii_only_gets_ascii_only(saved: Session) -> None:
     done = llmeval(saved, "$llmeval compare before.jsonl after.jsonl -v", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert (done.returncode, done.stdout.isascii(), done.stderr) == (1, True, b"")
     assert b"\\u6771" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["show", "run.jsonl"], ["compare", "before.jsonl", "after.jsonl"]])
+def test_the_cases_of_a_category_are_listed_by_the_option_the_summary_names(
+    saved: Session, command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved.run("--llm-model=candidate", "--llm-baseline=production")
+    monkeypatch.chdir(saved.path)
+    capsys.readouterr()
+    main(command)
+    assert "next: --show=wrong_answer lists its cases" in capsys.readouterr().out
+    main([*command, "--show=wrong_answer", "-q"])
+    out = capsys.readouterr().out
+    assert out.count("  NEW   test_it.py::test_row[c") == 12
+    assert "[-Paris-]" in out or "candidate | Rome" in out
+    main([*command, "--show=nonsense", "-q"])
+    assert "no case failed as nonsense; error categories of this comparison: wrong_answer" in capsys.readouterr().out

@@ -417,8 +417,8 @@ HEADER = {"format": "llmeval-run", "version": 1, "created": "x", "commit": None,
         ("", "*saved.jsonl:1: not JSON: *"),
         ("hello", "*saved.jsonl:1: not JSON: *"),
         ("{}\n", "*saved.jsonl is no saved run: its first line does not say 'llmeval-run'; pytest --llm-report=*"),
-        (json.dumps(HEADER) + "\n{oops\n{}\n", "*saved.jsonl:2: not JSON: *"),
-        (json.dumps(HEADER) + '\n{"test": 1}\n{}\n', "*saved.jsonl:2: not a result of a case: *"),
+        (json.dumps(HEADER) + "\n{oops\n\n", "*saved.jsonl:2: not JSON: *"),
+        (json.dumps(HEADER) + '\n{"test": 1}\n\n', "*saved.jsonl:2: not a result of a case: *"),
         (
             json.dumps({**HEADER, "version": 9}) + "\n",
             (
@@ -457,6 +457,8 @@ def test_a_run_that_can_no_longer_be_written_loses_no_verdict(plain_session: Ses
     shown(result)
     result.assert_outcomes(passed=1)
     assert says(result, "NOT SAVED: cannot write the run to *run.jsonl: No space left on device")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*1 passed, 1 not saved*"])
 
 
 # Errors are errors

@@ -82,5 +82,5 @@ def test_the_folder_of_a_run_is_made_and_an_older_run_is_replaced(session: Sessi
     assert (first.count("\n"), second.count("\n")) == (4, 3)
     assert (json.loads(first.splitlines()[-1]), json.loads(second.splitlines()[-1])) == (
         {"complete": True},
-        {"complete": False},
+        {"complete": False, "left_out": [["test_it.py::test_b", "", "production"]]},
     )

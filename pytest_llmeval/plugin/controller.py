@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.errors import LlmevalError
+from pytest_llmeval.errors import LlmevalError, RunFileError
 from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
+from pytest_llmeval.plugin.new_baseline import header_of, save_baseline
 from pytest_llmeval.plugin.payload import payload_of
 from pytest_llmeval.report.misses import MOST_CASES
-from pytest_llmeval.run import CaseKey, CaseResult, Run
+from pytest_llmeval.run import CaseKey, CaseResult, Run, TrialKey
 
 if TYPE_CHECKING:
     from pytest_llmeval.comparison import Comparison
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Controller"]
 
-GATE_FAILED = "gate failed"
+GATE_FAILED, NOT_SAVED = "gate failed", "not saved"
 
 
 class Controller:
@@ -36,6 +37,7 @@ class Controller:
         skipped: ids of the trials that were skipped: no result is owed for them.
         collected: how many trials there are.
         deselected: how many of them were left out.
+        unwritten: how many files could not be written, or must not be.
         spent: USD so far, as far as prices are known.
         regressed: cases so far that passed with the baseline and fail with a model on trial.
     """
@@ -53,6 +55,8 @@ class Controller:
         self.skipped: set[str] = set()
         self.collected = 0
         self.deselected = 0
+        self.unwritten = 0
+        self._left_out: dict[TrialKey, None] = {}
         self._ended = False
         self._repeated = 0  # trials that are more samples of a case
         self._told: dict[str | None, int] = {}  # errors by what kept a case from being judged
@@ -68,6 +72,7 @@ class Controller:
             return
         self.collected = max(self.collected, payload.collected)
         self.deselected = max(self.deselected, payload.deselected)
+        self._left_out.update(dict.fromkeys(payload.left_out))
         self.notes += [note for note in payload.notes if note not in self.notes]
         for entry in payload.entries:
             self._entries.setdefault(entry.case.split("::")[0], {})[entry.key] = entry
@@ -78,23 +83,26 @@ class Controller:
             self._add(report, payload.result)
 
     def judge(self) -> int:
-        """Compare each candidate with the baseline, once all tests are done.
+        """Compare each candidate with the baseline, once all tests are done, and write what is to be written.
 
         Returns:
-            How many gates fail the session.
+            How many gates fail the session, and how many files could not be written.
         """
         self._ended = True
         self._compare(self._partial())
-        return sum(comparison.gate == "failed" for comparison in self.comparisons)
+        self._write()
+        return sum(comparison.gate == "failed" for comparison in self.comparisons) + self.unwritten
 
     def _compare(self, partial: str | None) -> None:
         evaluation = self.evaluation
         if evaluation.baseline is None:
             return
+        from pytest_llmeval.comparable import was_another
         from pytest_llmeval.compare import compare
 
         run = self.run()
         before = self._saved if self._saved is not None else run.of_model(evaluation.baseline)
+        then = evaluation.baseline_run
         self.comparisons = [
             compare(
                 evaluation.baseline,
@@ -107,28 +115,47 @@ class Controller:
                 partial=partial,
                 skipped=self._skipped_cases(),
                 strict=evaluation.strict,
+                another_model=then is not None and was_another(then, run, evaluation.baseline, name),
+                dispersion=evaluation.dispersion,
             )
             for name in evaluation.candidates
         ]
 
-    def finish(self) -> None:
-        """Close the saved runs, write the recordings, tell pytest's last line and the JUnit file of the gate."""
-        if not self._ended:
-            self._compare("the session was stopped before its end")
+    def _write(self) -> None:
+        """Write all but the lines that were written as cases were finished: in the end, or when the session stops."""
+        if self.evaluation.update is not None:
+            try:
+                if not self._ended:
+                    raise RunFileError("the baseline stays as it was: the session was stopped before its end")
+                self.notes += save_baseline(self.evaluation, self.run(), self._partial())
+            except RunFileError as error:
+                self._not("SAVED", error)
         complete = self.complete
-        self._save(lambda writer: writer.finish(complete=complete) if self._ended else writer.close())
+        left_out = tuple(self._left_out) if not complete and not self._missing() else ()
+        self._save(lambda w: w.finish(complete=complete, left_out=left_out) if self._ended else w.close())
         from pytest_llmeval.plugin.store_notes import stale_replies
 
         self.notes += stale_replies(self.run(), self.evaluation)
         self._record()
         self._note_unrecorded()
+
+    def _not(self, done: str, error: LlmevalError) -> None:
+        self.notes.append(f"NOT {done}: {error}")
+        self.unwritten += 1
+
+    def finish(self) -> None:
+        """Write what a session leaves that was stopped, tell pytest's last line and the JUnit file of the gate."""
+        if not self._ended:
+            self._compare("the session was stopped before its end")
+            self._write()
         failed = [comparison for comparison in self.comparisons if comparison.gate == "failed"]
-        if not failed:
-            return
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             # Other plugins look into the __dict__ of whatever is counted.
-            reporter.stats.setdefault(GATE_FAILED, []).extend(SimpleNamespace(gate=gate) for gate in failed)
+            if failed:
+                reporter.stats.setdefault(GATE_FAILED, []).extend(SimpleNamespace(gate=gate) for gate in failed)
+            if self.unwritten:
+                reporter.stats.setdefault(NOT_SAVED, []).extend(SimpleNamespace() for _ in range(self.unwritten))
         from pytest_llmeval.plugin.junit import add_to_junit
 
         for comparison in failed:
@@ -144,10 +171,7 @@ class Controller:
         evaluation = self.evaluation
         return Run(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            models={
-                model.name: {"provider": model.provider, "model": model.model, "params": dict(model.params)}
-                for model in evaluation.models
-            },
+            models={model.name: header_of(model) for model in evaluation.models},
             baseline=evaluation.baseline if evaluation.baseline_file is None else None,
             complete=complete,
             results=tuple(self.results.values()),
@@ -214,23 +238,28 @@ class Controller:
                 try:
                     self._writers.append(RunWriter(path, replace(self.run(), results=())))
                 except LlmevalError as error:
-                    self.notes.append(f"NOT SAVED: {error}")
+                    self._not("SAVED", error)
         for writer in list(self._writers):
             try:
                 write(writer)
             except LlmevalError as error:
-                self.notes.append(f"NOT SAVED: {error}")
+                self._not("SAVED", error)
                 self._writers.remove(writer)
 
     def _partial(self) -> str | None:
         """Why the cases that ran are not all there are, None when they are."""
-        if self.deselected:
-            return f"{self._cases(self.collected - self.deselected)} of {self._cases(self.collected)} cases ran"
+        left_out = max(self.deselected, len(self._left_out))
+        if left_out:
+            return f"{self._cases(self.collected - left_out)} of {self._cases(self.collected)} cases ran"
+        return self._missing()
+
+    def _missing(self) -> str | None:
+        """Why cases are missing besides those that were deselected, None when no others are."""
         if any("::" in argument for argument in self.config.args):
             return "single tests were named on the command line"
         if self.config.getoption("lf", default=False) and self.config.cache.get("cache/lastfailed", {}):
             return "--lf runs only what failed last"  # and tells nobody which files it has left out
-        owed = self.collected - len(self.skipped) - self._repeated
+        owed = self.collected - max(self.deselected, len(self._left_out)) - len(self.skipped) - self._repeated
         if len(self.results) < owed:
             return f"{len(self.results)} of {owed} cases have a result"
         return None
@@ -271,7 +300,7 @@ class Controller:
             try:
                 count = recordings.write(module, list(entries.values()))
             except LlmevalError as error:
-                self.notes.append(f"NOT RECORDED: {error}")
+                self._not("RECORDED", error)
             else:
                 replies = "1 reply" if count == 1 else f"{count} replies"
                 self.notes.append(f"{replies} recorded for {module}")

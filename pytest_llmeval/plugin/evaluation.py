@@ -14,12 +14,14 @@ import pytest
 from pytest_llmeval.config import ModelSettings, Settings, load_settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.hooks import normalizer
+from pytest_llmeval.plugin.new_baseline import Update, same_model, update_wanted
 from pytest_llmeval.plugin.options import MODES, Mode, given
 from pytest_llmeval.providers import find_provider, register
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.pipeline import Pipeline
     from pytest_llmeval.run import Run
+    from pytest_llmeval.stats.dependence import Dispersion
     from pytest_llmeval.store.staleness import Staleness
 
 __all__ = ["Evaluation", "evaluation_of"]
@@ -34,6 +36,10 @@ class Evaluation:
         candidates: the names of the models on trial.
         baseline: name of the model compared with, None when there is no comparison.
         baseline_file: the saved run compared with, None when the baseline is run in this session.
+        baseline_run: what it holds, None as well when it is to be saved for the first time.
+        dispersion: how far this run and another of the same model lie apart, None when there is no other.
+        alone: the model on trial when it is the baseline itself, so that there is nothing to compare it with.
+        update: whether this session is to become the saved run.
         root: the folder test files are relative to.
         staleness: how old a stored reply may be, None for any age.
         hook: where to call the hooks of `pytest_llmeval.plugin.hooks`, which a folder's ``conftest.py`` may add late.
@@ -52,6 +58,9 @@ class Evaluation:
     record: bool
     samples: int | None
     strict: bool
+    dispersion: Dispersion | None = None
+    alone: str | None = None
+    update: Update | None = None
     concurrency: int = 32
     budget: float | None = None
     show: str | None = None
@@ -64,8 +73,8 @@ class Evaluation:
 
     @property
     def compares(self) -> bool:
-        """Whether a gate decides instead of each failing case."""
-        return self.baseline is not None
+        """Whether a gate decides instead of each failing case; what becomes the baseline may have misses."""
+        return self.baseline is not None or self.update is not None
 
     def model(self, name: str) -> ModelSettings:
         """The model of that name among those that are run."""
@@ -155,14 +164,25 @@ def _evaluation(config: pytest.Config) -> Evaluation:
     option: str | None = given(config, "llm_baseline")
     wanted = option or settings.baseline
     file = _run_file(config, settings, wanted, from_option=option is not None)
+    update = update_wanted(given(config, "llm_update_baseline") or (), settings, wanted, file, candidates)
     baseline: ModelSettings | None = None
     run: Run | None = None
+    again: Dispersion | None = None
     name: str | None = None
-    if file is not None:
+    alone: str | None = None
+    if file is not None and (update is None or file.exists()):
         from pytest_llmeval.run_file import load_run
 
         run = load_run(file)
         name = _model_of_run(run, file, settings)
+        if update == "merge":
+            same_model(run, candidates[0], file)
+        if settings.baseline_again is not None and option is None:
+            from pytest_llmeval.baseline_again import disagreement
+
+            again = disagreement(run, load_run(settings.baseline_again), name)
+    elif file is not None:
+        alone = candidates[0].name  # saved for the first time
     elif wanted is not None:
         baseline = settings.find_model(wanted)
         candidates = [model for model in candidates if model.name != baseline.name]
@@ -172,6 +192,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
                     f"--llm-baseline={wanted} is the model on trial itself; name another with --llm-model=NAME "
                     f"(models: {', '.join(settings.models) or 'none configured'})"
                 )
+            alone = baseline.name
             candidates, baseline = [baseline], None
         else:
             name = baseline.name
@@ -198,6 +219,9 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         record=record,
         samples=_whole_number(given(config, "llm_samples"), "--llm-samples"),
         strict=bool(given(config, "llm_strict")),
+        dispersion=again,
+        alone=alone,
+        update=update,
         concurrency=_whole_number(given(config, "llm_concurrency"), "--llm-concurrency") or CONCURRENCY,
         budget=_budget(given(config, "llm_budget"), models),
         show=given(config, "llm_show"),

@@ -57,6 +57,19 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="USD",
         help="The most money to spend. No call is made that could pass it; the cases left are errors.",
     )
+    # Each an option of its own: one that may take a value would take the path that follows it on the command line.
+    for suffix, word, text in (
+        ("", "all", "Save this run, of all cases, as the baseline run, and tell what got worse. Not in CI."),
+        ("=merge", "merge", "Put the cases of this run into the baseline run, and keep its others"),
+        ("=force", "force", "Do it in CI too"),
+    ):
+        add(
+            f"--llm-update-baseline{suffix}",
+            action="append_const",
+            const=word,
+            dest="llm_update_baseline",
+            help=text,
+        )
     add(
         "--llm-show",
         metavar="CATEGORY",
@@ -87,6 +100,7 @@ def any_given(config: pytest.Config) -> bool:
         "llm_record",
         "llm_concurrency",
         "llm_budget",
+        "llm_update_baseline",
         "llm_show",
         "llm_report",
     )

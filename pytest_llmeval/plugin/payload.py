@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.run import CaseResult
+from pytest_llmeval.run import CaseKey, CaseResult, TrialKey
 from pytest_llmeval.run_file import result_from_json, result_to_json
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Payload:
         entries: replies to be written into the recordings.
         collected: how many trials the reporting process collected.
         deselected: how many of them were left out.
+        left_out: which these are, on the first report of each process.
         notes: what is odd but harmless.
     """
 
@@ -35,6 +36,7 @@ class Payload:
     entries: tuple[Entry, ...]
     collected: int
     deselected: int
+    left_out: tuple[TrialKey, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -49,6 +51,7 @@ def attach(
     *,
     collected: int,
     deselected: int,
+    left_out: Iterable[TrialKey] = (),
     notes: Iterable[str] = (),
 ) -> None:
     """Put a result on a report.
@@ -61,6 +64,7 @@ def attach(
         entries=tuple(fulfilled.entry for fulfilled in used),
         collected=collected,
         deselected=deselected,
+        left_out=tuple(left_out),
         notes=tuple(notes),
     )
     text = json.dumps(
@@ -69,6 +73,7 @@ def attach(
             "entries": [entry.to_json() for entry in payload.entries],
             "collected": collected,
             "deselected": deselected,
+            "left_out": [[key.test, key.case, model] for key, model in payload.left_out],
             "notes": payload.notes,
         },
         default=str,
@@ -95,5 +100,6 @@ def payload_of(report: pytest.TestReport) -> Payload | None:
         entries=entries,
         collected=data["collected"],
         deselected=data["deselected"],
+        left_out=tuple((CaseKey(test, case), model) for test, case, model in data["left_out"]),
         notes=tuple(data["notes"]),
     )

@@ -70,15 +70,28 @@ class Reporting:
             if self._status is not None:
                 self._status.clear()
         # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
-        if self.controller is not None and not session.shouldstop and not session.shouldfail:
-            session.testsfailed += self.controller.judge()
+        if not session.shouldstop and not session.shouldfail:
+            session.testsfailed += self.controller.judge() if self.controller is not None else self._asked_for
         return result
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Close the saved runs, write the recordings, tell pytest's last line and the JUnit file of the gate."""
+        """Write what is left to be written, tell pytest's last line and the JUnit file of the gate."""
         if self.controller is not None:
             self.controller.finish()
+        elif self._asked_for:
+            from pytest_llmeval.plugin.evaluation import existing_evaluation
+
+            evaluation = existing_evaluation(self.config)
+            if evaluation is not None:
+                evaluation.notes.append("NOT SAVED: the baseline stays as it was: no test asked a model")
+
+    @property
+    def _asked_for(self) -> bool:
+        """Whether a baseline was to be saved, which a session that asks no model cannot do."""
+        from pytest_llmeval.plugin.options import given
+
+        return bool(given(self.config, "llm_update_baseline")) and not self.config.option.collectonly
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write the summary."""

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.plugin.collect import model_of, uses_llm
+from pytest_llmeval.plugin.collect import uses_llm
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.judge import sample_result
+from pytest_llmeval.plugin.judging_code import checks_digest
 from pytest_llmeval.plugin.live import LiveFixtures
 from pytest_llmeval.plugin.payload import attach
 from pytest_llmeval.plugin.replies import Suspended
 from pytest_llmeval.plugin.samples import SWALLOWED, sampled
 from pytest_llmeval.plugin.scheduler import Outermost, Scheduler, can_schedule
 from pytest_llmeval.plugin.trial import Trial, case_key, content_digest, trial_key
-from pytest_llmeval.run import CaseResult, SampleResult
+from pytest_llmeval.run import CaseResult, SampleResult, TrialKey
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.pipeline import Fulfilled
@@ -33,14 +34,21 @@ class Runner:
         self.collected = 0
         self.deselected = 0
         self.scheduler: Scheduler | None = None
+        self._trials: list[pytest.Item] = []
+        self._left_out: tuple[TrialKey, ...] = ()
+        self._checks: dict[object, str] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Count the trials before anybody takes some away."""
-        self.collected = sum(uses_llm(item) for item in items)
+        self._trials = [item for item in items if uses_llm(item)]
+        self.collected = len(self._trials)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Have the tests that ask models overlap, where this pytest can."""
+        """Note what was left out, and have the tests that ask models overlap, where this pytest can."""
+        kept = set(map(id, session.items))
+        self._left_out = tuple(self._trial_key(item) for item in self._trials if id(item) not in kept)
+        del self._trials[:]
         if session.config.option.collectonly or not can_schedule(session):
             return
         live = LiveFixtures()
@@ -96,7 +104,7 @@ class Runner:
             error = call.excinfo.value if call.excinfo is not None else None
             self._attach(report, self._unjudged(item, error))
         elif call.when == "call" and trial is not None:
-            result = _case_result(item, trial)
+            result = _case_result(item, trial, self._checks_digest(item, trial))
             if trial.replies.reason:
                 self.evaluation.notes.append(f"warning: {item.nodeid} waited for each reply: {trial.replies.reason}")
             self._attach(report, result, trial.used.values() if self.evaluation.record else ())
@@ -121,8 +129,28 @@ class Runner:
 
     def _attach(self, report: pytest.TestReport, result: CaseResult | None, used: Iterable[Fulfilled] = ()) -> None:
         notes = self.evaluation.notes
-        attach(report, result, used, collected=self.collected, deselected=self.deselected, notes=notes)
+        attach(
+            report,
+            result,
+            used,
+            collected=self.collected,
+            deselected=self.deselected,
+            left_out=self._left_out,
+            notes=notes,
+        )
         del notes[:]
+        self._left_out = ()  # told once by each process
+
+    def _checks_digest(self, item: pytest.Item, trial: Trial) -> str:
+        function = getattr(item, "function", None)
+        known = function, trial.category
+        if known not in self._checks:
+            self._checks[known] = checks_digest(function, item.config.rootpath, trial.category) if function else ""
+        return self._checks[known]
+
+    def _trial_key(self, item: pytest.Item) -> TrialKey:
+        name = model_of(item, self.evaluation)
+        return case_key(item, name), name
 
     def _name_in_junit(self, item: pytest.Item) -> None:
         trial = item.stash.get(trial_key, None)
@@ -130,8 +158,7 @@ class Runner:
             item.user_properties.append(("llm_model", trial.model.name))
 
     def _unjudged(self, item: pytest.Item, error: BaseException | None) -> CaseResult:
-        name = model_of(item, self.evaluation)
-        key = case_key(item, name)
+        key, name = self._trial_key(item)
         sample = sample_result(0, error, category=None)
         if sample.outcome != "error":  # a fixture that failed judged no reply
             sample = SampleResult(
@@ -144,7 +171,7 @@ def _reason(result: CaseResult) -> str:
     return next(sample.reason for sample in result.samples if sample.category == result.category)
 
 
-def _case_result(item: pytest.Item, trial: Trial) -> CaseResult:
+def _case_result(item: pytest.Item, trial: Trial, checks: str) -> CaseResult:
     case = trial.case
     path, line, _ = item.location
     return CaseResult(
@@ -157,6 +184,7 @@ def _case_result(item: pytest.Item, trial: Trial) -> CaseResult:
         tags=case.tags if case is not None else (),
         input=case.input if case is not None else None,
         content=content_digest(case),
+        checks=checks,
         file=path.replace("\\", "/"),
         line=(line or 0) + 1,
     )

@@ -33,6 +33,7 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
         width=min(width, 100),
         ascii=not _unicode(),
         verbosity=verbosity,
+        alone=controller.evaluation.alone,
     )
     if not lines:
         return
@@ -46,7 +47,7 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
         ):
             reporter.write_line(line.text, **dict.fromkeys(line.style, True))
     notes = [*controller.notes, *controller.evaluation.notes]
-    _write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith("NOT ")])
+    _write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith(("NOT ", "WORSE "))])
 
 
 def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:

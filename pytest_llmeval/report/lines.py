@@ -37,11 +37,13 @@ class Paper:
         width: columns of the terminal.
         ascii: whether only ASCII may be written.
         verbosity: as pytest counts it: 0 is normal, 1 is ``-v``, -1 is ``-q``.
+        show: the option that lists a category's cases, where this is printed.
     """
 
     width: int = 80
     ascii: bool = False
     verbosity: int = 0
+    show: str = "--llm-show"
 
     @property
     def arrow(self) -> str:

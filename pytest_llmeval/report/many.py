@@ -18,9 +18,8 @@ from pytest_llmeval.report.table import Column, table, table_width
 from pytest_llmeval.report.unjudged import error_lines
 from pytest_llmeval.run import CaseResult
 
-__all__ = ["candidates_side_by_side", "models_alone"]
+__all__ = ["candidates_side_by_side", "models_alone", "why_not_compared"]
 
-NOT_COMPARED = "not compared: no baseline (use --llm-baseline=NAME)"
 _SHORTEST_HEAD = 12
 _MOST_MISSES = 2
 
@@ -191,7 +190,20 @@ def _columns(names: Sequence[str], rows: Sequence[_Row], chosen: Sequence[int], 
     return [Column(head=clip(names[index], longest), cells=[row.cells[index] for row in rows]) for index in chosen]
 
 
-def models_alone(paper: Paper, models: Sequence[Figures], results: Iterable[CaseResult]) -> list[Line]:
+def why_not_compared(alone: str | None) -> str:
+    """Why there is no comparison.
+
+    Args:
+        alone: the model on trial if it is the baseline itself.
+    """
+    if alone is None:
+        return "not compared: no baseline (use --llm-baseline=NAME)"
+    return f"not compared: {alone} is the baseline itself (--llm-model=NAME puts another model on trial)"
+
+
+def models_alone(
+    paper: Paper, models: Sequence[Figures], results: Iterable[CaseResult], *, alone: str | None = None
+) -> list[Line]:
     """The summary of models that nothing was compared with; it never looks like a gate that passed."""
     results = list(results)
     head = f"model {models[0].model}" if len(models) == 1 else plural(len(models), "model")
@@ -208,7 +220,7 @@ def models_alone(paper: Paper, models: Sequence[Figures], results: Iterable[Case
         rows.append(_Row("errors", [str(figures.errors) for figures in models]))
     rows += _figure_rows(models)
     lines = paper.write(head, "bold") + facts(paper, models)
-    lines += paper.write(NOT_COMPARED, "yellow")
+    lines += paper.write(why_not_compared(alone), "yellow", hang=2)
     lines += [Line(""), *_blocks(paper, [paper.clean(figures.model) for figures in models], rows, always=0)]
     return lines + _explained(paper, models)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison
 from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparable
 from pytest_llmeval.report.lines import Line, Paper
@@ -49,20 +51,27 @@ def one_candidate(paper: Paper, comparison: Comparison) -> list[Line]:
 def nothing_new(comparison: Comparison) -> bool:
     """Whether the gate passed and there is nothing that anyone should look at."""
     unsettled = any(mark_of(row) != " " for row in comparison.rows)
-    left_out = comparison.errors or comparison.changed or comparison.only_baseline or comparison.only_candidate
+    changed = comparison.changed or comparison.rejudged
+    left_out = comparison.errors or changed or comparison.only_baseline or comparison.only_candidate
     said = comparison.reasons or comparison.notes
     return comparison.gate == "passed" and not (new_misses(comparison) or unsettled or left_out or said)
 
 
 def title(paper: Paper, comparison: Comparison) -> list[Line]:
     """Who is compared with whom."""
-    return paper.write(f"candidate {comparison.candidate.model} vs {baseline_words(comparison)}", "bold", hang=2)
+    return paper.write(f"{_named('candidate', comparison)} vs {baseline_words(comparison)}", "bold", hang=2)
+
+
+def _named(side: Literal["baseline", "candidate"], comparison: Comparison) -> str:
+    """A side with its model, which is often called as the side is."""
+    name = (comparison.baseline if side == "baseline" else comparison.candidate).model
+    return name if name == side else f"{side} {name}"
 
 
 def baseline_words(comparison: Comparison) -> str:
     """The baseline's name, and where it comes from unless it ran in this session."""
     saved = f" (saved run {comparison.saved})" if comparison.saved else ""
-    return f"baseline {comparison.baseline.model}{saved}"
+    return f"{_named('baseline', comparison)}{saved}"
 
 
 def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[Line]:
@@ -140,7 +149,9 @@ def category_table(paper: Paper, comparison: Comparison) -> list[Line]:
         body.append(Column(head="p", cells=[evidence(row) for row in rows], right=False, gap=1))
     names = [*(paper.clean(row.name) for row in comparison.rows), "any failure"]
     styles = [*map(style_of, marks)]
-    lines = table(paper, "category", names, body, marks=marks, styles=styles, rules={len(rows) - 1})
+    lines = table(
+        paper, "category", names, body, marks=marks, styles=styles, rules={len(rows) - 1} if comparison.rows else ()
+    )
     for remark in remarks(paper, comparison):
         lines += paper.write(remark, indent=2, hang=2)
     return lines + legend(paper, marks)
@@ -193,7 +204,7 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     if unmeasured and comparison.errors:
         text = _after_errors(comparison)
     elif comparison.gate == "failed" and regressed:
-        text = f"--llm-show={regressed[0]} lists its cases with what changed"
+        text = f"{paper.show}={regressed[0]} lists its cases with what changed"
     elif comparison.gate == "failed" and comparison.errors:
         text = _after_errors(comparison)
     elif comparison.gate == "not evaluated":
@@ -202,8 +213,8 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
         text = f"--llm-samples={max(undecided)} would settle what is inconclusive"
     elif misses:
         text = "-v lists every miss with both replies"
-    elif comparison.changed or comparison.only_candidate:
-        text = "save the baseline anew with --llm-report=FILE.jsonl, so that it has every case"
+    elif comparison.saved and (comparison.changed or comparison.rejudged or comparison.only_candidate):
+        text = "save the baseline anew with --llm-update-baseline, so that it has every case as it is now"
     else:
         return []
     return paper.write(f"next: {text}", hang=6)

@@ -10,7 +10,7 @@ from pytest_llmeval.comparison import Comparison
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.grouped import category_cases
 from pytest_llmeval.report.lines import Line, Paper
-from pytest_llmeval.report.many import NOT_COMPARED, candidates_side_by_side, models_alone
+from pytest_llmeval.report.many import candidates_side_by_side, models_alone, why_not_compared
 from pytest_llmeval.report.one import gate_lines, one_candidate
 from pytest_llmeval.run import CaseResult
 
@@ -27,6 +27,8 @@ def summary(
     width: int = 80,
     ascii: bool = False,  # noqa: A002
     verbosity: int = 0,
+    show: str = "--llm-show",
+    alone: str | None = None,
 ) -> list[Line]:
     """The report of a session as lines.
 
@@ -37,16 +39,18 @@ def summary(
         width: columns of the terminal; no line is wider, from 24 columns on.
         ascii: whether only ASCII may be written.
         verbosity: as pytest counts it: 1 shows every case, -1 the gates alone, -2 only a gate that failed.
+        show: the option that lists a category's cases.
+        alone: the model on trial if it is the baseline itself.
     """
-    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
+    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show)
     if verbosity < 0:
-        lines = _gates_alone(paper, comparisons, figures)
+        lines = _gates_alone(paper, comparisons, figures, alone)
     elif len(comparisons) == 1:
         lines = one_candidate(paper, comparisons[0])
     elif comparisons:
         lines = candidates_side_by_side(paper, comparisons)
     else:
-        lines = models_alone(paper, figures, results) if figures else []
+        lines = models_alone(paper, figures, results, alone=alone) if figures else []
     return _no_commands(lines)
 
 
@@ -76,9 +80,12 @@ def _no_commands(lines: list[Line]) -> list[Line]:
     return [replace(line, text=_COMMAND.sub(lambda found: (found.group(1) or "") + "|", line.text)) for line in lines]
 
 
-def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], figures: Sequence[Figures]) -> list[Line]:
+def _gates_alone(
+    paper: Paper, comparisons: Sequence[Comparison], figures: Sequence[Figures], alone: str | None
+) -> list[Line]:
     if not comparisons:
-        return paper.write(NOT_COMPARED, "yellow") if figures and paper.verbosity == -1 else []
+        said = figures and paper.verbosity == -1
+        return paper.write(why_not_compared(alone), "yellow", hang=2) if said else []
     told = [each for each in comparisons if paper.verbosity == -1 or each.gate != "passed"]
     several = len(comparisons) > 1
     return [line for each in told for line in gate_lines(paper, each, name=each.candidate.model if several else "")]
