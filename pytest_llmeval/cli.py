@@ -16,6 +16,7 @@ from pytest_llmeval.plan_command import add_plan
 
 if TYPE_CHECKING:
     from pytest_llmeval.compare import Comparison
+    from pytest_llmeval.config import Settings
     from pytest_llmeval.measure import Figures
     from pytest_llmeval.run import CaseResult
 
@@ -92,7 +93,7 @@ def _show(options: argparse.Namespace) -> int:
             for name in candidates
             if name != run.baseline
         ]
-    _print(comparisons, [measure(name, run.of_model(name).values()) for name in names], run.results, options)
+    _print(comparisons, [measure(name, run.of_model(name).values()) for name in names], run.results, options, settings)
     return PASSED
 
 
@@ -119,7 +120,7 @@ def _compare(options: argparse.Namespace) -> int:
         partial=None if after.complete else _unfinished(after.complete),
         strict=options.strict,
     )
-    _print([comparison], [measure(new, after.of_model(new).values())], after.results, options)
+    _print([comparison], [measure(new, after.of_model(new).values())], after.results, options, settings)
     return GATE_FAILED if comparison.gate == "failed" else PASSED
 
 
@@ -139,20 +140,27 @@ def _print(
     figures: Sequence[Figures],
     results: Sequence[CaseResult],
     options: argparse.Namespace,
+    settings: Settings,
 ) -> None:
     from pytest_llmeval.report.terminal import summary
+    from pytest_llmeval.routing import routes_of
 
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
         return
     encoding = (stream.encoding or "ascii").lower().replace("-", "")
+    verbosity = options.verbose - options.quiet
+    routes = []
+    if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):
+        routes = routes_of(comparisons, settings.categories)
     lines = summary(
         comparisons,
         figures,
         results,
+        routes=routes,
         width=min(shutil.get_terminal_size().columns, 100),
         ascii=not encoding.startswith("utf"),
-        verbosity=options.verbose - options.quiet,
+        verbosity=verbosity,
     )
     try:
         stream.write("".join(f"{line.text}\n" for line in lines))

@@ -83,6 +83,7 @@ class CaseResult:
         model: the name of the model as the session knows it.
         input: the case's input, for people who review.
         content: digest of the case's row, to tell whether it changed between runs.
+        wording: "" for the row's own input, else which other wording of it was asked.
         min_pass_rate: the share of judged samples that must pass.
         file: the test's file, relative to the root.
         line: the test's line, from 1.
@@ -97,8 +98,17 @@ class CaseResult:
     tags: tuple[str, ...] = ()
     input: Any = None
     content: str = ""
+    wording: str = ""
     file: str = ""
     line: int = 0
+
+    @property
+    def row(self) -> CaseKey:
+        """The case in the row's own words: what all wordings of it have in common."""
+        if not self.wording:
+            return self.key
+        before, _, after = self.key.case.rpartition(f"+{self.wording}")
+        return CaseKey(self.key.test, before + after)
 
     @property
     def judged(self) -> tuple[SampleResult, ...]:

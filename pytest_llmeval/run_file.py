@@ -38,6 +38,7 @@ def result_to_json(result: CaseResult) -> dict[str, Any]:
         "tags": list(result.tags),
         "input": result.input,
         "content": result.content,
+        "wording": result.wording,
         "min_pass_rate": result.min_pass_rate,
         "file": result.file,
         "line": result.line,
@@ -54,6 +55,8 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
     _check(data, _TEXT, "test", "case", "model", "content", "file")
     _check(data, _MAYBE_TEXT, "dataset", "task")
     _check(data, _NUMBER, "min_pass_rate", "line")
+    wording = data.get("wording", "")  # older runs have none
+    _check({"wording": wording}, _TEXT, "wording")
     return CaseResult(
         key=CaseKey(data["test"], data["case"]),
         model=data["model"],
@@ -64,6 +67,7 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
         tags=tuple(data["tags"]),
         input=data["input"],
         content=data["content"],
+        wording=wording,
         file=data["file"],
         line=data["line"],
     )

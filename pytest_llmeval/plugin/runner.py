@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.cases import Case
 from pytest_llmeval.plugin.collect import uses_llm
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.harmless_report import make_harmless
@@ -141,7 +142,9 @@ class Runner:
             sample = SampleResult(
                 index=0, outcome="error", category="setup", reason=sample.reason, detail=sample.detail
             )
-        return CaseResult(key=key, model=name, samples=(sample,), file=key.test.split("::")[0])
+        case = params.get("case")
+        wording = case.wording if isinstance(case, Case) else ""
+        return CaseResult(key=key, model=name, samples=(sample,), wording=wording, file=key.test.split("::")[0])
 
 
 def _case_result(item: pytest.Item, trial: Trial) -> CaseResult:
@@ -157,6 +160,7 @@ def _case_result(item: pytest.Item, trial: Trial) -> CaseResult:
         tags=case.tags if case is not None else (),
         input=case.input if case is not None else None,
         content=content_digest(case),
+        wording=case.wording if case is not None else "",
         file=path.replace("\\", "/"),
         line=(line or 0) + 1,
     )

@@ -13,8 +13,11 @@ from pytest_llmeval.report.lines import Line, Paper, clip, columns
 from pytest_llmeval.report.misses import counts, error_lines, miss_lines, new_misses, not_compared_lines
 from pytest_llmeval.report.numbers import count, plural
 from pytest_llmeval.report.one import baseline_words, gate_lines, improved_lines, legend, mark_of, next_line, remarks
+from pytest_llmeval.report.sections import results_of
+from pytest_llmeval.report.sections import sections as more_sections
 from pytest_llmeval.report.session import called_now, facts
 from pytest_llmeval.report.table import Column, table, table_width
+from pytest_llmeval.routing import Route
 from pytest_llmeval.run import CaseResult
 
 __all__ = ["candidates_side_by_side", "models_alone"]
@@ -33,7 +36,9 @@ class _Row:
     rule: bool = False
 
 
-def candidates_side_by_side(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
+def candidates_side_by_side(
+    paper: Paper, comparisons: Sequence[Comparison], routes: Sequence[Route] = ()
+) -> list[Line]:
     """The whole summary of several candidates of one baseline."""
     first = comparisons[0]
     sections = [
@@ -41,6 +46,12 @@ def candidates_side_by_side(paper: Paper, comparisons: Sequence[Comparison]) -> 
         + facts(paper, called_now(comparisons)),
         [line for each in comparisons for line in _gate(paper, each)],
         _compared_table(paper, comparisons),
+        *more_sections(
+            paper,
+            results_of(comparisons),
+            candidates=[comparison.candidate.model for comparison in comparisons],
+            routes=routes,
+        ),
     ]
     for comparison in comparisons:
         body = [*miss_lines(paper, comparison, most=_MOST_MISSES), *error_lines(paper, comparison)]
@@ -209,7 +220,12 @@ def models_alone(paper: Paper, models: Sequence[Figures], results: Iterable[Case
     lines = paper.write(head, "bold") + facts(paper, models)
     lines += paper.write(NOT_COMPARED, "yellow")
     lines += [Line(""), *_blocks(paper, [paper.clean(figures.model) for figures in models], rows, always=0)]
-    return lines + _explained(paper, models)
+    lines += _explained(paper, models)
+    names = [figures.model for figures in models]
+    by_model = {name: [result for result in results if result.model == name] for name in names}
+    for section in more_sections(paper, by_model, candidates=names):
+        lines += [Line(""), *section]
+    return lines
 
 
 def _failing(results: Sequence[CaseResult]) -> Counter[str]:

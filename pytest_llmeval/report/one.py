@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pytest_llmeval.compare import CategoryRow, Comparison
 from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparable
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.misses import count_words, counts, error_lines, miss_lines, new_misses, not_compared_lines
 from pytest_llmeval.report.numbers import count, p_value, percent, plural, points
+from pytest_llmeval.report.sections import in_short, results_of
+from pytest_llmeval.report.sections import sections as more_sections
 from pytest_llmeval.report.session import called_now, cases_words, facts, spent_words
 from pytest_llmeval.report.table import Column, table
+from pytest_llmeval.routing import Route
 
 __all__ = [
     "baseline_words",
@@ -24,7 +29,7 @@ __all__ = [
 ]
 
 
-def one_candidate(paper: Paper, comparison: Comparison) -> list[Line]:
+def one_candidate(paper: Paper, comparison: Comparison, routes: Sequence[Route] = ()) -> list[Line]:
     """The whole summary of one candidate; three lines when there is nothing to read."""
     if paper.verbosity <= 0 and nothing_new(comparison):
         return _green(paper, comparison)
@@ -33,6 +38,7 @@ def one_candidate(paper: Paper, comparison: Comparison) -> list[Line]:
         gate_lines(paper, comparison) + improved_lines(paper, comparison),
         category_table(paper, comparison),
         figures_table(paper, comparison.baseline, comparison.candidate, saved=comparison.saved),
+        *more_sections(paper, results_of([comparison]), candidates=[comparison.candidate.model], routes=routes),
         miss_lines(paper, comparison),
         counts(paper, comparison),
         error_lines(paper, comparison),
@@ -211,7 +217,9 @@ def _green(paper: Paper, comparison: Comparison) -> list[Line]:
     rest = count_words(comparison)
     lines = title(paper, comparison)
     lines += paper.write(f"{said}, {rest}" if rest else said, "green", hang=2)
-    return lines + paper.write(f" {paper.dot} ".join(_in_short(paper, comparison)), hang=2)
+    lines += paper.write(f" {paper.dot} ".join(_in_short(paper, comparison)), hang=2)
+    reworded = in_short(comparison)
+    return lines + (paper.write(reworded, hang=2) if reworded else [])
 
 
 def _in_short(paper: Paper, comparison: Comparison) -> list[str]:
