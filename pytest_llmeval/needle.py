@@ -12,8 +12,11 @@ __all__ = ["needle_cases", "place_needle"]
 
 CHARACTERS_PER_TOKEN = 4
 
-# A sentence ends at its mark with what closes it, or at the end of a paragraph; the spaces after it belong to it.
-_SENTENCE = re.compile(r"""(?:.+?(?:[.!?]+["')\]”’»]*(?=\s)|[。！？]+[」』]*|(?=\n[ \t]*\n)|\Z))\s*|\s+""", re.DOTALL)  # noqa: RUF001
+# Where a sentence may end, with the spaces after it: at its mark and what closes it, or at the end of a paragraph.
+_END = re.compile(r"""[.!?]+["')\]”’»]*\s+|[。！？]+[」』]*\s*|\n[ \t]*\n\s*""")  # noqa: RUF001
+_ABBREVIATION = re.compile(
+    r"\b(?:[A-Z][a-z]{0,2}|[A-Za-z]|\w\.\w|etc|vs|approx)$"
+)  # as before the dot of "Dr." and "e.g."
 
 
 def place_needle(
@@ -74,7 +77,7 @@ def needle_cases(
     unit: Literal["characters", "tokens"] = "characters",
     id: str = "needle",  # noqa: A002 - the name of the field
 ) -> list[Case]:
-    """Cases for ``@pytest.mark.llm_cases``: the same question over texts of several lengths, the fact at several depths.
+    """Cases for ``@pytest.mark.llm_cases``: one question over texts of several lengths with the fact at several depths.
 
     Args:
         needle: the sentence that holds the answer.
@@ -110,7 +113,7 @@ def needle_cases(
 
 def _sentences(haystack: str, room: int | None) -> list[str]:
     """The sentences that make a text about as long as there is room, the last ending nearest to it."""
-    once = [match.group() for match in _SENTENCE.finditer(haystack.strip())]
+    once = _split(haystack.strip())
     once[-1] += "" if room is None else " "
     if room is None:
         return once
@@ -124,6 +127,19 @@ def _sentences(haystack: str, room: int | None) -> list[str]:
         size += len(sentence)
         number += 1
     return taken
+
+
+def _split(text: str) -> list[str]:
+    """The sentences of a text, each with the spaces after it."""
+    sentences, start = [], 0
+    for match in _END.finditer(text):
+        if match.group()[0] == "." and "\n\n" not in match.group():
+            goes_on = text[match.end() : match.end() + 1].islower()
+            if goes_on or _ABBREVIATION.search(text, max(start, match.start() - 10), match.start()):
+                continue
+        sentences.append(text[start : match.end()])
+        start = match.end()
+    return [*sentences, text[start:]] if start < len(text) else sentences
 
 
 def _inserted(needle: str, sentences: list[str], depth: float) -> str:

@@ -83,7 +83,8 @@ def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[
     if comparison.gate == "failed":
         lines = paper.write(f"{front}GATE FAILED: {first or 'an error category regressed'}", "red", "bold", hang=2)
     elif comparison.gate == "passed":
-        said = first or f"no error category regressed in {plural(len(comparison.compared), 'case')}"
+        rows = {each.row if (each := comparison.candidate_results.get(key)) else key for key in comparison.compared}
+        said = first or f"no error category regressed in {plural(len(rows), 'case')}"
         lines = paper.write(f"{front}gate ok: {said}", "green", hang=2)
         for row in comparison.rows:
             if row.word == "TOO SMALL" and row.gated and row.change > 0:
