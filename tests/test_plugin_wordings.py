@@ -11,7 +11,7 @@ import pytest
 from tests.server import Request, Server, completion
 from tests.sessions import Session, told
 
-ROWS = [
+ROWS: list[dict[str, object]] = [
     {
         "id": "pan",
         "input": "How long can I return a pan?",

@@ -60,7 +60,7 @@ def test_what_is_reworded_is_the_last_text_of_the_user(given: Any, expected: str
 
 
 def test_the_other_messages_stay() -> None:
-    before = [{"role": "system", "content": "Be kind"}, {"role": "user", "content": PARTS}]
+    before: list[dict[str, Any]] = [{"role": "system", "content": "Be kind"}, {"role": "user", "content": PARTS}]
     [_, variant] = variants(Case(id="a", input=before, paraphrases=("Tell me what this is",)))
     assert variant.input == [
         before[0],

@@ -189,7 +189,8 @@ def _blocks(paper: Paper, names: Sequence[str], rows: Sequence[_Row], *, always:
 def _body(paper: Paper, names: Sequence[str], rows: Sequence[_Row], chosen: Sequence[int]) -> list[Column] | None:
     """The columns with their headings as long as the width allows, None when that is too short to tell them apart."""
     labels = [row.name for row in rows]
-    for longest in range(max(columns(names[index]) for index in chosen), _SHORTEST_HEAD - 1, -1):
+    widest = max(_SHORTEST_HEAD, *(columns(names[index]) for index in chosen))
+    for longest in range(widest, _SHORTEST_HEAD - 1, -1):
         body = _columns(names, rows, chosen, longest)
         if table_width(labels, body) <= paper.width:
             apart = len({column.head for column in body}) == len({names[index] for index in chosen})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.numbers import change, count, dollars
+from pytest_llmeval.report.slices import NO_TASK
 from pytest_llmeval.report.table import Column, table
 from pytest_llmeval.routing import Choice, Route
 
@@ -34,7 +35,7 @@ def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:
         Column(head="$/passed", cells=[dollars(each.cost.value) if each and each.cost else "-" for each in chosen]),
         Column(head="cost", cells=[_cheaper(route, each) for route, each in zip(routes, chosen, strict=True)]),
     ]
-    lines += table(paper, "task", [paper.clean(route.task or "(no task)") for route in routes], body)
+    lines += table(paper, "task", [paper.clean(route.task or NO_TASK) for route in routes], body)
     baseline = next((each.model for each in routes[0].choices if each.baseline), "the baseline")
     lines += paper.write(f"cost: of a passed answer, against {baseline}", indent=2)
     for route in routes:
@@ -54,11 +55,14 @@ def _cheaper(route: Route, choice: Choice | None) -> str:
 
 
 def _why(paper: Paper, route: Route) -> list[Line]:
-    """What kept the models out that were not chosen, and why there may be none."""
-    front = f"{route.task or '(no task)'}: "
-    told = [f"{each.model} {each.fitness}: {each.reason}" for each in route.choices if each.fitness != "fits"]
+    """What kept the models out that were not chosen, those with the same reason together, and why there may be none."""
+    kept_out: dict[str, list[str]] = {}
+    for choice in route.choices:
+        if choice.fitness != "fits":
+            kept_out.setdefault(f"{choice.fitness}: {choice.reason}", []).append(choice.model)
+    told = [f"{', '.join(models)}: {why}" for why, models in kept_out.items()]
     if route.model is None:
         told.insert(0, route.reason)
     elif route.reason.startswith("the cheapest that fits of"):
         told.append(route.reason)
-    return paper.write(front + "; ".join(told), indent=2, hang=2) if told else []
+    return paper.write(f"{route.task or NO_TASK}: {'; '.join(told)}", indent=2, hang=2) if told else []

@@ -44,7 +44,7 @@ def wording_lines(paper: Paper, models: Mapping[str, Sensitivity], *, worst_of: 
         body.append(
             Column(
                 head=clip(paper.clean(name), 24),
-                cells=[*(_cell(paper, each) for each in found), *last],
+                cells=[*_cells(paper, found), *last],
                 short=[*(points(each.change.value) if each else "-" for each in found), *last],
             )
         )
@@ -71,10 +71,14 @@ def wording_words(models: Mapping[str, Sensitivity], name: str) -> str:
     return f"wordings: {', '.join(changes)} points against the cases' own words"
 
 
-def _cell(paper: Paper, found: Reworded | None) -> str:
-    if found is None:
-        return "-"
-    return f"{count(found.passed, found.samples)} {points(found.change.value):>6}{_half(paper, found):<6}".rstrip()
+def _cells(paper: Paper, found: Sequence[Reworded | None]) -> list[str]:
+    """Passing samples, the change and half its interval, each below its like."""
+    parts = [
+        (count(each.passed, each.samples), points(each.change.value), _half(paper, each)) if each else ("-", "", "")
+        for each in found
+    ]
+    widths = [max(len(part[place]) for part in parts) for place in range(3)]
+    return [f"{part[0]:>{widths[0]}} {part[1]:>{widths[1]}}{part[2]:<{widths[2]}}" for part in parts]
 
 
 def _half(paper: Paper, found: Reworded) -> str:

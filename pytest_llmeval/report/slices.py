@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -11,26 +12,25 @@ from pytest_llmeval.report.table import Column, table
 from pytest_llmeval.run import CaseResult
 from pytest_llmeval.slices import EDGES, Slice, bucket_of, count_by, input_tokens
 
-__all__ = ["length_lines", "tag_lines", "task_lines"]
+__all__ = ["NO_TASK", "length_lines", "tag_lines", "task_lines"]
 
 Results = Mapping[str, Sequence[CaseResult]]
 
 L = TypeVar("L")
 
+NO_TASK = "(no task)"
 _MOST_ROWS = 12
 _UNKNOWN = len(EDGES) + 1
 
 
 def task_lines(paper: Paper, models: Results) -> list[Line]:
-    """The share of failing answers per task, the worst first; nothing where there is one task."""
-    return _lines(
-        paper, "failing by task", models, lambda result: [result.task or ""], lambda name: name or "(no task)"
-    )
+    """The share of failing answers per task, of many tasks the worst; nothing where there is one task."""
+    return _lines(paper, "task", models, lambda result: [result.task or ""], lambda name: name or NO_TASK)
 
 
 def tag_lines(paper: Paper, models: Results) -> list[Line]:
     """The same per tag; a case with several tags counts in each."""
-    return _lines(paper, "failing by tag", models, lambda result: dict.fromkeys(result.tags), str)
+    return _lines(paper, "tag", models, lambda result: dict.fromkeys(result.tags), str)
 
 
 def length_lines(paper: Paper, models: Results) -> list[Line]:
@@ -38,7 +38,7 @@ def length_lines(paper: Paper, models: Results) -> list[Line]:
     known = {bucket for each in models.values() for result in each for bucket in _buckets(result)} - {_UNKNOWN}
     if len(known) < 2:
         return []
-    return _lines(paper, "failing by input tokens", models, _buckets, _bucket_name, order=lambda bucket: bucket)
+    return _lines(paper, "input tokens", models, _buckets, _bucket_name, order=lambda bucket: bucket)
 
 
 def _buckets(result: CaseResult) -> list[int]:
@@ -67,13 +67,11 @@ def _lines(
     rows = list(dict.fromkeys(row for slices in counted.values() for row in slices))
     if len(rows) < 2:
         return []
-    if order is not None:
-        rows.sort(key=order)
-    else:
-        # What fails most stands first; Python's sort keeps the order of appearance among equals.
-        rows.sort(key=lambda row: -max(_share(slices.get(row)) for slices in counted.values()))
     hidden = max(0, len(rows) - _MOST_ROWS) if paper.verbosity <= 0 and order is None else 0
-    rows = rows[: len(rows) - hidden] if hidden else rows
+    if hidden:  # what fails most stays
+        rows.sort(key=lambda row: -max(_share(slices.get(row)) for slices in counted.values()))
+        del rows[_MOST_ROWS:]
+    rows.sort(key=order if order is not None else lambda row: _place(show(row)))
     body = [
         Column(head="cases", cells=[str(max(_cases(slices.get(row)) for slices in counted.values())) for row in rows])
     ]
@@ -91,8 +89,15 @@ def _lines(
                 short=[count(each.failed, each.judged) if each.judged else "-" for each in found],
             )
         )
-    lines = table(paper, head, [paper.clean(show(row)) for row in rows], body)
-    return lines + ([Line(f"  {hidden} more (-v names all)")] if hidden else [])
+    lines = paper.write(f"failing answers by {head}", "bold")
+    lines += table(paper, head, [paper.clean(show(row)) for row in rows], body)
+    return lines + ([Line(f"  {hidden} more that fail no more often (-v names all)")] if hidden else [])
+
+
+def _place(name: str) -> tuple[bool, list[tuple[int, str]]]:
+    """Where a name stands among others; the numbers in it count as numbers, and what has no name is last."""
+    parts = re.findall(r"\d+|\D+", name)
+    return name == NO_TASK, [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _share(found: Slice | None) -> float:
