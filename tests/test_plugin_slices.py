@@ -38,11 +38,7 @@ def answers(request: Request) -> object:
 
 def prepare(session: Session, server: Server) -> None:
     server.answer = answers
-    session.configure(
-        THREE.format(base_url=server.base_url)
-        .replace('"openai/prod-1"', '"openai/prod-1"', 1)
-        .replace("output = 10.0", "output = 40.0", 1)
-    )
+    session.configure(THREE.format(base_url=server.base_url).replace("output = 10.0", "output = 40.0", 1))
     rows = [
         {"id": f"{task}-{number}", "input": f"{task} {number}", "task": task}
         for task, count in (("places", 25), ("summaries", 25), ("odd", 2))
@@ -60,12 +56,13 @@ def test_every_task_is_routed_to_the_cheapest_model_that_is_not_worse_on_it(
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
+            "                       production  candidate   large",
             "failing answers by task",
-            "  summaries     25  0/75 0.0%  30/75  40%  0/75 0.0%",
+            "  summaries     25   0/75 0.0%  30/75  40%  0/75 0.0%",
             "routing by task: the cheapest model without a gated regression on it",
+            "  odd            2  production      0/6   0.00013  stays",
             "  places        25  candidate      0/75  0.000037   -71%",
             "  summaries     25  production     0/75   0.00013  stays",
-            "  odd            2  production      0/6   0.00013  stays",
         ]
     )
     assert told(result, "summaries: candidate: regressed: wrong_answer rose from 0 of 75 to 30 of 75 answers")

@@ -102,9 +102,9 @@ def _worst_lines(paper: Paper, name: str, worst: Sequence[Worst]) -> list[Line]:
     front = f"{name}: " if name else ""
     if not worst:
         return paper.write(f"{front}no case depends on its wording", indent=2, hang=2)
-    verb = "depends on its wording" if len(worst) == 1 else "depend on their wording"
+    verb = "depends on its wording" if len(worst) == 1 else "depend on their wording, the worst first"
     rest = f", {len(shown)} shown (-v shows all)" if len(shown) < len(worst) else ""
-    lines = paper.write(f"{front}{plural(len(worst), 'case')} {verb}{rest}, the worst first", indent=2, hang=2)
+    lines = paper.write(f"{front}{plural(len(worst), 'case')} {verb}{rest}", indent=2, hang=2)
     for each in shown:
         passed, best = count(each.passed, each.samples), count(each.best_passed, each.best_samples)
         own = "own words" if not each.best.wording else f"+{each.best.wording}"

@@ -36,7 +36,8 @@ def cases_words(paper: Paper, figures: Figures) -> str:
         cases += f" in {plural(figures.cases, 'wording')}"
     if figures.samples == figures.most_samples * (figures.cases - figures.errors):
         return f"{cases} {paper.times} {plural(figures.most_samples, 'sample')}"
-    return f"{cases}, up to {plural(figures.most_samples, 'sample')} each"
+    each = "" if figures.reworded else " each"  # for a line of 80 columns
+    return f"{cases}, up to {plural(figures.most_samples, 'sample')}{each}"
 
 
 def spent_words(models: Sequence[Figures]) -> list[str]:
