@@ -158,3 +158,12 @@ def test_a_removed_case_is_missing_in_all_its_wordings() -> None:
     before = suite(0)
     after = {key: result for key, result in before.items() if result.row.case != "7"}
     assert [key.case for key in compare("a", before, "b", after).only_baseline] == ["7", "7+2", "7+3", "7+4"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wording", "row"),
+    [("pan", "", "pan"), ("pan+2", "2", "pan"), ("pan+2-fast", "2", "pan-fast"), ("a+b", "", "a+b")],
+)
+def test_the_wordings_of_a_case_know_its_row_beside_other_parameters(name: str, wording: str, row: str) -> None:
+    result = CaseResult(key=CaseKey("t.py::t", name), model="m", samples=(), wording=wording)
+    assert result.row == CaseKey("t.py::t", row)
