@@ -64,7 +64,10 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def prompts_of_cases() -> Iterator[tuple[str, str]]:
-    """Each prompt the eval set leads to, and the case it belongs to, as in ``triage/kettle-smoke``."""
+    """Each prompt the eval set leads to, and the case it belongs to, as in ``triage/kettle-smoke``.
+
+    A paraphrase has the number of its wording behind that, as in ``policy/return-window+2``.
+    """
     build: dict[str, Callable[[str, Any], str]] = {
         "triage": lambda text, row: prompts.triage_prompt(text),
         "policy": lambda text, row: prompts.policy_prompt(text, row["context"]),
@@ -74,8 +77,9 @@ def prompts_of_cases() -> Iterator[tuple[str, str]]:
     }
     for task, prompt in build.items():
         for row in rows(EVALS / f"{task}.jsonl"):
-            for text in (row["input"], *row.get("paraphrases", ())):
-                yield prompt(text, row), f"{task}/{row['id']}"
+            yield prompt(row["input"], row), f"{task}/{row['id']}"
+            for number, text in enumerate(row.get("paraphrases", ()), start=2):
+                yield prompt(text, row), f"{task}/{row['id']}+{number}"
 
 
 class Answers:
@@ -91,7 +95,10 @@ class Answers:
                     by_prompt[row["prompt"]] = row["answers"]
                 else:
                     by_case[row["case"]] = row["answers"]
-            by_prompt.update({prompt: by_case[case] for prompt, case in case_of.items() if case in by_case})
+            for prompt, case in case_of.items():
+                answers = by_case.get(case, by_case.get(case.partition("+")[0]))  # most paraphrases are answered alike
+                if answers is not None:
+                    by_prompt[prompt] = answers
             self._of_model[model] = by_prompt
         self._asked: Counter[tuple[str, str]] = Counter()
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         check,
     )
     from pytest_llmeval.errors import CheckFailed, LlmevalError, ProviderError, ReplyError
+    from pytest_llmeval.needle import needle_cases, place_needle
     from pytest_llmeval.plugin.ask import Llm
     from pytest_llmeval.reply import Reply, ToolCall, Usage
 
@@ -70,6 +71,8 @@ __all__ = [
     "assert_words",
     "category",
     "check",
+    "needle_cases",
+    "place_needle",
 ]
 
 _HOMES = {
@@ -82,6 +85,8 @@ _HOMES = {
     "ReplyError": "errors",
     "ToolCall": "reply",
     "Usage": "reply",
+    "needle_cases": "needle",
+    "place_needle": "needle",
 }
 
 

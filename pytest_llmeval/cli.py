@@ -92,7 +92,7 @@ def _show(options: argparse.Namespace) -> int:
     comparisons = _within(run, settings, [options.model] if options.model else names)
     alone = names[0] if names == [settings.baseline] else None
     figures = [measure(name, run.of_model(name).values()) for name in names]
-    _print(comparisons, figures, run.results, options, alone=alone)
+    _print(comparisons, figures, run.results, options, settings, alone=alone)
     return PASSED
 
 
@@ -136,7 +136,7 @@ def _compare(options: argparse.Namespace) -> int:
             told = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
             raise ConfigError(f"{options.baseline}: {told}; name both: llmeval compare BASELINE CANDIDATE")
         figures = [measure(name, before.of_model(name).values()) for name in before.models_run()]
-    _print(comparisons, figures, after.results, options)
+    _print(comparisons, figures, after.results, options, settings)
     return GATE_FAILED if any(comparison.gate == "failed" for comparison in comparisons) else PASSED
 
 
@@ -187,10 +187,12 @@ def _print(
     figures: Sequence[Figures],
     results: Sequence[CaseResult],
     options: argparse.Namespace,
+    settings: Settings,
     *,
     alone: str | None = None,
 ) -> None:
     from pytest_llmeval.report.terminal import list_category, summary
+    from pytest_llmeval.routing import routes_of
 
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
@@ -198,10 +200,14 @@ def _print(
     encoding = (stream.encoding or "ascii").lower().replace("-", "")
     width, ascii_only = min(shutil.get_terminal_size().columns, 100), not encoding.startswith("utf")
     verbosity = options.verbose - options.quiet
+    routes = []
+    if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):
+        routes = routes_of(comparisons, settings.categories)
     lines = summary(
         comparisons,
         figures,
         results,
+        routes=routes,
         width=width,
         ascii=ascii_only,
         verbosity=verbosity,

@@ -8,12 +8,13 @@ from dataclasses import fields
 from pytest_llmeval.comparable import differences
 from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison, GateState, Results
 from pytest_llmeval.config import CategorySettings, GateSettings
+from pytest_llmeval.families import comparable_wordings
 from pytest_llmeval.measure import Figures, measure
 from pytest_llmeval.run import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, judge
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
-from pytest_llmeval.stats.surprise import Stratum
+from pytest_llmeval.stats.surprise import Stratum, by_family
 
 __all__ = ["compare", "gate_rules", "outcomes_of"]
 
@@ -52,17 +53,19 @@ def compare(
         dispersion: of two runs of the baseline, None when there are no two.
     """
     differ = differences(before, after)
+    old, new, uncompared = comparable_wordings(before, after)
     table = tabulate(
-        {key: outcomes_of(result) for key, result in before.items() if key not in differ.not_comparable},
-        {key: outcomes_of(result) for key, result in after.items() if key not in differ.not_comparable},
+        {key: outcomes_of(result) for key, result in old.items() if key not in differ.not_comparable},
+        {key: outcomes_of(result) for key, result in new.items() if key not in differ.not_comparable},
     )
+    families = [after[key].row for key in table.cases] if any(after[key].wording for key in table.cases) else []
     settings = categories or {}
     strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
     for name in settings:
         strata.setdefault(name, _never(table, before, after))
     overall = gate_rules(baseline, candidate, another_model=another_model)
     rules = {name: _rule(settings.get(name)) for name in strata}
-    verdicts = judge(strata, overall, rules, dispersion=dispersion)
+    verdicts = judge(strata, overall, rules, dispersion=dispersion, families=families)
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
     rows = [_row(name, verdict, table.cases, before, after) for name, verdict in verdicts.items()]
     rows.sort(key=_rank)
@@ -72,7 +75,7 @@ def compare(
     }
     figures = measure(baseline, before.values()), measure(candidate, after.values())
     over, notes = _over_budget(*figures, budgets or GateSettings(), saved=saved is not None)
-    comparable = sum(bool(before[key].judged) for key in table.cases), len(after)
+    comparable = sum(bool(before[key].judged) for key in table.cases), len(new)
     changed = len(differ.not_comparable)
     gate, reasons = _verdict(rows, over, table, comparable, changed=changed, partial=partial, strict=strict)
     return Comparison(
@@ -80,7 +83,7 @@ def compare(
         candidate=figures[1],
         compared=tuple(judged),
         rows=tuple(rows),
-        total=_total(table.cases, before, after),
+        total=_total(table.cases, before, after, families),
         new=tuple(key for key in judged if key in failed["after"] - failed["before"]),
         fixed=tuple(key for key in judged if key in failed["before"] - failed["after"]),
         known=tuple(key for key in judged if key in failed["before"] & failed["after"]),
@@ -96,6 +99,7 @@ def compare(
             *notes,
             *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
             *_copies(before, after, table.cases),
+            *uncompared,
             *([_skipped(skipped)] if skipped else []),
         ),
         saved=saved,
@@ -207,20 +211,22 @@ def _rank(row: CategoryRow) -> tuple[int, float, str]:
     return order.index(row.word or "OK"), -row.change, row.name
 
 
-def _total(cases: Sequence[CaseKey], before: Results, after: Results) -> CategoryRow:
+def _total(cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[CaseKey]) -> CategoryRow:
     """Any failure, over the cases that both sides could judge."""
-    pairs = [(before[key].judged, after[key].judged) for key in cases if before[key].judged and after[key].judged]
-    counts = [
-        (sum(s.outcome == "fail" for s in old), len(old), sum(s.outcome == "fail" for s in new), len(new))
+    pairs = [(before[key].judged, after[key].judged) for key in cases]
+    strata = [
+        Stratum(sum(s.outcome == "fail" for s in old), len(old), sum(s.outcome == "fail" for s in new), len(new))
         for old, new in pairs
     ]
+    counts = [stratum for stratum in strata if stratum.compared]
+    changes = [stratum.change for stratum in by_family(strata, families)]
     return CategoryRow(
         name="",
         baseline_failed=sum(count[0] for count in counts),
         baseline_judged=sum(count[1] for count in counts),
         candidate_failed=sum(count[2] for count in counts),
         candidate_judged=sum(count[3] for count in counts),
-        change=sum(c[2] / c[3] - c[0] / c[1] for c in counts) / len(counts) if counts else 0.0,
+        change=sum(changes) / len(changes) if changes else 0.0,
         new=tuple(key for key in cases if after[key].outcome == "fail" and before[key].outcome == "pass"),
         fixed=tuple(key for key in cases if after[key].outcome == "pass" and before[key].outcome == "fail"),
     )

@@ -54,6 +54,7 @@ class Figures:
         hallucination_rate: of the answers that were examined for invented facts, those that had any.
         refusal_rate: of the judged answers, those that are refusals.
         error_rate: of all samples, those that could not be judged.
+        reworded: how many of ``cases`` are other wordings of others.
     """
 
     model: str
@@ -86,6 +87,7 @@ class Figures:
     hallucination_rate: Share | None = None
     refusal_rate: Share | None = None
     error_rate: Share | None = None
+    reworded: int = 0
 
 
 def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseResult] = ()) -> Figures:
@@ -137,6 +139,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         format_agreement=_format_agreement(results),
         hallucination_rate=share_over_cases(hallucination_counts(results, beside)),
         refusal_rate=share_over_cases([(sum(map(is_refusal, r.judged)), len(r.judged)) for r in results]),
+        reworded=sum(bool(result.wording) for result in results),
         error_rate=share_over_cases([(len(r.samples) - len(r.judged), len(r.samples)) for r in results]),
     )
 

@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,18 +129,22 @@ def _run(options: argparse.Namespace, settings: Settings) -> _Subject:
     if options.model is not None and options.model not in names:
         raise ConfigError(f"--model={quoted(options.model)}: the run has no such model (models: {', '.join(names)})")
     name = options.model or (run.baseline if run.baseline in names else names[0])
-    results = list(run.of_model(name).values())
+    asked = list(run.of_model(name).values())
+    # Other wordings are paid for, and are no more cases.
+    results = [result for result in asked if not result.wording] or asked
     seen = expected_from(results)
     known = {expected.name for expected in seen}
     seen += [Expected(name=category, rate=0.0) for category in settings.categories if category not in known]
     stored = Counter(len(result.judged) for result in results if result.judged).most_common(1)
     samples = stored[0][0] if stored else 1
-    size = f"{plural(len(results), 'case')}, {plural(samples, 'sample')} each"
+    reworded = f" in {len(asked)} wordings" if len(asked) > len(results) else ""
+    size = f"{plural(len(results), 'case')}{reworded}, {plural(samples, 'sample')} each"
+    call = mean_call(asked, options.prices)
     return _Subject(
         title=f"{name} in {Path(options.subject).name}: {size}",
         samples=(None,) * len(results),
         categories=tuple(seen or _supposed()),
-        call=mean_call(results, options.prices),
+        call=replace(call, calls=call.calls * len(asked) / len(results)),
         stored=samples,
         supposed=not seen,
     )
@@ -158,11 +162,13 @@ def _dataset(path: Path, options: argparse.Namespace, settings: Settings) -> _Su
     cost = None
     if options.prices and options.tokens:
         cost = sum(price * tokens for price, tokens in zip(options.prices, options.tokens, strict=True)) / 1_000_000
+    wordings = sum(1 + len(case.paraphrases) for case in cases)
+    reworded = f" in {wordings} wordings" if wordings > len(cases) else ""
     return _Subject(
-        title=f"{path.name}: {plural(len(cases), 'case')}",
+        title=f"{path.name}: {plural(len(cases), 'case')}{reworded}",
         samples=tuple(case.samples for case in cases),
         categories=_supposed(),
-        call=CallCost(cost=cost),
+        call=CallCost(calls=wordings / len(cases), cost=cost),
         stored=None,
         supposed=True,
     )

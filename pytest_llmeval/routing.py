@@ -9,13 +9,14 @@ from typing import Any, Literal
 
 from pytest_llmeval.compare import compare
 from pytest_llmeval.comparison import CategoryRow, Comparison
+from pytest_llmeval.config import CategorySettings
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.plan import Expected, smallest_rise
 from pytest_llmeval.run import CaseKey, CaseResult
 from pytest_llmeval.stats.cost import Estimate
 from pytest_llmeval.stats.gate import GateRules
 
-__all__ = ["Choice", "Fitness", "Route", "compare_by_task", "route"]
+__all__ = ["Choice", "Fitness", "Route", "compare_by_task", "route", "routes_of"]
 
 Fitness = Literal["fits", "regressed", "too many errors", "too many failures", "not enough data"]
 
@@ -99,6 +100,30 @@ def compare_by_task(
         ]
         for task in dict.fromkeys(task_of.values())
     }
+
+
+def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, CategorySettings]) -> list[Route]:
+    """The routes that follow from comparing candidates with one baseline over all tasks.
+
+    Args:
+        comparisons: one per candidate, all with the same baseline.
+        categories: how error categories are gated.
+
+    Returns:
+        One per task; none when no case has a task, when the gate was not evaluated, or when a candidate has the
+        baseline's name, so that there is nothing to choose.
+    """
+    names = [comparison.candidate.model for comparison in comparisons]
+    if not comparisons or comparisons[0].baseline.model in names:
+        return []
+    tasks = any(result.task for comparison in comparisons for result in comparison.candidate_results.values())
+    if not tasks or any(comparison.gate == "not evaluated" for comparison in comparisons):
+        return []
+    first = comparisons[0]
+    after = {comparison.candidate.model: comparison.candidate_results for comparison in comparisons}
+    return route(
+        compare_by_task(first.baseline.model, first.baseline_results, after, categories=categories, saved=first.saved)
+    )
 
 
 def route(

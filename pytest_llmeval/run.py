@@ -88,6 +88,7 @@ class CaseResult:
         input: the case's input, for people who review.
         content: digest of the case's row, to tell whether it changed between runs.
         checks: digest of what judges the replies in the test's code, for the same; "" when it is not known.
+        wording: "" for the row's own input, else which other wording of it was asked.
         min_pass_rate: the share of judged samples that must pass.
         file: the test's file, relative to the root.
         line: the test's line, from 1.
@@ -103,6 +104,7 @@ class CaseResult:
     input: Any = None
     content: str = ""
     checks: str = ""
+    wording: str = ""
     file: str = ""
     line: int = 0
 
@@ -110,6 +112,14 @@ class CaseResult:
     def trial(self) -> TrialKey:
         """What tells this result from all others of a run."""
         return self.key, self.model
+
+    @property
+    def row(self) -> CaseKey:
+        """The case in the row's own words: what all wordings of it have in common."""
+        if not self.wording:
+            return self.key
+        before, _, after = self.key.case.rpartition(f"+{self.wording}")
+        return CaseKey(self.key.test, before + after)
 
     @property
     def judged(self) -> tuple[SampleResult, ...]:

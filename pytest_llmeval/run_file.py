@@ -40,6 +40,7 @@ def result_to_json(result: CaseResult) -> dict[str, Any]:
         "input": result.input,
         "content": result.content,
         "checks": result.checks,
+        "wording": result.wording,
         "min_pass_rate": result.min_pass_rate,
         "file": result.file,
         "line": result.line,
@@ -57,6 +58,8 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
     _check(data, _TEXT, "test", "case", "model", "content", "checks", "file")
     _check(data, _MAYBE_TEXT, "dataset", "task")
     _check(data, _NUMBER, "min_pass_rate", "line")
+    wording = data.get("wording", "")  # older runs have none
+    _check({"wording": wording}, _TEXT, "wording")
     return CaseResult(
         key=CaseKey(data["test"], data["case"]),
         model=data["model"],
@@ -68,6 +71,7 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
         input=data["input"],
         content=data["content"],
         checks=data["checks"],
+        wording=wording,
         file=data["file"],
         line=data["line"],
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pytest_llmeval.measure import Figures, measure
 from pytest_llmeval.run import CaseResult
 
-__all__ = ["TokenBucket", "by_input_tokens", "by_task", "input_tokens"]
+__all__ = ["EDGES", "Slice", "TokenBucket", "bucket_of", "by_input_tokens", "by_task", "count_by", "input_tokens"]
 
 EDGES = (1_000, 4_000, 16_000, 64_000)
+"""Input tokens at which a bucket starts."""
+
+L = TypeVar("L")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ def by_input_tokens(model: str, results: Iterable[CaseResult], edges: Sequence[i
     groups: dict[int | None, list[CaseResult]] = {}
     for result in results:
         tokens = input_tokens(result)
-        place = None if tokens is None else sum(edge <= tokens for edge in edges)
+        place = None if tokens is None else bucket_of(tokens, edges)
         groups.setdefault(place, []).append(result)
     starts, ends = (0, *edges), (*(edge - 1 for edge in edges), None)
     buckets = [
@@ -69,3 +73,41 @@ def input_tokens(result: CaseResult) -> int | None:
     """The input tokens of a case's longest call, None when the provider never said."""
     counts = (call.answer.usage.input_tokens for sample in result.samples for call in sample.calls)
     return max((count for count in counts if count is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some of a model's results, counted.
+
+    Attributes:
+        cases: how many were run, each wording one.
+        failed: failing samples, of ``judged`` judged ones.
+    """
+
+    cases: int = 0
+    failed: int = 0
+    judged: int = 0
+
+    def add(self, result: CaseResult) -> Slice:
+        """With one more result in it."""
+        failed = sum(sample.outcome == "fail" for sample in result.judged)
+        return Slice(self.cases + 1, self.failed + failed, self.judged + len(result.judged))
+
+
+def count_by(results: Iterable[CaseResult], names: Callable[[CaseResult], Iterable[L]]) -> dict[L, Slice]:
+    """Count results by what they are named, in order of appearance.
+
+    Args:
+        results: of one model.
+        names: the slices a result is in.
+    """
+    slices: dict[L, Slice] = {}
+    for result in results:
+        for name in names(result):
+            slices[name] = slices.get(name, Slice()).add(result)
+    return slices
+
+
+def bucket_of(tokens: int, edges: Sequence[int] = EDGES) -> int:
+    """The place of the bucket that holds so many input tokens, from 0."""
+    return sum(edge <= tokens for edge in edges)

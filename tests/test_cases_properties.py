@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.cases import Case, load_cases
+from pytest_llmeval.cases.variants import question_of
 from pytest_llmeval.errors import DatasetError
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -18,7 +19,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
-messages = st.lists(st.fixed_dictionaries({"role": texts, "content": texts}), min_size=1, max_size=3)
+messages = st.lists(st.fixed_dictionaries({"role": texts | st.just("user"), "content": texts}), min_size=1, max_size=3)
 rows = st.fixed_dictionaries(
     {"id": st.from_regex(r"[A-Za-z0-9_-]{1,20}(/[A-Za-z0-9_.-]*[a-z])?", fullmatch=True), "input": texts | messages},
     optional={
@@ -34,6 +35,13 @@ rows = st.fixed_dictionaries(
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+def askable(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with those of its paraphrases that can be asked in the place of its input."""
+    question = question_of(row["input"])
+    kept = dict.fromkeys(text for text in row.get("paraphrases", ()) if text.strip() and text != question)
+    return {**row, "paraphrases": list(kept) if question is not None else []}
+
+
 def as_row(case: Case) -> dict[str, Any]:
     lists = ("context", "tags", "paraphrases")
     names = ("id", "input", "expected", *lists, "task", "metadata", "samples")
@@ -42,7 +50,7 @@ def as_row(case: Case) -> dict[str, Any]:
 
 
 @quick
-@given(st.lists(rows, min_size=1, max_size=4, unique_by=lambda row: str(row["id"])), st.booleans())
+@given(st.lists(rows.map(askable), min_size=1, max_size=4, unique_by=lambda row: str(row["id"])), st.booleans())
 def test_any_rows_come_back_as_they_were_written(
     tmp_path: Path, written: list[dict[str, Any]], only_ascii: bool
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from pytest_llmeval.cli import main
 from pytest_llmeval.reply import Answer, Measures, Usage
 from pytest_llmeval.run import Call, CaseKey, CaseResult, Run, SampleResult
-from pytest_llmeval.run_file import RunWriter
+from pytest_llmeval.run_file import RunWriter, load_run
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +76,29 @@ def test_a_dataset_is_planned_with_supposed_categories(tmp_path: Path, capsys: p
     rises = [float(cell) for cell in cells(lines, "fails in 1%")]
     assert rises == sorted(rises, reverse=True)
     assert any("--prices IN,OUT" in line for line in lines)
+
+
+def test_paraphrases_are_calls_and_no_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = told(capsys, dataset(tmp_path, 100))
+    lines = told(capsys, dataset(tmp_path, 100, paraphrases=["y", "z"]), "--prices", "1,10", "--tokens", "1000,100")
+    assert lines[0] == "cases.jsonl: 100 cases in 300 wordings"
+    assert cells(lines, "calls") == ["300", "900", "1,500", "3,000"]
+    assert cells(lines, "cost in $") == ["0.60", "1.80", "3.00", "6.00"]
+    assert cells(lines, "fails in 5%") == cells(plain, "fails in 5%")
+
+
+def test_other_wordings_of_a_run_are_paid_for_and_no_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = told(capsys, saved_run(tmp_path))
+    run = load_run(tmp_path / "run.jsonl")
+    other = [
+        replace(result, key=CaseKey(result.key.test, f"{result.key.case}+typos"), wording="typos")
+        for result in run.results
+    ]
+    RunWriter(tmp_path / "run.jsonl", replace(run, results=(*run.results, *other))).finish(complete=True)
+    lines = told(capsys, "run.jsonl")
+    assert lines[0] == "production in run.jsonl: 100 cases in 200 wordings, 3 samples each"
+    assert cells(lines, "hallucination") == cells(before, "hallucination")
+    assert cells(lines, "cost in $") == ["0.40", "1.20", "2.00", "4.00"]
 
 
 def test_prices_and_tokens_give_the_cost_of_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

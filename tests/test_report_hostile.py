@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.comparison import CategoryRow, Comparison
 from pytest_llmeval.measure import Figures
-from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.reply import Answer, Measures, Usage
 from pytest_llmeval.report.lines import Line, Paper, clip, columns, wrap
 from pytest_llmeval.report.quotes import quote_beside
 from pytest_llmeval.report.terminal import list_category, summary
+from pytest_llmeval.routing import Choice, Route
 from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.stats.cost import Estimate
 
 ODD = [":", "::", "##", "[", "##[error]", "vso[", "\n", "\r", "\t", " ", "\x1b[31m", "\x85", "\u2028", "\u202e"]
 ODD += ["\u200d", "日本", "e\u0301", "…", "-" * 90, "::error::x", "=", " = ", "\ud800", "\x00", "word", "two words "]
@@ -64,7 +66,11 @@ def some_results(draw: st.DrawFn, keys: list[CaseKey], model: str) -> dict[CaseK
                         provider="openai",
                         request_model=model,
                         prompt="",
-                        answer=Answer(text=draw(TEXT), refusal=draw(st.one_of(st.none(), TEXT))),
+                        answer=Answer(
+                            text=draw(TEXT),
+                            refusal=draw(st.one_of(st.none(), TEXT)),
+                            usage=Usage(input_tokens=draw(st.one_of(st.none(), st.integers(0, 10**6)))),
+                        ),
                         measures=Measures(latency=1.0),
                     ),
                 )
@@ -73,7 +79,15 @@ def some_results(draw: st.DrawFn, keys: list[CaseKey], model: str) -> dict[CaseK
             )
             for index in range(draw(st.integers(1, 3)))
         ]
-        results[key] = CaseResult(key=key, model=model, samples=tuple(samples))
+        results[key] = CaseResult(
+            key=key,
+            model=model,
+            samples=tuple(samples),
+            task=draw(st.one_of(st.none(), TEXT)),
+            tags=tuple(draw(st.lists(TEXT, max_size=2))),
+            input=draw(TEXT),
+            wording=draw(st.sampled_from(["", "", "2", "typos"])),
+        )
     return results
 
 
@@ -128,6 +142,30 @@ def some_comparison(draw: st.DrawFn, baseline: Figures) -> Comparison:
     )
 
 
+@st.composite
+def some_routes(draw: st.DrawFn) -> list[Route]:
+    models = draw(st.lists(TEXT, min_size=1, max_size=3))
+    routes = []
+    for task in draw(st.lists(TEXT, max_size=3)):
+        choices = [
+            Choice(
+                model=model,
+                baseline=not place,
+                fitness=draw(st.sampled_from(["fits", "regressed", "too many errors", "not enough data"])),
+                reason=draw(TEXT),
+                cases=draw(COUNT),
+                samples=draw(COUNT),
+                passed=draw(COUNT),
+                error_share=0.0,
+                cost=draw(st.one_of(st.none(), st.builds(Estimate, FLOAT, FLOAT, FLOAT))),
+            )
+            for place, model in enumerate(models)
+        ]
+        chosen = draw(st.one_of(st.none(), st.sampled_from(models)))
+        routes.append(Route(task=task, model=chosen, reason=draw(TEXT), choices=tuple(choices)))
+    return routes
+
+
 def wide(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "FW" else 0 if unicodedata.combining(c) else 1 for c in text)
 
@@ -152,7 +190,9 @@ def test_every_report_fits_and_is_harmless(
     figures = [baseline, *(comparison.candidate for comparison in comparisons)]
     results = [result for comparison in comparisons for result in comparison.candidate_results.values()]
     for lines in (
-        summary(comparisons, figures, width=width, ascii=only_ascii, verbosity=verbosity),
+        summary(
+            comparisons, figures, routes=data.draw(some_routes()), width=width, ascii=only_ascii, verbosity=verbosity
+        ),
         summary([], figures, results, width=width, ascii=only_ascii, verbosity=verbosity),
     ):
         check(lines, width, only_ascii=only_ascii)

@@ -732,3 +732,9 @@ def test_a_fixed_case_is_listed_with_its_counts() -> None:
     assert "  FIXED tests/llm/test_support.py::test_policy[order-4411]  0/5 → 5/5\n" in text(
         list_category(FAILED, "format")
     )
+
+
+def test_models_with_short_names_stand_in_one_table() -> None:
+    short = [replace(PASSED, candidate=replace(CANDIDATE, model=name)) for name in ("small", "large")]
+    lines = report(*[replace(each, baseline=replace(BASELINE, model="base")) for each in short]).splitlines()
+    assert [line.split() for line in lines if "base" in line.split()][-1] == ["base", "small", "large"]

@@ -22,10 +22,12 @@ class Case:
         tags: free labels.
         metadata: whatever else the tests need.
         checks: checks that come with the row, for `assert_case`.
-        paraphrases: other wordings of the input, for prompt sensitivity.
+        paraphrases: other wordings of the input, each asked in a test of its own, for prompt sensitivity.
         samples: answers wanted for this case, over the marker's; None for the marker's.
         dataset: the file's name as the test wrote it.
         line: the row's line in it, from 1; 0 where there is none.
+        wording: "" for the input as the row has it, "2" and up for its paraphrases, or the name of a rule of
+            `pytest_llmeval.perturb`. All wordings of a row have its id.
     """
 
     id: str
@@ -40,3 +42,9 @@ class Case:
     samples: int | None = None
     dataset: str = ""
     line: int = 0
+    wording: str = ""
+
+    @property
+    def name(self) -> str:
+        """The id, and the wording where it is another: ``refund-1``, ``refund-1+2``, ``refund-1+typos``."""
+        return f"{self.id}+{self.wording}" if self.wording else self.id

@@ -84,6 +84,10 @@ def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, in
 
         for complaint in validate_checks(fields["checks"]):
             problems.add(row.line_of("checks"), complaint)
+    if problems.count == before and fields.get("paraphrases"):
+        complaint = _why_not_reworded(fields["input"], fields["paraphrases"])
+        if complaint:
+            problems.add(row.line_of("paraphrases"), f"paraphrases{complaint}")
     if problems.count != before:
         return None
     return Case(
@@ -188,6 +192,22 @@ def _texts(value: Any) -> str | None:
     for index, item in enumerate(value):
         if not isinstance(item, str):
             return f"[{index}] is {described(item)}; allowed is text"
+    return None
+
+
+def _why_not_reworded(given: Any, paraphrases: list[str]) -> str | None:
+    from pytest_llmeval.cases.variants import question_of
+
+    question = question_of(given)
+    if question is None:
+        return " take the place of the one text of the last user message, and the input has none"
+    seen = {question}
+    for index, text in enumerate(paraphrases):
+        if not text.strip():
+            return f"[{index}] is empty"
+        if text in seen:
+            return f"[{index}] is the same text as the input or an earlier one: {quoted(text)}"
+        seen.add(text)
     return None
 
 

@@ -9,9 +9,10 @@ import pytest
 from pytest_llmeval.cases import Case, load_cases
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.markers import case_file, default_category, samples_of
+from pytest_llmeval.plugin.markers import default_category, samples_of
 from pytest_llmeval.plugin.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.trial import Trial, case_key
+from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 
 __all__ = ["model_of", "parametrize", "trial_for", "uses_llm"]
 
@@ -27,12 +28,12 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
     """One test per case of the test's dataset and per model."""
     wrong: LlmevalError | None = None
     try:
-        file = case_file(metafunc.definition)
+        wanted = cases_of(metafunc.definition)
         samples_of(metafunc.definition)
         default_category(metafunc.definition)
-        if file is not None:
-            cases = _cases(metafunc, file)
-            metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+        if wanted is not None:
+            cases = asked_in(_cases(metafunc, wanted), wanted, evaluation.wordings)
+            metafunc.parametrize("case", cases, ids=[case.name for case in cases])
     except LlmevalError as error:
         wrong = error
     if wrong is not None:
@@ -46,13 +47,18 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
         metafunc.parametrize("llm_model", names, ids=names, indirect=True)
 
 
-def _cases(metafunc: pytest.Metafunc, file: str) -> list[Case]:
-    function = metafunc.definition
+def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:
+    function, file = metafunc.definition, wanted.source
     if "case" not in metafunc.fixturenames:
         raise ConfigError(
             f"{function.nodeid}: a test with @pytest.mark.llm_cases({file!r}) takes its row as an argument: "
             f"def {function.name}(llm, case)"
+            if isinstance(file, str)
+            else f"{function.nodeid}: a test with @pytest.mark.llm_cases takes its case as an argument: "
+            f"def {function.name}(llm, case)"
         )
+    if not isinstance(file, str):
+        return list(file)
     path = function.path.parent / file
     loaded = function.config.stash.setdefault(_loaded, {})
     if path not in loaded:

@@ -46,6 +46,7 @@ class Evaluation:
         notes: what is odd but harmless, such as a cache that cannot be used; told in the summary. No warnings: under
             ``-W error`` they would fail a test that has nothing to do with it.
         samples: samples per case over the markers', None to leave those.
+        wordings: what cases are asked in beside their own words, over the markers'; None to leave those.
     """
 
     settings: Settings
@@ -57,6 +58,7 @@ class Evaluation:
     mode: Mode
     record: bool
     samples: int | None
+    wordings: tuple[str, ...] | None
     strict: bool
     dispersion: Dispersion | None = None
     alone: str | None = None
@@ -218,6 +220,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         mode=mode,
         record=record,
         samples=_whole_number(given(config, "llm_samples"), "--llm-samples"),
+        wordings=_wordings(given(config, "llm_wordings")),
         strict=bool(given(config, "llm_strict")),
         dispersion=again,
         alone=alone,
@@ -269,6 +272,14 @@ def _whole_number(text: str | None, option: str) -> int | None:
     if number < 1:
         raise ConfigError(f"{option}={text}: a whole number from 1 was expected")
     return number
+
+
+def _wordings(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    from pytest_llmeval.plugin.wordings import wordings_option
+
+    return wordings_option(text)
 
 
 def _budget(text: str | None, models: Iterable[ModelSettings]) -> float | None:

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_llmeval.errors import ConfigError
 
-__all__ = ["Samples", "add_markers", "case_file", "default_category", "samples_of"]
+__all__ = ["Samples", "add_markers", "default_category", "read_marker", "samples_of"]
 
 
 T = TypeVar("T")
@@ -29,8 +29,10 @@ def add_markers(config: pytest.Config) -> None:
     """Register every marker, as ``pytest --markers`` shows it."""
     for line in (
         (
-            "llm_cases(file): run the test once per row of a dataset (.jsonl, .csv, .yaml); path relative to the test "
-            "file. The test takes the row as its argument `case`."
+            "llm_cases(cases, *, paraphrases=True, perturb=(), seed=0): run the test once per row of a dataset "
+            "(.jsonl, .csv, .yaml; path relative to the test file) or per Case of a list, and once more per "
+            "paraphrase of a row. The test takes the row as its argument `case`. Each rule in perturb (case, typos, "
+            "whitespace, options) asks every case once more with its input changed; another seed changes it elsewhere."
         ),
         (
             "llm_samples(n, *, min_pass_rate=1.0): ask for n independent answers per case; the case passes when at "
@@ -43,12 +45,6 @@ def add_markers(config: pytest.Config) -> None:
         "llm_category(name): the error category of a plain assert that fails in this test (default: wrong_answer).",
     ):
         config.addinivalue_line("markers", line)
-
-
-def _llm_cases(file: str) -> str:
-    if not isinstance(file, str) or not file:
-        raise TypeError(f"file must be the path of a dataset, not {file!r}")
-    return file
 
 
 def _llm_samples(n: int, *, min_pass_rate: float = 1.0) -> Samples:
@@ -65,7 +61,17 @@ def _llm_category(name: str) -> str:
     return name
 
 
-def _read(node: pytest.Item, name: str, signature: Callable[..., T]) -> T | None:
+def read_marker(node: pytest.Item, name: str, signature: Callable[..., T]) -> T | None:
+    """What a marker says, None when the test has none.
+
+    Args:
+        node: the test.
+        name: of the marker.
+        signature: takes the marker's arguments; a TypeError of it says what is wrong with them.
+
+    Raises:
+        ConfigError: the marker's arguments are wrong.
+    """
     mark = node.get_closest_marker(name)
     if mark is None:
         return None
@@ -77,22 +83,13 @@ def _read(node: pytest.Item, name: str, signature: Callable[..., T]) -> T | None
         raise ConfigError(f"{node.nodeid}: @pytest.mark.{name}: {error} (allowed: {name}{allowed})") from None
 
 
-def case_file(node: pytest.Item) -> str | None:
-    """The dataset a test is run on, None when it has none.
-
-    Raises:
-        ConfigError: the marker's arguments are wrong.
-    """
-    return _read(node, "llm_cases", _llm_cases)
-
-
 def samples_of(node: pytest.Item) -> Samples:
     """How many answers a test wants.
 
     Raises:
         ConfigError: the marker's arguments are wrong.
     """
-    return _read(node, "llm_samples", _llm_samples) or Samples()
+    return read_marker(node, "llm_samples", _llm_samples) or Samples()
 
 
 def default_category(node: pytest.Item) -> str | None:
@@ -101,4 +98,4 @@ def default_category(node: pytest.Item) -> str | None:
     Raises:
         ConfigError: the marker's arguments are wrong.
     """
-    return _read(node, "llm_category", _llm_category)
+    return read_marker(node, "llm_category", _llm_category)

@@ -38,6 +38,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="Compare with this model, run in the same session, or with a saved run (a .jsonl file).",
     )
     add("--llm-samples", metavar="N", help="Samples per case, over the markers")
+    add(
+        "--llm-wordings",
+        metavar="WHICH",
+        help="Wordings each case is asked in beside its own, over the markers: paraphrases and the rules case, typos, "
+        "whitespace, options, with commas between them; or own, for none of them.",
+    )
     add("--llm-strict", action="store_true", default=False, help="INCONCLUSIVE fails the gate too")
     add(
         "--llm-mode",
@@ -95,6 +101,7 @@ def any_given(config: pytest.Config) -> bool:
         "llm_model",
         "llm_baseline",
         "llm_samples",
+        "llm_wordings",
         "llm_strict",
         "llm_mode",
         "llm_record",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.plugin.collect import uses_llm
+from pytest_llmeval.cases import Case
+from pytest_llmeval.plugin.collect import model_of, uses_llm
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.judge import sample_result
@@ -164,7 +165,10 @@ class Runner:
             sample = SampleResult(
                 index=0, outcome="error", category="setup", reason=sample.reason, detail=sample.detail
             )
-        return CaseResult(key=key, model=name, samples=(sample,), file=key.test.split("::")[0])
+        callspec = getattr(item, "callspec", None)
+        case = callspec.params.get("case") if callspec is not None else None
+        wording = case.wording if isinstance(case, Case) else ""
+        return CaseResult(key=key, model=name, samples=(sample,), wording=wording, file=key.test.split("::")[0])
 
 
 def _reason(result: CaseResult) -> str:
@@ -185,6 +189,7 @@ def _case_result(item: pytest.Item, trial: Trial, checks: str) -> CaseResult:
         input=case.input if case is not None else None,
         content=content_digest(case),
         checks=checks,
+        wording=case.wording if case is not None else "",
         file=path.replace("\\", "/"),
         line=(line or 0) + 1,
     )

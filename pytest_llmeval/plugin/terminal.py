@@ -12,6 +12,7 @@ from pytest_llmeval.plugin.controller import Controller
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.report.lines import Paper
 from pytest_llmeval.report.terminal import list_category, summary
+from pytest_llmeval.routing import routes_of
 
 __all__ = ["write_notes", "write_summary"]
 
@@ -26,10 +27,14 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
     verbosity = config.get_verbosity()
     if config.getoption("no_summary", default=False):
         verbosity = min(verbosity, -1)
+    routes = []
+    if verbosity > 0 or (verbosity == 0 and len(controller.comparisons) > 1):
+        routes = routes_of(controller.comparisons, controller.evaluation.settings.categories)
     lines = summary(
         controller.comparisons,
         [measure(name, run.of_model(name).values()) for name in run.models_run()],
         run.results,
+        routes=routes,
         width=min(width, 100),
         ascii=not _unicode(),
         verbosity=verbosity,

@@ -299,7 +299,7 @@ def case_key(item: pytest.Item, model: str) -> CaseKey:
         return CaseKey(test, "")
     case = callspec.params.get("case")
     if isinstance(case, Case) and set(callspec.params) <= {"case", "llm_model", "__pytest_repeat_step_number"}:
-        return CaseKey(test, case.id)
+        return CaseKey(test, case.name)
     parts = str(callspec.id)
     for name in reversed(callspec.params):  # as they stand in the id
         if name == "__pytest_repeat_step_number":
@@ -317,10 +317,13 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def content_digest(case: Case | None) -> str:
-    """Digest of what a case asks and expects, "" without a case."""
+    """Digest of what a case asks and expects, "" without a case.
+
+    Its paraphrases are cases to themselves: a new one changes none of the others.
+    """
     if case is None:
         return ""
-    content = [case.input, case.expected, case.context, case.checks, case.paraphrases]
+    content = [case.input, case.expected, case.context, case.checks, ()]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

@@ -13,9 +13,12 @@ from pytest_llmeval.report.lines import Line, Paper, clip, columns
 from pytest_llmeval.report.misses import counts, miss_lines, new_misses, not_compared_lines
 from pytest_llmeval.report.numbers import count, plural
 from pytest_llmeval.report.one import baseline_words, gate_lines, improved_lines, legend, mark_of, next_line, remarks
+from pytest_llmeval.report.sections import results_of
+from pytest_llmeval.report.sections import sections as more_sections
 from pytest_llmeval.report.session import called_now, facts
 from pytest_llmeval.report.table import Column, table, table_width
 from pytest_llmeval.report.unjudged import error_lines
+from pytest_llmeval.routing import Route
 from pytest_llmeval.run import CaseResult
 
 __all__ = ["candidates_side_by_side", "models_alone", "why_not_compared"]
@@ -33,7 +36,9 @@ class _Row:
     rule: bool = False
 
 
-def candidates_side_by_side(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
+def candidates_side_by_side(
+    paper: Paper, comparisons: Sequence[Comparison], routes: Sequence[Route] = ()
+) -> list[Line]:
     """The whole summary of several candidates of one baseline."""
     first = comparisons[0]
     sections = [
@@ -41,6 +46,12 @@ def candidates_side_by_side(paper: Paper, comparisons: Sequence[Comparison]) -> 
         + facts(paper, called_now(comparisons)),
         [line for each in comparisons for line in _gate(paper, each)],
         _compared_table(paper, comparisons),
+        *more_sections(
+            paper,
+            results_of(comparisons),
+            candidates=[comparison.candidate.model for comparison in comparisons],
+            routes=routes,
+        ),
     ]
     for comparison in comparisons:
         body = [*miss_lines(paper, comparison, most=_MOST_MISSES), *error_lines(paper, comparison)]
@@ -178,7 +189,8 @@ def _blocks(paper: Paper, names: Sequence[str], rows: Sequence[_Row], *, always:
 def _body(paper: Paper, names: Sequence[str], rows: Sequence[_Row], chosen: Sequence[int]) -> list[Column] | None:
     """The columns with their headings as long as the width allows, None when that is too short to tell them apart."""
     labels = [row.name for row in rows]
-    for longest in range(max(columns(names[index]) for index in chosen), _SHORTEST_HEAD - 1, -1):
+    widest = max(_SHORTEST_HEAD, *(columns(names[index]) for index in chosen))
+    for longest in range(widest, _SHORTEST_HEAD - 1, -1):
         body = _columns(names, rows, chosen, longest)
         if table_width(labels, body) <= paper.width:
             apart = len({column.head for column in body}) == len({names[index] for index in chosen})
@@ -222,7 +234,12 @@ def models_alone(
     lines = paper.write(head, "bold") + facts(paper, models)
     lines += paper.write(why_not_compared(alone), "yellow", hang=2)
     lines += [Line(""), *_blocks(paper, [paper.clean(figures.model) for figures in models], rows, always=0)]
-    return lines + _explained(paper, models)
+    lines += _explained(paper, models)
+    names = [figures.model for figures in models]
+    by_model = {name: [result for result in results if result.model == name] for name in names}
+    for section in more_sections(paper, by_model, candidates=names):
+        lines += [Line(""), *section]
+    return lines
 
 
 def _failing(results: Sequence[CaseResult]) -> Counter[str]:

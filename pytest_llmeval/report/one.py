@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison
@@ -9,9 +10,12 @@ from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparabl
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.misses import count_words, counts, miss_lines, new_misses, not_compared_lines
 from pytest_llmeval.report.numbers import count, p_value, percent, plural, points
+from pytest_llmeval.report.sections import in_short, results_of
+from pytest_llmeval.report.sections import sections as more_sections
 from pytest_llmeval.report.session import called_now, cases_words, facts, spent_words
 from pytest_llmeval.report.table import Column, table
 from pytest_llmeval.report.unjudged import error_lines, kinds_of_errors
+from pytest_llmeval.routing import Route
 
 __all__ = [
     "baseline_words",
@@ -27,7 +31,7 @@ __all__ = [
 ]
 
 
-def one_candidate(paper: Paper, comparison: Comparison) -> list[Line]:
+def one_candidate(paper: Paper, comparison: Comparison, routes: Sequence[Route] = ()) -> list[Line]:
     """The whole summary of one candidate; three lines when there is nothing to read."""
     if paper.verbosity <= 0 and nothing_new(comparison):
         return _green(paper, comparison)
@@ -37,6 +41,7 @@ def one_candidate(paper: Paper, comparison: Comparison) -> list[Line]:
         category_table(paper, comparison),
         figures_table(paper, comparison.baseline, comparison.candidate, saved=comparison.saved),
         miss_lines(paper, comparison),
+        *more_sections(paper, results_of([comparison]), candidates=[comparison.candidate.model], routes=routes),
         counts(paper, comparison),
         error_lines(paper, comparison),
         not_compared_lines(paper, comparison),
@@ -87,7 +92,8 @@ def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[
     if comparison.gate == "failed":
         lines = paper.write(f"{front}GATE FAILED: {first or 'an error category regressed'}", "red", "bold", hang=2)
     elif comparison.gate == "passed":
-        said = first or f"no error category regressed in {plural(len(comparison.compared), 'case')}"
+        rows = {each.row if (each := comparison.candidate_results.get(key)) else key for key in comparison.compared}
+        said = first or f"no error category regressed in {plural(len(rows), 'case')}"
         lines = paper.write(f"{front}gate ok: {said}", "green", hang=2)
         for row in comparison.rows:
             if row.word == "TOO SMALL" and row.gated and row.change > 0:
@@ -233,7 +239,9 @@ def _green(paper: Paper, comparison: Comparison) -> list[Line]:
     rest = count_words(comparison)
     lines = title(paper, comparison)
     lines += paper.write(f"{said}, {rest}" if rest else said, "green", hang=2)
-    return lines + paper.write(f" {paper.dot} ".join(_in_short(paper, comparison)), hang=2)
+    lines += paper.write(f" {paper.dot} ".join(_in_short(paper, comparison)), hang=2)
+    reworded = in_short(comparison)
+    return lines + (paper.write(reworded, hang=2) if reworded else [])
 
 
 def _in_short(paper: Paper, comparison: Comparison) -> list[str]:

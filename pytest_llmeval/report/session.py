@@ -31,10 +31,13 @@ def facts(paper: Paper, models: Sequence[Figures]) -> list[Line]:
 
 def cases_words(paper: Paper, figures: Figures) -> str:
     """How many cases with how many samples: ``48 cases x 5 samples``."""
-    cases = plural(figures.cases, "case")
+    cases = plural(figures.cases - figures.reworded, "case")
+    if figures.reworded:
+        cases += f" in {plural(figures.cases, 'wording')}"
     if figures.samples == figures.most_samples * (figures.cases - figures.errors):
         return f"{cases} {paper.times} {plural(figures.most_samples, 'sample')}"
-    return f"{cases}, up to {plural(figures.most_samples, 'sample')} each"
+    each = "" if figures.reworded else " each"  # for a line of 80 columns
+    return f"{cases}, up to {plural(figures.most_samples, 'sample')}{each}"
 
 
 def spent_words(models: Sequence[Figures]) -> list[str]:

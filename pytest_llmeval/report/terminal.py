@@ -12,6 +12,7 @@ from pytest_llmeval.report.grouped import category_cases
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.many import candidates_side_by_side, models_alone, why_not_compared
 from pytest_llmeval.report.one import gate_lines, one_candidate
+from pytest_llmeval.routing import Route
 from pytest_llmeval.run import CaseResult
 
 __all__ = ["Line", "list_category", "summary"]
@@ -24,6 +25,7 @@ def summary(
     figures: Sequence[Figures],
     results: Iterable[CaseResult] = (),
     *,
+    routes: Sequence[Route] = (),
     width: int = 80,
     ascii: bool = False,  # noqa: A002
     verbosity: int = 0,
@@ -36,6 +38,7 @@ def summary(
         comparisons: one per candidate, all with the same baseline; empty when there is no baseline.
         figures: every model of the session.
         results: the session's results, for the error categories when nothing was compared.
+        routes: which model for which task.
         width: columns of the terminal; no line is wider, from 24 columns on.
         ascii: whether only ASCII may be written.
         verbosity: as pytest counts it: 1 shows every case, -1 the gates alone, -2 only a gate that failed.
@@ -46,9 +49,9 @@ def summary(
     if verbosity < 0:
         lines = _gates_alone(paper, comparisons, figures, alone)
     elif len(comparisons) == 1:
-        lines = one_candidate(paper, comparisons[0])
+        lines = one_candidate(paper, comparisons[0], routes)
     elif comparisons:
-        lines = candidates_side_by_side(paper, comparisons)
+        lines = candidates_side_by_side(paper, comparisons, routes)
     else:
         lines = models_alone(paper, figures, results, alone=alone) if figures else []
     return _no_commands(lines)

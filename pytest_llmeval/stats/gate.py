@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple
@@ -12,7 +12,7 @@ from pytest_llmeval.stats.dependence import Copies, Dispersion
 from pytest_llmeval.stats.intervals import Interval, change_interval, population_interval
 from pytest_llmeval.stats.multiplicity import Family, tarone_holm
 from pytest_llmeval.stats.planning import samples_needed, samples_until_testable
-from pytest_llmeval.stats.surprise import ScoreTest, Stratum, is_broken, sign_flip_test, surprise_test
+from pytest_llmeval.stats.surprise import ScoreTest, Stratum, by_family, is_broken, sign_flip_test, surprise_test
 
 __all__ = ["CategoryRule", "CategoryVerdict", "GateRules", "Method", "Verdict", "failing", "judge", "undecided"]
 
@@ -95,8 +95,8 @@ class CategoryVerdict:
         testable: whether a worsening could have been found at all.
         level: the p that was needed if every other category were a close call, a share of alpha.
         score: the sum of the contributions, in half-bits of surprise, positive when worse.
-        difference: the rise of the rate, averaged over cases, as a fraction; None when no case was compared.
-        net: the same in cases.
+        difference: the rise of the rate, averaged over families of cases, as a fraction; None when none was compared.
+        net: the same in families: a question that broke in all of its wordings is one.
         interval: that of the difference; None when no case (in sign-flip: fewer than two) was compared.
         below_floor: whether the rise would have been found, but is too small to be worth failing for.
         samples_needed: candidate samples per case that would settle an INCONCLUSIVE or TOO SMALL, None when no number
@@ -156,6 +156,7 @@ class _Measured(NamedTuple):
 
     strata: Sequence[Stratum]
     compared: list[Stratum]
+    families: list[Stratum]
     test: ScoreTest
     p: float
     p_better: float
@@ -173,6 +174,7 @@ def judge(
     *,
     dispersion: Dispersion | None = None,
     copies: Copies | None = None,
+    families: Sequence[Hashable] = (),
 ) -> dict[str, CategoryVerdict]:
     """Judge every error category: exact tests, adjusted for their number, with a floor on what is worth failing for.
 
@@ -185,6 +187,9 @@ def judge(
         per_category: of single categories; what is not named goes by the defaults.
         dispersion: of two runs of the same code, None when there are no two.
         copies: how often samples are equal texts; asked only where the dispersion is unknown.
+        families: per case what it has in common with others that are no cases of their own, such as the wordings of
+            one question; () when every case is one. The exact test asks whether any of these cases changed, so each
+            counts there. What is worth failing for, and whether other cases would show it too, goes by families.
 
     Raises:
         ValueError: a stratum has more errors than samples or a negative count.
@@ -192,7 +197,7 @@ def judge(
     rules = rules or GateRules()
     by_name = {name: (per_category or {}).get(name, CategoryRule()) for name in categories}
     repeats = _why_repeats(rules, dispersion, copies)
-    measured = {name: _measure(name, strata, repeats) for name, strata in categories.items()}
+    measured = {name: _measure(name, strata, repeats, families) for name, strata in categories.items()}
     verdicts: dict[str, CategoryVerdict] = {}
     for gated in (True, False):
         names = sorted(name for name, rule in by_name.items() if rule.gated is gated)
@@ -239,28 +244,30 @@ def _why_repeats(rules: GateRules, dispersion: Dispersion | None, copies: Copies
     return ""
 
 
-def _measure(name: str, strata: Sequence[Stratum], repeats: str) -> _Measured:
+def _measure(name: str, strata: Sequence[Stratum], repeats: str, families: Sequence[Hashable]) -> _Measured:
     for y, n_b, x, n_c in strata:
         if not (0 <= y <= n_b and 0 <= x <= n_c):
             raise ValueError(
                 f"category {name!r} has a case with {y} of {n_b} and {x} of {n_c} failing; errors go from 0 to all"
             )
     compared = [stratum for stratum in strata if stratum[1] and stratum[3]]
+    merged = by_family(strata, families) if families else compared
     test = surprise_test(strata)
     p, p_better, p_min, p_min_better = test.p, test.p_better, test.p_min, test.p_min_better
     counts_once = bool(repeats) and any(n_b > 1 or n_c > 1 for _, n_b, _, n_c in compared)
     if counts_once:
-        p, p_better, p_min = sign_flip_test(compared)
+        p, p_better, p_min = sign_flip_test(merged)
         p_min_better = p_min
     return _Measured(
         strata,
         compared,
+        merged,
         test,
         p,
         p_better,
         p_min,
         p_min_better,
-        math.fsum(stratum.change for stratum in compared if stratum[0] or stratum[2]),
+        math.fsum(stratum.change for stratum in merged if stratum[0] or stratum[2]),
         "sign-flip" if counts_once else "exact",
         repeats if counts_once else "",
     )
@@ -279,7 +286,7 @@ def _decide(
     compared = measured.compared
     adjusted, testable = family.adjusted[place], family.testable[place]
     level = rules.alpha * rule.weight / family.size
-    difference = measured.net / len(compared) if compared else None
+    difference = measured.net / len(measured.families) if compared else None
     material = difference is not None and _above_floor(measured.net, difference, rules, rule)
     if adjusted <= rules.alpha and material:
         verdict = Verdict.REGRESSED
@@ -305,7 +312,7 @@ def _decide(
         score=measured.test.score,
         difference=difference,
         net=measured.net,
-        interval=(population_interval if once else change_interval)(measured.strata, rules.confidence),
+        interval=(population_interval if once else change_interval)(measured.families, rules.confidence),
         below_floor=measured.p <= rules.alpha and not material,
         samples_needed=_more_samples(measured, verdict, level),
         errors_baseline=sum(stratum.errors_baseline for stratum in compared),
@@ -346,4 +353,4 @@ def _more_samples(measured: _Measured, verdict: Verdict, level: float) -> int | 
 def _spread(measured: _Measured, alpha: float) -> Literal["systematic", "specific cases"] | None:
     if measured.p > alpha or measured.net <= 0:
         return None
-    return "systematic" if sign_flip_test(measured.compared)[0] <= alpha else "specific cases"
+    return "systematic" if sign_flip_test(measured.families)[0] <= alpha else "specific cases"

@@ -94,8 +94,9 @@ def tabulate(baseline: Mapping[K, Sequence[SampleOutcome]], candidate: Mapping[K
         for side, samples in enumerate((baseline[case], candidate[case])):
             for sample in samples:
                 for category in _counted_in(sample):
-                    rows = counts.setdefault(category, [[0, 0] for _ in cases])
-                    rows[place][side] += 1
+                    if category not in counts:
+                        counts[category] = [[0, 0] for _ in cases]
+                    counts[category][place][side] += 1
         judged.append((_judged(baseline[case]), _judged(candidate[case])))
     categories = {}
     for category in sorted(counts):

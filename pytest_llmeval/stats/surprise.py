@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from pytest_llmeval.stats.convolution import Law, add_up
 __all__ = [
     "ScoreTest",
     "Stratum",
+    "by_family",
     "case_score",
     "is_broken",
     "mcnemar_e_value",
@@ -51,6 +52,26 @@ class Stratum(NamedTuple):
     def change(self) -> float:
         """The candidate's share of failures minus the baseline's; both sides must have samples."""
         return self.errors_candidate / self.n_candidate - self.errors_baseline / self.n_baseline
+
+
+def by_family(strata: Sequence[Stratum], families: Sequence[Hashable] = ()) -> list[Stratum]:
+    """One stratum per family of cases that are no independent cases, such as the wordings of one question.
+
+    Args:
+        strata: one per case; those without a sample on one side are left out.
+        families: per case what its family has in common; () when every case is one by itself.
+
+    Raises:
+        ValueError: there is not one family per case.
+    """
+    if not families:
+        return [stratum for stratum in strata if stratum.compared]
+    counts: dict[Hashable, list[int]] = {}
+    for stratum, family in zip(strata, families, strict=True):
+        if stratum.compared:
+            sums = counts.setdefault(family, [0, 0, 0, 0])
+            sums[:] = [one + more for one, more in zip(sums, stratum, strict=True)]
+    return [Stratum(*sums) for sums in counts.values()]
 
 
 class ScoreTest(NamedTuple):

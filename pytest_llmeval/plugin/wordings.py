@@ -1,0 +1,112 @@
+"""Which cases a test is run on, and in which wordings each is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from pytest_llmeval.cases import Case
+from pytest_llmeval.cases.variants import variants
+from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.perturb import RULES
+from pytest_llmeval.plugin.markers import read_marker
+from pytest_llmeval.report.text import harmless, shortened
+from pytest_llmeval.wording import did_you_mean
+
+__all__ = ["Cases", "asked_in", "cases_of", "wordings_option"]
+
+PARAPHRASES, OWN = "paraphrases", "own"
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """What ``llm_cases`` says.
+
+    Attributes:
+        source: a dataset, or the cases themselves.
+        paraphrases: whether those of a row are asked too.
+        perturb: the rules by which each case is asked too.
+        seed: of the rules.
+    """
+
+    source: str | tuple[Case, ...]
+    paraphrases: bool = True
+    perturb: tuple[str, ...] = ()
+    seed: int = 0
+
+
+def cases_of(node: pytest.Item) -> Cases | None:
+    """The cases a test is run on, None when it has none.
+
+    Raises:
+        ConfigError: the marker's arguments are wrong.
+    """
+    return read_marker(node, "llm_cases", _llm_cases)
+
+
+def asked_in(cases: Sequence[Case], wanted: Cases, option: tuple[str, ...] | None) -> list[Case]:
+    """Every case in its own words, each followed by its other wordings.
+
+    Args:
+        cases: as they stand in the dataset.
+        wanted: by the marker.
+        option: by the command line, over the marker; None when it says nothing.
+
+    Raises:
+        ConfigError: two cases have the same id, which a dataset would have told.
+    """
+    paraphrases = wanted.paraphrases if option is None else PARAPHRASES in option
+    rules = wanted.perturb if option is None else tuple(name for name in option if name != PARAPHRASES)
+    try:
+        found = [
+            each for case in cases for each in variants(case, paraphrases=paraphrases, rules=rules, seed=wanted.seed)
+        ]
+    except ValueError as error:  # of a dataset it was found when it was read
+        raise ConfigError(f"llm_cases: {error}") from None
+    names = [case.name for case in found]
+    twice = next((name for name, other in zip(sorted(names), sorted(names)[1:], strict=False) if name == other), None)
+    if twice is not None:
+        raise ConfigError(f"llm_cases: two cases have the id {harmless(twice)}; every id must be unique")
+    return found
+
+
+def wordings_option(text: str) -> tuple[str, ...]:
+    """What ``--llm-wordings`` names: () for a case's own words alone.
+
+    Raises:
+        ConfigError: one of the names is unknown.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if names == [OWN]:
+        return ()
+    allowed = (PARAPHRASES, *RULES)
+    for name in names:
+        if name not in allowed:
+            guess = did_you_mean(name, (*allowed, OWN))
+            raise ConfigError(
+                f"--llm-wordings={text}: unknown wording {name!r}{guess} "
+                f"(allowed: own, or some of {', '.join(allowed)} with commas between them)"
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def _llm_cases(
+    cases: str | Iterable[Case], *, paraphrases: bool = True, perturb: Iterable[str] = (), seed: int = 0
+) -> Cases:
+    listed = isinstance(cases, (list, tuple)) and all(isinstance(case, Case) for case in cases)
+    if not cases or not (isinstance(cases, str) or listed):
+        raise TypeError(f"cases must be the path of a dataset or a list of Case, not {shortened(repr(cases), 80)}")
+    if not isinstance(paraphrases, bool):
+        raise TypeError(f"paraphrases must be True or False, not {paraphrases!r}")
+    if not isinstance(perturb, (list, tuple)):
+        raise TypeError(f"perturb must be a list of rules, as in ['typos'], not {perturb!r}")
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise TypeError(f"seed must be a whole number, not {seed!r}")
+    for rule in perturb:
+        if rule not in RULES:
+            guess = did_you_mean(str(rule), RULES)
+            raise TypeError(f"perturb has an unknown rule {rule!r}{guess} (rules: {', '.join(RULES)})")
+    source = cases if isinstance(cases, str) else tuple(cases)
+    return Cases(source, paraphrases, tuple(dict.fromkeys(perturb)), seed)
