@@ -13,7 +13,7 @@ from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, 
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
 from pytest_llmeval.stats.surprise import Stratum
 
-__all__ = ["CategoryRow", "Comparison", "GateState", "compare", "gate_rules"]
+__all__ = ["CategoryRow", "Comparison", "GateState", "compare", "gate_rules", "verdicts_of"]
 
 Word = Literal["REGRESSED", "INCONCLUSIVE", "TOO SMALL", "IMPROVED", "OK"]
 GateState = Literal["passed", "failed", "not evaluated"]
@@ -132,16 +132,7 @@ def compare(
         skipped: how many tests were skipped, so that nobody takes them for compared.
         strict: whether INCONCLUSIVE fails the gate.
     """
-    changed = tuple(key for key in after if key in before and before[key].content != after[key].content)
-    table = tabulate(
-        {key: _outcomes(result) for key, result in before.items() if key not in changed},
-        {key: _outcomes(result) for key, result in after.items() if key not in changed},
-    )
-    settings = categories or {}
-    strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
-    for name in settings:
-        strata.setdefault(name, _never(table, before, after))
-    verdicts = judge(strata, gate_rules(baseline, candidate), {name: _rule(settings.get(name)) for name in strata})
+    changed, table, verdicts = verdicts_of(baseline, before, candidate, after, categories or {})
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
     rows = [_row(name, verdict, table.cases, before, after) for name, verdict in verdicts.items()]
     rows.sort(key=_rank)
@@ -174,6 +165,22 @@ def compare(
         baseline_results=before,
         candidate_results=after,
     )
+
+
+def verdicts_of(
+    baseline: str, before: Results, candidate: str, after: Results, categories: Mapping[str, CategorySettings]
+) -> tuple[tuple[CaseKey, ...], Table[CaseKey], dict[str, CategoryVerdict]]:
+    """The cases whose row changed, the shared ones counted, and the verdict on every error category."""
+    changed = tuple(key for key in after if key in before and before[key].content != after[key].content)
+    table = tabulate(
+        {key: _outcomes(result) for key, result in before.items() if key not in changed},
+        {key: _outcomes(result) for key, result in after.items() if key not in changed},
+    )
+    strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
+    for name in categories:
+        strata.setdefault(name, _never(table, before, after))
+    rules = {name: _rule(categories.get(name)) for name in strata}
+    return changed, table, judge(strata, gate_rules(baseline, candidate), rules)
 
 
 def _skipped(count: int) -> str:
