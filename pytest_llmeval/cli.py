@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 def _show(options: argparse.Namespace) -> int:
     from pytest_llmeval.compare import compare
     from pytest_llmeval.config import load_settings
-    from pytest_llmeval.measure import measure
+    from pytest_llmeval.measure import measure_each
     from pytest_llmeval.run_file import load_run
 
     run = load_run(options.run_file)
@@ -92,14 +92,13 @@ def _show(options: argparse.Namespace) -> int:
             for name in candidates
             if name != run.baseline
         ]
-    _print(comparisons, [measure(name, run.of_model(name).values()) for name in names], run.results, options)
+    _print(comparisons, measure_each(run), run.results, options, everything=True)
     return PASSED
 
 
 def _compare(options: argparse.Namespace) -> int:
     from pytest_llmeval.compare import compare
     from pytest_llmeval.config import load_settings
-    from pytest_llmeval.measure import measure
     from pytest_llmeval.run_file import load_run
 
     settings = load_settings(options.config or Path.cwd())
@@ -119,7 +118,7 @@ def _compare(options: argparse.Namespace) -> int:
         partial=None if after.complete else _unfinished(after.complete),
         strict=options.strict,
     )
-    _print([comparison], [measure(new, after.of_model(new).values())], after.results, options)
+    _print([comparison], [comparison.candidate], after.results, options)
     return GATE_FAILED if comparison.gate == "failed" else PASSED
 
 
@@ -139,21 +138,20 @@ def _print(
     figures: Sequence[Figures],
     results: Sequence[CaseResult],
     options: argparse.Namespace,
+    *,
+    everything: bool = False,
 ) -> None:
-    from pytest_llmeval.report.terminal import summary
+    from pytest_llmeval.report.terminal import every_measure, summary
 
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
         return
     encoding = (stream.encoding or "ascii").lower().replace("-", "")
-    lines = summary(
-        comparisons,
-        figures,
-        results,
-        width=min(shutil.get_terminal_size().columns, 100),
-        ascii=not encoding.startswith("utf"),
-        verbosity=options.verbose - options.quiet,
-    )
+    width, ascii_only = min(shutil.get_terminal_size().columns, 100), not encoding.startswith("utf")
+    verbosity = options.verbose - options.quiet
+    lines = summary(comparisons, figures, results, width=width, ascii=ascii_only, verbosity=verbosity)
+    if verbosity >= (0 if everything else 1):
+        lines += every_measure(figures, width=width, ascii=ascii_only)
     try:
         stream.write("".join(f"{line.text}\n" for line in lines))
         stream.flush()

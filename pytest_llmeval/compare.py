@@ -140,7 +140,10 @@ def compare(
         side: {key for key in judged if results[key].outcome == "fail"}
         for side, results in (("before", before), ("after", after))
     }
-    figures = measure(baseline, before.values()), measure(candidate, after.values())
+    figures = (
+        measure(baseline, before.values(), beside=after.values()),
+        measure(candidate, after.values(), beside=before.values()),
+    )
     over, notes = _over_budget(*figures, budgets or GateSettings(), saved=saved is not None)
     comparable = sum(bool(before[key].judged) for key in table.cases), len(after)
     gate, reasons = _verdict(rows, over, table, comparable, partial=partial, strict=strict)

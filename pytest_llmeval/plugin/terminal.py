@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from pytest_llmeval.measure import measure
+from pytest_llmeval.measure import measure_each
 from pytest_llmeval.plugin.controller import Controller
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.report.lines import Paper
-from pytest_llmeval.report.terminal import list_category, summary
+from pytest_llmeval.report.terminal import every_measure, list_category, summary
 
 __all__ = ["write_notes", "write_summary"]
 
@@ -26,9 +26,10 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
     verbosity = config.get_verbosity()
     if config.getoption("no_summary", default=False):
         verbosity = min(verbosity, -1)
+    figures = measure_each(run)
     lines = summary(
         controller.comparisons,
-        [measure(name, run.of_model(name).values()) for name in run.models_run()],
+        figures,
         run.results,
         width=min(width, 100),
         ascii=not _unicode(),
@@ -36,6 +37,8 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
     )
     if not lines:
         return
+    if verbosity > 0:
+        lines += every_measure(figures, width=min(width, 100), ascii=not _unicode())
     reporter.section("language model evaluation", sep="=")
     for line in lines:
         reporter.write_line(line.text, **dict.fromkeys(line.style, True))
