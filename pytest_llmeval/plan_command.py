@@ -245,7 +245,7 @@ def _adaptive(subject: _Subject) -> str:
     )
     return (
         f"With --llm-samples=auto: {few} when {AT_FIRST} samples per case leave no category undecided, else {most}; "
-        f"what {AT_MOST} samples find is found."
+        f"nearly all that {AT_MOST} samples find is found."
     )
 
 

@@ -59,7 +59,7 @@ def by_key(*results: CaseResult) -> dict[CaseKey, CaseResult]:
     return {each.key: each for each in results}
 
 
-def timed(latencies: tuple[float, ...], ttfts: tuple[float, ...]) -> dict[str, tuple[Any, ...]]:
+def timed(latencies: tuple[float, ...], ttfts: tuple[float, ...]) -> dict[str, Any]:
     """The figures of times, one call per case."""
     latency, ttft = (
         tuple(percentile([[value] for value in values], share) for share in PERCENTILES) if values else ()
