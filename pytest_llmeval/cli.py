@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _show(options: argparse.Namespace) -> int:
     from pytest_llmeval.config import load_settings
-    from pytest_llmeval.measure import measure
+    from pytest_llmeval.measure import measure_each
     from pytest_llmeval.run_file import load_run
 
     run = load_run(options.run_file)
@@ -91,8 +91,7 @@ def _show(options: argparse.Namespace) -> int:
         raise ConfigError(f"--model={options.model}: the run has no such model (models: {', '.join(names)})")
     comparisons = _within(run, settings, [options.model] if options.model else names)
     alone = names[0] if names == [settings.baseline] else None
-    figures = [measure(name, run.of_model(name).values()) for name in names]
-    _print(comparisons, figures, run.results, options, settings, alone=alone)
+    _print(comparisons, measure_each(run), run.results, options, settings, alone=alone, everything=True)
     return PASSED
 
 
@@ -120,7 +119,7 @@ def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool 
 
 def _compare(options: argparse.Namespace) -> int:
     from pytest_llmeval.config import load_settings
-    from pytest_llmeval.measure import measure
+    from pytest_llmeval.measure import measure_each
     from pytest_llmeval.run_file import load_run
 
     settings = load_settings(options.config or Path.cwd())
@@ -128,14 +127,14 @@ def _compare(options: argparse.Namespace) -> int:
     if options.candidate is not None:
         after = load_run(options.candidate)
         comparisons = [_between(before, after, settings, options)]
-        figures = [measure(comparisons[0].candidate.model, comparisons[0].candidate_results.values())]
+        figures = [comparisons[0].candidate]
     else:
         after = before
         comparisons = _within(before, settings, before.models_run(), strict=options.strict)
         if not comparisons or options.baseline_again:
             told = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
             raise ConfigError(f"{options.baseline}: {told}; name both: llmeval compare BASELINE CANDIDATE")
-        figures = [measure(name, before.of_model(name).values()) for name in before.models_run()]
+        figures = measure_each(before)
     _print(comparisons, figures, after.results, options, settings)
     return GATE_FAILED if any(comparison.gate == "failed" for comparison in comparisons) else PASSED
 
@@ -190,8 +189,9 @@ def _print(
     settings: Settings,
     *,
     alone: str | None = None,
+    everything: bool = False,
 ) -> None:
-    from pytest_llmeval.report.terminal import list_category, summary
+    from pytest_llmeval.report.terminal import every_measure, list_category, summary
     from pytest_llmeval.routing import routes_of
 
     stream = sys.stdout
@@ -216,6 +216,8 @@ def _print(
     )
     for comparison in comparisons if options.show is not None else ():
         lines += list_category(comparison, options.show, width=width, ascii=ascii_only, verbosity=verbosity)
+    if verbosity >= (0 if everything else 1):
+        lines += every_measure(figures, width=width, ascii=ascii_only)
     try:
         stream.write("".join(f"{line.text}\n" for line in lines))
         stream.flush()

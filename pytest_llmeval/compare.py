@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import NamedTuple
 
-from pytest_llmeval.comparable import differences
+from pytest_llmeval.comparable import Differences, differences
 from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison, GateState, Results
 from pytest_llmeval.config import CategorySettings, GateSettings
 from pytest_llmeval.families import comparable_wordings
@@ -16,9 +17,32 @@ from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, 
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
 from pytest_llmeval.stats.surprise import Stratum, by_family
 
-__all__ = ["compare", "gate_rules", "outcomes_of"]
+__all__ = ["Judgement", "compare", "gate_rules", "judgement", "outcomes_of"]
+
 
 SHORTEST_COPY = 200  # characters of an answer that is not said twice by chance
+
+
+class Judgement(NamedTuple):
+    """What the gate makes of the error categories of two models.
+
+    Attributes:
+        differ: the cases that are not the same on both sides.
+        uncompared: what else is not compared, a sentence each.
+        candidates: how many results of the candidate could be compared.
+        table: the shared cases, counted.
+        families: by case of the table the row it is a wording of; empty when there are no other wordings.
+        rules: what the gate went by.
+        verdicts: by error category.
+    """
+
+    differ: Differences
+    uncompared: tuple[str, ...]
+    candidates: int
+    table: Table[CaseKey]
+    families: list[CaseKey]
+    rules: GateRules
+    verdicts: dict[str, CategoryVerdict]
 
 
 def compare(
@@ -52,20 +76,9 @@ def compare(
         another_model: whether two models are compared though their names are the same.
         dispersion: of two runs of the baseline, None when there are no two.
     """
-    differ = differences(before, after)
-    old, new, uncompared = comparable_wordings(before, after)
-    table = tabulate(
-        {key: outcomes_of(result) for key, result in old.items() if key not in differ.not_comparable},
-        {key: outcomes_of(result) for key, result in new.items() if key not in differ.not_comparable},
+    differ, uncompared, candidates, table, families, _, verdicts = judgement(
+        baseline, before, candidate, after, categories or {}, another_model=another_model, dispersion=dispersion
     )
-    families = [after[key].row for key in table.cases] if any(after[key].wording for key in table.cases) else []
-    settings = categories or {}
-    strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
-    for name in settings:
-        strata.setdefault(name, _never(table, before, after))
-    overall = gate_rules(baseline, candidate, another_model=another_model)
-    rules = {name: _rule(settings.get(name)) for name in strata}
-    verdicts = judge(strata, overall, rules, dispersion=dispersion, families=families)
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
     rows = [_row(name, verdict, table.cases, before, after) for name, verdict in verdicts.items()]
     rows.sort(key=_rank)
@@ -73,9 +86,12 @@ def compare(
         side: {key for key in judged if results[key].outcome == "fail"}
         for side, results in (("before", before), ("after", after))
     }
-    figures = measure(baseline, before.values()), measure(candidate, after.values())
+    figures = (
+        measure(baseline, before.values(), beside=after.values()),
+        measure(candidate, after.values(), beside=before.values()),
+    )
     over, notes = _over_budget(*figures, budgets or GateSettings(), saved=saved is not None)
-    comparable = sum(bool(before[key].judged) for key in table.cases), len(new)
+    comparable = sum(bool(before[key].judged) for key in table.cases), candidates
     changed = len(differ.not_comparable)
     gate, reasons = _verdict(rows, over, table, comparable, changed=changed, partial=partial, strict=strict)
     return Comparison(
@@ -106,6 +122,37 @@ def compare(
         baseline_results=before,
         candidate_results=after,
     )
+
+
+def judgement(
+    baseline: str,
+    before: Results,
+    candidate: str,
+    after: Results,
+    categories: Mapping[str, CategorySettings],
+    *,
+    another_model: bool = False,
+    dispersion: Dispersion | None = None,
+) -> Judgement:
+    """The verdict on every error category.
+
+    Args:
+        baseline: as for `compare`, and so are the others.
+    """
+    differ = differences(before, after)
+    old, new, uncompared = comparable_wordings(before, after)
+    table = tabulate(
+        {key: outcomes_of(result) for key, result in old.items() if key not in differ.not_comparable},
+        {key: outcomes_of(result) for key, result in new.items() if key not in differ.not_comparable},
+    )
+    families = [after[key].row for key in table.cases] if any(after[key].wording for key in table.cases) else []
+    strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
+    for name in categories:
+        strata.setdefault(name, _never(table, before, after))
+    overall = gate_rules(baseline, candidate, another_model=another_model)
+    rules = {name: _rule(categories.get(name)) for name in strata}
+    verdicts = judge(strata, overall, rules, dispersion=dispersion, families=families)
+    return Judgement(differ, uncompared, len(new), table, families, overall, verdicts)
 
 
 def _asked_otherwise(count: int, cases: int) -> list[str]:

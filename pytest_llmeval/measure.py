@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.answers import hallucination_counts, is_refusal, structure_of, words_of
-from pytest_llmeval.run import Call, CaseResult
+from pytest_llmeval.run import Call, CaseResult, Run
 from pytest_llmeval.stats.agreement import pairwise_agreement, pass_hat_k
 from pytest_llmeval.stats.cost import Estimate, cost_per_resolved
 from pytest_llmeval.stats.means import Mean, Share, mean_over_cases, share_over_cases
 from pytest_llmeval.stats.quantiles import Percentile, percentile
 
-__all__ = ["PERCENTILES", "Figures", "measure"]
+__all__ = ["PERCENTILES", "Figures", "measure", "measure_each"]
 
 PERCENTILES = (0.5, 0.95, 0.99)
 """The shares of `Figures.latency` and `Figures.ttft`."""
@@ -142,6 +142,15 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         reworded=sum(bool(result.wording) for result in results),
         error_rate=share_over_cases([(len(r.samples) - len(r.judged), len(r.samples)) for r in results]),
     )
+
+
+def measure_each(run: Run) -> list[Figures]:
+    """The figures of every model of a run, in the order they were asked for."""
+    names = run.models_run()
+    return [
+        measure(name, run.of_model(name).values(), beside=[result for result in run.results if result.model != name])
+        for name in names
+    ]
 
 
 def _calls(result: CaseResult) -> list[Call]:

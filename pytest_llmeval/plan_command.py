@@ -231,11 +231,28 @@ def _in_words(
         else:
             told = f"{name}: from {_percent(rate)} to {_percent(min(1.0, rate + rise))} would be found"
         lines += paper.write(f"- {told}", indent=2, hang=2)
+    lines += paper.write(_adaptive(subject))
     if subject.call.cost is None:
         lines += paper.write(_how_to_price(subject), indent=2)
     if stored is None:
         lines += paper.write(f"The baseline's own {plural(number, 'sample')} per case cost about as much, once.")
     return lines
+
+
+def _adaptive(subject: _Subject) -> str:
+    """What ``--llm-samples=auto`` costs at least and at most; it is over what cases ask for by themselves."""
+    from pytest_llmeval.adaptive import AT_FIRST, AT_MOST
+
+    cases = len(subject.samples)
+    few, most = (
+        f"{round(cases * number * subject.call.calls):,} calls"
+        + ("" if subject.call.cost is None else f" (${_money(cases * number, subject.call)})")
+        for number in (AT_FIRST, AT_MOST)
+    )
+    return (
+        f"With --llm-samples=auto: {few} when {AT_FIRST} samples per case leave no category undecided, else {most}; "
+        f"nearly all that {AT_MOST} samples find is found."
+    )
 
 
 def _how_to_price(subject: _Subject) -> str:

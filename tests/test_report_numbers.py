@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pytest_llmeval.report.figures import quantile
 from pytest_llmeval.report.numbers import (
     change,
     difference,
@@ -97,17 +94,3 @@ def test_a_difference_carries_a_sign() -> None:
         difference(0.5, 0.501),
         difference(None, 0.5),
     ] == ["-0.06", "+0.10", "0.00", "-"]
-
-
-@given(st.lists(st.floats(0, 100), min_size=400, max_size=500).map(sorted), st.sampled_from([0.5, 0.95, 0.99]))
-def test_a_quantile_is_the_smallest_value_that_the_share_does_not_exceed(ordered: list[float], share: float) -> None:
-    value = quantile(ordered, share)
-    assert value is not None
-    assert sum(other <= value for other in ordered) >= share * len(ordered) - 1e-6
-    assert sum(other < value for other in ordered) < share * len(ordered)
-
-
-@pytest.mark.parametrize(("share", "fewest"), [(0.5, 1), (0.95, 72), (0.99, 368)])
-def test_too_few_values_have_no_quantile(share: float, fewest: int) -> None:
-    assert quantile([1.0] * (fewest - 1), share) is None
-    assert quantile([1.0] * fewest, share) == 1.0

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.comparison import CategoryRow, Comparison
-from pytest_llmeval.measure import Figures
+from pytest_llmeval.measure import PERCENTILES, Figures
 from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.report.lines import Line
 from pytest_llmeval.report.terminal import list_category, summary
 from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.stats.quantiles import percentile
 
 OLD = "A refund is possible within 30 days of purchase by emailing support@acme.test."
 NEW = "A refund is possible within 60 days of purchase by contacting support@acme.test."
@@ -58,6 +59,15 @@ def by_key(*results: CaseResult) -> dict[CaseKey, CaseResult]:
     return {each.key: each for each in results}
 
 
+def timed(latencies: tuple[float, ...], ttfts: tuple[float, ...]) -> dict[str, Any]:
+    """The figures of times, one call per case."""
+    latency, ttft = (
+        tuple(percentile([[value] for value in values], share) for share in PERCENTILES) if values else ()
+        for values in (latencies, ttfts)
+    )
+    return {"latencies": latencies, "ttfts": ttfts, "latency": latency, "ttft": ttft}
+
+
 BASELINE = Figures(
     model="acme-large-1",
     cases=250,
@@ -66,8 +76,7 @@ BASELINE = Figures(
     errors=0,
     samples=1250,
     most_samples=5,
-    latencies=(0.42,) * 1150 + (0.9,) * 80 + (1.4,) * 20,
-    ttfts=(0.18,) * 1250,
+    **timed((0.42,) * 1150 + (0.9,) * 80 + (1.4,) * 20, (0.18,) * 1250),
     live_figures=True,
     live=1250,
     replayed=0,
@@ -81,8 +90,7 @@ CANDIDATE = replace(
     model="acme-large-2",
     passed=225,
     failed=25,
-    latencies=(0.39,) * 1150 + (1.31,) * 80 + (2.6,) * 20,
-    ttfts=(0.15,) * 1250,
+    **timed((0.39,) * 1150 + (1.31,) * 80 + (2.6,) * 20, (0.15,) * 1250),
     live=1000,
     replayed=250,
     spent=0.31,
@@ -193,8 +201,7 @@ PARTIAL = replace(
         cases=4,
         samples=17,
         errors=1,
-        latencies=(0.4,) * 17,
-        ttfts=(),
+        **timed((0.4,) * 17, ()),
         spent=None,
         cost_per_resolved=None,
     ),
@@ -406,7 +413,7 @@ GATE NOT EVALUATED: only 4 of 250 cases were run (-k refund)
   --------------------------------------------------------------------------
   acme-large-1 (saved run)   0.94  0.42s  0.90s  1.40s     0.18s      0.0041
   acme-large-2               0.88  0.40s      -      -         -           -
-  -: p95 needs 72 calls, p99 needs 368 calls, TTFT needs streamed calls,
+  -: p95 needs 72 cases, p99 needs 368 cases, TTFT needs 6 streamed cases,
   $/resolved needs a price and a passed case
   latency and cost not compared: the baseline is from another session
 

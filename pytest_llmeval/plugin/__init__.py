@@ -6,6 +6,8 @@ heavy: what a hook needs is imported within it, once a test asks a model.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pytest_llmeval.plugin.fixtures import llm, llm_model
@@ -51,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _evaluate(config)
         if _wrong in config.stash:
             raise pytest.UsageError(config.stash[_wrong])
+        _await_workers(config)
 
 
 @pytest.hookimpl(trylast=True)
@@ -88,6 +91,18 @@ def _evaluate(config: pytest.Config) -> None:
         config.stash[_wrong] = str(error)
     else:
         config.pluginmanager.register(Runner(evaluation), _RUNNER)
+
+
+def _await_workers(config: pytest.Config) -> None:
+    """In the controller of an xdist session, answer the workers that ask for a second pass."""
+    from pytest_llmeval.plugin.evaluation import evaluation_of
+
+    if getattr(config.option, "numprocesses", None) and evaluation_of(config).most_samples is not None:
+        from pytest_llmeval.plugin.second_pass import WaitingWorkers
+
+        reporting: Any = config.pluginmanager.get_plugin("llmeval-reporting")
+        waiting = WaitingWorkers(reporting.second_pass_by_worker)
+        config.pluginmanager.register(waiting, "llmeval-waiting-workers")
 
 
 def _has_table(config: pytest.Config) -> bool:

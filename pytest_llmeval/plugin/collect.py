@@ -10,7 +10,7 @@ from pytest_llmeval.cases import Case, load_cases
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.markers import default_category, samples_of
-from pytest_llmeval.plugin.replies import Attempts, attempts_key
+from pytest_llmeval.plugin.replies import Attempts, attempts_key, first_pass_key, more_samples_key
 from pytest_llmeval.plugin.trial import Trial, case_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 
@@ -99,9 +99,11 @@ def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     name = model_of(item, evaluation)
     key = case_key(item, name)
     samples = evaluation.samples or (case.samples if case is not None else None) or wanted.n
-    return Trial(
-        first=samples * int(params.get("__pytest_repeat_step_number") or 0),
-        attempts=item.stash.get(attempts_key, None) or Attempts(),
+    attempts = item.stash.get(attempts_key, None) or Attempts()
+    trial = Trial(
+        # Where a repeat's samples begin must not depend on whether more are drawn later.
+        first=(evaluation.most_samples or samples) * int(params.get("__pytest_repeat_step_number") or 0),
+        attempts=attempts,
         repeatable=item.get_closest_marker("llm_blocking") is None,
         key=key,
         module=key.test.split("::")[0],
@@ -112,3 +114,11 @@ def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         min_pass_rate=wanted.min_pass_rate,
         category=default_category(item),
     )
+    if more_samples_key in item.stash:
+        earlier = item.stash[first_pass_key]
+        trial.samples = item.stash[more_samples_key]
+        trial.results.update(earlier.results)
+        trial.errors.update(earlier.errors)
+        for question, future in earlier.in_setup.items():
+            attempts.replies.futures.setdefault(question, future)
+    return trial

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -14,7 +14,9 @@ from pytest_llmeval.errors import LlmevalError, RunFileError
 from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
 from pytest_llmeval.plugin.new_baseline import header_of, save_baseline
 from pytest_llmeval.plugin.payload import payload_of
+from pytest_llmeval.plugin.replaced import is_second
 from pytest_llmeval.report.misses import MOST_CASES
+from pytest_llmeval.report.text import harmless
 from pytest_llmeval.run import CaseKey, CaseResult, Run, TrialKey
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Controller:
         collected: how many trials there are.
         deselected: how many of them were left out.
         unwritten: how many files could not be written, or must not be.
+        places: by test the worker of xdist that ran it ("" in this process), and its number there.
         spent: USD so far, as far as prices are known.
         regressed: cases so far that passed with the baseline and fail with a model on trial.
     """
@@ -62,8 +65,13 @@ class Controller:
         self._told: dict[str | None, int] = {}  # errors by what kept a case from being judged
         self._entries: dict[str, dict[str, Entry]] = {}
         self._writers: list[RunWriter] | None = None
-        # By case and model, the tests it came from, and which worker ran them.
-        self._nodes: dict[tuple[CaseKey, str], dict[str, str]] = {}
+        # By case and model, the results of the tests it came from: pytest-repeat runs a case several times.
+        self._by_test: dict[tuple[CaseKey, str], dict[str, CaseResult]] = {}
+        self.places: dict[str, tuple[str, int]] = {}
+        # The results of the first pass, for the candidates it decided.
+        self._first_pass: Run | None = None
+        self._more: tuple[str, ...] = ()
+        self._undecided = ""
 
     def take(self, report: pytest.TestReport) -> None:
         """Take a case's result off its report."""
@@ -90,23 +98,85 @@ class Controller:
         """
         self._ended = True
         self._compare(self._partial())
+        self._note_samples()
         self._write()
         return sum(comparison.gate == "failed" for comparison in self.comparisons) + self.unwritten
 
+    def second_pass(self) -> tuple[list[str], str]:
+        """The ids of the tests that get more samples, and why, in a sentence; none when every category is decided."""
+        evaluation = self.evaluation
+        baseline = evaluation.baseline
+        if baseline is None or self._partial() is not None:
+            return [], ""
+        from pytest_llmeval.adaptive import AT_MOST, look_at
+        from pytest_llmeval.comparable import was_another
+
+        then = evaluation.baseline_run
+        run = self._first_pass = self.run()
+        before = self._saved if self._saved is not None else run.of_model(baseline)
+        looks = {
+            name: look_at(
+                baseline,
+                before,
+                name,
+                run.of_model(name),
+                evaluation.settings.categories,
+                another_model=then is not None and was_another(then, run, baseline, name),
+                dispersion=evaluation.dispersion,
+            )
+            for name in evaluation.candidates
+        }
+        self._more = tuple(name for name, look in looks.items() if look.cases)
+        wanted = {(key, name) for name in self._more for key in looks[name].cases}
+        if self._saved is None:
+            wanted |= {(key, baseline) for key, _ in wanted}
+        several = len(looks) > 1
+        open_ = [
+            f"{name}: {category}" if several else category
+            for name, look in looks.items()
+            for category in look.categories
+        ]
+        cases = len({key for key, _ in wanted})
+        self._undecided = harmless(", ".join(open_))
+        told = f"undecided: {self._undecided}; all {cases} cases get {AT_MOST} samples"
+        return [test for place in wanted for test in self._by_test.get(place, ())], told
+
+    def _note_samples(self) -> None:
+        """Tell what ``--llm-samples=auto`` has decided, and what it has saved."""
+        if self.evaluation.most_samples is None or self._first_pass is None:
+            return
+        from pytest_llmeval.adaptive import AT_FIRST, AT_MOST, calls_saved
+
+        spared, everything = calls_saved(self.results.values())
+        if self._more:
+            told = f"{AT_FIRST} per case, then {AT_MOST} since undecided: {self._undecided}"
+        else:
+            told = f"{AT_FIRST} per case were enough to decide every category"
+        self.notes.append(f"samples: {told}; {spared:,} of {everything:,} calls saved against {AT_MOST} everywhere")
+
     def _compare(self, partial: str | None) -> None:
         evaluation = self.evaluation
-        if evaluation.baseline is None:
+        baseline = evaluation.baseline
+        if baseline is None:
             return
         from pytest_llmeval.comparable import was_another
         from pytest_llmeval.compare import compare
 
         run = self.run()
-        before = self._saved if self._saved is not None else run.of_model(evaluation.baseline)
         then = evaluation.baseline_run
+
+        def before(candidate: str) -> Mapping[CaseKey, CaseResult]:
+            if self._saved is not None:
+                return self._saved
+            # A candidate that the first samples decided is judged by these, though the baseline got more for another:
+            # a second look at it could fail it by chance.
+            decided = self._first_pass if candidate not in self._more else None
+            return (decided or run).of_model(baseline)
+
         self.comparisons = [
             compare(
-                evaluation.baseline,
-                before,
+                baseline,
+                before(name),
                 name,
                 run.of_model(name),
                 categories=evaluation.settings.categories,
@@ -115,7 +185,7 @@ class Controller:
                 partial=partial,
                 skipped=self._skipped_cases(),
                 strict=evaluation.strict,
-                another_model=then is not None and was_another(then, run, evaluation.baseline, name),
+                another_model=then is not None and was_another(then, run, baseline, name),
                 dispersion=evaluation.dispersion,
             )
             for name in evaluation.candidates
@@ -187,18 +257,19 @@ class Controller:
         return len({case(node) for node in self.skipped})
 
     def _add(self, report: pytest.TestReport, result: CaseResult) -> None:
-        place = result.key, result.model
         worker = str(getattr(report, "worker_id", ""))
-        earlier, nodes = self.results.get(place), self._nodes.setdefault(place, {})
-        if nodes.get(report.nodeid, worker) != worker:
+        if self.places.setdefault(report.nodeid, (worker, getattr(report, "item_index", 0)))[0] != worker:
             return  # xdist's --dist=each runs every case in every worker; it counts once
-        self.spent += sum(call.spent or 0.0 for sample in result.samples for call in sample.calls)
-        if earlier is not None and report.nodeid not in nodes:
-            # pytest-repeat: the same case again is one case with more samples
-            more = [replace(sample, index=len(earlier.samples) + i) for i, sample in enumerate(result.samples)]
-            result = replace(earlier, samples=(*earlier.samples, *more))
-            self._repeated += 1
-        nodes[report.nodeid] = worker
+        place = result.key, result.model
+        tests = self._by_test.setdefault(place, {})
+        self._repeated += bool(tests) and report.nodeid not in tests
+        earlier = tests.get(report.nodeid)
+        # A second pass tells of the samples of the first again.
+        self.spent += _spent(result) - (_spent(earlier) if earlier is not None and is_second(report) else 0.0)
+        tests[report.nodeid] = result
+        result = _together(list(tests.values()))
+        if place in self.results:
+            self.regressed -= self._newly_failing(self.results[place])
         self.results[place] = result
         self.regressed += self._newly_failing(result)
         self._save(lambda writer: writer.add(result))
@@ -306,3 +377,16 @@ class Controller:
                 self.notes.append(f"{replies} recorded for {module}")
         if self.complete:
             self.notes += unused_replies(self.run(), evaluation, recordings)
+
+
+def _together(results: Sequence[CaseResult]) -> CaseResult:
+    """One case with the samples of all of its tests."""
+    first, *others = results
+    samples = list(first.samples)
+    for other in others:
+        samples += [replace(sample, index=len(samples) + i) for i, sample in enumerate(other.samples)]
+    return first if not others else replace(first, samples=tuple(samples))
+
+
+def _spent(result: CaseResult) -> float:
+    return sum(call.spent or 0.0 for sample in result.samples for call in sample.calls)

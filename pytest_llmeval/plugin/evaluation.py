@@ -47,6 +47,7 @@ class Evaluation:
             ``-W error`` they would fail a test that has nothing to do with it.
         samples: samples per case over the markers', None to leave those.
         wordings: what cases are asked in beside their own words, over the markers'; None to leave those.
+        most_samples: samples per case once a category is undecided, None when their number is fixed.
     """
 
     settings: Settings
@@ -63,6 +64,7 @@ class Evaluation:
     dispersion: Dispersion | None = None
     alone: str | None = None
     update: Update | None = None
+    most_samples: int | None = None
     concurrency: int = 32
     budget: float | None = None
     show: str | None = None
@@ -210,6 +212,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
     record = bool(given(config, "llm_record"))
     if record and mode in ("replay", "live"):
         raise ConfigError(f"--llm-record has nothing to write with --llm-mode={mode}; use auto or refresh")
+    samples, most_samples, notes = _samples(given(config, "llm_samples"), compares=name is not None)
     return Evaluation(
         settings=settings,
         models=tuple(models),
@@ -219,7 +222,9 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         baseline_run=run,
         mode=mode,
         record=record,
-        samples=_whole_number(given(config, "llm_samples"), "--llm-samples"),
+        samples=samples,
+        most_samples=most_samples,
+        notes=notes,
         wordings=_wordings(given(config, "llm_wordings")),
         strict=bool(given(config, "llm_strict")),
         dispersion=again,
@@ -262,7 +267,19 @@ def _staleness(settings: Settings) -> Staleness | None:
     return Staleness(max_age=settings.max_age, action=settings.stale)
 
 
-def _whole_number(text: str | None, option: str) -> int | None:
+def _samples(text: str | None, *, compares: bool) -> tuple[int | None, int | None, list[str]]:
+    """Samples per case at first and at most, and what is to be told of them."""
+    if text is None or text.strip().lower() != "auto":
+        return _whole_number(text, "--llm-samples", "a whole number from 1, or auto, was expected"), None, []
+    from pytest_llmeval.adaptive import AT_FIRST, AT_MOST
+
+    if compares:
+        return AT_FIRST, AT_MOST, []
+    told = f"--llm-samples=auto: {AT_FIRST} samples per case; without a baseline there is no category to decide"
+    return AT_FIRST, None, [told]
+
+
+def _whole_number(text: str | None, option: str, expected: str = "a whole number from 1 was expected") -> int | None:
     if text is None:
         return None
     try:
@@ -270,7 +287,7 @@ def _whole_number(text: str | None, option: str) -> int | None:
     except ValueError:
         number = 0
     if number < 1:
-        raise ConfigError(f"{option}={text}: a whole number from 1 was expected")
+        raise ConfigError(f"{option}={text}: {expected}")
     return number
 
 

@@ -1,27 +1,23 @@
-"""The gate in the JUnit file, so that CI dashboards are red too.
+"""The gate in the JUnit file, so that CI dashboards are red too, and one test case for a test that ran twice.
 
-Private to pytest, used by nobody else here: ``_pytest.junitxml.xml_key``.
+Private to pytest, used by nobody else here: ``_pytest.junitxml.xml_key`` and what it leads to.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
 from pytest_llmeval.comparison import Comparison
 from pytest_llmeval.report.text import harmless
 
-__all__ = ["add_to_junit"]
+__all__ = ["add_to_junit", "earlier_testcase", "forget_testcase"]
 
 
 def add_to_junit(config: pytest.Config, comparison: Comparison) -> None:
     """Add a failed test case named after the gate, when a JUnit file is being written."""
-    try:
-        from _pytest.junitxml import xml_key
-    except ImportError:
-        return
-    xml = config.stash.get(xml_key, None)
+    xml = _xml(config)
     if xml is None:
         return
     message = harmless("\n".join(comparison.reasons) or "the gate failed")
@@ -36,3 +32,26 @@ def add_to_junit(config: pytest.Config, comparison: Comparison) -> None:
             when=when,
         )
         xml.pytest_runtest_logreport(report)
+
+
+def earlier_testcase(config: pytest.Config, report: pytest.TestReport) -> Any:
+    """What writes a test's case while its report is being told, None when no JUnit file is being written."""
+    xml = _xml(config)
+    return xml.node_reporter(report) if xml is not None and hasattr(xml, "node_reporters_ordered") else None
+
+
+def forget_testcase(config: pytest.Config, testcase: Any) -> None:
+    """Take a test case out again, and out of the counts."""
+    xml = _xml(config)
+    xml.node_reporters_ordered.remove(testcase)
+    found = {node.tag for node in testcase.to_xml()} & {"error", "failure", "skipped"}
+    for counted in found or {"passed"}:
+        xml.stats[counted] -= 1
+
+
+def _xml(config: pytest.Config) -> Any:
+    try:
+        from _pytest.junitxml import xml_key
+    except ImportError:
+        return None
+    return config.stash.get(xml_key, None)

@@ -37,7 +37,12 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="NAME|RUN",
         help="Compare with this model, run in the same session, or with a saved run (a .jsonl file).",
     )
-    add("--llm-samples", metavar="N", help="Samples per case, over the markers")
+    add(
+        "--llm-samples",
+        metavar="N|auto",
+        help="Samples per case, over the markers. auto: 3 at first; beside a baseline all cases get up to 10 when an "
+        "error category is undecided.",
+    )
     add(
         "--llm-wordings",
         metavar="WHICH",

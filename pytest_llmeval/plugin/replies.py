@@ -10,8 +10,18 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.pipeline import Fulfilled
+    from pytest_llmeval.run import SampleResult
 
-__all__ = ["Attempts", "Question", "Replies", "Suspended", "attempts_key"]
+__all__ = [
+    "Attempts",
+    "FirstPass",
+    "Question",
+    "Replies",
+    "Suspended",
+    "attempts_key",
+    "first_pass_key",
+    "more_samples_key",
+]
 
 
 class Suspended(pytest.skip.Exception):  # type: ignore[misc, name-defined]
@@ -84,4 +94,22 @@ class Attempts:
     stale: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class FirstPass:
+    """What a test that gets more samples later keeps: the samples it has are not asked for, nor judged, again.
+
+    Attributes:
+        results: by sample.
+        errors: what left the body, by sample.
+        in_setup: the replies that fixtures asked for before the body.
+    """
+
+    results: dict[int, SampleResult]
+    errors: dict[int, BaseException]
+    in_setup: dict[Question, Future[Fulfilled]]
+
+
 attempts_key = pytest.StashKey[Attempts]()
+first_pass_key = pytest.StashKey[FirstPass]()
+more_samples_key = pytest.StashKey[int]()
+"""How many samples a test has in the second pass; absent in the first."""

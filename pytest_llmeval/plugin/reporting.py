@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_llmeval.plugin.controller import Controller
+    from pytest_llmeval.plugin.replaced import Replaced
     from pytest_llmeval.plugin.status_line import StatusLine
 
 __all__ = ["Reporting"]
@@ -22,6 +23,7 @@ class Reporting:
         self.config = config
         self.controller: Controller | None = None
         self._status: StatusLine | None = None
+        self._replaced: Replaced | None = None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
@@ -36,8 +38,39 @@ class Reporting:
             self._status = StatusLine(self.config)
         self.controller.take(report)
         yield
+        if self.controller.evaluation.most_samples is not None:
+            self._note(report)
         del report.llmeval  # pytest keeps the report; who else reads them has done so by now
         self.tick()
+
+    def second_pass(self) -> list[str]:
+        """The ids of the tests that get more samples, told on the terminal; asked once all tests have run."""
+        chosen, told = self.controller.second_pass() if self.controller is not None else ([], "")
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if chosen and self._replaced is not None:
+            self._replaced.begin()
+        if chosen and reporter is not None and self.config.get_verbosity() >= 0:
+            if self._status is not None:
+                self._status.clear()
+            if self.config.get_terminal_writer().width_of_current_line:
+                reporter.write_line("")  # xdist's dots are not ended by ensure_newline
+            reporter.write_line(told)
+        return chosen
+
+    def second_pass_by_worker(self) -> dict[str, list[int]]:
+        """The same as the numbers of the tests, by the worker of xdist that has run them."""
+        chosen, places = self.second_pass(), self.controller.places if self.controller is not None else {}
+        by_worker: dict[str, list[int]] = {}
+        for nodeid in chosen:
+            worker, place = places[nodeid]
+            by_worker.setdefault(worker, []).append(place)
+        return {worker: sorted(numbers) for worker, numbers in by_worker.items()}
+
+    def _note(self, report: pytest.TestReport) -> None:
+        from pytest_llmeval.plugin.replaced import Replaced
+
+        self._replaced = self._replaced or Replaced(self.config)
+        self._replaced.take(report)
 
     def tick(self) -> None:
         """Tell how far it all is, on a terminal."""
@@ -69,6 +102,8 @@ class Reporting:
         finally:
             if self._status is not None:
                 self._status.clear()
+            if self._replaced is not None:
+                self._replaced.drop_earlier(session)
         # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
         if not session.shouldstop and not session.shouldfail:
             session.testsfailed += self.controller.judge() if self.controller is not None else self._asked_for

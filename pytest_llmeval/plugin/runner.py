@@ -15,7 +15,8 @@ from pytest_llmeval.plugin.judge import sample_result
 from pytest_llmeval.plugin.judging_code import checks_digest
 from pytest_llmeval.plugin.live import LiveFixtures
 from pytest_llmeval.plugin.payload import attach
-from pytest_llmeval.plugin.replies import Suspended
+from pytest_llmeval.plugin.replaced import mark_second
+from pytest_llmeval.plugin.replies import FirstPass, Suspended, first_pass_key, more_samples_key
 from pytest_llmeval.plugin.samples import SWALLOWED, sampled
 from pytest_llmeval.plugin.scheduler import Outermost, Scheduler, can_schedule
 from pytest_llmeval.plugin.trial import Trial, case_key, content_digest, trial_key
@@ -50,10 +51,18 @@ class Runner:
         kept = set(map(id, session.items))
         self._left_out = tuple(self._trial_key(item) for item in self._trials if id(item) not in kept)
         del self._trials[:]
-        if session.config.option.collectonly or not can_schedule(session):
+        if session.config.option.collectonly:
+            return
+        reporting = session.config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
+        if self.evaluation.most_samples is not None:
+            from pytest_llmeval.plugin.second_pass import SecondPass
+
+            decide = reporting.second_pass if reporting is not None else list
+            second = SecondPass(session, self.evaluation.most_samples, decide)
+            session.config.pluginmanager.register(second, "llmeval-second-pass")
+        if not can_schedule(session):
             return
         live = LiveFixtures()
-        reporting = session.config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
         tick = reporting.tick if reporting is not None else lambda: None
         scheduler = Scheduler(session, live, window=4 * self.evaluation.concurrency, tick=tick)
         for name, plugin in (("live", live), ("scheduler", scheduler), ("outermost", Outermost(scheduler))):
@@ -98,6 +107,8 @@ class Runner:
             self._name_in_junit(item)
         report = yield
         trial = item.stash.get(trial_key, None)
+        if more_samples_key in item.stash:
+            mark_second(report)
         if report.skipped and call.when in ("setup", "call"):
             used = trial.used.values() if trial is not None and self.evaluation.record else ()
             self._attach(report, None, used)
@@ -116,6 +127,8 @@ class Runner:
             self._attach(report, None)
         make_harmless(report)
         if call.when == "teardown" and trial is not None:
+            if self.evaluation.most_samples is not None and more_samples_key not in item.stash:
+                item.stash[first_pass_key] = _first_pass(trial)
             # What a test asked and got is on its report now; kept until the end it would be most of a session's memory.
             del item.stash[trial_key]
         return report
@@ -173,6 +186,16 @@ class Runner:
 
 def _reason(result: CaseResult) -> str:
     return next(sample.reason for sample in result.samples if sample.category == result.category)
+
+
+def _first_pass(trial: Trial) -> FirstPass:
+    """What was judged; for a sample that could not be, a second pass asks again."""
+    futures = trial.replies.futures
+    return FirstPass(
+        results={index: result for index, result in trial.results.items() if result.outcome != "error"},
+        errors=dict(trial.errors),
+        in_setup={question: futures[question] for question in trial.seen_in_setup if question in futures},
+    )
 
 
 def _case_result(item: pytest.Item, trial: Trial, checks: str) -> CaseResult:

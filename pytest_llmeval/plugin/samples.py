@@ -83,6 +83,7 @@ def _unfinished(trial: Trial) -> list[int]:
 @contextmanager
 def _asks_the_same(trial: Trial, unfinished: list[int]) -> Iterator[None]:
     """Around a round of samples: what they asked in an earlier round they must ask again, or else wait from now on."""
+    trial.end_setup()
     asked = {question for question in trial.seen - trial.seen_in_setup if question.sample in unfinished}
     trial.seen -= asked
     yield

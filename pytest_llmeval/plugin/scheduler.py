@@ -136,8 +136,8 @@ class Scheduler:
                 self._wait()
                 continue
             ready = self._ready.popleft()
-            if ready not in self.pending:
-                continue
+            if ready not in self.pending or self.pending[ready].waits_for:
+                continue  # it has run meanwhile, and perhaps waits for other replies by now
             if self.live.would_tear_down(ready):
                 held.append(ready)
             else:

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from pytest_llmeval.measure import measure
+from pytest_llmeval.measure import measure_each
 from pytest_llmeval.plugin.controller import Controller
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.report.lines import Paper
-from pytest_llmeval.report.terminal import list_category, summary
+from pytest_llmeval.report.terminal import every_measure, list_category, summary
 from pytest_llmeval.routing import routes_of
 
 __all__ = ["write_notes", "write_summary"]
@@ -30,9 +30,10 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
     routes = []
     if verbosity > 0 or (verbosity == 0 and len(controller.comparisons) > 1):
         routes = routes_of(controller.comparisons, controller.evaluation.settings.categories)
+    figures = measure_each(run)
     lines = summary(
         controller.comparisons,
-        [measure(name, run.of_model(name).values()) for name in run.models_run()],
+        figures,
         run.results,
         routes=routes,
         width=min(width, 100),
@@ -42,6 +43,8 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
     )
     if not lines:
         return
+    if verbosity > 0:
+        lines += every_measure(figures, width=min(width, 100), ascii=not _unicode())
     reporter.section("language model evaluation", sep="=")
     for line in lines:
         reporter.write_line(line.text, **dict.fromkeys(line.style, True))

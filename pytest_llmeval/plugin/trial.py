@@ -94,15 +94,19 @@ class Trial:
         """Whether the whole test may be left and executed again later."""
         return self.attempts.may_leave
 
+    def end_setup(self) -> None:
+        """Keep apart what fixtures have asked."""
+        if self._setup is None:
+            self._setup = self._asked, self._place, self.calls
+            self.seen_in_setup = set(self.seen)
+
     def begin_sample(self, index: int) -> None:
         """Make ready for running the body for one sample.
 
         What fixtures asked before the body belongs to the first sample.
         """
-        if self._setup is None:
-            self._setup = self._asked, self._place, self.calls
-            self.seen_in_setup = set(self.seen)
-        asked, place, calls = self._setup if index == 0 else (Counter[Question](), 0, [])
+        self.end_setup()
+        asked, place, calls = self._setup if self._setup is not None and index == 0 else (Counter[Question](), 0, [])
         self.sample = index
         self._asked, self._place, self.calls = Counter(asked), place, list(calls)
         self.scores, self.failures, self.left = [], [], False

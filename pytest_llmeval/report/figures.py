@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +9,9 @@ from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.numbers import change, difference, dollars, seconds
 from pytest_llmeval.report.table import Column, table
-from pytest_llmeval.stats.quantiles import fewest_values
+from pytest_llmeval.stats.quantiles import Percentile, fewest_values
 
-__all__ = ["MEASURED", "Measured", "figures_table", "not_comparable", "quantile", "why_unknown"]
+__all__ = ["MEASURED", "Measured", "figures_table", "not_comparable", "why_unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +37,13 @@ class Measured:
     timed: bool = True
 
 
-def quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The value that a share of the values do not exceed (nearest rank).
+def _latency(share: float) -> Callable[[Figures], float | None]:
+    return lambda figures: _at(figures.latency, share)
 
-    Args:
-        ordered: sorted values.
-        share: as in 0.95.
 
-    Returns:
-        None when there are too few values to say how far off it may be; the median is always shown.
-    """
-    if len(ordered) < (fewest_values(share) if share > 0.5 else 1):
-        return None
-    return ordered[math.ceil(share * len(ordered) - 1e-9) - 1]
+def _at(percentiles: Sequence[Percentile], share: float) -> float | None:
+    """One of the percentiles, None when there are too few cases to tell."""
+    return next((each.value for each in percentiles if each.share == share), None)
 
 
 def _agreement(agreement: float | None) -> str:
@@ -58,15 +51,15 @@ def _agreement(agreement: float | None) -> str:
 
 
 def _needs(share: float) -> str:
-    return f"p{100 * share:.0f} needs {fewest_values(share)} calls"
+    return f"p{100 * share:.0f} needs {fewest_values(share)} cases"
 
 
 MEASURED = (
     Measured("agree", "agreement", lambda f: f.agreement, _agreement, difference, "", timed=False),
-    Measured("p50", "latency p50", lambda f: quantile(f.latencies, 0.5), seconds, change, ""),
-    Measured("p95", "latency p95", lambda f: quantile(f.latencies, 0.95), seconds, change, _needs(0.95)),
-    Measured("p99", "latency p99", lambda f: quantile(f.latencies, 0.99), seconds, change, _needs(0.99)),
-    Measured("TTFT p50", "TTFT p50", lambda f: quantile(f.ttfts, 0.5), seconds, change, "TTFT needs streamed calls"),
+    Measured("p50", "latency p50", _latency(0.5), seconds, change, _needs(0.5)),
+    Measured("p95", "latency p95", _latency(0.95), seconds, change, _needs(0.95)),
+    Measured("p99", "latency p99", _latency(0.99), seconds, change, _needs(0.99)),
+    Measured("TTFT p50", "TTFT p50", lambda f: _at(f.ttft, 0.5), seconds, change, "TTFT needs 6 streamed cases"),
     Measured(
         "$/resolved",
         "$ per resolved case",

@@ -11,11 +11,12 @@ from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.grouped import category_cases
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.many import candidates_side_by_side, models_alone, why_not_compared
+from pytest_llmeval.report.measures import measures_lines
 from pytest_llmeval.report.one import gate_lines, one_candidate
 from pytest_llmeval.routing import Route
 from pytest_llmeval.run import CaseResult
 
-__all__ = ["Line", "list_category", "summary"]
+__all__ = ["Line", "every_measure", "list_category", "summary"]
 
 _COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)()#(?=\[|vso\[)")
 
@@ -76,6 +77,22 @@ def list_category(
     """
     paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
     return _no_commands(category_cases(paper, comparison, name))
+
+
+def every_measure(
+    figures: Sequence[Figures],
+    *,
+    width: int = 80,
+    ascii: bool = False,  # noqa: A002
+) -> list[Line]:
+    """Every measure of every model with its interval and what it rests on.
+
+    Args:
+        figures: every model of the session.
+        width: columns of the terminal; no line is wider, from 24 columns on.
+        ascii: whether only ASCII may be written.
+    """
+    return _no_commands(measures_lines(Paper(width=max(width, 24), ascii=ascii), figures))
 
 
 def _no_commands(lines: list[Line]) -> list[Line]:

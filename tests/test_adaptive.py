@@ -1,0 +1,77 @@
+"""What the first samples leave undecided, and what they spare."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.adaptive import AT_MOST, calls_saved, look_at
+from pytest_llmeval.compare import compare, gate_rules
+from pytest_llmeval.config import CategorySettings
+from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.stats.gate import CategoryRule, failing, judge, undecided
+from pytest_llmeval.stats.surprise import Stratum
+
+CALL = Call(provider="openai", request_model="m", prompt="", answer=Answer(text="yes"), measures=Measures(latency=0.1))
+
+strata = st.lists(
+    st.tuples(st.integers(0, 3), st.just(3), st.integers(0, 3), st.just(3)).map(lambda row: Stratum(*row)),
+    min_size=1,
+    max_size=12,
+)
+rules = st.builds(CategoryRule, weight=st.sampled_from([1.0, 3.0]), max_increase=st.sampled_from([None, 0.0, 0.1]))
+
+
+def case(number: int, *verdicts: str | None, calls: int = 1) -> CaseResult:
+    samples = [
+        SampleResult(
+            index=index,
+            outcome="pass" if verdict is None else "error" if verdict == "error" else "fail",
+            category=verdict,
+            calls=(CALL,) * calls,
+        )
+        for index, verdict in enumerate(verdicts)
+    ]
+    return CaseResult(key=CaseKey("test_it.py::test", str(number)), model="m", samples=tuple(samples))
+
+
+def by_key(results: list[CaseResult]) -> dict[CaseKey, CaseResult]:
+    return {result.key: result for result in results}
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), strata.filter(bool), min_size=1), st.data())
+def test_whatever_fails_the_gate_was_undecided_before(
+    categories: dict[str, list[Stratum]], data: st.DataObject
+) -> None:
+    """So the first look adds no chance to fail to the last one."""
+    gate = gate_rules("a", "b")
+    verdicts = judge(categories, gate, {name: data.draw(rules) for name in categories})
+    assert set(failing(verdicts, strict=True)) <= set(undecided(verdicts, gate))
+
+
+def test_all_cases_judged_on_both_sides_get_more_not_those_that_failed() -> None:
+    before = by_key([case(n, None, None, None) for n in range(10)] + [case(10, "error", "error", "error")])
+    after = by_key([case(n, *(["hallucination"] * 3 if n < 2 else [None] * 3)) for n in range(12)])
+    look = look_at("a", before, "b", after, {})
+    assert (list(look.categories), len(look.cases)) == (["hallucination"], 10)
+    assert {key.case for key in look.cases} == {str(n) for n in range(10)}
+
+
+def test_a_category_that_gates_nothing_draws_nothing() -> None:
+    before = by_key([case(n, None, None, None) for n in range(10)])
+    after = by_key([case(n, *(["tone"] * 3 if n < 5 else [None] * 3)) for n in range(10)])
+    assert look_at("a", before, "b", after, {"tone": CategorySettings(severity="low")}).cases == ()
+    assert look_at("a", before, "b", after, {}).cases != ()
+
+
+def test_what_cannot_be_measured_is_not_paid_for() -> None:
+    before = by_key([case(n, None, None, None) for n in range(10)])
+    after = by_key([case(n, "hallucination", "error", "error") for n in range(10)])
+    assert look_at("a", before, "b", after, {}).cases == ()
+    assert compare("a", before, "b", after).gate == "failed"
+
+
+def test_calls_that_were_not_made_count_like_the_others_of_their_case() -> None:
+    assert calls_saved([case(0, None, None, None, calls=2), case(1, *[None] * AT_MOST)]) == (14, 30)
+    assert calls_saved([]) == (0, 0)

@@ -1,0 +1,244 @@
+"""``--llm-samples=auto``: three samples per case, and ten where that leaves a category undecided."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.server import Request, Server, completion
+from tests.sessions import Session, told
+
+CASES = 12
+SUITE = """
+import pytest
+from pytest_llmeval import assert_contains
+
+@pytest.mark.llm_cases("cases.jsonl")
+def test_support(llm, case):
+    assert_contains(llm(case.input), "30 days", category="hallucination")
+"""
+COMPARE = ("--llm-model=candidate", "--llm-baseline=production", "--llm-samples=auto")
+
+
+class Models:
+    """The models behind the server: every answer is numbered, and some cases of a model are wrong from some answer on.
+
+    Attributes:
+        wrong_from: by model and case the first answer that is wrong, counted from 0.
+    """
+
+    def __init__(self, session: Session, server: Server) -> None:
+        self.wrong_from: dict[tuple[str, int], int] = {}
+        self.asked: defaultdict[tuple[str, int], itertools.count[int]] = defaultdict(itertools.count)
+        server.answer = self.answer
+        lines = [json.dumps({"id": f"case-{n}", "input": f"Question {n}"}) for n in range(CASES)]
+        (session.path / "cases.jsonl").write_text("\n".join(lines))
+        session.write(SUITE)
+
+    def answer(self, request: Request) -> object:
+        asked = str(request.json["model"]), int(request.json["messages"][-1]["content"].split()[-1])
+        number = next(self.asked[asked])
+        days = 60 if number >= self.wrong_from.get(asked, 1000) else 30
+        return completion(f"answer {number}: {days} days")
+
+
+def samples(session: Session) -> Counter[tuple[str, int]]:
+    """How many cases of each model have so many samples."""
+    return Counter((result.model, len(result.samples)) for result in session.results())
+
+
+def test_an_undecided_category_gets_more_samples_of_every_case(session: Session, server: Server) -> None:
+    models = Models(session, server)
+    models.wrong_from = {("cand-2", n): 0 for n in (1, 5, 6, 9)} | {("cand-2", 3): 5}
+    result = session.run(*COMPARE, "--junitxml=junit.xml", "-rA")
+    assert result.ret == 1
+    assert samples(session) == {("candidate", 10): CASES, ("production", 10): CASES}
+    assert len(server.requests) == 2 * 10 * CASES
+    for case in session.results():
+        assert sorted(int(s.calls[0].answer.text.split()[1][:-1]) for s in case.samples) == list(range(10))
+        assert [sample.index for sample in case.samples] == list(range(10))
+        # the samples of the first pass are the first three
+        assert {int(s.calls[0].answer.text.split()[1][:-1]) for s in case.samples[:3]} == {0, 1, 2}
+    result.stdout.fnmatch_lines(
+        [
+            "undecided: hallucination; all 12 cases get 10 samples",
+            "*GATE FAILED: hallucination regressed from 0 of 120 to 45 of 120 answers*",
+            "*19 passed, 5 missed, 1 gate failed*",
+        ]
+    )
+    assert told(result, "samples: 3 per case, then 10 since undecided: hallucination; 0 of 240 calls saved*")
+    # each test once, in the words of its last report
+    assert sum(line.startswith("PASSED test_it.py") for line in result.outlines) == 19
+    suite = ET.parse(session.path / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    names = Counter(case.get("name") for case in suite)
+    assert (len(names), set(names.values())) == (2 * CASES + 1, {1})
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("25", "1", "5")
+
+
+def test_decided_categories_keep_three_samples_and_the_saving_is_told(session: Session, server: Server) -> None:
+    Models(session, server)
+    result = session.run(*COMPARE)
+    assert (result.ret, len(server.requests)) == (0, 2 * 3 * CASES)
+    assert samples(session) == {("candidate", 3): CASES, ("production", 3): CASES}
+    result.assert_outcomes(passed=2 * CASES)
+    assert told(result, "samples: 3 per case were enough to decide every category; 168 of 240 calls saved*")
+
+
+def test_more_samples_can_acquit_and_a_replay_says_the_same_for_nothing(plain_session: Session, server: Server) -> None:
+    models = Models(plain_session, server)
+    models.wrong_from = {("cand-2", 1): 0}  # one broken case: 0 of 3 to 3 of 3 has p = 1/20, but three are the floor
+    first = plain_session.run(*COMPARE, "--llm-record")
+    assert (first.ret, len(server.requests)) == (0, 2 * 10 * CASES)
+    run = plain_session.results()
+    again = plain_session.run(*COMPARE, "--llm-mode=replay")
+    assert (again.ret, len(server.requests)) == (0, 2 * 10 * CASES)
+    texts = [
+        {(r.key, r.model): [s.calls[0].answer.text for s in r.samples] for r in results}
+        for results in (run, plain_session.results())
+    ]
+    assert texts[0] == texts[1]
+    last = [next(line for line in result.outlines[::-1] if "passed" in line) for result in (first, again)]
+    assert last[0].split(" in ")[0] == last[1].split(" in ")[0]
+
+
+@pytest.mark.parametrize("mode", ["live", "refresh"])
+def test_what_was_called_is_called_once_in_modes_that_never_replay(
+    plain_session: Session, server: Server, mode: str
+) -> None:
+    models = Models(plain_session, server)
+    models.wrong_from = {("cand-2", n): 0 for n in range(4)}
+    plain_session.run(*COMPARE, f"--llm-mode={mode}")
+    assert len(server.requests) == 2 * 10 * CASES
+    spent = sum(call.spent or 0 for r in plain_session.results() for s in r.samples for call in s.calls)
+    cost = sum(call.measures.cost or 0 for r in plain_session.results() for s in r.samples for call in s.calls)
+    assert spent == cost > 0
+
+
+def test_against_a_saved_run_only_the_candidate_gets_more(
+    plain_session: Session, server: Server, tmp_path: Path
+) -> None:
+    models = Models(plain_session, server)
+    models.wrong_from = {("cand-2", n): 0 for n in range(4)}
+    alone = plain_session.run("--llm-model=production", "--llm-samples=auto", f"--llm-report={tmp_path}/baseline.jsonl")
+    assert told(alone, "--llm-samples=auto: 3 samples per case; without a baseline there is no category to decide*")
+    result = plain_session.run(
+        "--llm-model=candidate", f"--llm-baseline={tmp_path}/baseline.jsonl", "--llm-samples=auto"
+    )
+    assert result.ret == 1
+    assert samples(plain_session) == {("candidate", 10): CASES}
+    assert len(server.requests) == (3 + 10) * CASES
+    result.stdout.fnmatch_lines(["*hallucination regressed from 0 of 36 to 40 of 120 answers*"])
+
+
+def test_a_candidate_that_is_decided_keeps_its_first_samples_beside_one_that_is_not(
+    plain_session: Session, server: Server
+) -> None:
+    models = Models(plain_session, server)
+    models.wrong_from = {("cand-2", n): 0 for n in range(4)}
+    result = plain_session.run(*COMPARE, "--llm-model=openai/other", "-pno:randomly")
+    assert samples(plain_session)["candidate", 10] == CASES
+    assert samples(plain_session)["production", 10] == CASES
+    assert told(result, "undecided: candidate: hallucination; all 12 cases get 10 samples*")
+
+
+def test_only_the_body_of_further_samples_runs_and_fixtures_calls_are_not_paid_twice(
+    plain_session: Session, server: Server
+) -> None:
+    models = Models(plain_session, server)
+    models.wrong_from = {("cand-2", 7): 0}
+    plain_session.write(
+        """
+        import pathlib
+        import pytest
+        from pytest_llmeval import assert_contains
+
+        @pytest.fixture
+        def style(llm):
+            return llm("Question 3")
+
+        @pytest.mark.llm_blocking
+        def test_it(llm, style):
+            with pathlib.Path(f"{llm.model}.log").open("a") as log:
+                log.write("x")
+            assert_contains(llm("Question 7"), "30 days")
+        """
+    )
+    result = plain_session.run(*COMPARE, "--llm-mode=live")
+    assert not told(result, "waited for each reply")
+    for model in ("candidate", "production"):
+        assert (plain_session.path / f"{model}.log").read_text() == "x" * 10
+    assert Counter(request.json["messages"][-1]["content"] for request in server.requests) == {
+        "Question 3": 2,
+        "Question 7": 20,
+    }
+
+
+def test_a_part_of_the_cases_gets_no_more_samples(plain_session: Session, server: Server) -> None:
+    models = Models(plain_session, server)
+    models.wrong_from = {("cand-2", n): 0 for n in range(4)}
+    result = plain_session.run(*COMPARE, "-k", "case-1 or case-2 or case-3")
+    assert {number for _, number in samples(plain_session)} == {3}
+    assert told(result, "GATE NOT EVALUATED*")
+
+
+def test_a_worker_that_crashes_in_the_second_pass_loses_nothing_of_the_first(session: Session, server: Server) -> None:
+    if "-n2" not in session.arguments:
+        pytest.skip("only workers of xdist crash alone")
+    models = Models(session, server)
+    models.wrong_from = {("cand-2", n): 0 for n in range(6)}
+    session.write(
+        SUITE.replace("import pytest\n", "import os\nimport pytest\nran = {}\n").replace(
+            "    assert",
+            "    ran[case.id, llm.model] = ran.get((case.id, llm.model), 0) + 1\n"
+            "    answer = llm(case.input)\n"
+            "    if (case.id, llm.model) == ('case-0', 'candidate') and int(answer.split()[1][:-1]) > 2:\n"
+            "        os._exit(9)\n"
+            "    assert",
+        )
+    )
+    result = session.run(*COMPARE)
+    assert result.ret == 1
+    found = samples(session)
+    assert sum(found.values()) == 2 * CASES
+    assert found["candidate", 3] >= 1
+
+
+def test_a_session_that_is_stopped_leaves_no_worker_waiting(session: Session, server: Server) -> None:
+    if "-n2" not in session.arguments:
+        pytest.skip("only workers of xdist wait")
+    models = Models(session, server)
+    models.wrong_from = {("cand-2", n): 0 for n in range(4)}
+    session.write("def test_fails():\n    assert False", "test_zz.py")
+    result = session.run(*COMPARE, "-x")
+    assert result.ret != 0
+    result.stdout.no_fnmatch_line("undecided:*")
+
+
+def test_what_a_fixture_asks_is_asked_alike_each_time(plain_session: Session, server: Server) -> None:
+    Models(plain_session, server)
+    plain_session.write(
+        """
+        import pytest
+
+        @pytest.fixture
+        def style(llm):
+            return llm("Question 3")
+
+        def test_it(llm, style):
+            assert "30 days" in llm("Question 7")
+        """
+    )
+    result = plain_session.run("--llm-model=production")
+    assert (result.ret, len(server.requests)) == (0, 2)
+    assert not told(result, "waited for each reply")
+
+
+def test_a_word_that_is_no_number_is_named_with_what_is_allowed(plain_session: Session, server: Server) -> None:
+    Models(plain_session, server)
+    result = plain_session.run("--llm-samples=many")
+    result.stderr.fnmatch_lines(["*--llm-samples=many: a whole number from 1, or auto, was expected*"])
