@@ -14,7 +14,14 @@ from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
 from pytest_llmeval.report.steps import json_words
 
-__all__ = ["assert_no_tool_called", "assert_steps", "assert_tool_called", "assert_tool_order", "given_arguments"]
+__all__ = [
+    "assert_no_tool_called",
+    "assert_steps",
+    "assert_tool_called",
+    "assert_tool_order",
+    "given_arguments",
+    "no_arguments",
+]
 
 CATEGORY = "tool_call"
 _MOST_PROBLEMS = 10
