@@ -9,7 +9,8 @@ A comment right before a block says what the block is; readers of the page do no
     <!-- in: example_project; exit: 1; show: summary -->   ... whose last command ends with that exit code, and of
                                         which only the summary of the evaluation is shown
     <!-- show: errors -->               ... of which only the lines are shown that pytest marks with E
-    <!-- answers {...} -->              no block: what the page's models answer to a prompt that holds a text
+    <!-- answers {...} -->              no block: what the page's models answer to a prompt that holds a text, the first
+                                        that fits; instead of a text a list of tool calls, {"name", "arguments"}
 
 Without one: Python is run statement by statement, with `# fails (category): message` after what must fail; a console
 block is run in the page's project and its output compared; TOML must be a right configuration; JSON must parse.
@@ -122,6 +123,18 @@ def all_pages() -> list[Page]:
     return [Page(ROOT / "README.md"), Page(ROOT / "CONTRIBUTING.md"), *map(Page, sorted((ROOT / "docs").glob("*.md")))]
 
 
+def _calls(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tool calls as OpenAI's chat completions have them."""
+    return [
+        {
+            "id": f"call_{tool['name']}",
+            "type": "function",
+            "function": {**tool, "arguments": json.dumps(tool["arguments"])},
+        }
+        for tool in tools
+    ]
+
+
 def normal(line: str, *, live: bool) -> str:
     """A line of output without what differs from run to run: pytest's durations, and latencies that were measured.
 
@@ -182,7 +195,8 @@ class Project:
             prompt = json.dumps(request.json["messages"], ensure_ascii=False)
             for text, said in answers.items():
                 if text in prompt:
-                    return completion(said[request.json["model"]] if isinstance(said, dict) else said)
+                    said = said[request.json["model"]] if isinstance(said, dict) else said
+                    return completion(said) if isinstance(said, str) else completion(None, tool_calls=_calls(said))
             raise LookupError(f"{page}: <!-- answers --> has none to {prompt}")
 
         self.server = Server()

@@ -42,12 +42,25 @@ class ToolCall:
         arguments: its arguments, None when they are not a JSON object.
         raw_arguments: the text as the model sent it.
         id: the provider's id of this call.
+        signature: what Gemini wants back with the call, unread.
     """
 
     name: str
     arguments: Mapping[str, Any] | None
     raw_arguments: str = ""
     id: str | None = None
+    signature: str | None = None
+
+    def result(self, content: Any) -> dict[str, Any]:
+        """The message that tells the model what came of this call, for every provider.
+
+        Args:
+            content: what the tool gave: a text, or anything that becomes JSON.
+        """
+        text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+        # Without an id the name tells which call is meant; with one it has no place in OpenAI's form.
+        identity = {"tool_call_id": self.id} if self.id else {"name": self.name}
+        return {"role": "tool", **identity, "content": text}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +72,7 @@ class Answer:
         finish_reason: ``stop``, ``length``, ``tool_calls``, ``content_filter``, or the provider's own word.
         refusal: the model's refusal, when the provider marks one.
         response_model: the model that answered, as the provider names it.
+        thinking: blocks that Anthropic wants back with the tools' results, unread.
     """
 
     text: str
@@ -68,6 +82,7 @@ class Answer:
     refusal: str | None = None
     response_model: str | None = None
     response_id: str | None = None
+    thinking: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +149,21 @@ class Reply(str):
         return self.answer.tool_calls
 
     @property
+    def message(self) -> dict[str, Any]:
+        """The reply as the assistant's message, to be appended to the messages of the next call.
+
+        It has the form of OpenAI's chat completions, as all messages have, whichever the provider.
+        """
+        answer = self.answer
+        message: dict[str, Any] = {"role": "assistant", "content": answer.text or answer.refusal or ""}
+        if answer.thinking:
+            message["thinking_blocks"] = [dict(block) for block in answer.thinking]
+        if answer.tool_calls:
+            message["content"] = message["content"] or None
+            message["tool_calls"] = [_call_in_message(call) for call in answer.tool_calls]
+        return message
+
+    @property
     def usage(self) -> Usage:
         """Tokens in and out."""
         return self.answer.usage
@@ -174,6 +204,13 @@ class Reply(str):
         return self.measures.attempts
 
 
+def _call_in_message(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.raw_arguments or "{}"}
+    identity = {"id": call.id} if call.id else {}
+    signed = {"extra_content": {"google": {"thought_signature": call.signature}}} if call.signature else {}
+    return {**identity, "type": "function", "function": function, **signed}
+
+
 def unfenced(text: str) -> str:
     """The text without a Markdown code fence that encloses all of it."""
     stripped = text.strip()
@@ -198,5 +235,6 @@ def answer_from_json(data: Mapping[str, Any]) -> Answer:
             **data,
             "tool_calls": tuple(ToolCall(**call) for call in data["tool_calls"]),
             "usage": Usage(**data["usage"]),
+            "thinking": tuple(data.get("thinking", ())),
         }
     )

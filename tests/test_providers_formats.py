@@ -271,6 +271,7 @@ ROME = {"city": "Rome"}
                 finish_reason="tool_calls",
                 response_model="claude-opus-5-5",
                 response_id="msg_1",
+                thinking=({"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},),
             ),
         ),
         (
@@ -278,7 +279,9 @@ ROME = {"city": "Rome"}
             GEMINI_BODY,
             Answer(
                 text="Let me see.",
-                tool_calls=(ToolCall(name="weather", arguments=ROME, raw_arguments='{"city": "Rome"}'),),
+                tool_calls=(
+                    ToolCall(name="weather", arguments=ROME, raw_arguments='{"city": "Rome"}', signature="c2ln"),
+                ),
                 usage=Usage(**TOKENS),
                 finish_reason="tool_calls",
                 response_model="gemini-2.5-pro",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.comparison import CategoryRow, Comparison
 from pytest_llmeval.measure import Figures
-from pytest_llmeval.reply import Answer, Measures, Usage
+from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
 from pytest_llmeval.report.lines import Line, Paper, clip, columns, wrap
 from pytest_llmeval.report.quotes import quote_beside
+from pytest_llmeval.report.steps import call_words
 from pytest_llmeval.report.terminal import list_category, summary
 from pytest_llmeval.routing import Choice, Route
 from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
@@ -24,8 +26,30 @@ TEXT = st.lists(st.one_of(st.sampled_from(ODD), st.text(max_size=4)), max_size=1
 COUNT = st.one_of(st.integers(0, 300), st.integers(0, 10**7))
 FLOAT = st.one_of(st.floats(0, 10), st.floats(0, 1e7))
 OPTIONAL = st.one_of(st.none(), FLOAT)
+TOOL_CALL = st.builds(
+    ToolCall, name=TEXT, arguments=st.one_of(st.none(), st.dictionaries(TEXT, TEXT, max_size=3)), raw_arguments=TEXT
+)
+TOOL_CALLS = st.one_of(st.just(()), st.lists(TOOL_CALL, max_size=2).map(tuple))
 WIDTHS = st.one_of(st.sampled_from([40, 80, 120]), st.integers(24, 200))
 MARKUP = {"red", "green", "yellow", "bold"}
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(ANYTHING, ANYTHING, ANYTHING, st.integers(20, 100))
+def test_a_tool_call_is_a_short_harmless_line_even_out_of_a_damaged_run(
+    name: Any, arguments: Any, raw: Any, width: int
+) -> None:
+    line = call_words(ToolCall(name=name, arguments=arguments, raw_arguments=raw), width)
+    assert len(line) <= width
+    assert re.sub("[\u200c\u200d]", "", line).isprintable()  # joiners are part of words and emoji
+    assert not line.startswith("::")
+    assert "##[" not in line
 
 
 @st.composite
@@ -61,7 +85,7 @@ def some_results(draw: st.DrawFn, keys: list[CaseKey], model: str) -> dict[CaseK
                 outcome=draw(st.sampled_from(["pass", "fail", "error"])),
                 category=draw(st.one_of(st.none(), TEXT)),
                 reason=draw(TEXT),
-                calls=(
+                calls=tuple(
                     Call(
                         provider="openai",
                         request_model=model,
@@ -69,13 +93,13 @@ def some_results(draw: st.DrawFn, keys: list[CaseKey], model: str) -> dict[CaseK
                         answer=Answer(
                             text=draw(TEXT),
                             refusal=draw(st.one_of(st.none(), TEXT)),
+                            tool_calls=draw(TOOL_CALLS),
                             usage=Usage(input_tokens=draw(st.one_of(st.none(), st.integers(0, 10**6)))),
                         ),
                         measures=Measures(latency=1.0),
-                    ),
-                )
-                if draw(st.booleans())
-                else (),
+                    )
+                    for _ in range(draw(st.sampled_from([0, 1, 1, 3])))
+                ),
             )
             for index in range(draw(st.integers(1, 3)))
         ]

@@ -721,7 +721,28 @@ def test_an_answer_that_only_calls_a_function_is_shown_by_it() -> None:
     calls = (call(tool_calls=(ToolCall(name="refund", arguments={"days": 60}, raw_arguments='{"days": 60}'),)),)
     sample = SampleResult(index=0, outcome="fail", category="hallucination", reason="no", calls=calls)
     after = {REFUND: CaseResult(key=REFUND, model="m", samples=(sample,))}
-    assert 'candidate | refund({"days": 60})\n' in report(replace(FAILED, candidate_results=after))
+    assert "candidate | refund(days=60)\n" in report(replace(FAILED, candidate_results=after))
+
+
+def test_the_steps_of_an_agent_stand_above_its_last_answer() -> None:
+    def steps(amount: int, last: str) -> tuple[Call, ...]:
+        find = ToolCall(name="find_order", arguments={"id": "LK-17"})
+        refund = ToolCall(name="refund", arguments={"order": "LK-17", "amount": amount})
+        return (call(tool_calls=(find,)), call(tool_calls=(refund,)), call(last))
+
+    before = SampleResult(index=0, outcome="pass", calls=steps(84, "I refunded 84 EUR."))
+    after = SampleResult(index=0, outcome="fail", category="hallucination", calls=steps(48, "I refunded 48 EUR."))
+    sides = [{REFUND: CaseResult(key=REFUND, model="m", samples=(sample,))} for sample in (before, after)]
+    told = report(replace(FAILED, baseline_results=sides[0], candidate_results=sides[1]))
+    assert (
+        '    | find_order(id="LK-17") → refund(order="LK-17",\n'
+        "    | [-amount=84)-]{+amount=48)+} → answer\n"
+        "    | I refunded [-84-]{+48+} EUR.\n"
+    ) in told
+    cut = replace(after, calls=steps(84, "")[:2])  # it ended with a call that nobody answered
+    sides = [{}, {REFUND: CaseResult(key=REFUND, model="m", samples=(cut,))}]
+    told = report(replace(FAILED, baseline_results=sides[0], candidate_results=sides[1]))
+    assert told.count("refund(") == 1
 
 
 def test_notes_are_told_and_keep_a_gate_that_passed_from_being_short() -> None:

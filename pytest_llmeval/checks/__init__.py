@@ -31,6 +31,13 @@ if TYPE_CHECKING:
         assert_starts_with,
         assert_words,
     )
+    from pytest_llmeval.checks.tool_schema import assert_valid_tool_calls
+    from pytest_llmeval.checks.tools import (
+        assert_no_tool_called,
+        assert_steps,
+        assert_tool_called,
+        assert_tool_order,
+    )
 
 __all__ = [
     "Score",
@@ -45,6 +52,7 @@ __all__ = [
     "assert_latency",
     "assert_matches",
     "assert_no_secrets",
+    "assert_no_tool_called",
     "assert_not_contains",
     "assert_not_matches",
     "assert_not_refusal",
@@ -52,6 +60,10 @@ __all__ = [
     "assert_schema",
     "assert_similar",
     "assert_starts_with",
+    "assert_steps",
+    "assert_tool_called",
+    "assert_tool_order",
+    "assert_valid_tool_calls",
     "assert_words",
     "category",
     "category_of",
@@ -76,6 +88,8 @@ _MODULES = {
     "schema": ("assert_schema",),
     "score": ("Score", "check", "recorder"),
     "similar": ("assert_similar",),
+    "tool_schema": ("assert_valid_tool_calls",),
+    "tools": ("assert_no_tool_called", "assert_steps", "assert_tool_called", "assert_tool_order"),
     "text": ("assert_contains", "assert_equal", "assert_not_contains", "assert_starts_with", "assert_words"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

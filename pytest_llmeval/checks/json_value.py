@@ -12,7 +12,7 @@ from pytest_llmeval.checks.wording import quoted, shown
 from pytest_llmeval.reply import unfenced
 from pytest_llmeval.report.text import harmless, shortened
 
-__all__ = ["assert_json", "differences", "json_path", "parsed"]
+__all__ = ["assert_json", "differences", "json_path", "parsed", "place", "same_value", "several"]
 
 ANYTHING: Final = object()
 MOST_PROBLEMS = 20
@@ -84,25 +84,26 @@ def differences(expected: Any, actual: Any, *, limit: int) -> list[str]:
             todo += [(path + json_path(key), left[key], right[key]) for key in reversed(left) if key in right]
         elif isinstance(left, (list, tuple)) and isinstance(right, list):
             if len(left) != len(right):
-                found.append(f"{_place(path)}: expected {len(left)} items, got {len(right)}")
+                found.append(f"{place(path)}: expected {len(left)} items, got {len(right)}")
             pairs = list(zip(left, right, strict=False))
             todo += [(f"{path}[{index}]", *pairs[index]) for index in range(len(pairs) - 1, -1, -1)]
-        elif not _same(left, right):
-            found.append(f"{_place(path)}: expected {shown(left, 60)}, got {shown(right, 60)}")
+        elif not same_value(left, right):
+            found.append(f"{place(path)}: expected {shown(left, 60)}, got {shown(right, 60)}")
     return found[:limit]
 
 
 def _keys(path: str, left: Mapping[Any, Any], right: Mapping[Any, Any]) -> list[str]:
     missing = [
-        f"{_place(path + json_path(key))}: missing, expected {shown(left[key])}" for key in left if key not in right
+        f"{place(path + json_path(key))}: missing, expected {shown(left[key])}" for key in left if key not in right
     ]
     unexpected = [
-        f"{_place(path + json_path(key))}: not expected, got {shown(right[key])}" for key in right if key not in left
+        f"{place(path + json_path(key))}: not expected, got {shown(right[key])}" for key in right if key not in left
     ]
     return missing + unexpected
 
 
-def _same(left: Any, right: Any) -> bool:
+def same_value(left: Any, right: Any) -> bool:
+    """Whether two JSON values that hold no others are the same; ``3`` and ``3.0`` are, ``1`` and ``true`` are not."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
@@ -118,5 +119,6 @@ def json_path(key: object) -> str:
     return f".{text}" if text.isidentifier() and text.isascii() else f"[{json.dumps(text)}]"
 
 
-def _place(path: str) -> str:
+def place(path: str) -> str:
+    """A path as it is shown: harmless and short."""
     return harmless(shortened(path, 100))

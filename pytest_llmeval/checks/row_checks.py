@@ -19,6 +19,7 @@ TEXT = "a text"
 TEXTS = "a list of texts"
 NUMBER = "a number"
 COUNT = "a whole number"
+FROM_ONE = "a whole number from 1"
 SHARE = "a number above 0 and up to 1"
 FLAG = "true or false"
 TRUE = "true"
@@ -39,6 +40,8 @@ class Form:
         options: the options of the long form and the kinds of their values; none when there is no long form.
         from_case: the case's field that stands in for a `main` that is not given.
         function: the check, when its name is another than the row's.
+        needs: the option the long form must have, None when it need not have any one.
+        of_calls: whether it judges what the model called, and not what it said.
     """
 
     main: str | None = None
@@ -46,6 +49,8 @@ class Form:
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     from_case: str | None = None
     function: str = ""
+    needs: str | None = None
+    of_calls: bool = False
 
 
 _CASE: Mapping[str, tuple[str, ...]] = {"ignore_case": (FLAG,)}
@@ -64,8 +69,8 @@ FORMS: Mapping[str, Form] = {
         options={"text": (TEXT,), "all": (TEXTS,), "any": (TEXTS,), **_CASE},
         from_case="expected",
     ),
-    "not_contains": Form(main="text", plain=(TEXT, TEXTS), options=_TEXT),
-    "starts_with": Form(main="text", plain=(TEXT, TEXTS), options=_TEXT),
+    "not_contains": Form(main="text", plain=(TEXT, TEXTS), options=_TEXT, needs="text"),
+    "starts_with": Form(main="text", plain=(TEXT, TEXTS), options=_TEXT, needs="text"),
     "matches": Form(main="pattern", plain=(PATTERN,)),
     "not_matches": Form(main="pattern", plain=(PATTERN,)),
     "similar": Form(
@@ -96,6 +101,19 @@ FORMS: Mapping[str, Form] = {
     ),
     "latency": Form(main="at_most", plain=(NUMBER,)),
     "cost": Form(main="at_most", plain=(NUMBER,)),
+    "tool_called": Form(
+        main="name",
+        plain=(TEXT,),
+        options={"name": (TEXT,), "args": (OBJECT,), "exact": (FLAG,), "times": (FROM_ONE,), "at_most": (FROM_ONE,)},
+        needs="name",
+        of_calls=True,
+    ),
+    "no_tool_called": Form(main="names", plain=(TRUE, TEXT, TEXTS), of_calls=True),
+    "tool_order": Form(
+        main="names", plain=(TEXTS,), options={"names": (TEXTS,), "exact": (FLAG,)}, needs="names", of_calls=True
+    ),
+    "steps": Form(options={"at_most": (FROM_ONE,), "tool_calls_at_most": (FROM_ONE,)}, of_calls=True),
+    "max_steps": Form(main="at_most", plain=(FROM_ONE,), function="steps", of_calls=True),
 }
 
 
@@ -137,6 +155,8 @@ def _problems_of_value(form: Form, value: object) -> Iterator[str]:
                 yield f"unknown option {_unknown(option, list(form.options))}"
             elif problem := _problem_of_kind(form.options[option], value[option]):
                 yield f"{option} {problem}"
+        if value and form.needs and form.needs not in value:
+            yield f"{form.needs} is missing"
         if not value:
             yield f"no options in it; there are {', '.join(form.options)}"
     elif not form.plain:
@@ -157,11 +177,13 @@ def _problem_of_kind(kinds: tuple[str, ...], value: object) -> str | None:
 
 
 def _is(kind: str, value: object) -> bool:
-    if kind in (NUMBER, SHARE, COUNT):
+    if kind in (NUMBER, SHARE, COUNT, FROM_ONE):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
         if kind == COUNT:
             return isinstance(value, int) and value >= 0
+        if kind == FROM_ONE:
+            return isinstance(value, int) and value >= 1
         return 0 < value <= 1 if kind == SHARE else abs(value) < float("inf")
     if kind == TEXTS:
         return isinstance(value, (list, tuple)) and bool(value) and all(_is(TEXT, one) for one in value)

@@ -16,7 +16,7 @@ from pytest_llmeval.checks.json_value import assert_json
 from pytest_llmeval.checks.measured import assert_cost, assert_finish, assert_latency, assert_not_refusal
 from pytest_llmeval.checks.number import assert_number
 from pytest_llmeval.checks.pattern import assert_matches, assert_not_matches
-from pytest_llmeval.checks.row_checks import FORMS, Form, validate_checks
+from pytest_llmeval.checks.row_checks import FORMS, TRUE, Form, validate_checks
 from pytest_llmeval.checks.schema import assert_schema
 from pytest_llmeval.checks.score import Score, raise_failed
 from pytest_llmeval.checks.similar import assert_similar
@@ -27,6 +27,8 @@ from pytest_llmeval.checks.text import (
     assert_starts_with,
     assert_words,
 )
+from pytest_llmeval.checks.tools import assert_no_tool_called, assert_steps, assert_tool_called, assert_tool_order
+from pytest_llmeval.checks.trajectory import Calls
 from pytest_llmeval.checks.wording import presentable, quoted, shown
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.report.text import harmless, shortened
@@ -53,10 +55,14 @@ _FUNCTIONS: Mapping[str, Callable[..., Score]] = {
     "grounded": assert_grounded,
     "latency": assert_latency,
     "cost": assert_cost,
+    "tool_called": assert_tool_called,
+    "no_tool_called": assert_no_tool_called,
+    "tool_order": assert_tool_order,
+    "steps": assert_steps,
 }
 
 
-def assert_case(reply: str, case: Case, *, category: str | None = None) -> None:
+def assert_case(reply: str, case: Case, *, calls: Calls | None = None, category: str | None = None) -> None:
     """Check a reply by what the case says: its ``checks``, or, without any, that it equals ``expected``.
 
     All checks are made. An ``expected`` that is an object, or a list of other things than texts, is compared as JSON;
@@ -65,6 +71,8 @@ def assert_case(reply: str, case: Case, *, category: str | None = None) -> None:
     Args:
         reply: the answer.
         case: a row of a dataset.
+        calls: what checks of tools look at, as in `assert_tool_called`: all replies of an agent, or
+            ``llm_capture.calls``; without it the reply.
         category: the error category of checks that name none themselves; without it each check's own.
 
     Raises:
@@ -81,7 +89,11 @@ def assert_case(reply: str, case: Case, *, category: str | None = None) -> None:
         form = FORMS[name]
         function = _FUNCTIONS[form.function or name]
         try:
-            function(reply, **_options(name, form, one[name], case), category=one.get("category") or explicit)
+            function(
+                _judged(reply, calls, name, form, case),
+                **_options(name, form, one[name], case),
+                category=one.get("category") or explicit,
+            )
         except CheckFailed as failure:
             failures.append(failure)
     if not failures:
@@ -97,6 +109,17 @@ def assert_case(reply: str, case: Case, *, category: str | None = None) -> None:
         reason = "\n".join(lines)
     score = min(failure.score for failure in failures)
     raise_failed(presentable(reason), first.check, score, decided=decided, own=first.category)
+
+
+def _judged(reply: str, calls: Calls | None, name: str, form: Form, case: Case) -> Any:
+    if not form.of_calls:
+        return reply
+    if calls is None and not hasattr(reply, "tool_calls"):
+        raise LlmevalError(
+            f"{_named(case)}: its check {name!r} needs to know what was called, and a text does not tell; "
+            "assert_case(answer, case, calls=replies) or calls=llm_capture.calls does"
+        )
+    return reply if calls is None else calls
 
 
 def _shown_category(failure: CheckFailed) -> str:
@@ -119,7 +142,7 @@ def _options(name: str, form: Form, value: Any, case: Case) -> dict[str, Any]:
     options: dict[str, Any]
     if form.options and isinstance(value, Mapping):
         options = dict(value)
-    elif value is True and (form.main is None or form.from_case or name == "json"):
+    elif value is True and TRUE in form.plain:
         options = {}
     elif name == "contains" and isinstance(value, (list, tuple)):
         options = {"all": value}

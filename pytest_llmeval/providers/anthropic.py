@@ -46,6 +46,7 @@ _FINISH = {
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
+_THINKING = ("thinking", "redacted_thinking")
 
 
 class AnthropicMessages:
@@ -139,6 +140,7 @@ class AnthropicMessages:
             refusal=_refusal(object_or_empty(body.get("stop_details"))) if reason == "refusal" else None,
             response_model=text_or_none(body.get("model")),
             response_id=text_or_none(body.get("id")),
+            thinking=tuple(block for block in objects(content) if block.get("type") in _THINKING),
         )
 
     def stream(self) -> MessagesStream:
@@ -169,9 +171,10 @@ def _turns(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _content(message: Mapping[str, Any]) -> str | list[dict[str, Any]]:
     content = message.get("content")
     calls = past_calls(message)
-    if isinstance(content, str) and not calls:
+    if isinstance(content, str) and not calls and not message.get("thinking_blocks"):
         return content
-    blocks = [_block(part) for part in parts_of(content)]
+    blocks = [dict(block) for block in message.get("thinking_blocks") or ()]
+    blocks += [_block(part) for part in parts_of(content)]
     blocks += [{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments} for call in calls]
     return blocks
 

@@ -32,7 +32,7 @@ from pytest_llmeval.providers.reading import (
     tool_call,
     total,
 )
-from pytest_llmeval.reply import Answer, Usage
+from pytest_llmeval.reply import Answer, ToolCall, Usage
 
 __all__ = ["GeminiContent"]
 
@@ -133,8 +133,7 @@ class GeminiContent:
         candidate = candidates[0] if candidates else {}
         parts = objects(object_or_empty(candidate.get("content")).get("parts"))
         texts = [part.get("text") for part in parts if part.get("thought") is not True]
-        functions = [object_or_empty(part["functionCall"]) for part in parts if "functionCall" in part]
-        calls = tuple(tool_call(call.get("name"), call.get("args") or {}, call.get("id")) for call in functions)
+        calls = tuple(_call(part) for part in parts if "functionCall" in part)
         reason = text_or_none(candidate.get("finishReason"))
         finish = _FINISH.get(reason, reason) if reason else None
         if not candidates:
@@ -156,6 +155,11 @@ class GeminiContent:
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """What a response with an error status means; its text is harmless and short."""
         return failure_of_response(status, headers, body)
+
+
+def _call(part: Mapping[str, Any]) -> ToolCall:
+    call = object_or_empty(part["functionCall"])
+    return tool_call(call.get("name"), call.get("args") or {}, call.get("id"), part.get("thoughtSignature"))
 
 
 def _contents(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

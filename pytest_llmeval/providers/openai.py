@@ -133,7 +133,9 @@ def _tool_call(call: Any) -> ToolCall:
     if not isinstance(function, dict):
         raise malformed("a tool call has no function name")
     # Ollama and some gateways send the arguments as an object, custom tools as their input.
-    return tool_call(function.get("name"), function.get("arguments", function.get("input")), call.get("id"))
+    arguments = function.get("arguments", function.get("input"))
+    google = object_or_empty(object_or_empty(call.get("extra_content")).get("google"))
+    return tool_call(function.get("name"), arguments, call.get("id"), google.get("thought_signature"))
 
 
 def _usage(usage: Any) -> Usage:

@@ -118,8 +118,9 @@ def _merge_call(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
     if number == len(calls):
         calls.append({"id": None, "type": "function", "function": {"name": "", "arguments": ""}})
     call = calls[number]
-    if piece.get("id"):
-        call["id"] = piece["id"]
+    for field in ("id", "extra_content"):  # the latter from Google's servers, with a signature to be sent back
+        if piece.get(field):
+            call[field] = piece[field]
     if isinstance(name := function.get("name"), str):
         call["function"]["name"] += name
     if isinstance(arguments := function.get("arguments"), str):

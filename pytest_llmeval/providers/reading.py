@@ -60,13 +60,14 @@ def listed(content: Mapping[str, Any]) -> str:
     return f"only {first_line(', '.join(map(str, content)), 80)}" if content else "it is empty"
 
 
-def tool_call(name: Any, arguments: Any, identity: Any = None) -> ToolCall:
+def tool_call(name: Any, arguments: Any, identity: Any = None, signature: Any = None) -> ToolCall:
     """A tool call in normal form.
 
     Args:
         name: of the function.
         arguments: a JSON object, or the text of one.
         identity: the provider's id of the call.
+        signature: what Gemini wants back with it.
 
     Raises:
         ProviderError: kind ``malformed``: there is no name.
@@ -74,17 +75,19 @@ def tool_call(name: Any, arguments: Any, identity: Any = None) -> ToolCall:
     if not isinstance(name, str) or not name:
         raise malformed("a tool call has no function name")
     if isinstance(arguments, dict):
-        return ToolCall(name=name, arguments=arguments, raw_arguments=json.dumps(arguments), id=text_or_none(identity))
-    raw = arguments if isinstance(arguments, str) else ""
-    try:
-        parsed = json.loads(raw)
-    except (ValueError, RecursionError):
-        parsed = None
+        raw, parsed = json.dumps(arguments), arguments
+    else:
+        raw = arguments if isinstance(arguments, str) else ""
+        try:
+            parsed = json.loads(raw)
+        except (ValueError, RecursionError):
+            parsed = None
     return ToolCall(
         name=name,
         arguments=parsed if isinstance(parsed, dict) else None,
         raw_arguments=raw,
         id=text_or_none(identity),
+        signature=text_or_none(signature),
     )
 
 

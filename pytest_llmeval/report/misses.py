@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from pytest_llmeval.comparison import Comparison
 from pytest_llmeval.report.lines import Line, Paper, clip, columns
 from pytest_llmeval.report.numbers import count, plural
-from pytest_llmeval.report.quotes import failing_sample, passing_sample, quote_beside, reply_text
+from pytest_llmeval.report.quotes import (
+    failing_sample,
+    passing_sample,
+    quote_beside,
+    reply_text,
+    steps_text,
+    takes_steps,
+)
 from pytest_llmeval.report.text import first_line
 from pytest_llmeval.run import CaseKey, CaseResult
 
@@ -72,8 +79,10 @@ def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey
         facts.append(failing.reason if paper.verbosity > 0 else first_line(failing.reason))
     lines = paper.write(", ".join(facts), indent=indent) if facts else []
     most = MOST_LINES_VERBOSE if paper.verbosity > 0 else MOST_LINES
-    old, new = reply_text(passing_sample(before)), reply_text(failing)
-    return lines + quote_beside(paper, old, new, indent=indent, most=most)
+    passing = passing_sample(before)
+    if takes_steps(passing) or takes_steps(failing):
+        lines += quote_beside(paper, steps_text(passing), steps_text(failing), indent=indent, most=most)
+    return lines + quote_beside(paper, reply_text(passing), reply_text(failing), indent=indent, most=most)
 
 
 def passes(result: CaseResult) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 
+from pytest_llmeval.reply import Answer
 from pytest_llmeval.report.lines import Line, Paper, columns, wrap
+from pytest_llmeval.report.steps import call_words
 from pytest_llmeval.run import CaseResult, SampleResult
 
-__all__ = ["failing_sample", "passing_sample", "quote_beside", "reply_text"]
+__all__ = ["failing_sample", "passing_sample", "quote_beside", "reply_text", "steps_text", "takes_steps"]
 
 _ALIKE = 0.5  # share of words two texts must have in common for their difference to be readable
 _NARROWEST = 20  # columns for a reply beside its label
+_TOOL = 100  # characters of one tool call
 
 
 def quote_beside(paper: Paper, old: str, new: str, *, indent: int, most: int) -> list[Line]:
@@ -72,10 +75,23 @@ def passing_sample(result: CaseResult | None) -> SampleResult | None:
     return next((sample for sample in judged if sample.outcome == "pass"), judged[0] if judged else None)
 
 
+def steps_text(sample: SampleResult | None) -> str:
+    """What an agent did, as in ``find_order(id="LK-17") → refund(amount=84) → answer``; "" where nothing was asked."""
+    return " → ".join(_called(call.answer) or "answer" for call in sample.calls) if sample else ""
+
+
+def _called(answer: Answer) -> str:
+    return ", ".join(call_words(tool, _TOOL) for tool in answer.tool_calls)
+
+
+def takes_steps(sample: SampleResult | None) -> bool:
+    """Whether the model was asked more than once."""
+    return sample is not None and len(sample.calls) > 1
+
+
 def reply_text(sample: SampleResult | None) -> str:
-    """What the model answered last: its text, its refusal, or the functions it wanted called."""
+    """What the model answered last: its text, its refusal, or in a single step the functions it wanted called."""
     if sample is None or not sample.calls:
         return ""
     answer = sample.calls[-1].answer
-    called = " ".join(f"{call.name}({call.raw_arguments})" for call in answer.tool_calls)
-    return answer.text.strip() or answer.refusal or called
+    return answer.text.strip() or answer.refusal or ("" if takes_steps(sample) else _called(answer))

@@ -1,0 +1,230 @@
+"""Checks of what an agent did: the tools it called, with which arguments, in which order, in how many steps."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_llmeval.checks.arguments import argument_problems
+from pytest_llmeval.checks.score import Score, check, failed, passed
+from pytest_llmeval.checks.trajectory import Calls, Trajectory, trajectory_of
+from pytest_llmeval.checks.wording import listed, quoted, shown
+from pytest_llmeval.errors import LlmevalError
+from pytest_llmeval.reply import ToolCall
+from pytest_llmeval.report.steps import json_words
+
+__all__ = [
+    "assert_no_tool_called",
+    "assert_steps",
+    "assert_tool_called",
+    "assert_tool_order",
+    "given_arguments",
+    "no_arguments",
+]
+
+CATEGORY = "tool_call"
+_MOST_PROBLEMS = 10
+
+__tracebackhide__ = True
+
+
+@check
+def assert_tool_called(
+    calls: Calls,
+    name: str,
+    args: Mapping[str, Any] | None = None,
+    *,
+    exact: bool = False,
+    times: int | None = None,
+    at_most: int | None = None,
+    category: str | None = None,
+) -> Score:
+    """Check that the model called a tool, with these arguments when some are given.
+
+    Args:
+        calls: a reply, a list of replies, ``llm_capture.calls``, or tool calls.
+        name: of the tool.
+        args: arguments the call must have, by name. A value may be a plain one, a compiled regular expression, a
+            class, or a function that is given the argument and says whether it is right. Of an object its fields are
+            compared in the same way.
+        exact: whether other arguments, and other fields of objects within, are forbidden.
+        times: how often, from 1; without it and ``at_most`` at least once.
+        at_most: how often at most, from 1.
+        category: the error category of a failure; without it ``tool_call``.
+
+    Raises:
+        LlmevalError: an argument is none, or ``calls`` know of no tools.
+    """
+    trajectory = trajectory_of("tool_called", calls)
+    _name("tool_called", name)
+    if args is not None and not isinstance(args, Mapping):
+        raise LlmevalError(f"assert_tool_called: args is an object of arguments by name, not {shown(args)}")
+    for option, limit in (("times", times), ("at_most", at_most)):
+        if limit is not None:
+            _limit("tool_called", option, limit)
+    named = [(step, call) for step, call in trajectory.calls() if call.name == name]
+    if not named:
+        return _told(trajectory, _not_called(name, trajectory))
+    problems = [(_problems(call, args, exact=exact), step) for step, call in named]
+    right = sum(not found for found, _ in problems)
+    if not right:
+        nearest, step = min(problems, key=lambda one: len(one[0]))
+        return _told(trajectory, *_with_more(f"{quoted(name)}{trajectory.named(step)}", nearest))
+    wrong = (times is not None and right != times) or (at_most is not None and right > at_most)
+    if not wrong:
+        return passed(CATEGORY)
+    wanted = f"expected {times}" if times is not None else f"allowed are at most {at_most}"
+    how = " with these arguments" if args is not None else ""
+    return _told(trajectory, f"{quoted(name)} was called {_times(right)}{how}, {wanted}")
+
+
+@check
+def assert_no_tool_called(calls: Calls, names: str | Sequence[str] = (), *, category: str | None = None) -> Score:
+    """Check that the model called no tool, or none of these.
+
+    Args:
+        calls: as for `assert_tool_called`.
+        names: of the tools that must not be called; without them no tool at all may be.
+        category: the error category of a failure; without it ``tool_call``.
+
+    Raises:
+        LlmevalError: as in `assert_tool_called`.
+    """
+    trajectory = trajectory_of("no_tool_called", calls)
+    forbidden = _names("no_tool_called", [names] if isinstance(names, str) else names)
+    for step, call in trajectory.calls():
+        if not forbidden:
+            return _told(trajectory, f"no tool should be called, but {quoted(call.name)} was{trajectory.named(step)}")
+        if call.name in forbidden:
+            return _told(trajectory, f"{quoted(call.name)} was called{trajectory.named(step)}, which it must not be")
+    return passed(CATEGORY)
+
+
+@check
+def assert_tool_order(calls: Calls, names: Sequence[str], *, exact: bool = False, category: str | None = None) -> Score:
+    """Check that the model called these tools in this order; others may be called in between.
+
+    Args:
+        calls: as for `assert_tool_called`.
+        names: of the tools; one that must be called twice stands there twice.
+        exact: whether no other calls are allowed.
+        category: the error category of a failure; without it ``tool_call``.
+
+    Raises:
+        LlmevalError: as in `assert_tool_called`.
+    """
+    trajectory = trajectory_of("tool_order", calls)
+    if isinstance(names, str) or not names:
+        raise LlmevalError(f"assert_tool_order takes a list of names of tools, not {shown(names)}")
+    wanted = _names("tool_order", names)
+    came = [call.name for _, call in trajectory.calls()]
+    if exact:
+        if came == wanted:
+            return passed(CATEGORY)
+        got = listed(came, 6, 30) if came else "no tool call"
+        return _told(trajectory, f"expected the tool calls {listed(wanted, 6, 30)}, got {got}")
+    rest = iter(came)
+    for place, name in enumerate(wanted):
+        if name in rest:  # takes from the iterator what stands before it, too
+            continue
+        if name not in came:
+            return _told(trajectory, _not_called(name, trajectory))
+        again = " again" if name in wanted[:place] else ""
+        return _told(trajectory, f"{quoted(name)} was not called{again} after {quoted(wanted[place - 1])}")
+    return passed(CATEGORY)
+
+
+@check
+def assert_steps(
+    calls: Calls, *, at_most: int | None = None, tool_calls_at_most: int | None = None, category: str | None = None
+) -> Score:
+    """Check how many steps an agent took: how often the model was asked, and how many tools it called.
+
+    Args:
+        calls: a list of replies, or ``llm_capture.calls``.
+        at_most: the most calls of the model, from 1.
+        tool_calls_at_most: the most calls of tools, from 1.
+        category: the error category of a failure; without it ``tool_call``.
+
+    Raises:
+        LlmevalError: no limit is given, or one is none, or ``calls`` know of no steps.
+    """
+    trajectory = trajectory_of("steps", calls)
+    if at_most is None and tool_calls_at_most is None:
+        raise LlmevalError("assert_steps needs at_most= or tool_calls_at_most=")
+    if at_most is not None:
+        _limit("steps", "at_most", at_most)
+        if not trajectory.whole:
+            raise LlmevalError("assert_steps: at_most= counts calls of the model; give it the replies, not tool calls")
+        if len(trajectory.steps) > at_most:
+            told = f"the model was asked {_times(len(trajectory.steps))}, allowed are at most {at_most}"
+            return _told(trajectory, told, value=at_most / len(trajectory.steps))
+    if tool_calls_at_most is not None:
+        _limit("steps", "tool_calls_at_most", tool_calls_at_most)
+        count = len(trajectory.calls())
+        if count > tool_calls_at_most:
+            told = f"the model called tools {_times(count)}, allowed are at most {tool_calls_at_most}"
+            return _told(trajectory, told, value=tool_calls_at_most / count)
+    return passed(CATEGORY)
+
+
+def given_arguments(call: ToolCall) -> Mapping[str, Any] | None:
+    """The arguments of a call, None when what the model gave is no JSON object; nothing at all is no arguments."""
+    if call.arguments is None and not call.raw_arguments.strip():
+        return {}
+    return call.arguments
+
+
+def no_arguments(call: ToolCall) -> str:
+    """Tells of a call whose arguments are no JSON object."""
+    return f"the arguments are no JSON object: {json_words(call.raw_arguments)}"
+
+
+def _problems(call: ToolCall, args: Mapping[str, Any] | None, *, exact: bool) -> list[str]:
+    given = given_arguments(call)
+    if given is None:
+        return [no_arguments(call)]
+    return [] if args is None else argument_problems(args, given, exact=exact)
+
+
+def _told(trajectory: Trajectory, *problems: str, value: float = 0.0) -> Score:
+    """A failure: what is wrong, and below it what the model did."""
+    return failed("\n".join([*problems, *trajectory.lines()]), category=CATEGORY, value=value)
+
+
+def _with_more(head: str, problems: Sequence[str]) -> list[str]:
+    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+    left_out = ["..."] if len(problems) > _MOST_PROBLEMS else []
+    return [f"{head}: {problems[0]}{more}", *problems[1:_MOST_PROBLEMS], *left_out]
+
+
+def _not_called(name: str, trajectory: Trajectory) -> str:
+    came = list(dict.fromkeys(call.name for _, call in trajectory.calls()))
+    if not trajectory.steps:
+        return f"{quoted(name)} was not called: the model was not asked"
+    if not came:
+        return f"{quoted(name)} was not called, and no other tool"
+    nearest = difflib.get_close_matches(name, came, n=1, cutoff=0.7)
+    return f"{quoted(name)} was not called; {listed(nearest or came)} {'was' if nearest or len(came) == 1 else 'were'}"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _name(check_name: str, name: object) -> str:
+    if isinstance(name, str) and name.strip():
+        return name
+    raise LlmevalError(f"assert_{check_name} takes the name of a tool, not {shown(name)}")
+
+
+def _names(check_name: str, names: object) -> list[str]:
+    if isinstance(names, Mapping) or not isinstance(names, (list, tuple, set, frozenset)):
+        raise LlmevalError(f"assert_{check_name} takes names of tools, not {shown(names)}")
+    return [_name(check_name, name) for name in names]
+
+
+def _limit(check_name: str, option: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise LlmevalError(f"assert_{check_name}: {option} is a whole number from 1, not {shown(value)}")
