@@ -13,14 +13,16 @@ from pytest_llmeval.plugin.markers import case_file, default_category, samples_o
 from pytest_llmeval.plugin.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.trial import Trial, case_key
 
-__all__ = ["parametrize", "trial_for", "uses_llm"]
+__all__ = ["FIXTURES", "parametrize", "trial_for", "uses_llm"]
+
+FIXTURES = ("llm", "llm_capture")
 
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 
 
 def uses_llm(node: pytest.Item) -> bool:
-    """Whether a test asks a model."""
-    return "llm" in getattr(node, "fixturenames", ())
+    """Whether a test asks a model, by itself or through the application under test."""
+    return any(fixture in getattr(node, "fixturenames", ()) for fixture in FIXTURES)
 
 
 def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
@@ -47,7 +49,7 @@ def _cases(metafunc: pytest.Metafunc, file: str) -> list[Case]:
     if "case" not in metafunc.fixturenames:
         raise ConfigError(
             f"{function.nodeid}: a test with @pytest.mark.llm_cases({file!r}) takes its row as an argument: "
-            f"def {function.name}(llm, case)"
+            f"def {function.name}({'llm_capture' if 'llm_capture' in metafunc.fixturenames else 'llm'}, case)"
         )
     path = function.path.parent / file
     loaded = function.config.stash.setdefault(_loaded, {})
