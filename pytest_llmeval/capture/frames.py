@@ -96,19 +96,18 @@ def _chat(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
 def _content(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
     rest = {name: value for name, value in body.items() if name != "candidates"}
     about: dict[str, Any] = {name: rest[name] for name in ("modelVersion", "responseId") if name in rest}
-    candidates = objects(body.get("candidates"))
-    for candidate in candidates:
-        place = {"index": candidate["index"]} if "index" in candidate else {}
+    ends = []
+    for candidate in objects(body.get("candidates")):
         content = candidate.get("content")
-        if not isinstance(content, dict):
-            continue
-        parts = [piece for part in objects(content.get("parts")) for piece in _pieces_of_part(part, pieces)]
-        for some in [[part] for part in parts] or [[]]:
-            yield {"candidates": [{**place, "content": {**content, "parts": some}}], **about}
-    if candidates:
-        ends = [{name: value for name, value in one.items() if name != "content"} for one in candidates]
-        rest = {"candidates": ends, **rest}
-    yield rest
+        if isinstance(content, dict):
+            parts = [piece for part in objects(content.get("parts")) for piece in _pieces_of_part(part, pieces)]
+            place = {"index": candidate["index"]} if "index" in candidate else {}
+            for part in parts[:-1]:
+                yield {"candidates": [{**place, "content": {**content, "parts": [part]}}], **about}
+            # The last chunk too has content: applications look for it in each.
+            candidate = {**candidate, "content": {**content, "parts": parts[-1:]}}
+        ends.append(candidate)
+    yield {"candidates": ends, **rest} if ends else rest
 
 
 def _pieces_of_part(part: Mapping[str, Any], pieces: int) -> list[Mapping[str, Any]]:

@@ -11,11 +11,7 @@ from pytest_llmeval.capture.recognise import Format, Recognised
 from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import NotRerouted
 from pytest_llmeval.providers import find_provider
-from pytest_llmeval.providers.anthropic import AnthropicMessages
-from pytest_llmeval.providers.azure import AzureChat
 from pytest_llmeval.providers.base import ModelRequest, Prompt, Provider
-from pytest_llmeval.providers.gemini import GeminiContent
-from pytest_llmeval.providers.ollama import OllamaChat
 from pytest_llmeval.providers.openai import OpenAIChat
 from pytest_llmeval.providers.responses import OpenAIResponses
 from pytest_llmeval.report.text import first_line
@@ -25,20 +21,13 @@ __all__ = ["Models", "Route", "routed"]
 Family = Literal["openai", "anthropic", "gemini", "ollama"]
 
 # Chat completions and Responses are one family: who speaks one at an address mostly speaks the other there too.
-_FAMILIES: dict[Format, Family] = {
+_FAMILIES: dict[Format | None, Family] = {
     "chat": "openai",
     "responses": "openai",
     "messages": "anthropic",
     "content": "gemini",
     "ollama": "ollama",
 }
-_SPEAKERS: tuple[tuple[type, Family], ...] = (
-    (OpenAIChat, "openai"),
-    (OpenAIResponses, "openai"),
-    (AnthropicMessages, "anthropic"),
-    (GeminiContent, "gemini"),
-    (OllamaChat, "ollama"),
-)
 _FORMAT_NAMES: dict[Family, str] = {
     "openai": "OpenAI's",
     "anthropic": "Anthropic's",
@@ -121,7 +110,8 @@ def routed(asked: Recognised, models: Models) -> Route:
     if _family_of(trial) != family:
         raise NotRerouted(_cannot(asked, models))
     provider = _speaking(asked.format, find_provider(trial.provider, trial.base_url))
-    deployed = isinstance(provider, AzureChat) and "/deployments/" in urlsplit(asked.base_url).path
+    at_azure = getattr(provider, "needs_deployment", False)
+    deployed = at_azure and "/deployments/" in urlsplit(asked.base_url).path
     base_url = _with_deployment(asked.base_url, None if deployed else trial.model)
     path = f"/deployments/{quote(trial.model, safe='')}{asked.path}" if deployed else _path(asked, trial.model)
     route = Route(
@@ -137,7 +127,7 @@ def routed(asked: Recognised, models: Models) -> Route:
     there = Route(model=trial, provider=provider, request=route.request, base_url=provider.base_url or "")
     if _place(there.url) == _place(route.url):
         return route
-    if isinstance(provider, AzureChat):
+    if at_azure:
         path = provider.request(trial.model, _NOTHING).path
     return Route(
         model=trial,
@@ -196,14 +186,14 @@ def _place(url: str) -> tuple[str, str, str]:
 
 def _family_of(model: ModelSettings) -> Family | None:
     provider = find_provider(model.provider, model.base_url)
-    return next((family for speaker, family in _SPEAKERS if isinstance(provider, speaker)), None)
+    return _FAMILIES.get(getattr(provider, "wire_format", None))
 
 
 def _speaking(format_: Format, provider: Provider) -> Provider:
     """The provider as it speaks this format of its family."""
-    if format_ == "chat" and not isinstance(provider, OpenAIChat):
+    if format_ == "chat" and getattr(provider, "wire_format", None) != "chat":
         return OpenAIChat("openai", provider.base_url, provider.api_key_env)
-    if format_ == "responses" and not isinstance(provider, OpenAIResponses):
+    if format_ == "responses" and getattr(provider, "wire_format", None) != "responses":
         return OpenAIResponses("openai-responses", provider.base_url, provider.api_key_env)
     return provider
 
