@@ -114,6 +114,17 @@ def _fixtures() -> str:
     return _table(("fixture", "is"), rows)
 
 
+def _captured() -> str:
+    """The clients whose calls are captured: those that the tests of capturing run, each live and replayed."""
+    from tests.captured_clients import CLIENTS
+
+    ways: dict[str, list[str]] = {}
+    for name in CLIENTS:
+        client, _, way = name.partition(", ")
+        ways.setdefault(client, []).append(way or "sync")
+    return _table(("client", "ways"), [(client, " · ".join(found)) for client, found in ways.items()])
+
+
 def _configuration() -> str:
     """Every key of [tool.llmeval], from its JSON Schema."""
     schema = json.loads((ROOT / "pytest_llmeval" / "config.schema.json").read_text(encoding="utf-8"))
@@ -236,6 +247,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "commands": _commands,
     "markers": _markers,
     "fixtures": _fixtures,
+    "captured": _captured,
     "configuration": _configuration,
     "checks": _checks,
     "row-checks": _row_checks,

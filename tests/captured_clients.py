@@ -156,24 +156,24 @@ def _raw(module: str, name: str) -> None:
     def imported() -> Any:
         return __import__(module)
 
-    @client(f"{name} post")
+    @client(name)
     def post(url: str, prompt: str) -> str:
         response = imported().post(f"{url}/v1/chat/completions", json=ask(prompt)).raise_for_status()
         return str(response.json()["choices"][0]["message"]["content"])
 
-    @client(f"{name} stream")
+    @client(f"{name}, streamed")
     def stream(url: str, prompt: str) -> str:
         asked = {**ask(prompt), "stream": True}
         with imported().Client() as http, http.stream("POST", f"{url}/v1/chat/completions", json=asked) as response:
             return _text_of(response.iter_lines())
 
-    @client(f"{name} async")
+    @client(f"{name}, async")
     async def post_async(url: str, prompt: str) -> str:
         async with imported().AsyncClient() as http:
             response = await http.post(f"{url}/v1/chat/completions", json=ask(prompt))
         return str(response.raise_for_status().json()["choices"][0]["message"]["content"])
 
-    @client(f"{name} async stream")
+    @client(f"{name}, async, streamed")
     async def stream_async(url: str, prompt: str) -> str:
         asked = {**ask(prompt), "stream": True}
         async with (

@@ -16,12 +16,12 @@ from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import Event, ModelRequest, Prompt, Provider, StreamReader
 from pytest_llmeval.reply import Answer
 
-__all__ = ["InPlaceOf", "Refused", "Said", "headers_to_send", "kept_refusal", "key_and_headers"]
+__all__ = ["AUTHORIZING", "InPlaceOf", "Refused", "Said", "headers_to_send", "kept_refusal", "key_and_headers"]
 
 _OF_THE_CONNECTION = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "expect", "host", "transfer-encoding"}
 )
-_KEYS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+AUTHORIZING = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 _LIMIT = 65_536  # bytes of events that are kept in case an error follows them
 
 
@@ -38,13 +38,13 @@ class Refused(ProviderError):
     """A provider gave no usable answer to a captured request.
 
     Attributes:
+        error: as a user reads it.
         said: its response, None when there was none.
     """
 
-    __module__ = "builtins"
-
     def __init__(self, error: ProviderError, said: Said | None) -> None:
         super().__init__(str(error), kind=error.kind, status=error.status, retry_after=error.retry_after)
+        self.error = error
         self.said = said
 
 
@@ -154,7 +154,7 @@ def key_and_headers(route: Route, headers: Mapping[str, str]) -> tuple[str | Non
     """
     if route.moved or (route.rewritten and route.model.api_key_env is not None):
         return api_key_of(route.model, route.provider), None
-    values = [headers[name] for name in _KEYS if name in headers]
+    values = [headers[name] for name in AUTHORIZING if name in headers]
     if any(NO_KEY in value for value in values):
         raise no_key(route.model, route.model.api_key_env or route.provider.api_key_env or "of its provider")
     return (values[0].removeprefix("Bearer ") if values else ""), headers

@@ -208,7 +208,7 @@ class CapturedCalls:
         try:
             fulfilled = waiting.future.result()
         except Refused as error:
-            self.failed(waiting.question, error)
+            self.failed(waiting.question, error.error)
             if error.said is None and error.kind == "connection":
                 # What the engine cannot reach the application's transport may: it may know other certificates.
                 return self._own(waiting.asked, waiting.route, waiting.draw, waiting.question)

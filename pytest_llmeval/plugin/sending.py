@@ -8,9 +8,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_llmeval.capture.application import AUTHORIZING
 from pytest_llmeval.capture.route import Route
 from pytest_llmeval.capture.watch import Watch
+from pytest_llmeval.engine.explain import explained
 from pytest_llmeval.engine.pipeline import Draw, Fulfilled
+from pytest_llmeval.engine.response import Endpoint
+from pytest_llmeval.engine.retry import AttemptFailed
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.plugin.replies import Question
 from pytest_llmeval.reply import Usage
@@ -78,7 +82,7 @@ class Sending:
             response = self._watch.response()
         except ProviderError as error:
             pipeline.let_go(route.model, self.held)
-            self.calls.failed(self.question, error)
+            self.calls.failed(self.question, self._explained(error))
             return
         fulfilled = pipeline.keep(response, route.model, route.request, self.draw, self.key, self.held)
         if self.question is not None:
@@ -97,10 +101,16 @@ class Sending:
             self._give_back()
             return
         timed_out = "Timeout" in type(error).__name__
-        words = first_line(str(error), 200) or type(error).__name__
-        name = f"{self.route.request.provider}/{self.route.request.model}"
-        failure = ProviderError(f"{name}: no answer: {words}", kind="timeout" if timed_out else "connection")
-        self.calls.failed(self.question, failure)
+        words = f"no answer: {first_line(str(error), 200) or type(error).__name__}"
+        failure = ProviderError(words, kind="timeout" if timed_out else "connection")
+        self.calls.failed(self.question, self._explained(failure))
+
+    def _explained(self, error: ProviderError) -> ProviderError:
+        route = self.route
+        secrets = [value for name, value in self.headers.items() if name.lower() in AUTHORIZING]
+        secret = secrets[0].removeprefix("Bearer ") if secrets else None
+        endpoint = Endpoint(base_url=route.base_url, provider=route.provider, api_key=secret)
+        return explained(AttemptFailed(error), route.request, endpoint, 1)
 
     def _give_back(self) -> None:
         if self.question is not None:
