@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,17 @@ def _fixtures() -> str:
         paragraphs = (inspect.getdoc(getattr(plugin, name)) or "").split("\n\n")
         rows.append((f"`{name}`", _cell(" ".join(paragraphs).replace("``", "`"))))
     return _table(("fixture", "is"), rows)
+
+
+def _captured() -> str:
+    """The clients whose calls are captured: those that the tests of capturing run, each live and replayed."""
+    from tests.captured_clients import CLIENTS
+
+    ways: dict[str, list[str]] = {}
+    for name in CLIENTS:
+        client, _, way = name.partition(", ")
+        ways.setdefault(client, []).append(way or "sync")
+    return _table(("client", "ways"), [(client, " · ".join(found)) for client, found in ways.items()])
 
 
 def _configuration() -> str:
@@ -222,7 +233,7 @@ def _ask(module: str, argument: str) -> str:
         ).stdout
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
@@ -236,6 +247,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "commands": _commands,
     "markers": _markers,
     "fixtures": _fixtures,
+    "captured": _captured,
     "configuration": _configuration,
     "checks": _checks,
     "row-checks": _row_checks,

@@ -8,6 +8,7 @@ LlmevalError
     ├── MissingReply       replay mode, and the request was never recorded
     │   └── StaleReply     it was, longer ago than max_age allows
     ├── RecordingError     a recordings file cannot be read or written
+    ├── NotRerouted        the application under test cannot be made to ask the model on trial
     ├── BudgetExceeded     the ceiling on money was reached before this call
     └── ProviderError      the provider did not answer, or answered something that is no answer
 
@@ -26,6 +27,7 @@ __all__ = [
     "DatasetError",
     "LlmevalError",
     "MissingReply",
+    "NotRerouted",
     "ProviderError",
     "ProviderErrorKind",
     "RecordingError",
@@ -93,6 +95,10 @@ class MissingReply(ReplyError):
 
 class StaleReply(MissingReply):
     """The stored reply is older than ``max_age`` allows, and was not asked for anew."""
+
+
+class NotRerouted(ReplyError):
+    """The application under test does not ask the model on trial, and cannot be made to."""
 
 
 class BudgetExceeded(ReplyError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from pytest_llmeval.providers.base import ModelRequest, Prompt, Provider
 from pytest_llmeval.store.key import RequestIdentity, normalized, significant
 from pytest_llmeval.store.text import canonical_json
 
-__all__ = ["Asked", "asked_of", "meant", "prompt_digest"]
+__all__ = ["Asked", "asked_of", "identity_of", "meant", "prompt_digest", "words_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,45 @@ def asked_of(
     except ReplyError as error:
         digest = prompt_digest(prompt, normalize)
         return Asked(model, provider, digest, f"no request: {error}", None, None, error)
-    body = meant(request.body, normalize)
-    identity = RequestIdentity(
-        provider=wire_name(request), path=request.path, model=request.model, body=body, ignore=ignore, salt=salt
-    )
+    identity = identity_of(request, ignore=ignore, normalize=normalize, salt=salt)
     if ignore:
-        besides = {"model", "stream", "stream_options", *prompt.params}
-        kept = {name: value for name, value in significant(body, ignore).items() if name not in besides}
-        words = hashlib.sha256(canonical_json(kept).encode()).hexdigest()[:32]
+        words = words_digest(meant(request.body, normalize), ignore, besides=prompt.params)
     else:
         words = prompt_digest(prompt, normalize)
     return Asked(model, provider, words, identity.digest, request, identity)
+
+
+def identity_of(
+    request: ModelRequest,
+    *,
+    ignore: tuple[str, ...] = (),
+    normalize: Callable[[str], str] | None = None,
+    salt: str = "",
+) -> RequestIdentity:
+    """By what the replies to a request are looked up; the arguments are those of `asked_of`."""
+    # The provider with what its headers add to the meaning of a request, such as an API version.
+    headers = (f"{name}={value}" for name, value in sorted(request.headers.items()))
+    return RequestIdentity(
+        provider="|".join([request.provider, *headers]),
+        path=request.path,
+        model=request.model,
+        body=meant(request.body, normalize),
+        ignore=ignore,
+        salt=salt,
+    )
+
+
+def words_digest(body: Mapping[str, Any], ignore: tuple[str, ...] = (), besides: Iterable[str] = ()) -> str:
+    """Digest of what a request asks, whichever model is asked, made of its body.
+
+    Args:
+        body: as it is looked up.
+        ignore: JSON paths within it that do not count.
+        besides: more names of fields that do not, such as sampling parameters.
+    """
+    left_out = {"model", "stream", "stream_options", *besides}
+    kept = {name: value for name, value in significant(body, ignore).items() if name not in left_out}
+    return hashlib.sha256(canonical_json(kept).encode()).hexdigest()[:32]
 
 
 def meant(body: Mapping[str, Any], normalize: Callable[[str], str] | None) -> Mapping[str, Any]:
@@ -96,8 +124,3 @@ def prompt_digest(prompt: Prompt, normalize: Callable[[str], str] | None = None)
     asked = {"messages": prompt.messages, "tools": prompt.tools, "schema": prompt.schema, "images": prompt.images}
     asked = asked if normalize is None else normalized(asked, normalize)
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def wire_name(request: ModelRequest) -> str:
-    """The provider with what its headers add to the meaning of a request, such as an API version."""
-    return "|".join([request.provider, *(f"{name}={value}" for name, value in sorted(request.headers.items()))])

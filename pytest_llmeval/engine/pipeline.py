@@ -10,19 +10,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llmeval.config import ModelSettings
-from pytest_llmeval.engine.asked import Asked, asked_of, meant
+from pytest_llmeval.engine.api_key import api_key_of
+from pytest_llmeval.engine.asked import Asked, asked_of, identity_of, meant, words_digest
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
-from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
+from pytest_llmeval.errors import MissingReply, ReplyError, StaleReply
 from pytest_llmeval.prices import cost_of_call
-from pytest_llmeval.providers import find_provider, has_own_address
+from pytest_llmeval.providers import find_provider
 from pytest_llmeval.providers.base import ModelRequest, Prompt, Provider
-from pytest_llmeval.reply import Source
+from pytest_llmeval.reply import Source, Usage
 from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.key import RequestIdentity
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.client import Engine
-    from pytest_llmeval.engine.response import Response
+    from pytest_llmeval.engine.response import Endpoint, Response
     from pytest_llmeval.store import Store
     from pytest_llmeval.store.staleness import Staleness
 
@@ -102,17 +104,9 @@ class Pipeline:
         try:
             if asked.request is None or asked.identity is None:
                 raise asked.error or ReplyError("there is no request")
-            key = asked.identity.key(sample=draw.sample, occurrence=draw.occurrence)
-            found: tuple[Entry, Source] | None = None
-            if self.mode in ("auto", "replay"):
-                found = self._found(asked.model, draw, key)
-            elif key in self._fresh:
-                found = self._fresh[key], "cache"
-            if found is not None:
-                entry, source = found
-                future.set_result(replayed(entry, source, asked.provider, asked.model))
-            elif self.mode == "replay":
-                raise self._missing(asked.model, asked.request, draw)
+            key, fulfilled = self._find(asked.model, asked.provider, asked.request, asked.identity, draw)
+            if fulfilled is not None:
+                future.set_result(fulfilled)
             elif (shared := self._in_flight.get(key)) is not None:
                 shared.add_done_callback(partial(share, future))
             else:
@@ -120,6 +114,76 @@ class Pipeline:
         except ReplyError as error:
             future.set_exception(error)
         return future
+
+    def find(
+        self, model: ModelSettings, provider: Provider, request: ModelRequest, draw: Draw
+    ) -> tuple[str, Fulfilled | None]:
+        """The key of a request, and the stored reply to use; None when the model is to be asked.
+
+        Raises:
+            MissingReply: there is none, and the network is not to be used.
+            ReplyError: what is stored cannot be used.
+        """
+        return self._find(model, provider, request, self._identity(model, request), draw)
+
+    def send(
+        self, model: ModelSettings, request: ModelRequest, draw: Draw, key: str, endpoint: Endpoint
+    ) -> Future[Fulfilled]:
+        """Send a request that is not stored to where the caller says.
+
+        Args:
+            model: who is asked and paid.
+            request: what is asked.
+            draw: which answer is meant.
+            key: from `find`.
+            endpoint: where it goes.
+
+        Returns:
+            A future whose exception, if any, is a `ReplyError`.
+
+        Raises:
+            BudgetExceeded: it is not sent.
+        """
+        future: Future[Fulfilled] = Future()
+        if (asked := self._in_flight.get(key)) is not None:
+            asked.add_done_callback(partial(share, future))
+        else:
+            self._send(future, model, endpoint.provider, request, draw, key, endpoint)
+        return future
+
+    def hold(self, model: ModelSettings, request: ModelRequest) -> float:
+        """Set money aside for a request that is sent by somebody else; returns it for `keep` or `let_go`.
+
+        Raises:
+            BudgetExceeded: it must not be sent.
+        """
+        if self._budget is None:
+            return 0.0
+        return self._budget.hold(model.name, request.body, partial(cost_of_call, model))
+
+    def let_go(self, model: ModelSettings, held: float, usage: Usage | None = None) -> None:
+        """Give back the money of a request that got no answer; with a usage, what is known of its cost is spent."""
+        if self._budget is not None:
+            self._budget.settle(model.name, held, None, usage)
+
+    def keep(
+        self, response: Response, model: ModelSettings, request: ModelRequest, draw: Draw, key: str, held: float
+    ) -> Fulfilled:
+        """Keep the answer to a request that was sent by somebody else."""
+        fulfilled = answered(response, model, request, draw, key)
+        if self._budget is not None:
+            self._budget.settle(model.name, held, fulfilled.spent, fulfilled.answer.usage)
+        if self.mode == "refresh":
+            self._fresh[key] = fulfilled.entry
+        if self.mode != "live":
+            _, keeper = self._started()
+            keeper.submit(self.store.keep, fulfilled.entry)
+        return fulfilled
+
+    def digests(self, model: ModelSettings, request: ModelRequest) -> tuple[str, str]:
+        """The digests of `Asked`, for a request that is made already."""
+        words = words_digest(meant(request.body, self._normalize), self._ignore)
+        return words, self._identity(model, request).digest
 
     def ask_again(self, model: ModelSettings, entry: Entry) -> Future[Fulfilled]:
         """Send a stored request once more, whatever the mode.
@@ -164,12 +228,13 @@ class Pipeline:
         request: ModelRequest,
         draw: Draw,
         key: str,
+        endpoint: Endpoint | None = None,
     ) -> None:
         from pytest_llmeval.engine.response import Endpoint
 
-        endpoint = Endpoint(
+        endpoint = endpoint or Endpoint(
             base_url=provider.base_url or "",
-            api_key=_api_key(model, provider),
+            api_key=api_key_of(model, provider),
             api_key_env=model.api_key_env or provider.api_key_env,
             provider=provider,
         )
@@ -204,6 +269,26 @@ class Pipeline:
                 future.cancel()
 
         response.add_done_callback(keep)
+
+    def _identity(self, model: ModelSettings, request: ModelRequest) -> RequestIdentity:
+        salt = self._salts.get(model.name, "")
+        return identity_of(request, ignore=self._ignore, normalize=self._normalize, salt=salt)
+
+    def _find(
+        self, model: ModelSettings, provider: Provider, request: ModelRequest, identity: RequestIdentity, draw: Draw
+    ) -> tuple[str, Fulfilled | None]:
+        key = identity.key(sample=draw.sample, occurrence=draw.occurrence)
+        found: tuple[Entry, Source] | None = None
+        if self.mode in ("auto", "replay"):
+            found = self._found(model, draw, key)
+        elif key in self._fresh:
+            found = self._fresh[key], "cache"
+        if found is not None:
+            entry, source = found
+            return key, replayed(entry, source, provider, model)
+        if self.mode == "replay":
+            raise self._missing(model, request, draw)
+        return key, None
 
     def _found(self, model: ModelSettings, draw: Draw, key: str) -> tuple[Entry, Source] | None:
         """The stored reply to use, None to ask the model.
@@ -257,19 +342,3 @@ class Pipeline:
             asked = f"sample {draw.sample}, occurrence {draw.occurrence}"
             differs = [f"the same request was recorded as {recorded}; asked for was {asked}"]
         return MissingReply("\n".join([first, f"nearest recorded request ({nearest.case}):", *differs]))
-
-
-def _api_key(model: ModelSettings, provider: Provider) -> str | None:
-    variable = model.api_key_env or provider.api_key_env
-    elsewhere = model.base_url is not None and has_own_address(model.provider)
-    if variable is None or (elsewhere and model.api_key_env is None):
-        # A server of the user's own gets a key only when the configuration names one for it.
-        return None
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise ProviderError(
-            f"no API key for {model.full_name}: set the environment variable {variable}, "
-            "or replay recorded replies with --llm-mode=replay",
-            kind="authentication",
-        )
-    return key

@@ -14,14 +14,16 @@ from pytest_llmeval.plugin.replies import Attempts, attempts_key, first_pass_key
 from pytest_llmeval.plugin.trial import Trial, case_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 
-__all__ = ["model_of", "parametrize", "trial_for", "uses_llm"]
+__all__ = ["FIXTURES", "model_of", "parametrize", "trial_for", "uses_llm"]
+
+FIXTURES = ("llm", "llm_capture")
 
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 
 
 def uses_llm(node: pytest.Item) -> bool:
-    """Whether a test asks a model."""
-    return "llm" in getattr(node, "fixturenames", ())
+    """Whether a test asks a model, by itself or through the application under test."""
+    return any(fixture in getattr(node, "fixturenames", ()) for fixture in FIXTURES)
 
 
 def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
@@ -38,10 +40,10 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
         wrong = error
     if wrong is not None:
         pytest.fail(str(wrong), pytrace=False)
-    asks = {"llm", "llm_model"} & set(metafunc.fixturenames)
+    asks = {*FIXTURES, "llm_model"} & set(metafunc.fixturenames)
     if len(evaluation.models) > 1 and asks:
         if "llm_model" not in metafunc.fixturenames:
-            # No argument of the fixture ``llm``: where one model is run it would be set up 300 times for nothing.
+            # No argument of the fixtures that ask: where one model is run it would be set up 300 times for nothing.
             metafunc.fixturenames.append("llm_model")
         names = [model.name for model in evaluation.models]
         metafunc.parametrize("llm_model", names, ids=names, indirect=True)
@@ -50,12 +52,13 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
 def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:
     function, file = metafunc.definition, wanted.source
     if "case" not in metafunc.fixturenames:
+        asks = next((name for name in reversed(FIXTURES) if name in metafunc.fixturenames), FIXTURES[0])
         raise ConfigError(
             f"{function.nodeid}: a test with @pytest.mark.llm_cases({file!r}) takes its row as an argument: "
-            f"def {function.name}(llm, case)"
+            f"def {function.name}({asks}, case)"
             if isinstance(file, str)
             else f"{function.nodeid}: a test with @pytest.mark.llm_cases takes its case as an argument: "
-            f"def {function.name}(llm, case)"
+            f"def {function.name}({asks}, case)"
         )
     if not isinstance(file, str):
         return list(file)

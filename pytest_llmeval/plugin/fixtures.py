@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_llmeval.plugin.ask import Llm
+    from collections.abc import Iterator
 
-__all__ = ["llm", "llm_model"]
+    from pytest_llmeval.plugin.ask import Llm
+    from pytest_llmeval.plugin.capture import LlmCapture
+    from pytest_llmeval.plugin.trial import Trial
+
+__all__ = ["llm", "llm_capture", "llm_model"]
 
 
 @pytest.fixture
@@ -32,17 +36,44 @@ def llm(request: pytest.FixtureRequest) -> Llm:
     ``.ttft``, ``.cost``, ``.finish_reason``, ``.refusal``, ``.cached``. In an async test: ``await llm.acall(prompt)``.
     ``llm.sample(prompt, n)`` returns n independent replies. Replies are recorded and replayed; see ``--llm-mode``.
     """
-    from pytest_llmeval.errors import LlmevalError
     from pytest_llmeval.plugin.ask import Llm
+
+    return Llm(_trial(request, "llm"))
+
+
+@pytest.fixture
+def llm_capture(request: pytest.FixtureRequest) -> Iterator[LlmCapture]:
+    """Capture what the application under test, unchanged, asks of models by httpx or httpx2, as most SDKs do.
+
+    While the test runs, calls of OpenAI's, Anthropic's, Google's and Ollama's APIs are recorded, replayed and measured
+    as those of ``llm`` are, and those that name the model in production go to the model on trial.
+    ``llm_capture.model`` is the provider's name of the model on trial; ``llm_capture.calls`` holds each call's
+    ``request``, ``reply``, ``usage``, ``latency``, ``ttft``, ``cost``, ``tool_calls``.
+    """
+    from pytest_llmeval.plugin.capture import capturing
+    from pytest_llmeval.plugin.evaluation import evaluation_of
+
+    trial = _trial(request, "llm_capture")
+    with capturing(trial, evaluation_of(request.config), request.config) as capture:
+        yield capture
+
+
+def _trial(request: pytest.FixtureRequest, name: str) -> Trial:
+    """The trial of this execution of the test, which all fixtures share."""
+    from pytest_llmeval.errors import LlmevalError
     from pytest_llmeval.plugin.collect import trial_for
     from pytest_llmeval.plugin.evaluation import evaluation_of
     from pytest_llmeval.plugin.trial import trial_key
 
-    if "llm" not in request.node.fixturenames:
+    if name not in request.node.fixturenames:
         pytest.fail(
-            "llm must be an argument of the test or of one of its fixtures; getfixturevalue('llm') is too late for it",
+            f"{name} must be an argument of the test or of one of its fixtures; "
+            f"getfixturevalue({name!r}) is too late for it",
             pytrace=False,
         )
+    shared: Trial | None = request.node.stash.get(trial_key, None)
+    if shared is not None:
+        return shared
     wrong: LlmevalError
     try:
         trial = trial_for(request.node, evaluation_of(request.config))
@@ -50,5 +81,5 @@ def llm(request: pytest.FixtureRequest) -> Llm:
         wrong = error
     else:
         request.node.stash[trial_key] = trial
-        return Llm(trial)
+        return trial
     pytest.fail(str(wrong), pytrace=False)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_llmeval.checks.score import Score
-from pytest_llmeval.errors import BudgetExceeded, MissingReply, ProviderError, RecordingError, ReplyError
+from pytest_llmeval.errors import BudgetExceeded, MissingReply, NotRerouted, ProviderError, RecordingError, ReplyError
+from pytest_llmeval.plugin.replies import Unanswered
 from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import Call, SampleResult
 
@@ -41,6 +42,8 @@ def sample_result(
     passed = SampleResult(index=index, outcome="pass", scores=tuple(scores), calls=tuple(calls))
     if error is None:
         return passed
+    if isinstance(error, Unanswered):  # in a fixture; in the body nothing is left of it by now
+        error = error.error
     message = str(error)
     if isinstance(error, (AssertionError, pytest.fail.Exception)):
         return replace(
@@ -68,6 +71,8 @@ def _kind(error: BaseException) -> str:
             return kind
         case MissingReply():
             return "no_reply_recorded"
+        case NotRerouted():
+            return "not_rerouted"
         case BudgetExceeded():
             return "budget"
         case RecordingError():

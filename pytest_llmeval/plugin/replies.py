@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from pytest_llmeval.errors import ReplyError
+
 if TYPE_CHECKING:
     from pytest_llmeval.engine.pipeline import Fulfilled
     from pytest_llmeval.run import SampleResult
@@ -18,6 +20,7 @@ __all__ = [
     "Question",
     "Replies",
     "Suspended",
+    "Unanswered",
     "attempts_key",
     "first_pass_key",
     "more_samples_key",
@@ -30,6 +33,18 @@ class Suspended(pytest.skip.Exception):  # type: ignore[misc, name-defined]
     A subclass of pytest's skip, which is a BaseException: an application's ``except Exception`` does not see it,
     pytest reports it cheaply, and ``--pdb`` does not stop on it.
     """
+
+
+class Unanswered(pytest.fail.Exception):  # type: ignore[misc, name-defined]
+    """Ends a test whose application asks something there is no reply to, and no provider has said so.
+
+    A BaseException too: SDKs wrap an Exception in one of their own, or try again, and applications swallow it. Who
+    judges the test takes the error within for what came out of it.
+    """
+
+    def __init__(self, error: ReplyError) -> None:
+        super().__init__(str(error), pytrace=False)
+        self.error = error
 
 
 class Question(NamedTuple):

@@ -107,11 +107,17 @@ def _judged(trial: Trial, index: int) -> Iterator[None]:
                 trial.replies.block(SWALLOWED)
             return
         if not isinstance(error, (KeyboardInterrupt, pytest.exit.Exception, pytest.skip.Exception)):
-            _keep(trial, index, error)
+            reviewed = _reviewed(trial, error)
+            _keep(trial, index, reviewed)
+            if reviewed is not None and reviewed is not error:
+                raise reviewed from (error if isinstance(error, AssertionError) else None)
         raise
     else:
         if trial.left:
             trial.replies.block(SWALLOWED)
+        elif (reviewed := _reviewed(trial, None)) is not None:
+            _keep(trial, index, reviewed)
+            raise reviewed
         else:
             _keep(trial, index, None)
     finally:
@@ -139,6 +145,12 @@ def _kept(trial: Trial, index: int) -> Iterator[None]:
         if trial.samples == 1:
             raise
         trial.errors[index] = error
+
+
+def _reviewed(trial: Trial, error: BaseException | None) -> BaseException | None:
+    for review in trial.reviews:
+        error = review(error)
+    return error
 
 
 def _keep(trial: Trial, index: int, error: BaseException | None) -> None:

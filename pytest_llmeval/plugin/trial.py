@@ -10,6 +10,7 @@ import re
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ from pytest_llmeval.run import Call, CaseKey, SampleResult
 if TYPE_CHECKING:
     from pytest_llmeval.checks.score import Score
     from pytest_llmeval.engine.asked import Asked
-    from pytest_llmeval.engine.pipeline import Fulfilled, Pipeline
+    from pytest_llmeval.engine.pipeline import Draw, Fulfilled, Pipeline
     from pytest_llmeval.providers.base import Prompt
     from pytest_llmeval.reply import Reply
 
@@ -50,6 +51,7 @@ class Trial:
         first: number of the first sample: pytest-repeat's further runs of a case draw further samples.
         phase: of pytest's protocol; replies are waited for in ``teardown``.
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
+        reviews: each says what really came out of a sample, given what left its body.
     """
 
     key: CaseKey
@@ -77,8 +79,10 @@ class Trial:
     calls: list[Call] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     failures: list[ReplyError] = field(default_factory=list)
+    reviews: list[Callable[[BaseException | None], BaseException | None]] = field(default_factory=list)
     left: bool = False
     _asked: Counter[Question] = field(default_factory=Counter)
+    _given_back: set[Question] = field(default_factory=set)
     _place: int = 0
     _lanes: set[tuple[int, int, int]] = field(default_factory=set)
     _setup: tuple[Counter[Question], int, list[Call]] | None = None
@@ -111,6 +115,7 @@ class Trial:
         self._asked, self._place, self.calls = Counter(asked), place, list(calls)
         self.scores, self.failures, self.left = [], [], False
         self._lanes.clear()
+        self._given_back.clear()
 
     def ask(self, prompt: Prompt) -> Reply:
         """The reply to a prompt, in synchronous code.
@@ -173,6 +178,56 @@ class Trial:
             raise Suspended("waiting for a reply")
         return found
 
+    def start_call(
+        self, digests: tuple[str, str], begin: Callable[[Draw, bool], Future[Fulfilled] | None]
+    ) -> tuple[Question, Future[Fulfilled] | None]:
+        """Start a call that an application makes, or find what came of it in an earlier execution.
+
+        Args:
+            digests: of what is asked, as `Pipeline.question` gives them.
+            begin: makes the call, told which answer is meant and whether the test may be left for it; None when the
+                application is to make it itself.
+
+        Raises:
+            Suspended: the reply is not there yet, and the body may be left.
+        """
+        __tracebackhide__ = True
+        thread, task = threading.get_ident(), _current_task()
+        lane = (self.sample, thread, task)
+        may_leave = self._may_leave(thread)
+        if lane in self._lanes and may_leave:
+            raise Suspended("still waiting for a reply")
+        question = self._numbered(digests, ordered=thread == threading.main_thread().ident and not task)
+        may_leave = may_leave and not self.replies.blocking
+        with self._lock:
+            future = self.replies.futures.get(question)
+            if future is None:
+                future = begin(self.draw(question), may_leave)
+                if future is not None:
+                    self.replies.futures[question] = future
+        if future is not None and not future.done() and may_leave:
+            self.left = self.suspended = True
+            self.waiting.append(future)
+            self._lanes.add(lane)
+            raise Suspended("waiting for a reply")
+        return question, future
+
+    def give_back(self, question: Question) -> None:
+        """Ask it again next time the same is asked: it got no answer, so that none is numbered after it."""
+        with self._lock:
+            self._given_back.add(question)
+
+    def draw(self, question: Question) -> Draw:
+        """Which answer a question means."""
+        from pytest_llmeval.engine.pipeline import Draw
+
+        return Draw(
+            case=str(self.key),
+            module=self.module,
+            sample=self.first + question.sample,
+            occurrence=question.occurrence,
+        )
+
     def _may_leave(self, thread: int) -> bool:
         return (
             self.repeatable
@@ -185,10 +240,18 @@ class Trial:
 
     def _question(self, asked: Asked, *, ordered: bool) -> Question:
         # By what replies are looked up by: requests that differ only in a trace id are one question asked twice.
-        first = Question(self.sample, asked.prompt, asked.digest, 0)
+        return self._numbered((asked.prompt, asked.digest), ordered=ordered)
+
+    def _numbered(self, digests: tuple[str, str], *, ordered: bool) -> Question:
+        first = Question(self.sample, *digests, 0)
         with self._lock:
-            question = first._replace(occurrence=self._asked[first])
-            self._asked[first] += 1
+            again = [question for question in self._given_back if question._replace(occurrence=0) == first]
+            if again:
+                question = min(again)
+                self._given_back.discard(question)
+            else:
+                question = first._replace(occurrence=self._asked[first])
+                self._asked[first] += 1
             self.seen.add(question)
             if ordered:  # with several tasks or threads the order says nothing
                 if not self.replies.in_order(self._place, question):
@@ -197,18 +260,10 @@ class Trial:
         return question
 
     def _future(self, question: Question, asked: Asked) -> Future[Fulfilled]:
-        from pytest_llmeval.engine.pipeline import Draw
-
         with self._lock:
             future = self.replies.futures.get(question)
             if future is None:
-                draw = Draw(
-                    case=str(self.key),
-                    module=self.module,
-                    sample=self.first + question.sample,
-                    occurrence=question.occurrence,
-                )
-                future = self.replies.futures[question] = self.pipeline.submit(asked, draw)
+                future = self.replies.futures[question] = self.pipeline.submit(asked, self.draw(question))
         return future
 
     def _received(self, question: Question, future: Future[Fulfilled]) -> Reply:

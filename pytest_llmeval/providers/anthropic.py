@@ -58,6 +58,8 @@ class AnthropicMessages:
         api_key_env: the environment variable with the key, None when it needs none.
     """
 
+    wire_format = "messages"
+
     def __init__(
         self,
         name: str = "anthropic",

@@ -47,7 +47,7 @@ class AzureChat(OpenAIChat):
         if not path.endswith("/v1") and not versioned:
             shown = first_line(base_url, 100)
             raise ConfigError(f"base_url {shown!r} is no address of models at Azure; it should look like {_EXAMPLES}")
-        self._needs_deployment = not path.endswith("/v1") and "/deployments/" not in path
+        self.needs_deployment = not path.endswith("/v1") and "/deployments/" not in path
 
     def __repr__(self) -> str:
         return f"AzureChat({self.name!r})"
@@ -55,7 +55,7 @@ class AzureChat(OpenAIChat):
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt: that of chat completions, with the deployment in the path where it goes."""
         request = super().request(model, prompt)
-        if not self._needs_deployment:
+        if not self.needs_deployment:
             return request
         return replace(request, path=f"/deployments/{quote(model, safe='')}{request.path}")
 

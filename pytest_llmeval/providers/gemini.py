@@ -71,6 +71,8 @@ class GeminiContent:
         api_key_env: the environment variable with the key, None when it needs none.
     """
 
+    wire_format = "content"
+
     def __init__(
         self,
         name: str = "gemini",

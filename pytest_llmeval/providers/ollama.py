@@ -57,6 +57,8 @@ class OllamaChat:
         api_key_env: the environment variable with the key, None when it needs none.
     """
 
+    wire_format = "ollama"
+
     def __init__(
         self,
         name: str = "ollama",

@@ -27,6 +27,8 @@ class OpenAIChat:
         api_key_env: the environment variable with the key, None when it needs none.
     """
 
+    wire_format = "chat"
+
     def __init__(
         self,
         name: str = "openai",

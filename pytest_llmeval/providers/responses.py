@@ -45,6 +45,8 @@ class OpenAIResponses:
         api_key_env: the environment variable with the key, None when it needs none.
     """
 
+    wire_format = "responses"
+
     def __init__(
         self,
         name: str = "openai-responses",

@@ -1,0 +1,1 @@
+"""The calls of an application under test: recognised, routed to the model on trial, answered or watched."""

@@ -1,0 +1,208 @@
+"""Requests sent in an application's place, with its own headers; what the provider says to a failing one is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pytest_llmeval.capture.route import Route
+from pytest_llmeval.engine.api_key import NO_KEY, api_key_of, no_key
+from pytest_llmeval.engine.fulfilled import Fulfilled
+from pytest_llmeval.engine.response import Endpoint
+from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.providers.base import Event, ModelRequest, Prompt, Provider, StreamReader
+from pytest_llmeval.reply import Answer
+
+__all__ = ["InPlaceOf", "Refused", "Said", "headers_to_send", "kept_refusal", "key_and_headers"]
+
+_OF_THE_CONNECTION = frozenset(
+    {"accept-encoding", "connection", "content-length", "content-type", "expect", "host", "transfer-encoding"}
+)
+_AUTHORIZING = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+# Of errors that several have who asked the same at once; one of them has sent the request.
+_said: WeakKeyDictionary[ProviderError, Said] = WeakKeyDictionary()
+_LIMIT = 65_536  # bytes of events that are kept in case an error follows them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A response that is no answer, as the provider gave it."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Refused(ProviderError):
+    """A provider gave no usable answer to a captured request.
+
+    Attributes:
+        error: as a user reads it.
+        said: its response, None when there was none.
+    """
+
+    def __init__(self, error: ProviderError, said: Said | None) -> None:
+        super().__init__(str(error), kind=error.kind, status=error.status, retry_after=error.retry_after)
+        self.error = error
+        self.said = said
+
+
+class InPlaceOf:
+    """A provider whose requests carry an application's headers; a `Provider`.
+
+    Args:
+        provider: the wire format.
+        headers: the application's; None for the provider's own, with the key of the endpoint.
+    """
+
+    def __init__(self, provider: Provider, headers: Mapping[str, str] | None) -> None:
+        self.name = provider.name
+        self.base_url = provider.base_url
+        self.api_key_env = provider.api_key_env
+        self.said: Said | None = None
+        self._provider = provider
+        self._headers = headers
+
+    def request(self, model: str, prompt: Prompt) -> ModelRequest:
+        """As the wire format makes it."""
+        return self._provider.request(model, prompt)
+
+    def authorization(self, api_key: str) -> Mapping[str, str]:
+        """All headers of the application, among them whichever carries its key."""
+        if self._headers is None:
+            return self._provider.authorization(api_key)
+        return {name: value for name, value in self._headers.items() if name not in _OF_THE_CONNECTION}
+
+    def answer(self, body: Mapping[str, Any]) -> Answer:
+        """As the wire format reads it."""
+        return self._provider.answer(body)
+
+    def stream(self) -> StreamReader:
+        """A reader that keeps the events up to an error among them."""
+        return _Reader(self._provider.stream(), self)
+
+    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """As the wire format reads it; the response is kept."""
+        self.said = Said(status=status, headers=headers, content=body)
+        return self._provider.error(status, headers, body)
+
+    def endpoint(self, route: Route, key: str | None) -> Endpoint:
+        """Where the engine sends its requests.
+
+        Args:
+            route: of the request.
+            key: which must not stand in a message.
+        """
+        return Endpoint(base_url=route.base_url, api_key=key, api_key_env=self.api_key_env, provider=self)
+
+
+class _Reader:
+    def __init__(self, reader: StreamReader, keeper: InPlaceOf) -> None:
+        self._reader = reader
+        self._keeper = keeper
+        self._size = 0
+        self._events: list[Event] = []
+        self.framing: str = getattr(reader, "framing", "events")
+
+    @property
+    def done(self) -> bool:
+        return self._reader.done
+
+    @done.setter
+    def done(self, value: bool) -> None:
+        self._reader.done = value
+
+    def feed(self, event: Event) -> bool:
+        if self._size < _LIMIT:
+            self._events.append(event)
+            self._size += len(event.data)
+        try:
+            return self._reader.feed(event)
+        except ProviderError:
+            self._keeper.said = self._so_far()
+            raise
+
+    def body(self) -> dict[str, Any]:
+        return self._reader.body()
+
+    def _so_far(self) -> Said:
+        if self.framing == "lines":
+            content = "".join(f"{event.data}\n" for event in self._events)
+            return Said(status=200, headers={"content-type": "application/x-ndjson"}, content=content.encode())
+        lines = []
+        for event in self._events:
+            lines += [f"event: {event.name}"] if event.name != "message" else []
+            lines += [f"data: {line}" for line in event.data.split("\n")]
+            lines += [""]
+        content = "\n".join([*lines, ""])
+        return Said(status=200, headers={"content-type": "text/event-stream"}, content=content.encode())
+
+
+def key_and_headers(route: Route, headers: Mapping[str, str]) -> tuple[str | None, Mapping[str, str] | None]:
+    """The key a captured request is sent with, and the application's headers; None where they must not go.
+
+    The application's own headers go to the address it meant. To another, and to another model for which the
+    configuration names a key, goes the key of the configuration.
+
+    Args:
+        route: where it goes.
+        headers: the application's, names in lower case.
+
+    Raises:
+        ProviderError: the environment does not have the key.
+    """
+    if route.moved or (route.rewritten and route.model.api_key_env is not None):
+        return api_key_of(route.model, route.provider), None
+    values = [headers[name] for name in _AUTHORIZING if name in headers]
+    if any(NO_KEY in value for value in values):
+        raise no_key(route.model, route.model.api_key_env or route.provider.api_key_env or "of its provider")
+    return (values[0].removeprefix("Bearer ") if values else ""), headers
+
+
+def headers_to_send(route: Route, headers: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
+    """The key, and all headers but those of the connection, of a request that the application's own transport sends.
+
+    Args:
+        route: where it goes.
+        headers: the application's, names in lower case.
+
+    Raises:
+        ProviderError: the environment does not have the key.
+    """
+    key, own = key_and_headers(route, headers)
+    if own is not None:
+        return key, {name: value for name, value in own.items() if name not in ("content-length", "host")}
+    carried = {"content-type": "application/json", "accept": headers.get("accept", "*/*"), **route.request.headers}
+    return key, carried if key is None else {**carried, **route.provider.authorization(key)}
+
+
+def kept_refusal(sent: Future[Fulfilled], provider: InPlaceOf) -> Future[Fulfilled]:
+    """The same future, but its errors are `Refused`, with what the provider said.
+
+    Args:
+        sent: the answer to come.
+        provider: by which the request is sent.
+    """
+    future: Future[Fulfilled] = Future()
+    sent.add_done_callback(partial(_hand_on, future, provider))
+    return future
+
+
+def _hand_on(future: Future[Fulfilled], provider: InPlaceOf, sent: Future[Fulfilled]) -> None:
+    if sent.cancelled():
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return
+    error = sent.exception()
+    if error is None:
+        future.set_result(sent.result())
+    elif isinstance(error, ProviderError):
+        if provider.said is not None:
+            _said[error] = provider.said
+        future.set_exception(Refused(error, _said.get(error)))
+    else:
+        future.set_exception(error)

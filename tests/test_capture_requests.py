@@ -1,0 +1,193 @@
+"""Which requests ask a model, and where they go."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.capture.recognise import Recognised, recognised
+from pytest_llmeval.capture.route import Models, routed
+from pytest_llmeval.config import ModelSettings
+from pytest_llmeval.errors import NotRerouted
+
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+VERSION = {"anthropic-version": "2026-10-21"}
+
+
+def seen(url: str, body: Any, headers: dict[str, str] | None = None, method: str = "POST") -> Recognised | None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return recognised(method, url, headers or {}, content)
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "expected"),
+    [
+        (
+            "https://api.openai.com/v1/chat/completions",
+            CHAT,
+            ("chat", "m", "https://api.openai.com/v1", "/chat/completions"),
+        ),
+        (
+            "http://127.0.0.1:9/x/v1/chat/completions/",
+            CHAT,
+            ("chat", "m", "http://127.0.0.1:9/x/v1", "/chat/completions"),
+        ),
+        (
+            "https://r.openai.azure.com/openai/deployments/m/chat/completions?api-version=2024-10-21",
+            CHAT,
+            (
+                "chat",
+                "m",
+                "https://r.openai.azure.com/openai/deployments/m?api-version=2024-10-21",
+                "/chat/completions",
+            ),
+        ),
+        (
+            "https://api.openai.com/v1/responses",
+            {"model": "m", "input": "?"},
+            ("responses", "m", "https://api.openai.com/v1", "/responses"),
+        ),
+        (
+            "https://api.anthropic.com/v1/messages?beta=true",
+            {**CHAT, "max_tokens": 1},
+            ("messages", "m", "https://api.anthropic.com/v1?beta=true", "/messages"),
+        ),
+        ("http://127.0.0.1:11434/api/chat", CHAT, ("ollama", "m", "http://127.0.0.1:11434", "/api/chat")),
+        (
+            "https://g.com/v1beta/models/gemini-x:generateContent?key=AIza1",
+            {"contents": []},
+            ("content", "gemini-x", "https://g.com/v1beta?key=AIza1", "/models/gemini-x:generateContent"),
+        ),
+        (
+            "https://g.com/v1beta/models/gemini-x:streamGenerateContent?alt=sse",
+            {"contents": []},
+            ("content", "gemini-x", "https://g.com/v1beta", "/models/gemini-x:streamGenerateContent?alt=sse"),
+        ),
+    ],
+)
+def test_calls_of_models_are_recognised(url: str, body: Any, expected: tuple[str, ...]) -> None:
+    found = seen(url, body)
+    assert found is not None
+    assert (found.format, found.model, found.base_url, found.path) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "body"),
+    [
+        ("https://api.openai.com/v1/embeddings", {"model": "m", "input": "?"}),
+        ("https://api.openai.com/v1/chat/completions", b"--form"),
+        ("https://api.openai.com/v1/chat/completions", b"[1]"),
+        ("https://api.openai.com/v1/chat/completions", b'{"model": NaN, "messages": []}'),
+        ("https://chat.example.com/api/messages", {"to": "me", "text": "hi"}),
+        ("https://chat.example.com/api/messages", {"model": "phone", "messages": []}),
+        ("https://forms.example.com/forms/1/responses", {"answers": []}),
+        ("https://g.com/v1beta/models/gemini-x:countTokens", {"contents": []}),
+        ("https://g.com/v1beta/models/gemini-x:streamGenerateContent", {"contents": []}),
+    ],
+)
+def test_other_requests_are_not(url: str, body: Any) -> None:
+    assert seen(url, body) is None
+
+
+def test_only_what_is_posted_is() -> None:
+    assert seen("https://api.openai.com/v1/responses", {"model": "m", "input": "?"}, method="GET") is None
+
+
+def test_headers_that_change_the_answer_are_kept_and_no_other() -> None:
+    found = seen("https://a.com/v1/messages", CHAT, {**VERSION, "anthropic-beta": "x", "x-api-key": "secret"})
+    assert found is not None
+    assert found.headers == {**VERSION, "anthropic-beta": "x"}
+
+
+PRODUCTION = ModelSettings(name="production", provider="openai", model="prod-1")
+CANDIDATE = ModelSettings(name="candidate", provider="openai", model="cand-2")
+ELSEWHERE = ModelSettings(name="elsewhere", provider="vllm", model="llama", base_url="http://127.0.0.1:5/v1")
+CLAUDE = ModelSettings(name="claude", provider="anthropic", model="claude-x")
+
+
+def route_of(url: str, body: dict[str, Any], trial: ModelSettings, headers: dict[str, str] | None = None) -> Any:
+    found = seen(url, body, headers)
+    assert found is not None
+    return routed(found, Models(trial=trial, production=(PRODUCTION,), configured=(PRODUCTION, CANDIDATE, ELSEWHERE)))
+
+
+ASKED = {**CHAT, "model": "prod-1"}
+URL = "https://api.openai.com/v1/chat/completions"
+
+
+def test_the_model_in_production_is_replaced_by_the_one_on_trial() -> None:
+    route = route_of(URL, ASKED, CANDIDATE)
+    assert (route.request.model, route.request.body["model"], route.url) == ("cand-2", "cand-2", URL)
+    assert (route.rewritten, route.moved, route.on_trial) == (True, False, True)
+
+
+def test_a_base_url_in_the_configuration_decides_where_it_goes() -> None:
+    route = route_of(URL, ASKED, ELSEWHERE)
+    assert route.url == "http://127.0.0.1:5/v1/chat/completions"
+    assert route.moved
+    assert route.request.provider == "vllm"
+
+
+def test_the_same_base_url_moves_nothing() -> None:
+    route = route_of("http://127.0.0.1:5/v1/chat/completions", {**CHAT, "model": "llama"}, ELSEWHERE)
+    assert not route.moved
+    assert not route.rewritten
+
+
+def test_another_model_stays_as_it_is() -> None:
+    route = route_of(URL, {**CHAT, "model": "helper"}, CANDIDATE)
+    assert (route.request.model, route.model.name, route.on_trial) == ("helper", "openai/helper", False)
+
+
+def test_another_configured_model_goes_by_its_name() -> None:
+    assert route_of(URL, {**CHAT, "model": "llama"}, CANDIDATE).model is ELSEWHERE
+
+
+def test_responses_of_a_model_known_by_its_chat_completions() -> None:
+    route = route_of("https://api.openai.com/v1/responses", {"model": "prod-1", "input": "?"}, CANDIDATE)
+    assert (route.request.provider, route.request.path, route.request.body["model"]) == (
+        "openai-responses",
+        "/responses",
+        "cand-2",
+    )
+
+
+def test_another_wire_format_cannot_be_reached() -> None:
+    with pytest.raises(NotRerouted) as caught:
+        route_of(URL, ASKED, CLAUDE)
+    assert str(caught.value) == (
+        "the application asks prod-1 in OpenAI's wire format and cannot be rerouted to claude (anthropic/claude-x), "
+        "which speaks Anthropic's (models that can be: production, candidate, elsewhere); put one of that format on "
+        "trial with --llm-model, or reach claude by a gateway that speaks it (base_url), or test with the fixture llm"
+    )
+
+
+def test_a_model_in_the_path_is_replaced_there() -> None:
+    gemini = ModelSettings(name="g", provider="gemini", model="gemini-new")
+    found = seen("https://g.com/v1beta/models/gemini-old:streamGenerateContent?alt=sse&key=k", {"contents": []})
+    assert found is not None
+    production = ModelSettings(name="p", provider="gemini", model="gemini-old")
+    route = routed(found, Models(trial=gemini, production=(production,)))
+    assert route.url == "https://g.com/v1beta/models/gemini-new:streamGenerateContent?alt=sse&key=k"
+    assert "model" not in route.request.body
+
+
+def test_a_deployment_at_azure_is_replaced_in_the_path() -> None:
+    url = "https://r.openai.azure.com/openai/deployments/prod-1/chat/completions?api-version=2024-10-21"
+    assert route_of(url, ASKED, CANDIDATE).url == url.replace("prod-1", "cand-2")
+    azure = ModelSettings(
+        name="a", provider="azure", model="new", base_url="https://r.openai.azure.com/openai?api-version=2024-10-21"
+    )
+    route = route_of(url, ASKED, azure)
+    assert route.url == url.replace("prod-1", "new")
+    assert route.request.path == "/deployments/new/chat/completions"
+    assert not route.moved
+
+
+def test_a_function_cannot_be_reached(tmp_path: Path) -> None:
+    function = ModelSettings(name="f", provider="python:package.module.function", model="")
+    with pytest.raises(NotRerouted, match="is no model with a wire format of its own"):
+        route_of(URL, ASKED, function)
