@@ -241,4 +241,4 @@ def test_what_a_fixture_asks_is_asked_alike_each_time(plain_session: Session, se
 def test_a_word_that_is_no_number_is_named_with_what_is_allowed(plain_session: Session, server: Server) -> None:
     Models(plain_session, server)
     result = plain_session.run("--llm-samples=many")
-    result.stderr.fnmatch_lines(["*--llm-samples=many: a whole number from 1, or auto, was expected*"])
+    result.stderr.fnmatch_lines(["*--llm-samples=many: a whole number from 1 was expected, or auto*"])

@@ -270,7 +270,7 @@ def _staleness(settings: Settings) -> Staleness | None:
 def _samples(text: str | None, *, compares: bool) -> tuple[int | None, int | None, list[str]]:
     """Samples per case at first and at most, and what is to be told of them."""
     if text is None or text.strip().lower() != "auto":
-        return _whole_number(text, "--llm-samples", "a whole number from 1, or auto, was expected"), None, []
+        return _whole_number(text, "--llm-samples", "a whole number from 1 was expected, or auto"), None, []
     from pytest_llmeval.adaptive import AT_FIRST, AT_MOST
 
     if compares:
