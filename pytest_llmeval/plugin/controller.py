@@ -15,7 +15,6 @@ from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
 from pytest_llmeval.plugin.new_baseline import header_of, save_baseline
 from pytest_llmeval.plugin.payload import payload_of
 from pytest_llmeval.plugin.replaced import is_second
-from pytest_llmeval.report.misses import MOST_CASES
 from pytest_llmeval.report.text import harmless
 from pytest_llmeval.run import CaseKey, CaseResult, Run, TrialKey
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_llmeval.store.entry import Entry
 
 __all__ = ["Controller"]
+
+TOLD_IN_FULL = 5  # errors of one kind
 
 GATE_FAILED, NOT_SAVED = "gate failed", "not saved"
 
@@ -279,7 +280,7 @@ class Controller:
         if result.outcome != "error" or result.category == "exception" or self.config.get_verbosity() > 0:
             return
         told = self._told[result.category] = self._told.get(result.category, 0) + 1
-        if told > MOST_CASES:
+        if told > TOLD_IN_FULL:
             report.longrepr = result.samples[0].reason
 
     def _newly_failing(self, result: CaseResult) -> int:

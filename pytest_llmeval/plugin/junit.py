@@ -5,12 +5,14 @@ Private to pytest, used by nobody else here: ``_pytest.junitxml.xml_key`` and wh
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_llmeval.comparison import Comparison
 from pytest_llmeval.report.text import harmless
+
+if TYPE_CHECKING:
+    from pytest_llmeval.comparison import Comparison
 
 __all__ = ["add_to_junit", "earlier_testcase", "forget_testcase"]
 

@@ -12,7 +12,6 @@ from pytest_llmeval.plugin.controller import Controller
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.report.lines import Paper
 from pytest_llmeval.report.terminal import every_measure, list_category, summary
-from pytest_llmeval.routing import routes_of
 
 __all__ = ["write_notes", "write_summary"]
 
@@ -28,7 +27,9 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
     if config.getoption("no_summary", default=False):
         verbosity = min(verbosity, -1)
     routes = []
-    if verbosity > 0 or (verbosity == 0 and len(controller.comparisons) > 1):
+    if controller.comparisons and (verbosity > 0 or (verbosity == 0 and len(controller.comparisons) > 1)):
+        from pytest_llmeval.routing import routes_of
+
         routes = routes_of(controller.comparisons, controller.evaluation.settings.categories)
     figures = measure_each(run)
     lines = summary(

@@ -10,7 +10,6 @@ import pytest
 from pytest_llmeval.cases import Case
 from pytest_llmeval.cases.variants import variants
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.perturb import RULES
 from pytest_llmeval.plugin.markers import read_marker
 from pytest_llmeval.report.text import harmless, shortened
 from pytest_llmeval.wording import did_you_mean
@@ -81,6 +80,8 @@ def wordings_option(text: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",")]
     if names == [OWN]:
         return ()
+    from pytest_llmeval.perturb import RULES
+
     allowed = (PARAPHRASES, *RULES)
     for name in names:
         if name not in allowed:
@@ -104,6 +105,8 @@ def _llm_cases(
         raise TypeError(f"perturb must be a list of rules, as in ['typos'], not {perturb!r}")
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise TypeError(f"seed must be a whole number, not {seed!r}")
+    if perturb:
+        from pytest_llmeval.perturb import RULES
     for rule in perturb:
         if rule not in RULES:
             guess = did_you_mean(str(rule), RULES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison
 from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparable
@@ -15,7 +15,9 @@ from pytest_llmeval.report.sections import sections as more_sections
 from pytest_llmeval.report.session import called_now, cases_words, facts, spent_words
 from pytest_llmeval.report.table import Column, table
 from pytest_llmeval.report.unjudged import error_lines, kinds_of_errors
-from pytest_llmeval.routing import Route
+
+if TYPE_CHECKING:
+    from pytest_llmeval.routing import Route
 
 __all__ = [
     "baseline_words",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pytest_llmeval.comparison import Comparison
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.numbers import dollars, plural
+
+if TYPE_CHECKING:
+    from pytest_llmeval.comparison import Comparison
 
 __all__ = ["called_now", "cases_words", "facts", "spent_words"]
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from pytest_llmeval.comparison import Comparison
-from pytest_llmeval.measure import Figures
-from pytest_llmeval.report.grouped import category_cases
 from pytest_llmeval.report.lines import Line, Paper
-from pytest_llmeval.report.many import candidates_side_by_side, models_alone, why_not_compared
-from pytest_llmeval.report.measures import measures_lines
-from pytest_llmeval.report.one import gate_lines, one_candidate
-from pytest_llmeval.routing import Route
-from pytest_llmeval.run import CaseResult
+
+if TYPE_CHECKING:
+    from pytest_llmeval.comparison import Comparison
+    from pytest_llmeval.measure import Figures
+    from pytest_llmeval.routing import Route
+    from pytest_llmeval.run import CaseResult
 
 __all__ = ["Line", "every_measure", "list_category", "summary"]
 
@@ -50,11 +49,19 @@ def summary(
     if verbosity < 0:
         lines = _gates_alone(paper, comparisons, figures, alone)
     elif len(comparisons) == 1:
+        from pytest_llmeval.report.one import one_candidate
+
         lines = one_candidate(paper, comparisons[0], routes)
     elif comparisons:
+        from pytest_llmeval.report.many import candidates_side_by_side
+
         lines = candidates_side_by_side(paper, comparisons, routes)
+    elif figures:
+        from pytest_llmeval.report.alone import models_alone
+
+        lines = models_alone(paper, figures, results, alone=alone)
     else:
-        lines = models_alone(paper, figures, results, alone=alone) if figures else []
+        lines = []
     return _no_commands(lines)
 
 
@@ -75,6 +82,8 @@ def list_category(
         ascii: whether only ASCII may be written.
         verbosity: 1 shows long replies whole and the cases that fail under both in detail.
     """
+    from pytest_llmeval.report.grouped import category_cases
+
     paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
     return _no_commands(category_cases(paper, comparison, name))
 
@@ -92,6 +101,8 @@ def every_measure(
         width: columns of the terminal; no line is wider, from 24 columns on.
         ascii: whether only ASCII may be written.
     """
+    from pytest_llmeval.report.measures import measures_lines
+
     return _no_commands(measures_lines(Paper(width=max(width, 24), ascii=ascii), figures))
 
 
@@ -104,8 +115,12 @@ def _gates_alone(
     paper: Paper, comparisons: Sequence[Comparison], figures: Sequence[Figures], alone: str | None
 ) -> list[Line]:
     if not comparisons:
+        from pytest_llmeval.report.alone import why_not_compared
+
         said = figures and paper.verbosity == -1
         return paper.write(why_not_compared(alone), "yellow", hang=2) if said else []
+    from pytest_llmeval.report.one import gate_lines
+
     told = [each for each in comparisons if paper.verbosity == -1 or each.gate != "passed"]
     several = len(comparisons) > 1
     return [line for each in told for line in gate_lines(paper, each, name=each.candidate.model if several else "")]
