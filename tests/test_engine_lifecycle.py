@@ -177,7 +177,8 @@ def test_callbacks_run_and_may_submit(server: Server, engine: Engine) -> None:
 
 
 SCRIPT = """
-import os, sys
+import logging, os, sys
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # not that a busy machine is slow
 from pytest_llmeval.engine.client import Endpoint, Engine
 heavy = {"asyncio", "httpx", "httpcore", "ssl"} & set(sys.modules)
 from pytest_llmeval.providers.base import Prompt

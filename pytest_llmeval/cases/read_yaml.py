@@ -232,6 +232,12 @@ class _Builder:
         if len(text) > 300 or float(text) in (float("inf"), float("-inf")):
             self._problems.add(line, f"the number {text[:40]} is too large; write it in quotes for text")
             return None
+        if number[2] and not (number[1] and number[2][1] in "+-"):
+            self._problems.add(
+                line,
+                f"{text} is text in YAML 1.1 and a number in YAML 1.2; write it in quotes for text, or {float(text)}",
+            )
+            return None
         return float(text) if number[1] or number[2] else int(text)
 
     def _refuse_tag(self, event: Any, line: int) -> None:
