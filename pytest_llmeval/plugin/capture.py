@@ -40,7 +40,7 @@ from pytest_llmeval.providers import find_provider
 from pytest_llmeval.reply import Reply, ToolCall, Usage
 from pytest_llmeval.run import Call
 
-__all__ = ["CapturedCall", "LlmCapture", "capturing"]
+__all__ = ["OTHER_KEYS", "CapturedCall", "CapturedCalls", "FixtureScopes", "LlmCapture", "capturing", "models_of"]
 
 _NOT_HANDED_ON = ("connection", "content-encoding", "content-length", "transfer-encoding")
 
@@ -128,7 +128,7 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
     if scopes is None:
         scopes = FixtureScopes()
         config.pluginmanager.register(scopes, _SCOPES)
-    models = _models(trial.model, evaluation)
+    models = models_of(trial.model, evaluation)
     capture = LlmCapture(trial)
     calls = CapturedCalls(trial, capture, models, scopes)
     trial.reviews.append(calls.review)
@@ -154,8 +154,16 @@ class Waiting:
 class CapturedCalls:
     """The `Listener` of one execution of a test."""
 
-    def __init__(self, trial: Trial, capture: LlmCapture, models: Models, scopes: FixtureScopes) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        capture: LlmCapture,
+        models: Models,
+        scopes: FixtureScopes,
+        fixture: str = "llm_capture",
+    ) -> None:
         self.trial = trial
+        self._fixture = fixture
         self._capture = capture
         self._models = models
         self._scopes = scopes
@@ -314,7 +322,7 @@ class CapturedCalls:
         named = f"in production is {', '.join(production)}" if production else "no model is configured as production"
         return (
             f"the application asked {', '.join(asked)} and never the model on trial, {trial.full_name} ({named}); "
-            'name the model it asks in [tool.llmeval]: model = "provider/model", or have it ask llm_capture.model'
+            f'name the model it asks in [tool.llmeval]: model = "provider/model", or have it ask {self._fixture}.model'
         )
 
 
@@ -352,7 +360,8 @@ class FixtureScopes:
 _SCOPES = "llmeval-fixture-scopes"
 
 
-def _models(trial: ModelSettings, evaluation: Evaluation) -> Models:
+def models_of(trial: ModelSettings, evaluation: Evaluation) -> Models:
+    """The models that calls of an application may name."""
     settings = evaluation.settings
     production: dict[str, ModelSettings] = {}
     for name in (settings.model, settings.baseline, evaluation.baseline):
@@ -369,7 +378,7 @@ def _keys_for(models: Models) -> Iterator[None]:
     missing = []
     for model in (models.trial, *models.production):
         name = model.api_key_env or find_provider(model.provider, model.base_url).api_key_env
-        if name and not any(os.environ.get(other) for other in (name, *_INSTEAD.get(name, ()))):
+        if name and not any(os.environ.get(other) for other in (name, *OTHER_KEYS.get(name, ()))):
             os.environ[name] = NO_KEY
             missing.append(name)
     try:
@@ -380,7 +389,7 @@ def _keys_for(models: Models) -> Iterator[None]:
                 del os.environ[name]
 
 
-_INSTEAD = {"ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN",), "GEMINI_API_KEY": ("GOOGLE_API_KEY",)}
+OTHER_KEYS = {"ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN",), "GEMINI_API_KEY": ("GOOGLE_API_KEY",)}
 
 
 def _refusal(error: Refused) -> Delivery:

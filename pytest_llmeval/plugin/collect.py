@@ -13,9 +13,9 @@ from pytest_llmeval.plugin.markers import case_file, default_category, samples_o
 from pytest_llmeval.plugin.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.trial import Trial, case_key
 
-__all__ = ["FIXTURES", "parametrize", "trial_for", "uses_llm"]
+__all__ = ["FIXTURES", "parametrize", "runs_once", "trial_for", "uses_llm"]
 
-FIXTURES = ("llm", "llm_capture")
+FIXTURES = ("llm", "llm_capture", "llm_gateway")
 
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 
@@ -23,6 +23,11 @@ _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 def uses_llm(node: pytest.Item) -> bool:
     """Whether a test asks a model, by itself or through the application under test."""
     return any(fixture in getattr(node, "fixturenames", ()) for fixture in FIXTURES)
+
+
+def runs_once(item: pytest.Item) -> bool:
+    """Whether every call of a test waits: its body must not run twice, or asks from a process that cannot be left."""
+    return item.get_closest_marker("llm_blocking") is not None or "llm_gateway" in getattr(item, "fixturenames", ())
 
 
 def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
@@ -49,7 +54,7 @@ def _cases(metafunc: pytest.Metafunc, file: str) -> list[Case]:
     if "case" not in metafunc.fixturenames:
         raise ConfigError(
             f"{function.nodeid}: a test with @pytest.mark.llm_cases({file!r}) takes its row as an argument: "
-            f"def {function.name}({'llm_capture' if 'llm_capture' in metafunc.fixturenames else 'llm'}, case)"
+            f"def {function.name}({next((name for name in FIXTURES if name in metafunc.fixturenames), 'llm')}, case)"
         )
     path = function.path.parent / file
     loaded = function.config.stash.setdefault(_loaded, {})
@@ -85,7 +90,7 @@ def trial_for(item: pytest.Item, evaluation: Evaluation, name: str) -> Trial:
     return Trial(
         first=samples * int(params.get("__pytest_repeat_step_number") or 0),
         attempts=item.stash.get(attempts_key, None) or Attempts(),
-        repeatable=item.get_closest_marker("llm_blocking") is None,
+        repeatable=not runs_once(item),
         key=key,
         module=key.test.split("::")[0],
         model=evaluation.model(name),
