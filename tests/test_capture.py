@@ -595,6 +595,25 @@ def test_a_transport_of_the_applications_own_sends_its_calls(project: Session, s
     project.run("--llm-mode=replay").assert_outcomes(passed=1)
 
 
+def test_what_another_tool_for_tests_has_replaced_is_asked(project: Session, server: Server) -> None:
+    project.write("""
+        import app, httpx2
+
+        def test_bot(llm_capture, monkeypatch):
+            seen = []
+            send = httpx2.HTTPTransport.handle_request
+
+            def handle(self, request):
+                seen.append(request)
+                return send(self, request)
+
+            monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", handle)
+            assert app.answer("Capital of France?") == "Paris"
+            assert len(seen) == 1
+    """)
+    project.run().assert_outcomes(passed=1)
+
+
 def test_a_fixture_that_outlives_the_test_is_set_up_once(project: Session, server: Server) -> None:
     """Pytest keeps what leaves such a fixture, so that the test must not be left within it."""
     project.write("""

@@ -16,12 +16,12 @@ from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import Event, ModelRequest, Prompt, Provider, StreamReader
 from pytest_llmeval.reply import Answer
 
-__all__ = ["AUTHORIZING", "InPlaceOf", "Refused", "Said", "headers_to_send", "kept_refusal", "key_and_headers"]
+__all__ = ["InPlaceOf", "Refused", "Said", "headers_to_send", "kept_refusal", "key_and_headers"]
 
 _OF_THE_CONNECTION = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "expect", "host", "transfer-encoding"}
 )
-AUTHORIZING = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+_AUTHORIZING = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 _LIMIT = 65_536  # bytes of events that are kept in case an error follows them
 
 
@@ -154,14 +154,14 @@ def key_and_headers(route: Route, headers: Mapping[str, str]) -> tuple[str | Non
     """
     if route.moved or (route.rewritten and route.model.api_key_env is not None):
         return api_key_of(route.model, route.provider), None
-    values = [headers[name] for name in AUTHORIZING if name in headers]
+    values = [headers[name] for name in _AUTHORIZING if name in headers]
     if any(NO_KEY in value for value in values):
         raise no_key(route.model, route.model.api_key_env or route.provider.api_key_env or "of its provider")
     return (values[0].removeprefix("Bearer ") if values else ""), headers
 
 
-def headers_to_send(route: Route, headers: Mapping[str, str]) -> dict[str, str]:
-    """All headers of a request that the application's own transport sends, but those of the connection.
+def headers_to_send(route: Route, headers: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
+    """The key, and all headers but those of the connection, of a request that the application's own transport sends.
 
     Args:
         route: where it goes.
@@ -172,9 +172,9 @@ def headers_to_send(route: Route, headers: Mapping[str, str]) -> dict[str, str]:
     """
     key, own = key_and_headers(route, headers)
     if own is not None:
-        return {name: value for name, value in own.items() if name not in ("content-length", "host")}
+        return key, {name: value for name, value in own.items() if name not in ("content-length", "host")}
     carried = {"content-type": "application/json", "accept": headers.get("accept", "*/*"), **route.request.headers}
-    return carried if key is None else {**carried, **route.provider.authorization(key)}
+    return key, carried if key is None else {**carried, **route.provider.authorization(key)}
 
 
 def kept_refusal(sent: Future[Fulfilled], provider: InPlaceOf) -> Future[Fulfilled]:

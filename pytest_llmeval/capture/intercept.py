@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from pytest_llmeval.capture.frames import Delivery
 from pytest_llmeval.capture.recognise import Recognised, may_ask_a_model, recognised
 
-__all__ = ["Asked", "Broken", "Listener", "OwnCall", "Pending", "listen", "listener"]
+__all__ = ["Asked", "Broken", "Listener", "OwnCall", "Pending", "Replacement", "listen", "listener"]
 
 MODULES = ("httpx", "httpx2")
 _MARK = "__llmeval_stands_before__"
@@ -32,16 +32,12 @@ class Asked:
     """A call of an application.
 
     Attributes:
-        url: where to.
         headers: all it would send, secrets included; names in lower case.
-        content: the body.
         plain: whether it would be sent as httpx sends by itself: no proxy, no transport of the application's own.
     """
 
     what: Recognised
-    url: str
     headers: Mapping[str, str]
-    content: bytes
     plain: bool
 
 
@@ -57,18 +53,23 @@ class Broken(Exception):
         self.timed_out = timed_out
 
 
-class OwnCall(Protocol):
-    """A call that the application sends itself.
-
-    Attributes:
-        url: where to.
-        headers: with which.
-        content: the body.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """A request."""
 
     url: str
     headers: Mapping[str, str]
     content: bytes
+
+
+class OwnCall(Protocol):
+    """A call that the application sends itself.
+
+    Attributes:
+        instead: what is sent in place of the application's request; None for that itself.
+    """
+
+    instead: Replacement | None
 
     @property
     def complete(self) -> bool:
@@ -333,20 +334,36 @@ def _asked(module: ModuleType, inner: Any, request: Any, content: bytes) -> Aske
     what = recognised(request.method, str(request.url), headers, content)
     if what is None:
         return None
-    return Asked(what=what, url=str(request.url), headers=headers, content=content, plain=_is_plain(module, inner))
+    return Asked(what=what, headers=headers, plain=_is_plain(module, inner))
 
 
 def _is_plain(module: ModuleType, transport: Any) -> bool:
-    """Whether a transport does no more than ours would; a proxy, a test's stand-in or a signing one does."""
-    own = (module.HTTPTransport, module.AsyncHTTPTransport)
+    """Whether a transport does no more than ours would; a proxy, one that signs, or what a mock replaced does."""
     transport = getattr(transport, "own", transport)
-    pool = type(getattr(transport, "_pool", None)).__name__
-    return type(transport) in own and pool in ("ConnectionPool", "AsyncConnectionPool")
+    pool = getattr(transport, "_pool", None)
+    if type(transport) is module.HTTPTransport:
+        method, plain = "handle_request", "ConnectionPool"
+    elif type(transport) is module.AsyncHTTPTransport:
+        method, plain = "handle_async_request", "AsyncConnectionPool"
+    else:
+        return False
+    return type(pool).__name__ == plain and all(_is_its_own(type(one), method) for one in (transport, pool))
+
+
+def _is_its_own(owner: type, method: str) -> bool:
+    """Whether a method is the one its class was written with, and nobody has replaced it."""
+    function: Any = getattr(owner, method)
+    function = getattr(function, _MARK, function)
+    written_in: str = getattr(function, "__globals__", {}).get("__name__", "")
+    return written_in.partition(".")[0] in (*MODULES, "httpcore", "httpcore2")
 
 
 def _outgoing(module: ModuleType, request: Any, call: OwnCall) -> Any:
+    new = call.instead
+    if new is None:
+        return request
     return module.Request(
-        request.method, call.url, headers=dict(call.headers), content=call.content, extensions=request.extensions
+        request.method, new.url, headers=dict(new.headers), content=new.content, extensions=request.extensions
     )
 
 

@@ -26,7 +26,7 @@ import pytest
 
 from pytest_llmeval.capture.application import InPlaceOf, Refused, headers_to_send, kept_refusal, key_and_headers
 from pytest_llmeval.capture.frames import Delivery, delivered
-from pytest_llmeval.capture.intercept import Asked, Broken, OwnCall, Pending, listen
+from pytest_llmeval.capture.intercept import Asked, Broken, OwnCall, Pending, Replacement, listen
 from pytest_llmeval.capture.route import Models, Route, routed
 from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.engine.api_key import NO_KEY
@@ -296,11 +296,14 @@ class CapturedCalls:
         pipeline = self.trial.pipeline
         try:
             key, _ = pipeline.find(route.model, route.provider, route.request, draw)
-            headers = headers_to_send(route, asked.headers)
+            secret, headers = headers_to_send(route, asked.headers)
             held = pipeline.hold(route.model, route.request)
         except ReplyError as error:
             raise self._unanswered(error) from None
-        same = not (route.moved or route.rewritten)
+        instead = None
+        if route.moved or route.rewritten:
+            content = json.dumps(route.request.body).encode()
+            instead = Replacement(url=route.url, headers=headers, content=content)
         return Sending(
             calls=self,
             route=route,
@@ -308,9 +311,8 @@ class CapturedCalls:
             question=question,
             key=key,
             held=held,
-            url=asked.url if same else route.url,
-            headers=headers,
-            content=asked.content if same else json.dumps(route.request.body).encode(),
+            secret=secret or "",
+            instead=instead,
         )
 
     def _unanswered(self, error: ReplyError) -> Unanswered:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_llmeval.capture.application import AUTHORIZING
+from pytest_llmeval.capture.intercept import Replacement
 from pytest_llmeval.capture.route import Route
 from pytest_llmeval.capture.watch import Watch
 from pytest_llmeval.engine.explain import explained
@@ -35,9 +35,8 @@ class Sending:
         question: None for a call of a fixture that outlives the test.
         key: under which the store keeps the answer.
         held: USD set aside.
-        url: where it goes.
-        headers: with which.
-        content: the body.
+        secret: the key it is sent with, which must not stand in a message; "" for none.
+        instead: what is sent in place of the application's request, None for that itself.
     """
 
     calls: CapturedCalls
@@ -46,9 +45,8 @@ class Sending:
     question: Question | None
     key: str
     held: float
-    url: str
-    headers: Mapping[str, str]
-    content: bytes
+    secret: str
+    instead: Replacement | None
     _watch: Watch = field(init=False)
     _over: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -107,9 +105,7 @@ class Sending:
 
     def _explained(self, error: ProviderError) -> ProviderError:
         route = self.route
-        secrets = [value for name, value in self.headers.items() if name.lower() in AUTHORIZING]
-        secret = secrets[0].removeprefix("Bearer ") if secrets else None
-        endpoint = Endpoint(base_url=route.base_url, provider=route.provider, api_key=secret)
+        endpoint = Endpoint(base_url=route.base_url, provider=route.provider, api_key=self.secret or None)
         return explained(AttemptFailed(error), route.request, endpoint, 1)
 
     def _give_back(self) -> None:
