@@ -1,5 +1,4 @@
 """Applications that find their model by the environment alone, one function for each way to ask.
-# ruff: noqa: S310 - the addresses are those of the gateway
 
 Each takes a prompt, asks the model ``prod-1`` and returns the text it got.
 """
@@ -99,7 +98,7 @@ def urllib_(prompt: str) -> str:
 
 @client("openai by requests", needs="requests")
 def requests_(prompt: str) -> str:
-    import requests  # type: ignore[import-untyped]
+    import requests
 
     response = requests.post(chat_url(), json=asked(prompt), headers=headers(), timeout=60)
     response.raise_for_status()

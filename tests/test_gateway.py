@@ -30,11 +30,19 @@ if __name__ == "__main__":
     except urllib.error.HTTPError as error:
         print(error.code, json.load(error)["error"]["message"], end="")
 """
+# By a process of its own, and by none, which is faster and the same to the gateway.
 RUN = """
-import subprocess, sys
+import json, subprocess, sys, urllib.error
+import bot
 
-def run(prompt, **options):
+def spawn(prompt, **options):
     return subprocess.run([sys.executable, "bot.py", prompt], capture_output=True, text=True, **options).stdout
+
+def run(prompt):
+    try:
+        return bot.text(prompt)
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {json.load(error)['error']['message']}"
 """
 
 
@@ -48,7 +56,7 @@ def write(session: Session, code: str) -> None:
     """The bot, what runs it, and the tests."""
     session.write(BOT, "bot.py")
     session.write(RUN, "run.py")
-    session.write("from run import run\nimport bot, pytest\n\n" + textwrap.dedent(code))
+    session.write("from run import run, spawn\nimport bot, pytest\n\n" + textwrap.dedent(code))
 
 
 def test_a_subprocess_is_recorded_and_replayed(session: Session, server: Server) -> None:
@@ -58,7 +66,7 @@ def test_a_subprocess_is_recorded_and_replayed(session: Session, server: Server)
         """
         @pytest.mark.parametrize("prompt", ["a", "b", "c"])
         def test_bot(llm_gateway, prompt):
-            assert run(prompt) == prompt.upper()
+            assert spawn(prompt) == prompt.upper()
             [call] = llm_gateway.calls
             assert call.reply == prompt.upper() and call.usage.input_tokens == 7 and call.ttft is None
             assert call.request["messages"][0]["content"] == prompt
@@ -140,7 +148,7 @@ def test_a_miss_is_told_to_the_application_and_sticks(plain_session: Session, se
             return run("Are you there?")
 
         def test_bot(llm_gateway):
-            said = run("Capital?")
+            said = spawn("Capital?")
             assert said.startswith("424") and "no recorded reply" in said
 
         def test_warm(warm, llm_gateway):
@@ -164,7 +172,7 @@ def test_an_application_that_asks_another_model_is_told_so(plain_session: Sessio
         result = plain_session.run()
     result.assert_outcomes(errors=1)
     assert told(result, "the application asked openai/other and never the model on trial, openai/prod-1*")
-    assert "have it ask llm_gateway.model" in plain_session.results()[0].samples[0].reason
+    result.stdout.fnmatch_lines(["E * or have it ask llm_gateway.model"])
 
 
 def test_a_provider_that_fails_is_an_error_and_one_that_recovers_is_none(
@@ -261,7 +269,7 @@ def test_the_environment_is_set_and_restored(
             assert os.environ.items() >= llm_gateway.environment.items()
             assert repr(llm_gateway) == "<llm_gateway: production, 0 calls>"
             assert "no-key" not in repr(llm_gateway.environment)
-            assert run("?", env={**llm_gateway.environment, "PATH": os.environ["PATH"]}) == "Paris"
+            assert spawn("?", env={**llm_gateway.environment, "PATH": os.environ["PATH"]}) == "Paris"
 
         def test_after():
             now = dict(os.environ)

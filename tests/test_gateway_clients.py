@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.capture.application import AUTHORIZING
 from tests.gateway_clients import CLIENTS
 from tests.server import Server
 from tests.sessions import Session
 from tests.test_capture_clients import answer
 
+AUTHORIZING = ("authorization", "x-api-key", "x-goog-api-key")
 FAMILIES = ("openai", "anthropic", "gemini", "ollama")
 KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY", "ollama": ""}
 

@@ -101,10 +101,10 @@ class Addresses:
             target: what follows the token, as in ``/openai/v1/chat/completions?a=b``.
         """
         path, mark, query = target.partition("?")
-        _, provider, *rest = path.split("/", 2)
-        if provider not in self._places or not rest:
+        provider, slash, rest = path.removeprefix("/").partition("/")
+        if provider not in self._places or not slash:
             return None
-        place, below = self._places[provider], f"/{rest[0]}"
+        place, below = self._places[provider], f"/{rest}"
         version = _ADDED_BY_SDKS.get(provider)
         if version is not None and not _VERSION.search(below):  # there are SDKs that expect it in the address
             below = f"{place.path}{version}{below.removeprefix(place.path)}"

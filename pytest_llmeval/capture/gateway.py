@@ -21,7 +21,7 @@ import httpx
 from pytest_llmeval.capture.addresses import Addresses
 from pytest_llmeval.capture.frames import Delivery
 from pytest_llmeval.capture.http_server import Exchange, Head, HttpServer, HungUp, Refused
-from pytest_llmeval.capture.intercept import Asked, OwnCall
+from pytest_llmeval.capture.intercept import Asked, OwnCall, Replacement
 from pytest_llmeval.capture.recognise import recognised
 from pytest_llmeval.engine.connections import Connections
 from pytest_llmeval.report.text import first_line
@@ -47,6 +47,9 @@ class Listener(Protocol):
 
     def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | None:
         """The answer to a request that asks no model, None to pass it on."""
+
+    def broken(self, words: str) -> None:
+        """The gateway itself could not go on."""
 
 
 class Gateway:
@@ -140,8 +143,10 @@ class Gateway:
             except HungUp:
                 raise
             except Exception as error:
-                # A mistake of ours; the client, at least, must not wait for nothing.
-                await _broken_off(exchange, 500, "gateway", f"{type(error).__name__}: {first_line(str(error), 200)}")
+                # A mistake of ours: nothing that the application makes of it may be judged.
+                words = f"{type(error).__name__}: {first_line(str(error), 200)}"
+                listener.broken(words)
+                await _broken_off(exchange, 500, "gateway", words)
 
     @contextmanager
     def _counted(self, listener: Listener) -> Iterator[None]:
@@ -166,19 +171,21 @@ class Gateway:
             told = await _on_thread(partial(listener.other, head.method, head.target, head.headers))
             await (self._pass_on(exchange, url) if told is None else _deliver(exchange, told))
             return
-        asked = Asked(what=what, url=url, headers=head.headers, content=body, plain=True)
+        asked = Asked(what=what, headers=head.headers, plain=True)
         answer = await _on_thread(partial(listener.answer, asked))
         if isinstance(answer, Delivery):
             await _deliver(exchange, answer)
         else:
-            await self._send(exchange, answer)
+            await self._send(exchange, url, answer)
 
-    async def _send(self, exchange: Exchange, call: OwnCall) -> None:
+    async def _send(self, exchange: Exchange, url: str, call: OwnCall) -> None:
         """Send a call of a model, and pass its answer on as it comes."""
+        own = Replacement(url=url, headers=exchange.head.headers, content=exchange.body)
+        sent = call.instead or own
         try:
             # Uncompressed: a compressed stream arrives in lumps, which would distort the time to the first token.
-            headers = {**_of_message(call.headers), "accept-encoding": "identity"}
-            async with self._response("POST", call.url, headers, call.content) as response:
+            headers = {**_of_message(sent.headers), "accept-encoding": "identity"}
+            async with self._response("POST", sent.url, headers, sent.content) as response:
                 await _watched(exchange, response, call)
         except _BROKEN as error:
             call.breaks(error)

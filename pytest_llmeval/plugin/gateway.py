@@ -95,7 +95,7 @@ class _Listener:
         self._notes = evaluation.notes
         self._gateway = gateway
         self._replays = evaluation.mode == "replay"
-        self._before: list[ReplyError] = []  # went wrong before the body ran
+        self._failures: list[ReplyError] = []  # that no sample knows of
         self._untold: dict[int, ReplyError] = {}  # by sample: a request that was not passed on
 
     def answer(self, asked: Asked) -> Delivery | OwnCall:
@@ -106,7 +106,7 @@ class _Listener:
             return self.calls.end(call) if hasattr(call, "future") else call
         except Unanswered as unanswered:
             if before:
-                self._before.append(unanswered.error)
+                self._failures.append(unanswered.error)
             return _told(unanswered.error)
 
     def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | None:
@@ -127,6 +127,10 @@ class _Listener:
         self._untold.setdefault(self._trial.sample, error)
         return _told(error)
 
+    def broken(self, words: str) -> None:
+        """The gateway itself could not go on: there is nothing to judge."""
+        self._failures.append(ReplyError(f"llm_gateway broke: {words}; please report it"))
+
     def review(self, error: BaseException | None) -> BaseException | None:
         """What really came out of a sample, once all its calls have ended."""
         if left := self._gateway.wait(self, seconds=PATIENCE):
@@ -137,8 +141,8 @@ class _Listener:
         error = self.calls.review(error)
         if isinstance(error, ReplyError):
             return error
-        if self._before:
-            return self._before[0]
+        if self._failures:
+            return self._failures[0]
         untold = self._untold.get(self._trial.sample)
         return untold if error is not None and untold is not None else error
 
