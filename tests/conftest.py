@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpcore  # noqa: F401 - before pytester, which gives each session its modules anew, while httpx keeps the first
 import pytest
 
 from tests.server import Server
 from tests.sessions import Session
+
+with suppress(ImportError):  # the same for httpx2, on which the SDKs sit
+    import httpcore2  # noqa: F401
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -98,10 +99,13 @@ def test_a_call_shares_its_reply_with_the_same_request_of_llm(project: Session, 
         def test_both(llm, llm_capture):
             assert llm("Capital of Italy?") == app.answer("Capital of Spain?") == "Paris"
             assert len(llm_capture.calls) == 1
+
+        def test_a_helper_and_the_model_itself(llm, llm_capture):
+            assert app.answer("Capital of Peru?", model="helper") == llm("Capital of Chile?") == "Paris"
     """)
-    project.run().assert_outcomes(passed=3)
-    assert sorted(map(question, server.requests)) == ["Capital of France?", "Capital of Italy?", "Capital of Spain?"]
-    assert [len(result.samples[0].calls) for result in project.results()] == [1, 1, 2]
+    project.run().assert_outcomes(passed=4)
+    countries = ["Chile", "France", "Italy", "Peru", "Spain"]
+    assert sorted(map(question, server.requests)) == [f"Capital of {country}?" for country in countries]
 
 
 def test_plain_synchronous_tests_overlap(session: Session, server: Server) -> None:
@@ -207,9 +211,9 @@ def test_what_the_provider_says_of_a_call_reaches_the_sdk(project: Session, serv
         ("error", "content_filter")
     ]
     assert told(result, "ProviderError: openai/prod-1 at 127.0.0.1:*: HTTP 400 (content_filter): not that*")
-    lines = [line for file in project.path.rglob("recordings/*.jsonl") for line in file.read_text().splitlines()]
-    entries = [entry for entry in map(json.loads, lines) if "request" in entry]
-    assert [entry["request"]["messages"][0]["content"] for entry in entries] == ["again"]
+    recorded = "".join(file.read_text() for file in project.path.rglob("recordings/*.jsonl"))
+    assert '"again"' in recorded
+    assert not any(f'"{asked}"' in recorded for asked in failing)
 
 
 def test_a_call_that_the_sdk_repeats_is_one_call(project: Session, server: Server) -> None:
@@ -279,6 +283,42 @@ def test_a_missing_recording_is_an_error_whatever_the_application_swallows(proje
     assert told(result, "MissingReply: no recorded reply of production (openai/prod-1) for test_it.py::test_plain*")
     assert not told(result, "openai/_base_client.py*")
     assert server.requests == []
+
+
+@pytest.mark.parametrize("client", ["anthropic", "google-genai"])
+def test_no_other_sdk_swallows_or_repeats_a_miss(plain_session: Session, server: Server, client: str) -> None:
+    plain_session.configure(f"""
+        [tool.llmeval]
+        model = "{client.removeprefix("google-").replace("genai", "gemini")}/prod-1"
+    """)
+    plain_session.write((Path(__file__).parent / "captured_clients.py").read_text(encoding="utf-8"), "clients.py")
+    plain_session.write(f"""
+        import pytest
+        from clients import CLIENTS
+
+        @pytest.mark.parametrize("way", ["", ", streamed", ", async", ", async, streamed"])
+        def test_bot(llm_capture, way):
+            CLIENTS["{client}" + way]("{server.base_url.removesuffix("/v1")}", "Weather?")
+    """)
+    plain_session.run("--llm-mode=replay").assert_outcomes(errors=4)
+    assert kinds(plain_session) == [("error", "no_reply_recorded")] * 4
+    assert server.requests == []
+
+
+def test_what_several_asked_at_once_and_nobody_got(project: Session, server: Server) -> None:
+    """One of them sends the request; all are told what the provider said."""
+    refused = {"error": {"message": "no such parameter", "code": "unknown_parameter"}}
+    server.answer = lambda _: Reply(status=400, body=refused)
+    project.write("""
+        import app, openai, pytest
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_bot(llm_capture, number):
+            with pytest.raises(openai.BadRequestError) as caught:
+                app.answer("The same")
+            assert caught.value.code == "unknown_parameter"
+    """)
+    project.run().assert_outcomes(passed=3)
 
 
 def test_threads_of_the_application_are_captured(project: Session, server: Server) -> None:

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pytest_llmeval.capture.route import Route
 from pytest_llmeval.engine.api_key import NO_KEY, api_key_of, no_key
@@ -22,6 +23,8 @@ _OF_THE_CONNECTION = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "expect", "host", "transfer-encoding"}
 )
 _AUTHORIZING = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+# Of errors that several have who asked the same at once; one of them has sent the request.
+_said: WeakKeyDictionary[ProviderError, Said] = WeakKeyDictionary()
 _LIMIT = 65_536  # bytes of events that are kept in case an error follows them
 
 
@@ -198,6 +201,8 @@ def _hand_on(future: Future[Fulfilled], provider: InPlaceOf, sent: Future[Fulfil
     if error is None:
         future.set_result(sent.result())
     elif isinstance(error, ProviderError):
-        future.set_exception(Refused(error, provider.said))
+        if provider.said is not None:
+            _said[error] = provider.said
+        future.set_exception(Refused(error, _said.get(error)))
     else:
         future.set_exception(error)

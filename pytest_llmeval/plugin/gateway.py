@@ -16,8 +16,10 @@ from pytest_llmeval.capture.intercept import Asked, OwnCall
 from pytest_llmeval.capture.route import usual_provider
 from pytest_llmeval.engine.api_key import NO_KEY
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError
-from pytest_llmeval.plugin.capture import OTHER_KEYS, CapturedCalls, FixtureScopes, LlmCapture, models_of
+from pytest_llmeval.plugin.capture import OTHER_KEYS, LlmCapture, models_of
+from pytest_llmeval.plugin.captured_calls import CapturedCalls
 from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.fixture_scopes import FixtureScopes
 from pytest_llmeval.plugin.replies import Unanswered
 from pytest_llmeval.plugin.trial import Trial
 from pytest_llmeval.providers import find_provider

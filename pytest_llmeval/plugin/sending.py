@@ -21,7 +21,7 @@ from pytest_llmeval.reply import Usage
 from pytest_llmeval.report.text import first_line
 
 if TYPE_CHECKING:
-    from pytest_llmeval.plugin.capture import CapturedCalls
+    from pytest_llmeval.plugin.captured_calls import CapturedCalls
 
 __all__ = ["Sending"]
 
