@@ -116,7 +116,7 @@ class Listener(Protocol):
 
 
 _listener: Listener | None = None
-_installed: set[str] = set()
+_installed: dict[str, ModuleType] = {}
 
 
 def listener() -> Listener | None:
@@ -140,10 +140,11 @@ def listen(new: Listener | None) -> Listener | None:
 def _install() -> None:
     """Stand between; both modules are imported, since an application may import them only when it makes a call."""
     for name in MODULES:
-        if name not in _installed and (name in sys.modules or importlib.util.find_spec(name) is not None):
+        if name in sys.modules or importlib.util.find_spec(name) is not None:
             module = importlib.import_module(name)
-            _stand_between(module) if _asks(module) else _stand_in_transports(module)
-            _installed.add(name)
+            if _installed.get(name) is not module:  # which may have been imported anew
+                _stand_between(module) if _asks(module) else _stand_in_transports(module)
+                _installed[name] = module
 
 
 def _asks(module: ModuleType) -> bool:

@@ -16,7 +16,7 @@ from pytest_llmeval.providers.openai import OpenAIChat
 from pytest_llmeval.providers.responses import OpenAIResponses
 from pytest_llmeval.report.text import first_line
 
-__all__ = ["Models", "Route", "routed"]
+__all__ = ["Models", "Route", "routed", "usual_provider"]
 
 Family = Literal["openai", "anthropic", "gemini", "ollama"]
 
@@ -182,6 +182,11 @@ def _with_deployment(base_url: str, model: str | None) -> str:
 def _place(url: str) -> tuple[str, str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc.rpartition("@")[2].lower(), parts.path
+
+
+def usual_provider(model: ModelSettings) -> str | None:
+    """The provider whose wire format a model speaks, and whose SDK is used for it; None when it speaks none."""
+    return _USUAL.get(getattr(find_provider(model.provider, model.base_url), "wire_format", None))  # type: ignore[arg-type]
 
 
 def _family_of(model: ModelSettings) -> Family | None:

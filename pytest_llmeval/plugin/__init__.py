@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.plugin.fixtures import llm, llm_capture, llm_model
+from pytest_llmeval.plugin.fixtures import llm, llm_capture, llm_gateway, llm_gateway_environment, llm_model
 
-__all__ = ["llm", "llm_capture", "llm_model"]
+__all__ = ["llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model"]
 
 _wrong = pytest.StashKey[str]()
 _RUNNER = "llmeval-runner"
@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once per case of its dataset and per model; last, so that the model stands last in the test's id."""
     if (
-        not {"llm", "llm_capture"} & set(metafunc.fixturenames)
+        not {"llm", "llm_capture", "llm_gateway"} & set(metafunc.fixturenames)
         and metafunc.definition.get_closest_marker("llm_cases") is None
     ):
         return

@@ -23,11 +23,11 @@ from pytest_llmeval.providers import find_provider
 from pytest_llmeval.reply import Reply, ToolCall, Usage
 from pytest_llmeval.run import Call
 
-__all__ = ["CapturedCall", "LlmCapture", "capturing"]
+__all__ = ["OTHER_KEYS", "CapturedCall", "LlmCapture", "capturing", "models_of"]
 
 _SCOPES = "llmeval-fixture-scopes"
 # Either variable holds the key.
-_INSTEAD = {"ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN",), "GEMINI_API_KEY": ("GOOGLE_API_KEY",)}
+OTHER_KEYS = {"ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN",), "GEMINI_API_KEY": ("GOOGLE_API_KEY",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
     if scopes is None:
         scopes = FixtureScopes()
         config.pluginmanager.register(scopes, _SCOPES)
-    models = _models(trial.model, evaluation)
+    models = models_of(trial.model, evaluation)
     capture = LlmCapture(trial)
     calls = CapturedCalls(trial, capture, models, scopes)
     trial.reviews.append(calls.review)
@@ -125,7 +125,8 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
             listen(before)
 
 
-def _models(trial: ModelSettings, evaluation: Evaluation) -> Models:
+def models_of(trial: ModelSettings, evaluation: Evaluation) -> Models:
+    """The models that calls of an application may name."""
     settings = evaluation.settings
     named: list[ModelSettings] = []
     for name in (settings.model, settings.baseline, evaluation.baseline):
@@ -155,7 +156,7 @@ def _keys_for(models: Models) -> Iterator[None]:
     missing = []
     for model in (models.trial, *models.production):
         name = model.api_key_env or find_provider(model.provider, model.base_url).api_key_env
-        if name and not any(os.environ.get(other) for other in (name, *_INSTEAD.get(name, ()))):
+        if name and not any(os.environ.get(other) for other in (name, *OTHER_KEYS.get(name, ()))):
             os.environ[name] = NO_KEY
             missing.append(name)
     try:

@@ -51,8 +51,16 @@ class Waiting:
 class CapturedCalls:
     """The `Listener` of one execution of a test."""
 
-    def __init__(self, trial: Trial, capture: LlmCapture, models: Models, scopes: FixtureScopes) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        capture: LlmCapture,
+        models: Models,
+        scopes: FixtureScopes,
+        fixture: str = "llm_capture",
+    ) -> None:
         self.trial = trial
+        self._fixture = fixture
         self._capture = capture
         self._models = models
         self._scopes = scopes
@@ -214,7 +222,7 @@ class CapturedCalls:
         named = f"in production is {', '.join(production)}" if production else "no model is configured as production"
         return (
             f"the application asked {', '.join(asked)} and never the model on trial, {trial.full_name} ({named}); "
-            'name the model it asks in [tool.llmeval]: model = "provider/model", or have it ask llm_capture.model'
+            f'name the model it asks in [tool.llmeval]: model = "provider/model", or have it ask {self._fixture}.model'
         )
 
 

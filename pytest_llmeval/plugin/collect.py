@@ -14,9 +14,9 @@ from pytest_llmeval.plugin.replies import Attempts, attempts_key, first_pass_key
 from pytest_llmeval.plugin.trial import Trial, case_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 
-__all__ = ["FIXTURES", "model_of", "parametrize", "trial_for", "uses_llm"]
+__all__ = ["FIXTURES", "model_of", "parametrize", "runs_once", "trial_for", "uses_llm"]
 
-FIXTURES = ("llm", "llm_capture")
+FIXTURES = ("llm", "llm_capture", "llm_gateway")
 
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 
@@ -24,6 +24,11 @@ _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 def uses_llm(node: pytest.Item) -> bool:
     """Whether a test asks a model, by itself or through the application under test."""
     return any(fixture in getattr(node, "fixturenames", ()) for fixture in FIXTURES)
+
+
+def runs_once(item: pytest.Item) -> bool:
+    """Whether every call of a test waits: its body must not run twice, or asks from a process that cannot be left."""
+    return item.get_closest_marker("llm_blocking") is not None or "llm_gateway" in getattr(item, "fixturenames", ())
 
 
 def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
@@ -107,7 +112,7 @@ def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         # Where a repeat's samples begin must not depend on whether more are drawn later.
         first=(evaluation.most_samples or samples) * int(params.get("__pytest_repeat_step_number") or 0),
         attempts=attempts,
-        repeatable=item.get_closest_marker("llm_blocking") is None,
+        repeatable=not runs_once(item),
         key=key,
         module=key.test.split("::")[0],
         model=evaluation.model(name),

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pytest_llmeval.plugin.ask import Llm
     from pytest_llmeval.plugin.capture import LlmCapture
+    from pytest_llmeval.plugin.gateway import LlmGateway
     from pytest_llmeval.plugin.trial import Trial
 
-__all__ = ["llm", "llm_capture", "llm_model"]
+__all__ = ["llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model"]
 
 
 @pytest.fixture
@@ -56,6 +57,47 @@ def llm_capture(request: pytest.FixtureRequest) -> Iterator[LlmCapture]:
     trial = _trial(request, "llm_capture")
     with capturing(trial, evaluation_of(request.config), request.config) as capture:
         yield capture
+
+
+@pytest.fixture
+def llm_gateway(request: pytest.FixtureRequest) -> Iterator[LlmGateway]:
+    """Capture what other processes, other languages and other HTTP clients ask of models, by a server on 127.0.0.1.
+
+    While the test runs, OPENAI_BASE_URL, ANTHROPIC_BASE_URL, GOOGLE_GEMINI_BASE_URL, GROQ_BASE_URL, OLLAMA_HOST and
+    those of litellm lead to it: what SDKs, aiohttp, requests, curl or node ask there is recorded, replayed, measured
+    and sent to the model on trial as by ``llm_capture``. The test waits for its calls; ``-n 8`` overlaps such tests.
+    ``llm_gateway.model`` is the provider's name of the model on trial; ``.calls`` holds the calls; ``.base_url`` and
+    ``.urls[provider]`` are the addresses; ``.environment`` is for a process that does not inherit this environment.
+    """
+    from pytest_llmeval.plugin.evaluation import evaluation_of
+    from pytest_llmeval.plugin.gateway import serving
+
+    if "llm_capture" in request.node.fixturenames:
+        pytest.fail(
+            "llm_capture and llm_gateway cannot be used in one test: each call would count twice; "
+            "llm_gateway also sees what httpx asks at the addresses of the environment",
+            pytrace=False,
+        )
+    trial = _trial(request, "llm_gateway")
+    with serving(trial, evaluation_of(request.config), request.config) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def llm_gateway_environment(request: pytest.FixtureRequest) -> Mapping[str, str]:
+    """Environment variables for a process that outlives tests, such as a server started once per session.
+
+    What it asks of models belongs to the test with ``llm_gateway`` that is running then.
+    """
+    from pytest_llmeval.errors import LlmevalError
+    from pytest_llmeval.plugin.evaluation import evaluation_of
+    from pytest_llmeval.plugin.gateway import outliving
+
+    try:
+        return outliving(evaluation_of(request.config), request.config)
+    except LlmevalError as error:
+        wrong = str(error)
+    pytest.fail(wrong, pytrace=False)
 
 
 def _trial(request: pytest.FixtureRequest, name: str) -> Trial:

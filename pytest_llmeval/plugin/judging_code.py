@@ -22,7 +22,7 @@ from typing import Any
 
 __all__ = ["checks_digest"]
 
-_MODELS = frozenset({"llm", "llm_capture"})
+_MODELS = frozenset({"llm", "llm_capture", "llm_gateway"})
 _ASSIGNS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.plugin.collect import uses_llm
+from pytest_llmeval.plugin.collect import runs_once, uses_llm
 from pytest_llmeval.plugin.live import LiveFixtures
 from pytest_llmeval.plugin.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.trial import DIFFERS, trial_key
@@ -266,7 +266,7 @@ def _may_be_left(item: pytest.Item) -> bool:
     case = getattr(item, "cls", None)
     return (
         isinstance(item, pytest.Function)
-        and item.get_closest_marker("llm_blocking") is None
+        and not runs_once(item)
         and not (isinstance(case, type) and issubclass(case, unittest.TestCase))
         and "subtests" not in item.fixturenames
     )

@@ -1,0 +1,138 @@
+"""The addresses of models that the environment names: where they lead, and what stands there instead of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from pytest_llmeval.providers import find_provider, has_own_address, known_providers
+
+__all__ = ["Addresses", "without_proxy"]
+
+# By which SDKs and litellm are told another address, with the path each of them expects in it.
+_VARIABLES = {
+    "OPENAI_BASE_URL": ("openai", "/v1"),
+    "OPENAI_API_BASE": ("openai", "/v1"),
+    "ANTHROPIC_BASE_URL": ("anthropic", ""),
+    "ANTHROPIC_API_BASE": ("anthropic", ""),
+    "GOOGLE_GEMINI_BASE_URL": ("gemini", ""),
+    "GROQ_BASE_URL": ("groq", ""),
+    "GROQ_API_BASE": ("groq", "/openai/v1"),
+    "OLLAMA_HOST": ("ollama", ""),
+    "OLLAMA_API_BASE": ("ollama", ""),
+    "MISTRAL_API_BASE": ("mistral", "/v1"),
+    "OPENROUTER_API_BASE": ("openrouter", "/api/v1"),
+    "DEEPSEEK_API_BASE": ("deepseek", "/v1"),
+    "XAI_API_BASE": ("xai", "/v1"),
+    "AZURE_OPENAI_ENDPOINT": ("azure", ""),
+    "AZURE_API_BASE": ("azure", ""),
+}
+_ADDED_BY_SDKS = {"anthropic": "/v1", "gemini": "/v1beta"}  # to the address they are given
+_VERSION = re.compile(r"/v\d")
+_OLLAMA_PORT = 11434
+_NO_PROXY = ("NO_PROXY", "no_proxy")
+
+
+class _Place(NamedTuple):
+    """Scheme and host, and the path that stands in an address as a provider's SDK wants it."""
+
+    origin: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the gateway passes requests on: what stands below ``/openai`` goes to OpenAI's host, and so on.
+
+    A variable that is set already names the host of its provider instead, as for the application itself.
+    """
+
+    _places: Mapping[str, _Place] = field(repr=False)  # an address may hold a password
+    _paths: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Addresses:
+        """The addresses an environment leads to."""
+        places: dict[str, _Place] = {}
+        paths: dict[str, str] = {}
+        for name, (provider, path) in _VARIABLES.items():
+            said = _said(environment.get(name, ""), ollama=provider == "ollama")
+            if said is not None:
+                places.setdefault(provider, said)
+                paths[name] = said.path
+            elif not environment.get(name):
+                paths[name] = path
+        for provider in known_providers():
+            if provider in places or not has_own_address(provider):
+                continue
+            if base_url := find_provider(provider).base_url:
+                path = "" if provider in (*_ADDED_BY_SDKS, "ollama") else urlsplit(base_url).path
+                places[provider] = _Place(_origin(base_url), path)
+        return cls(places, {name: path for name, path in paths.items() if _VARIABLES[name][0] in places})
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The providers that can be reached."""
+        return tuple(self._places)
+
+    def environment(self, root: str) -> dict[str, str]:
+        """The variables that lead SDKs to the gateway.
+
+        Args:
+            root: its address, with the token and without a slash at the end.
+        """
+        return {name: f"{root}/{_VARIABLES[name][0]}{path}" for name, path in self._paths.items()}
+
+    def urls(self, root: str) -> dict[str, str]:
+        """By provider, the address below which its own SDK finds it at the gateway.
+
+        Args:
+            root: as for `environment`.
+        """
+        return {provider: f"{root}/{provider}{place.path}" for provider, place in self._places.items()}
+
+    def upstream(self, target: str) -> str | None:
+        """Where a request goes; None when it names no provider.
+
+        Args:
+            target: what follows the token, as in ``/openai/v1/chat/completions?a=b``.
+        """
+        path, mark, query = target.partition("?")
+        provider, slash, rest = path.removeprefix("/").partition("/")
+        if provider not in self._places or not slash:
+            return None
+        place, below = self._places[provider], f"/{rest}"
+        version = _ADDED_BY_SDKS.get(provider)
+        if version is not None and not _VERSION.search(below):  # there are SDKs that expect it in the address
+            below = f"{place.path}{version}{below.removeprefix(place.path)}"
+        return f"{place.origin}{below}{mark}{query}"
+
+
+def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which clients reach this machine without the proxy they use otherwise."""
+    hosts = [host.strip() for name in _NO_PROXY for host in environment.get(name, "").split(",")]
+    return dict.fromkeys(_NO_PROXY, ",".join(dict.fromkeys(filter(None, [*hosts, "127.0.0.1"]))))
+
+
+def _said(address: str, *, ollama: bool) -> _Place | None:
+    """Where a variable leads; None when it does not say."""
+    address = address.strip().rstrip("/")
+    try:
+        if ollama and address:
+            address = address if "://" in address else f"http://{address}"
+            parts = urlsplit(address.replace("://:", "://127.0.0.1:").replace("://0.0.0.0", "://127.0.0.1"))
+            bare = parts.scheme == "http" and parts.port is None
+            address = (parts._replace(netloc=f"{parts.netloc}:{_OLLAMA_PORT}") if bare else parts).geturl()
+        parts = urlsplit(address)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
+    except ValueError:
+        return None
+    return _Place(_origin(address), parts.path) if fits else None
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

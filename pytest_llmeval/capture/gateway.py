@@ -1,0 +1,341 @@
+"""A loopback server between applications and their models, for those whose HTTP client is not in this process.
+
+Its addresses hold a random token, by which it also knows whose requests they are: another process of this machine, or
+a page in a browser, cannot use it. What it sends on carries the key that came with the request, or one that the
+configuration names for that model; it adds none of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Protocol, TypeVar
+
+import httpx
+
+from pytest_llmeval.capture.addresses import Addresses
+from pytest_llmeval.capture.frames import Delivery
+from pytest_llmeval.capture.http_server import Exchange, Head, HttpServer, HungUp, Refused
+from pytest_llmeval.capture.intercept import Asked, OwnCall, Replacement
+from pytest_llmeval.capture.recognise import recognised
+from pytest_llmeval.engine.connections import Connections
+from pytest_llmeval.report.text import first_line
+
+__all__ = ["Gateway", "Listener", "refusal"]
+
+LARGEST_RESPONSE = 64 * 2**20  # bytes of an answer; an endless one is cut
+_TIMEOUTS = {"connect": 10.0, "read": 120.0, "write": 60.0, "pool": 10.0}  # seconds
+_OF_ONE_CONNECTION = frozenset(
+    {
+        *("connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"),
+        *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
+    }
+)
+_BROKEN = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
+
+
+class Listener(Protocol):
+    """Whoever answers for a test; called on threads of the server."""
+
+    def answer(self, asked: Asked) -> Delivery | OwnCall:
+        """The answer to a call of a model, or leave to send it."""
+
+    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | None:
+        """The answer to a request that asks no model, None to pass it on."""
+
+    def broken(self, words: str) -> None:
+        """The gateway itself could not go on."""
+
+
+class Gateway:
+    """Serves from its making until it is closed; one per process."""
+
+    def __init__(self) -> None:
+        self._connections = Connections()
+        self._lines: dict[str, tuple[Addresses, Listener | None]] = {}
+        self._ended: set[str] = set()
+        self._current: Listener | None = None
+        self._under_way: dict[Listener, set[asyncio.Task[None]]] = {}
+        self._changed = threading.Condition()
+        self._server = HttpServer(self._admit, self._handle, self._connections.close)
+        self._hosts = {f"{host}:{self._server.port}" for host in ("127.0.0.1", "localhost")}
+
+    def open(self, addresses: Addresses, listener: Listener | None) -> str:
+        """Make an address.
+
+        Args:
+            addresses: where requests go.
+            listener: who answers them; None for whoever is `serving` then.
+
+        Returns:
+            The URL, to which the provider's name and a path are added.
+        """
+        token = secrets.token_urlsafe(24)
+        self._lines[token] = addresses, listener
+        return f"http://127.0.0.1:{self._server.port}/{token}"
+
+    @contextmanager
+    def serving(self, listener: Listener, addresses: Addresses) -> Iterator[str]:
+        """Have a listener told of requests while inside; yields its address, which is of no use afterwards."""
+        root = self.open(addresses, listener)
+        before, self._current = self._current, listener
+        try:
+            yield root
+        finally:
+            self._current = before
+            token = root.rpartition("/")[2]
+            del self._lines[token]
+            self._ended.add(token)
+            self.wait(listener, seconds=0)
+
+    def wait(self, listener: Listener, *, seconds: float) -> int:
+        """Wait until nothing of a listener is under way any more; what takes longer is hung up on.
+
+        Returns:
+            How many requests were.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: listener not in self._under_way, seconds)
+            left = list(self._under_way.get(listener, ()))
+        for task in left:
+            self._server.call_soon(task.cancel)
+        return len(left)
+
+    def close(self) -> None:
+        """Hang up on everyone."""
+        self._server.close()
+
+    def _admit(self, head: Head) -> None:
+        """Look at a request's head.
+
+        Raises:
+            Refused: it is not for us, or not for anybody who is still there.
+        """
+        if head.headers.get("host", "").lower() not in self._hosts:
+            raise Refused(421, "this server answers to 127.0.0.1 alone")
+        token = head.target.split("/", 2)[1].partition("?")[0]
+        if token in self._ended:
+            raise Refused(410, "the test with llm_gateway that this address was made for is over")
+        if token not in self._lines:
+            raise Refused(403, "llm_gateway: the address needs the test's token, as llm_gateway.base_url has it")
+
+    async def _handle(self, exchange: Exchange) -> None:
+        token, _, rest = exchange.head.target[1:].partition("/")
+        addresses, listener = self._lines.get(token, (None, None))
+        listener = listener or self._current
+        if addresses is None or listener is None:
+            await _deliver(exchange, refusal(410, "no_test", "no test that uses llm_gateway is running"))
+            return
+        url = addresses.upstream(f"/{rest}")
+        if url is None:
+            served = ", ".join(f"/{provider}" for provider in addresses.providers)
+            words = f"llm_gateway serves no such path; it serves what begins with one of {served}"
+            await _deliver(exchange, refusal(404, "not_found", words))
+            return
+        with self._counted(listener):
+            try:
+                await self._answer(exchange, listener, url)
+            except HungUp:
+                raise
+            except Exception as error:
+                # A mistake of ours: nothing that the application makes of it may be judged.
+                words = f"{type(error).__name__}: {first_line(str(error), 200)}"
+                listener.broken(words)
+                await _broken_off(exchange, 500, "gateway", words)
+
+    @contextmanager
+    def _counted(self, listener: Listener) -> Iterator[None]:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("requests are handled in tasks")
+        with self._changed:
+            self._under_way.setdefault(listener, set()).add(task)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way[listener].discard(task)
+                if not self._under_way[listener]:
+                    del self._under_way[listener]
+                self._changed.notify_all()
+
+    async def _answer(self, exchange: Exchange, listener: Listener, url: str) -> None:
+        head, body = exchange.head, exchange.body
+        what = recognised(head.method, url, head.headers, body)
+        if what is None:
+            told = await _on_thread(partial(listener.other, head.method, head.target, head.headers))
+            await (self._pass_on(exchange, url) if told is None else _deliver(exchange, told))
+            return
+        asked = Asked(what=what, headers=head.headers, plain=True)
+        answer = await _on_thread(partial(listener.answer, asked))
+        if isinstance(answer, Delivery):
+            await _deliver(exchange, answer)
+        else:
+            await self._send(exchange, url, answer)
+
+    async def _send(self, exchange: Exchange, url: str, call: OwnCall) -> None:
+        """Send a call of a model, and pass its answer on as it comes."""
+        own = Replacement(url=url, headers=exchange.head.headers, content=exchange.body)
+        sent = call.instead or own
+        try:
+            # Uncompressed: a compressed stream arrives in lumps, which would distort the time to the first token.
+            headers = {**_of_message(sent.headers), "accept-encoding": "identity"}
+            async with self._response("POST", sent.url, headers, sent.content) as response:
+                await _watched(exchange, response, call)
+        except _BROKEN as error:
+            call.breaks(error)
+            late = isinstance(error, httpx.TimeoutException)
+            words = first_line(str(error), 200) or type(error).__name__
+            await _broken_off(exchange, 504 if late else 502, "upstream", f"no answer: {words}")
+        except BaseException:  # most often the client has hung up
+            call.ends(whole=False)
+            raise
+
+    async def _pass_on(self, exchange: Exchange, url: str) -> None:
+        """Send a request that asks no model as it is, and its response as it is."""
+        head = exchange.head
+        try:
+            async with self._response(head.method, url, _of_message(head.headers), exchange.body) as response:
+                headers = _of_message(dict(response.headers.multi_items()))
+                await exchange.begin(response.status_code, headers)
+                async for piece in response.aiter_raw():
+                    await exchange.write(piece)
+                await exchange.end()
+        except _BROKEN as error:
+            words = first_line(str(error), 200) or type(error).__name__
+            await _broken_off(exchange, 502, "upstream", f"no answer: {words}")
+
+    def _response(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> _Upstream:
+        return _Upstream(self._connections, method, url, headers, content)
+
+
+class _Upstream:
+    """A request to a provider, around the reading of its response."""
+
+    def __init__(
+        self, connections: Connections, method: str, url: str, headers: Mapping[str, str], content: bytes
+    ) -> None:
+        self._connections = connections
+        self._make = partial(_request, method, url, headers, content)
+
+    async def __aenter__(self) -> httpx.Response:
+        request = self._make()
+        self._url = request.url
+        self._connection = self._connections.take(request.url)
+        try:
+            self._response = await self._connection.handle_async_request(request)
+        except BaseException:
+            await self._connection.aclose()
+            raise
+        return self._response
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        whole = kind is None and self._response.is_closed
+        try:
+            await self._response.aclose()
+        finally:
+            if whole:
+                self._connections.give_back(self._url, self._connection)
+            else:
+                await self._connection.aclose()
+
+
+def _request(method: str, url: str, headers: Mapping[str, str], content: bytes) -> httpx.Request:
+    address = httpx.URL(url)
+    lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return httpx.Request(method, address, headers=lines, content=content or None, extensions={"timeout": _TIMEOUTS})
+
+
+async def _watched(exchange: Exchange, response: httpx.Response, call: OwnCall) -> None:
+    """Pass a response on.
+
+    The last piece goes out after the call has ended: whoever has the whole answer finds it among the test's calls.
+    """
+    headers = _of_message(dict(response.headers.multi_items()))
+    headers.pop("content-encoding", None)  # it is passed on decoded
+    call.begins(response.status_code, headers)
+    kind = headers.get("content-type", "").lower()
+    pieces = response.aiter_bytes()
+    size = 0
+    whole: list[bytes] | None = None
+    if response.status_code >= 300 or ("json" in kind and "ndjson" not in kind):
+        whole = []
+    else:
+        await exchange.begin(response.status_code, headers)
+    async for piece in pieces:
+        size += len(piece)
+        if size > LARGEST_RESPONSE:
+            raise ValueError(f"the response is larger than {LARGEST_RESPONSE >> 20} MB")
+        call.take(piece)
+        if whole is not None:
+            whole.append(piece)
+            continue
+        if call.complete:
+            call.ends(whole=True)
+        await exchange.write(piece)
+    call.ends(whole=True)
+    if whole is None:
+        await exchange.end()
+    else:
+        await exchange.respond(response.status_code, headers, b"".join(whole))
+
+
+def refusal(status: int, kind: str, message: str) -> Delivery:
+    """An error as the SDKs of all providers read it; none tries again.
+
+    Args:
+        status: of HTTP.
+        kind: one word for programs.
+        message: for people.
+    """
+    error = {"type": kind, "code": kind, "status": kind, "message": message}
+    content = json.dumps({"type": "error", "error": error}).encode()
+    return Delivery(
+        status=status, headers={"content-type": "application/json", "x-should-retry": "false"}, chunks=(content,)
+    )
+
+
+async def _deliver(exchange: Exchange, delivery: Delivery) -> None:
+    if len(delivery.chunks) == 1:
+        await exchange.respond(delivery.status, delivery.headers, delivery.chunks[0])
+        return
+    await exchange.begin(delivery.status, delivery.headers)
+    for chunk in delivery.chunks:
+        await exchange.write(chunk)
+    await exchange.end()
+
+
+async def _broken_off(exchange: Exchange, status: int, kind: str, words: str) -> None:
+    if exchange.started:
+        exchange.abort()
+        return
+    delivery = refusal(status, kind, f"llm_gateway: {words}")
+    headers = {name: value for name, value in delivery.headers.items() if name != "x-should-retry"}
+    await _deliver(exchange, Delivery(status=status, headers=headers, chunks=delivery.chunks))
+
+
+_Told = TypeVar("_Told", Delivery | OwnCall, Delivery | None)
+
+
+async def _on_thread(function: Callable[[], _Told]) -> _Told:
+    """What a function returns that may wait, as for a disk; when the client hangs up meanwhile, what it began ends."""
+    running = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            result = await running
+            if not isinstance(result, Delivery | None):
+                result.ends(whole=False)
+        raise
+
+
+def _of_message(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers without those that concern one connection."""
+    named = {name.strip().lower() for name in headers.get("connection", "").split(",")}
+    return {name: value for name, value in headers.items() if name.lower() not in _OF_ONE_CONNECTION | named}
