@@ -266,7 +266,8 @@ def test_closing_it_hangs_up_on_everyone(upstream: Server) -> None:
     ):
         idle.sendall(b"GET /half")
         gateway.close()
-        assert idle.recv(1) == b""
+        with suppress(ConnectionResetError):  # what it had not read yet makes it this
+            assert idle.recv(1) == b""
     gateway.close()
 
 

@@ -175,6 +175,8 @@ class HttpServer:
         listening.set_result(server.sockets[0].getsockname()[1])
         await self._closing.wait()
         server.close()
+        for _ in range(10):  # a connection that was accepted just now becomes a peer in the loop's next rounds
+            await asyncio.sleep(0)
         tasks = [peer.serving for peer in self._peers if peer.serving is not None]
         for peer in list(self._peers):
             peer.hang_up()
