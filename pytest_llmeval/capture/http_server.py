@@ -174,9 +174,14 @@ class HttpServer:
         )
         listening.set_result(server.sockets[0].getsockname()[1])
         await self._closing.wait()
-        server.close()
-        for _ in range(10):  # a connection that was accepted just now becomes a peer in the loop's next rounds
+        with suppress(NotImplementedError):  # of Windows' loop
+            for listener in server.sockets:
+                self._loop.remove_reader(listener.fileno())
+        for _ in range(
+            10
+        ):  # who was accepted just now becomes a peer in the next rounds, if the server is there
             await asyncio.sleep(0)
+        server.close()
         tasks = [peer.serving for peer in self._peers if peer.serving is not None]
         for peer in list(self._peers):
             peer.hang_up()
