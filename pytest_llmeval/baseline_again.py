@@ -64,7 +64,11 @@ def _stands_for(run: Run, name: str) -> tuple[object, ...]:
     return tuple(model.get(key) for key in ("provider", "model", "params"))
 
 
-def _replies(result: CaseResult) -> set[tuple[str, str]]:
-    """What tells a case's replies from those of the same questions at another time."""
+def _replies(result: CaseResult) -> set[tuple[str, str, float, str]]:
+    """What tells a case's replies from those of the same questions at another time, be it in the same second."""
     calls = [call for sample in result.samples for call in sample.calls]
-    return {(call.key, call.recorded_at) for call in calls if call.key is not None and call.recorded_at is not None}
+    return {
+        (call.key, call.recorded_at, call.measures.latency, call.answer.text)
+        for call in calls
+        if call.key is not None and call.recorded_at is not None
+    }

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import suppress
 
-import httpcore  # noqa: F401 - before pytester, which gives each session its modules anew, while httpx keeps the first
 import pytest
 
 from tests.server import Server
 from tests.sessions import Session
 
-with suppress(ImportError):  # the same for httpx2, on which the SDKs sit
-    import httpcore2  # noqa: F401
+# Before pytester, which gives each session its modules anew, while httpx keeps the first: what these import late would
+# not know a socket of the other's any more, and no connection would be used twice.
+for name in (
+    "httpcore",
+    "httpcore._backends.anyio",
+    "httpcore2",
+    "httpcore2._backends.anyio",
+    "anyio._backends._asyncio",
+):
+    with suppress(ImportError):
+        importlib.import_module(name)
 
 
 @pytest.fixture

@@ -177,9 +177,7 @@ class HttpServer:
         with suppress(NotImplementedError):  # of Windows' loop
             for listener in server.sockets:
                 self._loop.remove_reader(listener.fileno())
-        for _ in range(
-            10
-        ):  # who was accepted just now becomes a peer in the next rounds, if the server is there
+        for _ in range(10):  # who was accepted just now becomes a peer in the next rounds, if the server is there
             await asyncio.sleep(0)
         server.close()
         tasks = [peer.serving for peer in self._peers if peer.serving is not None]
