@@ -55,22 +55,27 @@ def simulate(setting: Setting, rng: random.Random) -> tuple[dict[str, Alarm], fl
     target = plant(setting, new, rng)
     name = None if target is None else old.categories[target][0]
     rules = PROMPT if setting.suite == "labels" else replace(PROMPT, min_points=0.05, top_up_p=0.10)
-    candidate, copies = draw(new, setting.candidate, setting, rng)
+    candidate, unlike = draw(new, setting.candidate, setting, rng)
     if setting.lock:
-        first, _ = draw(old, setting.baseline // 2, setting, rng)
-        second, _ = draw(old, setting.baseline - setting.baseline // 2, setting, rng)
+        first, unlike_first = draw(old, setting.baseline // 2, setting, rng)
+        second, unlike_second = draw(old, setting.baseline - setting.baseline // 2, setting, rng)
         both = [a + b for a, b in zip(first, second, strict=True)]
         categories = strata(old, both, candidate)
+        copies = sum(len(found) < len(all_) for found, all_ in zip(unlike, candidate, strict=True))
         phi = dispersion(stratum for rows in strata(old, first, second).values() for stratum in rows)
         known: dict[str, tuple[Dispersion | None, Copies | None]] = {
             "nothing known": (None, None),
             "equal texts seen": (None, Copies(len(candidate), copies)),
             "two baseline runs": (phi, None),
         }
-        return {
+        alarms = {
             how: _alarm(judge(categories, rules, dispersion=runs, copies=texts), name)
             for how, (runs, texts) in known.items()
-        }, setting.candidate
+        }
+        # As `compare` does where answers are long enough for an equal one to be a copy.
+        once = [a + b for a, b in zip(unlike_first, unlike_second, strict=True)]
+        alarms["long answers"] = _alarm(judge(strata(old, once, unlike), rules), name)
+        return alarms, setting.candidate
     baseline, _ = draw(old, setting.baseline, setting, rng)
     if not setting.screen:
         return {"": _alarm(judge(strata(old, baseline, candidate), rules), name)}, setting.candidate

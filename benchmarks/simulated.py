@@ -171,9 +171,9 @@ def plant(setting: Setting, suite: Suite, rng: random.Random) -> int | None:
     return target
 
 
-def draw(suite: Suite, samples: int, setting: Setting, rng: random.Random) -> tuple[list[list[int]], int]:
-    """The labels of every case's samples in one run, and of how many cases all samples are copies of one."""
-    run, copies = [], 0
+def draw(suite: Suite, samples: int, setting: Setting, rng: random.Random) -> tuple[list[list[int]], list[list[int]]]:
+    """The labels of every case's samples in one run; and the same without samples that are copies of another."""
+    run, unlike = [], []
     names = len(LABELS) - 1
     for rates in suite.rates:
         failing = sum(rates)
@@ -188,9 +188,9 @@ def draw(suite: Suite, samples: int, setting: Setting, rng: random.Random) -> tu
             if setting.noise and rng.random() < setting.noise:
                 label = (label + 1 + rng.randrange(names - 1)) % names
             found.append(label)
-        copies += copied
+        unlike.append(found)
         run.append(found * samples if copied else found)
-    return run, copies
+    return run, unlike
 
 
 def strata(suite: Suite, before: list[list[int]], after: list[list[int]]) -> dict[str, list[Stratum]]:
