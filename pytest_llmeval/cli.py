@@ -213,6 +213,7 @@ def _print(
         verbosity=verbosity,
         show="--show",
         alone=alone,
+        listed=options.show is not None,
     )
     for comparison in comparisons if options.show is not None else ():
         lines += list_category(comparison, options.show, width=width, ascii=ascii_only, verbosity=verbosity)

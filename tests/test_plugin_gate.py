@@ -143,6 +143,8 @@ def test_one_category_is_listed_with_what_changed(plain_session: Session, server
     prepare(plain_session, server)
     result = plain_session.run(*COMPARE, "--llm-show=hallucination")
     result.stdout.fnmatch_lines(["*hallucination: 0/60*8/60*", "*NEW*test_it.py::test_support[[]case-20[]]*"])
+    assert result.stdout.str().count("test_support[case-20]") == 1
+    result.stdout.no_fnmatch_line("next: *")
     other = plain_session.run(*COMPARE, "--llm-show=halucination")
     other.stdout.fnmatch_lines(["*no case failed as halucination*"])
 

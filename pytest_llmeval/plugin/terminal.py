@@ -40,6 +40,7 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
         width=min(width, 100),
         ascii=not _unicode(),
         verbosity=verbosity,
+        listed=controller.evaluation.show is not None,
         alone=controller.evaluation.alone,
     )
     if not lines:

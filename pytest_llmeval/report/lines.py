@@ -38,12 +38,14 @@ class Paper:
         ascii: whether only ASCII may be written.
         verbosity: as pytest counts it: 0 is normal, 1 is ``-v``, -1 is ``-q``.
         show: the option that lists a category's cases, where this is printed.
+        listed: whether the cases of a category are listed behind what is printed.
     """
 
     width: int = 80
     ascii: bool = False
     verbosity: int = 0
     show: str = "--llm-show"
+    listed: bool = False
 
     @property
     def arrow(self) -> str:

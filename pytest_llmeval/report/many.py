@@ -43,11 +43,12 @@ def candidates_side_by_side(
         ),
     ]
     for comparison in comparisons:
-        body = [*miss_lines(paper, comparison, most=_MOST_MISSES), *error_lines(paper, comparison)]
+        misses = [] if paper.listed else miss_lines(paper, comparison, most=_MOST_MISSES)
+        body = [*misses, *error_lines(paper, comparison)]
         body += [*(counts(paper, comparison) if paper.verbosity > 0 else []), *not_compared_lines(paper, comparison)]
         if body:
             sections.append([*paper.write(comparison.candidate.model, "bold"), *body])
-    sections.append(_next(paper, comparisons))
+    sections.append([] if paper.listed else _next(paper, comparisons))
     lines: list[Line] = []
     for section in sections:
         lines += [Line(""), *section] if lines and section else section

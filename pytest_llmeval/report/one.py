@@ -42,12 +42,12 @@ def one_candidate(paper: Paper, comparison: Comparison, routes: Sequence[Route] 
         gate_lines(paper, comparison) + improved_lines(paper, comparison),
         category_table(paper, comparison),
         figures_table(paper, comparison.baseline, comparison.candidate, saved=comparison.saved),
-        miss_lines(paper, comparison),
+        [] if paper.listed else miss_lines(paper, comparison),
         *more_sections(paper, results_of([comparison]), candidates=[comparison.candidate.model], routes=routes),
         counts(paper, comparison),
         error_lines(paper, comparison),
         not_compared_lines(paper, comparison),
-        next_line(paper, comparison),
+        [] if paper.listed else next_line(paper, comparison),
     ]
     lines: list[Line] = []
     for section in sections:

@@ -31,6 +31,7 @@ def summary(
     verbosity: int = 0,
     show: str = "--llm-show",
     alone: str | None = None,
+    listed: bool = False,
 ) -> list[Line]:
     """The report of a session as lines.
 
@@ -44,8 +45,9 @@ def summary(
         verbosity: as pytest counts it: 1 shows every case, -1 the gates alone, -2 only a gate that failed.
         show: the option that lists a category's cases.
         alone: the model on trial if it is the baseline itself.
+        listed: whether a category's cases are listed behind it, so that they need not stand here too.
     """
-    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show)
+    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show, listed=listed)
     if verbosity < 0:
         lines = _gates_alone(paper, comparisons, figures, alone)
     elif len(comparisons) == 1:
