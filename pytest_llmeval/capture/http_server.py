@@ -177,15 +177,16 @@ class HttpServer:
         with suppress(NotImplementedError):  # of Windows' loop
             for listener in server.sockets:
                 self._loop.remove_reader(listener.fileno())
-        for _ in range(10):  # who was accepted just now becomes a peer in the next rounds, if the server is there
-            await asyncio.sleep(0)
+        # Also on those that were accepted but have no protocol yet, for whom the loop has a task: closed before it has
+        # run, the server would forget them, and they would wait.
+        while (tasks := asyncio.all_tasks() - {asyncio.current_task()}) or self._peers:
+            for peer in list(self._peers):
+                peer.hang_up()
+            if tasks:
+                await asyncio.wait(tasks, timeout=0.01)
+            else:  # a peer goes when its connection is lost, in the loop's next rounds
+                await asyncio.sleep(0)
         server.close()
-        tasks = [peer.serving for peer in self._peers if peer.serving is not None]
-        for peer in list(self._peers):
-            peer.hang_up()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        while self._peers:  # each goes when its connection is lost, in the loop's next rounds
-            await asyncio.sleep(0)
         await self._finish()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
