@@ -117,4 +117,5 @@ def replayed(entry: Entry, source: Source, provider: Provider, model: ModelSetti
     if cost is None:
         cost = cost_of_call(model, answer.usage, response_model=answer.response_model, at=entry.recorded_at)
     measures = Measures(latency=entry.latency, ttft=entry.ttft, cost=cost, attempts=entry.attempts, source=source)
-    return Fulfilled(answer=answer, measures=measures, spent=0.0, entry=replace(entry, cost=cost))
+    kept = entry if entry.cost == cost else replace(entry, cost=cost)
+    return Fulfilled(answer=answer, measures=measures, spent=0.0, entry=kept)
