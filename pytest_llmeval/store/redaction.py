@@ -1,14 +1,11 @@
-"""What never goes into a recording: secrets, and response headers that are nobody's business."""
+"""What never goes into a recording: secrets. Of headers nothing is kept at all."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 
-__all__ = ["find_secrets", "kept_headers"]
-
-_KEPT = frozenset({"content-type", "request-id", "x-request-id", "openai-processing-ms"})
-_KEPT_STARTS = ("retry-after", "x-ratelimit-", "anthropic-ratelimit-")
+__all__ = ["find_secrets"]
 
 # A key starts where no word goes on. Right before it there may also stand the letter of a JSON escape such as \n,
 # or the m that ends a colour sequence of a terminal.
@@ -16,12 +13,6 @@ _ESCAPED = r"(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4})|(?<=[\[0-9;]m)"
 _START = rf"(?:(?<![A-Za-z0-9_-])|{_ESCAPED})"
 _UNLIKE_BASE64 = rf"(?:(?<![A-Za-z0-9_+/-])|{_ESCAPED})"
 _SHORTEST_VALUE = 8
-
-
-def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The response headers that may be stored, by their names in small letters; all others are dropped."""
-    lowered = {name.lower(): value for name, value in headers.items()}
-    return {name: value for name, value in lowered.items() if name in _KEPT or name.startswith(_KEPT_STARTS)}
 
 
 def find_secrets(text: str, known_values: Mapping[str, str]) -> list[str]:
