@@ -26,7 +26,8 @@ from pytest_llmeval.plugin.fixture_scopes import FixtureScopes
 from pytest_llmeval.plugin.own_frames import own_frames
 from pytest_llmeval.plugin.replies import Question, Unanswered
 from pytest_llmeval.plugin.sending import Sending
-from pytest_llmeval.plugin.trial import Trial, settled
+from pytest_llmeval.plugin.tasks import settled
+from pytest_llmeval.plugin.trial import Trial
 from pytest_llmeval.run import Call
 
 if TYPE_CHECKING:

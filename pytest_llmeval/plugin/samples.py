@@ -15,7 +15,8 @@ from pytest_llmeval.checks.score import recorder
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.plugin.judge import SamplesFailed, failure_message, sample_result
 from pytest_llmeval.plugin.replies import Suspended
-from pytest_llmeval.plugin.trial import DIFFERS, Trial, settled
+from pytest_llmeval.plugin.tasks import settled
+from pytest_llmeval.plugin.trial import DIFFERS, Trial
 from pytest_llmeval.run import outcome_of
 
 __all__ = ["sampled"]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
 import re
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pytest
 
@@ -22,6 +20,7 @@ from pytest_llmeval.cases import Case
 from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.plugin.replies import Attempts, Question, Replies, Suspended
+from pytest_llmeval.plugin.tasks import current_task, settled
 from pytest_llmeval.run import Call, CaseKey, SampleResult
 
 if TYPE_CHECKING:
@@ -31,9 +30,23 @@ if TYPE_CHECKING:
     from pytest_llmeval.providers.base import Prompt
     from pytest_llmeval.reply import Reply
 
-__all__ = ["Trial", "case_key", "content_digest", "settled", "trial_key"]
+__all__ = ["Trial", "case_key", "content_digest", "trial_key"]
 
 DIFFERS = "its prompt differs each time the test runs, so that it can be neither overlapped nor replayed"
+
+
+class _Lane(NamedTuple):
+    """One line of thought within a sample: of several, none tells in which order they ask."""
+
+    sample: int
+    thread: int
+    task: int
+    ordered: bool
+    may_leave: bool
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        return self.sample, self.thread, self.task
 
 
 @dataclass(kw_only=True)
@@ -159,23 +172,12 @@ class Trial:
             Suspended: some replies are not there yet, and the body may be left.
         """
         __tracebackhide__ = True
-        thread, task = threading.get_ident(), _current_task()
-        lane = (self.sample, thread, task)
-        may_leave = self._may_leave(thread)
-        if lane in self._lanes and may_leave:
-            # The test swallowed the exception and goes on with nothing: no money for a made-up continuation.
-            raise Suspended("still waiting for a reply")
-        ordered = thread == threading.main_thread().ident and not task
+        lane = self._entered_lane()
         asked = [self.pipeline.asked(self.model, prompt) for prompt in prompts]
-        questions = [self._question(each, ordered=ordered) for each in asked]
-        may_leave = may_leave and not self.replies.blocking
+        questions = [self._question(each, ordered=lane.ordered) for each in asked]
         found = [(question, self._future(question, each)) for question, each in zip(questions, asked, strict=True)]
-        missing = [future for _, future in found if not future.done()]
-        if missing and may_leave:
-            self.left = self.suspended = True
-            self.waiting += missing
-            self._lanes.add(lane)
-            raise Suspended("waiting for a reply")
+        if lane.may_leave and not self.replies.blocking:
+            self._leave_unless_done(lane, [future for _, future in found])
         return found
 
     def start_call(
@@ -184,7 +186,7 @@ class Trial:
         """Start a call that an application makes, or find what came of it in an earlier execution.
 
         Args:
-            digests: of what is asked, as `Pipeline.question` gives them.
+            digests: of what is asked, as `Pipeline.digests` gives them.
             begin: makes the call, told which answer is meant and whether the test may be left for it; None when the
                 application is to make it itself.
 
@@ -192,24 +194,17 @@ class Trial:
             Suspended: the reply is not there yet, and the body may be left.
         """
         __tracebackhide__ = True
-        thread, task = threading.get_ident(), _current_task()
-        lane = (self.sample, thread, task)
-        may_leave = self._may_leave(thread)
-        if lane in self._lanes and may_leave:
-            raise Suspended("still waiting for a reply")
-        question = self._numbered(digests, ordered=thread == threading.main_thread().ident and not task)
-        may_leave = may_leave and not self.replies.blocking
+        lane = self._entered_lane()
+        question = self._numbered(digests, ordered=lane.ordered)
+        may_leave = lane.may_leave and not self.replies.blocking
         with self._lock:
             future = self.replies.futures.get(question)
             if future is None:
                 future = begin(self.draw(question), may_leave)
                 if future is not None:
                     self.replies.futures[question] = future
-        if future is not None and not future.done() and may_leave:
-            self.left = self.suspended = True
-            self.waiting.append(future)
-            self._lanes.add(lane)
-            raise Suspended("waiting for a reply")
+        if future is not None and may_leave:
+            self._leave_unless_done(lane, [future])
         return question, future
 
     def give_back(self, question: Question) -> None:
@@ -227,6 +222,35 @@ class Trial:
             sample=self.first + question.sample,
             occurrence=question.occurrence,
         )
+
+    def _entered_lane(self) -> _Lane:
+        """Who asks, and whether the test may be left for the reply.
+
+        Raises:
+            Suspended: it was left here already.
+        """
+        __tracebackhide__ = True
+        thread, task = threading.get_ident(), current_task()
+        ordered = thread == threading.main_thread().ident and not task
+        lane = _Lane(self.sample, thread, task, ordered, self._may_leave(thread))
+        if lane.place in self._lanes and lane.may_leave:
+            # The test swallowed the exception and goes on with nothing: no money for a made-up continuation.
+            raise Suspended("still waiting for a reply")
+        return lane
+
+    def _leave_unless_done(self, lane: _Lane, futures: list[Future[Fulfilled]]) -> None:
+        """Leave the test for the replies that are not there yet.
+
+        Raises:
+            Suspended: there are some.
+        """
+        __tracebackhide__ = True
+        missing = [future for future in futures if not future.done()]
+        if missing:
+            self.left = self.suspended = True
+            self.waiting += missing
+            self._lanes.add(lane.place)
+            raise Suspended("waiting for a reply")
 
     def _may_leave(self, thread: int) -> bool:
         return (
@@ -295,57 +319,6 @@ class Trial:
             )
         )
         return Reply(fulfilled.answer, fulfilled.measures, self.model.name)
-
-
-def _current_task() -> int:
-    """Identity of the asyncio or trio task that runs, 0 when none does."""
-    # Another thread may be importing either right now, so that it is there but has no contents yet.
-    for module, name in (("asyncio", "current_task"), ("trio.lowlevel", "current_task")):
-        current = getattr(sys.modules.get(module), name, None)
-        if current is not None:
-            with contextlib.suppress(RuntimeError):
-                return id(current())
-    return 0
-
-
-async def settled(future: Future[Any]) -> None:
-    """Wait for a future of another thread under asyncio or trio; its exception is left in it."""
-    if future.done():
-        return
-    import asyncio
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        await _settled_trio(future)
-    else:
-        await _settled_asyncio(future)
-
-
-async def _settled_asyncio(future: Future[Any]) -> None:
-    import asyncio
-
-    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
-
-    def wake(_: Future[Any]) -> None:
-        with contextlib.suppress(RuntimeError):  # the test was cancelled and its loop is closed
-            loop.call_soon_threadsafe(arrived.set)
-
-    future.add_done_callback(wake)
-    await arrived.wait()
-
-
-async def _settled_trio(future: Future[Any]) -> None:
-    import trio
-
-    token, arrived = trio.lowlevel.current_trio_token(), trio.Event()
-
-    def wake(_: Future[Any]) -> None:
-        with contextlib.suppress(trio.RunFinishedError):
-            token.run_sync_soon(arrived.set)
-
-    future.add_done_callback(wake)
-    await arrived.wait()
 
 
 def case_key(item: pytest.Item, model: str) -> CaseKey:
