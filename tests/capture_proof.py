@@ -45,7 +45,7 @@ model = "production"
 model = "{family}/prod-1"
 api_key_env = "KEY_OF_THE_TEST"
 """
-_TEST = '''
+_TEST = """
 import json
 from pathlib import Path
 
@@ -56,7 +56,7 @@ from tests.captured_clients import CLIENTS
 
 
 @pytest.mark.parametrize("name", {names})
-def test_way(llm_capture, name, monkeypatch):
+{marker}def test_way(llm_capture, name, monkeypatch):
     for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.setenv(variable, "key-of-the-test")
     said = CLIENTS[name]("{url}", name)
@@ -65,7 +65,7 @@ def test_way(llm_capture, name, monkeypatch):
     seen = {{"name": name, "said": said, "times": times, "tokens": [call.usage.output_tokens for call in calls]}}
     with Path("seen.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(seen) + "\\n")
-'''
+"""
 
 
 def answer(request: Request) -> Any:
@@ -121,7 +121,7 @@ def _message(asked: Mapping[str, Any], structured: str | None, *, agent: bool) -
     return ANTHROPIC_BODY
 
 
-def proved(python: str | Path, names: Iterable[str], folder: Path) -> dict[str, str]:
+def proved(python: str | Path, names: Iterable[str], folder: Path, *, blocking: bool = False) -> dict[str, str]:
     """What happens to each way to ask: `CAUGHT`, `NOT_CAUGHT`, or what went wrong.
 
     Caught is what asks the server once, is answered from the recordings by the second session with no request at
@@ -131,6 +131,7 @@ def proved(python: str | Path, names: Iterable[str], folder: Path) -> dict[str, 
         python: the interpreter, which has this package, pytest and the SDKs.
         names: of the ways.
         folder: for the projects.
+        blocking: the tests wait, so that the client's own transport sends what is not recorded yet.
     """
     found: dict[str, str] = {}
     by_family: dict[str, list[str]] = {}
@@ -140,7 +141,7 @@ def proved(python: str | Path, names: Iterable[str], folder: Path) -> dict[str, 
         project = folder / family
         with Server() as server:
             server.answer = answer
-            _write(project, family, ways, server.base_url.removesuffix("/v1"))
+            _write(project, family, ways, server.base_url.removesuffix("/v1"), blocking=blocking)
             sessions = []
             for option in ("--llm-record", "--llm-mode=replay"):
                 server.requests.clear()
@@ -152,14 +153,15 @@ def proved(python: str | Path, names: Iterable[str], folder: Path) -> dict[str, 
     return found
 
 
-def _write(project: Path, family: str, ways: list[str], url: str) -> None:
+def _write(project: Path, family: str, ways: list[str], url: str, *, blocking: bool) -> None:
     below = project / "tests"
     below.mkdir(parents=True)
     for name in ("captured_clients", "captured_frameworks"):
         (below / f"{name}.py").write_text((_HERE / f"{name}.py").read_text(encoding="utf-8"), encoding="utf-8")
     (below / "__init__.py").touch()
     (project / "pyproject.toml").write_text(textwrap.dedent(_SETTINGS.format(family=family)))
-    (project / "test_ways.py").write_text(_TEST.format(names=ways, url=url), encoding="utf-8")
+    marker = "@pytest.mark.llm_blocking\n" if blocking else ""
+    (project / "test_ways.py").write_text(_TEST.format(marker=marker, names=ways, url=url), encoding="utf-8")
 
 
 def _run(python: str | Path, project: Path, option: str) -> str:
@@ -209,5 +211,4 @@ def _verdict(way: str, *sessions: tuple[int, dict[str, Any] | None, str]) -> str
         return CAUGHT
     if counts == [(1, 0), (1, 0)]:
         return NOT_CAUGHT
-    told_counts = ", then ".join(f"{requests} requests and {calls} calls seen" for requests, calls in counts)
-    return told_counts
+    return ", then ".join(f"{requests} requests and {calls} calls seen" for requests, calls in counts)

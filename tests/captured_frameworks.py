@@ -113,7 +113,7 @@ def _litellm(family: str) -> None:
 
 @asynccontextmanager
 async def _without_background() -> AsyncIterator[None]:
-    """litellm leaves its clients open, and a task for its logs; neither outlives the loop that they are of."""
+    """Litellm leaves its clients open, and a task for its logs; neither outlives the loop that they are of."""
     import litellm
 
     try:
@@ -230,6 +230,16 @@ async def aiohttp(url: str, prompt: str) -> str:
         session.post(f"{url}/v1/chat/completions", json=ask(prompt)) as response,
     ):
         return str((await response.json())["choices"][0]["message"]["content"])
+
+
+@client("urllib of Python")
+def urllib(url: str, prompt: str) -> str:
+    from urllib.request import ProxyHandler, Request, build_opener
+
+    headers = {"content-type": "application/json"}
+    request = Request(f"{url}/v1/chat/completions", json.dumps(ask(prompt)).encode(), headers)  # noqa: S310
+    with build_opener(ProxyHandler({})).open(request, timeout=60) as response:
+        return str(json.load(response)["choices"][0]["message"]["content"])
 
 
 @client("curl in a process of its own")

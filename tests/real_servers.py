@@ -50,7 +50,11 @@ def litellm_proxy(python: Path, folder: Path) -> Iterator[str]:
     configuration = folder / "litellm.yaml"
     configuration.write_text(_LITELLM)
     command = [str(python.with_name("litellm")), "--config", str(configuration)]
-    more = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "HOME": str(folder), "PATH": f"{python.parent}:{os.environ['PATH']}"}
+    more = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "HOME": str(folder),
+        "PATH": f"{python.parent}:{os.environ['PATH']}",
+    }
     at = r"Uvicorn running on (http://127\.0\.0\.1:\d+)"
     with _running([*command, "--host", "127.0.0.1", "--port", "0"], at, more) as url:
         yield url

@@ -1,4 +1,4 @@
-"""Providers that nobody here wrote, asked by tests and by applications: what they say is recorded, and replayed without them."""
+"""Providers that nobody here wrote, asked by tests and by applications: recorded, and replayed without them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ APPLICATION = """
     client = openai.OpenAI(base_url=f"{ADDRESS}/v1", api_key="sk-of-the-test", max_retries=0)
 
     def asked(question):
-        return {"model": "prod-1", "messages": [{"role": "user", "content": question}], "temperature": 0}
+        messages = [{"role": "user", "content": question}]
+        return {"model": "prod-1", "messages": messages, "extra_body": {"temperature": 0}}
 
     def answer(question):
         return client.chat.completions.create(max_tokens=8, **asked(question)).choices[0].message.content
@@ -36,11 +37,10 @@ APPLICATION = """
         chunks = client.chat.completions.create(max_tokens=8, stream=True, stream_options=options, **asked(question))
         return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
 
-    def respond(question):
-        with client.responses.stream(model="prod-1", input=question, max_output_tokens=8, temperature=0) as stream:
-            for _ in stream:
-                pass
-            return stream.get_final_response().output_text
+    def respond(question):  # without the SDK's helper, for which llama.cpp's events lack their indices
+        asking = {"model": "prod-1", "input": question, "max_output_tokens": 8, "temperature": 0}
+        events = client.responses.create(stream=True, **asking)
+        return "".join(event.delta for event in events if event.type == "response.output_text.delta")
 
     def message(question):
         with anthropic.Anthropic(base_url=ADDRESS, api_key="sk-of-the-test") as client:
@@ -76,7 +76,7 @@ def llama(tmp_path: Path) -> Started:
 @pytest.fixture
 def litellm(tmp_path: Path) -> Started:
     if not LITELLM.exists():
-        pytest.skip("litellm's proxy is not installed: python tests/sdks does that")
+        pytest.skip("litellm's proxy is not installed: make sdks does that")
     return partial(litellm_proxy, LITELLM, tmp_path)
 
 
@@ -195,10 +195,13 @@ def test_llama_cpp_refuses_what_is_too_long(project: Session, llama: Started, mo
 
 def test_litellm_answers_tests(project: Session, litellm: Started, monkeypatch: pytest.MonkeyPatch) -> None:
     project.write(ASKED_BY_LLM)
-    project.write("""
+    project.write(
+        """
         def test_busy(llm):
             llm("Weather?")
-    """, "test_busy.py")
+    """,
+        "test_busy.py",
+    )
     with litellm() as url:
         configure(project, "openai", url, monkeypatch)
         project.run("--llm-record", "test_it.py").assert_outcomes(passed=3)

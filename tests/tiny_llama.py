@@ -34,7 +34,9 @@ def write_model(file: Path) -> None:
     model.add_unk_token_id(0)
     model.add_bos_token_id(1)
     model.add_eos_token_id(2)
-    model.add_chat_template("{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}")
+    model.add_chat_template(
+        "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
+    )
     shapes: dict[str, tuple[int, ...]] = {"token_embd": (vocabulary, width), "output": (vocabulary, width)}
     shapes |= {f"blk.0.attn_{name}": (width, width) for name in ("q", "k", "v", "output")}
     shapes |= {"blk.0.ffn_gate": (inner, width), "blk.0.ffn_up": (inner, width), "blk.0.ffn_down": (width, inner)}

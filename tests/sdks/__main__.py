@@ -47,14 +47,19 @@ def main() -> int:
     wrong = []
     for name in chosen:
         environment = ENVIRONMENTS[name]
+        try:
+            python = python_of(name)
+        except NotInstalled as error:
+            wrong.append(f"{name}: {error}")
+            continue
+        if not environment.clients:
+            continue
+        of = versions(python, environment.clients)
         with tempfile.TemporaryDirectory(prefix="llmeval-sdks-") as folder:
-            try:
-                python = python_of(name)
-            except NotInstalled as error:
-                wrong.append(f"{name}: {error}")
-                continue
-            verdicts = proved(python, environment.ways, Path(folder))
-            of = versions(python, environment.clients)
+            verdicts = proved(python, environment.ways, Path(folder, "left"))
+            waiting = proved(python, environment.ways, Path(folder, "waiting"), blocking=True)
+        # Who sends the call differs, and nothing else should.
+        verdicts |= {way: f"llm_blocking, {says}" for way, says in waiting.items() if says != verdicts[way]}
         missed = {way: verdict for way, verdict in verdicts.items() if verdict != CAUGHT}
         for way, verdict in missed.items():
             label = f"{way} {of[client_of(way)]}".strip()

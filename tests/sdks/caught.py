@@ -36,12 +36,12 @@ def load() -> dict[str, Found]:
     return {name: Found(**entry) for name, entry in kept.items()}
 
 
-def rows(found: Mapping[str, Found], beside: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
+def rows(found: Mapping[str, Found], beside: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str, str, str]]:
     """Client, versions, ways that are caught, ways that are not; versions that behave alike share a row.
 
     Args:
         found: by environment.
-        beside: by environment, what is installed beside the client and makes it behave otherwise.
+        beside: by environment and client, a package that makes it behave otherwise.
     """
     table: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
     for name, entry in found.items():
@@ -51,7 +51,8 @@ def rows(found: Mapping[str, Found], beside: Mapping[str, str]) -> list[tuple[st
                 for way, verdict in entry.ways.items()
                 if way.partition(", ")[0] == client
             )
-            label = f"{client}, beside {beside[name]}" if beside.get(name) and client != beside[name] else client
+            other = beside.get(name, {}).get(client)
+            label = f"{client} where {other} is installed" if other else client
             table.setdefault((label, ways), []).append(version)
     order = list(dict.fromkeys(label for label, _ in table))
     return [

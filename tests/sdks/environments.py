@@ -1,14 +1,16 @@
-"""Which SDKs are proved: an environment for each set of packages that resolve together, with the clients to try there."""
+"""Which SDKs are tried: an environment for each set of packages that resolve together, with its clients."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.captured_frameworks import CLIENTS
 from tests.virtual_environments import virtual_environment
 
-__all__ = ["ENVIRONMENTS", "ROOT", "Environment", "client_of", "distribution_of", "python_of"]
+__all__ = ["CACHE", "ENVIRONMENTS", "ROOT", "Environment", "client_of", "distribution_of", "python_of"]
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".sdks"
@@ -20,13 +22,13 @@ class Environment:
 
     Attributes:
         packages: for pip, beside pytest and this package.
-        clients: as the ways to ask begin, up to their first comma.
-        beside: what is worth a word in the table, such as a package that makes a client behave otherwise.
+        clients: as the ways to ask begin, up to their first comma; none for what tests run as a server.
+        beside: by client, a package that makes it behave otherwise.
     """
 
     packages: tuple[str, ...]
-    clients: tuple[str, ...]
-    beside: str = ""
+    clients: tuple[str, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -57,9 +59,10 @@ ENVIRONMENTS = {
     "pydantic-ai 1": Environment(packages=("pydantic-ai-slim[openai,anthropic]<2",), clients=_PYDANTIC_AI),
     "other": Environment(
         packages=("google-genai", "aiohttp", "requests"),
-        clients=("google-genai", "aiohttp", "requests", "curl in a process of its own"),
-        beside="aiohttp",
+        clients=("google-genai", "aiohttp", "requests", "urllib of Python", "curl in a process of its own"),
+        beside={"google-genai": "aiohttp"},
     ),
+    "litellm proxy": Environment(packages=("litellm[proxy]",)),  # a server of tests/test_real_servers.py
 }
 
 
@@ -81,4 +84,5 @@ def python_of(name: str) -> Path:
     """
     arguments = ["pytest", *ENVIRONMENTS[name].packages, "--editable", str(ROOT)]
     folder = CACHE / "environments" / name.replace(" ", "-")
-    return virtual_environment(folder, arguments, (ROOT / "pyproject.toml").read_bytes())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return virtual_environment(folder, arguments, repr(project).encode())  # its sources need no installing
