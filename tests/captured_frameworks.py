@@ -5,10 +5,12 @@ They are run by ``python tests/sdks``, each in an environment of its own; see `t
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 from tests.captured_clients import CLIENTS, FAMILIES, ask, client
@@ -127,6 +129,12 @@ _litellm("openai")
 _litellm("anthropic")
 
 
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """LangChain keeps its asynchronous clients for the whole process: they are good for one event loop alone."""
+    return asyncio.new_event_loop()
+
+
 def _langchain(name: str, family: str) -> None:
     """The ways of one of LangChain's chat models."""
 
@@ -151,12 +159,15 @@ def _langchain(name: str, family: str) -> None:
         return "".join(map(_text, model(url).stream(prompt)))
 
     @client(f"{name}, async", family)
-    async def whole_async(url: str, prompt: str) -> str:
-        return _text(await model(url).ainvoke(prompt))
+    def whole_async(url: str, prompt: str) -> str:
+        return _text(_loop().run_until_complete(model(url).ainvoke(prompt)))
 
     @client(f"{name}, async, streamed", family)
-    async def streamed_async(url: str, prompt: str) -> str:
-        return "".join([_text(chunk) async for chunk in model(url).astream(prompt)])
+    def streamed_async(url: str, prompt: str) -> str:
+        async def pieces() -> list[str]:
+            return [_text(chunk) async for chunk in model(url).astream(prompt)]
+
+        return "".join(_loop().run_until_complete(pieces()))
 
     @client(f"{name}, parsed", family)
     def parsed(url: str, prompt: str) -> str:

@@ -60,22 +60,24 @@ def main() -> int:
             waiting = proved(python, environment.ways, Path(folder, "waiting"), blocking=True)
         # Who sends the call differs, and nothing else should.
         verdicts |= {way: f"llm_blocking, {says}" for way, says in waiting.items() if says != verdicts[way]}
+        bad = []
         missed = {way: verdict for way, verdict in verdicts.items() if verdict != CAUGHT}
         for way, verdict in missed.items():
             label = f"{way} {of[client_of(way)]}".strip()
             lost = name in before and before[name].ways.get(way) == CAUGHT
             print(f"  {label}: {verdict}{', and was caught before' if lost else ''}", flush=True)
             if verdict != NOT_CAUGHT or lost:
-                wrong.append(f"{name}, {label}: {verdict}")
+                bad.append(f"{name}, {label}: {verdict}")
         print(f"{name}: {len(verdicts) - len(missed)} of {len(verdicts)} ways caught", flush=True)
-        found[name] = Found(versions=of, ways=verdicts)
-    if wrong:
-        print("\nnot kept, since something is wrong:", *wrong, sep="\n  ")
-        return 1
+        wrong += bad
+        if not bad:
+            found[name] = Found(versions=of, ways=verdicts)
     ordered = {name: found[name].as_json() for name in ENVIRONMENTS if name in found}
     FILE.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
     print(f"\nkept in {FILE.name}; `make docs` writes the table anew")
-    return 0
+    if wrong:
+        print("\nwrong, and what was found in these environments is not kept:", *wrong, sep="\n  ")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
