@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test docs format benchmark clean
+.PHONY: demo test docs format sdks benchmark clean
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -37,6 +37,12 @@ $(VENV)/test: $(VENV)/demo
 	$(PIP) install --upgrade "pip>=25.1"
 	$(PIP) install --editable ".[yaml]" --group test --group lint
 	@touch $@
+
+# Every SDK whose calls are captured, newest and previous, each in an environment of its own, and a real proxy.
+sdks: $(VENV)/test
+	$(BIN)/python tests/sdks
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m pytest -q tests/test_real_servers.py
 
 benchmark:
 	$(PYTHON) benchmarks/speed

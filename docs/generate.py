@@ -115,14 +115,12 @@ def _fixtures() -> str:
 
 
 def _captured() -> str:
-    """The clients whose calls are captured: those that the tests of capturing run, each live and replayed."""
-    from tests.captured_clients import CLIENTS
+    """The clients whose calls are captured, as ``make sdks`` found."""
+    from tests.sdks.caught import load, rows
+    from tests.sdks.environments import ENVIRONMENTS
 
-    ways: dict[str, list[str]] = {}
-    for name in CLIENTS:
-        client, _, way = name.partition(", ")
-        ways.setdefault(client, []).append(way or "sync")
-    return _table(("client", "ways"), [(client, " · ".join(found)) for client, found in ways.items()])
+    beside = {name: environment.beside for name, environment in ENVIRONMENTS.items()}
+    return _table(("client", "tried with", "captured", "not captured"), rows(load(), beside))
 
 
 def _configuration() -> str:

@@ -11,14 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 CLIENTS: dict[str, Callable[[str, str], str]] = {}
+FAMILIES: dict[str, str] = {}  # the provider whose wire format each speaks
 
 
 def ask(prompt: str) -> dict[str, Any]:
     return {"model": "prod-1", "messages": [{"role": "user", "content": prompt}]}
 
 
-def client(name: str) -> Callable[[Any], Any]:
+def client(name: str, family: str = "openai") -> Callable[[Any], Any]:
     def keep(function: Any) -> Any:
+        FAMILIES[name] = family
         CLIENTS[name] = (
             (lambda url, prompt: asyncio.run(function(url, prompt)))
             if asyncio.iscoroutinefunction(function)
@@ -193,7 +195,7 @@ _raw("httpx", "httpx")
 _raw("httpx2", "httpx2")
 
 
-@client("anthropic")
+@client("anthropic", "anthropic")
 def anthropic_messages(url: str, prompt: str) -> str:
     from anthropic import Anthropic
 
@@ -201,7 +203,7 @@ def anthropic_messages(url: str, prompt: str) -> str:
         return _said(anthropic.messages.create(max_tokens=9, **ask(prompt)))
 
 
-@client("anthropic, streamed")
+@client("anthropic, streamed", "anthropic")
 def anthropic_streamed(url: str, prompt: str) -> str:
     from anthropic import Anthropic
 
@@ -210,7 +212,7 @@ def anthropic_streamed(url: str, prompt: str) -> str:
         return "".join(getattr(event.delta, "text", "") for event in events if event.type == "content_block_delta")
 
 
-@client("anthropic, stream helper")
+@client("anthropic, stream helper", "anthropic")
 def anthropic_stream_helper(url: str, prompt: str) -> str:
     from anthropic import Anthropic
 
@@ -218,7 +220,7 @@ def anthropic_stream_helper(url: str, prompt: str) -> str:
         return _said(stream.get_final_message())
 
 
-@client("anthropic, async")
+@client("anthropic, async", "anthropic")
 async def anthropic_async(url: str, prompt: str) -> str:
     from anthropic import AsyncAnthropic
 
@@ -226,7 +228,7 @@ async def anthropic_async(url: str, prompt: str) -> str:
         return _said(await anthropic.messages.create(max_tokens=9, **ask(prompt)))
 
 
-@client("anthropic, async, streamed")
+@client("anthropic, async, streamed", "anthropic")
 async def anthropic_async_streamed(url: str, prompt: str) -> str:
     from anthropic import AsyncAnthropic
 
@@ -235,6 +237,19 @@ async def anthropic_async_streamed(url: str, prompt: str) -> str:
         anthropic.messages.stream(max_tokens=9, **ask(prompt)) as stream,
     ):
         return "".join([text async for text in stream.text_stream])
+
+
+@client("anthropic, parsed", "anthropic")
+def anthropic_parsed(url: str, prompt: str) -> str:
+    from anthropic import Anthropic
+    from pydantic import BaseModel
+
+    class Weather(BaseModel):
+        celsius: int
+
+    with Anthropic(base_url=url) as anthropic:
+        parsed = anthropic.messages.parse(max_tokens=9, output_format=Weather, **ask(prompt)).parsed_output
+        return f"{parsed and parsed.celsius}"
 
 
 def _said(message: Any) -> str:
@@ -247,29 +262,42 @@ def _genai(url: str) -> Any:
     return genai.Client(http_options={"base_url": url, "api_version": "v1beta"})
 
 
-@client("google-genai")
+@client("google-genai", "gemini")
 def google_genai(url: str, prompt: str) -> str:
     with _genai(url) as google:
         return _without_thoughts(google.models.generate_content(model="prod-1", contents=prompt))
 
 
-@client("google-genai, streamed")
+@client("google-genai, streamed", "gemini")
 def google_genai_streamed(url: str, prompt: str) -> str:
     with _genai(url) as google:
         return "".join(map(_without_thoughts, google.models.generate_content_stream(model="prod-1", contents=prompt)))
 
 
-@client("google-genai, async")
+@client("google-genai, async", "gemini")
 async def google_genai_async(url: str, prompt: str) -> str:
     async with _genai(url).aio as google:
         return _without_thoughts(await google.models.generate_content(model="prod-1", contents=prompt))
 
 
-@client("google-genai, async, streamed")
+@client("google-genai, async, streamed", "gemini")
 async def google_genai_async_streamed(url: str, prompt: str) -> str:
     async with _genai(url).aio as google:
         chunks = await google.models.generate_content_stream(model="prod-1", contents=prompt)
         return "".join([_without_thoughts(chunk) async for chunk in chunks])
+
+
+@client("google-genai, parsed", "gemini")
+def google_genai_parsed(url: str, prompt: str) -> str:
+    from pydantic import BaseModel
+
+    class Weather(BaseModel):
+        celsius: int
+
+    with _genai(url) as google:
+        config = {"response_mime_type": "application/json", "response_schema": Weather}
+        parsed = google.models.generate_content(model="prod-1", contents=prompt, config=config).parsed
+        return f"{parsed.celsius}"
 
 
 def _without_thoughts(response: Any) -> str:
@@ -277,14 +305,14 @@ def _without_thoughts(response: Any) -> str:
     return "".join(part.text for part in parts if part.text and not part.thought)
 
 
-@client("ollama by httpx")
+@client("httpx to Ollama", "ollama")
 def ollama(url: str, prompt: str) -> str:
     import httpx
 
     return str(httpx.post(f"{url}/api/chat", json={**ask(prompt), "stream": False}).json()["message"]["content"])
 
 
-@client("ollama by httpx, streamed")
+@client("httpx to Ollama, streamed", "ollama")
 def ollama_streamed(url: str, prompt: str) -> str:
     import httpx
 

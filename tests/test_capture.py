@@ -11,6 +11,7 @@ import pytest
 
 from tests.server import Reply, Request, Server, completion, event, streamed
 from tests.sessions import Session, told
+from tests.wire import ANTHROPIC_EVENTS, named_events
 
 APPLICATION = """
     import os
@@ -739,3 +740,45 @@ def test_too_late(project: Session) -> None:
 def test_the_fixture_explains_itself(project: Session) -> None:
     result = project.pytester.runpytest("--fixtures", "-pno:xdist", "-pno:asyncio")
     assert told(result, "llm_capture*Capture what the application under test, unchanged, asks of models*")
+
+
+@pytest.mark.parametrize(
+    ("family", "path", "last"),
+    [("openai", "/v1/chat/completions", '"finish_reason": "stop"'), ("anthropic", "/v1/messages", "message_delta")],
+)
+def test_a_stream_that_is_left_after_the_answer_has_ended_is_kept(
+    plain_session: Session, server: Server, family: str, path: str, last: str
+) -> None:
+    """Applications leave chat completions at the reason to finish, and litellm never reads Anthropic's last event."""
+    chunks = {"openai": streamed("Let me ", "see.", done=False), "anthropic": named_events(ANTHROPIC_EVENTS)[:-1]}
+    server.answer = lambda _: Reply(chunks=chunks[family], stall=True)
+    plain_session.configure(f"""
+        [tool.llmeval]
+        model = "{family}/prod-1"
+    """)
+    plain_session.write(f"""
+        import httpx, pytest
+
+        kept = []
+
+        @pytest.mark.llm_blocking
+        @pytest.mark.parametrize("closed", [True, False])
+        def test_bot(llm_capture, closed):
+            asked = {{"model": "prod-1", "max_tokens": 9, "stream": True}}
+            asked["messages"] = [{{"role": "user", "content": f"Weather? {{closed}}"}}]
+            client = httpx.Client()
+            request = client.build_request("POST", "{server.base_url.removesuffix("/v1")}{path}", json=asked)
+            response = client.send(request, stream=True)
+            kept.append((client, response))
+            for line in response.iter_lines():
+                if '{last}' in line and "data: " in line:
+                    break
+            if closed:
+                response.close()
+            [call] = llm_capture.calls
+            assert call.reply == "Let me see." and call.ttft
+    """)
+    plain_session.run("--llm-record").assert_outcomes(passed=2)
+    assert len(server.requests) == 2
+    plain_session.run("--llm-mode=replay").assert_outcomes(passed=2)
+    assert len(server.requests) == 2

@@ -1,98 +1,76 @@
-"""Every way to ask a model that is said to be captured is: recorded once, and replayed with no request at all."""
+"""Every way to ask a model that is said to be captured is: recorded once, and replayed with no request at all.
+
+Here the SDKs that are installed are proved; ``make sdks`` proves the others, and the previous ones, and keeps what it
+found. The table in docs/capture.md is made from that.
+"""
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.captured_clients import CLIENTS
-from tests.server import Reply, Request, Server, completion
-from tests.sessions import Session
-from tests.wire import (
-    ANTHROPIC_BODY,
-    ANTHROPIC_EVENTS,
-    GEMINI_BODY,
-    GEMINI_CHUNKS,
-    OLLAMA_BODY,
-    OLLAMA_LINES,
-    RESPONSES_BODY,
-    RESPONSES_EVENTS,
-    lines,
-    named_events,
-    plain_events,
-)
+from docs.generate import GENERATED
+from tests.capture_proof import CAUGHT, NOT_CAUGHT, proved
+from tests.captured_frameworks import CLIENTS, FAMILIES
+from tests.sdks.caught import Found, load, rows
+from tests.sdks.environments import ENVIRONMENTS, client_of
 
-FAMILIES = {
-    "openai": [name for name in CLIENTS if name.startswith(("openai", "httpx"))],
-    "anthropic": [name for name in CLIENTS if name.startswith("anthropic")],
-    "gemini": [name for name in CLIENTS if name.startswith("google")],
-    "ollama": [name for name in CLIENTS if name.startswith("ollama")],
-}
+NEWEST = ENVIRONMENTS["newest"]
+TRIED = {name: environment for name, environment in ENVIRONMENTS.items() if environment.clients}
 
 
-@pytest.fixture(autouse=True)
-def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.endswith(("_API_KEY", "_AUTH_TOKEN", "_BASE_URL"))]:
-        monkeypatch.delenv(name)
+@pytest.mark.parametrize("family", sorted({FAMILIES[name] for name in NEWEST.ways}))
+def test_a_client_is_captured(family: str, tmp_path: Path) -> None:
+    names = [name for name in NEWEST.ways if FAMILIES[name] == family]
+    assert proved(sys.executable, names, tmp_path) == dict.fromkeys(names, CAUGHT)
 
 
-def answer(request: Request) -> Any:
-    """What the provider whose path this is would answer, streamed where that is asked for."""
-    asked = request.json
-    structured = '{"celsius": 21}' if "response_format" in asked or "text" in asked else None
-    if "/chat/completions" in request.path:
-        return completion(structured or "Let me see.")
-    if request.path == "/v1/responses" and structured:
-        text = {"type": "output_text", "text": structured, "annotations": []}
-        message = {"type": "message", "id": "m", "status": "completed", "role": "assistant", "content": [text]}
-        return {**RESPONSES_BODY, "output": [message]}
-    if request.path == "/v1/responses":
-        return Reply(chunks=named_events(RESPONSES_EVENTS)) if asked.get("stream") else RESPONSES_BODY
-    if request.path == "/v1/messages":
-        return Reply(chunks=named_events(ANTHROPIC_EVENTS)) if asked.get("stream") else ANTHROPIC_BODY
-    if "GenerateContent" in request.path:
-        return Reply(chunks=plain_events(GEMINI_CHUNKS))
-    if "generateContent" in request.path:
-        return GEMINI_BODY
-    if asked.get("stream", True):
-        return Reply(chunks=lines(OLLAMA_LINES), headers={"content-type": "application/x-ndjson"})
-    return OLLAMA_BODY
+def test_what_is_not_captured_goes_its_way_in_replay_too(tmp_path: Path) -> None:
+    name = "urllib of Python"
+    assert proved(sys.executable, [name], tmp_path) == {name: NOT_CAUGHT}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_client_is_captured(plain_session: Session, server: Server, family: str) -> None:
-    server.answer = answer
-    names = FAMILIES[family]
-    plain_session.configure(f"""
-        [tool.llmeval]
-        model = "production"
+def test_what_does_not_work_is_neither_caught_nor_not_caught(tmp_path: Path) -> None:
+    name = "mistralai"  # not installed here
+    assert "No module named" in proved(sys.executable, [name], tmp_path)[name]
 
-        [tool.llmeval.models.production]
-        model = "{family}/prod-1"
-        api_key_env = "KEY_OF_THE_TEST"
-    """)
-    plain_session.write((Path(__file__).parent / "captured_clients.py").read_text(encoding="utf-8"), "clients.py")
-    plain_session.write(f"""
-        import os
-        import pytest
-        from clients import CLIENTS
 
-        @pytest.mark.parametrize("name", {names})
-        def test_client(llm_capture, name, monkeypatch):
-            for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
-                monkeypatch.setenv(variable, "key-of-the-test")
-            said = CLIENTS[name]("{server.base_url.removesuffix("/v1")}", name)
-            assert said == ("21" if "parsed" in name else "Let me see.")
-            [call] = llm_capture.calls
-            assert call.usage.output_tokens and call.latency > 0
-            assert (call.ttft is not None) == ("stream" in name)
-    """)
-    result = plain_session.run("--llm-record")
-    result.assert_outcomes(passed=len(names))
-    assert len(server.requests) == len(names)
-    server.requests.clear()
-    plain_session.run("--llm-mode=replay").assert_outcomes(passed=len(names))
-    assert server.requests == []
+@pytest.mark.parametrize("name", TRIED)
+def test_what_was_found_is_what_is_tried(name: str) -> None:
+    """Whoever adds a way or an environment runs ``make sdks`` before they commit."""
+    found = load()[name]
+    assert sorted(found.ways) == sorted(TRIED[name].ways)
+    assert tuple(found.versions) == TRIED[name].clients
+    assert set(found.ways.values()) <= {CAUGHT, NOT_CAUGHT}
+
+
+def test_nothing_was_found_that_is_not_tried_and_every_way_is() -> None:
+    assert list(load()) == list(TRIED)
+    assert {way for environment in TRIED.values() for way in environment.ways} == set(CLIENTS)
+
+
+def test_the_table_says_what_was_found() -> None:
+    said = GENERATED["captured"]().splitlines()[2:]
+    assert len(said) == len(set(said))
+    for found in load().values():
+        for way, verdict in found.ways.items():
+            client, version = client_of(way), found.versions[client_of(way)]
+            kind = way.partition(", ")[2] or "sync"
+            mine = [row.split(" | ") for row in said if row.startswith(f"| {client} ") and version in row]
+            column = {CAUGHT: 2, NOT_CAUGHT: 3}[verdict]
+            assert any(kind in cells[column].strip(" |").split(" · ") for cells in mine), (way, verdict)
+
+
+def test_versions_that_behave_alike_share_a_row() -> None:
+    both = {"sdk": CAUGHT, "sdk, async": CAUGHT}
+    found = {
+        "new": Found(versions={"sdk": "2.0"}, ways=both),
+        "old": Found(versions={"sdk": "1.0"}, ways=both),
+        "beside": Found(versions={"sdk": "2.0"}, ways={**both, "sdk, async": NOT_CAUGHT}),
+    }
+    assert rows(found, {"beside": {"sdk": "other"}}) == [
+        ("sdk", "2.0, 1.0", "sync · async", ""),
+        ("sdk where other is installed", "2.0", "sync", "async"),
+    ]

@@ -285,7 +285,8 @@ def _transports(module: ModuleType) -> tuple[type, type]:
                     if self._call.complete:
                         self._call.ends(whole=True)
                     yield chunk
-            except GeneratorExit:
+            except GeneratorExit:  # left, perhaps by an application that never closes what it reads
+                self._call.ends(whole=False)
                 raise
             except BaseException as error:
                 self._call.breaks(error)
@@ -308,7 +309,8 @@ def _transports(module: ModuleType) -> tuple[type, type]:
                     if self._call.complete:
                         self._call.ends(whole=True)
                     yield chunk
-            except GeneratorExit:
+            except GeneratorExit:  # left, perhaps by an application that never closes what it reads
+                self._call.ends(whole=False)
                 raise
             except BaseException as error:
                 self._call.breaks(error)

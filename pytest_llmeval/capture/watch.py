@@ -54,7 +54,20 @@ class Watch:
     @property
     def complete(self) -> bool:
         """Whether the stream has said all there is, though its connection may still be open."""
-        return self._streams and (self._reader.done or self._error is not None)
+        # Some libraries never read an event that says no more than that the one before it was the last.
+        done = self._reader.done or getattr(self._reader, "answered", False)
+        return self._streams and (done or self._error is not None)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer came to its end, though the stream, which may go on with its usage, did not."""
+        if not self._streams or self._error is not None:
+            return False
+        try:
+            self._reader.body()
+        except ProviderError:
+            return False
+        return True
 
     def take(self, chunk: bytes) -> None:
         """One more piece of the body, decoded."""

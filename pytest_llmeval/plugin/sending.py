@@ -68,11 +68,11 @@ class Sending:
         self._watch.take(chunk)
 
     def ends(self, *, whole: bool) -> None:
-        """Keep the answer; not one that nobody reads to its end, which is no whole answer."""
+        """Keep the answer; not one that is left before it ends, which is no whole answer."""
         if not self._first():
             return
         pipeline, route = self.calls.trial.pipeline, self.route
-        if not whole:
+        if not whole and not self._watch.finished:
             pipeline.let_go(route.model, self.held, Usage())
             self._give_back()
             return

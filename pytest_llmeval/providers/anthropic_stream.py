@@ -20,10 +20,15 @@ _DELTAS = {
 
 
 class MessagesStream:
-    """Reads the events of one streamed message; see `StreamReader`."""
+    """Reads the events of one streamed message; see `StreamReader`.
+
+    Attributes:
+        answered: whether all of the answer was seen, and nothing but the word that this is the end follows.
+    """
 
     def __init__(self) -> None:
         self.done = False
+        self.answered = False
         self._message: dict[str, Any] | None = None
         self._usage: dict[str, Any] = {}
         self._blocks: dict[int, dict[str, Any]] = {}
@@ -54,6 +59,7 @@ class MessagesStream:
             # Cumulative; what is left out is what the start of the message said.
             usage = object_or_empty(content.get("usage"))
             self._usage.update((name, value) for name, value in usage.items() if value is not None)
+            self.answered = bool(self._message.get("stop_reason"))
         elif kind == "message_stop":
             self.done = True
         return False
