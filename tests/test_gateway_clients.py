@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.capture_proof import answer
 from tests.gateway_clients import CLIENTS
 from tests.server import Server
 from tests.sessions import Session
-from tests.test_capture_clients import answer
 
 AUTHORIZING = ("authorization", "x-api-key", "x-goog-api-key")
 FAMILIES = ("openai", "anthropic", "gemini", "ollama")
