@@ -175,7 +175,10 @@ def _independent(result: CaseResult) -> tuple[SampleResult, ...]:
     kept: dict[tuple[str, int], SampleResult] = {}
     for place, sample in enumerate(result.samples):
         text = "\n".join(call.answer.text for call in sample.calls)
-        kept.setdefault((text, 0) if len(text) >= SHORTEST_COPY else ("", place + 1), sample)
+        # Agents end on the same words after other deeds.
+        tools = [[tool.name, tool.raw_arguments] for call in sample.calls for tool in call.answer.tool_calls]
+        said = f"{text}\n{tools}" if tools else text
+        kept.setdefault((said, 0) if len(text) >= SHORTEST_COPY else ("", place + 1), sample)
     return tuple(kept.values())
 
 

@@ -739,3 +739,41 @@ def test_too_late(project: Session) -> None:
 def test_the_fixture_explains_itself(project: Session) -> None:
     result = project.pytester.runpytest("--fixtures", "-pno:xdist", "-pno:asyncio")
     assert told(result, "llm_capture*Capture what the application under test, unchanged, asks of models*")
+
+
+@pytest.mark.parametrize("fixture", ["llm_capture", "llm_gateway"])
+def test_a_candidate_that_never_answers_does_not_pass_by_a_fallback(
+    project: Session, server: Server, fixture: str
+) -> None:
+    project.write(
+        """
+        import openai
+        import pytest
+
+        def answer(question, url):
+            try:
+                messages = [{"role": "user", "content": question}]
+                client = openai.OpenAI(base_url=url, api_key="sk-own", max_retries=0)
+                return client.chat.completions.create(model="prod-1", messages=messages).choices[0].message.content
+            except openai.OpenAIError:
+                return "A colleague answers you in Paris."
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_bot(FIXTURE, number):
+            url = getattr(FIXTURE, "base_url", "http://127.0.0.1:1/v1")
+            assert "Paris" in answer(f"Question {number}", url)
+        """.replace("FIXTURE", fixture)
+    )
+
+    def refuse(request: Request) -> object:
+        return (
+            Reply(status=401, body={"error": {"message": "bad key"}})
+            if request.json["model"] == "cand-2"
+            else completion()
+        )
+
+    server.answer = refuse
+    result = project.run("--llm-model=candidate", "--llm-baseline=production")
+    assert result.ret == 1
+    assert kinds(project).count(("pass", None)) == kinds(project).count(("error", "authentication")) == 6
+    assert told(result, "GATE FAILED: could not be measured: 6 of 6 samples could not be judged")

@@ -159,7 +159,9 @@ class Runner:
         function = getattr(item, "function", None)
         known = function, trial.category
         if known not in self._checks:
-            self._checks[known] = checks_digest(function, item.config.rootpath, trial.category) if function else ""
+            captures = not {"llm_capture", "llm_gateway"}.isdisjoint(getattr(item, "fixturenames", ()))
+            root = item.config.rootpath
+            self._checks[known] = checks_digest(function, root, trial.category, captures=captures) if function else ""
         return self._checks[known]
 
     def _trial_key(self, item: pytest.Item) -> TrialKey:
@@ -180,8 +182,15 @@ class Runner:
             )
         callspec = getattr(item, "callspec", None)
         case = callspec.params.get("case") if callspec is not None else None
-        wording = case.wording if isinstance(case, Case) else ""
-        return CaseResult(key=key, model=name, samples=(sample,), wording=wording, file=key.test.split("::")[0])
+        case = case if isinstance(case, Case) else None
+        return CaseResult(
+            key=key,
+            model=name,
+            samples=(sample,),
+            content=content_digest(case),  # without it the case would pass for another, whose row had changed
+            wording=case.wording if case is not None else "",
+            file=key.test.split("::")[0],
+        )
 
 
 def _reason(result: CaseResult) -> str:
