@@ -142,6 +142,27 @@ def test_a_loop_over_what_is_asked_judges_nothing(tmp_path: Path) -> None:
     assert of_source(tmp_path, source) == of_source(tmp_path, source.replace("'b'", "'c'"))
 
 
+def test_what_a_parametrized_test_expects_judges_and_what_it_asks_does_not(
+    plain_session: Session, server: Server
+) -> None:
+    """Its ids may stay the same when either changes."""
+    suite = """
+        import pytest
+
+        @pytest.mark.parametrize(("asked", "wanted"), [pytest.param(f"Q {n}", "Paris", id=f"c{n}") for n in range(12)])
+        def test_bot(llm, asked, wanted):
+            assert llm(asked) == wanted
+    """
+    plain_session.write(suite)
+    plain_session.run("--llm-report=before.jsonl").assert_outcomes(passed=12)
+    plain_session.write(suite.replace('"Q {n}"', '"Question {n}"'))
+    assert compared(plain_session).ret == 0
+    plain_session.write(suite.replace('"Paris"', '"Lyon" if n < 7 else "Paris"'))
+    result = compared(plain_session)
+    assert told(result, "GATE FAILED: could not be measured: 7 of 12 cases or their checks changed since the baseline")
+    result.stdout.no_fnmatch_line("*REGRESSED*")
+
+
 APPLICATION = """
 PROMPT = "Be kind."
 

@@ -29,7 +29,12 @@ _BRANCHES = (ast.If, ast.While, ast.IfExp)
 
 
 def checks_digest(
-    function: Callable[..., Any], root: Path, category: str | None = None, *, captures: bool = False
+    function: Callable[..., Any],
+    root: Path,
+    category: str | None = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    captures: bool = False,
 ) -> str:
     """Digest of what judges the replies within a test function, "" when its source is not there.
 
@@ -37,6 +42,7 @@ def checks_digest(
         function: the test.
         root: only functions below this folder are looked into; a library's are known by their names.
         category: the error category of its plain asserts.
+        arguments: what a parametrized test is given by name; of these count those that judge, not those that are asked.
         captures: whether an application asks the model: then what gives the test a reply is a call of that.
     """
     function = inspect.unwrap(function)
@@ -51,7 +57,7 @@ def checks_digest(
         return ""
     names: dict[str, Any] = {}
     for node in judging:
-        names.update(_named(node, variables))
+        names.update(_named(node, {**variables, **(arguments or {})}))
     # The project's folder is another on each machine.
     parts += [f"{name} = {_meaning(value, root)}".replace(str(root), "") for name, value in sorted(names.items())]
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:16]

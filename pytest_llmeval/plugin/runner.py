@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Runner"]
 
+_NO_ARGUMENTS = frozenset({"llm_model", "__pytest_repeat_step_number"})
+
 
 class Runner:
     """The hooks of a process that runs tests; registered when the first test that asks a model is collected."""
@@ -157,11 +159,20 @@ class Runner:
 
     def _checks_digest(self, item: pytest.Item, trial: Trial) -> str:
         function = getattr(item, "function", None)
-        known = function, trial.category
+        callspec = getattr(item, "callspec", None)
+        given = {
+            name: value
+            for name, value in (callspec.params if callspec is not None else {}).items()
+            if name not in _NO_ARGUMENTS and not isinstance(value, Case)
+        }
+        known = function, trial.category, getattr(callspec, "id", "") if given else ""
         if known not in self._checks:
             captures = not {"llm_capture", "llm_gateway"}.isdisjoint(getattr(item, "fixturenames", ()))
-            root = item.config.rootpath
-            self._checks[known] = checks_digest(function, root, trial.category, captures=captures) if function else ""
+            self._checks[known] = (
+                checks_digest(function, item.config.rootpath, trial.category, arguments=given, captures=captures)
+                if function
+                else ""
+            )
         return self._checks[known]
 
     def _trial_key(self, item: pytest.Item) -> TrialKey:
