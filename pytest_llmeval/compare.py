@@ -116,6 +116,7 @@ def compare(
             *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
             *_copies(before, after, table.cases),
             *uncompared,
+            *_unasked(after, judged),
             *([_skipped(skipped)] if skipped else []),
         ),
         saved=saved,
@@ -160,6 +161,12 @@ def _asked_otherwise(count: int, cases: int) -> list[str]:
         f"the prompt of {count} of {cases} cases changed since the baseline was saved; they are compared all the same"
     )
     return [told] if count else []
+
+
+def _unasked(after: Results, cases: Sequence[CaseKey]) -> list[str]:
+    """That tests asked nothing, as when the application's HTTP client is one that is not captured."""
+    count = sum(not any(sample.calls for sample in after[key].samples) for key in cases)
+    return [f"no call of a model was seen in {count} of {len(cases)} cases: they say nothing of it"] if count else []
 
 
 def _skipped(count: int) -> str:

@@ -777,3 +777,12 @@ def test_a_candidate_that_never_answers_does_not_pass_by_a_fallback(
     assert result.ret == 1
     assert kinds(project).count(("pass", None)) == kinds(project).count(("error", "authentication")) == 6
     assert told(result, "GATE FAILED: could not be measured: 6 of 6 samples could not be judged")
+
+
+def test_an_application_whose_calls_are_not_seen_is_told_of(project: Session, server: Server) -> None:
+    project.write("""
+        def test_bot(llm_capture):
+            assert not llm_capture.calls
+    """)
+    result = project.run("--llm-model=candidate", "--llm-baseline=production")
+    assert told(result, "no call of a model was seen in 1 of 1 cases: they say nothing of it")
