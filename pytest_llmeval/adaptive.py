@@ -8,16 +8,17 @@ category can be given to any answer, so every case counts in each of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from pytest_llmeval.compare import judgement
+from pytest_llmeval.comparison import UNMEASURED, Comparison
 from pytest_llmeval.config import CategorySettings
 from pytest_llmeval.run import CaseKey, CaseResult
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import undecided
 
-__all__ = ["AT_FIRST", "AT_MOST", "Undecided", "calls_saved", "look_at"]
+__all__ = ["AT_FIRST", "AT_MOST", "Undecided", "calls_saved", "look_at", "unfinished"]
 
 AT_FIRST, AT_MOST = 3, 10
 """Samples per case. In simulated suites where nothing changed 4.8 were drawn on average, see benchmarks/."""
@@ -66,6 +67,21 @@ def look_at(
     names = undecided(verdicts, judged.rules)
     cases = tuple(key for key in table.cases if before[key].judged and after[key].judged) if names else ()
     return Undecided(categories={name: verdicts[name].p for name in names}, cases=cases)
+
+
+def unfinished(comparison: Comparison, undecided: Collection[str], lost: int) -> Comparison:
+    """No pass for a candidate whose first samples left it undecided and whose further ones did not all come.
+
+    Args:
+        comparison: by the samples there are.
+        undecided: the candidates that were to get more.
+        lost: how many tests did not come to the end of their second pass, as when a worker crashed.
+    """
+    if not lost or comparison.gate != "passed" or comparison.candidate.model not in undecided:
+        return comparison
+    tests = "1 test" if lost == 1 else f"{lost} tests"
+    reason = f"{UNMEASURED}: undecided by the first samples, and {tests} did not come to the end of the further ones"
+    return replace(comparison, gate="failed", reasons=(reason,))
 
 
 def calls_saved(results: Iterable[CaseResult]) -> tuple[int, int]:

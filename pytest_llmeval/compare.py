@@ -116,6 +116,7 @@ def compare(
             *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
             *_copies(before, after, table.cases),
             *uncompared,
+            *_unasked(after, judged),
             *([_skipped(skipped)] if skipped else []),
         ),
         saved=saved,
@@ -162,6 +163,12 @@ def _asked_otherwise(count: int, cases: int) -> list[str]:
     return [told] if count else []
 
 
+def _unasked(after: Results, cases: Sequence[CaseKey]) -> list[str]:
+    """That tests asked nothing, as when the application's HTTP client is one that is not captured."""
+    count = sum(not any(sample.calls for sample in after[key].samples) for key in cases)
+    return [f"no call of a model was seen in {count} of {len(cases)} cases: they say nothing of it"] if count else []
+
+
 def _skipped(count: int) -> str:
     return "1 test that was skipped is not compared" if count == 1 else f"{count} skipped tests are not compared"
 
@@ -175,7 +182,10 @@ def _independent(result: CaseResult) -> tuple[SampleResult, ...]:
     kept: dict[tuple[str, int], SampleResult] = {}
     for place, sample in enumerate(result.samples):
         text = "\n".join(call.answer.text for call in sample.calls)
-        kept.setdefault((text, 0) if len(text) >= SHORTEST_COPY else ("", place + 1), sample)
+        # Agents end on the same words after other deeds.
+        tools = [[tool.name, tool.raw_arguments] for call in sample.calls for tool in call.answer.tool_calls]
+        said = f"{text}\n{tools}" if tools else text
+        kept.setdefault((said, 0) if len(text) >= SHORTEST_COPY else ("", place + 1), sample)
     return tuple(kept.values())
 
 

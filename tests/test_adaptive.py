@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.adaptive import AT_MOST, calls_saved, look_at
-from pytest_llmeval.compare import compare, gate_rules
+from pytest_llmeval.compare import compare, gate_rules, outcomes_of
 from pytest_llmeval.config import CategorySettings
-from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.gate import CategoryRule, failing, judge, undecided
 from pytest_llmeval.stats.surprise import Stratum
@@ -75,3 +77,20 @@ def test_what_cannot_be_measured_is_not_paid_for() -> None:
 def test_calls_that_were_not_made_count_like_the_others_of_their_case() -> None:
     assert calls_saved([case(0, None, None, None, calls=2), case(1, *[None] * AT_MOST)]) == (14, 30)
     assert calls_saved([]) == (0, 0)
+
+
+def test_other_deeds_that_end_on_the_same_long_words_are_no_copies() -> None:
+    def sample(index: int, amount: int) -> SampleResult:
+        tool = ToolCall(id="t", name="refund", arguments={"amount": amount}, raw_arguments=f'{{"amount": {amount}}}')
+        call = Call(
+            provider="openai",
+            request_model="m",
+            prompt="p",
+            answer=Answer(text="I have refunded it. " * 20, tool_calls=(tool,)),
+            measures=Measures(latency=0.1),
+        )
+        outcome: Any = "pass" if amount == 84 else "fail"
+        return SampleResult(index=index, outcome=outcome, category="tool_call" if amount != 84 else None, calls=(call,))
+
+    case = CaseResult(key=CaseKey("t", "c"), model="m", samples=(sample(0, 84), sample(1, 8400), sample(2, 84)))
+    assert [outcome.passed for outcome in outcomes_of(case)] == [True, False]

@@ -782,3 +782,50 @@ def test_a_stream_that_is_left_after_the_answer_has_ended_is_kept(
     assert len(server.requests) == 2
     plain_session.run("--llm-mode=replay").assert_outcomes(passed=2)
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("fixture", ["llm_capture", "llm_gateway"])
+def test_a_candidate_that_never_answers_does_not_pass_by_a_fallback(
+    project: Session, server: Server, fixture: str
+) -> None:
+    project.write(
+        """
+        import openai
+        import pytest
+
+        def answer(question, url):
+            try:
+                messages = [{"role": "user", "content": question}]
+                client = openai.OpenAI(base_url=url, api_key="sk-own", max_retries=0)
+                return client.chat.completions.create(model="prod-1", messages=messages).choices[0].message.content
+            except openai.OpenAIError:
+                return "A colleague answers you in Paris."
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_bot(FIXTURE, number):
+            url = getattr(FIXTURE, "base_url", "http://127.0.0.1:1/v1")
+            assert "Paris" in answer(f"Question {number}", url)
+        """.replace("FIXTURE", fixture)
+    )
+
+    def refuse(request: Request) -> object:
+        return (
+            Reply(status=401, body={"error": {"message": "bad key"}})
+            if request.json["model"] == "cand-2"
+            else completion()
+        )
+
+    server.answer = refuse
+    result = project.run("--llm-model=candidate", "--llm-baseline=production")
+    assert result.ret == 1
+    assert kinds(project).count(("pass", None)) == kinds(project).count(("error", "authentication")) == 6
+    assert told(result, "GATE FAILED: could not be measured: 6 of 6 samples could not be judged")
+
+
+def test_an_application_whose_calls_are_not_seen_is_told_of(project: Session, server: Server) -> None:
+    project.write("""
+        def test_bot(llm_capture):
+            assert not llm_capture.calls
+    """)
+    result = project.run("--llm-model=candidate", "--llm-baseline=production")
+    assert told(result, "no call of a model was seen in 1 of 1 cases: they say nothing of it")

@@ -83,6 +83,122 @@ def test_what_judges_is_seen_wherever_it_is_written(tmp_path: Path, old: str, ne
     assert digest(tmp_path, MODULE) != digest(tmp_path, MODULE.replace(old, new), helper)
 
 
+def of_source(folder: Path, source: str, *, captures: bool = False) -> str:
+    """The digest of ``test`` in a module that lies in a project, beside its application ``bot``."""
+    path = folder / f"module_{len(list(folder.glob('module_*')))}.py"
+    path.write_text(textwrap.dedent(source))
+    module = ModuleType(path.stem)
+    bot = ModuleType("bot")
+    bot.__file__ = str(folder / "bot.py")
+    vars(module)["bot"] = bot
+    exec(compile(path.read_text(), str(path), "exec"), vars(module))  # noqa: S102
+    return checks_digest(vars(module)["test"], folder, captures=captures)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        """
+        def test(llm):
+            reply = llm("hi")
+            for word in ["WORD", "sorry"]:
+                assert word in reply
+        """,
+        """
+        def test(llm):
+            reply = llm("hi")
+            if "WORD" not in reply:
+                raise AssertionError("not said")
+        """,
+        """
+        def test(llm):
+            def right(text):
+                return "WORD" in text
+            assert right(llm("hi"))
+        """,
+        """
+        def test(llm):
+            reply = llm("hi")
+            assert (found := "WORD" in reply) and found
+        """,
+        """
+        def test(llm_capture):
+            reply = bot.answer("hi")
+            wanted = "WORD"
+            assert wanted in reply
+        """,
+    ],
+)
+def test_loops_conditions_and_functions_within_judge_too(tmp_path: Path, source: str) -> None:
+    captures = "llm_capture" in source
+    first = of_source(tmp_path, source, captures=captures)
+    assert first
+    assert first == of_source(tmp_path, source, captures=captures)
+    assert first != of_source(tmp_path, source.replace("WORD", "other"), captures=captures)
+
+
+def test_a_loop_over_what_is_asked_judges_nothing(tmp_path: Path) -> None:
+    source = "def test(llm):\n    for text in ['a', 'b']:\n        assert 'x' in llm(text)\n"
+    assert of_source(tmp_path, source) == of_source(tmp_path, source.replace("'b'", "'c'"))
+
+
+def test_what_a_parametrized_test_expects_judges_and_what_it_asks_does_not(
+    plain_session: Session, server: Server
+) -> None:
+    """Its ids may stay the same when either changes."""
+    suite = """
+        import pytest
+
+        @pytest.mark.parametrize(("asked", "wanted"), [pytest.param(f"Q {n}", "Paris", id=f"c{n}") for n in range(12)])
+        def test_bot(llm, asked, wanted):
+            assert llm(asked) == wanted
+    """
+    plain_session.write(suite)
+    plain_session.run("--llm-report=before.jsonl").assert_outcomes(passed=12)
+    plain_session.write(suite.replace('"Q {n}"', '"Question {n}"'))
+    assert compared(plain_session).ret == 0
+    plain_session.write(suite.replace('"Paris"', '"Lyon" if n < 7 else "Paris"'))
+    result = compared(plain_session)
+    assert told(result, "GATE FAILED: could not be measured: 7 of 12 cases or their checks changed since the baseline")
+    result.stdout.no_fnmatch_line("*REGRESSED*")
+
+
+APPLICATION = """
+PROMPT = "Be kind."
+
+def answer(question):
+    return PROMPT + question
+"""
+OF_APPLICATION = """
+import re
+import app
+from app import answer
+
+def polite(text):
+    return "please" in text
+
+def test_bot(llm_capture):
+    reply = answer("Where is it?")
+    assert polite(reply)
+    assert re.search("here", app.answer("And now?"))
+"""
+
+
+def test_what_an_application_says_to_its_model_judges_nothing(plain_session: Session) -> None:
+    def digest_of(test: str = OF_APPLICATION, application: str = APPLICATION) -> str:
+        plain_session.write(application, "app.py")
+        plain_session.write(test)
+        plain_session.run(subprocess=True)
+        return plain_session.results()[0].checks
+
+    start = digest_of()
+    assert start
+    assert digest_of(application=APPLICATION.replace("return PROMPT", "return 'Be brief.' + PROMPT")) == start
+    assert digest_of(OF_APPLICATION.replace("Where is it?", "Where?")) == start
+    assert digest_of(OF_APPLICATION.replace('"please"', '"thanks"')) != start
+    assert digest_of(OF_APPLICATION.replace('"here"', '"there"')) != start
+
+
 def test_the_category_of_a_plain_assert_judges_too(tmp_path: Path) -> None:
     digest(tmp_path, MODULE)
     namespace: dict[str, Callable[..., object]] = {}
@@ -156,3 +272,13 @@ def test_a_run_of_an_earlier_version_is_compared(saved: Session) -> None:
     result = compared(saved)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*gate ok: 20 cases*"])
+
+
+def test_a_case_whose_fixture_failed_is_no_case_whose_row_changed(saved: Session) -> None:
+    broken = "    if '1' in request.node.callspec.id:\n        raise OSError('no disk')\n"
+    fixture = f"@pytest.fixture\ndef disk(request):\n{broken}\n"
+    saved.write(SUITE.replace("@pytest.mark", f"{fixture}@pytest.mark").replace("(llm, case)", "(disk, llm, case)"))
+    result = compared(saved)
+    assert result.ret == 1
+    assert told(result, "GATE FAILED: could not be measured: 11 of 20 samples could not be judged")
+    result.stdout.no_fnmatch_line("*changed since the baseline*")

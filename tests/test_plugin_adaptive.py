@@ -208,6 +208,27 @@ def test_a_worker_that_crashes_in_the_second_pass_loses_nothing_of_the_first(ses
     assert found["candidate", 3] >= 1
 
 
+def test_workers_that_crash_in_the_second_pass_leave_no_pass(session: Session, server: Server) -> None:
+    """The first samples were not enough to decide, whatever they say by themselves."""
+    if "-n2" not in session.arguments:
+        pytest.skip("only workers of xdist crash alone")
+    models = Models(session, server)
+    models.wrong_from = {("cand-2", n): 1 for n in range(3)}
+    session.write(
+        SUITE.replace("import pytest\n", "import os\nimport pytest\n").replace(
+            "    assert_contains(llm(case.input)",
+            "    answer = llm(case.input)\n"
+            "    if llm.model == 'candidate' and int(answer.split()[1][:-1]) > 2:\n"
+            "        os._exit(9)\n"
+            "    assert_contains(answer",
+        )
+    )
+    result = session.run(*COMPARE)
+    assert samples(session)["candidate", 3] == CASES
+    assert result.ret == 1
+    assert told(result, "GATE FAILED: could not be measured: undecided by the first samples, and * tests did not come")
+
+
 def test_a_session_that_is_stopped_leaves_no_worker_waiting(session: Session, server: Server) -> None:
     if "-n2" not in session.arguments:
         pytest.skip("only workers of xdist wait")

@@ -115,7 +115,7 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
         config.pluginmanager.register(scopes, _SCOPES)
     models = models_of(trial.model, evaluation)
     capture = LlmCapture(trial)
-    calls = CapturedCalls(trial, capture, models, scopes)
+    calls = CapturedCalls(trial, capture, models, scopes, compares=evaluation.compares)
     trial.reviews.append(calls.review)
     with _keys_for(models):
         before = listen(calls)

@@ -50,7 +50,17 @@ class Waiting:
 
 
 class CapturedCalls:
-    """The `Listener` of one execution of a test."""
+    """The `Listener` of one execution of a test.
+
+    Args:
+        trial: what the calls belong to.
+        capture: is told of each answer.
+        models: those a call may name.
+        scopes: tells calls of fixtures that outlive the test.
+        fixture: by which name it is told of.
+        compares: whether models are compared: then a sample that the model on trial never answered is an error, though
+            the application coped and the test passes. Without, that coping is what a test may be about.
+    """
 
     def __init__(
         self,
@@ -59,14 +69,18 @@ class CapturedCalls:
         models: Models,
         scopes: FixtureScopes,
         fixture: str = "llm_capture",
+        *,
+        compares: bool = False,
     ) -> None:
         self.trial = trial
         self._fixture = fixture
+        self._compares = compares
         self._capture = capture
         self._models = models
         self._scopes = scopes
-        self._troubles: dict[Question, ReplyError] = {}
+        self._troubles: dict[Question, tuple[Route, ReplyError]] = {}
         self._on_trial: set[int] = set()  # samples that asked the model on trial
+        self._answered: set[int] = set()  # samples it has answered
         self._elsewhere: defaultdict[int, set[str]] = defaultdict(set)
 
     def begin(self, asked: Asked) -> Pending | OwnCall:
@@ -114,7 +128,7 @@ class CapturedCalls:
         try:
             fulfilled = waiting.future.result()
         except Refused as error:
-            self.failed(waiting.question, error.error)
+            self.failed(waiting.route, waiting.question, error.error)
             if error.said is None and error.kind == "connection":
                 # What the engine cannot reach the application's transport may: it may know other certificates.
                 return self._own(waiting.asked, waiting.route, waiting.draw, waiting.question)
@@ -132,6 +146,8 @@ class CapturedCalls:
         if question is None:
             return
         self._troubles.pop(question, None)
+        if route.on_trial:
+            self._answered.add(question.sample)
         self._capture.add(
             route,
             Call(
@@ -146,10 +162,10 @@ class CapturedCalls:
             ),
         )
 
-    def failed(self, question: Question | None, error: ReplyError) -> None:
+    def failed(self, route: Route, question: Question | None, error: ReplyError) -> None:
         """A provider gave no answer; whether the test is judged depends on what the application makes of it."""
         if question is not None:
-            self._troubles.setdefault(question, error)
+            self._troubles.setdefault(question, (route, error))
             self.trial.give_back(question)
 
     def review(self, error: BaseException | None) -> BaseException | None:
@@ -162,8 +178,12 @@ class CapturedCalls:
         troubles = [trouble for question, trouble in self._troubles.items() if question.sample == sample]
         if troubles and error is not None:
             # A wrong answer of an application whose provider was down says nothing of the model.
-            return troubles[0].with_traceback(own_frames(error.__traceback__))
+            return troubles[0][1].with_traceback(own_frames(error.__traceback__))
         by_itself = any(call.request_model == self.trial.model.model for call in self.trial.calls)  # by llm()
+        on_trial = [trouble for route, trouble in troubles if route.on_trial]
+        if self._compares and on_trial and sample not in self._answered and not by_itself:
+            # Nor does a right one: a model that never answers must not pass by what the application says without it.
+            return on_trial[0]
         if self._elsewhere[sample] and sample not in self._on_trial and not by_itself:
             return NotRerouted(self._never_asked(sorted(self._elsewhere[sample])))
         return error

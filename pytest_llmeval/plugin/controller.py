@@ -73,10 +73,13 @@ class Controller:
         self._first_pass: Run | None = None
         self._more: tuple[str, ...] = ()
         self._undecided = ""
+        self._owed: set[str] = set()  # tests whose second report is still to come
 
     def take(self, report: pytest.TestReport) -> None:
         """Take a case's result off its report."""
         payload = payload_of(report)
+        if is_second(report):
+            self._owed.discard(report.nodeid)
         if payload is None or str(report.outcome) == "rerun":
             return
         self.collected = max(self.collected, payload.collected)
@@ -140,14 +143,16 @@ class Controller:
         cases = len({key for key, _ in wanted})
         self._undecided = harmless(", ".join(open_))
         told = f"undecided: {self._undecided}; all {cases} cases get {AT_MOST} samples"
-        return [test for place in wanted for test in self._by_test.get(place, ())], told
+        self._owed = {test for place in wanted for test in self._by_test.get(place, ())}
+        return list(self._owed), told
 
     def _note_samples(self) -> None:
         """Tell what ``--llm-samples=auto`` has decided, and what it has saved."""
         if self.evaluation.most_samples is None or self._first_pass is None:
             return
-        from pytest_llmeval.adaptive import AT_FIRST, AT_MOST, calls_saved
+        from pytest_llmeval.adaptive import AT_FIRST, AT_MOST, calls_saved, unfinished
 
+        self.comparisons = [unfinished(each, self._more, len(self._owed)) for each in self.comparisons]
         spared, everything = calls_saved(self.results.values())
         if self._more:
             told = f"{AT_FIRST} per case, then {AT_MOST} since undecided: {self._undecided}"

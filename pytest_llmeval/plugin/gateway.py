@@ -74,7 +74,12 @@ def serving(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> Iter
         environment = _environment(addresses, root, evaluation)
         capture = LlmGateway(trial, addresses.urls(root), environment)
         listener.calls = CapturedCalls(
-            trial, capture, models_of(trial.model, evaluation), FixtureScopes(), fixture="llm_gateway"
+            trial,
+            capture,
+            models_of(trial.model, evaluation),
+            FixtureScopes(),
+            fixture="llm_gateway",
+            compares=evaluation.compares,
         )
         trial.reviews.append(listener.review)
         with _set(environment):

@@ -14,6 +14,7 @@ import hashlib
 import inspect
 import json
 import re
+import sys
 import textwrap
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -23,30 +24,40 @@ from typing import Any
 __all__ = ["checks_digest"]
 
 _MODELS = frozenset({"llm", "llm_capture", "llm_gateway"})
-_ASSIGNS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+_ASSIGNS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension)
+_BRANCHES = (ast.If, ast.While, ast.IfExp)
 
 
-def checks_digest(function: Callable[..., Any], root: Path, category: str | None = None) -> str:
+def checks_digest(
+    function: Callable[..., Any],
+    root: Path,
+    category: str | None = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    captures: bool = False,
+) -> str:
     """Digest of what judges the replies within a test function, "" when its source is not there.
 
     Args:
         function: the test.
         root: only functions below this folder are looked into; a library's are known by their names.
         category: the error category of its plain asserts.
+        arguments: what a parametrized test is given by name; of these count those that judge, not those that are asked.
+        captures: whether an application asks the model: then what gives the test a reply is a call of that.
     """
     function = inspect.unwrap(function)
     tree = _tree_of(function)
     if tree is None:
         return ""
+    variables = _variables(function)
     try:
-        judging = _judging(_Asked().visit(tree))
+        judging = _judging(_Asked(variables if captures else None, root).visit(tree))
         parts = [category or "", *map(ast.unparse, judging)]
     except RecursionError:
         return ""
-    variables = _variables(function)
     names: dict[str, Any] = {}
     for node in judging:
-        names.update(_named(node, variables))
+        names.update(_named(node, {**variables, **(arguments or {})}))
     # The project's folder is another on each machine.
     parts += [f"{name} = {_meaning(value, root)}".replace(str(root), "") for name, value in sorted(names.items())]
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
@@ -60,14 +71,54 @@ def _tree_of(function: Callable[..., Any]) -> ast.AST | None:
 
 
 class _Asked(ast.NodeTransformer):
-    """Puts one word in place of every call that a model has a part in, with all that is said in it."""
+    """Puts one word in place of every call that a model has a part in, with all that is said in it.
+
+    Args:
+        variables: what names stand for, where an application asks the model; then a call of the project's own code
+            is one of the application unless it is given what an earlier one came back with. None where none asks.
+        root: the project's folder.
+    """
+
+    def __init__(self, variables: Mapping[str, Any] | None, root: Path) -> None:
+        self._variables = variables
+        self._root = root
+        self._replies: set[str] = set()  # names of what calls came back with
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Mask it, innermost first, so that what is done with a reply is kept."""
         self.generic_visit(node)
-        if _is_check(node) or not any(isinstance(n, ast.Name) and n.id in _MODELS for n in ast.walk(node)):
+        if _is_check(node) or not (_names_in(node) & _MODELS or self._is_of_application(node)):
             return node
-        return ast.Constant("reply")
+        return _Reply("reply")
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        """Note the names of replies."""
+        self.generic_visit(node)
+        if self._holds_reply(node.value):
+            self._replies |= _sets(node)
+        return node
+
+    def _is_of_application(self, node: ast.Call) -> bool:
+        if self._variables is None or any(map(self._holds_reply, [*node.args, *node.keywords])):
+            return False
+        func = node.func
+        while isinstance(func, ast.Attribute):
+            func = func.value
+        if not isinstance(func, ast.Name) or func.id in self._replies:
+            return False
+        called = self._variables.get(func.id)
+        if isinstance(called, types.ModuleType):
+            file = called.__file__
+        else:
+            file = getattr(sys.modules.get(getattr(called, "__module__", "") or ""), "__file__", None)
+        return file is not None and _is_own(Path(file), self._root)
+
+    def _holds_reply(self, node: ast.AST) -> bool:
+        return any(isinstance(inner, _Reply) for inner in ast.walk(node)) or bool(_names_in(node) & self._replies)
+
+
+class _Reply(ast.Constant):
+    """What stands for a reply."""
 
 
 def _is_check(node: ast.Call) -> bool:
@@ -81,15 +132,40 @@ def _name_of(node: ast.AST) -> str:
 
 
 def _judging(tree: ast.AST) -> list[ast.AST]:
-    """What judges, and the assignments that what judges rests on, in the order of the source."""
+    """What judges, and the assignments and conditions that what judges rests on, in the order of the source."""
     nodes = list(ast.walk(tree))
+    functions = {node for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))} - {
+        *_outermost(tree)
+    }
+    # Of what has a body the head alone: the body is more than what judges.
+    heads = {index: _head(node) for index, node in enumerate(nodes) if isinstance(node, (*_ASSIGNS, *_BRANCHES))}
     found = {index for index, node in enumerate(nodes) if _judges(node)}
-    needed = {name for index in found for name in _names_in(nodes[index])}
-    while more := {i for i, n in enumerate(nodes) if i not in found and isinstance(n, _ASSIGNS) and _sets(n) & needed}:
+    judging = {nodes[index] for index in found}
+    found |= {i for i, n in enumerate(nodes) if isinstance(n, _BRANCHES) and judging & set(ast.walk(n))}
+    needed = {name for index in found for name in _names_in(heads.get(index, nodes[index]))}
+    while more := {
+        i
+        for i, n in enumerate(nodes)
+        if i not in found and ((isinstance(n, _ASSIGNS) and _sets(n) & needed) or (n in functions and n.name in needed))
+    }:
         found |= more
-        needed |= {name for index in more for name in _names_in(nodes[index])}
+        needed |= {name for index in more for name in _names_in(heads.get(index, nodes[index]))}
     place = {index: (getattr(nodes[index], "lineno", 0), getattr(nodes[index], "col_offset", 0)) for index in found}
-    return [nodes[index] for index in sorted(found, key=lambda index: (place[index], index))]
+    return [heads.get(index, nodes[index]) for index in sorted(found, key=lambda index: (place[index], index))]
+
+
+def _outermost(tree: ast.AST) -> list[ast.AST]:
+    return list(tree.body[:1]) if isinstance(tree, ast.Module) else [tree]
+
+
+def _head(node: ast.AST) -> ast.AST:
+    """A loop without its body, a condition without its branches; anything else as it is."""
+    match node:
+        case ast.For() | ast.AsyncFor():
+            return ast.Tuple([node.target, node.iter], ast.Load())
+        case ast.If() | ast.While() | ast.IfExp():
+            return node.test
+    return node
 
 
 def _judges(node: ast.AST) -> bool:
@@ -145,11 +221,15 @@ def _meaning(value: object, root: Path) -> str:
 def _code(function: Callable[..., Any], root: Path) -> str:
     """The source of a function of the project, the name of any other."""
     file = Path(getattr(getattr(function, "__code__", None), "co_filename", ""))
-    if file.is_relative_to(root) and "site-packages" not in file.parts:
+    if _is_own(file, root):
         tree = _tree_of(function)
         with contextlib.suppress(RecursionError):
             return ast.unparse(tree) if tree is not None else ""
     return f"function {getattr(function, '__qualname__', '')}"
+
+
+def _is_own(file: Path, root: Path) -> bool:
+    return file.is_relative_to(root) and "site-packages" not in file.parts
 
 
 def _kind(value: object) -> str:

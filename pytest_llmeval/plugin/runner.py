@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Runner"]
 
+_NO_ARGUMENTS = frozenset({"llm_model", "__pytest_repeat_step_number"})
+
 
 class Runner:
     """The hooks of a process that runs tests; registered when the first test that asks a model is collected."""
@@ -157,9 +159,20 @@ class Runner:
 
     def _checks_digest(self, item: pytest.Item, trial: Trial) -> str:
         function = getattr(item, "function", None)
-        known = function, trial.category
+        callspec = getattr(item, "callspec", None)
+        given = {
+            name: value
+            for name, value in (callspec.params if callspec is not None else {}).items()
+            if name not in _NO_ARGUMENTS and not isinstance(value, Case)
+        }
+        known = function, trial.category, getattr(callspec, "id", "") if given else ""
         if known not in self._checks:
-            self._checks[known] = checks_digest(function, item.config.rootpath, trial.category) if function else ""
+            captures = not {"llm_capture", "llm_gateway"}.isdisjoint(getattr(item, "fixturenames", ()))
+            self._checks[known] = (
+                checks_digest(function, item.config.rootpath, trial.category, arguments=given, captures=captures)
+                if function
+                else ""
+            )
         return self._checks[known]
 
     def _trial_key(self, item: pytest.Item) -> TrialKey:
@@ -180,8 +193,15 @@ class Runner:
             )
         callspec = getattr(item, "callspec", None)
         case = callspec.params.get("case") if callspec is not None else None
-        wording = case.wording if isinstance(case, Case) else ""
-        return CaseResult(key=key, model=name, samples=(sample,), wording=wording, file=key.test.split("::")[0])
+        case = case if isinstance(case, Case) else None
+        return CaseResult(
+            key=key,
+            model=name,
+            samples=(sample,),
+            content=content_digest(case),  # without it the case would pass for another, whose row had changed
+            wording=case.wording if case is not None else "",
+            file=key.test.split("::")[0],
+        )
 
 
 def _reason(result: CaseResult) -> str:

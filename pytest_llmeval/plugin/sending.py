@@ -80,7 +80,7 @@ class Sending:
             response = self._watch.response()
         except ProviderError as error:
             pipeline.let_go(route.model, self.held)
-            self.calls.failed(self.question, self._explained(error))
+            self.calls.failed(route, self.question, self._explained(error))
             return
         fulfilled = pipeline.keep(response, route.model, route.request, self.draw, self.key, self.held)
         if self.question is not None:
@@ -101,7 +101,7 @@ class Sending:
         timed_out = "Timeout" in type(error).__name__
         words = f"no answer: {first_line(str(error), 200) or type(error).__name__}"
         failure = ProviderError(words, kind="timeout" if timed_out else "connection")
-        self.calls.failed(self.question, self._explained(failure))
+        self.calls.failed(self.route, self.question, self._explained(failure))
 
     def _explained(self, error: ProviderError) -> ProviderError:
         route = self.route
