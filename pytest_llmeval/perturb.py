@@ -17,14 +17,15 @@ _WORDS_PER_TYPO = 8
 _SPACES_PER_CHANGE = 4
 _SHORTEST_MISTYPED = 4  # letters
 
+# None reaches over its own opening: many of them without an end would each be looked for to the line's.
 _PROTECTED = re.compile(
     r"""
       ```.*?(?:```|\Z) | ~~~.*?(?:~~~|\Z)                     # fenced code
     | `[^`\n]+`                                               # code in a line
     | (?m:^(?:[ ]{4}|\t)[^\n]*)                               # indented code
     | \{[^{}\n]*\} | <[^<>\n]+> | \[\[[^\[\]\n]*\]\]          # placeholders, tags, JSON on a line
-    | %\([^)\n]*\)\w | %\w | \$\w+
-    | "[^"\n]*" | “[^”\n]*” | «[^»\n]*» | „[^“”\n]*[“”]       # what is quoted is to be taken literally
+    | %\([^()\n]*\)\w | %\w | \$\w+
+    | "[^"\n]*" | “[^“”\n]*” | «[^«»\n]*» | „[^„“”\n]*[“”]    # what is quoted is to be taken literally
     """,
     re.VERBOSE | re.DOTALL,
 )

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from pytest_llmeval.checks.score import Score
 from pytest_llmeval.reply import Answer, Measures
 
-__all__ = ["Call", "CaseKey", "CaseResult", "Outcome", "Run", "SampleResult", "TrialKey", "outcome_of"]
+__all__ = ["Call", "CaseKey", "CaseResult", "Outcome", "Run", "SampleResult", "TrialKey", "number_place", "outcome_of"]
 
 Outcome = Literal["pass", "fail", "error"]
 
@@ -181,7 +181,13 @@ class Run:
 def _place(result: CaseResult) -> tuple[str, int, str, list[tuple[int, str]]]:
     """Where a result stands among others; the numbers in ids count as numbers."""
     parts = re.findall(r"\d+|\D+", result.key.case)
-    return result.file, result.line, result.key.test, [(int(p), "") if p.isdecimal() else (-1, p) for p in parts]
+    return result.file, result.line, result.key.test, [number_place(p) if p.isdecimal() else (-1, p) for p in parts]
+
+
+def number_place(digits: str) -> tuple[int, str]:
+    """Where a number of decimal digits stands among others; int() would refuse thousands of digits."""
+    digits = digits.lstrip("0")
+    return len(digits), digits
 
 
 def outcome_of(samples: Iterable[SampleResult], min_pass_rate: float) -> Outcome:

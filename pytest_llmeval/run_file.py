@@ -58,6 +58,8 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
     _check(data, _TEXT, "test", "case", "model", "content", "checks", "file")
     _check(data, _MAYBE_TEXT, "dataset", "task")
     _check(data, _NUMBER, "min_pass_rate", "line")
+    for tag in data["tags"]:
+        _check({"tags": tag}, _TEXT, "tags")
     wording = data.get("wording", "")  # older runs have none
     _check({"wording": wording}, _TEXT, "wording")
     return CaseResult(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.capture.application import headers_to_send, key_and_headers
 from pytest_llmeval.capture.recognise import Recognised, recognised
 from pytest_llmeval.capture.route import Models, routed
 from pytest_llmeval.config import ModelSettings
@@ -135,6 +136,24 @@ def test_the_same_base_url_moves_nothing() -> None:
     route = route_of("http://127.0.0.1:5/v1/chat/completions", {**CHAT, "model": "llama"}, ELSEWHERE)
     assert not route.moved
     assert not route.rewritten
+
+
+@pytest.mark.parametrize(("url", "own"), [(URL, False), ("http://127.0.0.1:7/v1/chat/completions", True)])
+def test_the_key_of_the_configuration_goes_to_no_address_but_the_configured_or_the_providers_own(
+    url: str, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY_OF_THE_CANDIDATE", "key-of-the-candidate")
+    trial = ModelSettings(name="c", provider="openai", model="cand-2", api_key_env="KEY_OF_THE_CANDIDATE")
+    route = route_of(url, ASKED, trial)
+    key, sent = headers_to_send(route, {"authorization": "Bearer key-of-the-application"})
+    assert key == ("key-of-the-application" if own else "key-of-the-candidate")
+    assert [value for name, value in sent.items() if name.lower() == "authorization"] == [f"Bearer {key}"]
+
+
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "Basic ", ""])
+def test_the_key_is_known_whatever_its_scheme(scheme: str) -> None:
+    route = route_of(URL, ASKED, PRODUCTION)
+    assert key_and_headers(route, {"authorization": f"{scheme}key-1"})[0] == "key-1"
 
 
 def test_another_model_stays_as_it_is() -> None:

@@ -128,6 +128,13 @@ def test_what_is_small_already_becomes_large() -> None:
     assert perturbed("where is my parcel", "case") == "WHERE IS MY PARCEL"
 
 
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("opening", ["%(", "“", "«", "„", "{", "<", "[["])
+def test_openings_without_an_end_take_no_longer_than_their_text(rule: str, opening: str) -> None:
+    text = opening * 100_000  # a minute each, were every one of them looked for to the line's end
+    assert perturbed(text, rule).strip() == text
+
+
 def test_an_unknown_rule_is_told_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"unknown rule 'typo'; did you mean \"typos\"\? \(allowed: case, typos,"):
         perturbed("x", "typo")

@@ -18,7 +18,7 @@ TWO_TESTS = """
 def test_a(llm): assert llm("a") == "Paris"
 def test_b(llm): assert llm("b", stream=True) == "Rome"
 """
-DAMAGES = [None, "x", -1, float("nan"), float("inf"), [], {}, [1], {"a": 1}, True, 10**400]
+DAMAGES = [None, "x", "7" * 5000, -1, float("nan"), float("inf"), [], {}, [1], {"a": 1}, True, 10**400]
 
 
 def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

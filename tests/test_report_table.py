@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmeval.report.lines import Line, Paper
+from pytest_llmeval.report.lines import Line, Paper, wrap
+from pytest_llmeval.report.side_by_side import Row, blocks
 from pytest_llmeval.report.table import Column, table
 
 BODY = [
@@ -70,3 +71,11 @@ def test_wide_characters_line_up() -> None:
 def test_a_row_has_its_style_and_its_rule() -> None:
     lines = table(Paper(), "", ["a", "b"], [Column(head="n", cells=["1", "2"])], styles=[("red",), ()], rules={1})
     assert [Line("     n"), Line("  ----"), Line("  a  1", ("red",)), Line("  ----"), Line("  b  2")] == lines
+
+
+def test_names_and_lines_of_any_length_are_laid_out_in_no_time() -> None:
+    # Minutes, were all the rest measured again for each line or each column.
+    assert len(wrap("日" * 300_000, 60)) == 10_000
+    names = ["a" * 100_000, "b" * 100_000]
+    body = blocks(Paper(width=60), names, [Row(name="n", cells=["1", "2"])], always=1)
+    assert any("aaa...aaa" in line.text and "bbb...bbb" in line.text for line in body)

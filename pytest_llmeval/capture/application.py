@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from pytest_llmeval.capture.route import Route
@@ -146,7 +147,8 @@ def key_and_headers(route: Route, headers: Mapping[str, str]) -> tuple[str | Non
     """The key a captured request is sent with, and the application's headers; None where they must not go.
 
     The application's own headers go to the address it meant. To another, and to another model for which the
-    configuration names a key, goes the key of the configuration.
+    configuration names a key, goes the key of the configuration; but that only to the host of the model's provider,
+    since the application may have meant anybody's.
 
     Args:
         route: where it goes.
@@ -155,12 +157,16 @@ def key_and_headers(route: Route, headers: Mapping[str, str]) -> tuple[str | Non
     Raises:
         ProviderError: the environment does not have the key.
     """
-    if route.moved or (route.rewritten and route.model.api_key_env is not None):
+    if route.moved or (route.rewritten and route.model.api_key_env is not None and _at_its_provider(route)):
         return api_key_of(route.model, route.provider), None
     values = [headers[name] for name in _AUTHORIZING if name in headers]
     if any(NO_KEY in value for value in values):
         raise no_key(route.model, route.model.api_key_env or route.provider.api_key_env or "of its provider")
-    return (values[0].removeprefix("Bearer ") if values else ""), headers
+    return (values[0].rpartition(" ")[2] if values else ""), headers  # whatever the scheme, in whichever case
+
+
+def _at_its_provider(route: Route) -> bool:
+    return urlsplit(route.base_url)[:2] == urlsplit(route.provider.base_url or "")[:2]
 
 
 def headers_to_send(route: Route, headers: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:

@@ -23,10 +23,13 @@ __all__ = [
     "total",
 ]
 
+_MOST_TOKENS = 10**12
+_DEEPEST = 100  # levels of a call's arguments; json reads more of them than it can write where the stack is longer
+
 
 def count(value: Any) -> int | None:
-    """A number of tokens, None unless it is one."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """A number of tokens, None unless it is one; what no model can mean would break all that is calculated with it."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS else None
 
 
 def total(*counts: int | None) -> int | None:
@@ -60,6 +63,20 @@ def listed(content: Mapping[str, Any]) -> str:
     return f"only {first_line(', '.join(map(str, content)), 80)}" if content else "it is empty"
 
 
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def tool_call(name: Any, arguments: Any, identity: Any = None, signature: Any = None) -> ToolCall:
     """A tool call in normal form.
 
@@ -70,17 +87,21 @@ def tool_call(name: Any, arguments: Any, identity: Any = None, signature: Any = 
         signature: what Gemini wants back with it.
 
     Raises:
-        ProviderError: kind ``malformed``: there is no name.
+        ProviderError: kind ``malformed``: there is no name, or an object is nested too deeply.
     """
     if not isinstance(name, str) or not name:
         raise malformed("a tool call has no function name")
     if isinstance(arguments, dict):
+        if _is_deep(arguments):
+            raise malformed(f"the arguments of a tool call are nested more than {_DEEPEST} levels deep")
         raw, parsed = json.dumps(arguments), arguments
     else:
         raw = arguments if isinstance(arguments, str) else ""
         try:
             parsed = json.loads(raw)
         except (ValueError, RecursionError):
+            parsed = None
+        if _is_deep(parsed):
             parsed = None
     return ToolCall(
         name=name,

@@ -142,8 +142,8 @@ def wrap(text: str, width: int, *, more: int = 0) -> list[str]:
             lines.append(current)
             room = width
         current = _start(word)
-        while columns(current) > room:
-            piece = _head(current, room) or current[0]
+        while len(piece := _head(current, room)) < len(current):
+            piece = piece or current[0]
             lines.append(piece)
             room = width
             current = _start(current[len(piece) :])

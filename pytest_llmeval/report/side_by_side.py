@@ -84,7 +84,7 @@ def blocks(paper: Paper, names: Sequence[str], rows: Sequence[Row], *, always: i
 def _body(paper: Paper, names: Sequence[str], rows: Sequence[Row], chosen: Sequence[int]) -> list[Column] | None:
     """The columns with their headings as long as the width allows, None when that is too short to tell them apart."""
     labels = [row.name for row in rows]
-    widest = max(_SHORTEST_HEAD, *(columns(names[index]) for index in chosen))
+    widest = max(_SHORTEST_HEAD, *(min(columns(names[index]), paper.width) for index in chosen))
     for longest in range(widest, _SHORTEST_HEAD - 1, -1):
         body = _columns(names, rows, chosen, longest)
         if table_width(labels, body) <= paper.width:

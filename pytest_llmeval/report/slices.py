@@ -9,7 +9,7 @@ from typing import TypeVar
 from pytest_llmeval.report.lines import Line, Paper, clip
 from pytest_llmeval.report.numbers import count, percent
 from pytest_llmeval.report.table import Column, table
-from pytest_llmeval.run import CaseResult
+from pytest_llmeval.run import CaseResult, number_place
 from pytest_llmeval.slices import EDGES, Slice, bucket_of, count_by, input_tokens
 
 __all__ = ["NO_TASK", "length_lines", "tag_lines", "task_lines"]
@@ -97,7 +97,7 @@ def _lines(
 def _place(name: str) -> tuple[bool, list[tuple[int, str]]]:
     """Where a name stands among others; the numbers in it count as numbers, and what has no name is last."""
     parts = re.findall(r"\d+|\D+", name)
-    return name == NO_TASK, [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    return name == NO_TASK, [number_place(part) if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _share(found: Slice | None) -> float:
