@@ -316,16 +316,15 @@ def _verdict(
         # What could not be measured must not look like a pass.
         return "failed", tuple(f"{UNMEASURED}: {reason}" for reason in invalid)
     words = ("REGRESSED", "INCONCLUSIVE") if strict else ("REGRESSED",)
-    repeated = table.samples > len(table.cases)
-    reasons = [_sentence(row, repeated=repeated) for row in rows if row.gated and row.word in words]
+    reasons = [_sentence(row) for row in rows if row.gated and row.word in words]
     reasons += over
     return ("failed", tuple(reasons)) if reasons else ("passed", ())
 
 
-def _sentence(row: CategoryRow, *, repeated: bool) -> str:
-    unit = "answers" if repeated else "cases"
+def _sentence(row: CategoryRow) -> str:
+    # Never "cases": with samples or other wordings a case has several answers.
     counts = (
-        f"{row.baseline_failed} of {row.baseline_judged} to {row.candidate_failed} of {row.candidate_judged} {unit}"
+        f"{row.baseline_failed} of {row.baseline_judged} to {row.candidate_failed} of {row.candidate_judged} answers"
     )
     if row.word == "REGRESSED":
         return f"{row.name} regressed from {counts} (p = {row.p:.2g})"

@@ -126,8 +126,9 @@ class Settings:
             return ModelSettings(name=name, provider=provider, model=model)
         from pytest_llmeval.wording import did_you_mean, quoted
 
-        known = ", ".join([*self.models, "or provider/model, as in openai/gpt-5.6-mini"])
-        raise ConfigError(f"unknown model {quoted(name)}{did_you_mean(name, self.models)} (models: {known})")
+        full = "provider/model, as in openai/gpt-5.6-mini"
+        allowed = f"models: {', '.join(self.models)}, or {full}" if self.models else f"allowed: {full}"
+        raise ConfigError(f"unknown model {quoted(name)}{did_you_mean(name, self.models)} ({allowed})")
 
 
 def load_settings(root: Path) -> Settings:

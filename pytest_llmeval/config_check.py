@@ -26,6 +26,7 @@ _KEY_NAMES = frozenset({"api_key", "apikey", "x_api_key", "secret_key", "access_
 _KEY_START = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8}|Bearer\s+\S{8})")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _TYPES = {"object": "a table", "array": "a list", "string": "text", "number": "a number"}
+_OPTIONS = frozenset({"budget", "concurrency", "mode", "record", "report", "samples", "strict", "wordings"})
 _LARGEST = 2**63 - 1  # of a whole number, as TOML says
 _HIDDEN = "a text that is not repeated here"
 # Sampling parameters people write one table too high.
@@ -118,6 +119,8 @@ def _without(value: Any, places: set[Place], at: Place) -> Any:
 
 
 def _hint(key: str, known: Mapping[str, Any]) -> str:
+    if "models" in known and key in _OPTIONS:
+        return f"; it is an option, --llm-{key}, which may stand in pytest's addopts"
     guess = did_you_mean(key, known)
     if not guess and key in ("tool", "llmeval"):
         return "; the keys of [tool.llmeval] stand at the top level of llmeval.toml"

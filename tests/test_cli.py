@@ -78,7 +78,7 @@ def test_compare_fails_when_the_gate_does(saved: Session, capsys: pytest.Capture
     capsys.readouterr()
     before, after = str(saved.path / "before.jsonl"), str(saved.path / "after.jsonl")
     assert main(["compare", before, after]) == 1
-    assert "GATE FAILED: wrong_answer regressed from 0 of 30 to 12 of 30 cases" in capsys.readouterr().out
+    assert "GATE FAILED: wrong_answer regressed from 0 of 30 to 12 of 30 answers" in capsys.readouterr().out
     assert main(["compare", after, before]) == 0
     assert main(["compare", before, before, "-q"]) == 0
     assert capsys.readouterr().err == ""

@@ -237,7 +237,7 @@ def test_a_prompt_that_changed_is_gated_and_said(saved: Session, server: Server)
     server.answer = lambda request: completion("Rome" if "city? 1" in request.body.decode() else "Paris")
     result = compared(saved)
     assert result.ret == 1
-    assert told(result, "GATE FAILED: wrong_answer regressed from 0 of 20 to 11 of 20 cases")
+    assert told(result, "GATE FAILED: wrong_answer regressed from 0 of 20 to 11 of 20 answers")
     assert told(result, "the prompt of 20 of 20 cases changed since the baseline was saved; they are compared")
 
 

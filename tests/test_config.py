@@ -159,6 +159,13 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
             ),
         ),
         (
+            "[tool.llmeval]\nsamples = 3\n",
+            (
+                "pyproject.toml: [tool.llmeval] samples: unknown key; it is an option, --llm-samples, "
+                "which may stand in pytest's addopts (allowed: model, "
+            ),
+        ),
+        (
             MODEL + "temprature = 0.5\n",
             CANDIDATE + 'temprature: unknown key; did you mean "params = { temperature = ... }"? '
             "(allowed: model, api_key_env, base_url, params, prices)",
@@ -319,6 +326,12 @@ def test_what_is_neither_alias_nor_provider_and_model_is_unknown(tmp_path: Path,
         load(tmp_path, FULL).find_model(name)
     assert str(caught.value).startswith("unknown model ")
     assert str(caught.value).isprintable()
+
+
+def test_an_unknown_model_is_told_what_a_name_looks_like_where_no_alias_is_configured(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, "").find_model("gpt-5.6-mini")
+    assert str(caught.value) == ('unknown model "gpt-5.6-mini" (allowed: provider/model, as in openai/gpt-5.6-mini)')
 
 
 def test_an_unknown_model_is_told_with_the_nearest_alias(tmp_path: Path) -> None:

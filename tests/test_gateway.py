@@ -163,6 +163,17 @@ def test_a_miss_is_told_to_the_application_and_sticks(plain_session: Session, se
     assert server.requests == []
 
 
+def test_an_assert_that_fails_over_a_miss_is_shown_with_the_miss(session: Session, server: Server) -> None:
+    write(session, "def test_bot(llm_gateway):\n    right = 'Paris' in spawn('Capital?')\n    assert right\n")
+    result = session.run("--llm-mode=replay")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["E *assert *", "*- an error, not a wrong answer -*", "no recorded reply of *; record it with --llm-record *"]
+    )
+    session.write("def test_llm(llm):\n    llm('Capital?')\n")
+    assert "not a wrong answer" not in session.run("--llm-mode=replay").stdout.str()  # its exception says it
+
+
 def test_an_application_that_asks_another_model_is_told_so(plain_session: Session, server: Server) -> None:
     write(plain_session, "def test_bot(llm_gateway):\n    assert bot.text('?', model='other') == 'Paris'\n")
     plain_session.configure('[tool.llmeval]\nmodel = "openai/prod-1"\n')

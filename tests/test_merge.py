@@ -83,7 +83,7 @@ def test_shards_are_joined_and_gated_as_one_run(
         (each.key, each.outcome) for each in whole.in_order()
     ]
     assert main(["compare", "before.jsonl", "out/merged.jsonl"]) == 1
-    assert "GATE FAILED: wrong_answer regressed from 0 of 24 to 12 of 24 cases" in capsys.readouterr().out
+    assert "GATE FAILED: wrong_answer regressed from 0 of 24 to 12 of 24 answers" in capsys.readouterr().out
 
 
 def test_shards_that_ran_their_baseline_too_are_gated_without_another_run(
@@ -102,7 +102,7 @@ def test_shards_that_ran_their_baseline_too_are_gated_without_another_run(
     capsys.readouterr()
     assert main(["compare", "merged.jsonl", "--show=wrong_answer", "-q"]) == 1
     out = capsys.readouterr().out
-    assert "GATE FAILED: wrong_answer regressed from 0 of 24 to 24 of 24 cases" in out
+    assert "GATE FAILED: wrong_answer regressed from 0 of 24 to 24 of 24 answers" in out
     assert out.count("  NEW   test_it.py::test_row[c") == CASES
     assert main(["compare", "shard0.jsonl"]) == 0
 

@@ -413,7 +413,13 @@ HEADER = {"format": "llmeval-run", "version": 1, "created": "x", "commit": None,
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (None, "cannot read the run *saved.jsonl: No such file or directory; pytest --llm-report=FILE.jsonl saves one"),
+        (
+            None,
+            (
+                "there is no baseline run *saved.jsonl; save one with "
+                "pytest --llm-model=production --llm-baseline=saved.jsonl --llm-update-baseline"
+            ),
+        ),
         ("", "*saved.jsonl:1: not JSON: *"),
         ("hello", "*saved.jsonl:1: not JSON: *"),
         ("{}\n", "*saved.jsonl is no saved run: its first line does not say 'llmeval-run'; pytest --llm-report=*"),

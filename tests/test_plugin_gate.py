@@ -48,7 +48,7 @@ def test_an_error_category_that_regressed_fails_though_the_total_improved(sessio
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
-            "*GATE FAILED: hallucination regressed from 0 of 60 to 8 of 60 cases*",
+            "*GATE FAILED: hallucination regressed from 0 of 60 to 8 of 60 answers*",
             "*! hallucination*REGRESSED*",
             "*format*IMPROVED*",
             "*100 passed, 20 missed, 1 gate failed*",
@@ -58,7 +58,7 @@ def test_an_error_category_that_regressed_fails_though_the_total_improved(sessio
     suite = ET.parse(session.path / "junit.xml").getroot()[0]  # noqa: S314 - our own file
     failures = [case for case in suite if case.find("failure") is not None]
     assert [case.get("name") for case in failures] == ["gate[candidate vs production]"]
-    assert "hallucination regressed from 0 of 60 to 8 of 60 cases" in str(failures[0].find("failure").text)  # type: ignore[union-attr]
+    assert "hallucination regressed from 0 of 60 to 8 of 60 answers" in str(failures[0].find("failure").text)  # type: ignore[union-attr]
 
 
 def test_a_candidate_without_regressions_passes_in_three_lines(session: Session, server: Server) -> None:

@@ -61,7 +61,7 @@ def summary(result: pytest.RunResult) -> list[str]:
 def test_quiet_shows_the_gate_alone(compared: Session, option: str) -> None:
     result = compared.run(*COMPARE, option)
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["GATE FAILED: wrong_answer regressed from 0 of 30 to 12 of 30 cases *"])
+    result.stdout.fnmatch_lines(["GATE FAILED: wrong_answer regressed from 0 of 30 to 12 of 30 answers*"])
     result.stdout.no_fnmatch_line("*new misses*")
 
 
@@ -211,7 +211,7 @@ def test_randomly_changes_the_order_and_nothing_else(session: Session, server: S
     prepare(session, server)
     result = session.run(*COMPARE, plugins=("randomly",))
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["GATE FAILED: wrong_answer regressed from 0 of 30 to 12 of 30 cases *"])
+    result.stdout.fnmatch_lines(["GATE FAILED: wrong_answer regressed from 0 of 30 to 12 of 30 answers*"])
 
 
 def test_a_case_that_takes_too_long_is_told_by_timeout(plain_session: Session, server: Server) -> None:
@@ -239,7 +239,7 @@ def test_every_distribution_of_xdist_judges_the_same(
     prepare(session, server)
     result = session.run(*COMPARE)
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["GATE FAILED: wrong_answer regressed from 0 of 30 to 12 of 30 cases *"])
+    result.stdout.fnmatch_lines(["GATE FAILED: wrong_answer regressed from 0 of 30 to 12 of 30 answers*"])
     assert len(session.results()) == 2 * CASES
 
 

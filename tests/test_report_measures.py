@@ -90,7 +90,7 @@ def test_what_cannot_be_told_says_why_instead_of_a_number() -> None:
     assert rows["latency p50"] == "- 1 case, needs 6"
     assert rows["TTFT"] == "- no call was streamed"
     assert rows["$ per resolved case"] == "- a price is unknown"
-    assert rows["pass^k"] == "- needs 2 samples of each case"
+    assert rows["pass^k"] == "- needs 2 samples per case"
     assert rows["agreement"] == rows["format agreement"] == "- needs 2 samples of a case"
     assert rows["hallucination rate"] == "- no answer was examined"
     assert "$ per case" in rows

@@ -174,6 +174,12 @@ def _evaluation(config: pytest.Config) -> Evaluation:
     again: Dispersion | None = None
     name: str | None = None
     alone: str | None = None
+    if file is not None and update is None and not file.exists():
+        named_so = f" --llm-baseline={wanted}" if option is not None else ""
+        raise ConfigError(
+            f"there is no baseline run {file}; save one with "
+            f"pytest --llm-model={settings.model or 'NAME'}{named_so} --llm-update-baseline"
+        )
     if file is not None and (update is None or file.exists()):
         from pytest_llmeval.run_file import load_run
 

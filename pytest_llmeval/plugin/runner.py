@@ -125,6 +125,8 @@ class Runner:
             if report.failed and result.outcome == "fail" and self.evaluation.compares:
                 report.outcome = "skipped"
                 report.wasxfail = f"{result.category}: {_reason(result)}"
+            if report.failed and result.outcome == "error":
+                _tell_of_error(report, result)
         elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is owed
             self._attach(report, None)
         make_harmless(report)
@@ -206,6 +208,13 @@ class Runner:
 
 def _reason(result: CaseResult) -> str:
     return next(sample.reason for sample in result.samples if sample.category == result.category)
+
+
+def _tell_of_error(report: pytest.TestReport, result: CaseResult) -> None:
+    """Say why nothing was judged where the exception does not: an application went on, and an assert failed."""
+    detail = next(sample.detail for sample in result.samples if sample.outcome == "error")
+    if detail.partition("\n")[0] not in report.longreprtext:
+        report.sections.append(("an error, not a wrong answer", detail))
 
 
 def _first_pass(trial: Trial) -> FirstPass:

@@ -89,7 +89,7 @@ def _reliability(figures: Figures) -> Iterable[_Row]:
         if k in (2, 3, 5, last):
             yield _mean(f"pass^{k}", mean, _percent)
     if not figures.pass_hat:
-        yield _Row("pass^k", rests_on="needs 2 samples of each case")
+        yield _Row("pass^k", rests_on="needs 2 samples per case")
     yield _mean("agreement", figures.verdict_agreement, _plain2)
     yield _mean("length variation", figures.length_variation, _plain2)
     format_ = figures.format_agreement
