@@ -93,7 +93,10 @@ def compare(
     over, notes = _over_budget(*figures, budgets or GateSettings(), saved=saved is not None)
     comparable = sum(bool(before[key].judged) for key in table.cases), candidates
     changed = len(differ.not_comparable)
-    gate, reasons = _verdict(rows, over, table, comparable, changed=changed, partial=partial, strict=strict)
+    empty = sum(not after[key].samples for key in table.cases)
+    gate, reasons = _verdict(
+        rows, over, table, comparable, changed=changed, empty=empty, partial=partial, strict=strict
+    )
     return Comparison(
         baseline=figures[0],
         candidate=figures[1],
@@ -301,6 +304,7 @@ def _verdict(
     comparable: tuple[int, int],
     *,
     changed: int,
+    empty: int,
     partial: str | None,
     strict: bool,
 ) -> tuple[GateState, tuple[str, ...]]:
@@ -310,6 +314,8 @@ def _verdict(
     count, everything = comparable
     if table.cases and count < 0.8 * everything:
         invalid += (f"the baseline has an answer to {count} of {everything} cases; at least 80% must have one",)
+    if empty:
+        invalid += (f"{empty} of {everything} cases of the candidate hold no answer at all",)
     if invalid and changed:
         invalid = (f"{changed} of {everything} cases or their checks changed since the baseline was saved", *invalid)
     if invalid:

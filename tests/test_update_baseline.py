@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.cli import main
 from pytest_llmeval.run_file import load_run
 from tests.server import Reply, Request, Server, completion
 from tests.sessions import CONFIGURATION, Session, told
@@ -139,6 +140,42 @@ def test_answers_that_could_not_be_judged_are_no_baseline_and_cost_no_good_one(
     assert told(merged, "1 with an answer that could not be judged left as they were")
     assert failing(file) == {"c5"}
     assert [result for result in load_run(file).results if result.outcome == "error"] == []
+
+
+def test_a_run_with_skipped_tests_is_no_baseline_but_can_be_merged(plain_session: Session, server: Server) -> None:
+    file = prepare(plain_session, server)
+    plain_session.run(UPDATE)
+    skip = "def pytest_runtest_setup(item):\n    if item.name == 'test_row[c3]': pytest.skip('later')\n"
+    plain_session.write(f"import pytest\n{skip}", "conftest.py")
+    refused = plain_session.run(UPDATE)
+    assert refused.ret == 1
+    assert told(refused, "NOT SAVED: baseline.jsonl stays as it was: 1 skipped, and a baseline holds every case")
+    assert plain_session.run(f"{UPDATE}=merge").ret == 0
+    assert len(load_run(file).results) == CASES
+
+
+def test_what_a_case_says_in_its_metadata_belongs_to_it(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    plain_session.run(UPDATE)
+    lines = [
+        json.dumps({"id": f"c{number}", "input": f"case {number}.", "metadata": {"want": "Paris"}})
+        for number in range(CASES)
+    ]
+    (plain_session.path / "cases.jsonl").write_text("\n".join(lines))
+    result = plain_session.run()
+    assert result.ret == 1
+    assert told(result, "could not be measured: 12 of 12 cases or their checks changed since the baseline was saved")
+
+
+def test_a_run_without_answers_is_no_pass(plain_session: Session, server: Server) -> None:
+    file = prepare(plain_session, server)
+    plain_session.run(UPDATE)
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    empty = plain_session.path / "empty.jsonl"
+    empty.write_text(
+        "".join(json.dumps({**line, "samples": []} if "samples" in line else line) + "\n" for line in lines)
+    )
+    assert main(["compare", str(file), str(empty)]) == 1
 
 
 def test_a_part_of_the_cases_is_merged_when_that_is_asked(session: Session, server: Server) -> None:

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.config import ModelSettings
+from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.prices import cost_of_call
 from pytest_llmeval.providers.base import ModelRequest, Provider
 from pytest_llmeval.reply import Answer, Measures, Source
 from pytest_llmeval.store.entry import Entry, Flaw
+from pytest_llmeval.store.text import canonical_json
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.response import Response
@@ -73,8 +75,16 @@ def settle(future: Future[Fulfilled], produce: Callable[[], Fulfilled]) -> None:
 
 
 def answered(response: Response, model: ModelSettings, request: ModelRequest, draw: Draw, key: str) -> Fulfilled:
-    """What a response makes of a request."""
+    """What a response makes of a request.
+
+    Raises:
+        ProviderError: kind ``malformed``: it is nested too deeply to be kept.
+    """
     answer = response.answer
+    try:
+        canonical_json(response.body)
+    except RecursionError:
+        raise ProviderError("the response is nested too deeply", kind="malformed") from None
     recorded_at = datetime.now(UTC)
     cost = cost_of_call(model, answer.usage, response_model=answer.response_model, at=recorded_at)
     entry = Entry(

@@ -148,6 +148,8 @@ class CapturedCalls:
         self._troubles.pop(question, None)
         if route.on_trial:
             self._answered.add(question.sample)
+        if question.sample != trial.sample:
+            return  # of a thread that has outlived its sample: it is no answer of the one that runs now
         self._capture.add(
             route,
             Call(

@@ -203,7 +203,8 @@ class Controller:
             try:
                 if not self._ended:
                     raise RunFileError("the baseline stays as it was: the session was stopped before its end")
-                self.notes += save_baseline(self.evaluation, self.run(), self._partial())
+                skipped = f"{len(self.skipped)} skipped" if self.skipped else None
+                self.notes += save_baseline(self.evaluation, self.run(), self._partial() or skipped)
             except RunFileError as error:
                 self._not("SAVED", error)
         complete = self.complete

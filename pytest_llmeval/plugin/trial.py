@@ -351,11 +351,12 @@ def _relative(path: Path, root: Path) -> str:
 def content_digest(case: Case | None) -> str:
     """Digest of what a case asks and expects, "" without a case.
 
-    Its paraphrases are cases to themselves: a new one changes none of the others.
+    Its paraphrases are cases to themselves: a new one changes none of the others. Its metadata may hold what a test
+    expects.
     """
     if case is None:
         return ""
-    content = [case.input, case.expected, case.context, case.checks, ()]
+    content = [case.input, case.expected, case.context, case.checks, (), *([case.metadata] if case.metadata else [])]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
