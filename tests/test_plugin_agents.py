@@ -136,7 +136,7 @@ def test_the_steps_of_a_new_miss_stand_beside_the_baselines(
     ]
     assert [line.strip() for line in result.outlines if line.strip().startswith("|")] == steps
     listed = plain_session.run("--llm-model=candidate", "--llm-baseline=production", "--llm-show=tool_call")
-    assert [line.strip() for line in listed.outlines if line.strip().startswith("|")] == steps * 2
+    assert [line.strip() for line in listed.outlines if line.strip().startswith("|")] == steps
     capsys.readouterr()
     assert main(["show", str(plain_session.report)]) == 0
     shown = capsys.readouterr().out

@@ -151,7 +151,10 @@ def test_wordings_of_one_side_alone_are_told_and_not_taken_for_missing_cases(old
     assert (comparison.gate, len(comparison.compared)) == ("passed", 40)
     assert (comparison.only_baseline, comparison.only_candidate) == ((), ())
     why = "not asked now" if old > new else "not asked of the baseline"
-    assert comparison.notes == (f"120 other wordings of cases were {why} and are not compared",)
+    assert comparison.notes == (
+        f"120 other wordings of cases were {why} and are not compared",
+        "no call of a model was seen in 40 of 40 cases: they say nothing of it",  # these results are made by hand
+    )
 
 
 def test_a_removed_case_is_missing_in_all_its_wordings() -> None:
