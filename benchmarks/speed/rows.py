@@ -170,6 +170,9 @@ def _replaying(workload: str) -> Iterator[Row]:
     recorded = replace(_OURS, calls=0, prepare=_PYTEST + " --llm-record", keep=("recordings",))
     replay = _PYTEST + " --llm-mode=replay"
     yield _PLAIN
+    # Everybody whose application calls a model has httpx, and with it anyio's pytest plugin.
+    beside = replace(_PLAIN, reference=False, environment="ours", command=_PYTEST + " -p no:llmeval")
+    yield replace(beside, name="the same beside httpx")
     yield replace(recorded, name="this plugin, recordings", command=replay, bar=True)
     yield replace(recorded, name="this plugin, recordings, -n 2", command=replay + " -n 2")
     yield replace(_OURS, name="this plugin, local cache", calls=0, prepare=_PYTEST, keep=(".llmeval",))
