@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from pytest_llmeval.checks.json_value import json_path, place, same_value
+from pytest_llmeval.checks.json_value import json_path, place, same_value, walked
 from pytest_llmeval.checks.limits import SECONDS, TimedOut, within_time
 from pytest_llmeval.checks.pattern import find
 from pytest_llmeval.checks.wording import quoted, shown
@@ -30,25 +31,14 @@ def argument_problems(expected: Mapping[str, Any], actual: Mapping[str, Any], *,
         actual: what the model gave.
         exact: whether there may be no further arguments, nor fields of objects within.
     """
-    found: list[str] = []
-    # An explicit stack: arguments may be nested deeper than Python calls.
-    todo: list[tuple[str, Any, Any]] = [("$", expected, actual)]
-    while todo and len(found) < MOST:
-        path, left, right = todo.pop()
-        if isinstance(left, Mapping) and isinstance(right, Mapping):
-            missing = [key for key in left if key not in right]
-            found += [f"{place(path + json_path(key))}: missing, expected {_wanted(left[key])}" for key in missing]
-            extra = [key for key in right if key not in left] if exact else []
-            found += [f"{place(path + json_path(key))}: not expected, got {json_words(right[key])}" for key in extra]
-            todo += [(path + json_path(key), left[key], right[key]) for key in reversed(left) if key in right]
-        elif isinstance(left, (list, tuple)) and isinstance(right, list):
-            if len(left) != len(right):
-                found.append(f"{place(path)}: expected {len(left)} items, got {len(right)}")
-            pairs = list(zip(left, right, strict=False))
-            todo += [(f"{path}[{index}]", *pairs[index]) for index in range(len(pairs) - 1, -1, -1)]
-        elif (problem := _problem(left, right)) is not None:
-            found.append(f"{place(path)}: {problem}")
-    return found
+    return walked(expected, actual, most=MOST, keys=partial(_keys, exact=exact), leaf=_problem)
+
+
+def _keys(path: str, left: Mapping[Any, Any], right: Mapping[Any, Any], *, exact: bool) -> list[str]:
+    missing = [key for key in left if key not in right]
+    found = [f"{place(path + json_path(key))}: missing, expected {_wanted(left[key])}" for key in missing]
+    extra = [key for key in right if key not in left] if exact else []
+    return found + [f"{place(path + json_path(key))}: not expected, got {json_words(right[key])}" for key in extra]
 
 
 def _problem(expected: Any, value: Any) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pytest_llmeval.checks.score import Score, Unfit, check, failed, passed
@@ -12,7 +12,7 @@ from pytest_llmeval.checks.wording import quoted, shown
 from pytest_llmeval.reply import unfenced
 from pytest_llmeval.report.text import harmless, shortened
 
-__all__ = ["assert_json", "differences", "json_path", "parsed", "place", "same_value", "several"]
+__all__ = ["assert_json", "differences", "json_path", "parsed", "place", "same_value", "several", "walked"]
 
 ANYTHING: Final = object()
 MOST_PROBLEMS = 20
@@ -74,22 +74,46 @@ def several(what: str, problems: list[str]) -> str:
 
 def differences(expected: Any, actual: Any, *, limit: int) -> list[str]:
     """Where two JSON values differ, as in ``$.a.b: expected 3, got "3"``; the first ones, up to a limit."""
+    return walked(expected, actual, most=limit, keys=_keys, leaf=_unlike)[:limit]
+
+
+def walked(
+    expected: Any,
+    actual: Any,
+    *,
+    most: int,
+    keys: Callable[[str, Mapping[Any, Any], Mapping[Any, Any]], list[str]],
+    leaf: Callable[[Any, Any], str | None],
+) -> list[str]:
+    """What is found where two JSON values differ, in the order of the expected one.
+
+    Args:
+        expected: what is wanted.
+        actual: what came.
+        most: once so many are found, no further place is looked at.
+        keys: what is wrong with the keys of two objects at a path.
+        leaf: what is wrong with two values that are no objects or lists both, None for nothing.
+    """
     found: list[str] = []
     # An explicit stack: a reply may be nested deeper than Python calls.
     todo: list[tuple[str, Any, Any]] = [("$", expected, actual)]
-    while todo and len(found) < limit:
+    while todo and len(found) < most:
         path, left, right = todo.pop()
         if isinstance(left, Mapping) and isinstance(right, Mapping):
-            found += _keys(path, left, right)
+            found += keys(path, left, right)
             todo += [(path + json_path(key), left[key], right[key]) for key in reversed(left) if key in right]
         elif isinstance(left, (list, tuple)) and isinstance(right, list):
             if len(left) != len(right):
                 found.append(f"{place(path)}: expected {len(left)} items, got {len(right)}")
             pairs = list(zip(left, right, strict=False))
             todo += [(f"{path}[{index}]", *pairs[index]) for index in range(len(pairs) - 1, -1, -1)]
-        elif not same_value(left, right):
-            found.append(f"{place(path)}: expected {shown(left, 60)}, got {shown(right, 60)}")
-    return found[:limit]
+        elif (problem := leaf(left, right)) is not None:
+            found.append(f"{place(path)}: {problem}")
+    return found
+
+
+def _unlike(left: Any, right: Any) -> str | None:
+    return None if same_value(left, right) else f"expected {shown(left, 60)}, got {shown(right, 60)}"
 
 
 def _keys(path: str, left: Mapping[Any, Any], right: Mapping[Any, Any]) -> list[str]:

@@ -27,8 +27,7 @@ from pytest_llmeval.plugin.own_frames import own_frames
 from pytest_llmeval.plugin.replies import Question, Unanswered
 from pytest_llmeval.plugin.sending import Sending
 from pytest_llmeval.plugin.tasks import settled
-from pytest_llmeval.plugin.trial import Trial
-from pytest_llmeval.run import Call
+from pytest_llmeval.plugin.trial import Trial, call_of
 
 if TYPE_CHECKING:
     from pytest_llmeval.plugin.capture import LlmCapture
@@ -150,19 +149,7 @@ class CapturedCalls:
             self._answered.add(question.sample)
         if question.sample != trial.sample:
             return  # of a thread that has outlived its sample: it is no answer of the one that runs now
-        self._capture.add(
-            route,
-            Call(
-                provider=route.request.provider,
-                request_model=route.request.model,
-                prompt=question.prompt,
-                answer=fulfilled.answer,
-                measures=fulfilled.measures,
-                spent=fulfilled.spent,
-                key=fulfilled.entry.key,
-                recorded_at=fulfilled.entry.recorded_at,
-            ),
-        )
+        self._capture.add(route, call_of(fulfilled, route.request.provider, route.request.model, question))
 
     def failed(self, route: Route, question: Question | None, error: ReplyError) -> None:
         """A provider gave no answer; whether the test is judged depends on what the application makes of it."""

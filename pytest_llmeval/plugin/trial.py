@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.providers.base import Prompt
     from pytest_llmeval.reply import Reply
 
-__all__ = ["Trial", "case_key", "content_digest", "trial_key"]
+__all__ = ["Trial", "call_of", "case_key", "content_digest", "trial_key"]
 
 DIFFERS = "its prompt differs each time the test runs, so that it can be neither overlapped nor replayed"
 
@@ -306,19 +306,29 @@ class Trial:
             # The traceback of the thread that made it tells a user nothing.
             raise error.with_traceback(None) from None
         self.used[fulfilled.entry.key] = fulfilled
-        self.calls.append(
-            Call(
-                provider=self.model.provider,
-                request_model=self.model.model,
-                prompt=question.prompt,
-                answer=fulfilled.answer,
-                measures=fulfilled.measures,
-                spent=fulfilled.spent,
-                key=fulfilled.entry.key,
-                recorded_at=fulfilled.entry.recorded_at,
-            )
-        )
+        self.calls.append(call_of(fulfilled, self.model.provider, self.model.model, question))
         return Reply(fulfilled.answer, fulfilled.measures, self.model.name)
+
+
+def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question) -> Call:
+    """The record of a call that has its answer.
+
+    Args:
+        fulfilled: the answer.
+        provider: the wire format it was asked in.
+        model: the model that was asked, as the provider names it.
+        question: what was asked.
+    """
+    return Call(
+        provider=provider,
+        request_model=model,
+        prompt=question.prompt,
+        answer=fulfilled.answer,
+        measures=fulfilled.measures,
+        spent=fulfilled.spent,
+        key=fulfilled.entry.key,
+        recorded_at=fulfilled.entry.recorded_at,
+    )
 
 
 def case_key(item: pytest.Item, model: str) -> CaseKey:

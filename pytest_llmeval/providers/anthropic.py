@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.anthropic_stream import MessagesStream
 from pytest_llmeval.providers.base import ModelRequest, Prompt
-from pytest_llmeval.providers.failure import failure_in_answer, failure_of_response
+from pytest_llmeval.providers.failure import failure_in_answer
+from pytest_llmeval.providers.http_format import HttpFormat
 from pytest_llmeval.providers.messages import (
     function_of,
     image_url,
@@ -49,7 +49,7 @@ _FINISH = {
 _THINKING = ("thinking", "redacted_thinking")
 
 
-class AnthropicMessages:
+class AnthropicMessages(HttpFormat):
     """The wire format of ``POST {base_url}/messages``; see `Provider`.
 
     Args:
@@ -66,12 +66,7 @@ class AnthropicMessages:
         base_url: str | None = "https://api.anthropic.com/v1",
         api_key_env: str | None = "ANTHROPIC_API_KEY",
     ) -> None:
-        self.name = name
-        self.base_url = base_url
-        self.api_key_env = api_key_env
-
-    def __repr__(self) -> str:
-        return f"AnthropicMessages({self.name!r})"
+        super().__init__(name, base_url, api_key_env)
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt.
@@ -148,10 +143,6 @@ class AnthropicMessages:
     def stream(self) -> MessagesStream:
         """A reader for one streamed response."""
         return MessagesStream()
-
-    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """What a response with an error status means; its text is harmless and short."""
-        return failure_of_response(status, headers, body)
 
 
 def _turns(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -49,9 +49,6 @@ class AzureChat(OpenAIChat):
             raise ConfigError(f"base_url {shown!r} is no address of models at Azure; it should look like {_EXAMPLES}")
         self.needs_deployment = not path.endswith("/v1") and "/deployments/" not in path
 
-    def __repr__(self) -> str:
-        return f"AzureChat({self.name!r})"
-
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt: that of chat completions, with the deployment in the path where it goes."""
         request = super().request(model, prompt)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import ModelRequest, Prompt
-from pytest_llmeval.providers.failure import failure_in_answer, failure_of_response
+from pytest_llmeval.providers.failure import failure_in_answer
 from pytest_llmeval.providers.gemini_stream import ContentStream
+from pytest_llmeval.providers.http_format import HttpFormat
 from pytest_llmeval.providers.messages import (
     function_of,
     image_url,
@@ -62,7 +62,7 @@ _FILTERED = (
 _FINISH = {"STOP": "stop", "MAX_TOKENS": "length", **dict.fromkeys(_FILTERED, "content_filter")}
 
 
-class GeminiContent:
+class GeminiContent(HttpFormat):
     """The wire format of ``POST {base_url}/models/{model}:generateContent``; see `Provider`.
 
     Args:
@@ -79,12 +79,7 @@ class GeminiContent:
         base_url: str | None = "https://generativelanguage.googleapis.com/v1beta",
         api_key_env: str | None = "GEMINI_API_KEY",
     ) -> None:
-        self.name = name
-        self.base_url = base_url
-        self.api_key_env = api_key_env
-
-    def __repr__(self) -> str:
-        return f"GeminiContent({self.name!r})"
+        super().__init__(name, base_url, api_key_env)
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt.
@@ -153,10 +148,6 @@ class GeminiContent:
     def stream(self) -> ContentStream:
         """A reader for one streamed response."""
         return ContentStream()
-
-    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """What a response with an error status means; its text is harmless and short."""
-        return failure_of_response(status, headers, body)
 
 
 def _call(part: Mapping[str, Any]) -> ToolCall:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import Event, ModelRequest, Prompt
-from pytest_llmeval.providers.failure import failure_in_answer, failure_of_response
+from pytest_llmeval.providers.failure import failure_in_answer
+from pytest_llmeval.providers.http_format import HttpFormat
 from pytest_llmeval.providers.messages import (
     function_of,
     image_url,
@@ -48,7 +48,7 @@ _FIELDS = {
 }
 
 
-class OllamaChat:
+class OllamaChat(HttpFormat):
     """The wire format of ``POST {base_url}/api/chat``; see `Provider`.
 
     Args:
@@ -65,12 +65,7 @@ class OllamaChat:
         base_url: str | None = "http://127.0.0.1:11434",
         api_key_env: str | None = None,
     ) -> None:
-        self.name = name
-        self.base_url = base_url
-        self.api_key_env = api_key_env
-
-    def __repr__(self) -> str:
-        return f"OllamaChat({self.name!r})"
+        super().__init__(name, base_url, api_key_env)
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt.
@@ -104,10 +99,6 @@ class OllamaChat:
             provider=self.name, model=model, path="/api/chat", body=body, stream=bool(body.get("stream"))
         )
 
-    def authorization(self, api_key: str) -> Mapping[str, str]:
-        """The header that carries the key, which only servers behind a proxy, and ollama.com, want."""
-        return {"Authorization": f"Bearer {api_key}"}
-
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body.
 
@@ -136,10 +127,6 @@ class OllamaChat:
     def stream(self) -> OllamaStream:
         """A reader for one streamed response."""
         return OllamaStream()
-
-    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """What a response with an error status means; its text is harmless and short."""
-        return failure_of_response(status, headers, body)
 
 
 class OllamaStream:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import ModelRequest, Prompt
-from pytest_llmeval.providers.failure import failure_in_answer, failure_of_response
+from pytest_llmeval.providers.failure import failure_in_answer
+from pytest_llmeval.providers.http_format import HttpFormat
 from pytest_llmeval.providers.messages import named_schema, with_images
 from pytest_llmeval.providers.openai_stream import ChatStream
 from pytest_llmeval.providers.reading import count, listed, malformed, object_or_empty, text_or_none, tool_call
@@ -18,7 +18,7 @@ __all__ = ["OpenAIChat"]
 _FINISH = {"function_call": "tool_calls", "model_length": "length", "eos": "stop"}
 
 
-class OpenAIChat:
+class OpenAIChat(HttpFormat):
     """The wire format of ``POST {base_url}/chat/completions``; see `Provider`.
 
     Args:
@@ -35,12 +35,7 @@ class OpenAIChat:
         base_url: str | None = "https://api.openai.com/v1",
         api_key_env: str | None = "OPENAI_API_KEY",
     ) -> None:
-        self.name = name
-        self.base_url = base_url
-        self.api_key_env = api_key_env
-
-    def __repr__(self) -> str:
-        return f"OpenAIChat({self.name!r})"
+        super().__init__(name, base_url, api_key_env)
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt.
@@ -60,10 +55,6 @@ class OpenAIChat:
         return ModelRequest(
             provider=self.name, model=model, path="/chat/completions", body=body, stream=bool(body.get("stream"))
         )
-
-    def authorization(self, api_key: str) -> Mapping[str, str]:
-        """The header that carries the key."""
-        return {"Authorization": f"Bearer {api_key}"}
 
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body; of several choices the first.
@@ -98,10 +89,6 @@ class OpenAIChat:
     def stream(self) -> ChatStream:
         """A reader for one streamed response."""
         return ChatStream()
-
-    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """What a response with an error status means; its text is harmless and short."""
-        return failure_of_response(status, headers, body)
 
 
 def _wrapped(tool: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import ModelRequest, Prompt
-from pytest_llmeval.providers.failure import failure_in_answer, failure_of_response
+from pytest_llmeval.providers.failure import failure_in_answer
+from pytest_llmeval.providers.http_format import HttpFormat
 from pytest_llmeval.providers.messages import (
     function_of,
     image_url,
@@ -36,7 +36,7 @@ __all__ = ["OpenAIResponses"]
 _INCOMPLETE = {"max_output_tokens": "length"}
 
 
-class OpenAIResponses:
+class OpenAIResponses(HttpFormat):
     """The wire format of ``POST {base_url}/responses``; see `Provider`.
 
     Args:
@@ -53,12 +53,7 @@ class OpenAIResponses:
         base_url: str | None = "https://api.openai.com/v1",
         api_key_env: str | None = "OPENAI_API_KEY",
     ) -> None:
-        self.name = name
-        self.base_url = base_url
-        self.api_key_env = api_key_env
-
-    def __repr__(self) -> str:
-        return f"OpenAIResponses({self.name!r})"
+        super().__init__(name, base_url, api_key_env)
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt.
@@ -86,10 +81,6 @@ class OpenAIResponses:
         return ModelRequest(
             provider=self.name, model=model, path="/responses", body=body, stream=bool(body.get("stream"))
         )
-
-    def authorization(self, api_key: str) -> Mapping[str, str]:
-        """The header that carries the key."""
-        return {"Authorization": f"Bearer {api_key}"}
 
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body.
@@ -120,10 +111,6 @@ class OpenAIResponses:
     def stream(self) -> ResponsesStream:
         """A reader for one streamed response."""
         return ResponsesStream()
-
-    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """What a response with an error status means; its text is harmless and short."""
-        return failure_of_response(status, headers, body)
 
 
 _CALLS = ("function_call", "custom_tool_call")
