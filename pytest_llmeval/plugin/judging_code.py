@@ -19,7 +19,7 @@ import textwrap
 import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["checks_digest"]
 
@@ -45,22 +45,37 @@ def checks_digest(
         arguments: what a parametrized test is given by name; of these count those that judge, not those that are asked.
         captures: whether an application asks the model: then what gives the test a reply is a call of that.
     """
-    function = inspect.unwrap(function)
-    tree = _tree_of(function)
-    if tree is None:
+    judging = _judging_code(inspect.unwrap(function), root, captures)
+    if judging is None:
         return ""
-    variables = _variables(function)
-    try:
-        judging = _judging(_Asked(variables if captures else None, root).visit(tree))
-        parts = [category or "", *map(ast.unparse, judging)]
-    except RecursionError:
-        return ""
+    parts = [category or "", *judging.parts]
     names: dict[str, Any] = {}
-    for node in judging:
-        names.update(_named(node, {**variables, **(arguments or {})}))
+    for node in judging.nodes:
+        names.update(_named(node, {**judging.variables, **(arguments or {})}))
     # The project's folder is another on each machine.
     parts += [f"{name} = {_meaning(value, root)}".replace(str(root), "") for name, value in sorted(names.items())]
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+class _JudgingCode(NamedTuple):
+    """What judges within a function, whatever the function is given."""
+
+    nodes: list[Any]
+    parts: list[str]
+    variables: Mapping[str, Any]
+
+
+@functools.lru_cache(maxsize=256)  # a test that is parametrized is looked at once for each of its parameters
+def _judging_code(function: Callable[..., Any], root: Path, captures: bool) -> _JudgingCode | None:
+    tree = _tree_of(function)
+    if tree is None:
+        return None
+    variables = _variables(function)
+    try:
+        nodes = list(_judging(_Asked(variables if captures else None, root).visit(tree)))
+        return _JudgingCode(nodes, [*map(ast.unparse, nodes)], variables)
+    except RecursionError:
+        return None
 
 
 def _tree_of(function: Callable[..., Any]) -> ast.AST | None:
