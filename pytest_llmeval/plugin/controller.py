@@ -113,9 +113,7 @@ class Controller:
         if baseline is None or self._partial() is not None:
             return [], ""
         from pytest_llmeval.adaptive import AT_MOST, look_at
-        from pytest_llmeval.comparable import was_another
 
-        then = evaluation.baseline_run
         run = self._first_pass = self.run()
         before = self._saved if self._saved is not None else run.of_model(baseline)
         looks = {
@@ -125,7 +123,7 @@ class Controller:
                 name,
                 run.of_model(name),
                 evaluation.settings.categories,
-                another_model=then is not None and was_another(then, run, baseline, name),
+                another_model=evaluation.is_another(run, name),
                 dispersion=evaluation.dispersion,
             )
             for name in evaluation.candidates
@@ -165,11 +163,9 @@ class Controller:
         baseline = evaluation.baseline
         if baseline is None:
             return
-        from pytest_llmeval.comparable import was_another
         from pytest_llmeval.compare import compare
 
         run = self.run()
-        then = evaluation.baseline_run
 
         def before(candidate: str) -> Mapping[CaseKey, CaseResult]:
             if self._saved is not None:
@@ -191,7 +187,7 @@ class Controller:
                 partial=partial,
                 skipped=self._skipped_cases(),
                 strict=evaluation.strict,
-                another_model=then is not None and was_another(then, run, baseline, name),
+                another_model=evaluation.is_another(run, name),
                 dispersion=evaluation.dispersion,
             )
             for name in evaluation.candidates

@@ -87,6 +87,13 @@ class Evaluation:
                 return model
         raise ConfigError(f"{name} is not among the models of this session: {', '.join(m.name for m in self.models)}")
 
+    def is_another(self, run: Run, name: str) -> bool:
+        """Whether a candidate of this session's run is another model than the saved baseline's of the same name."""
+        from pytest_llmeval.comparable import was_another
+
+        then = self.baseline_run
+        return then is not None and self.baseline is not None and was_another(then, run, self.baseline, name)
+
     def pipeline(self) -> Pipeline:
         """What turns prompts into answers; made at the first call."""
         if self._pipeline is None:
