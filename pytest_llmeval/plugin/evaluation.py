@@ -88,7 +88,7 @@ class Evaluation:
         raise ConfigError(f"{name} is not among the models of this session: {', '.join(m.name for m in self.models)}")
 
     def is_another(self, run: Run, name: str) -> bool:
-        """Whether a candidate of this session's run is another model than the saved baseline's of the same name."""
+        """Whether a candidate of this session's run is another model than the saved baseline's, though named alike."""
         from pytest_llmeval.comparable import was_another
 
         then = self.baseline_run
