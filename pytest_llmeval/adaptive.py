@@ -9,7 +9,7 @@ category can be given to any answer, so every case counts in each of them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pytest_llmeval.compare import judgement
 from pytest_llmeval.comparison import UNMEASURED, Comparison
@@ -81,7 +81,7 @@ def unfinished(comparison: Comparison, undecided: Collection[str], lost: int) ->
         return comparison
     tests = "1 test" if lost == 1 else f"{lost} tests"
     reason = f"{UNMEASURED}: undecided by the first samples, and {tests} did not come to the end of the further ones"
-    return replace(comparison, gate="failed", reasons=(reason,))
+    return comparison._replace(gate="failed", reasons=(reason,))
 
 
 def calls_saved(results: Iterable[CaseResult]) -> tuple[int, int]:

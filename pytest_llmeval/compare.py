@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import NamedTuple
 
 from pytest_llmeval.comparable import Differences, differences
@@ -342,18 +341,17 @@ def _over_budget(
 ) -> tuple[list[str], tuple[str, ...]]:
     """Which measured figures rose more than they may: reasons to fail, or notes where they are not comparable."""
     reasons, notes = [], []
-    for field in fields(budgets):
-        allowed: float | None = getattr(budgets, field.name)
+    for name, allowed in budgets._asdict().items():
         if allowed is None:
             continue
-        old, new = _figure(baseline, field.name), _figure(candidate, field.name)
+        old, new = _figure(baseline, name), _figure(candidate, name)
         if old is None or new is None:
-            notes.append(f"{field.name} is not gated: it is not known for both models")
+            notes.append(f"{name} is not gated: it is not known for both models")
             continue
         if new <= old * (1 + allowed):
             continue
-        told = f"{field.name} rose from {old:.4g} to {new:.4g} (allowed {allowed:+.0%})"
-        timed = field.name != "cost_per_resolved"
+        told = f"{name} rose from {old:.4g} to {new:.4g} (allowed {allowed:+.0%})"
+        timed = name != "cost_per_resolved"
         if saved or (timed and baseline.live_figures != candidate.live_figures):
             notes.append(f"{told}; not gated: it was not measured in the same session")
         else:

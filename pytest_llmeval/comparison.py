@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_llmeval.run import CaseKey, CaseResult
 
@@ -21,8 +20,7 @@ UNMEASURED = "could not be measured"
 Results = Mapping[CaseKey, CaseResult]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CategoryRow:
+class CategoryRow(NamedTuple):
     """One error category on both sides.
 
     Attributes:
@@ -56,8 +54,7 @@ class CategoryRow:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(NamedTuple):
     """A candidate beside the baseline.
 
     Attributes:
@@ -96,10 +93,10 @@ class Comparison:
     only_baseline: tuple[CaseKey, ...]
     only_candidate: tuple[CaseKey, ...]
     changed: tuple[CaseKey, ...]
-    rejudged: tuple[CaseKey, ...] = ()
     gate: GateState
     reasons: tuple[str, ...]
-    notes: tuple[str, ...] = ()
     saved: str | None
     baseline_results: Results
     candidate_results: Results
+    rejudged: tuple[CaseKey, ...] = ()
+    notes: tuple[str, ...] = ()

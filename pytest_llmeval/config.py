@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from pytest_llmeval.errors import ConfigError
 
@@ -18,8 +18,7 @@ _LARGEST_FILE = 10_000_000  # bytes
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
+class Prices(NamedTuple):
     """USD per million tokens; cache reads and writes cost what input costs unless they have a price."""
 
     input: float
@@ -28,8 +27,7 @@ class Prices:
     cache_write: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSettings:
+class ModelSettings(NamedTuple):
     """One model that can be put on trial.
 
     Attributes:
@@ -47,7 +45,7 @@ class ModelSettings:
     model: str
     base_url: str | None = None
     api_key_env: str | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = MappingProxyType({})
     prices: Prices | None = None
 
     @property
@@ -57,8 +55,7 @@ class ModelSettings:
         return self.name if self.name == stands_for else f"{self.name} ({stands_for})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CategorySettings:
+class CategorySettings(NamedTuple):
     """How an error category is gated.
 
     Attributes:
@@ -70,8 +67,7 @@ class CategorySettings:
     max_increase: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateSettings:
+class GateSettings(NamedTuple):
     """Allowed rises of measured figures, as fractions: 0.2 is +20 %; None is not gated."""
 
     latency_p50: float | None = None
@@ -82,8 +78,7 @@ class GateSettings:
     cost_per_resolved: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """Everything [tool.llmeval] says.
 
     Attributes:
@@ -106,9 +101,9 @@ class Settings:
     model: str | None = None
     baseline: str | None = None
     baseline_again: Path | None = None
-    models: Mapping[str, ModelSettings] = field(default_factory=dict)
-    categories: Mapping[str, CategorySettings] = field(default_factory=dict)
-    gate: GateSettings = field(default_factory=GateSettings)
+    models: Mapping[str, ModelSettings] = MappingProxyType({})
+    categories: Mapping[str, CategorySettings] = MappingProxyType({})
+    gate: GateSettings = GateSettings()
     ignore: tuple[str, ...] = ()
     max_age: timedelta | None = None
     stale: Literal["warn", "fail", "refresh"] = "warn"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_llmeval.answers import hallucination_counts, is_refusal, structure_of, words_of
 from pytest_llmeval.run import Call, CaseResult, Run
@@ -19,8 +19,7 @@ PERCENTILES = (0.5, 0.95, 0.99)
 """The shares of `Figures.latency` and `Figures.ttft`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class Figures(NamedTuple):
     """What one model's answers cost and how they came. docs/measures.md says how each is defined.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pytest_llmeval.comparable import model_words
 from pytest_llmeval.errors import RunFileError
@@ -45,20 +44,19 @@ def merge_shards(shards: Sequence[Named]) -> Run:
     if problems:
         count = "1 contradiction" if len(problems) == 1 else f"{len(problems)} contradictions"
         raise RunFileError("\n".join([f"these are no shards of one run: {count}", *problems[:20]]))
-    merged = replace(
-        first,
+    merged = first._replace(
         created=min(run.created for _, run in shards),
         commit=first.commit if all(run.commit == first.commit for _, run in shards) else None,
         results=tuple(result for _, result in results.values()),
     )
     runs = [run for _, run in shards]
     if any(run.complete is None for run in runs):
-        return replace(merged, complete=None, left_out=())
+        return merged._replace(complete=None, left_out=())
     missing = missing_trials(merged, runs)
     # What a shard lacks for any other reason than that it was left out, no other shard is known to have.
     complete = not missing and all(run.complete or run.left_out for run in runs)
     known = all(run.complete or run.left_out for run in runs)
-    return replace(merged, complete=complete, left_out=missing if known else ())
+    return merged._replace(complete=complete, left_out=missing if known else ())
 
 
 def missing_trials(merged: Run, shards: Sequence[Run]) -> tuple[TrialKey, ...]:
@@ -80,7 +78,7 @@ def with_cases_replaced(old: Run, new: Run) -> Run:
     """
     sound = {result.trial: result for result in new.results if not any(s.outcome == "error" for s in result.samples)}
     merged = {**{result.trial: result for result in old.results}, **sound}
-    return replace(new, complete=old.complete, left_out=old.left_out, results=tuple(merged.values()))
+    return new._replace(complete=old.complete, left_out=old.left_out, results=tuple(merged.values()))
 
 
 def _other_models(first_name: str, first: Run, name: str, run: Run) -> list[str]:
@@ -109,7 +107,7 @@ def _united(first: CaseResult, second: CaseResult) -> CaseResult | str:
             samples[sample.index] = sample
         elif sample.outcome != "error" and other.outcome != "error" and _said(other) != _said(sample):
             return f"answer {sample.index + 1} differs"
-    return replace(first, samples=tuple(samples[index] for index in sorted(samples)))
+    return first._replace(samples=tuple(samples[index] for index in sorted(samples)))
 
 
 def _said(sample: SampleResult) -> tuple[object, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Self
 
 from pytest_llmeval.errors import CheckFailed
 
@@ -14,8 +14,7 @@ __all__ = ["Answer", "Measures", "Reply", "ToolCall", "Usage"]
 Source = Literal["live", "cache", "recording"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens of one call, None where the provider did not say.
 
     Attributes:
@@ -63,8 +62,7 @@ class ToolCall:
         return {"role": "tool", **identity, "content": text}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """A provider's response in the one form the rest of the package knows.
 
     Attributes:
@@ -77,7 +75,7 @@ class Answer:
 
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
     finish_reason: str | None = None
     refusal: str | None = None
     response_model: str | None = None
@@ -85,8 +83,7 @@ class Answer:
     thinking: tuple[Mapping[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measures:
+class Measures(NamedTuple):
     """What one call cost. A replayed call has the figures of the day it was recorded.
 
     Attributes:
@@ -221,20 +218,3 @@ def unfenced(text: str) -> str:
 
 def _not_json(constant: str) -> Any:
     raise ValueError(f"{constant} is not a JSON value")
-
-
-def answer_to_json(answer: Answer) -> dict[str, Any]:
-    """The answer as a JSON object; `answer_from_json` reads it back."""
-    return asdict(answer)
-
-
-def answer_from_json(data: Mapping[str, Any]) -> Answer:
-    """The answer `answer_to_json` wrote."""
-    return Answer(
-        **{
-            **data,
-            "tool_calls": tuple(ToolCall(**call) for call in data["tool_calls"]),
-            "usage": Usage(**data["usage"]),
-            "thinking": tuple(data.get("thinking", ())),
-        }
-    )

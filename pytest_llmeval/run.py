@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from pytest_llmeval.checks.score import Score
@@ -36,8 +35,7 @@ TrialKey = tuple[CaseKey, str]
 """A case under a model, by the model's name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(NamedTuple):
     """One call of a model.
 
     Attributes:
@@ -59,8 +57,7 @@ class Call:
     recorded_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SampleResult:
+class SampleResult(NamedTuple):
     """One answer to a case, judged.
 
     Attributes:
@@ -70,7 +67,7 @@ class SampleResult:
         detail: the whole message.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     outcome: Outcome
     category: str | None = None
     reason: str = ""
@@ -79,8 +76,7 @@ class SampleResult:
     calls: tuple[Call, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseResult:
+class CaseResult(NamedTuple):
     """All samples of one case under one model.
 
     Attributes:
@@ -141,8 +137,7 @@ class CaseResult:
         return counts.most_common(1)[0][0] if counts else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """The results of one session.
 
     Attributes:
@@ -161,7 +156,7 @@ class Run:
     complete: bool | None = None
     commit: str | None = None
     left_out: tuple[TrialKey, ...] = ()
-    results: tuple[CaseResult, ...] = field(default=())
+    results: tuple[CaseResult, ...] = ()
 
     def of_model(self, name: str) -> dict[CaseKey, CaseResult]:
         """The results under one model by case, in the order of tests and cases, whichever was finished first."""

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -334,7 +333,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         try:
             data = _parsed(line, path, number)
             if "complete" in data:
-                run = replace(run, complete=bool(data["complete"]), left_out=_left_out(data))
+                run = run._replace(complete=bool(data["complete"]), left_out=_left_out(data))
                 continue
             result = result_from_json(data)
         except RunFileError as error:
@@ -345,7 +344,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
             results[result.trial] = result
     if problems:
         raise RunFileError(_all_problems(problems))
-    return replace(run, results=tuple(results.values()))
+    return run._replace(results=tuple(results.values()))
 
 
 def _run_of_header(line: str, path: str | os.PathLike[str]) -> Run:

@@ -37,11 +37,11 @@ def test_the_schema_is_a_json_schema() -> None:
 def test_every_settings_field_has_its_key_and_every_key_its_field() -> None:
     model = RULES["properties"]["models"]["additionalProperties"]["properties"]
     category = RULES["properties"]["categories"]["additionalProperties"]["properties"]
-    assert set(RULES["properties"]) == set(Settings.__slots__) - {"file", "root"}
-    assert set(model) == set(config.ModelSettings.__slots__) - {"name", "provider"}
-    assert set(model["prices"]["properties"]) == set(config.Prices.__slots__)
-    assert set(category) == set(config.CategorySettings.__slots__)
-    assert set(RULES["properties"]["gate"]["properties"]) == set(config.GateSettings.__slots__)
+    assert set(RULES["properties"]) == set(Settings._fields) - {"file", "root"}
+    assert set(model) == set(config.ModelSettings._fields) - {"name", "provider"}
+    assert set(model["prices"]["properties"]) == set(config.Prices._fields)
+    assert set(category) == set(config.CategorySettings._fields)
+    assert set(RULES["properties"]["gate"]["properties"]) == set(config.GateSettings._fields)
 
 
 words = sorted({key for rules in rules_within(RULES) for key in rules.get("properties", {})})

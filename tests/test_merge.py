@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -167,13 +166,13 @@ def test_a_case_of_two_shards_is_one_case() -> None:
             run(case("a", sample(0, "Rome"))),
             r"test_row\[a\] under candidate: answer 1 differs in 1.jsonl and in 2.jsonl",
         ),
-        (run(replace(case("a"), content="x")), r"test_row\[a\] under candidate: its row or its checks differ in"),
+        (run(case("a")._replace(content="x")), r"test_row\[a\] under candidate: its row or its checks differ in"),
         (
-            replace(run(case("b")), models={"candidate": {**MODELS["candidate"], "model": "cand-3"}}),
+            run(case("b"))._replace(models={"candidate": {**MODELS["candidate"], "model": "cand-3"}}),
             r"candidate is openai/cand-3 in 2.jsonl and openai/cand-2 in 1.jsonl",
         ),
-        (replace(run(case("b")), models={"x": MODELS["candidate"]}), r"2.jsonl has no model candidate"),
-        (replace(run(case("b")), baseline="x"), r"2.jsonl is compared with x, 1.jsonl with none"),
+        (run(case("b"))._replace(models={"x": MODELS["candidate"]}), r"2.jsonl has no model candidate"),
+        (run(case("b"))._replace(baseline="x"), r"2.jsonl is compared with x, 1.jsonl with none"),
     ],
 )
 def test_what_contradicts_is_named_with_both_files(other: Run, told: str) -> None:

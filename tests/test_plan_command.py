@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,10 +90,10 @@ def test_other_wordings_of_a_run_are_paid_for_and_no_cases(tmp_path: Path, capsy
     before = told(capsys, saved_run(tmp_path))
     run = load_run(tmp_path / "run.jsonl")
     other = [
-        replace(result, key=CaseKey(result.key.test, f"{result.key.case}+typos"), wording="typos")
+        result._replace(key=CaseKey(result.key.test, f"{result.key.case}+typos"), wording="typos")
         for result in run.results
     ]
-    RunWriter(tmp_path / "run.jsonl", replace(run, results=(*run.results, *other))).finish(complete=True)
+    RunWriter(tmp_path / "run.jsonl", run._replace(results=(*run.results, *other))).finish(complete=True)
     lines = told(capsys, "run.jsonl")
     assert lines[0] == "production in run.jsonl: 100 cases in 200 wordings, 3 samples each"
     assert cells(lines, "hallucination") == cells(before, "hallucination")

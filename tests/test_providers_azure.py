@@ -48,7 +48,7 @@ def test_a_default_key_goes_to_a_configured_address_only_where_there_is_no_other
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "secret")
     monkeypatch.setenv("GROQ_API_KEY", "secret")
     notes: list[str] = []
-    store = Store(Cache(tmp_path / "cache", notes.append), Recordings(tmp_path / "recordings", notes.append))
+    store = Store(lambda: Cache(tmp_path / "cache", notes.append), Recordings(tmp_path / "recordings", notes.append))
     pipeline = Pipeline(mode="live", store=store)
     try:
         model = ModelSettings(name="m", provider=provider, model="m", base_url=server.base_url)

@@ -215,7 +215,8 @@ def test_its_answers_are_kept_and_replayed_without_importing_it(tmp_path: Path, 
 
     def got(mode: Any) -> tuple[str, str, int | None]:
         notes: list[str] = []
-        store = Store(Cache(tmp_path / "cache", notes.append), Recordings(tmp_path / "recordings", notes.append))
+        cache = Cache(tmp_path / "cache", notes.append)
+        store = Store(lambda: cache, Recordings(tmp_path / "recordings", notes.append))
         pipeline = Pipeline(mode=mode, store=store)
         try:
             done = pipeline.submit(pipeline.asked(model, prompt), draw).result(timeout=20)

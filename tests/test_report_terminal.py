@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,8 +84,7 @@ BASELINE = Figures(
     cost_per_resolved=0.0041,
     agreement=0.94,
 )
-CANDIDATE = replace(
-    BASELINE,
+CANDIDATE = BASELINE._replace(
     model="acme-large-2",
     passed=225,
     failed=25,
@@ -175,11 +173,10 @@ FAILED = Comparison(
     baseline_results=BEFORE,
     candidate_results=AFTER,
 )
-OK = replace(HALLUCINATION, candidate_failed=10, change=0.0, word="OK", p=1.0, new=())
-PASSED = replace(
-    FAILED,
+OK = HALLUCINATION._replace(candidate_failed=10, change=0.0, word="OK", p=1.0, new=())
+PASSED = FAILED._replace(
     rows=(OK,),
-    total=replace(OK, name="", word=""),
+    total=OK._replace(name="", word=""),
     new=(),
     fixed=(ORDER,),
     known=(WARRANTY, RETURNS),
@@ -187,17 +184,15 @@ PASSED = replace(
     gate="passed",
     reasons=(),
 )
-RECORDED = replace(FAILED, candidate=replace(CANDIDATE, live_figures=False, live=0, replayed=1250, spent=0.0))
-PARTIAL = replace(
-    PASSED,
+RECORDED = FAILED._replace(candidate=CANDIDATE._replace(live_figures=False, live=0, replayed=1250, spent=0.0))
+PARTIAL = PASSED._replace(
     gate="not evaluated",
     reasons=("only 4 of 250 cases were run (-k refund)",),
     saved="main.jsonl",
     errors=(RETURNS,),
     changed=(WARRANTY,),
     only_baseline=tuple(key(f"case-{number}") for number in range(7)),
-    candidate=replace(
-        CANDIDATE,
+    candidate=CANDIDATE._replace(
         cases=4,
         samples=17,
         errors=1,
@@ -207,12 +202,12 @@ PARTIAL = replace(
     ),
     candidate_results={**AFTER, **by_key(broken(RETURNS, "HTTP 429: too many requests"))},
 )
-THIRD = replace(PASSED, candidate=replace(CANDIDATE, model="mistral-x", live_figures=False))
-MANY = [replace(PASSED, candidate=replace(CANDIDATE, model=f"acme/acme-extra-large-{i}")) for i in range(4)]
+THIRD = PASSED._replace(candidate=CANDIDATE._replace(model="mistral-x", live_figures=False))
+MANY = [PASSED._replace(candidate=CANDIDATE._replace(model=f"acme/acme-extra-large-{i}")) for i in range(4)]
 
 MIXED = [
-    *(replace(each, model="acme-large-1") for each in BEFORE.values()),
-    *(replace(each, model="acme-large-2") for each in AFTER.values()),
+    *(each._replace(model="acme-large-1") for each in BEFORE.values()),
+    *(each._replace(model="acme-large-2") for each in AFTER.values()),
 ]
 
 
@@ -669,7 +664,7 @@ def test_live_and_recorded_latency_are_never_in_one_change_row() -> None:
 
 def test_a_saved_baseline_is_not_counted_as_called_or_paid_now() -> None:
     assert "250 cases × 5 samples · 250 calls replayed, 1000 live · $0.31 spent\n" in report(
-        replace(FAILED, saved="main.jsonl")
+        FAILED._replace(saved="main.jsonl")
     )
 
 
@@ -681,24 +676,24 @@ def test_the_marks_say_with_words_and_colour_what_is_gated() -> None:
 
 
 def test_a_regression_that_is_not_gated_has_the_lesser_mark() -> None:
-    lines = summary([replace(FAILED, rows=(replace(HALLUCINATION, gated=False),))], [BASELINE, CANDIDATE])
+    lines = summary([FAILED._replace(rows=(HALLUCINATION._replace(gated=False),))], [BASELINE, CANDIDATE])
     assert [line.style for line in lines if line.text.startswith("~ hallucination")] == [("yellow",)]
     assert not any(line.text.startswith("!") for line in lines)
 
 
 def test_the_total_is_not_called_better_when_it_is_not() -> None:
-    assert "The total got better" not in report(replace(FAILED, total=replace(TOTAL, change=0.01)))
+    assert "The total got better" not in report(FAILED._replace(total=TOTAL._replace(change=0.01)))
 
 
 def test_misses_of_gated_regressions_come_first() -> None:
-    told = report(replace(FAILED, rows=(REFUSAL, FORMAT, HALLUCINATION)))
+    told = report(FAILED._replace(rows=(REFUSAL, FORMAT, HALLUCINATION)))
     assert told.index("  hallucination: tests/") < told.index("  refusal: tests/")
 
 
 def test_five_misses_are_shown_and_with_v_all() -> None:
     cases = tuple(key(f"case-{number}") for number in range(9))
     after = by_key(*(result(case, NEW, "hallucination", reason="no") for case in cases))
-    many = replace(FAILED, rows=(replace(HALLUCINATION, new=cases),), new=cases, candidate_results=after)
+    many = FAILED._replace(rows=(HALLUCINATION._replace(new=cases),), new=cases, candidate_results=after)
     assert "9 new misses, 5 shown (-v shows all)\n" in report(many)
     assert report(many).count("  hallucination: tests/") == 5
     assert "9 new misses\n" in report(many, verbosity=1)
@@ -712,7 +707,7 @@ def test_no_line_is_told_twice_when_many_cases_fail() -> None:
 
 def test_a_long_reply_is_cut_and_with_v_longer() -> None:
     after = by_key(result(RETURNS, "never " * 300, "hallucination", reason="no"))
-    comparison = replace(FAILED, rows=(replace(HALLUCINATION, new=(RETURNS,)),), candidate_results=after)
+    comparison = FAILED._replace(rows=(HALLUCINATION._replace(new=(RETURNS,)),), candidate_results=after)
     assert sum("never never" in line for line in report(comparison).splitlines()) == 3
     assert sum("never never" in line for line in report(comparison, verbosity=1).splitlines()) == 20
 
@@ -721,7 +716,7 @@ def test_an_answer_that_only_calls_a_function_is_shown_by_it() -> None:
     calls = (call(tool_calls=(ToolCall(name="refund", arguments={"days": 60}, raw_arguments='{"days": 60}'),)),)
     sample = SampleResult(index=0, outcome="fail", category="hallucination", reason="no", calls=calls)
     after = {REFUND: CaseResult(key=REFUND, model="m", samples=(sample,))}
-    assert "candidate | refund(days=60)\n" in report(replace(FAILED, candidate_results=after))
+    assert "candidate | refund(days=60)\n" in report(FAILED._replace(candidate_results=after))
 
 
 def test_the_steps_of_an_agent_stand_above_its_last_answer() -> None:
@@ -733,20 +728,20 @@ def test_the_steps_of_an_agent_stand_above_its_last_answer() -> None:
     before = SampleResult(index=0, outcome="pass", calls=steps(84, "I refunded 84 EUR."))
     after = SampleResult(index=0, outcome="fail", category="hallucination", calls=steps(48, "I refunded 48 EUR."))
     sides = [{REFUND: CaseResult(key=REFUND, model="m", samples=(sample,))} for sample in (before, after)]
-    told = report(replace(FAILED, baseline_results=sides[0], candidate_results=sides[1]))
+    told = report(FAILED._replace(baseline_results=sides[0], candidate_results=sides[1]))
     assert (
         '    | find_order(id="LK-17") → refund(order="LK-17",\n'
         "    | [-amount=84)-]{+amount=48)+} → answer\n"
         "    | I refunded [-84-]{+48+} EUR.\n"
     ) in told
-    cut = replace(after, calls=steps(84, "")[:2])  # it ended with a call that nobody answered
+    cut = after._replace(calls=steps(84, "")[:2])  # it ended with a call that nobody answered
     sides = [{}, {REFUND: CaseResult(key=REFUND, model="m", samples=(cut,))}]
-    told = report(replace(FAILED, baseline_results=sides[0], candidate_results=sides[1]))
+    told = report(FAILED._replace(baseline_results=sides[0], candidate_results=sides[1]))
     assert told.count("refund(") == 1
 
 
 def test_notes_are_told_and_keep_a_gate_that_passed_from_being_short() -> None:
-    told = report(replace(PASSED, notes=("latency_p95 is not gated: it is not known for both models",)))
+    told = report(PASSED._replace(notes=("latency_p95 is not gated: it is not known for both models",)))
     assert "\n  latency_p95 is not gated: it is not known for both models\n" in told
     assert "category" in told
 
@@ -763,6 +758,6 @@ def test_a_fixed_case_is_listed_with_its_counts() -> None:
 
 
 def test_models_with_short_names_stand_in_one_table() -> None:
-    short = [replace(PASSED, candidate=replace(CANDIDATE, model=name)) for name in ("small", "large")]
-    lines = report(*[replace(each, baseline=replace(BASELINE, model="base")) for each in short]).splitlines()
+    short = [PASSED._replace(candidate=CANDIDATE._replace(model=name)) for name in ("small", "large")]
+    lines = report(*[each._replace(baseline=BASELINE._replace(model="base")) for each in short]).splitlines()
     assert [line.split() for line in lines if "base" in line.split()][-1] == ["base", "small", "large"]

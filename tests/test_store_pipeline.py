@@ -54,7 +54,7 @@ class Desk:
 
     def pipeline(self, mode: Mode, **options: Any) -> Pipeline:
         cache = Cache(self.folder / "cache", self.warnings.append)
-        self.pipelines.append(Pipeline(mode=mode, store=Store(cache, self.recordings()), **options))
+        self.pipelines.append(Pipeline(mode=mode, store=Store(lambda: cache, self.recordings()), **options))
         return self.pipelines[-1]
 
     def ask(self, pipeline: Pipeline, text: str = "Capital?", sample: int = 0, **prompt: Any) -> Future[Fulfilled]:
@@ -90,7 +90,7 @@ def test_a_replay_has_the_figures_of_the_day_and_costs_nothing(desk: Desk, serve
     replayed = desk.ask(desk.pipeline("replay"), stream=True).result()
 
     assert (replayed.measures.source, live.measures.source) == ("recording", "live")
-    assert dataclasses.replace(replayed.measures, source="live") == live.measures
+    assert replayed.measures._replace(source="live") == live.measures
     assert (replayed.answer, replayed.entry) == (live.answer, live.entry)
     assert (replayed.spent, live.spent) == (0.0, live.entry.cost)
     assert len(server.requests) == 1

@@ -36,7 +36,7 @@ def refuse(text: str) -> None:
 
 
 def test_recordings_come_before_the_cache(tmp_path: Path) -> None:
-    store = Store(Cache(tmp_path / "cache", refuse), Recordings(tmp_path / "recordings", refuse))
+    store = Store(lambda: Cache(tmp_path / "cache", refuse), Recordings(tmp_path / "recordings", refuse))
     store.keep(entry(0, latency=9.0))
     store.keep(entry(1))
     Recordings(tmp_path / "recordings", refuse).write(MODULE, [entry(0)])
@@ -54,7 +54,7 @@ def test_either_layer_may_be_missing(tmp_path: Path) -> None:
     assert nothing.lookup(MODULE, entry(0).key) is None
 
     cache = Cache(tmp_path / "cache", refuse)
-    store = Store(cache, None)
+    store = Store(lambda: cache, None)
     store.keep(entry(0))
     assert store.lookup(MODULE, entry(0).key) == (entry(0), "cache")
     store.close()
@@ -75,7 +75,7 @@ def test_a_broken_recording_is_an_error_even_where_the_cache_has_the_reply(tmp_p
     recordings = Recordings(tmp_path / "recordings", refuse)
     recordings.write(MODULE, [entry(0)])
     recordings.path(MODULE).write_text("<<<<<<< HEAD\n")
-    store = Store(Cache(tmp_path / "cache", refuse), Recordings(tmp_path / "recordings", refuse))
+    store = Store(lambda: Cache(tmp_path / "cache", refuse), Recordings(tmp_path / "recordings", refuse))
     store.keep(entry(0))
 
     with pytest.raises(RecordingError, match="conflict markers"):

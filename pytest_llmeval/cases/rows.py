@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pytest_llmeval.cases.case import Case
 from pytest_llmeval.cases.problems import Problems
@@ -35,8 +35,7 @@ _OTHER_NAMES = {
 _OUR_NAME = {other: ours for ours, others in _OTHER_NAMES.items() for other in others}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One row as it was read.
 
     Attributes:
@@ -47,7 +46,7 @@ class Row:
 
     line: int
     fields: dict[str, Any]
-    lines: Mapping[str, int] = field(default_factory=dict)
+    lines: Mapping[str, int] = MappingProxyType({})
 
     def line_of(self, name: str) -> int:
         """Where a field stands, or the row if it has none."""

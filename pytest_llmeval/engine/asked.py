@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ReplyError
@@ -18,8 +17,7 @@ from pytest_llmeval.store.text import canonical_json
 __all__ = ["Asked", "asked_of", "identity_of", "meant", "prompt_digest", "words_digest"]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a model is asked.
 
     Attributes:

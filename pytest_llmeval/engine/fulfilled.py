@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ProviderError
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Draw", "Fulfilled", "answered", "replayed", "settle", "share"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
+class Draw(NamedTuple):
     """Which of the many answers a model could give to a request is meant.
 
     Attributes:
@@ -39,8 +38,7 @@ class Draw:
     occurrence: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fulfilled:
+class Fulfilled(NamedTuple):
     """A request with its answer.
 
     Attributes:
@@ -59,7 +57,7 @@ def share(future: Future[Fulfilled], asked: Future[Fulfilled]) -> None:
 
     def reply() -> Fulfilled:
         fulfilled = asked.result()
-        return replace(fulfilled, spent=0.0, measures=replace(fulfilled.measures, source="cache"))
+        return fulfilled._replace(spent=0.0, measures=fulfilled.measures._replace(source="cache"))
 
     settle(future, reply)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -23,6 +23,8 @@ from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.key import RequestIdentity
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from pytest_llmeval.engine.client import Engine
     from pytest_llmeval.engine.response import Endpoint, Response
     from pytest_llmeval.store import Store
@@ -317,6 +319,8 @@ class Pipeline:
                 self._engine = self._keeper = None
                 self._pid = os.getpid()
             if self._engine is None or self._keeper is None:
+                from concurrent.futures import ThreadPoolExecutor
+
                 from pytest_llmeval.engine.client import Engine
 
                 self._engine = Engine(concurrency=self._concurrency, workers=self._workers, start=16)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -13,13 +12,13 @@ import pytest
 from pytest_llmeval.errors import LlmevalError, RunFileError
 from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
 from pytest_llmeval.plugin.new_baseline import header_of, save_baseline
-from pytest_llmeval.plugin.payload import payload_of
 from pytest_llmeval.plugin.replaced import is_second
 from pytest_llmeval.report.text import harmless
 from pytest_llmeval.run import CaseKey, CaseResult, Run, TrialKey
 
 if TYPE_CHECKING:
     from pytest_llmeval.comparison import Comparison
+    from pytest_llmeval.plugin.payload import Payload
     from pytest_llmeval.run_file import RunWriter
     from pytest_llmeval.store.entry import Entry
 
@@ -75,12 +74,11 @@ class Controller:
         self._undecided = ""
         self._owed: set[str] = set()  # tests whose second report is still to come
 
-    def take(self, report: pytest.TestReport) -> None:
-        """Take a case's result off its report."""
-        payload = payload_of(report)
+    def take(self, report: pytest.TestReport, payload: Payload) -> None:
+        """Take in what was on a report."""
         if is_second(report):
             self._owed.discard(report.nodeid)
-        if payload is None or str(report.outcome) == "rerun":
+        if str(report.outcome) == "rerun":
             return
         self.collected = max(self.collected, payload.collected)
         self.deselected = max(self.deselected, payload.deselected)
@@ -310,7 +308,7 @@ class Controller:
                 from pytest_llmeval.run_file import RunWriter
 
                 try:
-                    self._writers.append(RunWriter(path, replace(self.run(), results=())))
+                    self._writers.append(RunWriter(path, self.run()._replace(results=())))
                 except LlmevalError as error:
                     self._not("SAVED", error)
         for writer in list(self._writers):
@@ -387,8 +385,8 @@ def _together(results: Sequence[CaseResult]) -> CaseResult:
     first, *others = results
     samples = list(first.samples)
     for other in others:
-        samples += [replace(sample, index=len(samples) + i) for i, sample in enumerate(other.samples)]
-    return first if not others else replace(first, samples=tuple(samples))
+        samples += [sample._replace(index=len(samples) + i) for i, sample in enumerate(other.samples)]
+    return first if not others else first._replace(samples=tuple(samples))
 
 
 def _spent(result: CaseResult) -> float:

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from pytest_llmeval.engine.pipeline import Pipeline
     from pytest_llmeval.run import Run
     from pytest_llmeval.stats.dependence import Dispersion
+    from pytest_llmeval.store.cache import Cache
     from pytest_llmeval.store.staleness import Staleness
 
 __all__ = ["Evaluation", "evaluation_of"]
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Evaluation:
     """One session's evaluation; every process of it has an equal one.
 
@@ -72,8 +73,8 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
     root: Path = field(default_factory=Path.cwd)
     staleness: Staleness | None = None
-    hook: Any = field(default=None, repr=False)
-    _pipeline: Pipeline | None = field(default=None, repr=False)
+    hook: Any = None
+    _pipeline: Pipeline | None = None
 
     @property
     def compares(self) -> bool:
@@ -99,10 +100,9 @@ class Evaluation:
         if self._pipeline is None:
             from pytest_llmeval.engine.pipeline import Pipeline
             from pytest_llmeval.store import Recordings, Store
-            from pytest_llmeval.store.cache import Cache
 
             store = Store(
-                Cache(self.settings.cache, self.notes.append),
+                self._cache,
                 Recordings(self.settings.recordings, self.notes.append, repair=self.record),
             )
             workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -118,6 +118,11 @@ class Evaluation:
                 salts=_salts((*self.settings.models.values(), *self.models)),
             )
         return self._pipeline
+
+    def _cache(self) -> Cache:
+        from pytest_llmeval.store.cache import Cache
+
+        return Cache(self.settings.cache, self.notes.append)
 
     @property
     def in_flight(self) -> int:

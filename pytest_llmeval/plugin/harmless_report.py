@@ -18,10 +18,11 @@ __all__ = ["make_harmless"]
 
 def make_harmless(report: pytest.TestReport) -> None:
     """Make all text on a report harmless: what failed and where, captured output, reasons, recorded properties."""
-    report.sections = [(harmless(title), harmless(text)) for title, text in report.sections]
-    report.user_properties = [
-        (name, harmless(value) if isinstance(value, str) else value) for name, value in report.user_properties
-    ]
+    if report.sections:
+        report.sections = [(harmless(title), harmless(text)) for title, text in report.sections]
+    for place, (name, value) in enumerate(report.user_properties):
+        if isinstance(value, str) and (made := harmless(value)) != value:
+            report.user_properties[place] = name, made
     reason = getattr(report, "wasxfail", None)
     if isinstance(reason, str):
         report.wasxfail = _one_line(reason)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -46,8 +45,7 @@ def sample_result(
         error = error.error
     message = str(error)
     if isinstance(error, (AssertionError, pytest.fail.Exception)):
-        return replace(
-            passed,
+        return passed._replace(
             outcome="fail",
             category=_category(error) or category or DEFAULT_CATEGORY,
             reason=first_line(message) or "assertion failed",
@@ -55,7 +53,7 @@ def sample_result(
         )
     if not isinstance(error, ReplyError):
         message = f"{type(error).__name__}: {message}"
-    return replace(passed, outcome="error", category=_kind(error), reason=first_line(message), detail=harmless(message))
+    return passed._replace(outcome="error", category=_kind(error), reason=first_line(message), detail=harmless(message))
 
 
 def _category(error: BaseException) -> str | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pytest
 
@@ -17,8 +16,7 @@ __all__ = ["Samples", "add_markers", "default_category", "read_marker", "samples
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(NamedTuple):
     """What ``llm_samples`` says: how many answers, and which share of them must pass."""
 
     n: int = 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -98,7 +97,7 @@ def save_baseline(evaluation: Evaluation, run: Run, partial: str | None) -> list
     file, old = evaluation.baseline_file, evaluation.baseline_run
     if file is None:
         return []
-    run = replace(run, baseline=None, results=run.in_order())
+    run = run._replace(baseline=None, results=run.in_order())
     broken = [result for result in run.results if any(sample.outcome == "error" for sample in result.samples)]
     if evaluation.update == "merge" and old is not None:
         from pytest_llmeval.merge import with_cases_replaced
@@ -107,7 +106,7 @@ def save_baseline(evaluation: Evaluation, run: Run, partial: str | None) -> list
         if len(broken) == len(run.results):
             raise RunFileError(f"{file.name} stays as it was: no case that ran could be judged")
     else:
-        new = replace(run, complete=True)
+        new = run._replace(complete=True)
         if partial is not None:
             raise RunFileError(
                 f"{file.name} stays as it was: {partial}, and a baseline holds every case; "

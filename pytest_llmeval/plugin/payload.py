@@ -1,11 +1,9 @@
-"""What rides on a test's report from the process that ran it to the one that reports: JSON, made here."""
+"""What rides on a test's report from where it is run to where it is reported; as JSON where that is another process."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -13,14 +11,12 @@ from pytest_llmeval.run import CaseKey, CaseResult, TrialKey
 from pytest_llmeval.run_file import result_from_json, result_to_json
 
 if TYPE_CHECKING:
-    from pytest_llmeval.engine.pipeline import Fulfilled
     from pytest_llmeval.store.entry import Entry
 
-__all__ = ["Payload", "attach", "payload_of"]
+__all__ = ["Payload", "attach", "detach"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payload:
+class Payload(NamedTuple):
     """A case's result with what else the reporting process must know.
 
     Attributes:
@@ -40,55 +36,38 @@ class Payload:
     notes: tuple[str, ...] = ()
 
 
-# Where tests run in the process that reports, it reads at once what was attached last.
-_latest: list[tuple[str, Payload]] = []
-
-
-def attach(
-    report: pytest.TestReport,
-    result: CaseResult | None,
-    used: Iterable[Fulfilled],
-    *,
-    collected: int,
-    deselected: int,
-    left_out: Iterable[TrialKey] = (),
-    notes: Iterable[str] = (),
-) -> None:
+def attach(report: pytest.TestReport, payload: Payload, *, as_text: bool) -> None:
     """Put a result on a report.
 
-    The result is made JSON text here: xdist refuses what it cannot serialise, and other plugins write the
-    attributes of reports into files of their own.
+    Args:
+        report: of the test.
+        payload: the result.
+        as_text: whether the report goes to another process: xdist refuses what it cannot serialise.
     """
-    payload = Payload(
-        result=result,
-        entries=tuple(fulfilled.entry for fulfilled in used),
-        collected=collected,
-        deselected=deselected,
-        left_out=tuple(left_out),
-        notes=tuple(notes),
-    )
-    text = json.dumps(
+    report.llmeval = _text_of(payload) if as_text else payload  # type: ignore[attr-defined]
+
+
+def detach(report: pytest.TestReport) -> Payload | None:
+    """Take off a report what `attach` put on it, None when it did not: others write its attributes into files."""
+    attached: Payload | str | None = report.__dict__.pop("llmeval", None)
+    return _payload_of(attached) if isinstance(attached, str) else attached
+
+
+def _text_of(payload: Payload) -> str:
+    return json.dumps(
         {
-            "result": result_to_json(result) if result is not None else None,
+            "result": result_to_json(payload.result) if payload.result is not None else None,
             "entries": [entry.to_json() for entry in payload.entries],
-            "collected": collected,
-            "deselected": deselected,
+            "collected": payload.collected,
+            "deselected": payload.deselected,
             "left_out": [[key.test, key.case, model] for key, model in payload.left_out],
             "notes": payload.notes,
         },
         default=str,
     )
-    report.llmeval = text  # type: ignore[attr-defined]
-    _latest[:] = [(text, payload)]
 
 
-def payload_of(report: pytest.TestReport) -> Payload | None:
-    """What `attach` put on a report, None when it did not."""
-    text: str | None = getattr(report, "llmeval", None)
-    if text is None:
-        return None
-    if _latest and _latest[0][0] is text:
-        return _latest[0][1]
+def _payload_of(text: str) -> Payload:
     data: dict[str, Any] = json.loads(text)
     entries: tuple[Entry, ...] = ()
     if data["entries"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -56,7 +55,6 @@ class Question(NamedTuple):
     occurrence: int
 
 
-@dataclass
 class Replies:
     """The replies of one test, kept from one execution of it to the next.
 
@@ -68,11 +66,12 @@ class Replies:
         waited: seconds spent waiting between the executions.
     """
 
-    futures: dict[Question, Future[Fulfilled]] = field(default_factory=dict)
-    sequence: dict[int, list[Question]] = field(default_factory=dict)
-    blocking: bool = False
-    reason: str = ""
-    waited: float = 0.0
+    def __init__(self) -> None:
+        self.futures: dict[Question, Future[Fulfilled]] = {}
+        self.sequence: dict[int, list[Question]] = {}
+        self.blocking = False
+        self.reason = ""
+        self.waited = 0.0
 
     def block(self, reason: str) -> None:
         """Let every call wait from now on."""
@@ -88,7 +87,6 @@ class Replies:
         return True
 
 
-@dataclass
 class Attempts:
     """The executions of one test item by the scheduler.
 
@@ -101,16 +99,16 @@ class Attempts:
         stale: report sections of executions that count for nothing.
     """
 
-    replies: Replies = field(default_factory=Replies)
-    may_leave: bool = False
-    number: int = 0
-    waits_for: int = 0
-    since: float = 0.0
-    stale: int = 0
+    def __init__(self) -> None:
+        self.replies = Replies()
+        self.may_leave = False
+        self.number = 0
+        self.waits_for = 0
+        self.since = 0.0
+        self.stale = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FirstPass:
+class FirstPass(NamedTuple):
     """What a test that gets more samples later keeps: the samples it has are not asked for, nor judged, again.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.judge import sample_result
 from pytest_llmeval.plugin.judging_code import checks_digest
 from pytest_llmeval.plugin.live import LiveFixtures
-from pytest_llmeval.plugin.payload import attach
+from pytest_llmeval.plugin.payload import Payload, attach
 from pytest_llmeval.plugin.replaced import mark_second
 from pytest_llmeval.plugin.replies import FirstPass, Suspended, first_pass_key, more_samples_key
 from pytest_llmeval.plugin.samples import SWALLOWED, sampled
@@ -41,6 +42,8 @@ class Runner:
         self._trials: list[pytest.Item] = []
         self._left_out: tuple[TrialKey, ...] = ()
         self._checks: dict[object, str] = {}
+        self._is_worker = False
+        self._pid = os.getpid()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -56,6 +59,7 @@ class Runner:
         if session.config.option.collectonly:
             return
         reporting = session.config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
+        self._is_worker = reporting is None
         if self.evaluation.most_samples is not None:
             from pytest_llmeval.plugin.second_pass import SecondPass
 
@@ -147,15 +151,16 @@ class Runner:
 
     def _attach(self, report: pytest.TestReport, result: CaseResult | None, used: Iterable[Fulfilled] = ()) -> None:
         notes = self.evaluation.notes
-        attach(
-            report,
-            result,
-            used,
+        payload = Payload(
+            result=result,
+            entries=tuple(fulfilled.entry for fulfilled in used),
             collected=self.collected,
             deselected=self.deselected,
             left_out=self._left_out,
-            notes=notes,
+            notes=tuple(notes),
         )
+        # A worker of xdist sends its reports, and so does a process that another plugin forks for a test.
+        attach(report, payload, as_text=self._is_worker or os.getpid() != self._pid)
         del notes[:]
         self._left_out = ()  # told once by each process
 

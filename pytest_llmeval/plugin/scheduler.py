@@ -104,10 +104,11 @@ class Scheduler:
             self.session._setupstate.teardown_exact(item)
             return None
         del item.stash[attempts_key]
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        hooks = item.ihook
+        hooks.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for report in reports:
-            item.ihook.pytest_runtest_logreport(report=report)
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            hooks.pytest_runtest_logreport(report=report)
+        hooks.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
     @pytest.hookimpl(wrapper=True, trylast=True)

@@ -7,10 +7,8 @@ import hashlib
 import json
 import re
 import threading
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -49,7 +47,6 @@ class _Lane(NamedTuple):
         return self.sample, self.thread, self.task
 
 
-@dataclass(kw_only=True)
 class Trial:
     """One execution of a test item under one model.
 
@@ -67,39 +64,54 @@ class Trial:
         reviews: each says what really came out of a sample, given what left its body.
     """
 
-    key: CaseKey
-    module: str
-    model: ModelSettings
-    pipeline: Pipeline
-    attempts: Attempts
-    case: Case | None = None
-    samples: int = 1
-    first: int = 0
-    min_pass_rate: float = 1.0
-    category: str | None = None
-    repeatable: bool = True
-    phase: Literal["setup", "call", "teardown"] = "setup"
-    suspended: bool = False
-    results: dict[int, SampleResult] = field(default_factory=dict)
-    errors: dict[int, BaseException] = field(default_factory=dict)
-    skips: dict[int, BaseException] = field(default_factory=dict)
-    used: dict[str, Fulfilled] = field(default_factory=dict)
-    waiting: list[Future[Fulfilled]] = field(default_factory=list)
-    seen: set[Question] = field(default_factory=set)
-    seen_in_setup: set[Question] = field(default_factory=set)
-    # Of the sample that runs now.
-    sample: int = 0
-    calls: list[Call] = field(default_factory=list)
-    scores: list[Score] = field(default_factory=list)
-    failures: list[ReplyError] = field(default_factory=list)
-    reviews: list[Callable[[BaseException | None], BaseException | None]] = field(default_factory=list)
-    left: bool = False
-    _asked: Counter[Question] = field(default_factory=Counter)
-    _given_back: set[Question] = field(default_factory=set)
-    _place: int = 0
-    _lanes: set[tuple[int, int, int]] = field(default_factory=set)
-    _setup: tuple[Counter[Question], int, list[Call]] | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(
+        self,
+        *,
+        key: CaseKey,
+        module: str,
+        model: ModelSettings,
+        pipeline: Pipeline,
+        attempts: Attempts,
+        case: Case | None = None,
+        samples: int = 1,
+        first: int = 0,
+        min_pass_rate: float = 1.0,
+        category: str | None = None,
+        repeatable: bool = True,
+    ) -> None:
+        self.key = key
+        self.module = module
+        self.model = model
+        self.pipeline = pipeline
+        self.attempts = attempts
+        self.case = case
+        self.samples = samples
+        self.first = first
+        self.min_pass_rate = min_pass_rate
+        self.category = category
+        self.repeatable = repeatable
+        self.phase: Literal["setup", "call", "teardown"] = "setup"
+        self.suspended = False
+        self.results: dict[int, SampleResult] = {}
+        self.errors: dict[int, BaseException] = {}
+        self.skips: dict[int, BaseException] = {}
+        self.used: dict[str, Fulfilled] = {}
+        self.waiting: list[Future[Fulfilled]] = []
+        self.seen: set[Question] = set()
+        self.seen_in_setup: set[Question] = set()
+        self.reviews: list[Callable[[BaseException | None], BaseException | None]] = []
+        # Of the sample that runs now.
+        self.sample = 0
+        self.calls: list[Call] = []
+        self.scores: list[Score] = []
+        self.failures: list[ReplyError] = []
+        self.left = False
+        self._asked: dict[Question, int] = {}
+        self._given_back: set[Question] = set()
+        self._place = 0
+        self._lanes: set[tuple[int, int, int]] = set()
+        self._setup: tuple[dict[Question, int], int, list[Call]] | None = None
+        self._lock = threading.Lock()
 
     @property
     def replies(self) -> Replies:
@@ -123,9 +135,9 @@ class Trial:
         What fixtures asked before the body belongs to the first sample.
         """
         self.end_setup()
-        asked, place, calls = self._setup if self._setup is not None and index == 0 else (Counter[Question](), 0, [])
+        asked, place, calls = self._setup if self._setup is not None and index == 0 else ({}, 0, [])
         self.sample = index
-        self._asked, self._place, self.calls = Counter(asked), place, list(calls)
+        self._asked, self._place, self.calls = dict(asked), place, list(calls)
         self.scores, self.failures, self.left = [], [], False
         self._lanes.clear()
         self._given_back.clear()
@@ -274,8 +286,9 @@ class Trial:
                 question = min(again)
                 self._given_back.discard(question)
             else:
-                question = first._replace(occurrence=self._asked[first])
-                self._asked[first] += 1
+                occurrence = self._asked.get(first, 0)
+                self._asked[first] = occurrence + 1
+                question = first._replace(occurrence=occurrence) if occurrence else first
             self.seen.add(question)
             if ordered:  # with several tasks or threads the order says nothing
                 if not self.replies.in_order(self._place, question):

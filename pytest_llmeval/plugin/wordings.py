@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pytest
 
@@ -19,8 +19,7 @@ __all__ = ["Cases", "asked_in", "cases_of", "wordings_option"]
 PARAPHRASES, OWN = "paraphrases", "own"
 
 
-@dataclass(frozen=True, slots=True)
-class Cases:
+class Cases(NamedTuple):
     """What ``llm_cases`` says.
 
     Attributes:

@@ -7,7 +7,6 @@ from typing import Any
 
 from pytest_llmeval.providers.anthropic_stream import MessagesStream
 from pytest_llmeval.providers.base import ModelRequest, Prompt
-from pytest_llmeval.providers.failure import failure_in_answer
 from pytest_llmeval.providers.http_format import HttpFormat
 from pytest_llmeval.providers.messages import (
     function_of,
@@ -24,6 +23,7 @@ from pytest_llmeval.providers.messages import (
 )
 from pytest_llmeval.providers.reading import (
     count,
+    failure_in_answer,
     listed,
     malformed,
     object_or_empty,

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 from pytest_llmeval.providers.base import Event
-from pytest_llmeval.providers.failure import failure_in_answer
-from pytest_llmeval.providers.reading import event_object, malformed, object_or_empty
+from pytest_llmeval.providers.reading import event_object, failure_in_answer, malformed, object_or_empty
 
 __all__ = ["MessagesStream"]
 

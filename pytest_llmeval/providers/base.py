@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.reply import Answer
@@ -12,8 +12,7 @@ from pytest_llmeval.reply import Answer
 __all__ = ["CallingProvider", "Event", "ModelRequest", "Prompt", "Provider", "StreamReader"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class Prompt(NamedTuple):
     """What a test asks a model, in no provider's words.
 
     Attributes:
@@ -29,12 +28,11 @@ class Prompt:
     tools: tuple[Mapping[str, Any], ...] = ()
     schema: Mapping[str, Any] | None = None
     images: tuple[str, ...] = ()
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = MappingProxyType({})
     stream: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRequest:
+class ModelRequest(NamedTuple):
     """One HTTP request to a model, without host, key or any other secret.
 
     Attributes:
@@ -49,12 +47,11 @@ class ModelRequest:
     model: str
     path: str
     body: Mapping[str, Any]
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     stream: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One server-sent event: its name ("message" when unnamed) and its data."""
 
     name: str

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_llmeval.providers.base import ModelRequest, Prompt
-from pytest_llmeval.providers.failure import failure_in_answer
 from pytest_llmeval.providers.gemini_stream import ContentStream
 from pytest_llmeval.providers.http_format import HttpFormat
 from pytest_llmeval.providers.messages import (
@@ -24,6 +23,7 @@ from pytest_llmeval.providers.messages import (
 )
 from pytest_llmeval.providers.reading import (
     count,
+    failure_in_answer,
     listed,
     malformed,
     object_or_empty,

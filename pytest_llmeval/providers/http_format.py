@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.providers.failure import failure_of_response
+if TYPE_CHECKING:
+    from pytest_llmeval.errors import ProviderError
+
 
 __all__ = ["HttpFormat"]
 
@@ -33,4 +35,6 @@ class HttpFormat:
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """What a response with an error status means; its text is harmless and short."""
+        from pytest_llmeval.providers.failure import failure_of_response
+
         return failure_of_response(status, headers, body)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pytest_llmeval.providers.base import Event, ModelRequest, Prompt
-from pytest_llmeval.providers.failure import failure_in_answer
 from pytest_llmeval.providers.http_format import HttpFormat
 from pytest_llmeval.providers.messages import (
     function_of,
@@ -22,6 +21,7 @@ from pytest_llmeval.providers.messages import (
 from pytest_llmeval.providers.reading import (
     count,
     event_object,
+    failure_in_answer,
     listed,
     malformed,
     object_or_empty,

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.providers.base import ModelRequest, Prompt
-from pytest_llmeval.providers.failure import failure_in_answer
 from pytest_llmeval.providers.http_format import HttpFormat
 from pytest_llmeval.providers.messages import named_schema, with_images
-from pytest_llmeval.providers.openai_stream import ChatStream
-from pytest_llmeval.providers.reading import count, listed, malformed, object_or_empty, text_or_none, tool_call
+from pytest_llmeval.providers.reading import (
+    count,
+    failure_in_answer,
+    listed,
+    malformed,
+    object_or_empty,
+    text_or_none,
+    tool_call,
+)
 from pytest_llmeval.reply import Answer, ToolCall, Usage
+
+if TYPE_CHECKING:
+    from pytest_llmeval.providers.openai_stream import ChatStream
 
 __all__ = ["OpenAIChat"]
 
@@ -88,6 +97,8 @@ class OpenAIChat(HttpFormat):
 
     def stream(self) -> ChatStream:
         """A reader for one streamed response."""
+        from pytest_llmeval.providers.openai_stream import ChatStream
+
         return ChatStream()
 
 

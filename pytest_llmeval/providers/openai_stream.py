@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_llmeval.providers.base import Event
-from pytest_llmeval.providers.failure import failure_in_answer
-from pytest_llmeval.providers.reading import event_object, malformed
+from pytest_llmeval.providers.reading import event_object, failure_in_answer, malformed
 
 __all__ = ["ChatStream"]
 

@@ -14,6 +14,7 @@ from pytest_llmeval.report.text import first_line
 __all__ = [
     "count",
     "event_object",
+    "failure_in_answer",
     "listed",
     "malformed",
     "object_or_empty",
@@ -51,6 +52,13 @@ def object_or_empty(value: Any) -> dict[str, Any]:
 def objects(value: Any) -> list[dict[str, Any]]:
     """The JSON objects in a list, none for anything else."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def failure_in_answer(error: Any) -> ProviderError:
+    """What an error within an answer means, in a dialect near OpenAI's; what knows that is imported with the first."""
+    from pytest_llmeval.providers import failure
+
+    return failure.failure_in_answer(error)
 
 
 def malformed(message: str) -> ProviderError:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_llmeval.providers.base import Event
-from pytest_llmeval.providers.failure import failure_in_answer
-from pytest_llmeval.providers.reading import event_object, malformed, objects, text_or_none
+from pytest_llmeval.providers.reading import event_object, failure_in_answer, malformed, objects, text_or_none
 
 __all__ = ["ResponsesStream"]
 

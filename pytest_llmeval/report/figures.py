@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.lines import Line, Paper
@@ -14,8 +14,7 @@ from pytest_llmeval.stats.quantiles import Percentile, fewest_values
 __all__ = ["MEASURED", "Measured", "figures_table", "not_comparable", "why_unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """One measured figure of a model.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_llmeval.report.text import harmless
 
@@ -16,8 +16,7 @@ _TYPOGRAPHY = str.maketrans(
 _BETWEEN_WORDS = re.compile("(?<!=) (?!=)")  # never inside "p = 0.02"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a report.
 
     Attributes:
@@ -29,8 +28,7 @@ class Line:
     style: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
+class Paper(NamedTuple):
     """What a report is written on.
 
     Attributes:

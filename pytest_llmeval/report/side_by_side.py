@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.figures import MEASURED, why_unknown
@@ -15,8 +15,7 @@ __all__ = ["Row", "blocks", "explained", "figure_rows", "ruled"]
 _SHORTEST_HEAD = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row of the table: its name, and a cell for each model by the model's position."""
 
     name: str
@@ -26,7 +25,7 @@ class Row:
 
 def ruled(rows: Sequence[Row]) -> list[Row]:
     """The rows with a rule above the first."""
-    return [replace(row, rule=not index) for index, row in enumerate(rows)]
+    return [row._replace(rule=not index) for index, row in enumerate(rows)]
 
 
 def figure_rows(models: Sequence[Figures], *, saved: str | None = None) -> list[Row]:

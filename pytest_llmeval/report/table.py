@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_llmeval.report.lines import Line, Paper, clip, columns, pad
 
@@ -13,8 +13,7 @@ _MARGIN = 2  # the mark and a space
 _SHORTEST_NAME = 13
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(NamedTuple):
     """One column of numbers or words beside the names.
 
     Attributes:

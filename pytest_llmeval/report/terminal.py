@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.report.lines import Line, Paper
@@ -110,7 +109,7 @@ def every_measure(
 
 def _no_commands(lines: list[Line]) -> list[Line]:
     """The lines, none of which a CI runner takes for a command: a cut or a table may have made one of harmless text."""
-    return [replace(line, text=_COMMAND.sub(lambda found: (found.group(1) or "") + "|", line.text)) for line in lines]
+    return [line._replace(text=_COMMAND.sub(lambda found: (found.group(1) or "") + "|", line.text)) for line in lines]
 
 
 def _gates_alone(

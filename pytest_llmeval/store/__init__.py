@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -18,12 +19,13 @@ class Store:
     """The two layers as one. Replaying recordings needs no cache, and nothing the cache is made of is imported.
 
     Args:
-        cache: the cache of this machine, None to do without.
+        make_cache: gives the cache of this machine, called when it is first needed; None to do without.
         recordings: what is committed, None to do without.
     """
 
-    def __init__(self, cache: Cache | None, recordings: Recordings | None) -> None:
-        self.cache = cache
+    def __init__(self, make_cache: Callable[[], Cache] | None, recordings: Recordings | None) -> None:
+        self._make_cache = make_cache
+        self._cache: Cache | None = None
         self.recordings = recordings
 
     def lookup(
@@ -42,17 +44,24 @@ class Store:
         recorded = self.recordings.get(module, key) if self.recordings is not None else None
         if recorded is not None and (since is None or recorded.moment >= since):
             return recorded, "recording"
-        cached = self.cache.get(key) if self.cache is not None else None
+        cache = self._opened()
+        cached = cache.get(key) if cache is not None else None
         if cached is not None and (recorded is None or since is None or cached.moment >= since):
             return cached, "cache"
         return (recorded, "recording") if recorded is not None else None
 
     def keep(self, entry: Entry) -> None:
         """Put an entry into the cache; recordings are written at the end of a session, if at all."""
-        if self.cache is not None:
-            self.cache.put(entry)
+        cache = self._opened()
+        if cache is not None:
+            cache.put(entry)
 
     def close(self) -> None:
         """Close the cache; call it in the main thread."""
-        if self.cache is not None:
-            self.cache.close()
+        if self._cache is not None:
+            self._cache.close()
+
+    def _opened(self) -> Cache | None:
+        if self._cache is None and self._make_cache is not None:
+            self._cache = self._make_cache()
+        return self._cache

@@ -88,7 +88,7 @@ class RecordingFile:
         self._repair = repair
         self._lines: dict[str, tuple[int, bytes]] = {}
         self._requests: dict[str, tuple[int, bytes]] = {}
-        self._bodies: dict[str, dict[str, Any]] = {}
+        self._latest: tuple[str | None, dict[str, Any]] = None, {}  # the samples of a case share a request
 
     @classmethod
     def read(cls, path: Path, warn: Callable[[str], None], *, repair: bool = False) -> Self:
@@ -227,8 +227,8 @@ class RecordingFile:
 
     def _request(self, digest: str, model: object) -> Mapping[str, Any]:
         """The request a line names by its digest."""
-        body = self._bodies.get(digest)
-        if body is None:
+        latest, body = self._latest
+        if latest != digest:
             if digest not in self._requests:
                 raise ValueError("the line with its request is missing")
             number, line = self._requests[digest]
@@ -238,7 +238,7 @@ class RecordingFile:
                 raise ValueError(f"the request on line {number} is no JSON") from None
             if not isinstance(body, dict):
                 raise ValueError(f"the request on line {number} is no object")
-            self._bodies[digest] = body
+            self._latest = digest, body
         return {**body, "model": model} if body.get("model") == _ANY_MODEL else body
 
     def _broken(self, number: int, what: str) -> None:

@@ -32,7 +32,7 @@ def find_secrets(text: str, known_values: Mapping[str, str]) -> list[str]:
         if len(value) >= _SHORTEST_VALUE and any(form in text for form in _forms(value))
     ]
     for description, hint, pattern, is_real in _SHAPES:
-        if hint in text and any(is_real(match[1]) for match in pattern.finditer(text)):
+        if hint in text and any(is_real(match[1]) for match in re.finditer(pattern, text)):
             found.append(description)
     return found
 
@@ -64,45 +64,46 @@ def _is_varied(tail: str) -> bool:
 
 
 # What it is; what must stand in the text for a closer look to be worth while; how it looks; whether it is real.
-_SHAPES: list[tuple[str, str, re.Pattern[str], Callable[[str], bool]]] = [
-    ("an Anthropic key (sk-ant-...)", "sk-ant-", re.compile(_START + r"sk-ant-([A-Za-z0-9_-]{20,})"), _is_mixed),
+# Compiled when first looked for: making all of them takes as long as several tests.
+_SHAPES: list[tuple[str, str, str, Callable[[str], bool]]] = [
+    ("an Anthropic key (sk-ant-...)", "sk-ant-", _START + r"sk-ant-([A-Za-z0-9_-]{20,})", _is_mixed),
     (
         "an OpenAI key (sk-proj-..., sk-svcacct-..., sk-admin-...)",
         "sk-",
-        re.compile(_START + r"sk-(?:proj|svcacct|admin)-([A-Za-z0-9_-]{20,})"),
+        _START + r"sk-(?:proj|svcacct|admin)-([A-Za-z0-9_-]{20,})",
         _is_mixed,
     ),
-    ("an API key (sk-...)", "sk-", re.compile(_START + r"sk-(?!ant-)([A-Za-z0-9_-]{20,})"), _is_random),
+    ("an API key (sk-...)", "sk-", _START + r"sk-(?!ant-)([A-Za-z0-9_-]{20,})", _is_random),
     (
         "a Google API key (AIza...)",
         "AIza",
-        re.compile(_UNLIKE_BASE64 + r"AIza([0-9A-Za-z_-]{35})(?![0-9A-Za-z_-])"),
+        _UNLIKE_BASE64 + r"AIza([0-9A-Za-z_-]{35})(?![0-9A-Za-z_-])",
         _is_varied,
     ),
-    ("a GitHub token (ghp_...)", "gh", re.compile(_START + r"gh[pousr]_([A-Za-z0-9]{36,})"), _is_varied),
+    ("a GitHub token (ghp_...)", "gh", _START + r"gh[pousr]_([A-Za-z0-9]{36,})", _is_varied),
     (
         "a GitHub token (github_pat_...)",
         "github_pat_",
-        re.compile(_START + r"github_pat_([A-Za-z0-9_]{40,})"),
+        _START + r"github_pat_([A-Za-z0-9_]{40,})",
         _is_varied,
     ),
     (
         "an AWS access key (AKIA...)",
         "IA",
-        re.compile(_UNLIKE_BASE64 + r"(?:AKIA|ASIA)([A-Z0-9]{16})(?![A-Za-z0-9+/])"),
+        _UNLIKE_BASE64 + r"(?:AKIA|ASIA)([A-Z0-9]{16})(?![A-Za-z0-9+/])",
         _is_varied,
     ),
-    ("a Slack token (xoxb-...)", "xox", re.compile(_START + r"xox[abeoprs]-([0-9A-Za-z-]{20,})"), _is_varied),
+    ("a Slack token (xoxb-...)", "xox", _START + r"xox[abeoprs]-([0-9A-Za-z-]{20,})", _is_varied),
     (
         "a bearer token",
         "earer ",
-        re.compile(_START + r"[Bb]earer (?:\\?[\"'])?([A-Za-z0-9._~+/-]{20,})"),
+        _START + r"[Bb]earer (?:\\?[\"'])?([A-Za-z0-9._~+/-]{20,})",
         _is_random,
     ),
     (
         "a private key (PEM)",
         "PRIVATE KEY",
-        re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----[^-]{0,200}?([A-Za-z0-9+/]{40,})"),
+        r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----[^-]{0,200}?([A-Za-z0-9+/]{40,})",
         _is_varied,
     ),
 ]

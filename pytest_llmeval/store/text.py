@@ -25,7 +25,7 @@ def canonical_json(value: object) -> str:
     Raises:
         TypeError, ValueError: the value is no JSON.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=as_json)
+    return _CANONICAL.encode(value)
 
 
 def readable_json(value: object) -> str:
@@ -48,7 +48,7 @@ def parsed_json(text: str) -> Any:
         ValueError: it is no JSON, holds NaN or an infinity, or is too deeply nested.
     """
     try:
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        return _STRICT.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -85,3 +85,8 @@ def _finite(text: str) -> float:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+# Made once: json.dumps and json.loads with arguments make one for every call.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=as_json)
+_STRICT = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
