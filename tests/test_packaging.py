@@ -97,20 +97,26 @@ def test_the_entry_loads_nothing_heavy() -> None:
     assert "pytest_llmeval.plugin" in loaded
 
 
-def test_a_session_that_asks_no_model_loads_nothing_heavy(tmp_path: Path) -> None:
-    """All hooks run, and still none of it is needed."""
-    (tmp_path / "test_plain.py").write_text(
-        "import sys\n\ndef test_plain():\n"
-        "    loaded = {name.split('.')[0] for name in sys.modules}\n"
-        "    assert not {'asyncio', 'diskcache', 'httpx', 'jsonschema', 'rapidfuzz'} & loaded\n"
-    )
-    done = subprocess.run(
+def session(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
+    """A session of its own with one test file, this plugin and no other."""
+    (folder / "test_plain.py").write_text(test)
+    return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "pytest_llmeval.plugin", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
+        cwd=folder,
         env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT), "PATH": ""},
         capture_output=True,
         text=True,
         check=False,
+    )
+
+
+def test_a_session_that_asks_no_model_loads_nothing_heavy(tmp_path: Path) -> None:
+    """All hooks run, and still none of it is needed."""
+    done = session(
+        tmp_path,
+        "import sys\n\ndef test_plain():\n"
+        "    loaded = {name.split('.')[0] for name in sys.modules}\n"
+        "    assert not {'asyncio', 'diskcache', 'httpx', 'jsonschema', 'rapidfuzz'} & loaded\n",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "language model" not in done.stdout
@@ -118,6 +124,19 @@ def test_a_session_that_asks_no_model_loads_nothing_heavy(tmp_path: Path) -> Non
         ["__pycache__", "test_plain.py"],
         ["test_plain.py"],
     )
+
+
+def test_pytest_rewrites_nothing_of_this_package(tmp_path: Path) -> None:
+    """It would, as for every package with a plugin; where no byte code can be kept, in every session anew."""
+    done = session(
+        tmp_path,
+        "import sys\nimport pytest_llmeval.plugin.runner\n\ndef test_plain():\n"
+        "    rewritten = {name for name, module in sys.modules.items() if name.startswith('pytest_llmeval')\n"
+        "                 and type(module.__loader__).__name__ == 'AssertionRewritingHook'}\n"
+        "    assert rewritten <= {'pytest_llmeval', 'pytest_llmeval.plugin', 'pytest_llmeval.plugin.fixtures'}\n"
+        "    assert type(sys.modules[__name__].__loader__).__name__ == 'AssertionRewritingHook'\n",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", pytest_llmeval.__all__)

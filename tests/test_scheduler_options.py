@@ -22,6 +22,31 @@ def test_it(llm, number):
 """
 
 
+FORKING = """
+import json, os, pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    hooks, config = item.ihook, item.config
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        data = [config.hook.pytest_report_to_serializable(config=config, report=report) for report in reports]
+        os.write(writer, json.dumps(data).encode())
+        os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        reports = json.load(pipe)
+    os.waitpid(child, 0)
+    for data in reports:
+        hooks.pytest_runtest_logreport(
+            report=config.hook.pytest_report_from_serializable(config=config, data=data)
+        )
+    return True
+"""
+
+
 def echo(request: Request) -> object:
     return completion("echo " + request.json["messages"][-1]["content"])
 
@@ -54,6 +79,17 @@ def test_the_outcomes_are_those_of_tests_that_wait(
     cases = plain_session.results()
     outcomes = [sample.outcome for case in cases for sample in case.samples]
     assert (outcomes.count("pass"), outcomes.count("fail")) == (passed, failed)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_results_come_back_from_a_process_that_another_plugin_forks_for_each_test(
+    plain_session: Session, server: Server
+) -> None:
+    server.answer = echo
+    plain_session.pytester.makeconftest(FORKING)
+    plain_session.write(SUITE)
+    plain_session.run("--stepwise", "--maxfail=9", plugins=("cacheprovider",)).assert_outcomes(passed=3, failed=1)
+    assert [sample.outcome for case in plain_session.results() for sample in case.samples] == [*["pass"] * 3, "fail"]
 
 
 def test_only_what_failed_last_runs_again(plain_session: Session, server: Server) -> None:

@@ -107,8 +107,8 @@ _LIMIT = Row(
 _PLAIN = Row(
     workload="",
     family="plain",
-    name="plain pytest, reads a dict",
-    environment="plain",
+    name="plain pytest beside openai, reads a dict",
+    environment="openai",
     files="plain",
     command=_PYTEST,
     says=_PASSED,
@@ -170,9 +170,7 @@ def _replaying(workload: str) -> Iterator[Row]:
     recorded = replace(_OURS, calls=0, prepare=_PYTEST + " --llm-record", keep=("recordings",))
     replay = _PYTEST + " --llm-mode=replay"
     yield _PLAIN
-    # Everybody whose application calls a model has httpx, and with it anyio's pytest plugin.
-    beside = replace(_PLAIN, reference=False, environment="ours", command=_PYTEST + " -p no:llmeval")
-    yield replace(beside, name="the same beside httpx")
+    yield replace(_PLAIN, reference=False, environment="plain", name="the same beside nothing")
     yield replace(recorded, name="this plugin, recordings", command=replay, bar=True)
     yield replace(recorded, name="this plugin, recordings, -n 2", command=replay + " -n 2")
     yield replace(_OURS, name="this plugin, local cache", calls=0, prepare=_PYTEST, keep=(".llmeval",))
@@ -195,15 +193,15 @@ def _replaying(workload: str) -> Iterator[Row]:
 
 def _starting() -> Iterator[Row]:
     """The rows of a session that asks no model."""
-    plain = replace(_PLAIN, name="plain pytest", files="trivial")
+    plain = replace(_PLAIN, name="plain pytest beside openai", files="trivial")
     installed = replace(plain, reference=False)
     ours = replace(installed, family="ours", environment="ours")
     yield plain
+    yield replace(installed, name="plain pytest beside nothing", environment="plain")
     yield replace(ours, name="this plugin installed", bar=True)
-    # httpx comes with anyio, whose own pytest plugin is loaded wherever it is installed.
     yield replace(ours, name="the same, -p no:llmeval", command=_PYTEST + " -p no:llmeval")
     yield replace(ours, name="the same, -p no:anyio", command=_PYTEST + " -p no:anyio")
-    for name in ("openai", "deepeval", "pytest-evals"):
+    for name in ("deepeval", "pytest-evals"):
         yield replace(installed, family=name, name=f"{name} installed", environment=name)
 
 

@@ -121,4 +121,7 @@ def prompt_digest(prompt: Prompt, normalize: Callable[[str], str] | None = None)
     """
     asked = {"messages": prompt.messages, "tools": prompt.tools, "schema": prompt.schema, "images": prompt.images}
     asked = asked if normalize is None else normalized(asked, normalize)
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
+    return hashlib.sha256(_ENCODER.encode(asked).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)  # json.dumps would make one for every prompt

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from pytest_llmeval.cases import Case, load_cases
 from pytest_llmeval.errors import ConfigError, LlmevalError
-from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.markers import default_category, samples_of
+from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
+from pytest_llmeval.plugin.markers import closest_markers, default_category, samples_of
 from pytest_llmeval.plugin.replies import Attempts, attempts_key, first_pass_key, more_samples_key
-from pytest_llmeval.plugin.trial import Trial, case_key
+from pytest_llmeval.plugin.trial import Trial, case_key, trial_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 
-__all__ = ["FIXTURES", "model_of", "parametrize", "runs_once", "trial_for", "uses_llm"]
+__all__ = ["FIXTURES", "model_of", "parametrize", "runs_once", "shared_trial", "uses_llm"]
 
 FIXTURES = ("llm", "llm_capture", "llm_gateway")
 
@@ -29,7 +30,11 @@ def uses_llm(node: pytest.Item) -> bool:
 
 def runs_once(item: pytest.Item) -> bool:
     """Whether every call of a test waits: its body must not run twice, or asks from a process that cannot be left."""
-    return item.get_closest_marker("llm_blocking") is not None or "llm_gateway" in getattr(item, "fixturenames", ())
+    return _runs_once(item, closest_markers(item))
+
+
+def _runs_once(item: pytest.Item, marks: Mapping[str, pytest.Mark]) -> bool:
+    return "llm_blocking" in marks or "llm_gateway" in getattr(item, "fixturenames", ())
 
 
 def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
@@ -84,7 +89,34 @@ def model_of(item: pytest.Item, evaluation: Evaluation) -> str:
     return evaluation.models[0].name if evaluation.models else ""
 
 
-def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
+def shared_trial(item: pytest.Item | None, fixture: str) -> Trial:
+    """The trial of this execution of a test, which all fixtures that ask share.
+
+    Args:
+        item: the test that is being set up, None when none is.
+        fixture: the name of the one that wants it.
+    """
+    if item is None or fixture not in getattr(item, "fixturenames", ()):
+        pytest.fail(
+            f"{fixture} must be an argument of the test or of one of its fixtures; "
+            f"getfixturevalue({fixture!r}) is too late for it",
+            pytrace=False,
+        )
+    shared: Trial | None = item.stash.get(trial_key, None)
+    if shared is not None:
+        return shared
+    wrong: LlmevalError
+    try:
+        trial = _trial_for(item, evaluation_of(item.config))
+    except LlmevalError as error:
+        wrong = error
+    else:
+        item.stash[trial_key] = trial
+        return trial
+    pytest.fail(str(wrong), pytrace=False)
+
+
+def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     """A fresh trial of an item.
 
     Args:
@@ -104,7 +136,8 @@ def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         )
     case = params.get("case")
     case = case if isinstance(case, Case) else None
-    wanted = samples_of(item)
+    marks = closest_markers(item)
+    wanted = samples_of(item, marks)
     name = model_of(item, evaluation)
     key = case_key(item, name)
     samples = evaluation.samples or (case.samples if case is not None else None) or wanted.n
@@ -113,7 +146,7 @@ def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         # Where a repeat's samples begin must not depend on whether more are drawn later.
         first=(evaluation.most_samples or samples) * int(params.get("__pytest_repeat_step_number") or 0),
         attempts=attempts,
-        repeatable=not runs_once(item),
+        repeatable=not _runs_once(item, marks),
         key=key,
         module=key.test.split("::")[0],
         model=evaluation.model(name),
@@ -121,7 +154,7 @@ def trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         case=case,
         samples=samples,
         min_pass_rate=wanted.min_pass_rate,
-        category=default_category(item),
+        category=default_category(item, marks),
     )
     if more_samples_key in item.stash:
         earlier = item.stash[first_pass_key]

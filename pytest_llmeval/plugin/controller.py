@@ -261,14 +261,14 @@ class Controller:
         worker = str(getattr(report, "worker_id", ""))
         if self.places.setdefault(report.nodeid, (worker, getattr(report, "item_index", 0)))[0] != worker:
             return  # xdist's --dist=each runs every case in every worker; it counts once
-        place = result.key, result.model
+        place = result.trial
         tests = self._by_test.setdefault(place, {})
         self._repeated += bool(tests) and report.nodeid not in tests
         earlier = tests.get(report.nodeid)
         # A second pass tells of the samples of the first again.
         self.spent += _spent(result) - (_spent(earlier) if earlier is not None and is_second(report) else 0.0)
         tests[report.nodeid] = result
-        result = _together(list(tests.values()))
+        result = result if len(tests) == 1 else _together(list(tests.values()))
         if place in self.results:
             self.regressed -= self._newly_failing(self.results[place])
         self.results[place] = result

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.ask import Llm
     from pytest_llmeval.plugin.capture import LlmCapture
     from pytest_llmeval.plugin.gateway import LlmGateway
-    from pytest_llmeval.plugin.trial import Trial
 
-__all__ = ["llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model"]
+__all__ = ["llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model", "set_up"]
+
+set_up: list[pytest.Item] = []
+"""The test that is being set up, behind those it runs within; to ask for ``request`` would double what `llm` takes."""
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def llm_model(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def llm(request: pytest.FixtureRequest) -> Llm:
+def llm() -> Llm:
     """Ask the model on trial.
 
     ``llm(prompt)`` returns the reply, a ``str`` with ``.json()``, ``.tool_calls``, ``.usage``, ``.latency``,
@@ -38,8 +40,9 @@ def llm(request: pytest.FixtureRequest) -> Llm:
     ``llm.sample(prompt, n)`` returns n independent replies. Replies are recorded and replayed; see ``--llm-mode``.
     """
     from pytest_llmeval.plugin.ask import Llm
+    from pytest_llmeval.plugin.collect import shared_trial
 
-    return Llm(_trial(request, "llm"))
+    return Llm(shared_trial(set_up[-1] if set_up else None, "llm"))
 
 
 @pytest.fixture
@@ -52,9 +55,10 @@ def llm_capture(request: pytest.FixtureRequest) -> Iterator[LlmCapture]:
     ``request``, ``reply``, ``usage``, ``latency``, ``ttft``, ``cost``, ``tool_calls``.
     """
     from pytest_llmeval.plugin.capture import capturing
+    from pytest_llmeval.plugin.collect import shared_trial
     from pytest_llmeval.plugin.evaluation import evaluation_of
 
-    trial = _trial(request, "llm_capture")
+    trial = shared_trial(request.node, "llm_capture")
     with capturing(trial, evaluation_of(request.config), request.config) as capture:
         yield capture
 
@@ -69,6 +73,7 @@ def llm_gateway(request: pytest.FixtureRequest) -> Iterator[LlmGateway]:
     ``llm_gateway.model`` is the provider's name of the model on trial; ``.calls`` holds the calls; ``.base_url`` and
     ``.urls[provider]`` are the addresses; ``.environment`` is for a process that does not inherit this environment.
     """
+    from pytest_llmeval.plugin.collect import shared_trial
     from pytest_llmeval.plugin.evaluation import evaluation_of
     from pytest_llmeval.plugin.gateway import serving
 
@@ -78,7 +83,7 @@ def llm_gateway(request: pytest.FixtureRequest) -> Iterator[LlmGateway]:
             "llm_gateway also sees what httpx asks at the addresses of the environment",
             pytrace=False,
         )
-    trial = _trial(request, "llm_gateway")
+    trial = shared_trial(request.node, "llm_gateway")
     with serving(trial, evaluation_of(request.config), request.config) as gateway:
         yield gateway
 
@@ -98,30 +103,3 @@ def llm_gateway_environment(request: pytest.FixtureRequest) -> Mapping[str, str]
     except LlmevalError as error:
         wrong = str(error)
     pytest.fail(wrong, pytrace=False)
-
-
-def _trial(request: pytest.FixtureRequest, name: str) -> Trial:
-    """The trial of this execution of the test, which all fixtures share."""
-    from pytest_llmeval.errors import LlmevalError
-    from pytest_llmeval.plugin.collect import trial_for
-    from pytest_llmeval.plugin.evaluation import evaluation_of
-    from pytest_llmeval.plugin.trial import trial_key
-
-    if name not in request.node.fixturenames:
-        pytest.fail(
-            f"{name} must be an argument of the test or of one of its fixtures; "
-            f"getfixturevalue({name!r}) is too late for it",
-            pytrace=False,
-        )
-    shared: Trial | None = request.node.stash.get(trial_key, None)
-    if shared is not None:
-        return shared
-    wrong: LlmevalError
-    try:
-        trial = trial_for(request.node, evaluation_of(request.config))
-    except LlmevalError as error:
-        wrong = error
-    else:
-        request.node.stash[trial_key] = trial
-        return trial
-    pytest.fail(str(wrong), pytrace=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,20 +23,15 @@ class LiveFixtures:
 
     A test that waits for a reply must be executed again while these are still up: to set them up twice would be a
     surprise to whoever wrote them.
+
+    Attributes:
+        executes: the test that is executed now with the one after it: it must not be left once it has set up what is
+            torn down right after it.
     """
 
     def __init__(self) -> None:
         self._live: dict[pytest.FixtureDef[Any], _Live] = {}
-        self._executes: tuple[pytest.Item, pytest.Item | None, Attempts] | None = None
-
-    @contextmanager
-    def executing(self, item: pytest.Item, nextitem: pytest.Item | None, attempts: Attempts) -> Iterator[None]:
-        """Around one execution of a test: it must not be left once it has set up what is torn down right after it."""
-        self._executes = item, nextitem, attempts
-        try:
-            yield
-        finally:
-            self._executes = None
+        self.executes: tuple[pytest.Item, pytest.Item | None, Attempts] | None = None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
@@ -50,15 +45,12 @@ class LiveFixtures:
         ):
             name = fixturedef.argname if fixturedef.params else None
             live = self._live[fixturedef] = _Live(request.node, name)
-            if self._executes is not None:
-                item, nextitem, attempts = self._executes
+            request.addfinalizer(partial(self._live.pop, fixturedef, None))
+            if self.executes is not None:
+                item, nextitem, attempts = self.executes
                 if nextitem is None or self._left(live, item, nextitem, nextitem.listchain()):
                     attempts.may_leave = False
         return (yield)
-
-    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
-        """Forget what was torn down."""
-        self._live.pop(fixturedef, None)
 
     def must_run_first(
         self, item: pytest.Item, nextitem: pytest.Item | None, pending: Iterable[pytest.Item]

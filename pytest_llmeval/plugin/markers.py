@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 import pytest
 
 from pytest_llmeval.errors import ConfigError
 
-__all__ = ["Samples", "add_markers", "default_category", "read_marker", "samples_of"]
+__all__ = ["Samples", "add_markers", "closest_markers", "default_category", "read_marker", "samples_of"]
 
 
 T = TypeVar("T")
@@ -59,18 +59,26 @@ def _llm_category(name: str) -> str:
     return name
 
 
-def read_marker(node: pytest.Item, name: str, signature: Callable[..., T]) -> T | None:
+def closest_markers(node: pytest.Item) -> dict[str, pytest.Mark]:
+    """The markers of a test by name, the closest of each: looked for one by one they take three times as long."""
+    return {mark.name: mark for mark in reversed(list(node.iter_markers()))}
+
+
+def read_marker(
+    node: pytest.Item, name: str, signature: Callable[..., T], marks: Mapping[str, pytest.Mark] | None = None
+) -> T | None:
     """What a marker says, None when the test has none.
 
     Args:
         node: the test.
         name: of the marker.
+        marks: the test's `closest_markers`, where they are known.
         signature: takes the marker's arguments; a TypeError of it says what is wrong with them.
 
     Raises:
         ConfigError: the marker's arguments are wrong.
     """
-    mark = node.get_closest_marker(name)
+    mark = node.get_closest_marker(name) if marks is None else marks.get(name)
     if mark is None:
         return None
     try:
@@ -81,19 +89,19 @@ def read_marker(node: pytest.Item, name: str, signature: Callable[..., T]) -> T 
         raise ConfigError(f"{node.nodeid}: @pytest.mark.{name}: {error} (allowed: {name}{allowed})") from None
 
 
-def samples_of(node: pytest.Item) -> Samples:
-    """How many answers a test wants.
+def samples_of(node: pytest.Item, marks: Mapping[str, pytest.Mark] | None = None) -> Samples:
+    """How many answers a test wants; the arguments are those of `read_marker`.
 
     Raises:
         ConfigError: the marker's arguments are wrong.
     """
-    return read_marker(node, "llm_samples", _llm_samples) or Samples()
+    return read_marker(node, "llm_samples", _llm_samples, marks) or Samples()
 
 
-def default_category(node: pytest.Item) -> str | None:
-    """The error category of a test's plain asserts, None when it has no marker.
+def default_category(node: pytest.Item, marks: Mapping[str, pytest.Mark] | None = None) -> str | None:
+    """The error category of a test's plain asserts, None when it has no marker; arguments as those of `read_marker`.
 
     Raises:
         ConfigError: the marker's arguments are wrong.
     """
-    return read_marker(node, "llm_category", _llm_category)
+    return read_marker(node, "llm_category", _llm_category, marks)

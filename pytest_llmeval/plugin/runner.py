@@ -11,6 +11,7 @@ import pytest
 from pytest_llmeval.cases import Case
 from pytest_llmeval.plugin.collect import model_of, uses_llm
 from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.fixtures import set_up
 from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.judge import sample_result
 from pytest_llmeval.plugin.judging_code import checks_digest
@@ -80,6 +81,15 @@ class Runner:
         self.deselected += sum(uses_llm(item) for item in items)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Let the fixtures know whose they are."""
+        set_up.append(item)
+        try:
+            return (yield)
+        finally:
+            set_up.pop()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """Run the body once per sample, each with its own scores."""
         trial = item.stash.get(trial_key, None)
@@ -107,12 +117,13 @@ class Runner:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Put the case's result on its report, which is how it reaches the process that reports."""
-        if not uses_llm(item) or getattr(item.stash.get(trial_key, None), "suspended", False):
+        asks = uses_llm(item)
+        trial = item.stash.get(trial_key, None) if asks else None
+        if not asks or (trial is not None and trial.suspended):
             return (yield)
-        if call.when == "call":
-            self._name_in_junit(item)
+        if call.when == "call" and trial is not None:
+            _name_in_junit(item, trial)
         report = yield
-        trial = item.stash.get(trial_key, None)
         if more_samples_key in item.stash:
             mark_second(report)
         if report.skipped and call.when in ("setup", "call"):
@@ -186,11 +197,6 @@ class Runner:
         name = model_of(item, self.evaluation)
         return case_key(item, name), name
 
-    def _name_in_junit(self, item: pytest.Item) -> None:
-        trial = item.stash.get(trial_key, None)
-        if trial is not None and not any(name == "llm_model" for name, _ in item.user_properties):
-            item.user_properties.append(("llm_model", trial.model.name))
-
     def _unjudged(self, item: pytest.Item, error: BaseException | None) -> CaseResult:
         key, name = self._trial_key(item)
         sample = sample_result(0, error, category=None)
@@ -209,6 +215,11 @@ class Runner:
             wording=case.wording if case is not None else "",
             file=key.test.split("::")[0],
         )
+
+
+def _name_in_junit(item: pytest.Item, trial: Trial) -> None:
+    if not any(name == "llm_model" for name, _ in item.user_properties):
+        item.user_properties.append(("llm_model", trial.model.name))
 
 
 def _reason(result: CaseResult) -> str:

@@ -14,7 +14,7 @@ from pytest_llmeval.checks.categories import GENERAL, default_category
 from pytest_llmeval.checks.score import recorder
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.plugin.judge import SamplesFailed, failure_message, sample_result
-from pytest_llmeval.plugin.replies import Suspended
+from pytest_llmeval.plugin.replies import Question, Suspended
 from pytest_llmeval.plugin.tasks import settled
 from pytest_llmeval.plugin.trial import DIFFERS, Trial
 from pytest_llmeval.run import outcome_of
@@ -40,10 +40,11 @@ def _function(trial: Trial, body: Body) -> Body:
         __tracebackhide__ = True
         returned = None  # pytest warns of a test that returns what it should assert
         while unfinished := _unfinished(trial):
-            with _asks_the_same(trial, unfinished):
-                for index in unfinished:
-                    with _kept(trial, index), _judged(trial, index):
-                        returned = body(**arguments)
+            asked = _begin_round(trial, unfinished)
+            for index in unfinished:
+                with _kept(trial, index), _judged(trial, index):
+                    returned = body(**arguments)
+            _end_round(trial, asked)
             if not trial.suspended or trial.may_leave:
                 break
             for future in trial.waiting:
@@ -60,10 +61,11 @@ def _coroutine(trial: Trial, body: Body) -> Body:
         __tracebackhide__ = True
         returned = None
         while unfinished := _unfinished(trial):
-            with _asks_the_same(trial, unfinished):
-                for index in unfinished:
-                    with _kept(trial, index), _judged(trial, index):
-                        returned = await body(**arguments)
+            asked = _begin_round(trial, unfinished)
+            for index in unfinished:
+                with _kept(trial, index), _judged(trial, index):
+                    returned = await body(**arguments)
+            _end_round(trial, asked)
             if not trial.suspended or trial.may_leave:
                 break
             for future in trial.waiting:
@@ -81,13 +83,16 @@ def _unfinished(trial: Trial) -> list[int]:
     return [index for index in range(trial.samples) if index not in trial.results and index not in trial.skips]
 
 
-@contextmanager
-def _asks_the_same(trial: Trial, unfinished: list[int]) -> Iterator[None]:
-    """Around a round of samples: what they asked in an earlier round they must ask again, or else wait from now on."""
+def _begin_round(trial: Trial, unfinished: list[int]) -> set[Question]:
+    """What these samples have asked in an earlier round."""
     trial.end_setup()
     asked = {question for question in trial.seen - trial.seen_in_setup if question.sample in unfinished}
     trial.seen -= asked
-    yield
+    return asked
+
+
+def _end_round(trial: Trial, asked: set[Question]) -> None:
+    """Have the samples wait from now on unless they have asked the same again."""
     if asked - trial.seen:
         trial.replies.block(DIFFERS)
 

@@ -70,6 +70,7 @@ class Scheduler:
         self._arrived = threading.Event()
         self._depth = 0
         self._passed_on: pytest.Item | None = None
+        self._has_left = False
         self._runs_again = _runs_failing_tests_again(session.config)
         self._worker = xdist_worker(session.config)
         self._index: dict[pytest.Item, int] = {}
@@ -95,6 +96,9 @@ class Scheduler:
         reports = self._execute(item, attempts, following, may_leave=not last)
         if reports is None:
             self.pending[item] = attempts
+            if not self._has_left:
+                self._has_left = True
+                self.session.config.pluginmanager.register(_Waited(), "llmeval-waited")
             self._arm(item, attempts)
             return True
         self.pending.pop(item, None)
@@ -110,17 +114,6 @@ class Scheduler:
             hooks.pytest_runtest_logreport(report=report)
         hooks.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Leave out what executions that count for nothing have printed, and count the time spent waiting."""
-        report = yield
-        attempts = item.stash.get(attempts_key, None)
-        if attempts is not None:
-            del report.sections[: attempts.stale]
-            if report.when == "call":
-                report.duration += attempts.replies.waited
-        return report
 
     def after(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Go on with waiting tests, once every wrapper around a test's protocol has been left."""
@@ -206,8 +199,11 @@ class Scheduler:
         attempts.may_leave = may_leave and not replies.blocking
         if trial_key in item.stash:
             del item.stash[trial_key]
-        with self.live.executing(item, nextitem, attempts):
+        self.live.executes = item, nextitem, attempts
+        try:
             reports: list[pytest.TestReport] = runtestprotocol(item, log=False, nextitem=nextitem)
+        finally:
+            self.live.executes = None
         trial = item.stash.get(trial_key, None)
         if trial is None or not trial.suspended:
             return reports
@@ -244,6 +240,21 @@ class Scheduler:
 
     def _stopped(self) -> bool:
         return bool(self.session.shouldstop or self.session.shouldfail)
+
+
+class _Waited:
+    """Registered once a test has been left."""
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Leave out what executions that count for nothing have printed, and count the time spent waiting."""
+        report = yield
+        attempts = item.stash.get(attempts_key, None)
+        if attempts is not None:
+            del report.sections[: attempts.stale]
+            if report.when == "call":
+                report.duration += attempts.replies.waited
+        return report
 
 
 class Outermost:

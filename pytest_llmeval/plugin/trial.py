@@ -19,6 +19,7 @@ from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.plugin.replies import Attempts, Question, Replies, Suspended
 from pytest_llmeval.plugin.tasks import current_task, settled
+from pytest_llmeval.reply import Reply
 from pytest_llmeval.run import Call, CaseKey, SampleResult
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_llmeval.engine.asked import Asked
     from pytest_llmeval.engine.pipeline import Draw, Fulfilled, Pipeline
     from pytest_llmeval.providers.base import Prompt
-    from pytest_llmeval.reply import Reply
 
 __all__ = ["Trial", "call_of", "case_key", "content_digest", "trial_key"]
 
@@ -243,8 +243,9 @@ class Trial:
         """
         __tracebackhide__ = True
         thread, task = threading.get_ident(), current_task()
-        ordered = thread == threading.main_thread().ident and not task
-        lane = _Lane(self.sample, thread, task, ordered, self._may_leave(thread))
+        main = thread == threading.main_thread().ident
+        # A thread of the application has nobody above it who would know what a Suspended means.
+        lane = _Lane(self.sample, thread, task, main and not task, main and self._may_leave())
         if lane.place in self._lanes and lane.may_leave:
             # The test swallowed the exception and goes on with nothing: no money for a made-up continuation.
             raise Suspended("still waiting for a reply")
@@ -264,14 +265,12 @@ class Trial:
             self._lanes.add(lane.place)
             raise Suspended("waiting for a reply")
 
-    def _may_leave(self, thread: int) -> bool:
+    def _may_leave(self) -> bool:
         return (
             self.repeatable
             and (self.may_leave or (self.samples > 1 and self.phase == "call"))
             and self.phase != "teardown"
             and not self.replies.blocking
-            # A thread of the application has nobody above it who would know what a Suspended means.
-            and thread == threading.main_thread().ident
         )
 
     def _question(self, asked: Asked, *, ordered: bool) -> Question:
@@ -310,8 +309,6 @@ class Trial:
             ReplyError: there is none.
         """
         __tracebackhide__ = True
-        from pytest_llmeval.reply import Reply
-
         try:
             fulfilled = future.result()
         except ReplyError as error:
@@ -346,7 +343,7 @@ def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question)
 
 def case_key(item: pytest.Item, model: str) -> CaseKey:
     """Identity of an item's case: its test function and its parameters, less the model and pytest-repeat's count."""
-    path = _relative(item.path, item.config.rootpath)
+    path = _relative(str(item.path), str(item.config.rootpath))
     names = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
     test = "::".join([path, *names, getattr(item, "originalname", None) or item.name])
     callspec = getattr(item, "callspec", None)
@@ -367,7 +364,8 @@ def case_key(item: pytest.Item, model: str) -> CaseKey:
 
 
 @functools.cache
-def _relative(path: Path, root: Path) -> str:
+def _relative(file: str, folder: str) -> str:
+    path, root = Path(file), Path(folder)
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 
@@ -380,7 +378,8 @@ def content_digest(case: Case | None) -> str:
     if case is None:
         return ""
     content = [case.input, case.expected, case.context, case.checks, (), *([case.metadata] if case.metadata else [])]
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(_ENCODER.encode(content).encode()).hexdigest()[:16]
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)  # json.dumps would make one for every case
 trial_key = pytest.StashKey[Trial]()

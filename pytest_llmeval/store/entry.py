@@ -19,7 +19,6 @@ ENTRY_VERSION = 1
 Flaw = Literal["refusal", "truncated", "content_filter", "empty"]
 
 _LONGEST = 10**12  # milliseconds
-_OPTIONAL = frozenset({"flaw"})
 _KEY = re.compile(r"[0-9a-f]{64}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)")
 
@@ -76,9 +75,12 @@ class Entry:
             object.__setattr__(self, name, value)
 
         settle("latency", _rounded(self.latency))
-        settle("ttft", None if self.ttft is None else _rounded(self.ttft))
-        settle("chunk_offsets", tuple(sorted(round(offset, 3) for offset in self.chunk_offsets)))
-        settle("cost", None if self.cost is None else round(self.cost, 12))
+        if self.ttft is not None:
+            settle("ttft", _rounded(self.ttft))
+        if self.chunk_offsets:
+            settle("chunk_offsets", tuple(sorted(round(offset, 3) for offset in self.chunk_offsets)))
+        if self.cost is not None:
+            settle("cost", round(self.cost, 12))
 
     @property
     def moment(self) -> datetime:
@@ -118,16 +120,18 @@ class Entry:
         version = data.get("version")
         if type(version) is int and version > ENTRY_VERSION:
             raise NewerVersion(f"made by a newer version (format {version}, this one knows {ENTRY_VERSION})")
-        if missing := sorted(_RULES.keys() - data.keys() - _OPTIONAL):
-            raise ValueError(f"the field {missing[0]!r} is missing")
-        if unknown := sorted(map(ascii, data.keys() - _RULES.keys())):
+        if not _REQUIRED <= data.keys() <= _RULES.keys():
+            if missing := sorted(_REQUIRED - data.keys()):
+                raise ValueError(f"the field {missing[0]!r} is missing")
+            unknown = sorted(map(ascii, data.keys() - _RULES.keys()))
             raise ValueError(f"the field {unknown[0]:.40} is unknown")
-        for name, (is_right, wanted) in _RULES.items():
-            if name in data and not is_right(data[name]):
+        for name, value in data.items():
+            is_right, wanted = _RULES[name]
+            if not is_right(value):
                 raise ValueError(f"the field {name!r} is not {wanted}")
-        known = {name: value for name, value in data.items() if name != "chunk_ms"}
-        offsets = tuple(moment / 1000 for moment in accumulate(data["chunk_ms"]))
-        return cls(**{**known, "chunk_offsets": offsets})
+        known = dict(data)
+        offsets = tuple(moment / 1000 for moment in accumulate(known.pop("chunk_ms")))
+        return cls(**known, chunk_offsets=offsets)
 
     def to_line(self) -> str:
         """The entry as one line of text, readable and with nothing hidden in it.
@@ -216,3 +220,4 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "recorded_at": (_is_moment, "an ISO date and time in UTC"),
     "version": (lambda value: type(value) is int and value == ENTRY_VERSION, f"{ENTRY_VERSION}"),
 }
+_REQUIRED = _RULES.keys() - {"flaw"}

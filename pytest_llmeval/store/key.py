@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -61,12 +62,12 @@ class RequestIdentity:
         ignore: Iterable[str] = (),
     ) -> None:
         self._body = canonical_json(significant(body, ignore))
-        self._fields = {"v": KEY_VERSION, "provider": provider, "path": path, "model": model, "salt": salt}
+        self._fields = provider, path, model, salt
 
     @property
     def digest(self) -> str:
         """The same for all samples and occurrences of a request: tells whether a prompt changed between runs."""
-        return self._digest(self._fields)
+        return self._digest(_fields_text(*self._fields))
 
     def key(self, *, sample: int, occurrence: int) -> str:
         """The key under which a reply is stored, 64 hexadecimal digits.
@@ -75,12 +76,16 @@ class RequestIdentity:
             sample: index of the answer, from 0.
             occurrence: how many identical requests the same sample of the same case made before, from 0.
         """
-        return self._digest({**self._fields, "sample": sample, "occurrence": occurrence})
+        return self._digest(_fields_text(*self._fields, sample=sample, occurrence=occurrence))
 
-    def _digest(self, fields: Mapping[str, Any]) -> str:
+    def _digest(self, fields: str) -> str:
         # Canonical JSON of the whole: "body" stands before every other field, so that it is written only once.
-        text = f'{{"body":{self._body},{canonical_json(fields)[1:]}'
-        return hashlib.sha256(text.encode("ascii")).hexdigest()
+        return hashlib.sha256(f'{{"body":{self._body},{fields[1:]}'.encode("ascii")).hexdigest()
+
+
+@functools.lru_cache(maxsize=1024)  # most requests of a session differ in nothing but their body
+def _fields_text(provider: str, path: str, model: str, salt: str, **draw: int) -> str:
+    return canonical_json({"v": KEY_VERSION, "provider": provider, "path": path, "model": model, "salt": salt, **draw})
 
 
 def significant(body: Mapping[str, Any], ignore: Iterable[str] = ()) -> dict[str, Any]:
