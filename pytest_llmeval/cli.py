@@ -136,6 +136,8 @@ def _compare(options: argparse.Namespace) -> int:
             raise ConfigError(f"{options.baseline}: {told}; name both: llmeval compare BASELINE CANDIDATE")
         figures = measure_each(before)
     _print(comparisons, figures, after.results, options, settings)
+    if after.complete is None:  # stopped before its end: somebody waits for a verdict that there is none of
+        return GATE_FAILED
     return GATE_FAILED if any(comparison.gate == "failed" for comparison in comparisons) else PASSED
 
 

@@ -10,7 +10,7 @@ from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison, GateS
 from pytest_llmeval.config import CategorySettings, GateSettings
 from pytest_llmeval.families import comparable_wordings
 from pytest_llmeval.measure import Figures, measure
-from pytest_llmeval.run import CaseKey, CaseResult, SampleResult
+from pytest_llmeval.run import CaseKey, CaseResult, SampleResult, unasked
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, judge
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
@@ -118,7 +118,7 @@ def compare(
             *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
             *_copies(before, after, table.cases),
             *uncompared,
-            *_unasked(after, judged),
+            *unasked([after[key] for key in judged]),
             *([_skipped(skipped)] if skipped else []),
         ),
         saved=saved,
@@ -163,12 +163,6 @@ def _asked_otherwise(count: int, cases: int) -> list[str]:
         f"the prompt of {count} of {cases} cases changed since the baseline was saved; they are compared all the same"
     )
     return [told] if count else []
-
-
-def _unasked(after: Results, cases: Sequence[CaseKey]) -> list[str]:
-    """That tests asked nothing, as when the application's HTTP client is one that is not captured."""
-    count = sum(not any(sample.calls for sample in after[key].samples) for key in cases)
-    return [f"no call of a model was seen in {count} of {len(cases)} cases: they say nothing of it"] if count else []
 
 
 def _skipped(count: int) -> str:

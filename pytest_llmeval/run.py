@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pytest_llmeval.checks.score import Score
 from pytest_llmeval.reply import Answer, Measures
 
-__all__ = ["Call", "CaseKey", "CaseResult", "Outcome", "Run", "SampleResult", "TrialKey", "number_place", "outcome_of"]
+__all__ = [
+    "Call",
+    "CaseKey",
+    "CaseResult",
+    "Outcome",
+    "Run",
+    "SampleResult",
+    "TrialKey",
+    "number_place",
+    "outcome_of",
+    "unasked",
+]
 
 Outcome = Literal["pass", "fail", "error"]
 
@@ -177,6 +188,12 @@ def _place(result: CaseResult) -> tuple[str, int, str, list[tuple[int, str]]]:
     """Where a result stands among others; the numbers in ids count as numbers."""
     parts = re.findall(r"\d+|\D+", result.key.case)
     return result.file, result.line, result.key.test, [number_place(p) if p.isdecimal() else (-1, p) for p in parts]
+
+
+def unasked(results: Sequence[CaseResult]) -> list[str]:
+    """A line when tests have asked nothing, as where the application's HTTP client is one that is not captured."""
+    count = sum(not any(sample.calls for sample in result.samples) for result in results)
+    return [f"no call of a model was seen in {count} of {len(results)} cases: they say nothing of it"] if count else []
 
 
 def number_place(digits: str) -> tuple[int, str]:

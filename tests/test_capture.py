@@ -827,5 +827,6 @@ def test_an_application_whose_calls_are_not_seen_is_told_of(project: Session, se
         def test_bot(llm_capture):
             assert not llm_capture.calls
     """)
-    result = project.run("--llm-model=candidate", "--llm-baseline=production")
-    assert told(result, "no call of a model was seen in 1 of 1 cases: they say nothing of it")
+    for options in (("--llm-model=candidate", "--llm-baseline=production"), ("--llm-mode=replay",)):
+        result = project.run(*options)
+        assert told(result, "no call of a model was seen in 1 of 1 cases: they say nothing of it")

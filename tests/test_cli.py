@@ -84,6 +84,14 @@ def test_compare_fails_when_the_gate_does(saved: Session, capsys: pytest.Capture
     assert capsys.readouterr().err == ""
 
 
+def test_compare_fails_when_the_candidate_was_stopped(saved: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = saved.path / "before.jsonl", saved.path / "after.jsonl"
+    after.write_text("".join(after.read_text().splitlines(keepends=True)[:-1]))  # what a killed session leaves
+    capsys.readouterr()
+    assert main(["compare", str(before), str(after)]) == 1
+    assert "the run was stopped before its end" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

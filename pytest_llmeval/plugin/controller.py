@@ -14,7 +14,7 @@ from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
 from pytest_llmeval.plugin.new_baseline import header_of, save_baseline
 from pytest_llmeval.plugin.replaced import is_second
 from pytest_llmeval.report.text import harmless
-from pytest_llmeval.run import CaseKey, CaseResult, Run, TrialKey
+from pytest_llmeval.run import CaseKey, CaseResult, Run, TrialKey, unasked
 
 if TYPE_CHECKING:
     from pytest_llmeval.comparison import Comparison
@@ -207,6 +207,8 @@ class Controller:
         from pytest_llmeval.plugin.store_notes import stale_replies
 
         self.notes += stale_replies(self.run(), self.evaluation)
+        if not self.comparisons:  # each of these tells it by itself
+            self.notes += unasked([result for result in self.results.values() if result.outcome != "error"])
         self._record()
         self._note_unrecorded()
 
