@@ -168,4 +168,4 @@ def test_the_cases_of_a_category_are_listed_by_the_option_the_summary_names(
     assert out.count("  NEW   test_it.py::test_row[c") == 12
     assert "[-Paris-]" in out or "candidate | Rome" in out
     main([*command, "--show=nonsense", "-q"])
-    assert "no case failed as nonsense; error categories of this comparison: wrong_answer" in capsys.readouterr().out
+    assert "no case failed as nonsense (error categories of this comparison: wrong_answer)" in capsys.readouterr().out

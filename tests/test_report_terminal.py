@@ -747,7 +747,10 @@ def test_notes_are_told_and_keep_a_gate_that_passed_from_being_short() -> None:
 
 
 def test_an_unknown_category_is_told_with_those_there_are() -> None:
-    told = "no case failed as halucination; error categories of this comparison:\nhallucination, refusal, format\n"
+    told = (
+        'no case failed as halucination; did you mean "hallucination"? (error categories\n'
+        "of this comparison: hallucination, refusal, format)\n"
+    )
     assert text(list_category(FAILED, "halucination")) == told
 
 

@@ -10,6 +10,7 @@ from pytest_llmeval.report.misses import case_lines, passes
 from pytest_llmeval.report.numbers import count, points
 from pytest_llmeval.report.one import evidence, mark_of, remarks, style_of, title
 from pytest_llmeval.run import CaseKey
+from pytest_llmeval.wording import did_you_mean
 
 __all__ = ["category_cases"]
 
@@ -20,8 +21,10 @@ def category_cases(paper: Paper, comparison: Comparison, name: str) -> list[Line
     """The new, known and fixed cases of a category; the new ones with their changed words."""
     row = next((row for row in comparison.rows if row.name == name), None)
     if row is None:
-        known = ", ".join(row.name for row in comparison.rows) or "none"
-        return paper.write(f"no case failed as {name}; error categories of this comparison: {known}", "yellow")
+        known = [row.name for row in comparison.rows]
+        guess = did_you_mean(name, known)
+        told = f"no case failed as {name}{guess} (error categories of this comparison: {', '.join(known) or 'none'})"
+        return paper.write(told, "yellow")
     lines = [*title(paper, comparison), Line(""), *_head(paper, row)]
     lines += [
         line
