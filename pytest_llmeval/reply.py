@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self
 
 from pytest_llmeval.errors import CheckFailed
@@ -14,7 +14,8 @@ __all__ = ["Answer", "Measures", "Reply", "ToolCall", "Usage"]
 Source = Literal["live", "cache", "recording"]
 
 
-class Usage(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
     """Tokens of one call, None where the provider did not say.
 
     Attributes:
@@ -62,7 +63,8 @@ class ToolCall:
         return {"role": "tool", **identity, "content": text}
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
     """A provider's response in the one form the rest of the package knows.
 
     Attributes:
@@ -75,7 +77,7 @@ class Answer(NamedTuple):
 
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     finish_reason: str | None = None
     refusal: str | None = None
     response_model: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.server import Reply, Server, completion
-from tests.sessions import Session
+from tests.sessions import Session, told
 
 
 def test_a_reply_is_a_string(session: Session, server: Server) -> None:
@@ -174,3 +174,57 @@ def test_wrong_arguments_are_told_in_one_line(session: Session) -> None:
     result = session.run()
     result.stdout.fnmatch_lines(["E *a string or a list of chat messages was expected, not int*"])
     result.stdout.no_fnmatch_line("*llm.py*")
+
+
+@pytest.mark.parametrize("option", ["", "--llm-mode=auto"])
+def test_a_file_with_nothing_but_a_testcase_asks_as_any_other(session: Session, server: Server, option: str) -> None:
+    server.answer = lambda _: completion("Paris")
+    session.write(
+        """
+        import unittest, pytest
+
+        class TestUnit(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def _llm(self, llm):
+                self.llm = llm
+
+            def test_capital(self):
+                assert self.llm("Capital?") == "Paris"
+        """
+    )
+    result = session.run(*[option] if option else [])
+    result.assert_outcomes(passed=1)
+    assert told(result, "1 case * 1 sample")
+
+
+def test_a_doctest_asks_by_a_fixture_of_its_own(session: Session, server: Server) -> None:
+    server.answer = lambda _: completion("Paris")
+    session.pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(autouse=True)
+        def _llm(llm, doctest_namespace):
+            doctest_namespace["llm"] = llm
+        """
+    )
+    session.pytester.maketxtfile(test_doc=">>> print(llm('Capital?'))\nParis\n")
+    session.run("--doctest-glob=*.txt").assert_outcomes(passed=1)
+
+
+def test_what_a_test_is_given_can_be_taken_apart_and_changed(session: Session, server: Server) -> None:
+    server.answer = lambda _: completion("Paris")
+    session.write(
+        """
+        import dataclasses
+        from pytest_llmeval import assert_contains
+
+        def test_capital(llm):
+            reply = llm("Capital?")
+            assert dataclasses.asdict(reply.usage)["input_tokens"] == 7
+            assert f"{reply.usage}" == "%s" % reply.usage
+            assert dataclasses.replace(assert_contains(reply, "Paris"), value=0.5).value == 0.5
+            assert dataclasses.replace(reply.answer, text="Rome").text == "Rome"
+        """
+    )
+    session.run().assert_outcomes(passed=1)

@@ -69,7 +69,7 @@ def test_a_line_that_was_being_written_is_left_out_and_the_rest_counts(
     saved = plain_session.saved()
     assert (len(saved.results), saved.complete) == (1, None)
     capsys.readouterr()
-    assert main(["compare", str(plain_session.report), str(plain_session.report)]) == 0
+    assert main(["compare", str(plain_session.report), str(plain_session.report)]) == 1
     assert "the run was stopped before its end" in " ".join(capsys.readouterr().out.split())
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -90,6 +91,37 @@ def test_results_come_back_from_a_process_that_another_plugin_forks_for_each_tes
     plain_session.write(SUITE)
     plain_session.run("--stepwise", "--maxfail=9", plugins=("cacheprovider",)).assert_outcomes(passed=3, failed=1)
     assert [sample.outcome for case in plain_session.results() for sample in case.samples] == [*["pass"] * 3, "fail"]
+
+
+def test_other_plugins_can_write_reports_and_ask_for_their_words_at_any_time(
+    plain_session: Session, server: Server
+) -> None:
+    server.answer = lambda _: Reply(status=401, body={"error": {"message": "no"}})
+    folder = plain_session.path / "sub"
+    folder.mkdir()
+    (folder / "conftest.py").write_text(  # registered after all others
+        textwrap.dedent(
+            """
+            import json, pytest
+
+            @pytest.hookimpl(wrapper=True, tryfirst=True)
+            def pytest_runtest_logreport(report):
+                json.dumps(report._to_json())
+                status = CONFIG.hook.pytest_report_teststatus(report=report, config=CONFIG)
+                if report.when == "call":
+                    print("CALLED", status[0])
+                return (yield)
+
+            def pytest_collection_finish(session):
+                global CONFIG
+                CONFIG = session.config
+            """
+        )
+    )
+    (folder / "test_it.py").write_text("def test_it(llm):\n    llm('x', tools=[{'name': 'f'}])\n")
+    result = plain_session.run()
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    assert "CALLED error" in result.stdout.str()
 
 
 def test_only_what_failed_last_runs_again(plain_session: Session, server: Server) -> None:

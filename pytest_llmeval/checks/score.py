@@ -8,7 +8,8 @@ import inspect
 import math
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeVar, cast
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 
 from pytest_llmeval.checks.categories import GENERAL, default_category, mark_decided, surrounding, valid_category
 from pytest_llmeval.checks.wording import presentable
@@ -22,7 +23,8 @@ R = TypeVar("R")
 __tracebackhide__ = True
 
 
-class Score(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
     """What a check found.
 
     Attributes:
@@ -127,7 +129,8 @@ def _settled(name: str, score: object, explicit: str | None) -> Score:
     own = None if score.category == GENERAL else valid_category(score.category)
     decided = explicit or surrounding.get()
     reason = presentable(score.reason or f"{name} did not pass (score {value:.2f})")
-    kept = score._replace(
+    kept = replace(
+        score,
         value=float(value),
         category=decided or own or default_category.get(),
         check=score.check or name,

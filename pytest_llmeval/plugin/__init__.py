@@ -18,6 +18,7 @@ __all__ = ["llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_
 
 _wrong = pytest.StashKey[str]()
 _RUNNER = "llmeval-runner"
+_ASK = frozenset({"llm", "llm_capture", "llm_gateway"})
 
 
 class _AsWritten:
@@ -76,10 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once per case of its dataset and per model; last, so that the model stands last in the test's id."""
-    if (
-        not {"llm", "llm_capture", "llm_gateway"} & set(metafunc.fixturenames)
-        and metafunc.definition.get_closest_marker("llm_cases") is None
-    ):
+    if _ASK.isdisjoint(metafunc.fixturenames) and metafunc.definition.get_closest_marker("llm_cases") is None:
         return
     _evaluate(metafunc.config)
     if _wrong in metafunc.config.stash:
@@ -91,8 +89,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Stop the session when its configuration is wrong."""
+    if not config.pluginmanager.has_plugin(_RUNNER) and any(
+        not _ASK.isdisjoint(getattr(item, "fixturenames", ())) for item in items
+    ):  # of unittest, or doctests: these are not generated
+        _evaluate(config)
+        if runner := config.pluginmanager.get_plugin(_RUNNER):
+            runner.pytest_collection_modifyitems(items)
     if _wrong in config.stash:
         raise pytest.UsageError(config.stash[_wrong])
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import copy
 import functools
 import hashlib
 import inspect
 import json
-import linecache
 import re
 import sys
 import textwrap
@@ -81,30 +79,10 @@ def _judging_code(function: Callable[..., Any], root: Path, captures: bool) -> _
 
 
 def _tree_of(function: Callable[..., Any]) -> ast.AST | None:
-    """A function's own tree, as its file has it: `inspect` would look for the function's end token by token."""
     try:
-        code = inspect.unwrap(function).__code__
-        linecache.checkcache(code.co_filename)
-        found = _functions_in("".join(linecache.getlines(code.co_filename))).get(code.co_firstlineno)
-        # What is visited is changed.
-        return copy.deepcopy(found) if found else ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (AttributeError, OSError, TypeError, SyntaxError, ValueError, RecursionError):
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError, ValueError, RecursionError):
         return None
-
-
-@functools.lru_cache(maxsize=8)
-def _functions_in(source: str) -> Mapping[int, ast.AST]:
-    """The functions in a file's text by their first line, decorators included; two in one line are none."""
-    found: dict[int, ast.AST] = {}
-    twice = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            twice.update({first} & found.keys())
-            found[first] = node
-        elif isinstance(node, ast.Lambda):
-            twice.add(node.lineno)
-    return {line: node for line, node in found.items() if line not in twice}
 
 
 class _Asked(ast.NodeTransformer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import pytest
 
@@ -13,7 +13,7 @@ from pytest_llmeval.run_file import result_from_json, result_to_json
 if TYPE_CHECKING:
     from pytest_llmeval.store.entry import Entry
 
-__all__ = ["Payload", "attach", "detach"]
+__all__ = ["Payload", "attach", "payload_of"]
 
 
 class Payload(NamedTuple):
@@ -36,6 +36,18 @@ class Payload(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class _Kept(str):
+    """A payload that stays in its process; a text, since other plugins write what is on reports into files."""
+
+    payload: Payload
+
+    @classmethod
+    def of(cls, payload: Payload) -> Self:
+        kept = cls("llmeval")
+        kept.payload = payload
+        return kept
+
+
 def attach(report: pytest.TestReport, payload: Payload, *, as_text: bool) -> None:
     """Put a result on a report.
 
@@ -44,13 +56,17 @@ def attach(report: pytest.TestReport, payload: Payload, *, as_text: bool) -> Non
         payload: the result.
         as_text: whether the report goes to another process: xdist refuses what it cannot serialise.
     """
-    report.llmeval = _text_of(payload) if as_text else payload  # type: ignore[attr-defined]
+    report.llmeval = _text_of(payload) if as_text else _Kept.of(payload)  # type: ignore[attr-defined]
 
 
-def detach(report: pytest.TestReport) -> Payload | None:
-    """Take off a report what `attach` put on it, None when it did not: others write its attributes into files."""
-    attached: Payload | str | None = report.__dict__.pop("llmeval", None)
-    return _payload_of(attached) if isinstance(attached, str) else attached
+def payload_of(report: pytest.TestReport) -> Payload | None:
+    """What `attach` put on a report, None when it did not; what came as text is read once."""
+    attached: str | None = getattr(report, "llmeval", None)
+    if attached is None or isinstance(attached, _Kept):
+        return attached.payload if attached is not None else None
+    payload = _read(attached)
+    attach(report, payload, as_text=False)
+    return payload
 
 
 def _text_of(payload: Payload) -> str:
@@ -67,7 +83,7 @@ def _text_of(payload: Payload) -> str:
     )
 
 
-def _payload_of(text: str) -> Payload:
+def _read(text: str) -> Payload:
     data: dict[str, Any] = json.loads(text)
     entries: tuple[Entry, ...] = ()
     if data["entries"]:

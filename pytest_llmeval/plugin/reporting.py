@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.controller import Controller
     from pytest_llmeval.plugin.replaced import Replaced
     from pytest_llmeval.plugin.status_line import StatusLine
-    from pytest_llmeval.run import CaseResult
 
 __all__ = ["Reporting"]
 
@@ -25,16 +24,15 @@ class Reporting:
         self.controller: Controller | None = None
         self._status: StatusLine | None = None
         self._replaced: Replaced | None = None
-        self._shown: tuple[pytest.TestReport, CaseResult | None] | None = None  # the report pytest shows now
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
         """Take a case's result off its report; once pytest has written its dot, tell how far it all is."""
         if not hasattr(report, "llmeval"):
             return (yield)
-        from pytest_llmeval.plugin.payload import detach
+        from pytest_llmeval.plugin.payload import payload_of
 
-        payload = detach(report)
+        payload = payload_of(report)
         if payload is None:
             return (yield)
         if self.controller is None:
@@ -44,11 +42,10 @@ class Reporting:
             self.controller = Controller(self.config)
             self._status = StatusLine(self.config)
         self.controller.take(report, payload)
-        self._shown = report, payload.result
         yield
-        self._shown = None
         if self.controller.evaluation.most_samples is not None:
             self._note(report)
+        del report.llmeval  # pytest keeps the report; who else reads them has done so by now
         self.tick()
 
     def second_pass(self) -> list[str]:
@@ -91,14 +88,16 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
         """Words for what pytest has none for: a miss the gate decides about, a case that could not be judged."""
-        if self._shown is None or report is not self._shown[0] or report.passed or report.when != "call":
+        if report.passed or report.when != "call" or not hasattr(report, "llmeval"):
             return None
-        result = self._shown[1]
-        if result is None:
+        from pytest_llmeval.plugin.payload import payload_of
+
+        payload = payload_of(report) if isinstance(report, pytest.TestReport) else None
+        if payload is None or payload.result is None:
             return None
         if report.skipped:
             return "missed", "m", ("MISSED", {"yellow": True})
-        return ("error", "E", ("ERROR", {"red": True})) if result.outcome == "error" else None
+        return ("error", "E", ("ERROR", {"red": True})) if payload.result.outcome == "error" else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import parse_qs, quote, urlsplit
 
 from pytest_llmeval.errors import ConfigError
@@ -53,7 +54,7 @@ class AzureChat(OpenAIChat):
         request = super().request(model, prompt)
         if not self.needs_deployment:
             return request
-        return request._replace(path=f"/deployments/{quote(model, safe='')}{request.path}")
+        return replace(request, path=f"/deployments/{quote(model, safe='')}{request.path}")
 
     def authorization(self, api_key: str) -> Mapping[str, str]:
         """The header that carries the key."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.reply import Answer
@@ -12,7 +12,8 @@ from pytest_llmeval.reply import Answer
 __all__ = ["CallingProvider", "Event", "ModelRequest", "Prompt", "Provider", "StreamReader"]
 
 
-class Prompt(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
     """What a test asks a model, in no provider's words.
 
     Attributes:
@@ -28,11 +29,12 @@ class Prompt(NamedTuple):
     tools: tuple[Mapping[str, Any], ...] = ()
     schema: Mapping[str, Any] | None = None
     images: tuple[str, ...] = ()
-    params: Mapping[str, Any] = MappingProxyType({})
+    params: Mapping[str, Any] = field(default_factory=dict)
     stream: bool = False
 
 
-class ModelRequest(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
     """One HTTP request to a model, without host, key or any other secret.
 
     Attributes:
@@ -47,11 +49,12 @@ class ModelRequest(NamedTuple):
     model: str
     path: str
     body: Mapping[str, Any]
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = field(default_factory=dict)
     stream: bool = False
 
 
-class Event(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Event:
     """One server-sent event: its name ("message" when unnamed) and its data."""
 
     name: str

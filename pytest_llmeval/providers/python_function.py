@@ -16,7 +16,7 @@ from pytest_llmeval.report.text import first_line
 
 __all__ = ["PythonFunction"]
 
-_USAGE = Usage._fields
+_USAGE = tuple(Usage.__dataclass_fields__)
 _KEYS = ("text", "tool_calls", "usage", "finish_reason", "refusal", "model", "id")
 
 

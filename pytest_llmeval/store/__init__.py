@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +27,7 @@ class Store:
     def __init__(self, make_cache: Callable[[], Cache] | None, recordings: Recordings | None) -> None:
         self._make_cache = make_cache
         self._cache: Cache | None = None
+        self._making = threading.Lock()
         self.recordings = recordings
 
     def lookup(
@@ -63,5 +65,6 @@ class Store:
 
     def _opened(self) -> Cache | None:
         if self._cache is None and self._make_cache is not None:
-            self._cache = self._make_cache()
+            with self._making:
+                self._cache = self._cache or self._make_cache()
         return self._cache

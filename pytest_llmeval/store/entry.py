@@ -77,7 +77,7 @@ class Entry:
         settle("latency", _rounded(self.latency))
         if self.ttft is not None:
             settle("ttft", _rounded(self.ttft))
-        if self.chunk_offsets:
+        if self.chunk_offsets != ():
             settle("chunk_offsets", tuple(sorted(round(offset, 3) for offset in self.chunk_offsets)))
         if self.cost is not None:
             settle("cost", round(self.cost, 12))
