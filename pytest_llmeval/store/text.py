@@ -12,7 +12,7 @@ __all__ = ["as_json", "canonical_json", "parsed_json", "readable_json", "visible
 
 # Control characters, bidirectional marks and overrides, line separators, invisible fillers, lone surrogates, tags.
 # The joiners U+200C and U+200D stay: they are part of ordinary words and emoji.
-_INVISIBLE = re.compile(
+_INVISIBLE = (  # compiled when it is first looked for: replaying does not
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -38,7 +38,7 @@ def readable_json(value: object) -> str:
         text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, default=as_json)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
-    return _INVISIBLE.sub(_escaped, text)
+    return re.sub(_INVISIBLE, _escaped, text)
 
 
 def parsed_json(text: str) -> Any:
@@ -55,7 +55,7 @@ def parsed_json(text: str) -> Any:
 
 def visible(text: str) -> str:
     r"""The text on one line with every control, bidirectional or invisible character as its escape."""
-    return _INVISIBLE.sub(lambda match: _SHORT.get(match[0]) or _escaped(match), text)
+    return re.sub(_INVISIBLE, lambda match: _SHORT.get(match[0]) or _escaped(match), text)
 
 
 def as_json(value: Any) -> Any:
