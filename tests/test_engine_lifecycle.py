@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -11,10 +12,12 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import pytest_llmeval
 from pytest_llmeval.engine.client import Endpoint, Engine, Response
+from pytest_llmeval.engine.connections import Connection, Connections
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import ModelRequest, Prompt
 from pytest_llmeval.providers.openai import OpenAIChat
@@ -231,3 +234,20 @@ print("parent", ask())
     done = run(fork, server)
     assert (done.stdout, done.stderr, done.returncode) == ("child Paris\nparent Paris\n", "", 0)
     assert server.connections == 2
+
+
+def test_a_connection_that_is_given_back_while_all_are_closed_is_closed_too() -> None:
+    closed: list[str] = []
+    connections = Connections()
+    places = [httpx.URL(f"http://127.0.0.1:{port}") for port in (1, 2, 3)]
+
+    class Closing(Connection):
+        async def aclose(self) -> None:
+            closed.append("closed")
+            if len(closed) <= len(places):  # a call that was in flight ends
+                connections.give_back(places[len(closed) - 1], Closing())
+            await super().aclose()
+
+    connections.give_back(places[0], Closing())
+    asyncio.run(connections.close())
+    assert len(closed) == 4

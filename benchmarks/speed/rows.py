@@ -78,7 +78,7 @@ WORKLOADS = (
     Workload(
         name="W2", what="{cases} cases x 5 samples of {latency:g} s", cases=300, samples=5, ratio=1.5, fastest=True
     ),
-    Workload(name="W3", what="{cases} cases replayed", cases=300, least_runs=5, ratio=1.5),
+    Workload(name="W3", what="{cases} cases replayed", cases=300, least_runs=15, ratio=1.5),
     Workload(name="W4", what="one test that asks no model", cases=1, least_runs=21, seconds=0.030),
     Workload(name="W5", what="{cases} cases replayed", cases=5000, per_case=0.001, memory=150e6),
 )

@@ -42,7 +42,7 @@ def table(workloads: Sequence[Workload], results: Sequence[Result]) -> tuple[str
     met = True
     for workload in workloads:
         group = [result for result in results if result.row.workload == workload.name]
-        reference = next((result.wall for result in group if result.row.reference), None)
+        reference = next((result for result in group if result.row.reference and result.wall is not None), None)
         for result in group:
             bar, verdict = _bar(workload, result, group, reference) if result.row.bar else ("", "")
             met = met and verdict in ("", "met") and not (result.row.family == "ours" and result.wrong)
@@ -51,14 +51,22 @@ def table(workloads: Sequence[Workload], results: Sequence[Result]) -> tuple[str
     return _aligned([_HEAD, *lines]), met
 
 
-def _figures(workload: Workload, result: Result, reference: float | None) -> tuple[str, ...]:
+def _beside(result: Result, reference: Result | None) -> tuple[float, float] | None:
+    """Times the reference row and seconds above it: medians over the rounds, in each of which both ran."""
+    if result.wall is None or reference is None:
+        return None
+    rounds = [(mine.wall, other.wall) for mine, other in zip(result.runs, reference.runs, strict=False)]
+    return median(mine / other for mine, other in rounds), median(mine - other for mine, other in rounds)
+
+
+def _figures(workload: Workload, result: Result, reference: Result | None) -> tuple[str, ...]:
     runs = result.runs
     if not runs:
         return ("0", *[""] * 8)
     walls = [run.wall for run in runs]
     wall = median(walls)
     digits = 3 if workload.name == "W4" else 2
-    over = "" if reference is None or result.row.reference else _over(workload, wall - reference)
+    beside = _beside(result, reference)
     return (
         str(len(runs)),
         f"{wall:.{digits}f}",
@@ -67,8 +75,8 @@ def _figures(workload: Workload, result: Result, reference: float | None) -> tup
         f"{max(run.memory for run in runs) / 1e6:.0f}",
         str(result.calls),
         str(result.most_in_flight),
-        f"{wall / reference:.2f}" if reference else "",
-        over,
+        f"{beside[0]:.2f}" if beside else "",
+        _over(workload, beside[1]) if beside and not result.row.reference else "",
     )
 
 
@@ -80,13 +88,13 @@ def _over(workload: Workload, seconds: float) -> str:
     return f"{seconds:+.2f} s"
 
 
-def _bar(workload: Workload, result: Result, group: Sequence[Result], reference: float | None) -> tuple[str, str]:
+def _bar(workload: Workload, result: Result, group: Sequence[Result], reference: Result | None) -> tuple[str, str]:
     """The bar in words, and whether it is met."""
     words: list[str] = []
     missed: list[str] = []
     wall = result.wall
-    known = wall is not None and reference is not None
-    over = wall - reference if wall is not None and reference is not None else 0.0
+    beside = _beside(result, reference)
+    times, over = beside or (0.0, 0.0)
 
     def ask(word: str, good: bool) -> None:
         words.append(word)
@@ -94,7 +102,7 @@ def _bar(workload: Workload, result: Result, group: Sequence[Result], reference:
             missed.append(word)
 
     if workload.ratio is not None:
-        ask(f"<= {workload.ratio:g} x", not known or over <= (workload.ratio - 1) * (reference or 0.0))
+        ask(f"<= {workload.ratio:g} x", times <= workload.ratio)
     if workload.seconds is not None:
         ask(f"<= {1000 * workload.seconds:+.0f} ms", over <= workload.seconds)
     if workload.per_case is not None:
@@ -106,7 +114,7 @@ def _bar(workload: Workload, result: Result, group: Sequence[Result], reference:
     if workload.fastest:
         peers = [other.wall for other in group if other.row.family not in ("ours", "limit", "plain")]
         ask("no peer faster", all(peer is None or wall is None or wall <= peer for peer in peers))
-    if not known:
+    if beside is None:
         return ", ".join(words), "NOT MEASURED"
     return ", ".join(words), f"MISSED {', '.join(missed)}" if missed else "met"
 

@@ -57,11 +57,11 @@ class Connections:
         self._idle[url.scheme, url.netloc].append(connection)
 
     async def close(self) -> None:
-        """Close all idle connections."""
-        for connections in self._idle.values():
+        """Close all idle connections, those too that are given back meanwhile."""
+        while self._idle:
+            _, connections = self._idle.popitem()
             for connection in connections:
                 await connection.aclose()
-        self._idle.clear()
 
     def _new(self, url: httpx.URL) -> Connection:
         address = _proxy_for(url)

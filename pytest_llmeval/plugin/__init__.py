@@ -24,8 +24,8 @@ _ASK = frozenset({"llm", "llm_capture", "llm_gateway"})
 class _AsWritten:
     """Finds the modules of this package before pytest does, which would rewrite their asserts.
 
-    There are none, and looking for them makes each module take twice as long to load, or thirty times where nothing
-    can be written beside it.
+    There are none, and looking for them makes each module take twice as long to load, and many times as long where
+    nothing can be written beside it.
     """
 
     @staticmethod

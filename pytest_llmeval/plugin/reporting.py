@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_llmeval.plugin.controller import Controller
+    from pytest_llmeval.plugin.payload import Payload
     from pytest_llmeval.plugin.replaced import Replaced
     from pytest_llmeval.plugin.status_line import StatusLine
 
@@ -28,11 +29,7 @@ class Reporting:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
         """Take a case's result off its report; once pytest has written its dot, tell how far it all is."""
-        if not hasattr(report, "llmeval"):
-            return (yield)
-        from pytest_llmeval.plugin.payload import payload_of
-
-        payload = payload_of(report)
+        payload = _payload_on(report)
         if payload is None:
             return (yield)
         if self.controller is None:
@@ -88,11 +85,7 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
         """Words for what pytest has none for: a miss the gate decides about, a case that could not be judged."""
-        if report.passed or report.when != "call" or not hasattr(report, "llmeval"):
-            return None
-        from pytest_llmeval.plugin.payload import payload_of
-
-        payload = payload_of(report) if isinstance(report, pytest.TestReport) else None
+        payload = _payload_on(report) if report.when == "call" and not report.passed else None
         if payload is None or payload.result is None:
             return None
         if report.skipped:
@@ -143,3 +136,11 @@ class Reporting:
             from pytest_llmeval.plugin.terminal import write_notes
 
             write_notes(terminalreporter, self.config)
+
+
+def _payload_on(report: Any) -> Payload | None:
+    if not hasattr(report, "llmeval"):
+        return None
+    from pytest_llmeval.plugin.payload import payload_of
+
+    return payload_of(report)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.measure import measure_each
 from pytest_llmeval.plugin.controller import Controller
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.report.lines import Paper
 from pytest_llmeval.report.terminal import every_measure, list_category, summary
+
+if TYPE_CHECKING:
+    from pytest_llmeval.measure import Figures
 
 __all__ = ["write_notes", "write_summary"]
 
@@ -31,7 +34,11 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
         from pytest_llmeval.routing import routes_of
 
         routes = routes_of(controller.comparisons, controller.evaluation.settings.categories)
-    figures = measure_each(run)
+    figures: list[Figures] = []
+    if verbosity >= 0:
+        from pytest_llmeval.measure import measure_each
+
+        figures = measure_each(run)
     lines = summary(
         controller.comparisons,
         figures,

@@ -9,22 +9,11 @@ from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.numbers import count, plural
 from pytest_llmeval.report.sections import sections
-from pytest_llmeval.report.session import facts
+from pytest_llmeval.report.session import facts, why_not_compared
 from pytest_llmeval.report.side_by_side import Row, blocks, explained, figure_rows
 from pytest_llmeval.run import CaseResult
 
-__all__ = ["models_alone", "why_not_compared"]
-
-
-def why_not_compared(alone: str | None) -> str:
-    """Why there is no comparison.
-
-    Args:
-        alone: the model on trial if it is the baseline itself.
-    """
-    if alone is None:
-        return "not compared: no baseline (use --llm-baseline=NAME)"
-    return f"not compared: {alone} is the baseline itself (--llm-model=NAME puts another model on trial)"
+__all__ = ["models_alone"]
 
 
 def models_alone(

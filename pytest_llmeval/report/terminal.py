@@ -36,7 +36,7 @@ def summary(
 
     Args:
         comparisons: one per candidate, all with the same baseline; empty when there is no baseline.
-        figures: every model of the session.
+        figures: every model of the session; not needed below verbosity 0.
         results: the session's results, for the error categories when nothing was compared.
         routes: which model for which task.
         width: columns of the terminal; no line is wider, from 24 columns on.
@@ -48,7 +48,7 @@ def summary(
     """
     paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show, listed=listed)
     if verbosity < 0:
-        lines = _gates_alone(paper, comparisons, figures, alone)
+        lines = _gates_alone(paper, comparisons, asked=bool(figures or list(results)), alone=alone)
     elif len(comparisons) == 1:
         from pytest_llmeval.report.one import one_candidate
 
@@ -112,14 +112,11 @@ def _no_commands(lines: list[Line]) -> list[Line]:
     return [line._replace(text=_COMMAND.sub(lambda found: (found.group(1) or "") + "|", line.text)) for line in lines]
 
 
-def _gates_alone(
-    paper: Paper, comparisons: Sequence[Comparison], figures: Sequence[Figures], alone: str | None
-) -> list[Line]:
+def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], *, asked: bool, alone: str | None) -> list[Line]:
     if not comparisons:
-        from pytest_llmeval.report.alone import why_not_compared
+        from pytest_llmeval.report.session import why_not_compared
 
-        said = figures and paper.verbosity == -1
-        return paper.write(why_not_compared(alone), "yellow", hang=2) if said else []
+        return paper.write(why_not_compared(alone), "yellow", hang=2) if asked and paper.verbosity == -1 else []
     from pytest_llmeval.report.one import gate_lines
 
     told = [each for each in comparisons if paper.verbosity == -1 or each.gate != "passed"]
