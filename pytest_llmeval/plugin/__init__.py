@@ -12,13 +12,20 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.plugin.fixtures import llm, llm_capture, llm_gateway, llm_gateway_environment, llm_model
+from pytest_llmeval.plugin.fixtures import (
+    FIXTURES,
+    llm,
+    llm_capture,
+    llm_gateway,
+    llm_gateway_environment,
+    llm_model,
+)
 
 __all__ = ["llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model"]
 
 _wrong = pytest.StashKey[str]()
 _RUNNER = "llmeval-runner"
-_ASK = frozenset({"llm", "llm_capture", "llm_gateway"})
+_ASK = frozenset(FIXTURES)
 
 
 class _AsWritten:

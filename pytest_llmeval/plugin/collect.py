@@ -10,22 +10,21 @@ import pytest
 from pytest_llmeval.cases import Case, load_cases
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
+from pytest_llmeval.plugin.fixtures import FIXTURES
 from pytest_llmeval.plugin.markers import closest_markers, default_category, samples_of
 from pytest_llmeval.plugin.replies import Attempts, attempts_key, first_pass_key, more_samples_key
 from pytest_llmeval.plugin.trial import Trial, case_key, trial_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 
-__all__ = ["FIXTURES", "model_of", "parametrize", "runs_once", "shared_trial", "uses_llm"]
+__all__ = ["model_of", "parametrize", "runs_once", "shared_trial", "uses_llm"]
 
-FIXTURES = ("llm", "llm_capture", "llm_gateway")
-
+_ASK = frozenset(FIXTURES)
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 
 
 def uses_llm(node: pytest.Item) -> bool:
     """Whether a test asks a model, by itself or through the application under test."""
-    names = getattr(node, "fixturenames", ())
-    return "llm" in names or "llm_capture" in names or "llm_gateway" in names
+    return not _ASK.isdisjoint(getattr(node, "fixturenames", ()))
 
 
 def runs_once(item: pytest.Item) -> bool:

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.capture import LlmCapture
     from pytest_llmeval.plugin.gateway import LlmGateway
 
-__all__ = ["llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model", "set_up"]
+__all__ = ["FIXTURES", "being_set_up", "llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model"]
 
-set_up: list[pytest.Item] = []
+FIXTURES = ("llm", "llm_capture", "llm_gateway")
+"""Those by which a test asks a model."""
+
+being_set_up: list[pytest.Item] = []
 """The test that is being set up, behind those it runs within; to ask for ``request`` would double what `llm` takes."""
 
 
@@ -42,7 +45,7 @@ def llm() -> Llm:
     from pytest_llmeval.plugin.ask import Llm
     from pytest_llmeval.plugin.collect import shared_trial
 
-    return Llm(shared_trial(set_up[-1] if set_up else None, "llm"))
+    return Llm(shared_trial(being_set_up[-1] if being_set_up else None, "llm"))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from pytest_llmeval.cases import Case
 from pytest_llmeval.plugin.collect import model_of, uses_llm
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.fixtures import set_up
+from pytest_llmeval.plugin.fixtures import being_set_up
 from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.judge import sample_result
 from pytest_llmeval.plugin.judging_code import checks_digest
@@ -83,11 +83,11 @@ class Runner:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
         """Let the fixtures know whose they are."""
-        set_up.append(item)
+        being_set_up.append(item)
         try:
             return (yield)
         finally:
-            set_up.pop()
+            being_set_up.pop()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
