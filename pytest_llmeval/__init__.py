@@ -103,9 +103,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'checks')}"), name)
-    globals()[name] = value
-    return value
+    # Not kept: a session within a session (pytester before pytest 9) loads modules anew, and there would be two Cases.
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'checks')}"), name)
 
 
 def __dir__() -> list[str]:

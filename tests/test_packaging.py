@@ -139,6 +139,17 @@ def test_pytest_rewrites_nothing_of_this_package(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_what_is_exported_is_what_the_modules_hold_also_when_they_are_loaded_anew() -> None:
+    code = (
+        "import sys, pytest_llmeval\n"
+        "from pytest_llmeval import Case\n"
+        "for name in [name for name in sys.modules if name.startswith('pytest_llmeval.')]: del sys.modules[name]\n"
+        "import pytest_llmeval.cases\n"
+        "assert pytest_llmeval.cases.Case is pytest_llmeval.Case is not Case"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 @pytest.mark.parametrize("name", pytest_llmeval.__all__)
 def test_every_exported_name_exists_and_tells_what_it_is(name: str) -> None:
     assert inspect.getdoc(getattr(pytest_llmeval, name))
