@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.providers import find_provider
 from pytest_llmeval.providers.base import ModelRequest, Prompt, Provider
 from pytest_llmeval.store.key import RequestIdentity, normalized, significant
-from pytest_llmeval.store.text import canonical_json
+from pytest_llmeval.store.text import canonical_json, lenient_json
 
 __all__ = ["Asked", "asked_of", "identity_of", "meant", "prompt_digest", "words_digest"]
 
@@ -121,7 +120,4 @@ def prompt_digest(prompt: Prompt, normalize: Callable[[str], str] | None = None)
     """
     asked = {"messages": prompt.messages, "tools": prompt.tools, "schema": prompt.schema, "images": prompt.images}
     asked = asked if normalize is None else normalized(asked, normalize)
-    return hashlib.sha256(_ENCODER.encode(asked).encode("utf-8", "replace")).hexdigest()[:32]
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, default=str)  # json.dumps would make one for every prompt
+    return hashlib.sha256(lenient_json(asked).encode()).hexdigest()[:32]

@@ -13,19 +13,18 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.plugin.fixtures import (
-    FIXTURES,
     llm,
     llm_capture,
     llm_gateway,
     llm_gateway_environment,
     llm_model,
+    uses_llm,
 )
 
 __all__ = ["llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model"]
 
 _wrong = pytest.StashKey[str]()
 _RUNNER = "llmeval-runner"
-_ASK = frozenset(FIXTURES)
 
 
 class _AsWritten:
@@ -84,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once per case of its dataset and per model; last, so that the model stands last in the test's id."""
-    if _ASK.isdisjoint(metafunc.fixturenames) and metafunc.definition.get_closest_marker("llm_cases") is None:
+    if not uses_llm(metafunc) and metafunc.definition.get_closest_marker("llm_cases") is None:
         return
     _evaluate(metafunc.config)
     if _wrong in metafunc.config.stash:
@@ -98,9 +97,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Stop the session when its configuration is wrong."""
-    if not config.pluginmanager.has_plugin(_RUNNER) and any(
-        not _ASK.isdisjoint(getattr(item, "fixturenames", ())) for item in items
-    ):  # of unittest, or doctests: these are not generated
+    if not config.pluginmanager.has_plugin(_RUNNER) and any(map(uses_llm, items)):
+        # Of unittest, or doctests: these are not generated.
         _evaluate(config)
         if runner := config.pluginmanager.get_plugin(_RUNNER):
             runner.pytest_collection_modifyitems(items)

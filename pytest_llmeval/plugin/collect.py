@@ -16,23 +16,18 @@ from pytest_llmeval.plugin.replies import Attempts, attempts_key, first_pass_key
 from pytest_llmeval.plugin.trial import Trial, case_key, trial_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 
-__all__ = ["model_of", "parametrize", "runs_once", "shared_trial", "uses_llm"]
+__all__ = ["model_of", "parametrize", "runs_once", "shared_trial"]
 
-_ASK = frozenset(FIXTURES)
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 
 
-def uses_llm(node: pytest.Item) -> bool:
-    """Whether a test asks a model, by itself or through the application under test."""
-    return not _ASK.isdisjoint(getattr(node, "fixturenames", ()))
+def runs_once(item: pytest.Item, marks: Mapping[str, pytest.Mark]) -> bool:
+    """Whether every call of a test waits: its body must not run twice, or asks from a process that cannot be left.
 
-
-def runs_once(item: pytest.Item) -> bool:
-    """Whether every call of a test waits: its body must not run twice, or asks from a process that cannot be left."""
-    return _runs_once(item, closest_markers(item))
-
-
-def _runs_once(item: pytest.Item, marks: Mapping[str, pytest.Mark]) -> bool:
+    Args:
+        item: the test.
+        marks: its `closest_markers`.
+    """
     return "llm_blocking" in marks or "llm_gateway" in getattr(item, "fixturenames", ())
 
 
@@ -40,9 +35,10 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
     """One test per case of the test's dataset and per model."""
     wrong: LlmevalError | None = None
     try:
-        wanted = cases_of(metafunc.definition)
-        samples_of(metafunc.definition)
-        default_category(metafunc.definition)
+        marks = closest_markers(metafunc.definition)
+        wanted = cases_of(metafunc.definition, marks)
+        samples_of(metafunc.definition, marks)
+        default_category(metafunc.definition, marks)
         if wanted is not None:
             cases = asked_in(_cases(metafunc, wanted), wanted, evaluation.wordings)
             metafunc.parametrize("case", cases, ids=[case.name for case in cases])
@@ -145,7 +141,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         # Where a repeat's samples begin must not depend on whether more are drawn later.
         first=(evaluation.most_samples or samples) * int(params.get("__pytest_repeat_step_number") or 0),
         attempts=attempts,
-        repeatable=not _runs_once(item, marks),
+        repeatable=not runs_once(item, marks),
         key=key,
         module=key.test.split("::")[0],
         model=evaluation.model(name),

@@ -270,7 +270,7 @@ class Controller:
         # A second pass tells of the samples of the first again.
         self.spent += _spent(result) - (_spent(earlier) if earlier is not None and is_second(report) else 0.0)
         tests[report.nodeid] = result
-        result = result if len(tests) == 1 else _together(list(tests.values()))
+        result = _together(list(tests.values()))
         if place in self.results:
             self.regressed -= self._newly_failing(self.results[place])
         self.results[place] = result
@@ -385,10 +385,12 @@ class Controller:
 def _together(results: Sequence[CaseResult]) -> CaseResult:
     """One case with the samples of all of its tests."""
     first, *others = results
+    if not others:
+        return first
     samples = list(first.samples)
     for other in others:
         samples += [sample._replace(index=len(samples) + i) for i, sample in enumerate(other.samples)]
-    return first if not others else first._replace(samples=tuple(samples))
+    return first._replace(samples=tuple(samples))
 
 
 def _spent(result: CaseResult) -> float:

@@ -102,7 +102,7 @@ class Evaluation:
             from pytest_llmeval.store import Recordings, Store
 
             store = Store(
-                self._cache,
+                self._made_cache,
                 Recordings(self.settings.recordings, self.notes.append, repair=self.record),
             )
             workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -119,7 +119,7 @@ class Evaluation:
             )
         return self._pipeline
 
-    def _cache(self) -> Cache:
+    def _made_cache(self) -> Cache:
         from pytest_llmeval.store.cache import Cache
 
         return Cache(self.settings.cache, self.notes.append)

@@ -13,13 +13,28 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.capture import LlmCapture
     from pytest_llmeval.plugin.gateway import LlmGateway
 
-__all__ = ["FIXTURES", "being_set_up", "llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model"]
+__all__ = [
+    "FIXTURES",
+    "being_set_up",
+    "llm",
+    "llm_capture",
+    "llm_gateway",
+    "llm_gateway_environment",
+    "llm_model",
+    "uses_llm",
+]
 
 FIXTURES = ("llm", "llm_capture", "llm_gateway")
 """Those by which a test asks a model."""
+_ASK = frozenset(FIXTURES)
 
 being_set_up: list[pytest.Item] = []
 """The test that is being set up, behind those it runs within; to ask for ``request`` would double what `llm` takes."""
+
+
+def uses_llm(test: pytest.Item | pytest.Metafunc) -> bool:
+    """Whether a test asks a model, by itself or through the application under test."""
+    return not _ASK.isdisjoint(getattr(test, "fixturenames", ()))
 
 
 @pytest.fixture

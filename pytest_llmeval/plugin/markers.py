@@ -65,20 +65,20 @@ def closest_markers(node: pytest.Item) -> dict[str, pytest.Mark]:
 
 
 def read_marker(
-    node: pytest.Item, name: str, signature: Callable[..., T], marks: Mapping[str, pytest.Mark] | None = None
+    node: pytest.Item, marks: Mapping[str, pytest.Mark], name: str, signature: Callable[..., T]
 ) -> T | None:
     """What a marker says, None when the test has none.
 
     Args:
         node: the test.
+        marks: its `closest_markers`.
         name: of the marker.
-        marks: the test's `closest_markers`, where they are known.
         signature: takes the marker's arguments; a TypeError of it says what is wrong with them.
 
     Raises:
         ConfigError: the marker's arguments are wrong.
     """
-    mark = node.get_closest_marker(name) if marks is None else marks.get(name)
+    mark = marks.get(name)
     if mark is None:
         return None
     try:
@@ -89,19 +89,19 @@ def read_marker(
         raise ConfigError(f"{node.nodeid}: @pytest.mark.{name}: {error} (allowed: {name}{allowed})") from None
 
 
-def samples_of(node: pytest.Item, marks: Mapping[str, pytest.Mark] | None = None) -> Samples:
+def samples_of(node: pytest.Item, marks: Mapping[str, pytest.Mark]) -> Samples:
     """How many answers a test wants; the arguments are those of `read_marker`.
 
     Raises:
         ConfigError: the marker's arguments are wrong.
     """
-    return read_marker(node, "llm_samples", _llm_samples, marks) or Samples()
+    return read_marker(node, marks, "llm_samples", _llm_samples) or Samples()
 
 
-def default_category(node: pytest.Item, marks: Mapping[str, pytest.Mark] | None = None) -> str | None:
+def default_category(node: pytest.Item, marks: Mapping[str, pytest.Mark]) -> str | None:
     """The error category of a test's plain asserts, None when it has no marker; arguments as those of `read_marker`.
 
     Raises:
         ConfigError: the marker's arguments are wrong.
     """
-    return read_marker(node, "llm_category", _llm_category, marks)
+    return read_marker(node, marks, "llm_category", _llm_category)

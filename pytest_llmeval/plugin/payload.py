@@ -62,8 +62,10 @@ def attach(report: pytest.TestReport, payload: Payload, *, as_text: bool) -> Non
 def payload_of(report: pytest.TestReport) -> Payload | None:
     """What `attach` put on a report, None when it did not; what came as text is read once."""
     attached: str | None = getattr(report, "llmeval", None)
-    if attached is None or isinstance(attached, _Kept):
-        return attached.payload if attached is not None else None
+    if attached is None:
+        return None
+    if isinstance(attached, _Kept):
+        return attached.payload
     payload = _read(attached)
     attach(report, payload, as_text=False)
     return payload

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmeval.cases import Case
-from pytest_llmeval.plugin.collect import model_of, uses_llm
+from pytest_llmeval.plugin.collect import model_of
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.fixtures import being_set_up
+from pytest_llmeval.plugin.fixtures import being_set_up, uses_llm
 from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.judge import sample_result
 from pytest_llmeval.plugin.judging_code import checks_digest
@@ -43,8 +43,7 @@ class Runner:
         self._trials: list[pytest.Item] = []
         self._left_out: tuple[TrialKey, ...] = ()
         self._checks: dict[object, str] = {}
-        self._is_worker = False
-        self._pid = os.getpid()
+        self._reporting_process: int | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -60,7 +59,7 @@ class Runner:
         if session.config.option.collectonly:
             return
         reporting = session.config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
-        self._is_worker = reporting is None
+        self._reporting_process = os.getpid() if reporting is not None else None
         if self.evaluation.most_samples is not None:
             from pytest_llmeval.plugin.second_pass import SecondPass
 
@@ -171,7 +170,7 @@ class Runner:
             notes=tuple(notes),
         )
         # A worker of xdist sends its reports, and so does a process that another plugin forks for a test.
-        attach(report, payload, as_text=self._is_worker or os.getpid() != self._pid)
+        attach(report, payload, as_text=os.getpid() != self._reporting_process)
         del notes[:]
         self._left_out = ()  # told once by each process
 

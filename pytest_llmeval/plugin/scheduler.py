@@ -23,14 +23,17 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.plugin.collect import runs_once, uses_llm
+from pytest_llmeval.plugin.collect import runs_once
+from pytest_llmeval.plugin.fixtures import uses_llm
 from pytest_llmeval.plugin.live import LiveFixtures
+from pytest_llmeval.plugin.markers import closest_markers
 from pytest_llmeval.plugin.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.trial import DIFFERS, trial_key
 
 __all__ = ["Outermost", "Scheduler", "can_schedule", "xdist_worker"]
 
 MOST_EXECUTIONS = 50
+_WAITED = "llmeval-waited"
 
 
 def can_schedule(session: pytest.Session) -> bool:
@@ -70,7 +73,6 @@ class Scheduler:
         self._arrived = threading.Event()
         self._depth = 0
         self._passed_on: pytest.Item | None = None
-        self._has_left = False
         self._runs_again = _runs_failing_tests_again(session.config)
         self._worker = xdist_worker(session.config)
         self._index: dict[pytest.Item, int] = {}
@@ -96,9 +98,8 @@ class Scheduler:
         reports = self._execute(item, attempts, following, may_leave=not last)
         if reports is None:
             self.pending[item] = attempts
-            if not self._has_left:
-                self._has_left = True
-                self.session.config.pluginmanager.register(_Waited(), "llmeval-waited")
+            if not self.session.config.pluginmanager.has_plugin(_WAITED):
+                self.session.config.pluginmanager.register(_Waited(), _WAITED)
             self._arm(item, attempts)
             return True
         self.pending.pop(item, None)
@@ -278,7 +279,7 @@ def _may_be_left(item: pytest.Item) -> bool:
     case = getattr(item, "cls", None)
     return (
         isinstance(item, pytest.Function)
-        and not runs_once(item)
+        and not runs_once(item, closest_markers(item))
         and not (isinstance(case, type) and issubclass(case, unittest.TestCase))
         and "subtests" not in item.fixturenames
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import re
 import threading
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from pytest_llmeval.plugin.replies import Attempts, Question, Replies, Suspended
 from pytest_llmeval.plugin.tasks import current_task, settled
 from pytest_llmeval.reply import Reply
 from pytest_llmeval.run import Call, CaseKey, SampleResult
+from pytest_llmeval.store.text import lenient_json
 
 if TYPE_CHECKING:
     from pytest_llmeval.checks.score import Score
@@ -378,8 +378,7 @@ def content_digest(case: Case | None) -> str:
     if case is None:
         return ""
     content = [case.input, case.expected, case.context, case.checks, (), *([case.metadata] if case.metadata else [])]
-    return hashlib.sha256(_ENCODER.encode(content).encode()).hexdigest()[:16]
+    return hashlib.sha256(lenient_json(content).encode()).hexdigest()[:16]
 
 
-_ENCODER = json.JSONEncoder(sort_keys=True, default=str)  # json.dumps would make one for every case
 trial_key = pytest.StashKey[Trial]()

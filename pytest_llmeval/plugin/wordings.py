@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import pytest
@@ -35,13 +35,13 @@ class Cases(NamedTuple):
     seed: int = 0
 
 
-def cases_of(node: pytest.Item) -> Cases | None:
-    """The cases a test is run on, None when it has none.
+def cases_of(node: pytest.Item, marks: Mapping[str, pytest.Mark]) -> Cases | None:
+    """The cases a test is run on, None when it has none; the arguments are those of `read_marker`.
 
     Raises:
         ConfigError: the marker's arguments are wrong.
     """
-    return read_marker(node, "llm_cases", _llm_cases)
+    return read_marker(node, marks, "llm_cases", _llm_cases)
 
 
 def asked_in(cases: Sequence[Case], wanted: Cases, option: tuple[str, ...] | None) -> list[Case]:

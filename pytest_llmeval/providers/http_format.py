@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pytest_llmeval.errors import ProviderError
-
+from pytest_llmeval.errors import ProviderError
 
 __all__ = ["HttpFormat"]
 

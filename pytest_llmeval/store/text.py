@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["as_json", "canonical_json", "parsed_json", "readable_json", "visible"]
+__all__ = ["as_json", "canonical_json", "lenient_json", "parsed_json", "readable_json", "visible"]
 
 # Control characters, bidirectional marks and overrides, line separators, invisible fillers, lone surrogates, tags.
 # The joiners U+200C and U+200D stay: they are part of ordinary words and emoji.
@@ -26,6 +26,11 @@ def canonical_json(value: object) -> str:
         TypeError, ValueError: the value is no JSON.
     """
     return _CANONICAL.encode(value)
+
+
+def lenient_json(value: object) -> str:
+    """The value as ASCII JSON with sorted keys, for digests; what JSON does not know stands as its ``str``."""
+    return _LENIENT.encode(value)
 
 
 def readable_json(value: object) -> str:
@@ -89,4 +94,5 @@ def _no_constant(name: str) -> Any:
 
 # Made once: json.dumps and json.loads with arguments make one for every call.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=as_json)
+_LENIENT = json.JSONEncoder(sort_keys=True, default=str)
 _STRICT = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
