@@ -21,7 +21,7 @@ from pytest_llmeval.engine.connections import Connection, Connections
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import ModelRequest, Prompt
 from pytest_llmeval.providers.openai import OpenAIChat
-from tests.server import Reply, Server, completion
+from tests.server import Reply, Request, Server, completion
 
 
 async def no_sleep(_: float) -> None:
@@ -93,9 +93,18 @@ def test_a_model_that_hangs_does_not_hold_up_another(server: Server, engine: Eng
 
 
 def test_a_burst_of_429_lowers_the_number_in_flight_and_loses_nothing(server: Server) -> None:
-    server.then(*[Reply(status=429)] * 6)
+    turned_away: set[str] = set()
+
+    def turn_away_six(request: Request) -> Reply:
+        text = request.json["messages"][0]["content"]
+        if text in {"0", "1", "2", "3", "4", "5"} - turned_away:  # once each: five times is the end of a call
+            turned_away.add(text)
+            return Reply(status=429)
+        return Reply(body=completion())
+
+    server.answer = turn_away_six
     with Engine(concurrency=10, start=10, sleep=no_sleep) as engine:
-        futures = [engine.submit(asked(), endpoint(server)) for _ in range(60)]
+        futures = [engine.submit(asked(str(number)), endpoint(server)) for number in range(60)]
         answers = [future.result(timeout=20).answer.text for future in futures]
     assert (answers, engine.sent) == (["Paris"] * 60, 66)
 

@@ -126,6 +126,37 @@ def test_a_parametrized_module_fixture_is_set_up_once_per_value(plain_session: S
     )
 
 
+def test_a_reply_that_arrives_during_the_last_test_finds_its_own_test_set_up_anew(
+    plain_session: Session, server: Server
+) -> None:
+    server.answer = echo
+    plain_session.write(
+        """
+        import time
+
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def shared(): return []
+
+        @pytest.fixture
+        def fresh(): return []
+
+        def test_waits(llm, shared, fresh):
+            fresh.append(1)
+            assert llm("second " + llm("first")) == "echo second echo first"
+            assert fresh == [1]
+
+        def test_foreign(shared, pytestconfig):
+            scheduler = pytestconfig.pluginmanager.get_plugin("llmeval-scheduler")
+            end = time.monotonic() + 20
+            while scheduler is not None and not scheduler._ready and time.monotonic() < end:
+                time.sleep(0.001)  # until the first reply is there
+        """
+    )
+    plain_session.run().assert_outcomes(passed=2)
+
+
 def test_a_call_in_a_finalizer_waits_and_is_kept(plain_session: Session, server: Server) -> None:
     server.answer = echo
     plain_session.write(

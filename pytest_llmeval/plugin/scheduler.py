@@ -91,7 +91,8 @@ class Scheduler:
                 return None
             # The same test, but what it shares with those that wait stays up behind it.
             self._passed_on = item
-            item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+            with self._within():  # else the waiting test that follows could go on with itself as the next
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
             return True
         attempts = item.stash.setdefault(attempts_key, Attempts())
         last = not first and self.live.is_last(item, following)
@@ -158,10 +159,15 @@ class Scheduler:
     def _go_on(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Execute a waiting test again, in a protocol of its own: its neighbours' warning filters are not its own."""
         self.session._setupstate.teardown_exact(item)
+        with self._within(), self._reported_by_xdist_as(item):
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+
+    @contextmanager
+    def _within(self) -> Iterator[None]:
+        """Execute a test within the protocol of another, behind which alone waiting tests go on."""
         self._depth += 1
         try:
-            with self._reported_by_xdist_as(item):
-                item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+            yield
         finally:
             self._depth -= 1
 
