@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.server import Request, Server, completion
+from tests.server import Reply, Request, Server, completion
 from tests.sessions import Session
 
 COUNTING = """
@@ -155,6 +155,100 @@ def test_a_reply_that_arrives_during_the_last_test_finds_its_own_test_set_up_ane
         """
     )
     plain_session.run().assert_outcomes(passed=2)
+
+
+ONCE = """
+    import time
+
+    import pytest
+
+    set_up = []
+
+    @pytest.fixture(scope="module")
+    def shared():
+        set_up.append(1)
+        assert len(set_up) == 1
+"""
+
+
+def test_the_last_test_of_a_session_keeps_what_it_has_set_up(plain_session: Session, server: Server) -> None:
+    gate = server.gate()
+
+    def answer(request: Request) -> object:
+        text = request.json["messages"][-1]["content"]
+        if text.startswith("second"):
+            gate.open()
+        return Reply(body=completion("echo " + text), gate=gate if text == "waits" else None)
+
+    server.answer = answer
+    plain_session.write("def test_it(llm): assert llm('waits') == 'echo waits'", "test_a.py")
+    plain_session.write(
+        ONCE
+        + """
+    def test_foreign(shared): ...
+
+    def test_last(llm, shared): assert llm("second " + llm("first"))
+""",
+        "test_b.py",
+    )
+    plain_session.run().assert_outcomes(passed=3)
+
+
+def test_tests_outside_a_module_go_on_behind_those_within(plain_session: Session, server: Server) -> None:
+    gate = server.gate()
+
+    def answer(request: Request) -> object:
+        text = request.json["messages"][-1]["content"]
+        if text == "last":
+            gate.open()
+        return Reply(body=completion("echo " + text), gate=gate if text == "waits" else None)
+
+    server.answer = answer
+    plain_session.write("def test_it(llm): assert llm('outside') == 'echo outside'", "test_a.py")
+    plain_session.write(
+        ONCE
+        + """
+    def test_waits(llm, shared): assert llm("waits")
+
+    def test_last(llm, shared, pytestconfig):
+        scheduler = pytestconfig.pluginmanager.get_plugin("llmeval-scheduler")
+        end = time.monotonic() + 20
+        while not scheduler._ready and time.monotonic() < end:
+            time.sleep(0.001)  # until the reply of the test outside is there
+        assert llm("last")
+""",
+        "test_b.py",
+    )
+    plain_session.run().assert_outcomes(passed=3)
+
+
+def test_what_a_test_shares_stays_up_while_it_is_run_again(plain_session: Session, server: Server) -> None:
+    gate = server.gate()
+
+    def answer(request: Request) -> object:
+        text = request.json["messages"][-1]["content"]
+        if text == "again":
+            gate.open()
+        return Reply(body=completion("echo " + text), gate=gate if text == "waits" else None)
+
+    server.answer = answer
+    plain_session.write(
+        ONCE
+        + """
+    executed = []
+
+    def test_fails(llm, shared):
+        executed.append(1)
+        reply = llm("fails")
+        if len(executed) > 2:  # left, failed, and now executed by the plugin that repeats it
+            llm("again")
+        assert reply == "right"
+
+    def test_waits(llm, shared): assert llm("waits")
+"""
+    )
+    result = plain_session.run("--reruns=1", plugins=("rerunfailures",))
+    result.stdout.fnmatch_lines(["*1 failed, 1 passed, 1 rerun*"])
 
 
 def test_a_call_in_a_finalizer_waits_and_is_kept(plain_session: Session, server: Server) -> None:

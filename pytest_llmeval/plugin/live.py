@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ __all__ = ["LiveFixtures"]
 class _Live(NamedTuple):
     node: pytest.Collector
     name: str | None  # of the parameter, None for a fixture that has none
+    value: object  # its index
 
 
 class LiveFixtures:
@@ -44,11 +45,11 @@ class LiveFixtures:
             and (fixturedef.scope != "session" or fixturedef.params)
         ):
             name = fixturedef.argname if fixturedef.params else None
-            live = self._live[fixturedef] = _Live(request.node, name)
+            live = self._live[fixturedef] = _Live(request.node, name, getattr(request, "param_index", 0))
             request.addfinalizer(partial(self._live.pop, fixturedef, None))
             if self.executes is not None:
                 item, nextitem, attempts = self.executes
-                if nextitem is None or self._left(live, item, nextitem, nextitem.listchain()):
+                if nextitem is None or _left(live, item, nextitem):
                     attempts.may_leave = False
         return (yield)
 
@@ -58,39 +59,48 @@ class LiveFixtures:
         """The waiting tests under the innermost thing that is torn down on the way from an item to the next."""
         waiting = list(pending)
         if not waiting or nextitem is None:
-            # At the end of the session: those under what is set up now go first.
-            return sorted(waiting, key=self.would_tear_down)
-        chain, chain_of = nextitem.listchain(), item.listchain()
-        leaving = [live for live in self._live.values() if self._left(live, item, nextitem, chain)]
-        for live in sorted(leaving, key=lambda live: -chain_of.index(live.node)):
-            group = [other for other in waiting if self._under(live, other, item)]
+            return self._innermost(waiting)
+        leaving = [live for live in self._live.values() if _left(live, item, nextitem)]
+        for live in sorted(leaving, key=_depth, reverse=True):
+            group = [other for other in waiting if _under(live, other)]
             if group:
-                return group
+                return self._innermost(group)
         return []
+
+    def _innermost(self, group: list[pytest.Item]) -> list[pytest.Item]:
+        """Those of a group that share the most with what is set up: the others would tear it down under them."""
+        for live in sorted(self._live.values(), key=_depth):
+            group = [item for item in group if _under(live, item)] or group
+        return group
 
     def is_last(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
         """Whether something this item has set up is torn down right after it."""
-        if nextitem is None:
-            return True
-        chain = nextitem.listchain()
-        return any(self._left(live, item, nextitem, chain) for live in self._live.values())
+        return nextitem is None or any(_left(live, item, nextitem) for live in self._live.values())
 
     def would_tear_down(self, item: pytest.Item) -> bool:
         """Whether executing an item now would tear something down that other tests still use."""
-        chain = item.listchain()
-        return any(live.node not in chain for live in self._live.values())
+        return not all(_holds(live.node, item) for live in self._live.values())
 
-    def _left(self, live: _Live, item: pytest.Item, nextitem: pytest.Item, chain: Sequence[object]) -> bool:
-        if live.node not in item.listchain():
-            return False
-        return live.node not in chain or (
-            live.name is not None and _parameter(item, live.name) != _parameter(nextitem, live.name)
-        )
 
-    def _under(self, live: _Live, other: pytest.Item, item: pytest.Item) -> bool:
-        if live.node not in other.listchain():
-            return False
-        return live.name is None or _parameter(other, live.name) == _parameter(item, live.name)
+def _left(live: _Live, item: pytest.Item, nextitem: pytest.Item) -> bool:
+    """Whether something is torn down between an item and the next."""
+    return _holds(live.node, item) and not _under(live, nextitem)
+
+
+def _under(live: _Live, item: pytest.Item) -> bool:
+    """Whether an item can use what is set up."""
+    return _holds(live.node, item) and (live.name is None or _parameter(item, live.name) == live.value)
+
+
+def _holds(node: pytest.Collector, item: pytest.Item) -> bool:
+    each: Any = item
+    while each is not None and each is not node:
+        each = each.parent
+    return each is not None
+
+
+def _depth(live: _Live) -> int:
+    return len(live.node.listchain())
 
 
 def _parameter(item: pytest.Item, name: str) -> object:

@@ -87,15 +87,9 @@ class Scheduler:
         first = self.live.must_run_first(item, nextitem, others)
         following = first[0] if first else nextitem
         if not uses_llm(item) or not _may_be_left(item):
-            if following is nextitem:
-                return None
-            # The same test, but what it shares with those that wait stays up behind it.
-            self._passed_on = item
-            with self._within():  # else the waiting test that follows could go on with itself as the next
-                item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
-            return True
+            return self._pass_on(item, following, nextitem)
         attempts = item.stash.setdefault(attempts_key, Attempts())
-        last = not first and self.live.is_last(item, following)
+        last = self.live.is_last(item, following)
         reports = self._execute(item, attempts, following, may_leave=not last)
         if reports is None:
             self.pending[item] = attempts
@@ -108,13 +102,22 @@ class Scheduler:
             # Another plugin executes failing tests again and counts how often: it starts anew with the same replies.
             attempts.may_leave = False
             self.session._setupstate.teardown_exact(item)
-            return None
+            return self._pass_on(item, following, nextitem)
         del item.stash[attempts_key]
         hooks = item.ihook
         hooks.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for report in reports:
             hooks.pytest_runtest_logreport(report=report)
         hooks.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _pass_on(self, item: pytest.Item, following: pytest.Item | None, nextitem: pytest.Item | None) -> bool | None:
+        """Leave a test to pytest and its other plugins; what it shares with those that wait stays up behind it."""
+        if following is nextitem:
+            return None
+        self._passed_on = item
+        with self._within():  # else the waiting test that follows could go on with itself as the next
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
         return True
 
     def after(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -143,12 +146,12 @@ class Scheduler:
             self._fit(nextitem)
 
     def _next_of(self, group: list[pytest.Item]) -> pytest.Item:
-        """One of a group whose replies are there, those first that tear nothing down; waits for the first."""
+        """One of a group whose replies are there; waits for the first."""
         while True:
             self._arrived.clear()
-            ready = [item for item in group if not self.pending[item].waits_for]
-            if ready:
-                return min(ready, key=self.live.would_tear_down)
+            for item in group:
+                if not self.pending[item].waits_for:
+                    return item
             self._wait()
 
     def _wait(self) -> None:
