@@ -16,6 +16,7 @@ import pytest
 
 from pytest_llmeval.store import Entry
 from pytest_llmeval.store.cache import Cache
+from pytest_llmeval.store.disk import TextDisk
 
 
 def entry(number: int, **changes: Any) -> Entry:
@@ -198,6 +199,7 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 from test_store_cache import entry
 from pytest_llmeval.store.cache import Cache
+from pytest_llmeval.store.disk import TextDisk
 cache = Cache(Path(sys.argv[1]), lambda text: print(text, flush=True))
 for number in range(50):
     cache.put(entry(number, case=sys.argv[2], response={{"text": os.urandom(int(sys.argv[3])).hex()}}))
@@ -225,6 +227,26 @@ def test_processes_make_and_fill_one_cache_at_once(cache: Cache, warnings: list[
     assert {(one.case, len(one.response["text"])) for one in found if one} <= {("short", 20), ("long", 100_000)}
     assert None not in found
     assert warnings == []
+
+
+def test_a_value_replaced_while_it_is_read_is_found(
+    cache: Cache, warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row is read, then another process writes another value and deletes the file the row names."""
+    long = [entry(1, response={"text": os.urandom(50_000).hex()}) for _ in range(2)]
+    cache.put(long[0])
+    other = Cache(cache.directory, warnings.append)
+    fetch = TextDisk.fetch
+
+    def replaced_before(disk: TextDisk, *row: Any) -> str:
+        monkeypatch.undo()
+        other.put(long[1])
+        return fetch(disk, *row)
+
+    monkeypatch.setattr(TextDisk, "fetch", replaced_before)
+    found = cache.get(long[0].key)
+    other.close()
+    assert (found == long[1], warnings) == (True, [])
 
 
 def test_all_entries_can_be_gone_through_and_some_removed(cache: Cache, warnings: list[str]) -> None:

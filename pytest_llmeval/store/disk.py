@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import stat
 import time
 import zlib
 from collections.abc import Callable
@@ -97,7 +98,9 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
             raise ValueError("refusing a file name that is not the cache's own")
         directory = Path(self._directory).resolve()
         path = directory.joinpath(*match.groups())
-        if path.resolve(strict=True) != path or not path.is_file():
+        if path.resolve(strict=True) != path or not stat.S_ISREG(
+            path.lstat().st_mode
+        ):  # both raise for one that is gone
             raise ValueError("refusing a value that is not an ordinary file of the cache")
         return path
 
