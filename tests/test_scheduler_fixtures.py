@@ -157,6 +157,19 @@ def test_a_reply_that_arrives_during_the_last_test_finds_its_own_test_set_up_ane
     plain_session.run().assert_outcomes(passed=2)
 
 
+def answer_waits_after(server: Server, opening: str) -> None:
+    """Echo each prompt, but "waits" not before one that begins with this."""
+    gate = server.gate()
+
+    def answer(request: Request) -> object:
+        text = request.json["messages"][-1]["content"]
+        if text.startswith(opening):
+            gate.open()
+        return Reply(body=completion("echo " + text), gate=gate if text == "waits" else None)
+
+    server.answer = answer
+
+
 ONCE = """
     import time
 
@@ -172,15 +185,7 @@ ONCE = """
 
 
 def test_the_last_test_of_a_session_keeps_what_it_has_set_up(plain_session: Session, server: Server) -> None:
-    gate = server.gate()
-
-    def answer(request: Request) -> object:
-        text = request.json["messages"][-1]["content"]
-        if text.startswith("second"):
-            gate.open()
-        return Reply(body=completion("echo " + text), gate=gate if text == "waits" else None)
-
-    server.answer = answer
+    answer_waits_after(server, "second")
     plain_session.write("def test_it(llm): assert llm('waits') == 'echo waits'", "test_a.py")
     plain_session.write(
         ONCE
@@ -195,15 +200,7 @@ def test_the_last_test_of_a_session_keeps_what_it_has_set_up(plain_session: Sess
 
 
 def test_tests_outside_a_module_go_on_behind_those_within(plain_session: Session, server: Server) -> None:
-    gate = server.gate()
-
-    def answer(request: Request) -> object:
-        text = request.json["messages"][-1]["content"]
-        if text == "last":
-            gate.open()
-        return Reply(body=completion("echo " + text), gate=gate if text == "waits" else None)
-
-    server.answer = answer
+    answer_waits_after(server, "last")
     plain_session.write("def test_it(llm): assert llm('outside') == 'echo outside'", "test_a.py")
     plain_session.write(
         ONCE
@@ -223,15 +220,7 @@ def test_tests_outside_a_module_go_on_behind_those_within(plain_session: Session
 
 
 def test_what_a_test_shares_stays_up_while_it_is_run_again(plain_session: Session, server: Server) -> None:
-    gate = server.gate()
-
-    def answer(request: Request) -> object:
-        text = request.json["messages"][-1]["content"]
-        if text == "again":
-            gate.open()
-        return Reply(body=completion("echo " + text), gate=gate if text == "waits" else None)
-
-    server.answer = answer
+    answer_waits_after(server, "again")
     plain_session.write(
         ONCE
         + """

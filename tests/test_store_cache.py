@@ -199,7 +199,6 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 from test_store_cache import entry
 from pytest_llmeval.store.cache import Cache
-from pytest_llmeval.store.disk import TextDisk
 cache = Cache(Path(sys.argv[1]), lambda text: print(text, flush=True))
 for number in range(50):
     cache.put(entry(number, case=sys.argv[2], response={{"text": os.urandom(int(sys.argv[3])).hex()}}))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Cache"]
 
 _DATABASE = "cache.db"
-_READINGS = 5  # of a value whose file has gone
+_READINGS = 6  # of a value whose file has gone, the first included
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 # A connection that came through a fork must be neither used nor closed: it belongs to the parent.
@@ -226,12 +226,11 @@ class _OpeningError(Exception):
 
 
 def _read(cache: BoundedCache, key: str) -> Entry | None:
-    text = cache.get(key)
     for _ in range(_READINGS):
-        # Another process may have put another value in its place, between its row and its file.
+        # Another process may put another value in its place between the reading of its row and of its file.
+        text = cache.get(key)
         if text is not None or key not in cache:
             break
-        text = cache.get(key)
     if text is None:
         return None
     head, _, body = text.partition("\n")

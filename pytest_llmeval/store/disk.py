@@ -98,9 +98,8 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
             raise ValueError("refusing a file name that is not the cache's own")
         directory = Path(self._directory).resolve()
         path = directory.joinpath(*match.groups())
-        if path.resolve(strict=True) != path or not stat.S_ISREG(
-            path.lstat().st_mode
-        ):  # both raise for one that is gone
+        # Each raises FileNotFoundError for one that is gone; is_file() would make it look like a foreign one.
+        if path.resolve(strict=True) != path or not stat.S_ISREG(path.lstat().st_mode):
             raise ValueError("refusing a value that is not an ordinary file of the cache")
         return path
 
