@@ -109,7 +109,9 @@ def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool 
             run.of_model(name),
             categories=settings.categories,
             budgets=settings.gate,
-            partial=None if run.complete else _unfinished(run.complete),
+            saved=run.models.get(run.baseline, {}).get("saved"),
+            stopped=_stopped(run),
+            everything=_everything(run),
             strict=strict,
         )
         for name in names
@@ -165,15 +167,21 @@ def _between(before: Run, after: Run, settings: Settings, options: argparse.Name
         categories=settings.categories,
         budgets=settings.gate,
         saved=Path(options.baseline).name,
-        partial=None if after.complete else _unfinished(after.complete),
+        stopped=_stopped(after),
+        everything=len({*before.of_model(old), *after.of_model(new)}),
         strict=options.strict,
         another_model=was_another(before, after, old, new),
         dispersion=dispersion,
     )
 
 
-def _unfinished(complete: bool | None) -> str:
-    return "the run holds only a part of the cases" if complete is False else "the run was stopped before its end"
+def _stopped(run: Run) -> str | None:
+    return "the run was stopped before its end" if run.complete is None else None
+
+
+def _everything(run: Run) -> int:
+    """How many cases there are, as far as a run knows."""
+    return len({result.key for result in run.results} | {key for key, _ in run.left_out})
 
 
 def _one_model(models: object, baseline: str | None, path: str) -> str:

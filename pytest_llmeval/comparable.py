@@ -1,4 +1,4 @@
-"""Which cases of two runs can be compared: what was asked, what is expected, and what judged them."""
+"""Which cases of two runs can be compared: what their rows say, and what was asked."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Differences:
 
     Attributes:
         rows: their row in the dataset changed, so they are other cases.
-        checks: what judges them in the test's code changed, so that their verdicts say nothing about each other.
+        replies: the saved replies fail today's tests, as `CaseResult.rejudged` says, so that they excuse nothing.
         prompts: they were asked with another prompt. The effect of that is what one wants to see: they are compared.
     """
 
     rows: tuple[CaseKey, ...]
-    checks: tuple[CaseKey, ...]
+    replies: tuple[CaseKey, ...]
     prompts: tuple[CaseKey, ...]
 
     @property
     def not_comparable(self) -> frozenset[CaseKey]:
         """The cases that must not be compared."""
-        return frozenset((*self.rows, *self.checks))
+        return frozenset((*self.rows, *self.replies))
 
 
 def differences(before: Mapping[CaseKey, CaseResult], after: Mapping[CaseKey, CaseResult]) -> Differences:
@@ -40,15 +40,14 @@ def differences(before: Mapping[CaseKey, CaseResult], after: Mapping[CaseKey, Ca
     """
     pairs = {key: (before[key], after[key]) for key in after if key in before}
     rows = {key for key, (old, new) in pairs.items() if old.content != new.content}
-    # A case that was never judged, or was saved by an earlier version, does not know what judges it.
-    checks = {key for key, (old, new) in pairs.items() if old.checks and new.checks and old.checks != new.checks} - rows
+    replies = {key for key, (old, _) in pairs.items() if old.rejudged == "not_compared"} - rows
     prompts = {
         key
         for key, (old, new) in pairs.items()
-        if key not in rows and key not in checks and (asked := _asked(old)) and (ask := _asked(new)) and asked != ask
+        if key not in rows and key not in replies and (asked := _asked(old)) and (ask := _asked(new)) and asked != ask
     }
-    rows_, checks_, prompts_ = (tuple(key for key in pairs if key in found) for found in (rows, checks, prompts))
-    return Differences(rows=rows_, checks=checks_, prompts=prompts_)
+    rows_, replies_, prompts_ = (tuple(key for key in pairs if key in found) for found in (rows, replies, prompts))
+    return Differences(rows=rows_, replies=replies_, prompts=prompts_)
 
 
 def _asked(result: CaseResult) -> set[str]:

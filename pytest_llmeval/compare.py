@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.comparable import Differences, differences
@@ -15,11 +15,14 @@ from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, judge
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
 from pytest_llmeval.stats.surprise import Stratum, by_family
+from pytest_llmeval.unseen import without_unseen
 
 __all__ = ["Judgement", "compare", "gate_rules", "judgement", "outcomes_of"]
 
 
 SHORTEST_COPY = 200  # characters of an answer that is not said twice by chance
+LEAST_RUN = 0.8  # of the baseline's cases, those that must have been run
+MOST_UNLIKE = 0.1  # of the cases that ran, those whose saved replies may fail today's tests
 
 
 class Judgement(NamedTuple):
@@ -53,7 +56,10 @@ def compare(
     categories: Mapping[str, CategorySettings] | None = None,
     budgets: GateSettings | None = None,
     saved: str | None = None,
-    partial: str | None = None,
+    saved_when: str = "",
+    stopped: str | None = None,
+    everything: int | None = None,
+    unmeasurable: Sequence[str] = (),
     skipped: int = 0,
     strict: bool = False,
     another_model: bool = False,
@@ -69,12 +75,16 @@ def compare(
         categories: how error categories are gated; what is not named goes by the defaults.
         budgets: allowed rises of measured figures.
         saved: name of the saved run the baseline comes from, None when both ran in this session.
-        partial: why not all cases were run, None when they were; then there is no verdict.
+        saved_when: when that was, in words.
+        stopped: why the session did not come to its end, None when it did; then there is no verdict.
+        everything: how many cases there are, whatever ran; None when those that ran are all.
+        unmeasurable: what else keeps the comparison from being one, a sentence each.
         skipped: how many tests were skipped, so that nobody takes them for compared.
         strict: whether INCONCLUSIVE fails the gate.
         another_model: whether two models are compared though their names are the same.
         dispersion: of two runs of the baseline, None when there are no two.
     """
+    before, after = without_unseen(before, after)
     differ, uncompared, candidates, table, families, _, verdicts = judgement(
         baseline, before, candidate, after, categories or {}, another_model=another_model, dispersion=dispersion
     )
@@ -90,12 +100,14 @@ def compare(
         measure(candidate, after.values(), beside=before.values()),
     )
     over, notes = _over_budget(*figures, budgets or GateSettings(), saved=saved is not None)
-    comparable = sum(bool(before[key].judged) for key in table.cases), candidates
-    changed = len(differ.not_comparable)
-    empty = sum(not after[key].samples for key in table.cases)
-    gate, reasons = _verdict(
-        rows, over, table, comparable, changed=changed, empty=empty, partial=partial, strict=strict
-    )
+    invalid = [
+        *(f"{UNMEASURED}: {reason}" for reason in unmeasurable),
+        *(f"{UNMEASURED}: {reason}" for reason in _invalid(differ, table, before, after, candidates)),
+    ]
+    part = "" if everything is None or len(after) >= everything else f"{len(after)} of {_cases(everything)}"
+    gate, reasons = _verdict(rows, [*invalid, *over], part=part, stopped=stopped, strict=strict)
+    if gate == "passed" and not before:
+        gate, reasons = "not evaluated", (f"the baseline has none of the {_cases(len(after))} that ran",)
     return Comparison(
         baseline=figures[0],
         candidate=figures[1],
@@ -110,18 +122,22 @@ def compare(
         only_baseline=table.removed,
         only_candidate=table.added,
         changed=differ.rows,
-        rejudged=differ.checks,
+        unlike=differ.replies,
         gate=gate,
         reasons=reasons,
         notes=(
             *notes,
             *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
+            *_as_saved(sum(result.rejudged == "as_saved" for key, result in before.items() if key in after)),
+            *_unlike(len(differ.replies)),
             *_copies(before, after, table.cases),
             *uncompared,
             *unasked([after[key] for key in judged]),
             *([_skipped(skipped)] if skipped else []),
         ),
         saved=saved,
+        saved_when=saved_when,
+        part=part,
         baseline_results=before,
         candidate_results=after,
     )
@@ -163,6 +179,22 @@ def _asked_otherwise(count: int, cases: int) -> list[str]:
         f"the prompt of {count} of {cases} cases changed since the baseline was saved; they are compared all the same"
     )
     return [told] if count else []
+
+
+def _as_saved(count: int) -> list[str]:
+    cases = "1 case asks" if count == 1 else f"{count} cases ask"
+    told = f"{cases} the model in another way than when the baseline was saved; the saved verdict counts"
+    return [told] if count else []
+
+
+def _unlike(count: int) -> list[str]:
+    cases = "1 case is" if count == 1 else f"{count} cases are"
+    told = f"{cases} not compared: the baseline's replies to the prompts of then fail today's tests"
+    return [told] if count else []
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"
 
 
 def _skipped(count: int) -> str:
@@ -266,11 +298,8 @@ def _rank(row: CategoryRow) -> tuple[int, float, str]:
 
 def _total(cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[CaseKey]) -> CategoryRow:
     """Any failure, over the cases that both sides could judge."""
-    pairs = [(before[key].judged, after[key].judged) for key in cases]
-    strata = [
-        Stratum(sum(s.outcome == "fail" for s in old), len(old), sum(s.outcome == "fail" for s in new), len(new))
-        for old, new in pairs
-    ]
+    pairs = [tuple(_failing_and_judged(side[key]) for side in (before, after)) for key in cases]
+    strata = [Stratum(*old, *new) for old, new in pairs]
     counts = [stratum for stratum in strata if stratum.compared]
     changes = [stratum.change for stratum in by_family(strata, families)]
     return CategoryRow(
@@ -285,38 +314,52 @@ def _total(cases: Sequence[CaseKey], before: Results, after: Results, families: 
     )
 
 
+def _failing_and_judged(result: CaseResult) -> tuple[int, int]:
+    """Of a case's samples, as the categories count them."""
+    judged = [sample for sample in _independent(result) if sample.outcome != "error"]
+    return sum(sample.outcome == "fail" for sample in judged), len(judged)
+
+
 def _flaky(result: CaseResult) -> bool:
     outcomes = {sample.outcome for sample in result.judged}
     return result.outcome == "pass" and "fail" in outcomes
 
 
-def _verdict(
-    rows: Sequence[CategoryRow],
-    over: Sequence[str],
-    table: Table[CaseKey],
-    comparable: tuple[int, int],
-    *,
-    changed: int,
-    empty: int,
-    partial: str | None,
-    strict: bool,
-) -> tuple[GateState, tuple[str, ...]]:
-    if partial is not None:
-        return "not evaluated", (partial,)
-    invalid = table.why_invalid()
-    count, everything = comparable
-    if table.cases and count < 0.8 * everything:
-        invalid += (f"the baseline has an answer to {count} of {everything} cases; at least 80% must have one",)
+def _invalid(
+    differ: Differences, table: Table[CaseKey], before: Results, after: Results, candidates: int
+) -> Iterator[str]:
+    """What keeps the comparison from saying anything, a sentence each."""
+    rows = set(differ.rows)
+    ran = sum(key in after and key not in rows for key in before)
+    if before and ran < LEAST_RUN * len(before):
+        yield f"{ran} of the baseline's {_cases(len(before))} were run as they were; at least 80% must be"
+    if len(differ.replies) > MOST_UNLIKE * len(after):
+        yield (
+            f"{len(differ.replies)} of {_cases(len(after))} cannot be compared: the baseline's replies to the "
+            "prompts of then fail today's tests; at most 10% may"
+        )
+    if before or not after:
+        yield from table.why_invalid(min_overlap=0.0)
+    count = sum(bool(before[key].judged) for key in table.cases)
+    if table.cases and count < LEAST_RUN * min(candidates, len(table.cases)):
+        yield f"the baseline has an answer to {count} of {len(table.cases)} cases; at least 80% must have one"
+    empty = sum(not after[key].samples for key in table.cases)
     if empty:
-        invalid += (f"{empty} of {everything} cases of the candidate hold no answer at all",)
-    if invalid and changed:
-        invalid = (f"{changed} of {everything} cases or their checks changed since the baseline was saved", *invalid)
-    if invalid:
-        # What could not be measured must not look like a pass.
-        return "failed", tuple(f"{UNMEASURED}: {reason}" for reason in invalid)
+        yield f"{empty} of {candidates} cases of the candidate hold no answer at all"
+
+
+def _verdict(
+    rows: Sequence[CategoryRow], failing: Sequence[str], *, part: str, stopped: str | None, strict: bool
+) -> tuple[GateState, tuple[str, ...]]:
+    if stopped is not None:
+        return "not evaluated", (stopped,)
     words = ("REGRESSED", "INCONCLUSIVE") if strict else ("REGRESSED",)
-    reasons = [_sentence(row) for row in rows if row.gated and row.word in words]
-    reasons += over
+    # What could not be measured comes first: it must not look like a pass.
+    reasons = [reason for reason in failing if reason.startswith(UNMEASURED)]
+    reasons += [_sentence(row) for row in rows if row.gated and row.word in words]
+    reasons += [reason for reason in failing if not reason.startswith(UNMEASURED)]
+    if part and strict:
+        reasons.append(f"only {part} ran, and --llm-strict wants all of them")
     return ("failed", tuple(reasons)) if reasons else ("passed", ())
 
 

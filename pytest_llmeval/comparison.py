@@ -71,11 +71,13 @@ class Comparison(NamedTuple):
         only_baseline: cases the candidate was not run on.
         only_candidate: cases the baseline was not run on.
         changed: cases whose row is not the one the baseline was run on; they are not compared.
-        rejudged: cases that other checks judge than when the baseline was saved; they are not compared.
+        unlike: cases whose saved replies, given to other requests than then, fail today's tests; they are not compared.
         gate: the verdict.
         reasons: why the gate failed or was not evaluated, a sentence each; the first says it all.
+        part: how many of how many cases ran, in words, "" when all did.
         notes: what else a reader must know to trust the verdict, a sentence each.
         saved: name of the saved run the baseline comes from, so that latency and cost are not comparable; else None.
+        saved_when: how old that run is and at which commit it was made, in words; "" without one.
         baseline_results: the baseline's results by case, for showing replies side by side.
         candidate_results: the candidate's.
     """
@@ -98,5 +100,7 @@ class Comparison(NamedTuple):
     saved: str | None
     baseline_results: Results
     candidate_results: Results
-    rejudged: tuple[CaseKey, ...] = ()
+    unlike: tuple[CaseKey, ...] = ()
+    saved_when: str = ""
+    part: str = ""
     notes: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ LlmevalError
     ├── MissingReply       replay mode, and the request was never recorded
     │   └── StaleReply     it was, longer ago than max_age allows
     ├── RecordingError     a recordings file cannot be read or written
+    ├── NothingAsked       the test was to ask a model, and no call was seen
     ├── NotRerouted        the application under test cannot be made to ask the model on trial
     ├── BudgetExceeded     the ceiling on money was reached before this call
     └── ProviderError      the provider did not answer, or answered something that is no answer
@@ -28,6 +29,7 @@ __all__ = [
     "LlmevalError",
     "MissingReply",
     "NotRerouted",
+    "NothingAsked",
     "ProviderError",
     "ProviderErrorKind",
     "RecordingError",
@@ -95,6 +97,10 @@ class MissingReply(ReplyError):
 
 class StaleReply(MissingReply):
     """The stored reply is older than ``max_age`` allows, and was not asked for anew."""
+
+
+class NothingAsked(ReplyError):
+    """A sample made no call of a model that could be seen, though its test is to ask one."""
 
 
 class NotRerouted(ReplyError):

@@ -56,6 +56,8 @@ class Call(NamedTuple):
         spent: USD spent in this session: 0 for a replayed reply, None when no price is known.
         key: under which the store has the reply, None when that is not known.
         recorded_at: when the reply was given, ISO date and time, UTC; None when that is not known.
+        response: the body of the response, of a call that an application made: what it reads may be more than `answer`
+            holds. None for any other.
     """
 
     provider: str
@@ -66,6 +68,7 @@ class Call(NamedTuple):
     spent: float | None = None
     key: str | None = None
     recorded_at: str | None = None
+    response: Mapping[str, Any] | None = None
 
 
 class SampleResult(NamedTuple):
@@ -94,11 +97,13 @@ class CaseResult(NamedTuple):
         model: the name of the model as the session knows it.
         input: the case's input, for people who review.
         content: digest of the case's row, to tell whether it changed between runs.
-        checks: digest of what judges the replies in the test's code, for the same; "" when it is not known.
         wording: "" for the row's own input, else which other wording of it was asked.
         min_pass_rate: the share of judged samples that must pass.
         file: the test's file, relative to the root.
         line: the test's line, from 1.
+        rejudged: of a saved run whose replies today's tests judged again: ``as_saved`` when the test asked in another
+            way than then, so that the saved verdict counts; ``not_compared`` when replies to other requests, which
+            passed when they were saved, fail today's tests. Else "".
     """
 
     key: CaseKey
@@ -110,10 +115,10 @@ class CaseResult(NamedTuple):
     tags: tuple[str, ...] = ()
     input: Any = None
     content: str = ""
-    checks: str = ""
     wording: str = ""
     file: str = ""
     line: int = 0
+    rejudged: Literal["", "as_saved", "not_compared"] = ""
 
     @property
     def trial(self) -> TrialKey:

@@ -18,7 +18,7 @@ from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
 from pytest_llmeval.run import Call, CaseKey, CaseResult, Run, SampleResult, TrialKey
 
-__all__ = ["RunWriter", "load_run", "result_from_json", "result_to_json", "save_run"]
+__all__ = ["RunWriter", "load_run", "read_run", "result_from_json", "result_to_json", "save_run"]
 
 FORMAT = "llmeval-run"
 VERSION = 1
@@ -38,11 +38,11 @@ def result_to_json(result: CaseResult) -> dict[str, Any]:
         "tags": list(result.tags),
         "input": result.input,
         "content": result.content,
-        "checks": result.checks,
         "wording": result.wording,
         "min_pass_rate": result.min_pass_rate,
         "file": result.file,
         "line": result.line,
+        **({"rejudged": result.rejudged} if result.rejudged else {}),
         "samples": [_sample_to_json(sample) for sample in result.samples],
     }
 
@@ -53,14 +53,16 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
     Raises:
         KeyError, TypeError, ValueError, AttributeError: it did not.
     """
-    data = {"checks": "", **data}  # earlier versions had none
-    _check(data, _TEXT, "test", "case", "model", "content", "checks", "file")
+    _check(data, _TEXT, "test", "case", "model", "content", "file")
     _check(data, _MAYBE_TEXT, "dataset", "task")
     _check(data, _NUMBER, "min_pass_rate", "line")
     for tag in data["tags"]:
         _check({"tags": tag}, _TEXT, "tags")
     wording = data.get("wording", "")  # older runs have none
     _check({"wording": wording}, _TEXT, "wording")
+    rejudged = data.get("rejudged", "")
+    if rejudged not in ("", "as_saved", "not_compared"):
+        raise ValueError(f"unknown word {rejudged!r} for rejudged")
     return CaseResult(
         key=CaseKey(data["test"], data["case"]),
         model=data["model"],
@@ -71,10 +73,10 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
         tags=tuple(data["tags"]),
         input=data["input"],
         content=data["content"],
-        checks=data["checks"],
         wording=wording,
         file=data["file"],
         line=data["line"],
+        rejudged=rejudged,
     )
 
 
@@ -142,9 +144,16 @@ def _call_to_json(call: Call) -> dict[str, Any]:
         "output": answer.text,
         "refusal": answer.refusal,
         "tool_calls": [
-            {"id": tool.id, "name": tool.name, "arguments": tool.arguments, "raw_arguments": tool.raw_arguments}
+            {
+                "id": tool.id,
+                "name": tool.name,
+                "arguments": tool.arguments,
+                "raw_arguments": tool.raw_arguments,
+                **({"signature": tool.signature} if tool.signature else {}),
+            }
             for tool in answer.tool_calls
         ],
+        **({"thinking": list(answer.thinking)} if answer.thinking else {}),
         "duration": measures.latency,
         "time_to_first_chunk": measures.ttft,
         "cost": measures.cost,
@@ -153,6 +162,7 @@ def _call_to_json(call: Call) -> dict[str, Any]:
         "source": measures.source,
         "key": call.key,
         "recorded_at": call.recorded_at,
+        **({"response": call.response} if call.response is not None else {}),
     }
 
 
@@ -179,6 +189,7 @@ def _call_from_json(data: Mapping[str, Any]) -> Call:
             refusal=data["refusal"],
             response_model=data["response_model"],
             response_id=data["response_id"],
+            thinking=tuple(dict(block) for block in data.get("thinking", ())),
         ),
         measures=Measures(
             latency=data["duration"],
@@ -190,6 +201,7 @@ def _call_from_json(data: Mapping[str, Any]) -> Call:
         spent=data["cost_spent"],
         key=data.get("key"),
         recorded_at=data.get("recorded_at"),
+        response=dict(data["response"]) if data.get("response") is not None else None,
     )
 
 
@@ -321,6 +333,19 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         raise RunFileError(
             f"cannot read the run {path}: {error.strerror or error}; pytest --llm-report=FILE.jsonl saves one"
         ) from None
+    return read_run(text, path)
+
+
+def read_run(text: str, path: str | os.PathLike[str]) -> Run:
+    """Read the text of a saved run; as `load_run`.
+
+    Args:
+        text: what the file holds.
+        path: how errors name it.
+
+    Raises:
+        RunFileError: it is no run, is of a newer format, or holds broken lines: each is named.
+    """
     lines = text.split("\n")
     run = _run_of_header(lines[0], path)
     results: dict[TrialKey, CaseResult] = {}

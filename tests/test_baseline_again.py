@@ -104,7 +104,7 @@ def test_another_model_or_other_checks_are_no_second_run(two: Session, capsys: p
     assert main(["compare", "first.jsonl", "third.jsonl", "--baseline-again=third.jsonl"]) == 2
     assert "the second baseline is no run of production (openai/prod-1); it holds" in capsys.readouterr().err
     second = load_run("second.jsonl")
-    results = tuple(result._replace(checks="other") for result in second.results)
+    results = tuple(result._replace(content="other") for result in second.results)
     save_run(two.path / "second.jsonl", second._replace(results=results))
     configuration = (two.path / "pyproject.toml").read_text()
     pair = '[tool.llmeval]\nbaseline = "first.jsonl"\nbaseline_again = "second.jsonl"'

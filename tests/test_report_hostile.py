@@ -153,10 +153,15 @@ def some_comparison(draw: st.DrawFn, baseline: Figures) -> Comparison:
         compared=tuple(keys),
         rows=tuple(rows),
         total=row(""),
-        **{
-            name: draw(some)
-            for name in ("new", "fixed", "known", "flaky", "errors", "only_baseline", "only_candidate", "changed")
-        },
+        new=draw(some),
+        fixed=draw(some),
+        known=draw(some),
+        flaky=draw(some),
+        errors=draw(some),
+        only_baseline=draw(some),
+        only_candidate=draw(some),
+        changed=draw(some),
+        unlike=draw(some),
         gate=draw(st.sampled_from(["passed", "failed", "not evaluated"])),
         reasons=tuple(draw(st.lists(TEXT, max_size=2))),
         notes=tuple(draw(st.lists(TEXT, max_size=1))),

@@ -180,7 +180,7 @@ def test_every_task_gets_a_model_with_the_evidence() -> None:
 
 
 def test_there_is_no_routing_without_tasks_a_verdict_or_another_model() -> None:
-    partial = [compare("production", BEFORE, "small", SMALL, partial="60 of 125 cases ran")]
+    partial = [compare("production", BEFORE, "small", SMALL, stopped="60 of 125 cases ran")]
     assert routes_of(partial, {}) == []
     assert routes_of([compare("production", BEFORE, "production", SMALL)], {}) == []
     bare = {CaseKey("t", "a"): case("a", "p")}

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.engine.api_key import api_key_of
@@ -182,10 +182,13 @@ class Pipeline:
             keeper.submit(self.store.keep, fulfilled.entry)
         return fulfilled
 
+    def words(self, body: Mapping[str, Any]) -> str:
+        """Digest of what a request asks, whichever model is asked, made of its body."""
+        return words_digest(meant(body, self._normalize), self._ignore)
+
     def digests(self, model: ModelSettings, request: ModelRequest) -> tuple[str, str]:
         """The digests of `Asked`, for a request that is made already."""
-        words = words_digest(meant(request.body, self._normalize), self._ignore)
-        return words, self._identity(model, request).digest
+        return self.words(request.body), self._identity(model, request).digest
 
     def ask_again(self, model: ModelSettings, entry: Entry) -> Future[Fulfilled]:
         """Send a stored request once more, whatever the mode.

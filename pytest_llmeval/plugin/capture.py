@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.capture.intercept import listen
-from pytest_llmeval.capture.route import Models, Route
+from pytest_llmeval.capture.route import Models
 from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.engine.api_key import NO_KEY
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.captured_calls import CapturedCalls
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.fixture_scopes import FixtureScopes
+from pytest_llmeval.plugin.replies import Question
+from pytest_llmeval.plugin.saved_calls import SavedCalls
 from pytest_llmeval.plugin.trial import Trial
 from pytest_llmeval.providers import find_provider
 from pytest_llmeval.reply import Reply, ToolCall, Usage
@@ -86,18 +88,25 @@ class LlmCapture:
         self._captured: dict[int, CapturedCall] = {}  # by identity of the trial's own record
 
     def __repr__(self) -> str:
-        return f"<llm_capture: {self._trial.model.name}, {len(self.calls)} calls>"
+        return f"<llm_capture: {self._trial.model.name}, {len(self._trial.calls)} calls>"
 
     @property
     def calls(self) -> list[CapturedCall]:
-        """The calls so far, in the order of their answers; of several samples, those of the one that runs."""
+        """The calls so far, in the order they were made; of several samples, those of the one that runs."""
+        self._trial.looked = True
         return [self._captured[id(call)] for call in self._trial.calls if id(call) in self._captured]
 
-    def add(self, route: Route, call: Call) -> None:
-        """One more has its answer."""
-        reply = Reply(call.answer, call.measures, route.model.name)
-        self._captured[id(call)] = CapturedCall(request=route.request.body, reply=reply)
-        self._trial.calls.append(call)
+    def add(self, body: Mapping[str, Any], model: str, call: Call, asked: Question | int) -> None:
+        """One more has its answer.
+
+        Args:
+            body: of the request, as it was sent.
+            model: name of the model that was asked.
+            call: the call.
+            asked: as for `Trial.add`.
+        """
+        self._captured[id(call)] = CapturedCall(request=body, reply=Reply(call.answer, call.measures, model))
+        self._trial.add(call, asked)
 
 
 @contextmanager
@@ -115,7 +124,11 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
         config.pluginmanager.register(scopes, _SCOPES)
     models = models_of(trial.model, evaluation)
     capture = LlmCapture(trial)
-    calls = CapturedCalls(trial, capture, models, scopes, compares=evaluation.compares)
+    calls: CapturedCalls | SavedCalls
+    if trial.saved is not None:
+        calls = SavedCalls(trial, trial.saved, capture)
+    else:
+        calls = CapturedCalls(trial, capture, models, scopes, compares=evaluation.compares)
     trial.reviews.append(calls.review)
     with _keys_for(models):
         before = listen(calls)

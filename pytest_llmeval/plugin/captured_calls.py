@@ -149,7 +149,9 @@ class CapturedCalls:
             self._answered.add(question.sample)
         if question.sample != trial.sample:
             return  # of a thread that has outlived its sample: it is no answer of the one that runs now
-        self._capture.add(route, call_of(fulfilled, route.request.provider, route.request.model, question))
+        call = call_of(fulfilled, route.request.provider, route.request.model, question)
+        call = call._replace(response=fulfilled.entry.response)
+        self._capture.add(route.request.body, route.model.name, call, question)
 
     def failed(self, route: Route, question: Question | None, error: ReplyError) -> None:
         """A provider gave no answer; whether the test is judged depends on what the application makes of it."""

@@ -8,13 +8,18 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.cases import Case, load_cases
+from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ConfigError, LlmevalError
+from pytest_llmeval.plugin.again import Again, again_key, judged_as_error
 from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
 from pytest_llmeval.plugin.fixtures import FIXTURES
-from pytest_llmeval.plugin.markers import closest_markers, default_category, samples_of
+from pytest_llmeval.plugin.markers import Samples, closest_markers, default_category, samples_of
+from pytest_llmeval.plugin.nothing_asked import review_of
 from pytest_llmeval.plugin.replies import Attempts, attempts_key, first_pass_key, more_samples_key
+from pytest_llmeval.plugin.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.trial import Trial, case_key, trial_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
+from pytest_llmeval.run import CaseKey
 
 __all__ = ["model_of", "parametrize", "runs_once", "shared_trial"]
 
@@ -135,6 +140,9 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     wanted = samples_of(item, marks)
     name = model_of(item, evaluation)
     key = case_key(item, name)
+    again = item.stash.get(again_key, None)
+    if again is not None and evaluation.saved is not None:
+        return _saved_trial(again, evaluation.saved.model, evaluation, key, case, wanted, default_category(item, marks))
     samples = evaluation.samples or (case.samples if case is not None else None) or wanted.n
     attempts = item.stash.get(attempts_key, None) or Attempts()
     trial = Trial(
@@ -151,6 +159,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         min_pass_rate=wanted.min_pass_rate,
         category=default_category(item, marks),
     )
+    trial.reviews.append(review_of(item, trial))
     if more_samples_key in item.stash:
         earlier = item.stash[first_pass_key]
         trial.samples = item.stash[more_samples_key]
@@ -158,4 +167,35 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         trial.errors.update(earlier.errors)
         for question, future in earlier.in_setup.items():
             attempts.replies.futures.setdefault(question, future)
+    return trial
+
+
+def _saved_trial(
+    again: Again,
+    model: ModelSettings,
+    evaluation: Evaluation,
+    key: CaseKey,
+    case: Case | None,
+    wanted: Samples,
+    category: str | None,
+) -> Trial:
+    """A trial that judges saved replies again."""
+    pipeline = evaluation.pipeline()
+    again.answers = SavedAnswers(again.saved, pipeline)
+    trial = Trial(
+        attempts=Attempts(),
+        repeatable=False,
+        key=key,
+        module=key.test.split("::")[0],
+        model=model,
+        pipeline=pipeline,
+        case=case,
+        samples=len(again.saved.samples),
+        min_pass_rate=wanted.min_pass_rate,
+        category=category,
+        saved=again.answers,
+    )
+    for place, sample in enumerate(again.saved.samples):
+        if judged_as_error(sample):
+            trial.results[place] = sample._replace(index=place)
     return trial

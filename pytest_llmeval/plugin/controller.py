@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.answered import answered_under_one_name
 from pytest_llmeval.errors import LlmevalError, RunFileError
+from pytest_llmeval.plugin.base import commit_of, when_words
 from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
-from pytest_llmeval.plugin.new_baseline import header_of, save_baseline
+from pytest_llmeval.plugin.new_baseline import changes_of_baseline, header_of, save_baseline
 from pytest_llmeval.plugin.replaced import is_second
+from pytest_llmeval.plugin.selection import Selection
 from pytest_llmeval.report.text import harmless
-from pytest_llmeval.run import CaseKey, CaseResult, Run, TrialKey, unasked
+from pytest_llmeval.run import CaseKey, CaseResult, Run, unasked
 
 if TYPE_CHECKING:
     from pytest_llmeval.comparison import Comparison
@@ -27,6 +30,7 @@ __all__ = ["Controller"]
 TOLD_IN_FULL = 5  # errors of one kind
 
 GATE_FAILED, NOT_SAVED = "gate failed", "not saved"
+_NAMES_OF_SAVED = ("baseline", "saved baseline", "saved baseline run")  # the first that no model on trial has
 
 
 class Controller:
@@ -34,11 +38,10 @@ class Controller:
 
     Attributes:
         results: by case and model.
+        again: the cases of a saved baseline, judged again by today's tests.
         comparisons: one per candidate, once the session is judged.
         notes: what else the summary tells, a line each.
         skipped: ids of the trials that were skipped: no result is owed for them.
-        collected: how many trials there are.
-        deselected: how many of them were left out.
         unwritten: how many files could not be written, or must not be.
         places: by test the worker of xdist that ran it ("" in this process), and its number there.
         spent: USD so far, as far as prices are known.
@@ -50,16 +53,14 @@ class Controller:
         self.regressed = 0
         self.config = config
         self.evaluation: Evaluation = evaluation_of(config)
-        saved, baseline = self.evaluation.baseline_run, self.evaluation.baseline
-        self._saved = saved.of_model(baseline) if saved is not None and baseline is not None else None
+        self.again: dict[CaseKey, CaseResult] = {}
         self.results: dict[tuple[CaseKey, str], CaseResult] = {}
         self.comparisons: list[Comparison] = []
         self.notes: list[str] = []
         self.skipped: set[str] = set()
-        self.collected = 0
-        self.deselected = 0
         self.unwritten = 0
-        self._left_out: dict[TrialKey, None] = {}
+        self._selection = Selection()
+        self._commit = commit_of(self.evaluation.root) if self.evaluation.reports or self.evaluation.update else None
         self._ended = False
         self._repeated = 0  # trials that are more samples of a case
         self._told: dict[str | None, int] = {}  # errors by what kept a case from being judged
@@ -80,9 +81,9 @@ class Controller:
             self._owed.discard(report.nodeid)
         if str(report.outcome) == "rerun":
             return
-        self.collected = max(self.collected, payload.collected)
-        self.deselected = max(self.deselected, payload.deselected)
-        self._left_out.update(dict.fromkeys(payload.left_out))
+        self._select(payload.selection)
+        if payload.baseline is not None:
+            self._add_baseline(payload.baseline)
         self.notes += [note for note in payload.notes if note not in self.notes]
         for entry in payload.entries:
             self._entries.setdefault(entry.case.split("::")[0], {})[entry.key] = entry
@@ -92,6 +93,38 @@ class Controller:
             self._shorten(report, payload.result)
             self._add(report, payload.result)
 
+    def _add_baseline(self, result: CaseResult) -> None:
+        self.again[result.key] = result
+        if self._saved_as is not None:
+            named = result._replace(model=self._saved_as)
+            self._save(lambda writer: writer.add(named))
+
+    @property
+    def _saved_as(self) -> str | None:
+        """What the saved baseline is called among the models of this session's run; None when it is not in it."""
+        evaluation = self.evaluation
+        if evaluation.saved is None or evaluation.update is not None:
+            return None
+        taken = [model.name for model in evaluation.models]
+        return next(name for name in _NAMES_OF_SAVED if name not in taken)
+
+    def _select(self, told: Selection) -> None:
+        """Take in what a process was to run; each tells the same, whole the first time."""
+        known = self._selection
+        self._selection = Selection(
+            collected=max(known.collected, told.collected),
+            deselected=max(known.deselected, told.deselected),
+            left_out=known.left_out or told.left_out,
+            cases=max(known.cases, told.cases),
+            unselected=known.unselected or told.unselected,
+            moved=known.moved or told.moved,
+        )
+
+    @property
+    def collected(self) -> int:
+        """How many trials there are."""
+        return self._selection.collected
+
     def judge(self) -> int:
         """Compare each candidate with the baseline, once all tests are done, and write what is to be written.
 
@@ -99,7 +132,7 @@ class Controller:
             How many gates fail the session, and how many files could not be written.
         """
         self._ended = True
-        self._compare(self._partial())
+        self._compare()
         self._note_samples()
         self._write()
         return sum(comparison.gate == "failed" for comparison in self.comparisons) + self.unwritten
@@ -108,12 +141,12 @@ class Controller:
         """The ids of the tests that get more samples, and why, in a sentence; none when every category is decided."""
         evaluation = self.evaluation
         baseline = evaluation.baseline
-        if baseline is None or self._partial() is not None:
+        if baseline is None:
             return [], ""
         from pytest_llmeval.adaptive import AT_MOST, look_at
 
         run = self._first_pass = self.run()
-        before = self._saved if self._saved is not None else run.of_model(baseline)
+        before = self._saved_results() if evaluation.saved is not None else run.of_model(baseline)
         looks = {
             name: look_at(
                 baseline,
@@ -128,7 +161,7 @@ class Controller:
         }
         self._more = tuple(name for name, look in looks.items() if look.cases)
         wanted = {(key, name) for name in self._more for key in looks[name].cases}
-        if self._saved is None:
+        if evaluation.saved is None:
             wanted |= {(key, baseline) for key, _ in wanted}
         several = len(looks) > 1
         open_ = [
@@ -156,18 +189,19 @@ class Controller:
             told = f"{AT_FIRST} per case were enough to decide every category"
         self.notes.append(f"samples: {told}; {spared:,} of {everything:,} calls saved against {AT_MOST} everywhere")
 
-    def _compare(self, partial: str | None) -> None:
+    def _compare(self, stopped: str | None = None) -> None:
         evaluation = self.evaluation
         baseline = evaluation.baseline
         if baseline is None:
             return
         from pytest_llmeval.compare import compare
 
-        run = self.run()
+        run, saved = self.run(), evaluation.saved
+        self.notes += answered_under_one_name([*self.results.values(), *self.again.values()])
 
         def before(candidate: str) -> Mapping[CaseKey, CaseResult]:
-            if self._saved is not None:
-                return self._saved
+            if saved is not None:
+                return self._saved_results()
             # A candidate that the first samples decided is judged by these, though the baseline got more for another:
             # a second look at it could fail it by chance.
             decided = self._first_pass if candidate not in self._more else None
@@ -181,8 +215,11 @@ class Controller:
                 run.of_model(name),
                 categories=evaluation.settings.categories,
                 budgets=evaluation.settings.gate,
-                saved=evaluation.baseline_file.name if evaluation.baseline_file is not None else None,
-                partial=partial,
+                saved=saved.where if saved is not None else None,
+                saved_when=when_words(saved.run.created, saved.run.commit) if saved is not None else "",
+                stopped=stopped,
+                everything=self._selection.cases,
+                unmeasurable=(*evaluation.unmeasurable, *self._unseen()),
                 skipped=self._skipped_cases(),
                 strict=evaluation.strict,
                 another_model=evaluation.is_another(run, name),
@@ -190,6 +227,28 @@ class Controller:
             )
             for name in evaluation.candidates
         ]
+        if saved is not None:
+            self.notes += changes_of_baseline(saved, evaluation.base)
+            self.notes += [f"{new} was {old} when the baseline was saved" for new, old in self._selection.moved]
+
+    def _saved_results(self) -> dict[CaseKey, CaseResult]:
+        """The cases of the saved baseline that this session was to run: judged again, or as they were saved."""
+        saved = self.evaluation.saved
+        found = dict(self.again)
+        if saved is None:
+            return found
+        now = {old: new for new, old in self._selection.moved}
+        unselected = set(self._selection.unselected)
+        for key, result in saved.results.items():
+            key = key._replace(test=now.get(key.test, key.test))
+            if key not in found and key not in unselected:
+                found[key] = result._replace(key=key)
+        return found
+
+    def _unseen(self) -> list[str]:
+        """That nothing was measured at all, as where the application's HTTP client is one that is not captured."""
+        asked = any(sample.calls for result in self.results.values() for sample in result.samples)
+        return [] if asked or not self.results else ["no call of a model was seen in any case"]
 
     def _write(self) -> None:
         """Write all but the lines that were written as cases were finished: in the end, or when the session stops."""
@@ -201,13 +260,17 @@ class Controller:
                 self.notes += save_baseline(self.evaluation, self.run(), self._partial() or skipped)
             except RunFileError as error:
                 self._not("SAVED", error)
+        for key, result in self._saved_results().items() if self._ended else ():
+            if key not in self.again:
+                self._add_baseline(result)
         complete = self.complete
-        left_out = tuple(self._left_out) if not complete and not self._missing() else ()
+        left_out = self._selection.left_out if not complete and not self._missing() else ()
         self._save(lambda w: w.finish(complete=complete, left_out=left_out) if self._ended else w.close())
         from pytest_llmeval.plugin.store_notes import stale_replies
 
         self.notes += stale_replies(self.run(), self.evaluation)
         if not self.comparisons:  # each of these tells it by itself
+            self.notes += answered_under_one_name(self.results.values())
             self.notes += unasked([result for result in self.results.values() if result.outcome != "error"])
         self._record()
         self._note_unrecorded()
@@ -240,14 +303,21 @@ class Controller:
         return self._ended and self._partial() is None
 
     def run(self, *, complete: bool | None = None) -> Run:
-        """The results so far as a run."""
+        """The results so far as a run; those of a saved baseline, judged again, are in it too."""
         evaluation = self.evaluation
+        models: dict[str, Mapping[str, object]] = {model.name: header_of(model) for model in evaluation.models}
+        results = list(self.results.values())
+        baseline = evaluation.baseline if evaluation.saved is None else self._saved_as
+        if evaluation.saved is not None and baseline is not None:
+            models[baseline] = {**header_of(evaluation.saved.model), "saved": evaluation.saved.where}
+            results += [result._replace(model=baseline) for result in self._saved_results().values()]
         return Run(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            models={model.name: header_of(model) for model in evaluation.models},
-            baseline=evaluation.baseline if evaluation.baseline_file is None else None,
+            models=models,
+            baseline=baseline,
             complete=complete,
-            results=tuple(self.results.values()),
+            commit=self._commit,
+            results=tuple(results),
         )
 
     def _skipped_cases(self) -> int:
@@ -291,8 +361,8 @@ class Controller:
         if baseline is None:
             return 0
         pairs: list[tuple[CaseResult | None, CaseResult | None]]
-        if self._saved is not None:
-            pairs = [(self._saved.get(result.key), result)]
+        if self.evaluation.saved is not None:
+            pairs = [(self.again.get(result.key), result)]
         elif result.model == baseline:
             pairs = [(result, self.results.get((result.key, name))) for name in self.evaluation.candidates]
         else:
@@ -322,7 +392,7 @@ class Controller:
 
     def _partial(self) -> str | None:
         """Why the cases that ran are not all there are, None when they are."""
-        left_out = max(self.deselected, len(self._left_out))
+        left_out = max(self._selection.deselected, len(self._selection.left_out))
         if left_out:
             return f"{self._cases(self.collected - left_out)} of {self._cases(self.collected)} cases ran"
         return self._missing()
@@ -333,7 +403,8 @@ class Controller:
             return "single tests were named on the command line"
         if self.config.getoption("lf", default=False) and self.config.cache.get("cache/lastfailed", {}):
             return "--lf runs only what failed last"  # and tells nobody which files it has left out
-        owed = self.collected - max(self.deselected, len(self._left_out)) - len(self.skipped) - self._repeated
+        left_out = max(self._selection.deselected, len(self._selection.left_out))
+        owed = self.collected - left_out - len(self.skipped) - self._repeated
         if len(self.results) < owed:
             return f"{len(self.results)} of {owed} cases have a result"
         return None
@@ -341,7 +412,8 @@ class Controller:
     def _cases(self, trials: int) -> int:
         """How many cases so many trials are, each case being run with every model."""
         models = len(self.evaluation.models)
-        return trials // models if self.collected % models == 0 and self.deselected % models == 0 else trials
+        even = self.collected % models == 0 and self._selection.deselected % models == 0
+        return trials // models if even else trials
 
     def _note_unrecorded(self) -> None:
         """Tell of replies that only this machine has: where they are missing, a replay cannot judge these cases."""

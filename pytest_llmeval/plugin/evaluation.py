@@ -13,9 +13,11 @@ import pytest
 
 from pytest_llmeval.config import ModelSettings, Settings, load_settings
 from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.plugin.base import Base, as_base_says, find_base, named_base
 from pytest_llmeval.plugin.hooks import normalizer
 from pytest_llmeval.plugin.new_baseline import Update, same_model, update_wanted
 from pytest_llmeval.plugin.options import MODES, Mode, given
+from pytest_llmeval.plugin.saved_baseline import SavedBaseline, model_in
 from pytest_llmeval.providers import find_provider, register
 
 if TYPE_CHECKING:
@@ -36,8 +38,10 @@ class Evaluation:
         models: all models that are run: those on trial first, then the baseline if it is a model.
         candidates: the names of the models on trial.
         baseline: name of the model compared with, None when there is no comparison.
-        baseline_file: the saved run compared with, None when the baseline is run in this session.
-        baseline_run: what it holds, None as well when it is to be saved for the first time.
+        baseline_file: the file of the saved run, None when the baseline is run in this session.
+        saved: the saved run compared with, None as well when it is to be saved for the first time.
+        base: the branch that the gate's settings and the baseline were read from, None for this checkout.
+        unmeasurable: what keeps the comparison from being one, a sentence each.
         dispersion: how far this run and another of the same model lie apart, None when there is no other.
         alone: the model on trial when it is the baseline itself, so that there is nothing to compare it with.
         update: whether this session is to become the saved run.
@@ -56,12 +60,14 @@ class Evaluation:
     candidates: tuple[str, ...]
     baseline: str | None
     baseline_file: Path | None
-    baseline_run: Run | None
+    saved: SavedBaseline | None
     mode: Mode
     record: bool
     samples: int | None
     wordings: tuple[str, ...] | None
     strict: bool
+    base: Base | None = None
+    unmeasurable: tuple[str, ...] = ()
     dispersion: Dispersion | None = None
     alone: str | None = None
     update: Update | None = None
@@ -92,8 +98,8 @@ class Evaluation:
         """Whether a candidate of this session's run is another model than the saved baseline's, though named alike."""
         from pytest_llmeval.comparable import was_another
 
-        then = self.baseline_run
-        return then is not None and self.baseline is not None and was_another(then, run, self.baseline, name)
+        saved = self.saved
+        return saved is not None and was_another(saved.run, run, saved.name, name)
 
     def pipeline(self) -> Pipeline:
         """What turns prompts into answers; made at the first call."""
@@ -175,36 +181,40 @@ def existing_evaluation(config: pytest.Config) -> Evaluation | None:
 
 def _evaluation(config: pytest.Config) -> Evaluation:
     settings = load_settings(config.rootpath)
+    base, settings, notes, unmeasurable = _as_base_says(config, settings)
     named: list[str] = given(config, "llm_model") or ([settings.model] if settings.model else [])
     candidates = [settings.find_model(name) for name in dict.fromkeys(named)]
     option: str | None = given(config, "llm_baseline")
-    wanted = option or settings.baseline
+    wanted = option if option is not None else settings.baseline
+    if wanted in ("none", ""):
+        wanted = None
     file = _run_file(config, settings, wanted, from_option=option is not None)
     update = update_wanted(given(config, "llm_update_baseline") or (), settings, wanted, file, candidates)
+    reports = tuple(_report(config, report, file) for report in given(config, "llm_report") or ())
     baseline: ModelSettings | None = None
-    run: Run | None = None
+    saved: SavedBaseline | None = None
     again: Dispersion | None = None
     name: str | None = None
     alone: str | None = None
-    if file is not None and update is None and not file.exists():
-        named_so = f" --llm-baseline={wanted}" if option is not None else ""
-        raise ConfigError(
-            f"there is no baseline run {file}; save one with "
-            f"pytest --llm-model={settings.model or 'NAME'}{named_so} --llm-update-baseline"
-        )
-    if file is not None and (update is None or file.exists()):
-        from pytest_llmeval.run_file import load_run
+    if file is not None:
+        saved = _saved(file, settings, base, notes)
+        if saved is None and update is None:
+            named_so = f" --llm-baseline={wanted}" if option is not None else ""
+            raise ConfigError(
+                f"there is no baseline run {file}; save one with "
+                f"pytest --llm-model={settings.model or 'NAME'}{named_so} --llm-update-baseline"
+            )
+        if update is not None:
+            alone = candidates[0].name  # it becomes the baseline: what gets worse is told, and not gated
+        if saved is not None:
+            name = saved.name if update is None else None
+            if update == "merge":
+                same_model(saved.run, candidates[0], file)
+            if settings.baseline_again is not None and option is None:
+                from pytest_llmeval.baseline_again import disagreement
 
-        run = load_run(file)
-        name = _model_of_run(run, file, settings)
-        if update == "merge":
-            same_model(run, candidates[0], file)
-        if settings.baseline_again is not None and option is None:
-            from pytest_llmeval.baseline_again import disagreement
-
-            again = disagreement(run, load_run(settings.baseline_again), name)
-    elif file is not None:
-        alone = candidates[0].name  # saved for the first time
+                second, _ = _run_at(settings.baseline_again, base)
+                again = disagreement(saved.run, second, saved.name) if second is not None else None
     elif wanted is not None:
         baseline = settings.find_model(wanted)
         candidates = [model for model in candidates if model.name != baseline.name]
@@ -230,19 +240,21 @@ def _evaluation(config: pytest.Config) -> Evaluation:
     record = bool(given(config, "llm_record"))
     if record and mode in ("replay", "live"):
         raise ConfigError(f"--llm-record has nothing to write with --llm-mode={mode}; use auto or refresh")
-    samples, most_samples, notes = _samples(given(config, "llm_samples"), compares=name is not None)
+    samples, most_samples, told = _samples(given(config, "llm_samples"), compares=name is not None)
     return Evaluation(
         settings=settings,
         models=tuple(models),
         candidates=tuple(model.name for model in candidates),
         baseline=name,
         baseline_file=file,
-        baseline_run=run,
+        saved=saved,
+        base=base,
+        unmeasurable=unmeasurable if name is not None else (),
         mode=mode,
         record=record,
         samples=samples,
         most_samples=most_samples,
-        notes=notes,
+        notes=[*(notes if name is not None else ()), *told],
         wordings=_wordings(given(config, "llm_wordings")),
         strict=bool(given(config, "llm_strict")),
         dispersion=again,
@@ -254,8 +266,48 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         root=config.rootpath,
         staleness=_staleness(settings),
         hook=config.hook,
-        reports=tuple(_report(config, report) for report in given(config, "llm_report") or ()),
+        reports=reports,
     )
+
+
+def _as_base_says(
+    config: pytest.Config, settings: Settings
+) -> tuple[Base | None, Settings, list[str], tuple[str, ...]]:
+    """The settings that count, what else is told of them, and what makes the gate worth nothing."""
+    name = named_base(config)
+    if name is None or given(config, "llm_update_baseline"):
+        return None, settings, [], ()
+    base = find_base(name, settings.root)
+    if base is None:
+        told = (
+            f"git has neither origin/{name} nor {name}, so this change is judged by its own baseline and gate settings"
+        )
+        if os.environ.get("GITHUB_ACTIONS"):
+            return None, settings, [], (f"{told}; let the job fetch it: git fetch --depth=1 origin {name}:{name}",)
+        return None, settings, [told], ()
+    settings, notes = as_base_says(settings, base)
+    return base, settings, notes, ()
+
+
+def _saved(file: Path, settings: Settings, base: Base | None, notes: list[str]) -> SavedBaseline | None:
+    """The saved run to compare with, None when there is none yet."""
+    run, ref = _run_at(file, base)
+    if run is None:
+        return None
+    if base is not None and ref is None:
+        notes.append(f"{base.ref} has no {file.name} yet: this change is compared with the one it brings")
+    where = f"{file.name} of {ref}" if ref is not None else file.name
+    return SavedBaseline(run, _model_of_run(run, file, settings), file, where)
+
+
+def _run_at(file: Path, base: Base | None) -> tuple[Run | None, str | None]:
+    """A saved run, and the branch it was read from: the base where that has it, else this checkout."""
+    from pytest_llmeval.run_file import load_run, read_run
+
+    content = base.read(file) if base is not None else None
+    if base is not None and content is not None:
+        return read_run(content.decode("utf-8-sig", "replace"), f"{file.name} of {base.ref}"), base.ref
+    return (load_run(file), None) if file.exists() else (None, None)
 
 
 def _run_file(config: pytest.Config, settings: Settings, wanted: str | None, *, from_option: bool) -> Path | None:
@@ -266,7 +318,7 @@ def _run_file(config: pytest.Config, settings: Settings, wanted: str | None, *, 
 
 
 def _model_of_run(run: Run, file: Path, settings: Settings) -> str:
-    names = list(run.models)
+    names = model_in(run)
     if len(names) == 1:
         return names[0]
     if settings.model in names:
@@ -338,11 +390,18 @@ def _budget(text: str | None, models: Iterable[ModelSettings]) -> float | None:
     return budget
 
 
-def _report(config: pytest.Config, name: str) -> Path:
+def _report(config: pytest.Config, name: str, baseline: Path | None) -> Path:
     if not name.endswith(".jsonl"):
         raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: FILE.jsonl)")
     path = config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
     # Told before anything is paid for.
+    if baseline is not None and (
+        os.path.realpath(path) == os.path.realpath(baseline)
+        or (path.exists() and baseline.exists() and path.samefile(baseline))
+    ):
+        raise ConfigError(
+            f"--llm-report={name} would replace the baseline, whatever got worse; --llm-update-baseline saves a new one"
+        )
     if path.is_dir():
         raise ConfigError(f"--llm-report={name}: is a folder; name a file in it, as in {name}/run.jsonl")
     folder = next(parent for parent in path.parents if os.path.lexists(parent))

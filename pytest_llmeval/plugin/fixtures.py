@@ -43,10 +43,14 @@ def llm_model(request: pytest.FixtureRequest) -> str:
 
     A test that asks for it runs once per ``--llm-model``, and once for the baseline.
     """
+    from pytest_llmeval.plugin.again import again_key
     from pytest_llmeval.plugin.collect import model_of
     from pytest_llmeval.plugin.evaluation import evaluation_of
 
-    return model_of(request.node, evaluation_of(request.config))
+    evaluation = evaluation_of(request.config)
+    if again_key in request.node.stash and evaluation.saved is not None:
+        return evaluation.saved.name
+    return model_of(request.node, evaluation)
 
 
 @pytest.fixture

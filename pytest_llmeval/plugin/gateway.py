@@ -21,6 +21,7 @@ from pytest_llmeval.plugin.captured_calls import CapturedCalls
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.fixture_scopes import FixtureScopes
 from pytest_llmeval.plugin.replies import Unanswered
+from pytest_llmeval.plugin.saved_calls import SavedCalls
 from pytest_llmeval.plugin.trial import Trial
 from pytest_llmeval.providers import find_provider
 from pytest_llmeval.report.text import first_line
@@ -55,7 +56,7 @@ class LlmGateway(LlmCapture):
         self.base_url = urls.get(provider) or urls[usual_provider(trial.model) or "openai"]
 
     def __repr__(self) -> str:
-        return f"<llm_gateway: {self._trial.model.name}, {len(self.calls)} calls>"
+        return f"<llm_gateway: {self._trial.model.name}, {len(self._trial.calls)} calls>"
 
 
 @contextmanager
@@ -73,14 +74,17 @@ def serving(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> Iter
     with gateway.serving(listener, addresses) as root:
         environment = _environment(addresses, root, evaluation)
         capture = LlmGateway(trial, addresses.urls(root), environment)
-        listener.calls = CapturedCalls(
-            trial,
-            capture,
-            models_of(trial.model, evaluation),
-            FixtureScopes(),
-            fixture="llm_gateway",
-            compares=evaluation.compares,
-        )
+        if trial.saved is not None:
+            listener.calls = SavedCalls(trial, trial.saved, capture)
+        else:
+            listener.calls = CapturedCalls(
+                trial,
+                capture,
+                models_of(trial.model, evaluation),
+                FixtureScopes(),
+                fixture="llm_gateway",
+                compares=evaluation.compares,
+            )
         trial.reviews.append(listener.review)
         with _set(environment):
             yield capture
@@ -95,7 +99,7 @@ def outliving(evaluation: Evaluation, config: pytest.Config) -> Environment:
 class _Listener:
     """Answers for one execution of a test."""
 
-    calls: CapturedCalls
+    calls: CapturedCalls | SavedCalls
 
     def __init__(self, trial: Trial, evaluation: Evaluation, gateway: Gateway) -> None:
         self._trial = trial

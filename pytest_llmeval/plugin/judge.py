@@ -7,10 +7,19 @@ from collections.abc import Sequence
 import pytest
 
 from pytest_llmeval.checks.score import Score
-from pytest_llmeval.errors import BudgetExceeded, MissingReply, NotRerouted, ProviderError, RecordingError, ReplyError
+from pytest_llmeval.errors import (
+    BudgetExceeded,
+    MissingReply,
+    NothingAsked,
+    NotRerouted,
+    ProviderError,
+    RecordingError,
+    ReplyError,
+)
 from pytest_llmeval.plugin.replies import Unanswered
 from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import Call, SampleResult
+from pytest_llmeval.unseen import NOTHING_ASKED
 
 __all__ = ["SamplesFailed", "failure_message", "sample_result"]
 
@@ -71,6 +80,8 @@ def _kind(error: BaseException) -> str:
             return "no_reply_recorded"
         case NotRerouted():
             return "not_rerouted"
+        case NothingAsked():
+            return NOTHING_ASKED
         case BudgetExceeded():
             return "budget"
         case RecordingError():

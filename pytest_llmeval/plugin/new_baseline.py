@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_llmeval.config import ModelSettings, Settings
 from pytest_llmeval.errors import ConfigError, RunFileError
+from pytest_llmeval.plugin.saved_baseline import model_in
 
 if TYPE_CHECKING:
+    from pytest_llmeval.plugin.base import Base
     from pytest_llmeval.plugin.evaluation import Evaluation
-    from pytest_llmeval.run import Run
+    from pytest_llmeval.plugin.saved_baseline import SavedBaseline
+    from pytest_llmeval.run import CaseResult, Run
 
-__all__ = ["Update", "header_of", "save_baseline", "update_wanted"]
+__all__ = ["Update", "changes_of_baseline", "header_of", "save_baseline", "update_wanted"]
 
 Update = Literal["all", "merge"]
 
@@ -67,7 +70,7 @@ def same_model(run: Run, model: ModelSettings, file: Path) -> None:
     from pytest_llmeval.comparable import model_words
 
     new = header_of(model)
-    if list(run.models) != [model.name] or run.models[model.name] != new:
+    if model_in(run) != [model.name] or run.models[model.name] != new:
         old = ", ".join(f"{name}: {model_words(each)}" for name, each in run.models.items()) or "none"
         raise ConfigError(
             f"--llm-update-baseline=merge: {file.name} is a run of {old}; on trial is {model.name}: "
@@ -94,7 +97,7 @@ def save_baseline(evaluation: Evaluation, run: Run, partial: str | None) -> list
     Raises:
         RunFileError: the run must not become the baseline, or the file cannot be written; the old one stays.
     """
-    file, old = evaluation.baseline_file, evaluation.baseline_run
+    file, old = evaluation.baseline_file, evaluation.saved.run if evaluation.saved is not None else None
     if file is None:
         return []
     run = run._replace(baseline=None, results=run.in_order())
@@ -126,6 +129,44 @@ def save_baseline(evaluation: Evaluation, run: Run, partial: str | None) -> list
     kept = f"; {len(broken)} with an answer that could not be judged left as they were" if broken else ""
     first, *worse = change_lines(old, new)
     return [f"{file.name} saved: {first}{kept}", *worse]
+
+
+def changes_of_baseline(saved: SavedBaseline, base: Base | None) -> list[str]:
+    """What this checkout changes in the baseline of the branch it is compared with, in a sentence.
+
+    Args:
+        saved: the baseline as it is there.
+        base: that branch; None where the baseline is this checkout's own.
+    """
+    if base is None or not saved.where.endswith(f" of {base.ref}"):
+        return []
+    if not saved.file.exists():
+        return [f"this change removes the baseline {saved.file.name}; that of {base.ref} counts"]
+    from pytest_llmeval.run_file import load_run
+
+    try:
+        new = load_run(saved.file)
+    except RunFileError as error:
+        return [f"this change breaks the baseline: {error}"]
+    old = saved.results
+    after = new.of_model(saved.name) or {result.key: result for result in new.results}
+    edited = [key for key in {**old, **after} if _said(old.get(key)) != _said(after.get(key))]
+    if not edited:
+        return []
+    worse = sum(
+        key in old and old[key].outcome == "pass" and (key not in after or after[key].outcome != "pass")
+        for key in edited
+    )
+    cases = "1 case" if len(edited) == 1 else f"{len(edited)} cases"
+    return [f"this change edits the baseline: {cases}, {worse} worse; that of {base.ref} counts"]
+
+
+def _said(result: CaseResult | None) -> object:
+    """What a reader would call an edit: another row, verdict or answer, or that the case is not there."""
+    if result is None:
+        return None
+    samples = [(s.outcome, s.category, [c.answer for c in s.calls]) for s in result.samples]
+    return result.content, result.min_pass_rate, samples
 
 
 def _refuse_secrets(run: Run, secrets: dict[str, str], file: Path) -> None:

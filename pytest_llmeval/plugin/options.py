@@ -34,8 +34,15 @@ def add_options(parser: pytest.Parser) -> None:
     )
     add(
         "--llm-baseline",
-        metavar="NAME|RUN",
-        help="Compare with this model, run in the same session, or with a saved run (a .jsonl file).",
+        metavar="RUN|NAME|none",
+        help="Compare with a saved run (a .jsonl file), with this model in the same session, or with nothing: failing "
+        "cases are then failing tests.",
+    )
+    add(
+        "--llm-baseline-ref",
+        metavar="REF",
+        help="Read the gate's settings and the baseline run from this branch: origin/REF, else REF. Default: "
+        "GITHUB_BASE_REF, which GitHub sets on pull requests.",
     )
     add(
         "--llm-samples",
@@ -105,6 +112,7 @@ def any_given(config: pytest.Config) -> bool:
     names = (
         "llm_model",
         "llm_baseline",
+        "llm_baseline_ref",
         "llm_samples",
         "llm_wordings",
         "llm_strict",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import pytest
 
-from pytest_llmeval.run import CaseKey, CaseResult, TrialKey
+from pytest_llmeval.plugin.selection import Selection
+from pytest_llmeval.run import CaseKey, CaseResult
 from pytest_llmeval.run_file import result_from_json, result_to_json
 
 if TYPE_CHECKING:
@@ -22,17 +23,15 @@ class Payload(NamedTuple):
     Attributes:
         result: None when the test was skipped.
         entries: replies to be written into the recordings.
-        collected: how many trials the reporting process collected.
-        deselected: how many of them were left out.
-        left_out: which these are, on the first report of each process.
+        selection: what the process was to run.
+        baseline: the same case under a saved baseline, None without one.
         notes: what is odd but harmless.
     """
 
     result: CaseResult | None
     entries: tuple[Entry, ...]
-    collected: int
-    deselected: int
-    left_out: tuple[TrialKey, ...] = ()
+    selection: Selection
+    baseline: CaseResult | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -76,9 +75,8 @@ def _text_of(payload: Payload) -> str:
         {
             "result": result_to_json(payload.result) if payload.result is not None else None,
             "entries": [entry.to_json() for entry in payload.entries],
-            "collected": payload.collected,
-            "deselected": payload.deselected,
-            "left_out": [[key.test, key.case, model] for key, model in payload.left_out],
+            "selection": _selection_to_json(payload.selection),
+            "baseline": result_to_json(payload.baseline) if payload.baseline is not None else None,
             "notes": payload.notes,
         },
         default=str,
@@ -95,8 +93,23 @@ def _read(text: str) -> Payload:
     return Payload(
         result=result_from_json(data["result"]) if data["result"] is not None else None,
         entries=entries,
+        selection=_selection_from_json(data["selection"]),
+        baseline=result_from_json(data["baseline"]) if data["baseline"] is not None else None,
+        notes=tuple(data["notes"]),
+    )
+
+
+def _selection_to_json(selection: Selection) -> dict[str, Any]:
+    left_out = [[key.test, key.case, model] for key, model in selection.left_out]
+    return {**selection._asdict(), "left_out": left_out}
+
+
+def _selection_from_json(data: dict[str, Any]) -> Selection:
+    return Selection(
         collected=data["collected"],
         deselected=data["deselected"],
         left_out=tuple((CaseKey(test, case), model) for test, case, model in data["left_out"]),
-        notes=tuple(data["notes"]),
+        cases=data["cases"],
+        unselected=tuple(CaseKey(*key) for key in data["unselected"]),
+        moved=tuple((new, old) for new, old in data["moved"]),
     )

@@ -148,7 +148,7 @@ def _kept(trial: Trial, index: int) -> Iterator[None]:
             raise
         trial.skips[index] = skip
     except (Exception, pytest.fail.Exception) as error:
-        if trial.samples == 1:
+        if trial.samples == 1 and trial.raises:
             raise
         trial.errors[index] = error
 
@@ -156,7 +156,7 @@ def _kept(trial: Trial, index: int) -> Iterator[None]:
 def _reviewed(trial: Trial, error: BaseException | None) -> BaseException | None:
     for review in trial.reviews:
         error = review(error)
-    return error
+    return trial.soft_failures[0] if error is None and trial.soft_failures else error
 
 
 def _keep(trial: Trial, index: int, error: BaseException | None) -> None:
@@ -175,7 +175,7 @@ def _raise_unless_passed(trial: Trial) -> None:
     if trial.skips and outcome != "fail":
         trial.results.clear()
         raise next(iter(trial.skips.values()))
-    if outcome == "pass":
+    if outcome == "pass" or not trial.raises:
         return
     error = trial.errors[next(sample.index for sample in samples if sample.outcome == outcome)]
     if outcome == "error" or trial.samples == 1:

@@ -30,7 +30,7 @@ from pytest_llmeval.plugin.markers import closest_markers
 from pytest_llmeval.plugin.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.trial import DIFFERS, trial_key
 
-__all__ = ["Outermost", "Scheduler", "can_schedule", "xdist_worker"]
+__all__ = ["Outermost", "Scheduler", "can_schedule", "execute", "xdist_worker"]
 
 MOST_EXECUTIONS = 50
 _WAITED = "llmeval-waited"
@@ -200,8 +200,6 @@ class Scheduler:
         self, item: pytest.Item, attempts: Attempts, nextitem: pytest.Item | None, *, may_leave: bool
     ) -> list[pytest.TestReport] | None:
         """Execute a test; None when it was left."""
-        from _pytest.runner import runtestprotocol
-
         replies = attempts.replies
         before = set(replies.futures)
         properties, markers = len(item.user_properties), list(item.own_markers)
@@ -211,7 +209,7 @@ class Scheduler:
             del item.stash[trial_key]
         self.live.executes = item, nextitem, attempts
         try:
-            reports: list[pytest.TestReport] = runtestprotocol(item, log=False, nextitem=nextitem)
+            reports = execute(item, nextitem)
         finally:
             self.live.executes = None
         trial = item.stash.get(trial_key, None)
@@ -250,6 +248,19 @@ class Scheduler:
 
     def _stopped(self) -> bool:
         return bool(self.session.shouldstop or self.session.shouldfail)
+
+
+def execute(item: pytest.Item, nextitem: pytest.Item | pytest.Collector | None) -> list[pytest.TestReport]:
+    """Set up, run and tear down a test once, and report nothing of it.
+
+    Args:
+        item: the test.
+        nextitem: what is not to be torn down behind it: that of the next test, or a collector and those above it.
+    """
+    from _pytest.runner import runtestprotocol
+
+    reports: list[pytest.TestReport] = runtestprotocol(item, log=False, nextitem=nextitem)  # type: ignore[arg-type]
+    return reports
 
 
 class _Waited:

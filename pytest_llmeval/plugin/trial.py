@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import re
 import threading
+from bisect import bisect
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pytest
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.score import Score
     from pytest_llmeval.engine.asked import Asked
     from pytest_llmeval.engine.pipeline import Draw, Fulfilled, Pipeline
+    from pytest_llmeval.plugin.saved_answers import SavedAnswers
     from pytest_llmeval.providers.base import Prompt
 
 __all__ = ["Trial", "call_of", "case_key", "content_digest", "trial_key"]
@@ -59,9 +62,13 @@ class Trial:
         category: the error category of plain asserts.
         repeatable: whether the body may be run again at all.
         first: number of the first sample: pytest-repeat's further runs of a case draw further samples.
+        raises: whether a failing case fails its test; not where saved replies are judged again.
+        saved: what answers in place of the pipeline where saved replies are judged again, else None.
         phase: of pytest's protocol; replies are waited for in ``teardown``.
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
         reviews: each says what really came out of a sample, given what left its body.
+        soft_failures: what failed in parts of the sample that the body does not come to know of, as in subtests.
+        looked: whether the test has looked at the calls it made, so that it says itself how many there should be.
     """
 
     def __init__(
@@ -78,6 +85,7 @@ class Trial:
         min_pass_rate: float = 1.0,
         category: str | None = None,
         repeatable: bool = True,
+        saved: SavedAnswers | None = None,
     ) -> None:
         self.key = key
         self.module = module
@@ -90,6 +98,9 @@ class Trial:
         self.min_pass_rate = min_pass_rate
         self.category = category
         self.repeatable = repeatable
+        self.saved = saved
+        self.raises = saved is None
+        self.looked = False
         self.phase: Literal["setup", "call", "teardown"] = "setup"
         self.suspended = False
         self.results: dict[int, SampleResult] = {}
@@ -105,12 +116,16 @@ class Trial:
         self.calls: list[Call] = []
         self.scores: list[Score] = []
         self.failures: list[ReplyError] = []
+        self.soft_failures: list[BaseException] = []
         self.left = False
         self._asked: dict[Question, int] = {}
         self._given_back: set[Question] = set()
         self._place = 0
         self._lanes: set[tuple[int, int, int]] = set()
         self._setup: tuple[dict[Question, int], int, list[Call]] | None = None
+        self._order: dict[Question, int] = {}
+        self._places: list[int] = []
+        self._count = itertools.count()
         self._lock = threading.Lock()
 
     @property
@@ -138,7 +153,9 @@ class Trial:
         asked, place, calls = self._setup if self._setup is not None and index == 0 else ({}, 0, [])
         self.sample = index
         self._asked, self._place, self.calls = dict(asked), place, list(calls)
-        self.scores, self.failures, self.left = [], [], False
+        self._places = [-1] * len(calls)
+        self.scores, self.failures, self.left, self.looked = [], [], False, False
+        self.soft_failures = []
         self._lanes.clear()
         self._given_back.clear()
 
@@ -219,6 +236,31 @@ class Trial:
             self._leave_unless_done(lane, [future])
         return question, future
 
+    def has_asked(self, sample: int) -> bool:
+        """Whether a sample asked a model, whatever came of it."""
+        return any(question.sample == sample for question in self._order)
+
+    def asked_in_setup(self) -> bool:
+        """Whether a fixture asked before the test's body."""
+        return bool(self.seen_in_setup)
+
+    def next_place(self) -> int:
+        """Where the next call stands among those of its sample."""
+        return next(self._count)
+
+    def add(self, call: Call, asked: Question | int) -> None:
+        """Put a call that has its answer where it was asked, whichever was answered first.
+
+        Args:
+            call: the call.
+            asked: what was asked, or its place from `next_place`.
+        """
+        place = asked if isinstance(asked, int) else self._order.get(asked, 0)
+        with self._lock:
+            index = bisect(self._places, place)
+            self._places.insert(index, place)
+            self.calls.insert(index, call)
+
     def give_back(self, question: Question) -> None:
         """Ask it again next time the same is asked: it got no answer, so that none is numbered after it."""
         with self._lock:
@@ -289,6 +331,7 @@ class Trial:
                 self._asked[first] = occurrence + 1
                 question = first._replace(occurrence=occurrence) if occurrence else first
             self.seen.add(question)
+            self._order[question] = self.next_place()
             if ordered:  # with several tasks or threads the order says nothing
                 if not self.replies.in_order(self._place, question):
                     self.replies.block(DIFFERS)
@@ -299,7 +342,8 @@ class Trial:
         with self._lock:
             future = self.replies.futures.get(question)
             if future is None:
-                future = self.replies.futures[question] = self.pipeline.submit(asked, self.draw(question))
+                pipeline: Any = self.saved or self.pipeline
+                future = self.replies.futures[question] = pipeline.submit(asked, self.draw(question))
         return future
 
     def _received(self, question: Question, future: Future[Fulfilled]) -> Reply:
@@ -315,8 +359,11 @@ class Trial:
             self.failures.append(error)
             # The traceback of the thread that made it tells a user nothing.
             raise error.with_traceback(None) from None
-        self.used[fulfilled.entry.key] = fulfilled
-        self.calls.append(call_of(fulfilled, self.model.provider, self.model.model, question))
+        if self.saved is not None:
+            self.add(self.saved.call_of(fulfilled), question)
+        else:
+            self.used[fulfilled.entry.key] = fulfilled
+            self.add(call_of(fulfilled, self.model.provider, self.model.model, question), question)
         return Reply(fulfilled.answer, fulfilled.measures, self.model.name)
 
 

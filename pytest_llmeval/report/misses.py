@@ -121,7 +121,7 @@ def not_compared_lines(paper: Paper, comparison: Comparison) -> list[Line]:
     """The cases that only one side has, or that changed since the baseline ran, by name."""
     groups = [
         (comparison.changed, "changed since the baseline ran"),
-        (comparison.rejudged, "judged by other checks since the baseline ran"),
+        (comparison.unlike, "whose saved replies, to other prompts, fail today's tests"),
         (comparison.only_baseline, "ran with the baseline only"),
         (comparison.only_candidate, "ran with the candidate only"),
     ]

@@ -36,9 +36,9 @@ def change_lines(old: Run | None, new: Run) -> list[str]:
     failing = sum(before[key].outcome == "fail" for key in gone)
     removed = f"{len(gone)} removed" + (f", {failing} of them failing" if failing else "")
     comparison = compare(before_name, before, name, after)
-    others = len(comparison.changed) + len(comparison.rejudged)
+    others = len(comparison.changed)
     words = [f"{len(changed)} changed", f"{len(added)} added", removed]
-    words += [f"{others} not comparable, as their row or checks changed"] if others else []
+    words += [f"{others} not comparable, as their row changed"] if others else []
     lines = [f"{head} ({', '.join(words)})"]
     for row in comparison.rows:
         if row.candidate_failed * row.baseline_judged > row.baseline_failed * row.candidate_judged:

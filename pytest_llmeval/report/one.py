@@ -58,15 +58,21 @@ def one_candidate(paper: Paper, comparison: Comparison, routes: Sequence[Route] 
 def nothing_new(comparison: Comparison) -> bool:
     """Whether the gate passed and there is nothing that anyone should look at."""
     unsettled = any(mark_of(row) != " " for row in comparison.rows)
-    changed = comparison.changed or comparison.rejudged
+    changed = comparison.changed or comparison.unlike
     left_out = comparison.errors or changed or comparison.only_baseline or comparison.only_candidate
     said = comparison.reasons or comparison.notes
     return comparison.gate == "passed" and not (new_misses(comparison) or unsettled or left_out or said)
 
 
 def title(paper: Paper, comparison: Comparison) -> list[Line]:
-    """Who is compared with whom."""
-    return paper.write(f"{_named('candidate', comparison)} vs {baseline_words(comparison)}", "bold", hang=2)
+    """Who is compared with whom, and what such a comparison cannot see."""
+    lines = paper.write(f"{_named('candidate', comparison)} vs {baseline_words(comparison)}", "bold", hang=2)
+    if comparison.saved_when:
+        lines += paper.write(f"the baseline is {comparison.saved_when}", hang=2)
+    elif comparison.saved is None:
+        told = "both ran in this checkout: what its prompts or code do to both alike is not seen"
+        lines += paper.write(told, hang=2)
+    return lines
 
 
 def _named(side: Literal["baseline", "candidate"], comparison: Comparison) -> str:
@@ -96,7 +102,7 @@ def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[
     elif comparison.gate == "passed":
         rows = {each.row if (each := comparison.candidate_results.get(key)) else key for key in comparison.compared}
         said = first or f"no error category regressed in {plural(len(rows), 'case')}"
-        lines = paper.write(f"{front}gate ok: {said}", "green", hang=2)
+        lines = paper.write(f"{front}gate ok{_part(comparison)}: {said}", "green", hang=2)
         for row in comparison.rows:
             if row.word == "TOO SMALL" and row.gated and row.change > 0:
                 before = count(row.baseline_failed, row.baseline_judged)
@@ -109,6 +115,10 @@ def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[
     for other in [*others, *comparison.notes]:
         lines += paper.write(other, indent=2, hang=2)
     return lines
+
+
+def _part(comparison: Comparison) -> str:
+    return f" in {comparison.part}" if comparison.part else ""
 
 
 def improved_lines(paper: Paper, comparison: Comparison, *, indent: int = 0) -> list[Line]:
@@ -221,7 +231,7 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
         text = f"--llm-samples={max(undecided)} would settle what is inconclusive"
     elif misses:
         text = "-v lists every miss with both replies"
-    elif comparison.saved and (comparison.changed or comparison.rejudged or comparison.only_candidate):
+    elif comparison.saved and (comparison.changed or comparison.unlike or comparison.only_candidate):
         text = "save the baseline anew with --llm-update-baseline, so that it has every case as it is now"
     else:
         return []
@@ -237,7 +247,7 @@ def _after_errors(comparison: Comparison) -> str:
 
 def _green(paper: Paper, comparison: Comparison) -> list[Line]:
     candidate = comparison.candidate
-    said = f"gate ok: {cases_words(paper, candidate)}, 0 regressed"
+    said = f"gate ok{_part(comparison)}: {cases_words(paper, candidate)}, 0 regressed"
     rest = count_words(comparison)
     lines = title(paper, comparison)
     lines += paper.write(f"{said}, {rest}" if rest else said, "green", hang=2)

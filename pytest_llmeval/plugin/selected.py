@@ -1,0 +1,111 @@
+"""What a process that runs tests was to run, and which cases both sides of a comparison have."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_llmeval.cases import Case
+from pytest_llmeval.plugin.collect import model_of
+from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.fixtures import uses_llm
+from pytest_llmeval.plugin.saved_baseline import moved_tests
+from pytest_llmeval.plugin.selection import Selection, expected, not_selected
+from pytest_llmeval.plugin.trial import case_key, content_digest
+from pytest_llmeval.run import CaseKey, CaseResult, TrialKey
+
+__all__ = ["Selected"]
+
+
+class Selected:
+    """Follows the collection of the tests that ask models.
+
+    Attributes:
+        deselected: how many trials were left out.
+    """
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.deselected = 0
+        self._evaluation = evaluation
+        self._trials: list[pytest.Item] = []
+        self._selection: Selection | None = Selection()
+        self._plain = Selection()
+        self._models: dict[CaseKey, set[str]] = {}
+
+    def collect(self, items: list[pytest.Item]) -> None:
+        """Note the trials before anybody takes some away."""
+        self._trials = [item for item in items if uses_llm(item)]
+
+    def finish(self, session: pytest.Session) -> None:
+        """Note which of them are left."""
+        kept = set(map(id, session.items))
+        keys = {id(item): self.key(item) for item in self._trials}
+        left_out = tuple(key for place, key in keys.items() if place not in kept)
+        for place, (case, model) in keys.items():
+            if place in kept:
+                self._models.setdefault(case, set()).add(model)
+        collected = {case: "" for case, _ in keys.values()}
+        selection = Selection(
+            collected=len(self._trials), deselected=self.deselected, left_out=left_out, cases=len(collected)
+        )
+        saved = self._evaluation.saved
+        if saved is not None and self._evaluation.baseline is not None:
+            for item in self._trials:
+                collected[keys[id(item)][0]] = content_digest(_case_of(item))
+            files = {key.test.split("::")[0] for key in collected} | {
+                item.nodeid.split("::")[0] for item in session.items
+            }
+            tests = {key.test for key in collected}
+            gone = [
+                test
+                for test in dict.fromkeys(key.test for key in saved.results)
+                if test not in tests and (expected(test, session.config, files) or not _exists(test, session))
+            ]
+            saved.moved.update(moved_tests(saved.results, collected, gone))
+            now = {old: new for new, old in saved.moved.items()}
+            names = [key._replace(test=now.get(key.test, key.test)) for key in saved.results]
+            wanted = {test for test in gone if test not in now and expected(test, session.config, files)}
+            # Of a test that is there, the rows that are not were taken away.
+            wanted |= {test for test in tests if expected(test, session.config, files)}
+            selection = selection._replace(
+                cases=len({*collected, *names}),
+                unselected=not_selected(names, set(self._models), collected, wanted),
+                moved=tuple(saved.moved.items()),
+            )
+        self._selection = selection
+        self._plain = selection._replace(left_out=(), unselected=(), moved=())
+        del self._trials[:]
+
+    def told(self) -> Selection:
+        """What the process was to run, whole the first time."""
+        first, self._selection = self._selection, None
+        return first or self._plain
+
+    def key(self, item: pytest.Item) -> TrialKey:
+        """Identity of a trial."""
+        name = model_of(item, self._evaluation)
+        return case_key(item, name), name
+
+    def named(self, item: pytest.Item) -> CaseResult:
+        """A result that holds no more than which case it is of."""
+        key, name = self.key(item)
+        return CaseResult(key=key, model=name, samples=(), content=content_digest(_case_of(item)))
+
+    def on_both_sides(self, item: pytest.Item) -> bool:
+        """Whether a case is run under a model on trial and under the baseline."""
+        evaluation = self._evaluation
+        if evaluation.baseline is None:
+            return False
+        key, name = self.key(item)
+        models = self._models.get(key, set())
+        others = models - {evaluation.baseline} if name == evaluation.baseline else models & {evaluation.baseline}
+        return bool(others)
+
+
+def _case_of(item: pytest.Item) -> Case | None:
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("case") if callspec is not None else None
+    return case if isinstance(case, Case) else None
+
+
+def _exists(test: str, session: pytest.Session) -> bool:
+    return (session.config.rootpath / test.split("::")[0]).exists()

@@ -1,0 +1,81 @@
+"""Which cases a session was to run, of those there are: what was deselected, and what the command line leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pytest_llmeval.run import CaseKey, TrialKey
+
+__all__ = ["Selection", "expected", "not_selected"]
+
+
+class Selection(NamedTuple):
+    """What a process was to run.
+
+    Attributes:
+        collected: how many trials there are.
+        deselected: how many of them were left out.
+        left_out: which these are.
+        cases: how many cases there are, those of a saved baseline that this session has no test for included.
+        unselected: the cases of a saved baseline that this session was not to run.
+        moved: the tests that have another name than in the saved baseline, with the name they had.
+    """
+
+    collected: int = 0
+    deselected: int = 0
+    left_out: tuple[TrialKey, ...] = ()
+    cases: int = 0
+    unselected: tuple[CaseKey, ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()
+
+
+def expected(test: str, config: pytest.Config, files: Collection[str]) -> bool:
+    """Whether a session would have run a test of a saved run, if it were still there.
+
+    Args:
+        test: its name.
+        config: says what was asked for.
+        files: those that were collected, relative to the root.
+    """
+    option = config.option
+    if getattr(option, "keyword", "") or getattr(option, "lf", False):
+        return False  # nobody can tell
+    name = test.split("::")[0]
+    path = config.rootpath / name
+    ignored = [str(each) for each in (getattr(option, "ignore", None) or ())]
+    patterns = [str(each) for each in (getattr(option, "ignore_glob", None) or ())]
+    if any(_within(path, _path(config, each)) for each in ignored) or any(
+        fnmatch(str(path), each) for each in patterns
+    ):
+        return False
+    if name in files:
+        return not any("::" in argument and _path(config, argument) == path for argument in config.args)
+    return any("::" not in argument and _within(path, _path(config, argument)) for argument in config.args)
+
+
+def not_selected(
+    saved: Iterable[CaseKey], kept: Collection[CaseKey], collected: Collection[CaseKey], wanted: Collection[str]
+) -> tuple[CaseKey, ...]:
+    """The cases of a saved run that a session was not to run.
+
+    Args:
+        saved: all of its cases, under the names they have today.
+        kept: the cases that are run.
+        collected: those and the deselected ones.
+        wanted: the tests that are not there and would have been run.
+    """
+    return tuple(key for key in saved if key not in kept and (key in collected or key.test not in wanted))
+
+
+def _path(config: pytest.Config, argument: str) -> Path:
+    return Path(config.invocation_params.dir, argument.split("::")[0]).resolve()
+
+
+def _within(path: Path, folder: Path) -> bool:
+    path = path.resolve()
+    return path == folder or folder in path.parents
