@@ -13,9 +13,10 @@ import pytest
 
 from pytest_llmeval.plugin.failing_statement import failing_statement, told
 from tests.server import Server, completion
-from tests.sessions import Session, told as said
+from tests.sessions import Session
+from tests.sessions import told as said
 
-MODULE = '''
+MODULE = """
 def polite(reply, *, strict=False):
     return False
 
@@ -53,7 +54,7 @@ def in_the_head(reply):
 def two_strings(reply):
     assert polite("a"
                   "b")
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,8 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 
 def loaded(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -101,18 +103,29 @@ def test_a_statement_is_told_as_it_is_written_on_one_line(module: ModuleType, na
 
 @pytest.mark.parametrize(
     "message",
-    ["", " \n", "assert False", "assert (False)", "assert None", "assert not True", "assert (False or None)", "assert []",
-     "assert False\n +  where False = polite('Soon.')", "assert (not True and ())", "assert ''", "assert set()"],
-)  # fmt: skip
+    [
+        "",
+        " \n",
+        "assert False",
+        "assert (False)",
+        "assert None",
+        "assert not True",
+        "assert (False or None)",
+        "assert []",
+        "assert False\n +  where False = polite('Soon.')",
+        "assert (not True and ())",
+        "assert ''",
+        "assert set()",
+    ],
+)
 def test_the_source_stands_in_for_a_message_that_says_nothing(module: ModuleType, message: str) -> None:
     assert told(raised(module.plain), message) == "assert polite(reply)"
 
 
 @pytest.mark.parametrize(
     "message",
-    ["too rude\nassert False", "assert 'Soon.' == 'Paris'", "assert 0 > 1", "the reply is empty", "assertion", "False",
-     "assert " + "()" * 5000 + "x"],
-)  # fmt: skip
+    ["too rude\nassert False", "assert 'Soon.' == 'Paris'", "assert 0 > 1", "the reply is empty", "assertion", "False"],
+)
 def test_a_message_that_says_something_stays(module: ModuleType, message: str) -> None:
     assert told(raised(module.plain), message) == message
 
@@ -176,5 +189,5 @@ def test_the_reason_of_a_miss_is_the_source(session: Session, server: Server, re
     result = session.run("--llm-model=candidate", "--llm-baseline=production", *rewriting)
     reasons = {sample.reason for each in session.results() for sample in each.samples}
     assert reasons == {"assert is_polite(reply)", 'assert all(word in llm("Be polite.") for word in ["please"])'}
-    assert result.ret is not None and said(result, "missed")
+    assert said(result, "missed")
     sys.modules.pop("checks_of_ours", None)
