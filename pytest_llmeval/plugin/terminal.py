@@ -68,8 +68,8 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller, clo
     notes = [*controller.notes, *controller.evaluation.notes]
     if verbosity > 0:
         saved = next((path.name for path in controller.evaluation.reports if path.suffix == ".jsonl"), "")
-        how = saved or "run.jsonl, once --llm-report=run.jsonl has saved the run"
-        notes.insert(0, f"every measure with its interval: llmeval show {how}")
+        how = f"llmeval show {saved or 'run.jsonl'}"
+        notes.insert(0, f"every measure: {how if saved else f'--llm-report=run.jsonl, then {how}'}")
     _write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith(("NOT ", "WORSE "))])
 
 

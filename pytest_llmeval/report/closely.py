@@ -161,9 +161,10 @@ def _sample(paper: Paper, key: CaseKey, side: Side, sample: SampleResult, seen: 
         before, asked = asked, seen.asked.get((key, call.prompt), ())
         if number and (new := _new(before, asked)):
             lines += _spoken(paper, new, indent=4)
-        several = f"call {number + 1}: " if len(sample.calls) > 1 else ""
-        lines += paper.write(several + _facts(paper, call, side), indent=4, hang=2)
-        lines += _answer(paper, call.answer, side.result.model)
+        several = f" {number + 1}" if len(sample.calls) > 1 else ""
+        lines += paper.write(f"reply{several} of {_who(call, side)}", indent=4, hang=2)
+        lines += _answer(paper, call.answer)
+        lines += paper.write(_facts(paper, call), indent=4, hang=2)
     if not sample.calls:
         lines += paper.write("asked no model", indent=4)
     for score in sample.scores:
@@ -189,22 +190,29 @@ def _new(before: Spoken, asked: Spoken) -> Spoken:
     return tuple(said for said in rest if said[0] not in ("assistant", "model") and said not in ending)
 
 
-def _facts(paper: Paper, call: Call, side: Side) -> str:
-    answer, measures = call.answer, call.measures
-    name = f"{call.provider}/{call.request_model}"
-    usage = answer.usage
-    tokens = f"tokens {_known(usage.input_tokens)} in, {_known(usage.output_tokens)} out"
+def _who(call: Call, side: Side) -> str:
+    """Who answered, and when."""
+    name, model = f"{call.provider}/{call.request_model}", side.result.model
+    words = [model] if model == name else [model, name]
+    answered = call.answer.response_model
+    if answered and answered != call.request_model:
+        words.append(f"answered by {answered}")
+    if call.measures.source == "live" and not side.saved:
+        words.append("asked now")
+    else:
+        words.append(f"recorded {call.recorded_at[:10]}" if call.recorded_at else "recorded on an unknown day")
+    return ", ".join(words)
+
+
+def _facts(paper: Paper, call: Call) -> str:
+    usage, measures = call.answer.usage, call.measures
     first = f" (TTFT {seconds(measures.ttft)})" if measures.ttft is not None else ""
     facts = [
-        name,
-        answer.finish_reason or "no finish reason",
-        tokens,
+        f"finish reason {call.answer.finish_reason or 'unknown'}",
+        f"tokens {_known(usage.input_tokens)} in, {_known(usage.output_tokens)} out",
         seconds(measures.latency) + first,
         f"${dollars(measures.cost)}" if measures.cost is not None else "cost unknown",
-        _when(call, side),
     ]
-    if answer.response_model and answer.response_model != call.request_model:
-        facts.insert(1, f"answered by {answer.response_model}")
     if measures.attempts > 1:
         facts.append(f"{measures.attempts} attempts")
     return f" {paper.dot} ".join(facts)
@@ -214,17 +222,11 @@ def _known(number: int | None) -> str:
     return "unknown" if number is None else str(number)
 
 
-def _when(call: Call, side: Side) -> str:
-    if call.measures.source == "live" and not side.saved:
-        return "asked now"
-    return f"recorded {call.recorded_at[:10]}" if call.recorded_at else "recorded on an unknown day"
-
-
-def _answer(paper: Paper, answer: Answer, model: str) -> list[Line]:
+def _answer(paper: Paper, answer: Answer) -> list[Line]:
     """The reply as it came: text, refusal, tool calls with their arguments."""
-    lines = []
+    lines: list[Line] = []
     if answer.text or not (answer.refusal or answer.tool_calls):
-        lines = [*paper.write(f"reply of {model}", indent=4), *_whole(paper, answer.text or "(empty)", indent=6)]
+        lines = _whole(paper, answer.text, indent=6) if answer.text else [Line("      (an empty text)")]
     if answer.refusal:
         lines += [Line("    refusal"), *_whole(paper, answer.refusal, indent=6)]
     for tool in answer.tool_calls:
