@@ -62,8 +62,8 @@ class CloseLook:
                 continue
             if not any(not score.passed and harmless(score.reason) == sample.detail for score in sample.scores):
                 continue
-            text = harmless(sample.calls[-1].answer.text)
-            if not text.strip() or text.strip() in report.longreprtext:
+            text = harmless(sample.calls[-1].answer.text).strip("\n")
+            if not text.strip() or _is_quoted(text, report.longreprtext):
                 return
             lines = text.split("\n")
             if len(lines) > REPLY_LINES and self._verbosity < 2:
@@ -71,3 +71,8 @@ class CloseLook:
             which = f", sample {sample.index + 1}" if len(result.samples) > 1 else ""
             report.sections.append((f"reply of {harmless(result.model)}{which}", "\n".join(lines)))
             return
+
+
+def _is_quoted(reply: str, shown: str) -> bool:
+    """Whether a traceback shows a reply already; a short one, as "no", stands in many a word."""
+    return any(text in shown for text in (repr(reply), f'"{reply}"', *([reply] if len(reply) > 40 else [])))

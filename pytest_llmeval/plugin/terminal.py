@@ -30,7 +30,7 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller, clo
     verbosity = config.get_verbosity()
     if config.getoption("no_summary", default=False):
         verbosity = min(verbosity, -1)
-    closely = close_look.lines(Paper(width=width, ascii=not _unicode()), controller.comparisons, run.results)
+    closely = close_look.lines(Paper(width=width, ascii=not _unicode()), controller.comparisons, run.in_order())
     if closely:
         reporter.section("cases looked at closely", sep="=")
         _write_lines(reporter, closely)
@@ -52,7 +52,7 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller, clo
         width=min(width, 100),
         ascii=not _unicode(),
         verbosity=verbosity,
-        listed=controller.evaluation.show is not None,
+        listed=controller.evaluation.show is not None or bool(closely and verbosity > 1),
         alone=controller.evaluation.alone,
     )
     if not lines:

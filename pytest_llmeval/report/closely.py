@@ -209,7 +209,7 @@ def _facts(paper: Paper, call: Call) -> str:
     first = f" (TTFT {seconds(measures.ttft)})" if measures.ttft is not None else ""
     facts = [
         f"finish reason {call.answer.finish_reason or 'unknown'}",
-        f"tokens {_known(usage.input_tokens)} in, {_known(usage.output_tokens)} out",
+        _tokens(usage.input_tokens, usage.output_tokens),
         seconds(measures.latency) + first,
         f"${dollars(measures.cost)}" if measures.cost is not None else "cost unknown",
     ]
@@ -218,8 +218,11 @@ def _facts(paper: Paper, call: Call) -> str:
     return f" {paper.dot} ".join(facts)
 
 
-def _known(number: int | None) -> str:
-    return "unknown" if number is None else str(number)
+def _tokens(number_in: int | None, number_out: int | None) -> str:
+    if number_in is None and number_out is None:
+        return "tokens unknown"
+    into, out = ("unknown" if number is None else number for number in (number_in, number_out))
+    return f"tokens {into} in, {out} out"
 
 
 def _answer(paper: Paper, answer: Answer) -> list[Line]:
