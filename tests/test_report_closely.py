@@ -132,8 +132,8 @@ def test_of_an_agent_each_call_shows_what_is_new() -> None:
     answer = {"role": "assistant", "tool_calls": [{"function": {"name": "find_parcel", "arguments": "{}"}}]}
     later = {"role": "tool", "content": "on its way"}
     second = asked_in({**PROMPT, "messages": [*PROMPT["messages"], answer, later]})
-    calls = call(tool_calls=(ToolCall(name="find_parcel", arguments={}),)), call("Tomorrow.", prompt="q")
-    text = shown(side("production", failed(*calls)), seen=Seen({(KEY, "p"): first, (KEY, "q"): second}, {}))
+    asks = call(tool_calls=(ToolCall(name="find_parcel", arguments={}),))
+    text = shown(side("production", failed(asks, call("Tomorrow.", prompt="q"))), seen=Seen({(KEY, "p"): first, (KEY, "q"): second}, {}))
     assert text.count("You answer customers.") == text.count("find_parcel\n") - 1 == 1
     assert "    reply 1 of production" in text
     assert "    tool | on its way\n    reply 2 of production" in text
