@@ -16,7 +16,7 @@ from pytest_llmeval.report.terminal import no_commands
 from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
 
 KEY = CaseKey("tests/test_mail.py::test_mail", "late-parcel")
-PROMPT = {
+PROMPT: dict[str, Any] = {
     "messages": [
         {"role": "system", "content": "You answer customers.\nBe brief."},
         {"role": "user", "content": "Where is my parcel LK-17?"},
@@ -133,7 +133,10 @@ def test_of_an_agent_each_call_shows_what_is_new() -> None:
     later = {"role": "tool", "content": "on its way"}
     second = asked_in({**PROMPT, "messages": [*PROMPT["messages"], answer, later]})
     asks = call(tool_calls=(ToolCall(name="find_parcel", arguments={}),))
-    text = shown(side("production", failed(asks, call("Tomorrow.", prompt="q"))), seen=Seen({(KEY, "p"): first, (KEY, "q"): second}, {}))
+    text = shown(
+        side("production", failed(asks, call("Tomorrow.", prompt="q"))),
+        seen=Seen({(KEY, "p"): first, (KEY, "q"): second}, {}),
+    )
     assert text.count("You answer customers.") == text.count("find_parcel\n") - 1 == 1
     assert "    reply 1 of production" in text
     assert "    tool | on its way\n    reply 2 of production" in text
@@ -148,7 +151,7 @@ def test_samples_that_came_out_alike_are_shown_once() -> None:
     assert "samples 1, 2, 3 of 6: failed" in text
     assert "sample 4 of 6: passed" in text
     assert "Dear B" not in text
-    assert "    sample 6 of 6: error\n    asked no model\n    error\n      | no answer" in text
+    assert "    sample 6 of 6: error\n    error\n      | no answer" in text
 
 
 def test_a_prompt_of_each_side_is_shown_where_they_differ() -> None:

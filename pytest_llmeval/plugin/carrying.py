@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,8 @@ class Carrying:
         trial = item.stash.get(trial_key, None) if call.when == "call" else None
         report = yield
         if trial is not None and not trial.suspended and self._is_shown(trial):
-            setattr(report, _ATTRIBUTE, json.dumps(_seen(item, trial, call)))
+            with suppress(Exception):  # a case that cannot be shown is judged all the same
+                setattr(report, _ATTRIBUTE, json.dumps(_seen(item, trial, call)))
         return report
 
     def _is_shown(self, trial: Trial) -> bool:
@@ -57,10 +59,7 @@ def _seen(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None]) -> dict[
         for each in result.calls:
             fulfilled = trial.used.get(each.key or "")
             if fulfilled is not None and each.prompt not in asked:
-                try:
-                    asked[each.prompt] = asked_in(fulfilled.entry.request)
-                except Exception as error:  # of a request in no form we know: the test goes on without
-                    asked[each.prompt] = [("prompt", f"cannot be shown: {type(error).__name__}")]
+                asked[each.prompt] = asked_in(fulfilled.entry.request)
     failed_at = {
         index: place
         for index, result in trial.results.items()

@@ -165,7 +165,7 @@ def _sample(paper: Paper, key: CaseKey, side: Side, sample: SampleResult, seen: 
         lines += paper.write(f"reply{several} of {_who(call, side)}", indent=4, hang=2)
         lines += _answer(paper, call.answer)
         lines += paper.write(_facts(paper, call), indent=4, hang=2)
-    if not sample.calls:
+    if not sample.calls and sample.outcome != "error":
         lines += paper.write("asked no model", indent=4)
     for score in sample.scores:
         lines += _score(paper, score)

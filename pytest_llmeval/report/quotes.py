@@ -65,13 +65,16 @@ def _lines_beside(paper: Paper, old: str, new: str, *, indent: int, most: int) -
     longest = max(len(lines) for _, lines in sides)
     pairs = zip_longest(*(lines for _, lines in sides))
     start, (a, b) = next(((place, pair) for place, pair in enumerate(pairs) if pair[0] != pair[1]), (longest, ("", "")))
-    width = max(paper.width - indent - len("candidate | "), _NARROWEST)
+    width = paper.width - indent - len("candidate | ")
+    narrow = width < _NARROWEST
+    width = paper.width - indent - len("| ") if narrow else width
     column = _difference(a or "", b or "", width)
     found: list[Line] = []
     for label, lines in sides:
         first = max(0, min(start, len(lines) - most))
         shown = [*range(first, min(first + most - 1, len(lines) - 1)), len(lines) - 1]
-        head = f"{label:9} | "
+        head = "| " if narrow else f"{label:9} | "
+        found += [Line(f"{' ' * indent}{label.strip()}:")] if narrow else []
         for before, place in zip([-1, *shown], shown, strict=False):
             left_out = "... " if place > before + 1 else ""
             line = lines[place] if place != start else _from(lines[place], column)
