@@ -195,7 +195,7 @@ def test_below_the_traceback_of_a_check_stands_the_reply_it_has_judged(session: 
     found = sections(session.run("--llm-model=production"))
     assert sorted(found) == ["test_long: reply of production", "test_samples: reply of production, sample 1"]
     lines = found["test_long: reply of production"].split("\n")
-    assert lines[::20] == ["line 0 \\x1b[31m", "... 10 more lines, -vv shows them"]
+    assert lines[::20] == ["line 0 \\x1b[31m", "... 10 more lines, -vv shows all"]
     assert found["test_samples: reply of production, sample 1"] == "no"
     whole = session.run("--llm-model=production", "-vv")
     assert sections(whole) == {}

@@ -12,12 +12,12 @@ from pytest_llmeval.report.closely import Seen, look_lines, looks
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.numbers import plural
 from pytest_llmeval.report.terminal import no_commands
-from pytest_llmeval.report.text import harmless
+from pytest_llmeval.report.text import harmless, shortened
 from pytest_llmeval.run import CaseKey, CaseResult
 
 __all__ = ["CloseLook"]
 
-REPLY_LINES = 20  # shown below a traceback
+REPLY_LINES, LINE_WIDTH = 20, 500  # shown below a traceback
 
 
 class CloseLook:
@@ -66,8 +66,10 @@ class CloseLook:
             if not text.strip() or _is_quoted(text, report.longreprtext):
                 return
             lines = text.split("\n")
-            if len(lines) > REPLY_LINES and self._verbosity < 2:
-                lines = [*lines[:REPLY_LINES], f"... {len(lines) - REPLY_LINES} more lines, -vv shows them"]
+            if self._verbosity < 2:
+                more = [f"... {plural(len(lines) - REPLY_LINES, 'more line')}, -vv shows all"]
+                kept = [shortened(line, LINE_WIDTH) for line in lines[:REPLY_LINES]]
+                lines = kept + more if len(lines) > REPLY_LINES else kept
             which = f", sample {sample.index + 1}" if len(result.samples) > 1 else ""
             report.sections.append((f"reply of {harmless(result.model)}{which}", "\n".join(lines)))
             return
