@@ -9,6 +9,7 @@ A comment right before a block says what the block is; readers of the page do no
     <!-- in: example_project; exit: 1; show: summary -->   ... whose last command ends with that exit code, and of
                                         which only the summary of the evaluation is shown
     <!-- show: errors -->               ... of which only the lines are shown that pytest marks with E
+    <!-- show: closely -->              ... of which only the cases are shown that are looked at closely
     <!-- answers {...} -->              no block: what the page's models answer to a prompt that holds a text, the first
                                         that fits; instead of a text a list of tool calls, {"name", "arguments"}
 
@@ -40,6 +41,7 @@ _FENCE = re.compile(
 )
 _ANSWERS = re.compile(r"^<!-- answers\n(.*?)^-->$", re.MULTILINE | re.DOTALL)
 _FAILS = re.compile(r"# fails \(([^)]*)\): (.*)")
+_CLOSELY = re.compile(r"=+ cases looked at closely =+")
 _SUMMARY = re.compile(r"=+ language model evaluation =+")
 CUT = "[...]"
 _BROKEN = ("Traceback (most recent call last)", "INTERNALERROR")  # never to be shown as what a command prints
@@ -159,6 +161,9 @@ def _selected(lines: list[str], show: str) -> list[str]:
     """The lines of an output that a page shows."""
     if show == "summary":
         return lines[next((number for number, line in enumerate(lines) if _SUMMARY.match(line)), 0) :]
+    if show == "closely":
+        start, end = (next(n for n, line in enumerate(lines) if title.match(line)) for title in (_CLOSELY, _SUMMARY))
+        return lines[start:end]
     if show == "errors":
         return [line for line in lines if re.match(r"E {3}(?! +\[)", line)]
     return lines

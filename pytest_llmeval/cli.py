@@ -201,7 +201,8 @@ def _print(
     alone: str | None = None,
     everything: bool = False,
 ) -> None:
-    from pytest_llmeval.report.terminal import every_measure, list_category, summary
+    from pytest_llmeval.report.lines import Line
+    from pytest_llmeval.report.terminal import every_measure, list_category, summary, verdict
     from pytest_llmeval.routing import routes_of
 
     stream = sys.stdout
@@ -229,6 +230,17 @@ def _print(
         lines += list_category(comparison, options.show, width=width, ascii=ascii_only, verbosity=verbosity)
     if verbosity >= (0 if everything else 1):
         lines += every_measure(figures, width=width, ascii=ascii_only)
+    if verbosity > 0 and (
+        last := verdict(
+            comparisons,
+            width=width,
+            ascii=ascii_only,
+            show="--show",
+            verbosity=verbosity,
+            listed=options.show is not None,
+        )
+    ):
+        lines += [Line(""), *last]
     try:
         stream.write("".join(f"{line.text}\n" for line in lines))
         stream.flush()

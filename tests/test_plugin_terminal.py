@@ -76,6 +76,7 @@ def test_lf_after_a_session_without_failures_leaves_nothing_out_and_has_a_verdic
     plain_session: Session, server: Server
 ) -> None:
     prepare(plain_session, server)
+    server.answer = lambda _: completion("30 days")
     plain_session.run(*COMPARE, plugins=("cacheprovider",))
 
     result = plain_session.run(*COMPARE, "--lf", plugins=("cacheprovider",))

@@ -111,6 +111,7 @@ def _evaluate(config: pytest.Config) -> None:
     if _wrong in config.stash or config.pluginmanager.has_plugin(_RUNNER):
         return
     from pytest_llmeval.errors import LlmevalError
+    from pytest_llmeval.plugin.carrying import Carrying
     from pytest_llmeval.plugin.evaluation import evaluation_of
     from pytest_llmeval.plugin.runner import Runner
 
@@ -120,6 +121,7 @@ def _evaluate(config: pytest.Config) -> None:
         config.stash[_wrong] = str(error)
     else:
         config.pluginmanager.register(Runner(evaluation), _RUNNER)
+        config.pluginmanager.register(Carrying(config), "llmeval-carrying")
 
 
 def _await_workers(config: pytest.Config) -> None:

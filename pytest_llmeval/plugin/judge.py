@@ -16,6 +16,7 @@ from pytest_llmeval.errors import (
     RecordingError,
     ReplyError,
 )
+from pytest_llmeval.plugin.failing_statement import told
 from pytest_llmeval.plugin.replies import Unanswered
 from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import Call, SampleResult
@@ -57,7 +58,7 @@ def sample_result(
         return passed._replace(
             outcome="fail",
             category=_category(error) or category or DEFAULT_CATEGORY,
-            reason=first_line(message) or "assertion failed",
+            reason=first_line(told(error, message)) or "assertion failed",
             detail=harmless(message),
         )
     if not isinstance(error, ReplyError):

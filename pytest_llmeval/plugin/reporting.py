@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_llmeval.plugin.close_look import CloseLook
     from pytest_llmeval.plugin.controller import Controller
+    from pytest_llmeval.plugin.last_failed import LastFailed
     from pytest_llmeval.plugin.payload import Payload
     from pytest_llmeval.plugin.replaced import Replaced
     from pytest_llmeval.plugin.status_line import StatusLine
@@ -25,6 +27,8 @@ class Reporting:
         self.controller: Controller | None = None
         self._status: StatusLine | None = None
         self._replaced: Replaced | None = None
+        self._close_look: CloseLook
+        self._last_failed: LastFailed
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
@@ -33,12 +37,20 @@ class Reporting:
         if payload is None:
             return (yield)
         if self.controller is None:
+            from pytest_llmeval.plugin.close_look import CloseLook
             from pytest_llmeval.plugin.controller import Controller
+            from pytest_llmeval.plugin.last_failed import LastFailed
+            from pytest_llmeval.plugin.last_words import LastWords
             from pytest_llmeval.plugin.status_line import StatusLine
 
             self.controller = Controller(self.config)
             self._status = StatusLine(self.config)
+            self._close_look, self._last_failed = CloseLook(self.config), LastFailed(self.config)
+            self.config.pluginmanager.register(self._last_failed, "llmeval-last-failed")
+            self.config.pluginmanager.register(LastWords(self.controller), "llmeval-last-words")
         self.controller.take(report, payload)
+        self._close_look.take(report, payload)
+        self._last_failed.take(report, payload)
         yield
         if self.controller.evaluation.most_samples is not None:
             self._note(report)
@@ -131,7 +143,7 @@ class Reporting:
         if self.controller is not None:
             from pytest_llmeval.plugin.terminal import write_summary
 
-            write_summary(terminalreporter, self.controller)
+            write_summary(terminalreporter, self.controller, self._close_look)
         elif "pytest_llmeval.plugin.evaluation" in sys.modules:
             from pytest_llmeval.plugin.terminal import write_notes
 

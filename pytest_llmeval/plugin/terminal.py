@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.plugin.close_look import CloseLook
 from pytest_llmeval.plugin.controller import Controller
 from pytest_llmeval.plugin.evaluation import existing_evaluation
-from pytest_llmeval.report.lines import Paper
-from pytest_llmeval.report.terminal import every_measure, list_category, summary
+from pytest_llmeval.report.lines import Line, Paper
+from pytest_llmeval.report.terminal import list_category, summary, verdict
 
 if TYPE_CHECKING:
     from pytest_llmeval.measure import Figures
 
-__all__ = ["write_notes", "write_summary"]
+__all__ = ["write_notes", "write_summary", "write_verdict"]
 
 
-def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> None:
+def write_summary(reporter: pytest.TerminalReporter, controller: Controller, close_look: CloseLook) -> None:
     """Write the summary of a session in which a model was asked."""
     config = controller.config
     if not controller.evaluation.models:
@@ -29,6 +30,10 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
     verbosity = config.get_verbosity()
     if config.getoption("no_summary", default=False):
         verbosity = min(verbosity, -1)
+    closely = close_look.lines(Paper(width=width, ascii=not _unicode()), controller.comparisons, run.in_order())
+    if closely:
+        reporter.section("cases looked at closely", sep="=")
+        _write_lines(reporter, closely)
     routes = []
     if controller.comparisons and (verbosity > 0 or (verbosity == 0 and len(controller.comparisons) > 1)):
         from pytest_llmeval.routing import routes_of
@@ -47,24 +52,36 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
         width=min(width, 100),
         ascii=not _unicode(),
         verbosity=verbosity,
-        listed=controller.evaluation.show is not None,
+        listed=controller.evaluation.show is not None or bool(closely and verbosity > 1),
         alone=controller.evaluation.alone,
     )
     if not lines:
         return
-    if verbosity > 0:
-        lines += every_measure(figures, width=min(width, 100), ascii=not _unicode())
     reporter.section("language model evaluation", sep="=")
-    for line in lines:
-        reporter.write_line(line.text, **dict.fromkeys(line.style, True))
+    _write_lines(reporter, lines)
     category = controller.evaluation.show
     for comparison in controller.comparisons if category is not None else ():
-        for line in list_category(
+        listed = list_category(
             comparison, str(category), width=min(width, 100), ascii=not _unicode(), verbosity=verbosity
-        ):
-            reporter.write_line(line.text, **dict.fromkeys(line.style, True))
+        )
+        _write_lines(reporter, listed)
     notes = [*controller.notes, *controller.evaluation.notes]
+    if verbosity > 0:
+        saved = next((path.name for path in controller.evaluation.reports if path.suffix == ".jsonl"), "")
+        how = f"llmeval show {saved or 'run.jsonl'}"
+        notes.insert(0, f"every measure: {how if saved else f'--llm-report=run.jsonl, then {how}'}")
     _write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith(("NOT ", "WORSE "))])
+
+
+def write_verdict(reporter: pytest.TerminalReporter, controller: Controller) -> None:
+    """Write the verdict once more."""
+    width = min(controller.config.get_terminal_writer().fullwidth, 100)
+    listed = controller.evaluation.show is not None
+    verbosity = controller.config.get_verbosity()
+    lines = verdict(controller.comparisons, width=width, ascii=not _unicode(), verbosity=verbosity, listed=listed)
+    if lines and controller.evaluation.models:
+        reporter.section("verdict", sep="=")
+        _write_lines(reporter, lines)
 
 
 def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -72,6 +89,11 @@ def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> Non
     evaluation = existing_evaluation(config)
     if evaluation is not None:
         _write_all(reporter, evaluation.notes)
+
+
+def _write_lines(reporter: pytest.TerminalReporter, lines: Iterable[Line]) -> None:
+    for line in lines:
+        reporter.write_line(line.text, **dict.fromkeys(line.style, True))
 
 
 def _write_all(reporter: pytest.TerminalReporter, notes: Iterable[str]) -> None:

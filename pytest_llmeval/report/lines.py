@@ -62,7 +62,11 @@ class Paper(NamedTuple):
 
     def clean(self, text: str) -> str:
         """Text from outside as one harmless line."""
-        text = harmless(" ".join(text.split()))
+        return self.harmless(" ".join(text.split()))
+
+    def harmless(self, text: str) -> str:
+        """Text from outside, harmless, its line breaks and spaces as they are."""
+        text = harmless(text)
         if self.ascii and not text.isascii():
             text = text.translate(_TYPOGRAPHY).encode("ascii", "backslashreplace").decode("ascii")
         return text

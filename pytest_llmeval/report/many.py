@@ -20,7 +20,7 @@ from pytest_llmeval.report.unjudged import error_lines
 if TYPE_CHECKING:
     from pytest_llmeval.routing import Route
 
-__all__ = ["candidates_side_by_side"]
+__all__ = ["candidates_side_by_side", "next_of"]
 
 _MOST_MISSES = 2
 
@@ -48,7 +48,7 @@ def candidates_side_by_side(
         body += [*(counts(paper, comparison) if paper.verbosity > 0 else []), *not_compared_lines(paper, comparison)]
         if body:
             sections.append([*paper.write(comparison.candidate.model, "bold"), *body])
-    sections.append([] if paper.listed else _next(paper, comparisons))
+    sections.append([] if paper.listed or paper.verbosity > 0 else next_of(paper, comparisons))
     lines: list[Line] = []
     for section in sections:
         lines += [Line(""), *section] if lines and section else section
@@ -60,7 +60,8 @@ def _gate(paper: Paper, comparison: Comparison) -> list[Line]:
     return lines + improved_lines(paper, comparison, indent=2)
 
 
-def _next(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
+def next_of(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
+    """What to do now, by the comparison that needs it most."""
     order = {"failed": 0, "not evaluated": 1, "passed": 2}
     found = (next_line(paper, each) for each in sorted(comparisons, key=lambda each: order[each.gate]))
     return next((lines for lines in found if lines), [])

@@ -15,6 +15,7 @@ from pytest_llmeval.report.quotes import (
     steps_text,
     takes_steps,
 )
+from pytest_llmeval.report.steps import json_words
 from pytest_llmeval.report.text import first_line
 from pytest_llmeval.run import CaseKey, CaseResult
 
@@ -70,6 +71,7 @@ def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey
     """Why a case fails, and its reply beside the baseline's."""
     before, after = comparison.baseline_results.get(key), comparison.candidate_results.get(key)
     failing = failing_sample(after, category)
+    lines = _input_line(paper, after or before, indent)
     facts = []
     if before and after and max(len(before.judged), len(after.judged)) > 1:
         facts.append(f"passed {passes(before)} {paper.arrow} {passes(after)}")
@@ -77,12 +79,22 @@ def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey
         facts.append(f"failed before too, as {before.category or 'failed'}")
     if failing and failing.reason:
         facts.append(failing.reason if paper.verbosity > 0 else first_line(failing.reason))
-    lines = paper.write(", ".join(facts), indent=indent) if facts else []
+    lines += paper.write(", ".join(facts), indent=indent) if facts else []
     most = MOST_LINES_VERBOSE if paper.verbosity > 0 else MOST_LINES
     passing = passing_sample(before)
     if takes_steps(passing) or takes_steps(failing):
         lines += quote_beside(paper, steps_text(passing), steps_text(failing), indent=indent, most=most)
-    return lines + quote_beside(paper, reply_text(passing), reply_text(failing), indent=indent, most=most)
+    in_lines = paper.verbosity > 0 or (failing is not None and failing.category == "format")
+    old, new = reply_text(passing), reply_text(failing)
+    return lines + quote_beside(paper, old, new, indent=indent, most=most, in_lines=in_lines)
+
+
+def _input_line(paper: Paper, result: CaseResult | None, indent: int) -> list[Line]:
+    """What a case asks, on one line."""
+    if result is None or not result.input:
+        return []
+    text = result.input if isinstance(result.input, str) else json_words(result.input, width=4 * paper.width)
+    return [named(paper, "input: ", text[: 40 * paper.width], indent=indent)]
 
 
 def passes(result: CaseResult) -> str:

@@ -47,7 +47,7 @@ def one_candidate(paper: Paper, comparison: Comparison, routes: Sequence[Route] 
         counts(paper, comparison),
         error_lines(paper, comparison),
         not_compared_lines(paper, comparison),
-        [] if paper.listed else next_line(paper, comparison),
+        [] if paper.listed or paper.verbosity > 0 else next_line(paper, comparison),  # with -v it ends the session
     ]
     lines: list[Line] = []
     for section in sections:
@@ -229,6 +229,8 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
         text = "run all cases with both models, then the gate is evaluated"
     elif undecided:
         text = f"--llm-samples={max(undecided)} would settle what is inconclusive"
+    elif misses and paper.verbosity > 0:
+        text = "pytest -vv -k CASE shows one of the misses closely, with its prompt"
     elif misses:
         text = "-v lists every miss with both replies"
     elif comparison.saved and (comparison.changed or comparison.unlike or comparison.only_candidate):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.routing import Route
     from pytest_llmeval.run import CaseResult
 
-__all__ = ["Line", "every_measure", "list_category", "summary"]
+__all__ = ["Line", "every_measure", "list_category", "no_commands", "summary", "verdict"]
 
 _COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)()#(?=\[|vso\[)")
 
@@ -63,7 +63,7 @@ def summary(
         lines = models_alone(paper, figures, results, alone=alone)
     else:
         lines = []
-    return _no_commands(lines)
+    return no_commands(lines)
 
 
 def list_category(
@@ -86,7 +86,35 @@ def list_category(
     from pytest_llmeval.report.grouped import category_cases
 
     paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
-    return _no_commands(category_cases(paper, comparison, name))
+    return no_commands(category_cases(paper, comparison, name))
+
+
+def verdict(
+    comparisons: Sequence[Comparison],
+    *,
+    width: int = 80,
+    ascii: bool = False,  # noqa: A002
+    show: str = "--llm-show",
+    verbosity: int = 1,
+    listed: bool = False,
+) -> list[Line]:
+    """The gates and what to do next, for the end of a long report; nothing where nothing was compared.
+
+    Args:
+        comparisons: one per candidate.
+        width: columns of the terminal; no line is wider, from 24 columns on.
+        ascii: whether only ASCII may be written.
+        show: the option that lists a category's cases.
+        verbosity: as pytest counts it.
+        listed: whether that option was given.
+    """
+    from pytest_llmeval.report.many import next_of
+    from pytest_llmeval.report.one import gate_lines
+
+    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show)
+    names = [each.candidate.model if len(comparisons) > 1 else "" for each in comparisons]
+    lines = [line for each, name in zip(comparisons, names, strict=True) for line in gate_lines(paper, each, name=name)]
+    return no_commands(lines if listed else lines + next_of(paper, comparisons))
 
 
 def every_measure(
@@ -104,10 +132,10 @@ def every_measure(
     """
     from pytest_llmeval.report.measures import measures_lines
 
-    return _no_commands(measures_lines(Paper(width=max(width, 24), ascii=ascii), figures))
+    return no_commands(measures_lines(Paper(width=max(width, 24), ascii=ascii), figures))
 
 
-def _no_commands(lines: list[Line]) -> list[Line]:
+def no_commands(lines: list[Line]) -> list[Line]:
     """The lines, none of which a CI runner takes for a command: a cut or a table may have made one of harmless text."""
     return [line._replace(text=_COMMAND.sub(lambda found: (found.group(1) or "") + "|", line.text)) for line in lines]
 

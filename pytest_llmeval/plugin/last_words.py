@@ -1,0 +1,26 @@
+"""The verdict once more at the very end, where what was shown before it is long."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_llmeval.plugin.controller import Controller
+from pytest_llmeval.plugin.terminal import write_verdict
+
+__all__ = ["LastWords"]
+
+
+class LastWords:
+    """Registered when the first result arrives."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+        """Write it behind everything but pytest's last line."""
+        yield
+        if self._controller.config.get_verbosity() > 0:
+            write_verdict(terminalreporter, self._controller)

@@ -1,0 +1,41 @@
+"""Which cases a session shows closely: those ``-vv`` and the report character ``m`` ask for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+__all__ = ["BY_HAND", "Shown", "shown"]
+
+BY_HAND = 3  # cases that somebody has selected to look at them
+MOST_UNASKED = 20
+
+
+class Shown(NamedTuple):
+    """Which cases a session shows closely.
+
+    Attributes:
+        failing: those that failed or were missed.
+        passing: the others too, where only a few were selected.
+        most: how many at most, None for all: ``-ra`` stands in many a configuration, and asks for no case by name.
+    """
+
+    failing: bool
+    passing: bool
+    most: int | None = None
+
+
+def shown(config: pytest.Config) -> Shown:
+    """Which cases are shown closely, as ``-v`` and ``-r`` say."""
+    if config.getoption("no_summary", default=False):
+        return Shown(failing=False, passing=False)
+    verbose = config.get_verbosity() >= 2
+    named = among_all = False
+    for character in str(config.getoption("reportchars", default="") or ""):
+        if character == "N":
+            named = among_all = False
+        named = named or character == "m"
+        among_all = among_all or character in "aA"
+    most = None if verbose or named else MOST_UNASKED
+    return Shown(failing=verbose or named or among_all, passing=verbose, most=most)

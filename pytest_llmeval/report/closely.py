@@ -1,0 +1,286 @@
+"""One case looked at closely: what was asked, every reply in full, and how each was judged.
+
+Nothing is cut here. A line of a text starts with ``|``; what the terminal's width broke off of it goes on behind ``:``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from pytest_llmeval.checks.score import Score
+from pytest_llmeval.comparison import Comparison
+from pytest_llmeval.reply import Answer
+from pytest_llmeval.report.lines import Line, Paper, columns, wrap
+from pytest_llmeval.report.misses import passes
+from pytest_llmeval.report.numbers import dollars, seconds
+from pytest_llmeval.report.prompts import Spoken
+from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+
+__all__ = ["Look", "Seen", "Side", "look_lines", "looks"]
+
+_NARROWEST = 16  # columns for a text beside its label
+_TAB = "    "
+
+
+class Seen(NamedTuple):
+    """What a session saw and a run does not keep.
+
+    Attributes:
+        asked: by case and `Call.prompt`, what was asked.
+        failed_at: by case, model and sample, the statement that failed: ``test_it.py:12: assert reply``.
+    """
+
+    asked: dict[tuple[CaseKey, str], Spoken]
+    failed_at: dict[tuple[CaseKey, str, int], str]
+
+
+class Side(NamedTuple):
+    """A case under one model.
+
+    Attributes:
+        name: ``baseline production``.
+        saved: whether its replies come from a saved run.
+    """
+
+    name: str
+    result: CaseResult
+    saved: bool = False
+
+
+class Look(NamedTuple):
+    """A case, the baseline's side first."""
+
+    key: CaseKey
+    sides: tuple[Side, ...]
+
+
+def looks(comparisons: Sequence[Comparison], results: Sequence[CaseResult], *, passing: bool) -> list[Look]:
+    """The cases to look at: those that fail on one side or another.
+
+    Args:
+        comparisons: of the session.
+        results: of the session.
+        passing: whether the cases that pass are to be seen too.
+    """
+    sides: dict[CaseKey, list[Side]] = {}
+    for result in results:
+        sides.setdefault(result.key, [])
+        if not comparisons:
+            sides[result.key].append(Side(result.model, result))
+    for comparison in comparisons[:1]:
+        for key, result in comparison.baseline_results.items():
+            if key in sides:
+                sides[key].append(Side(_named("baseline", result), result, saved=comparison.saved is not None))
+    for comparison in comparisons:
+        for key, result in comparison.candidate_results.items():
+            if key in sides:
+                sides[key].append(Side(_named("candidate", result), result))
+    return [
+        Look(key, tuple(each))
+        for key, each in sides.items()
+        if each and (passing or any(side.result.outcome == "fail" for side in each))
+    ]
+
+
+def _named(side: str, result: CaseResult) -> str:
+    return side if result.model == side else f"{side} {result.model}"
+
+
+def look_lines(paper: Paper, look: Look, seen: Seen) -> list[Line]:
+    """Everything that is known of a case.
+
+    Args:
+        paper: what it is written on.
+        look: the case.
+        seen: what the session saw of it.
+    """
+    lines = paper.write(str(look.key), "bold", hang=2)
+    prompts = [_first_prompt(look.key, side, seen) for side in look.sides]
+    shared = next((prompt for prompt in prompts[::-1] if prompt), None)  # the candidate's
+    if shared is not None:
+        lines += [Line("  prompt"), *_spoken(paper, shared)]
+    for side, prompt in zip(look.sides, prompts, strict=True):
+        lines.append(Line(""))
+        lines += _side(paper, look.key, side, seen, None if prompt == shared else prompt)
+        if shared is not None and prompt is None and _asked_otherwise(look, side):
+            lines += paper.write("asked with another prompt, which this session did not see", indent=4, hang=2)
+    return lines
+
+
+def _first_prompt(key: CaseKey, side: Side, seen: Seen) -> Spoken | None:
+    calls = [call for sample in side.result.samples for call in sample.calls[:1]]
+    return next((found for call in calls if (found := seen.asked.get((key, call.prompt)))), None)
+
+
+def _asked_otherwise(look: Look, side: Side) -> bool:
+    """Whether a side was asked something else than any other."""
+    others = {call.prompt for other in look.sides if other is not side for call in _calls(other)}
+    return not others.intersection(call.prompt for call in _calls(side)) and bool(_calls(side))
+
+
+def _calls(side: Side) -> list[Call]:
+    return [call for sample in side.result.samples for call in sample.calls]
+
+
+def _side(paper: Paper, key: CaseKey, side: Side, seen: Seen, prompt: Spoken | None) -> list[Line]:
+    result = side.result
+    words = {"pass": "passed", "fail": f"failed as {result.category}", "error": f"error: {result.category}"}
+    told = f"{side.name}: {words[result.outcome]}"
+    if len(result.samples) > 1:
+        told += f", passed {passes(result)}"
+    style = {"pass": "green", "fail": "red", "error": "red"}[result.outcome]
+    lines = paper.write(told, style, "bold", indent=2, hang=2)
+    if prompt is not None:
+        lines += [Line("    prompt"), *_spoken(paper, prompt, indent=6)]
+    for samples in _alike(key, result, seen):
+        if len(result.samples) > 1:
+            numbers = ", ".join(str(sample.index + 1) for sample in samples)
+            verdict = {"pass": "passed", "fail": "failed", "error": "error"}[samples[0].outcome]
+            word = "sample" if len(samples) == 1 else "samples"
+            lines += paper.write(f"{word} {numbers} of {len(result.samples)}: {verdict}", indent=4, hang=2)
+        lines += _sample(paper, key, side, samples[0], seen)
+    return lines
+
+
+def _alike(key: CaseKey, result: CaseResult, seen: Seen) -> list[list[SampleResult]]:
+    """The samples, those together that answered and were judged alike; of those that passed the first will do."""
+    groups: dict[object, list[SampleResult]] = {}
+    for sample in result.samples:
+        answers = [(call.answer.text, call.answer.refusal, repr(call.answer.tool_calls)) for call in sample.calls]
+        groups.setdefault((repr(answers), sample.outcome, sample.category, sample.detail), []).append(sample)
+    passing = [samples for samples in groups.values() if samples[0].outcome == "pass"]
+    return [samples for samples in groups.values() if samples[0].outcome != "pass" or samples is passing[0]]
+
+
+def _sample(paper: Paper, key: CaseKey, side: Side, sample: SampleResult, seen: Seen) -> list[Line]:
+    lines: list[Line] = []
+    asked: Spoken = ()
+    for number, call in enumerate(sample.calls):
+        before, asked = asked, seen.asked.get((key, call.prompt), ())
+        if number and (new := _new(before, asked)):
+            lines += _spoken(paper, new, indent=4)
+        several = f" {number + 1}" if len(sample.calls) > 1 else ""
+        lines += paper.write(f"reply{several} of {_who(call, side)}", indent=4, hang=2)
+        lines += _answer(paper, call.answer)
+        lines += paper.write(_facts(paper, call), indent=4, hang=2)
+    if not sample.calls and sample.outcome != "error":
+        lines += paper.write("asked no model", indent=4)
+    for score in sample.scores:
+        lines += _score(paper, score)
+    failed_at = seen.failed_at.get((key, side.result.model, sample.index))
+    if failed_at and sample.outcome != "pass":
+        lines += paper.write(failed_at, indent=4, hang=2)
+    told = {score.reason for score in sample.scores if not score.passed}
+    detail = sample.detail or sample.reason
+    if detail and sample.outcome != "pass" and detail not in told:
+        label = "error" if sample.outcome == "error" else "reason"
+        lines += [Line(f"    {label}"), *_whole(paper, detail, indent=6)]
+    return lines
+
+
+def _new(before: Spoken, asked: Spoken) -> Spoken:
+    """What a later call of a conversation says that the earlier ones have not said: without the model's own reply."""
+    start = 0
+    while start < min(len(before), len(asked)) and before[start] == asked[start]:
+        start += 1
+    rest = asked[start:]
+    ending = [said for said in before[start:] if said[0] in ("tools", "schema")]
+    return tuple(said for said in rest if said[0] not in ("assistant", "model") and said not in ending)
+
+
+def _who(call: Call, side: Side) -> str:
+    """Who answered, and when."""
+    name, model = f"{call.provider}/{call.request_model}", side.result.model
+    words = [model] if model == name else [model, name]
+    answered = call.answer.response_model
+    if answered and answered != call.request_model:
+        words.append(f"answered by {answered}")
+    if call.measures.source == "live" and not side.saved:
+        words.append("asked now")
+    else:
+        words.append(f"recorded {call.recorded_at[:10]}" if call.recorded_at else "recorded on an unknown day")
+    return ", ".join(words)
+
+
+def _facts(paper: Paper, call: Call) -> str:
+    usage, measures = call.answer.usage, call.measures
+    first = f" (TTFT {seconds(measures.ttft)})" if measures.ttft is not None else ""
+    facts = [
+        f"finish reason {call.answer.finish_reason or 'unknown'}",
+        _tokens(usage.input_tokens, usage.output_tokens),
+        seconds(measures.latency) + first,
+        f"${dollars(measures.cost)}" if measures.cost is not None else "cost unknown",
+    ]
+    if measures.attempts > 1:
+        facts.append(f"{measures.attempts} attempts")
+    return f" {paper.dot} ".join(facts)
+
+
+def _tokens(number_in: int | None, number_out: int | None) -> str:
+    if number_in is None and number_out is None:
+        return "tokens unknown"
+    into, out = ("unknown" if number is None else number for number in (number_in, number_out))
+    return f"tokens {into} in, {out} out"
+
+
+def _answer(paper: Paper, answer: Answer) -> list[Line]:
+    """The reply as it came: text, refusal, tool calls with their arguments."""
+    lines: list[Line] = []
+    if answer.text or not (answer.refusal or answer.tool_calls):
+        lines = _whole(paper, answer.text, indent=6) if answer.text else [Line("      (an empty text)")]
+    if answer.refusal:
+        lines += [Line("    refusal"), *_whole(paper, answer.refusal, indent=6)]
+    for tool in answer.tool_calls:
+        arguments = tool.raw_arguments if tool.arguments is None else _json(tool.arguments)
+        lines += paper.write(f"tool call {tool.name}", indent=4, hang=2)
+        lines += _whole(paper, arguments or "(no arguments)", indent=6)
+    return lines
+
+
+def _json(arguments: Mapping[str, object]) -> str:
+    try:
+        return json.dumps(arguments, ensure_ascii=False, indent=2)
+    except (TypeError, ValueError, RecursionError):
+        return str(arguments)
+
+
+def _score(paper: Paper, score: Score) -> list[Line]:
+    word = "pass" if score.passed else "FAIL"
+    named = f"{word} {score.check} {score.value:.2f}"
+    if score.passed:
+        return paper.write(f"{named} {score.reason}".strip(), indent=4, hang=2)
+    return [
+        *paper.write(f"{named} ({score.category})", "red", indent=4, hang=2),
+        *_whole(paper, score.reason, indent=6),
+    ]
+
+
+def _spoken(paper: Paper, spoken: Spoken, *, indent: int = 4) -> list[Line]:
+    """Messages, each beside its role."""
+    roles = [paper.clean(role) for role, _ in spoken]
+    width = max(map(columns, roles), default=0)
+    narrow = paper.width - indent - width - 3 < _NARROWEST
+    lines: list[Line] = []
+    for role, (_, text) in zip(roles, spoken, strict=True):
+        if narrow:
+            lines += [*paper.write(role, indent=indent), *_whole(paper, text, indent=indent + 2)]
+            continue
+        first, *others = _whole(paper, text, indent=indent + width + 1)
+        label = " " * indent + role + " " * (width - columns(role) + 1)
+        lines += [Line(label + first.text[indent + width + 1 :]), *others]
+    return lines
+
+
+def _whole(paper: Paper, text: str, *, indent: int) -> list[Line]:
+    """A text with its line breaks, nothing left out."""
+    width = max(paper.width - indent - 2, 8)
+    lines = []
+    for line in paper.harmless(text).replace("\t", _TAB).split("\n"):
+        start = len(line) - len(line.lstrip(" "))
+        lead = " " * min(start, width // 2)
+        first, *others = [lead + piece for piece in wrap(line[start:], width - len(lead))]
+        lines.append(Line(" " * indent + f"| {first}".rstrip()))
+        lines += [Line(" " * indent + f": {piece}".rstrip()) for piece in others]
+    return lines
