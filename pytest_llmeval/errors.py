@@ -13,6 +13,7 @@ LlmevalError
     └── ProviderError      the provider did not answer, or answered something that is no answer
 
 CheckFailed                a check did not pass; an AssertionError, so that pytest treats it as one
+RefusedInReplay            a connection to a model that is not made in replay mode; an OSError, as libraries expect it
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ __all__ = [
     "ProviderError",
     "ProviderErrorKind",
     "RecordingError",
+    "RefusedInReplay",
     "ReplyError",
     "RunFileError",
     "StaleReply",
@@ -129,6 +131,13 @@ class ProviderError(ReplyError):
         self.retry_after = retry_after
 
 
+class RefusedInReplay(ConnectionRefusedError):
+    """Replay mode: Python was about to connect to a model. Raised where it looks up the name or connects."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 class CheckFailed(AssertionError):
     """A check did not pass.
 
@@ -148,5 +157,5 @@ class CheckFailed(AssertionError):
 
 # What ends a test reads "ProviderError: ..." in a traceback and in the summary, without the module's name, as built-in
 # exceptions do: the width of a line is for what went wrong.
-for _error in (ReplyError, *ReplyError.__subclasses__(), *MissingReply.__subclasses__()):
+for _error in (RefusedInReplay, ReplyError, *ReplyError.__subclasses__(), *MissingReply.__subclasses__()):
     _error.__module__ = "builtins"

@@ -151,6 +151,10 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         min_pass_rate=wanted.min_pass_rate,
         category=default_category(item, marks),
     )
+    if evaluation.mode == "replay":
+        from pytest_llmeval.plugin.offline import review_of
+
+        trial.reviews.append(review_of(item))
     if more_samples_key in item.stash:
         earlier = item.stash[first_pass_key]
         trial.samples = item.stash[more_samples_key]

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import pytest
 
 from pytest_llmeval.checks.score import Score
-from pytest_llmeval.errors import BudgetExceeded, MissingReply, NotRerouted, ProviderError, RecordingError, ReplyError
+from pytest_llmeval.errors import (
+    BudgetExceeded,
+    MissingReply,
+    NotRerouted,
+    ProviderError,
+    RecordingError,
+    RefusedInReplay,
+    ReplyError,
+)
 from pytest_llmeval.plugin.replies import Unanswered
 from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import Call, SampleResult
@@ -43,6 +51,8 @@ def sample_result(
         return passed
     if isinstance(error, Unanswered):  # in a fixture; in the body nothing is left of it by now
         error = error.error
+    if (refused := _refusal_behind(error)) is not None:  # what an SDK makes of it says less
+        error = MissingReply(str(refused))
     message = str(error)
     if isinstance(error, (AssertionError, pytest.fail.Exception)):
         return passed._replace(
@@ -60,6 +70,17 @@ def _category(error: BaseException) -> str | None:
     from pytest_llmeval.checks import category_of
 
     return category_of(error)
+
+
+def _refusal_behind(error: BaseException) -> RefusedInReplay | None:
+    behind: BaseException | None = error
+    seen = set()
+    while behind is not None and id(behind) not in seen:
+        if isinstance(behind, RefusedInReplay):
+            return behind
+        seen.add(id(behind))
+        behind = behind.__cause__ or behind.__context__
+    return None
 
 
 def _kind(error: BaseException) -> str:

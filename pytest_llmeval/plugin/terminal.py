@@ -16,7 +16,7 @@ from pytest_llmeval.report.terminal import every_measure, list_category, summary
 if TYPE_CHECKING:
     from pytest_llmeval.measure import Figures
 
-__all__ = ["write_notes", "write_summary"]
+__all__ = ["write_all", "write_notes", "write_summary"]
 
 
 def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> None:
@@ -64,17 +64,18 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
         ):
             reporter.write_line(line.text, **dict.fromkeys(line.style, True))
     notes = [*controller.notes, *controller.evaluation.notes]
-    _write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith(("NOT ", "WORSE "))])
+    write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith(("NOT ", "WORSE "))])
 
 
 def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Write what is to be told of a session that came to no result."""
     evaluation = existing_evaluation(config)
     if evaluation is not None:
-        _write_all(reporter, evaluation.notes)
+        write_all(reporter, evaluation.notes)
 
 
-def _write_all(reporter: pytest.TerminalReporter, notes: Iterable[str]) -> None:
+def write_all(reporter: pytest.TerminalReporter, notes: Iterable[str]) -> None:
+    """Write notes, each once and as wide as the terminal."""
     paper = Paper(width=reporter.config.get_terminal_writer().fullwidth, ascii=not _unicode())
     for text in dict.fromkeys(notes):
         for line in paper.write(text, hang=2):
