@@ -24,7 +24,7 @@ _CONTENT = re.compile(r"(?P<above>.*)/(?P<place>models|tunedModels)/(?P<model>[^
 _METHODS = {"generateContent": False, "streamGenerateContent": True}
 # Bedrock's own, and those of Vertex for models of other makers.
 _OTHER = re.compile(
-    r".*(?:/model/[^/]+/(?:invoke(?:-with-response-stream)?|converse(?:-stream)?)|:(?:streamR|r)awPredict)"
+    r".*(?:/model/.+/(?:invoke|invoke-with-response-stream|converse|converse-stream)|:(?:streamR|r)awPredict)"
 )
 _MEANT = ("anthropic-version", "anthropic-beta")  # headers that change what is answered
 

@@ -136,7 +136,8 @@ class _Offline:
         if not self._guard.refusals:
             return report
         if call.when == "setup" and report.failed and uses_llm(item):
-            _taken(self._guard, item)  # the case stands for it
+            for refusal in _taken(self._guard, item)[:1]:  # the case stands for it
+                report.sections.append(("why there was no answer", refusal.message))
         elif call.when == "teardown":
             report.llmeval_refused = [list(refusal) for refusal in _taken(self._guard)]  # type: ignore[attr-defined]
         return report
