@@ -9,6 +9,7 @@ LlmevalError
     │   └── StaleReply     it was, longer ago than max_age allows
     ├── RecordingError     a recordings file cannot be read or written
     ├── NotRerouted        the application under test cannot be made to ask the model on trial
+    ├── ForkedCall         a process that the test has forked asked a model
     ├── BudgetExceeded     the ceiling on money was reached before this call
     └── ProviderError      the provider did not answer, or answered something that is no answer
 
@@ -19,13 +20,14 @@ RefusedInReplay            a connection to a model that is not made in replay mo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
     "BudgetExceeded",
     "CheckFailed",
     "ConfigError",
     "DatasetError",
+    "ForkedCall",
     "LlmevalError",
     "MissingReply",
     "NotRerouted",
@@ -57,6 +59,9 @@ class LlmevalError(Exception):
 
     The first line of the message is the whole story; it is all that pytest's short summary shows.
     """
+
+    def __reduce__(self) -> Any:  # pickle would look for it where its traceback says that it is from
+        return _made_again, (type(self).__name__, self.args, self.__dict__)
 
 
 class ConfigError(LlmevalError):
@@ -103,6 +108,10 @@ class NotRerouted(ReplyError):
     """The application under test does not ask the model on trial, and cannot be made to."""
 
 
+class ForkedCall(ReplyError):
+    """A model was asked in a process that the test has forked, where the call cannot be seen."""
+
+
 class BudgetExceeded(ReplyError):
     """The ceiling on money was reached, so the call was not made."""
 
@@ -137,6 +146,9 @@ class RefusedInReplay(ConnectionRefusedError):
     def __str__(self) -> str:
         return str(self.strerror)
 
+    def __reduce__(self) -> Any:
+        return _made_again, (type(self).__name__, self.args, self.__dict__)
+
 
 class CheckFailed(AssertionError):
     """A check did not pass.
@@ -153,6 +165,14 @@ class CheckFailed(AssertionError):
         self.category = category
         self.score = score
         self.check = check
+
+
+def _made_again(name: str, args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:
+    """An error from another process."""
+    kind: type[BaseException] = globals()[name]
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 # What ends a test reads "ProviderError: ..." in a traceback and in the summary, without the module's name, as built-in

@@ -535,7 +535,7 @@ def test_a_session_within_one_that_replays_is_free(plain_session: Session, serve
                 def test_inner():
                     urllib.request.urlopen("{server.base_url}/models").close()
                 ''')
-            pytester.runpytest("-pno:xdist", "-pno:sugar").assert_outcomes(passed=1)
+            pytester.runpytest("-pno:xdist", "-pno:asyncio", "-pno:sugar").assert_outcomes(passed=1)
             with pytest.raises(OSError, match="refused a connection"):
                 urllib.request.urlopen("{server.base_url}/models")
         """)

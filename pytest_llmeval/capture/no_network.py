@@ -9,6 +9,7 @@ nothing unless the innermost session replays.
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import re
 import socket
@@ -29,6 +30,7 @@ from pytest_llmeval.report.text import first_line
 __all__ = ["NoNetwork", "Refusal", "begin", "end", "in_use"]
 
 _ANCHOR = "_llmeval_no_network"  # on sys: a copy of this module that is imported later must find the hook
+_LONGEST = 256  # bytes
 _THIS_MACHINE = "127.0.0.1"
 _THROUGH_PROXY = re.compile(rb"(?:CONNECT |[A-Z]+ http://)(?:[^\s/@]*@)?([^\s/?#]+)[^\s]* HTTP/1\.[01]\r\n")
 
@@ -69,6 +71,8 @@ class NoNetwork:
         self._names: dict[str, set[str]] = {}  # of configured hosts, by address
         self._listening: WeakSet[socket.socket] = WeakSet()
         self._wrapped: dict[str, Callable[..., Any]] = {}
+        self._process = os.getpid()
+        self._of_a_child = mmap.mmap(-1, _LONGEST)  # which children share; holds the server that was refused last
         self._looks_up: int | None = None  # the thread that does so for us
         self.watched: dict[str, Callable[..., None]] = {
             "socket.getaddrinfo": self._on_lookup,
@@ -78,6 +82,12 @@ class NoNetwork:
             "socket.bind": self._on_bind,
             "http.client.send": self._on_send,
         }
+
+    def gather(self) -> None:
+        """Add to the refusals what a process that was forked from this one was refused last."""
+        if server := self._of_a_child[:].rstrip(b"\0").decode("utf-8", "replace"):
+            self._of_a_child[:] = bytes(_LONGEST)
+            self.refusals.append(Refusal(server, os.environ.get("PYTEST_CURRENT_TEST", "")))
 
     def close(self) -> None:
         """Leave TLS as it was."""
@@ -135,7 +145,10 @@ class NoNetwork:
         if is_model_host(host) or (port is not None and (_place(host), port) in self._places()):
             server = first_line(host, 100) if port is None else f"{first_line(host, 100)}:{port}"
             refusal = Refusal(server, os.environ.get("PYTEST_CURRENT_TEST", ""))
-            self.refusals.append(refusal)
+            if os.getpid() == self._process:
+                self.refusals.append(refusal)
+            else:
+                self._of_a_child[:] = server.encode()[:_LONGEST].ljust(_LONGEST, b"\0")
             raise RefusedInReplay(errno.ECONNREFUSED, refusal.message)
 
     def _places(self) -> set[tuple[str, int]]:

@@ -88,11 +88,13 @@ class CapturedCalls:
         """Start a call, or find its answer.
 
         Raises:
+            ForkedCall: it is made in a process that the test has forked.
             Unanswered: there can be none.
             Suspended: it is on its way, and the body will be run again.
         """
         __tracebackhide__ = True
         trial = self.trial
+        trial.process.check()
         try:
             route = routed(asked.what, self._models)
         except NotRerouted as error:

@@ -9,6 +9,7 @@ import pytest
 from pytest_llmeval.checks.score import Score
 from pytest_llmeval.errors import (
     BudgetExceeded,
+    ForkedCall,
     MissingReply,
     NotRerouted,
     ProviderError,
@@ -92,6 +93,8 @@ def _kind(error: BaseException) -> str:
             return "no_reply_recorded"
         case NotRerouted():
             return "not_rerouted"
+        case ForkedCall():
+            return "forked"
         case BudgetExceeded():
             return "budget"
         case RecordingError():

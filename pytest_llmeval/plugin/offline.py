@@ -133,13 +133,11 @@ class _Offline:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Put it on a report, which is how it comes from the process that ran a test to the one that reports."""
         report = yield
-        if not self._guard.refusals:
-            return report
         if call.when == "setup" and report.failed and uses_llm(item):
             for refusal in _taken(self._guard, item)[:1]:  # the case stands for it
                 report.sections.append(("why there was no answer", refusal.message))
-        elif call.when == "teardown":
-            report.llmeval_refused = [list(refusal) for refusal in _taken(self._guard)]  # type: ignore[attr-defined]
+        elif call.when == "teardown" and (refusals := _taken(self._guard)):
+            report.llmeval_refused = [list(refusal) for refusal in refusals]  # type: ignore[attr-defined]
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -185,6 +183,7 @@ class _Offline:
 
 def _taken(guard: NoNetwork, item: pytest.Item | None = None) -> list[Refusal]:
     """The refusals that belong to no case yet, all or those of one test; they are told by who takes them."""
+    guard.gather()
     taken = [each for each in guard.refusals if item is None or each.during.rpartition(" (")[0] == item.nodeid]
     guard.refusals[:] = [each for each in guard.refusals if each not in taken]
     return taken

@@ -16,6 +16,7 @@ import pytest
 from pytest_llmeval.cases import Case
 from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.plugin.forked import OwnProcess
 from pytest_llmeval.plugin.replies import Attempts, Question, Replies, Suspended
 from pytest_llmeval.plugin.tasks import current_task, settled
 from pytest_llmeval.reply import Reply
@@ -61,6 +62,7 @@ class Trial:
         first: number of the first sample: pytest-repeat's further runs of a case draw further samples.
         phase: of pytest's protocol; replies are waited for in ``teardown``.
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
+        process: the one it runs in.
         reviews: each says what really came out of a sample, given what left its body.
     """
 
@@ -99,7 +101,8 @@ class Trial:
         self.waiting: list[Future[Fulfilled]] = []
         self.seen: set[Question] = set()
         self.seen_in_setup: set[Question] = set()
-        self.reviews: list[Callable[[BaseException | None], BaseException | None]] = []
+        self.process = OwnProcess()
+        self.reviews: list[Callable[[BaseException | None], BaseException | None]] = [self.process.review]
         # Of the sample that runs now.
         self.sample = 0
         self.calls: list[Call] = []
@@ -239,9 +242,11 @@ class Trial:
         """Who asks, and whether the test may be left for the reply.
 
         Raises:
+            ForkedCall: it is another process.
             Suspended: it was left here already.
         """
         __tracebackhide__ = True
+        self.process.check()
         thread, task = threading.get_ident(), current_task()
         main = thread == threading.main_thread().ident
         # A thread of the application has nobody above it who would know what a Suspended means.
