@@ -21,7 +21,7 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
-from pytest_llmeval.capture.addresses import servers_named
+from pytest_llmeval.capture.addresses import server_of, servers_named
 from pytest_llmeval.capture.model_hosts import is_model_host
 from pytest_llmeval.errors import RefusedInReplay
 from pytest_llmeval.providers.base_url import is_loopback, plain_host
@@ -32,7 +32,7 @@ __all__ = ["NoNetwork", "Refusal", "begin", "end", "in_use"]
 _ANCHOR = "_llmeval_no_network"  # on sys: a copy of this module that is imported later must find the hook
 _LONGEST = 256  # bytes
 _THIS_MACHINE = "127.0.0.1"
-_THROUGH_PROXY = re.compile(rb"(?:CONNECT |[A-Z]+ http://)(?:[^\s/@]*@)?([^\s/?#]+)[^\s]* HTTP/1\.[01]\r\n")
+_THROUGH_PROXY = re.compile(rb"(?:CONNECT ([^\s/]+)|[A-Z]+ (https?://\S+)) HTTP/1\.[01]\r\n")
 
 
 class Refusal(NamedTuple):
@@ -127,8 +127,9 @@ class NoNetwork:
     def _on_send(self, _: Any, data: Any) -> None:
         found = _THROUGH_PROXY.match(data) if isinstance(data, (bytes, bytearray)) else None
         if found is not None:
-            host, _, port = found[1].decode("latin-1").rpartition(":")
-            self._check(*(host.strip("[]"), _number(port)) if host else (port, 80))
+            url = b"https://" + found[1] if found[1] else found[2]
+            if server := server_of(url.decode("latin-1")):
+                self._check(*server)
 
     def _on_tls(self, host: Any) -> None:
         name = _text(host)

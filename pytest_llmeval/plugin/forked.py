@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import mmap
 import os
-from itertools import count
 
 from pytest_llmeval.errors import ForkedCall, ReplyError
 from pytest_llmeval.plugin.replies import Unanswered
 
 __all__ = ["OwnProcess"]
 
-_asked = mmap.mmap(-1, 8)  # holds the number of the last trial that was asked in a child; shared with all of them
-_numbers = count(1)
+_asked = mmap.mmap(-1, 1)  # shared with children; whether one of them has asked since somebody looked
 
 
 class OwnProcess:
@@ -24,7 +22,6 @@ class OwnProcess:
 
     def __init__(self) -> None:
         self._process = os.getpid()
-        self._number = next(_numbers).to_bytes(8, "little")
 
     def check(self) -> None:
         """See that a call is made here.
@@ -33,14 +30,14 @@ class OwnProcess:
             ForkedCall: it is made in a process that was forked from this one.
         """
         if os.getpid() != self._process:
-            _asked[:] = self._number
+            _asked[0] = 1
             raise _error()
 
     def review(self, error: BaseException | None) -> BaseException | None:
         """What really came out of a sample, given what left its body; see `Trial.reviews`."""
-        if _asked[:] != self._number:
+        if not _asked[0]:
             return error
-        _asked[:] = bytes(8)
+        _asked[0] = 0
         return error if isinstance(error, (ReplyError, Unanswered)) else _error()
 
 

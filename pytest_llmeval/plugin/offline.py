@@ -7,6 +7,7 @@ a test that asks for none of our fixtures) nothing stands for it, so the summary
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -90,11 +91,11 @@ class _Configured:
             return []  # told later
         models = list(settings.models.values())
         options = self._config.known_args_namespace
-        for name in (settings.model, settings.baseline, options.llm_baseline, *(options.llm_model or ())):
-            try:
-                models.append(settings.find_model(name))
-            except (ConfigError, AttributeError):
-                continue  # none, or told later
+        named = [settings.model, settings.baseline, getattr(options, "llm_baseline", None)]
+        for name in (*named, *(getattr(options, "llm_model", None) or ())):
+            if name:
+                with suppress(ConfigError):  # told later
+                    models.append(settings.find_model(name))
         return models
 
 
@@ -196,9 +197,6 @@ def _where(during: str) -> str:
 def _servers_of(models: Iterable[ModelSettings]) -> set[tuple[str, int]]:
     servers = set()
     for model in models:
-        try:
-            url = find_provider(model.provider, model.base_url).base_url
-        except ConfigError:
-            continue  # told where the model is used
-        servers.add(server_of(url or ""))
+        with suppress(ConfigError):  # told where the model is used
+            servers.add(server_of(find_provider(model.provider, model.base_url).base_url or ""))
     return {server for server in servers if server is not None}
