@@ -411,7 +411,7 @@ def test_other_traffic_is_left_alone(project: Session, server: Server) -> None:
         def test_without(llm_model):
             assert app.client.models.list().data is None
     """)
-    project.run("--llm-mode=replay").assert_outcomes(passed=2)
+    project.run().assert_outcomes(passed=2)
     assert len(server.requests) == 6
 
 

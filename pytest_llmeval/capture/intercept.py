@@ -235,9 +235,7 @@ def _transports(module: ModuleType) -> tuple[type, type]:
 
         def handle_request(self, request: Any) -> Any:
             listening = _listener
-            asked = None
-            if listening is not None:
-                asked = _asked(module, self._inner, request, request.read(), listening)
+            asked = _asked(listening, module, self._inner, request, request.read()) if listening else None
             if listening is None or asked is None:
                 return self._inner.handle_request(request)
             call: Any = listening.begin(asked)
@@ -261,9 +259,7 @@ def _transports(module: ModuleType) -> tuple[type, type]:
 
         async def handle_async_request(self, request: Any) -> Any:
             listening = _listener
-            asked = None
-            if listening is not None:
-                asked = _asked(module, self._inner, request, await request.aread(), listening)
+            asked = _asked(listening, module, self._inner, request, await request.aread()) if listening else None
             if listening is None or asked is None:
                 return await self._inner.handle_async_request(request)
             call: Any = listening.begin(asked)
@@ -339,7 +335,7 @@ def _ended(module: ModuleType, listening: Listener, pending: Pending) -> Deliver
         raise error(str(broken)) from None
 
 
-def _asked(module: ModuleType, inner: Any, request: Any, content: bytes, listening: Listener) -> Asked | None:
+def _asked(listening: Listener, module: ModuleType, inner: Any, request: Any, content: bytes) -> Asked | None:
     headers = {name.lower(): value for name, value in request.headers.items()}
     what = recognised(request.method, str(request.url), headers, content)
     if what is None:
