@@ -4,6 +4,8 @@ An audit hook of the interpreter is told of each look-up of a name and each conn
 library makes it. A proxy hides where a connection leads: there the name is taken from the request to the proxy where
 `http.client` sends it, and from what TLS asks for. A hook cannot be taken out again, so a process gets one, which does
 nothing unless the innermost session replays.
+
+Most sessions that replay connect to nothing: what tells models from other servers is imported when one does.
 """
 
 from __future__ import annotations
@@ -21,10 +23,7 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
-from pytest_llmeval.capture.addresses import server_of, servers_named
-from pytest_llmeval.capture.model_hosts import is_model_host
 from pytest_llmeval.errors import RefusedInReplay
-from pytest_llmeval.providers.base_url import is_loopback, plain_host
 from pytest_llmeval.report.text import first_line
 
 __all__ = ["NoNetwork", "Refusal", "begin", "end", "in_use"]
@@ -107,7 +106,7 @@ class NoNetwork:
             return
         number = _number(port)
         self._check(name, number)
-        if not _is_address(name) and _place(name) in {_place(host) for host, _ in self._servers()}:
+        if _place(name) in {_place(host) for host, _ in self._servers()}:
             self._learn(name)
 
     def _on_connect(self, connecting: Any, address: Any) -> None:
@@ -127,6 +126,8 @@ class NoNetwork:
     def _on_send(self, _: Any, data: Any) -> None:
         found = _THROUGH_PROXY.match(data) if isinstance(data, (bytes, bytearray)) else None
         if found is not None:
+            from pytest_llmeval.capture.addresses import server_of
+
             url = b"https://" + found[1] if found[1] else found[2]
             if server := server_of(url.decode("latin-1")):
                 self._check(*server)
@@ -143,6 +144,8 @@ class NoNetwork:
         Raises:
             RefusedInReplay: it is one.
         """
+        from pytest_llmeval.capture.model_hosts import is_model_host
+
         if is_model_host(host) or (port is not None and (_place(host), port) in self._places()):
             server = first_line(host, 100) if port is None else f"{first_line(host, 100)}:{port}"
             refusal = Refusal(server, os.environ.get("PYTEST_CURRENT_TEST", ""))
@@ -160,6 +163,8 @@ class NoNetwork:
 
         A variable that leads to a server of this very process leads to a test's own, or to our gateway.
         """
+        from pytest_llmeval.capture.addresses import servers_named
+
         own = {_port_of(one) for one in list(self._listening)}
         named = {
             (host, port)
@@ -260,6 +265,8 @@ def _number(port: Any) -> int | None:
 
 def _place(host: str) -> str:
     """A host in one spelling; all that mean this machine are one."""
+    from pytest_llmeval.providers.base_url import is_loopback, plain_host
+
     name = plain_host(host)
     if is_loopback(name):
         return _THIS_MACHINE
@@ -268,14 +275,6 @@ def _place(host: str) -> str:
     except ValueError:
         return name
     return _THIS_MACHINE if address.is_unspecified else str(getattr(address, "ipv4_mapped", None) or address)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(plain_host(host))
-    except ValueError:
-        return False
-    return True
 
 
 def _port_of(listening: socket.socket) -> int:

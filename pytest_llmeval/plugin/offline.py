@@ -13,13 +13,11 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.capture.addresses import server_of
 from pytest_llmeval.capture.no_network import NoNetwork, Refusal, begin, end, in_use
 from pytest_llmeval.config import ModelSettings, load_settings
 from pytest_llmeval.errors import ConfigError, LlmevalError, MissingReply, ReplyError
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.plugin.fixtures import uses_llm
-from pytest_llmeval.plugin.own_frames import own_frames
 from pytest_llmeval.plugin.replies import Unanswered
 from pytest_llmeval.providers import find_provider
 
@@ -61,6 +59,8 @@ def review_of(item: pytest.Item) -> Callable[[BaseException | None], BaseExcepti
         refusals = refusals or in_setup or (offline.behind_fixtures_of(item) if offline is not None else [])
         if not refusals or isinstance(error, (ReplyError, Unanswered)):
             return error
+        from pytest_llmeval.plugin.own_frames import own_frames
+
         frames = own_frames(error.__traceback__) if error is not None else None
         return MissingReply(refusals[0].message).with_traceback(frames)
 
@@ -195,6 +195,8 @@ def _where(during: str) -> str:
 
 
 def _servers_of(models: Iterable[ModelSettings]) -> set[tuple[str, int]]:
+    from pytest_llmeval.capture.addresses import server_of
+
     servers = set()
     for model in models:
         with suppress(ConfigError):  # told where the model is used
