@@ -155,8 +155,7 @@ TRIES_EACH = """
 
 @pytest.fixture
 def direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy of this machine between a session and its servers, and no test around it."""
-    monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
+    """No proxy of this machine between a session and its servers."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)

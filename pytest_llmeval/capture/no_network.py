@@ -29,6 +29,7 @@ from pytest_llmeval.report.text import first_line
 __all__ = ["NoNetwork", "Refusal", "begin", "end", "in_use"]
 
 _ANCHOR = "_llmeval_no_network"  # on sys: a copy of this module that is imported later must find the hook
+_CURRENT_TEST = "PYTEST_CURRENT_TEST"  # set by pytest
 _LONGEST = 256  # bytes
 _THIS_MACHINE = "127.0.0.1"
 _THROUGH_PROXY = re.compile(rb"(?:CONNECT ([^\s/]+)|[A-Z]+ (https?://\S+)) HTTP/1\.[01]\r\n")
@@ -71,6 +72,7 @@ class NoNetwork:
         self._listening: WeakSet[socket.socket] = WeakSet()
         self._wrapped: dict[str, Callable[..., Any]] = {}
         self._process = os.getpid()
+        self._around = os.environ.get(_CURRENT_TEST, "")  # a test that runs the whole session
         self._of_a_child = mmap.mmap(-1, _LONGEST)  # which children share; holds the server that was refused last
         self._looks_up: int | None = None  # the thread that does so for us
         self.watched: dict[str, Callable[..., None]] = {
@@ -86,7 +88,7 @@ class NoNetwork:
         """Add to the refusals what a process that was forked from this one was refused last."""
         if server := self._of_a_child[:].rstrip(b"\0").decode("utf-8", "replace"):
             self._of_a_child[:] = bytes(_LONGEST)
-            self.refusals.append(Refusal(server, os.environ.get("PYTEST_CURRENT_TEST", "")))
+            self.refusals.append(Refusal(server, self._during()))
 
     def close(self) -> None:
         """Leave TLS as it was."""
@@ -148,12 +150,16 @@ class NoNetwork:
 
         if is_model_host(host) or (port is not None and (_place(host), port) in self._places()):
             server = first_line(host, 100) if port is None else f"{first_line(host, 100)}:{port}"
-            refusal = Refusal(server, os.environ.get("PYTEST_CURRENT_TEST", ""))
+            refusal = Refusal(server, self._during())
             if os.getpid() == self._process:
                 self.refusals.append(refusal)
             else:
                 self._of_a_child[:] = server.encode()[:_LONGEST].ljust(_LONGEST, b"\0")
             raise RefusedInReplay(errno.ECONNREFUSED, refusal.message)
+
+    def _during(self) -> str:
+        test = os.environ.get(_CURRENT_TEST, "")
+        return "" if test == self._around else test
 
     def _places(self) -> set[tuple[str, int]]:
         return {(_place(host), port) for host, port in self._servers()}
