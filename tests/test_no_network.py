@@ -173,10 +173,10 @@ def reasons(session: Session) -> dict[str, str]:
 def test_no_way_leads_to_a_configured_server(plain_session: Session, server: Server, direct: None) -> None:
     plain_session.write(CLIENTS, "clients.py")
     plain_session.write(TRIES_EACH.format(url=server.base_url))
-    plain_session.run("--llm-mode=live").assert_outcomes(passed=15)
+    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(passed=15)
     assert server.connections >= 15
     before = server.connections
-    result = plain_session.run("--llm-mode=replay")
+    result = plain_session.run("--llm-mode=replay", "-Wignore", subprocess=True)
     result.assert_outcomes(errors=15)
     assert result.ret == 1
     assert server.connections == before
@@ -300,10 +300,10 @@ def test_what_a_proxy_leads_to_hears_nothing(plain_session: Session, proxy: Prox
             except Exception:
                 pass
         """)
-    plain_session.run("--llm-mode=live").assert_outcomes(passed=4)
+    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(passed=4)
     assert sum(heard.startswith(b"\x16\x03") for heard in proxy.heard) == 4  # TLS began
     del proxy.heard[:]
-    plain_session.run("--llm-mode=replay").assert_outcomes(errors=4)
+    plain_session.run("--llm-mode=replay", "-Wignore", subprocess=True).assert_outcomes(errors=4)
     assert [heard for heard in proxy.heard if not heard.startswith(b"CONNECT ferry.invalid:443 ")] == []
     assert all("ferry.invalid:443" in reason for reason in reasons(plain_session).values())
 
@@ -315,11 +315,11 @@ def test_plain_http_by_a_proxy_is_seen_where_python_itself_sends_it(plain_sessio
         def test_ferry(llm):
             urllib.request.urlopen("http://ferry.invalid:8000/v1/models")
         """)
-    plain_session.run("--llm-mode=live").assert_outcomes(passed=1)
+    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(passed=1)
     assert len(proxy.heard) == 1
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("OPENAI_BASE_URL", "http://ferry.invalid:8000/v1")
-        plain_session.run("--llm-mode=replay").assert_outcomes(errors=1)
+        plain_session.run("--llm-mode=replay", "-Wignore", subprocess=True).assert_outcomes(errors=1)
     assert len(proxy.heard) == 1
 
 
