@@ -10,22 +10,25 @@ LlmevalError
     ├── RecordingError     a recordings file cannot be read or written
     ├── NothingAsked       the test was to ask a model, and no call was seen
     ├── NotRerouted        the application under test cannot be made to ask the model on trial
+    ├── ForkedCall         a process that the test has forked asked a model
     ├── BudgetExceeded     the ceiling on money was reached before this call
     └── ProviderError      the provider did not answer, or answered something that is no answer
 
 CheckFailed                a check did not pass; an AssertionError, so that pytest treats it as one
+RefusedInReplay            a connection to a model that is not made in replay mode; an OSError, as libraries expect it
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
     "BudgetExceeded",
     "CheckFailed",
     "ConfigError",
     "DatasetError",
+    "ForkedCall",
     "LlmevalError",
     "MissingReply",
     "NotRerouted",
@@ -33,6 +36,7 @@ __all__ = [
     "ProviderError",
     "ProviderErrorKind",
     "RecordingError",
+    "RefusedInReplay",
     "ReplyError",
     "RunFileError",
     "StaleReply",
@@ -57,6 +61,9 @@ class LlmevalError(Exception):
 
     The first line of the message is the whole story; it is all that pytest's short summary shows.
     """
+
+    def __reduce__(self) -> Any:  # pickle would look for it where its traceback says that it is from
+        return _made_again, (type(self).__name__, self.args, self.__dict__)
 
 
 class ConfigError(LlmevalError):
@@ -107,6 +114,10 @@ class NotRerouted(ReplyError):
     """The application under test does not ask the model on trial, and cannot be made to."""
 
 
+class ForkedCall(ReplyError):
+    """A model was asked in a process that the test has forked, where the call cannot be seen."""
+
+
 class BudgetExceeded(ReplyError):
     """The ceiling on money was reached, so the call was not made."""
 
@@ -135,6 +146,16 @@ class ProviderError(ReplyError):
         self.retry_after = retry_after
 
 
+class RefusedInReplay(ConnectionRefusedError):
+    """Replay mode: Python was about to connect to a model. Raised where it looks up the name or connects."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+    def __reduce__(self) -> Any:
+        return _made_again, (type(self).__name__, self.args, self.__dict__)
+
+
 class CheckFailed(AssertionError):
     """A check did not pass.
 
@@ -152,7 +173,15 @@ class CheckFailed(AssertionError):
         self.check = check
 
 
+def _made_again(name: str, args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:
+    """An error from another process."""
+    kind: type[BaseException] = globals()[name]
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
+
+
 # What ends a test reads "ProviderError: ..." in a traceback and in the summary, without the module's name, as built-in
 # exceptions do: the width of a line is for what went wrong.
-for _error in (ReplyError, *ReplyError.__subclasses__(), *MissingReply.__subclasses__()):
+for _error in (RefusedInReplay, ReplyError, *ReplyError.__subclasses__(), *MissingReply.__subclasses__()):
     _error.__module__ = "builtins"

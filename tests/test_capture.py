@@ -411,7 +411,7 @@ def test_other_traffic_is_left_alone(project: Session, server: Server) -> None:
         def test_without(llm_model):
             assert app.client.models.list().data is None
     """)
-    project.run("--llm-mode=replay").assert_outcomes(passed=2)
+    project.run().assert_outcomes(passed=2)
     assert len(server.requests) == 6
 
 
@@ -699,7 +699,7 @@ def test_calls_of_fixtures_and_of_their_teardown(project: Session, server: Serve
 
 
 def test_where_clients_do_not_ask_for_their_transport_the_transports_are_replaced(
-    project: Session, server: Server
+    project: Session, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a later version of httpx may; in a process of its own, since nothing takes that back."""
     project.write(
@@ -707,11 +707,12 @@ def test_where_clients_do_not_ask_for_their_transport_the_transports_are_replace
         "conftest.py",
     )
     project.write("""
+        import os
         import app, httpx
 
         def test_bot(llm_capture):
             assert app.answer("Capital of France?") == app.tell("Capital of France?") == "Paris"
-            assert httpx.get(app.ADDRESS + "/models").status_code == 200
+            assert httpx.get(os.environ["OTHER_SERVER"]).status_code == 200
 
         async def ask():
             async with httpx.AsyncClient() as client:
@@ -722,9 +723,12 @@ def test_where_clients_do_not_ask_for_their_transport_the_transports_are_replace
             import asyncio
             assert asyncio.run(ask())["choices"] and len(llm_capture.calls) == 1
     """)
-    project.run("--llm-record", subprocess=True).assert_outcomes(passed=2)
-    project.run("--llm-mode=replay", subprocess=True).assert_outcomes(passed=2)
-    assert [request.path for request in server.requests if "chat" in request.path] == ["/v1/chat/completions"] * 3
+    with Server() as other:
+        monkeypatch.setenv("OTHER_SERVER", other.base_url)
+        project.run("--llm-record", subprocess=True).assert_outcomes(passed=2)
+        project.run("--llm-mode=replay", subprocess=True).assert_outcomes(passed=2)
+        assert len(other.requests) == 2
+    assert [request.path for request in server.requests] == ["/v1/chat/completions"] * 3
 
 
 def test_too_late(project: Session) -> None:

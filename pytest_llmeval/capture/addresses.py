@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pytest_llmeval.providers import find_provider, has_own_address, known_providers
 
-__all__ = ["Addresses", "without_proxy"]
+__all__ = ["Addresses", "server_of", "servers_named", "without_proxy"]
 
 # By which SDKs and litellm are told another address, with the path each of them expects in it.
 _VARIABLES = {
@@ -30,6 +30,14 @@ _VARIABLES = {
     "AZURE_OPENAI_ENDPOINT": ("azure", ""),
     "AZURE_API_BASE": ("azure", ""),
 }
+# All that lead an SDK elsewhere, those too that the gateway does not speak for.
+_LEADS_ELSEWHERE = re.compile(
+    r"(?:OPENAI|AZURE|AZURE_OPENAI|ANTHROPIC(?:_[A-Z]+)*|AWS_BEDROCK|GEMINI|GOOGLE_GEMINI|GOOGLE_VERTEX|VERTEX(?:AI)?"
+    r"|GROQ|MISTRAL|OPENROUTER|DEEPSEEK|XAI|COHERE|CO|TOGETHER(?:_?AI)?|FIREWORKS(?:_AI)?|PERPLEXITY(?:AI)?|CEREBRAS"
+    r"|SAMBANOVA|NVIDIA(?:_NIM)?|REPLICATE|VOYAGE|JINA|MOONSHOT|DASHSCOPE|ZHIPUAI|ZAI|OLLAMA|(?:HOSTED_)?VLLM"
+    r"|LM_?STUDIO|LLAMA_?CPP|LITELLM(?:_PROXY)?)_(?:BASE_URL|API_BASE|API_URL)"
+    r"|OLLAMA_HOST|AZURE_OPENAI_ENDPOINT|AZURE_INFERENCE_ENDPOINT|AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
+)
 _ADDED_BY_SDKS = {"anthropic": "/v1", "gemini": "/v1beta"}  # to the address they are given
 _VERSION = re.compile(r"/v\d")
 _OLLAMA_PORT = 11434
@@ -115,6 +123,26 @@ def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables by which clients reach this machine without the proxy they use otherwise."""
     hosts = [host.strip() for name in _NO_PROXY for host in environment.get(name, "").split(",")]
     return dict.fromkeys(_NO_PROXY, ",".join(dict.fromkeys(filter(None, [*hosts, "127.0.0.1"]))))
+
+
+def servers_named(environment: Mapping[str, str]) -> set[tuple[str, int]]:
+    """Host and port of each server of models that an environment names."""
+    said = (
+        _said(environment[name], ollama=name.startswith("OLLAMA"))
+        for name in list(environment)
+        if _LEADS_ELSEWHERE.fullmatch(name)
+    )
+    return {server for place in said if place is not None and (server := server_of(place.origin)) is not None}
+
+
+def server_of(url: str) -> tuple[str, int] | None:
+    """Host and port of a URL; None when it names none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (KeyError, ValueError):
+        return None
+    return (parts.hostname, port) if parts.hostname else None
 
 
 def _said(address: str, *, ollama: bool) -> _Place | None:

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from pytest_llmeval.capture.frames import Delivery
-from pytest_llmeval.capture.recognise import Recognised, may_ask_a_model, recognised
+from pytest_llmeval.capture.recognise import Recognised, in_another_format, may_ask_a_model, recognised
 
 __all__ = ["Asked", "Broken", "Listener", "OwnCall", "Pending", "Replacement", "listen", "listener"]
 
@@ -113,6 +113,9 @@ class Listener(Protocol):
         Raises:
             Broken: there is none.
         """
+
+    def passes_by(self, method: str, url: str) -> None:
+        """A model is asked in a format that is not read. What is raised goes to the application."""
 
 
 _listener: Listener | None = None
@@ -232,7 +235,7 @@ def _transports(module: ModuleType) -> tuple[type, type]:
 
         def handle_request(self, request: Any) -> Any:
             listening = _listener
-            asked = _asked(module, self._inner, request, request.read()) if listening is not None else None
+            asked = _asked(listening, module, self._inner, request, request.read()) if listening else None
             if listening is None or asked is None:
                 return self._inner.handle_request(request)
             call: Any = listening.begin(asked)
@@ -256,7 +259,7 @@ def _transports(module: ModuleType) -> tuple[type, type]:
 
         async def handle_async_request(self, request: Any) -> Any:
             listening = _listener
-            asked = _asked(module, self._inner, request, await request.aread()) if listening is not None else None
+            asked = _asked(listening, module, self._inner, request, await request.aread()) if listening else None
             if listening is None or asked is None:
                 return await self._inner.handle_async_request(request)
             call: Any = listening.begin(asked)
@@ -332,10 +335,12 @@ def _ended(module: ModuleType, listening: Listener, pending: Pending) -> Deliver
         raise error(str(broken)) from None
 
 
-def _asked(module: ModuleType, inner: Any, request: Any, content: bytes) -> Asked | None:
+def _asked(listening: Listener, module: ModuleType, inner: Any, request: Any, content: bytes) -> Asked | None:
     headers = {name.lower(): value for name, value in request.headers.items()}
     what = recognised(request.method, str(request.url), headers, content)
     if what is None:
+        if in_another_format(request.url.path):
+            listening.passes_by(request.method, str(request.url))
         return None
     return Asked(what=what, headers=headers, plain=_is_plain(module, inner))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-__all__ = ["Format", "Recognised", "may_ask_a_model", "recognised"]
+__all__ = ["Format", "Recognised", "in_another_format", "may_ask_a_model", "recognised"]
 
 Format = Literal["chat", "responses", "messages", "content", "ollama"]
 
@@ -22,6 +22,10 @@ _BY_END: dict[str, tuple[Format, tuple[str, ...]]] = {
 }
 _CONTENT = re.compile(r"(?P<above>.*)/(?P<place>models|tunedModels)/(?P<model>[^/]+):(?P<method>[A-Za-z]+)")
 _METHODS = {"generateContent": False, "streamGenerateContent": True}
+# Bedrock's own, and those of Vertex for models of other makers.
+_OTHER = re.compile(
+    r".*(?:/model/.+/(?:invoke|invoke-with-response-stream|converse|converse-stream)|:(?:streamR|r)awPredict)"
+)
 _MEANT = ("anthropic-version", "anthropic-beta")  # headers that change what is answered
 
 
@@ -53,7 +57,20 @@ def may_ask_a_model(path: str) -> bool:
     Args:
         path: of the URL.
     """
-    return path.rstrip("/").endswith(tuple(_BY_END)) or path.endswith(tuple(f":{method}" for method in _METHODS))
+    return (
+        path.rstrip("/").endswith(tuple(_BY_END))
+        or path.endswith(tuple(f":{method}" for method in _METHODS))
+        or in_another_format(path)
+    )
+
+
+def in_another_format(path: str) -> bool:
+    """Whether a request with this path asks a model in a format that `recognised` does not read.
+
+    Args:
+        path: of the URL.
+    """
+    return _OTHER.fullmatch(path) is not None
 
 
 def recognised(method: str, url: str, headers: Mapping[str, str], content: bytes) -> Recognised | None:

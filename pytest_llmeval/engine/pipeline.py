@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -290,9 +291,11 @@ class Pipeline:
             found = self._fresh[key], "cache"
         if found is not None:
             entry, source = found
+            if entry.case.partition("::")[0] != draw.module:  # of another module: recorded anew it belongs to this one
+                entry = replace(entry, case=draw.case)
             return key, replayed(entry, source, provider, model)
         if self.mode == "replay":
-            raise self._missing(model, request, draw)
+            raise self._missing(model, request, draw, key)
         return key, None
 
     def _found(self, model: ModelSettings, draw: Draw, key: str) -> tuple[Entry, Source] | None:
@@ -330,12 +333,15 @@ class Pipeline:
                 self._keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llmeval-keeper")
             return self._engine, self._keeper
 
-    def _missing(self, model: ModelSettings, request: ModelRequest, draw: Draw) -> MissingReply:
+    def _missing(self, model: ModelSettings, request: ModelRequest, draw: Draw, key: str) -> MissingReply:
         first = (
             f"no recorded reply of {model.full_name} for {draw.case}, "
             f"sample {draw.sample}; record it with --llm-record --llm-mode=auto"
         )
         recordings = self.store.recordings
+        if recordings is not None and (others := recordings.holding(key)):
+            named = ", ".join(path.name for path in others[:5])
+            return MissingReply(f"{first}\nthe same request is recorded for another test file, in {named}")
         nearest = recordings.nearest(draw.module, request.body, request.model) if recordings is not None else None
         if nearest is None:
             return MissingReply(f"{first}\nnothing was recorded for {draw.module}")

@@ -24,7 +24,9 @@ from pytest_llmeval.plugin.fixtures import (
 __all__ = ["llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model"]
 
 _wrong = pytest.StashKey[str]()
+_offline = pytest.StashKey[bool]()
 _RUNNER = "llmeval-runner"
+_OFFLINE = "_llmeval_no_network"  # on sys once a session of this process has replayed
 
 
 class _AsWritten:
@@ -57,12 +59,19 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hooks)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """In a session that replays refuse connections to models, before any code of the project runs."""
+    _go_offline(early_config, early_config.known_args_namespace)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and, in the process that reports, what gathers the results."""
     from pytest_llmeval.plugin.markers import add_markers
     from pytest_llmeval.plugin.options import any_given
 
     add_markers(config)
+    _go_offline(config, config.option)
     if hasattr(config, "workerinput"):
         return
     from pytest_llmeval.plugin.reporting import Reporting
@@ -104,6 +113,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             runner.pytest_collection_modifyitems(items)
     if _wrong in config.stash:
         raise pytest.UsageError(config.stash[_wrong])
+
+
+def _go_offline(config: pytest.Config, options: Any) -> None:
+    if _offline in config.stash:
+        return
+    config.stash[_offline] = True
+    replays = getattr(options, "llm_mode", None) == "replay"
+    if replays or hasattr(sys, _OFFLINE):
+        from pytest_llmeval.plugin.offline import go_offline
+
+        go_offline(config, replays=replays)
 
 
 def _evaluate(config: pytest.Config) -> None:

@@ -15,19 +15,21 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pytest_llmeval.capture.application import InPlaceOf, Refused, headers_to_send, kept_refusal, key_and_headers
 from pytest_llmeval.capture.frames import Delivery, delivered
 from pytest_llmeval.capture.intercept import Asked, Broken, OwnCall, Pending, Replacement
 from pytest_llmeval.capture.route import Models, Route, routed
 from pytest_llmeval.engine.pipeline import Draw, Fulfilled
-from pytest_llmeval.errors import NotRerouted, ReplyError
+from pytest_llmeval.errors import MissingReply, NotRerouted, ReplyError
 from pytest_llmeval.plugin.fixture_scopes import FixtureScopes
 from pytest_llmeval.plugin.own_frames import own_frames
 from pytest_llmeval.plugin.replies import Question, Unanswered
 from pytest_llmeval.plugin.sending import Sending
 from pytest_llmeval.plugin.tasks import settled
 from pytest_llmeval.plugin.trial import Trial, call_of
+from pytest_llmeval.report.text import first_line
 
 if TYPE_CHECKING:
     from pytest_llmeval.plugin.capture import LlmCapture
@@ -86,11 +88,13 @@ class CapturedCalls:
         """Start a call, or find its answer.
 
         Raises:
+            ForkedCall: it is made in a process that the test has forked.
             Unanswered: there can be none.
             Suspended: it is on its way, and the body will be run again.
         """
         __tracebackhide__ = True
         trial = self.trial
+        trial.process.check()
         try:
             route = routed(asked.what, self._models)
         except NotRerouted as error:
@@ -137,6 +141,24 @@ class CapturedCalls:
         self.received(waiting.route, waiting.question, fulfilled)
         what, entry = waiting.asked.what, fulfilled.entry
         return delivered(what.format, entry.response, stream=what.stream, pieces=len(entry.chunk_offsets))
+
+    def passes_by(self, method: str, url: str) -> None:
+        """Let a call of a model go that cannot be captured, unless nothing is to reach a model.
+
+        Raises:
+            Unanswered: nothing is.
+        """
+        __tracebackhide__ = True
+        if self.trial.pipeline.mode == "replay":
+            parts = urlsplit(url)
+            asked = first_line(f"{method} {parts.hostname}{parts.path}", 100)
+            raise self._unanswered(
+                MissingReply(
+                    f"the application asked {asked}, which {self._fixture} cannot record, and --llm-mode=replay lets "
+                    "nothing reach a model; keep it out of this run, or run in another mode (formats that are "
+                    "recorded: OpenAI's, Anthropic's Messages, Gemini's, Ollama's)"
+                )
+            )
 
     def received(self, route: Route, question: Question | None, fulfilled: Fulfilled) -> None:
         """Put an answer into the trial's results."""

@@ -159,6 +159,10 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         min_pass_rate=wanted.min_pass_rate,
         category=default_category(item, marks),
     )
+    if evaluation.mode == "replay":
+        from pytest_llmeval.plugin import offline
+
+        trial.reviews.append(offline.review_of(item))
     trial.reviews.append(review_of(item, trial))
     if more_samples_key in item.stash:
         earlier = item.stash[first_pass_key]

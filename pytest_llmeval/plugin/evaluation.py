@@ -109,7 +109,7 @@ class Evaluation:
 
             store = Store(
                 self._made_cache,
-                Recordings(self.settings.recordings, self.notes.append, repair=self.record),
+                Recordings(self.settings.recordings, self.notes.append, repair=self.record, root=self.root),
             )
             workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
             self._pipeline = Pipeline(

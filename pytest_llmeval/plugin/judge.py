@@ -9,11 +9,13 @@ import pytest
 from pytest_llmeval.checks.score import Score
 from pytest_llmeval.errors import (
     BudgetExceeded,
+    ForkedCall,
     MissingReply,
     NothingAsked,
     NotRerouted,
     ProviderError,
     RecordingError,
+    RefusedInReplay,
     ReplyError,
 )
 from pytest_llmeval.plugin.failing_statement import told
@@ -53,6 +55,8 @@ def sample_result(
         return passed
     if isinstance(error, Unanswered):  # in a fixture; in the body nothing is left of it by now
         error = error.error
+    if (refused := _refusal_behind(error)) is not None:  # what an SDK makes of it says less
+        error = MissingReply(str(refused))
     message = str(error)
     if isinstance(error, (AssertionError, pytest.fail.Exception)):
         return passed._replace(
@@ -72,6 +76,17 @@ def _category(error: BaseException) -> str | None:
     return category_of(error)
 
 
+def _refusal_behind(error: BaseException) -> RefusedInReplay | None:
+    behind: BaseException | None = error
+    seen = set()
+    while behind is not None and id(behind) not in seen:
+        if isinstance(behind, RefusedInReplay):
+            return behind
+        seen.add(id(behind))
+        behind = behind.__cause__ or behind.__context__
+    return None
+
+
 def _kind(error: BaseException) -> str:
     """What kept a sample from being judged, in one word."""
     match error:
@@ -83,6 +98,8 @@ def _kind(error: BaseException) -> str:
             return "not_rerouted"
         case NothingAsked():
             return NOTHING_ASKED
+        case ForkedCall():
+            return "forked"
         case BudgetExceeded():
             return "budget"
         case RecordingError():

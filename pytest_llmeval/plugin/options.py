@@ -61,7 +61,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--llm-mode",
         choices=MODES,
         default="auto",
-        help="auto: recording, else cache, else call. replay: never the network, a miss is an error. "
+        help="auto: recording, else cache, else call. replay: Python connects to no model, a miss is an error. "
         "refresh: call and overwrite. live: call, keep nothing.",
     )
     add("--llm-record", action="store_true", default=False, help="Write this session's replies into the recordings")

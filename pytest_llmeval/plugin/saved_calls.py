@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.capture.body import body_of
 from pytest_llmeval.capture.frames import Delivery, delivered
-from pytest_llmeval.errors import ConfigError, ReplyError
+from pytest_llmeval.errors import ConfigError, MissingReply, ReplyError
 from pytest_llmeval.plugin.replies import Unanswered
 from pytest_llmeval.plugin.saved_answers import Given, SavedAnswers
 from pytest_llmeval.plugin.tasks import settled
@@ -80,6 +80,17 @@ class SavedCalls:
         if body is None or _format_of(call) != what.format:
             body = body_of(what.format, call.answer, what.model)
         return delivered(what.format, body, stream=what.stream, pieces=_PIECES)
+
+    def passes_by(self, method: str, url: str) -> None:
+        """Refuse a call that could not be recorded: nobody is asked for a baseline that is saved.
+
+        Raises:
+            Unanswered: always.
+        """
+        __tracebackhide__ = True
+        error = MissingReply("a call in a format that is not recorded has no saved reply")
+        self.trial.failures.append(error)
+        raise Unanswered(error)
 
     def review(self, error: BaseException | None) -> BaseException | None:
         """What really came out of a sample, given what left its body."""

@@ -17,7 +17,7 @@ from pytest_llmeval.report.terminal import list_category, summary, verdict
 if TYPE_CHECKING:
     from pytest_llmeval.measure import Figures
 
-__all__ = ["write_notes", "write_summary", "write_verdict"]
+__all__ = ["write_all", "write_notes", "write_summary", "write_verdict"]
 
 
 def write_summary(reporter: pytest.TerminalReporter, controller: Controller, close_look: CloseLook) -> None:
@@ -70,7 +70,7 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller, clo
         saved = next((path.name for path in controller.evaluation.reports if path.suffix == ".jsonl"), "")
         how = f"llmeval show {saved or 'run.jsonl'}"
         notes.insert(0, f"every measure: {how if saved else f'--llm-report=run.jsonl, then {how}'}")
-    _write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith(("NOT ", "WORSE "))])
+    write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith(("NOT ", "WORSE "))])
 
 
 def write_verdict(reporter: pytest.TerminalReporter, controller: Controller) -> None:
@@ -88,7 +88,7 @@ def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> Non
     """Write what is to be told of a session that came to no result."""
     evaluation = existing_evaluation(config)
     if evaluation is not None:
-        _write_all(reporter, evaluation.notes)
+        write_all(reporter, evaluation.notes)
 
 
 def _write_lines(reporter: pytest.TerminalReporter, lines: Iterable[Line]) -> None:
@@ -96,7 +96,8 @@ def _write_lines(reporter: pytest.TerminalReporter, lines: Iterable[Line]) -> No
         reporter.write_line(line.text, **dict.fromkeys(line.style, True))
 
 
-def _write_all(reporter: pytest.TerminalReporter, notes: Iterable[str]) -> None:
+def write_all(reporter: pytest.TerminalReporter, notes: Iterable[str]) -> None:
+    """Write notes below one another, each once."""
     paper = Paper(width=reporter.config.get_terminal_writer().fullwidth, ascii=not _unicode())
     for text in dict.fromkeys(notes):
         for line in paper.write(text, hang=2):

@@ -18,6 +18,7 @@ import pytest
 from pytest_llmeval.cases import Case
 from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.plugin.forked import OwnProcess
 from pytest_llmeval.plugin.replies import Attempts, Question, Replies, Suspended
 from pytest_llmeval.plugin.tasks import current_task, settled
 from pytest_llmeval.reply import Reply
@@ -66,6 +67,7 @@ class Trial:
         saved: what answers in place of the pipeline where saved replies are judged again, else None.
         phase: of pytest's protocol; replies are waited for in ``teardown``.
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
+        process: the one it runs in.
         reviews: each says what really came out of a sample, given what left its body.
         soft_failures: what failed in parts of the sample that the body does not come to know of, as in subtests.
         looked: whether the test has looked at the calls it made, so that it says itself how many there should be.
@@ -110,7 +112,8 @@ class Trial:
         self.waiting: list[Future[Fulfilled]] = []
         self.seen: set[Question] = set()
         self.seen_in_setup: set[Question] = set()
-        self.reviews: list[Callable[[BaseException | None], BaseException | None]] = []
+        self.process = OwnProcess()
+        self.reviews: list[Callable[[BaseException | None], BaseException | None]] = [self.process.review]
         # Of the sample that runs now.
         self.sample = 0
         self.calls: list[Call] = []
@@ -281,9 +284,11 @@ class Trial:
         """Who asks, and whether the test may be left for the reply.
 
         Raises:
+            ForkedCall: it is another process.
             Suspended: it was left here already.
         """
         __tracebackhide__ = True
+        self.process.check()
         thread, task = threading.get_ident(), current_task()
         main = thread == threading.main_thread().ident
         # A thread of the application has nobody above it who would know what a Suspended means.

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.report.text import first_line
 
-__all__ = ["check_base_url", "is_loopback"]
+__all__ = ["check_base_url", "is_loopback", "plain_host"]
 
 _NO_HOST = re.compile(r"[\s\\%\x00-\x1f\x7f]")
 _METADATA_NAMES = frozenset(
@@ -48,7 +48,7 @@ def check_base_url(url: str) -> str:
     url = url.strip()
     try:
         parts = urlsplit(url)
-        host, _ = _plain(parts.hostname or ""), parts.port
+        host, _ = plain_host(parts.hostname or ""), parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
     if parts.scheme not in ("http", "https") or not host or _NO_HOST.search(host):
@@ -74,15 +74,19 @@ def is_loopback(host: str) -> bool:
     Args:
         host: as it stands in a URL, without brackets and port.
     """
-    host = _plain(host)
+    host = plain_host(host)
     address = _address(host)
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or address
     return host == "localhost" if address is None else address.is_loopback
 
 
-def _plain(host: str) -> str:
-    """As resolvers read it: other alphabets' digits and dots, a trailing dot and an interface's name are gone."""
+def plain_host(host: str) -> str:
+    """As resolvers read it: other alphabets' digits and dots, a trailing dot and an interface's name are gone.
+
+    Args:
+        host: as it stands in a URL, without brackets and port.
+    """
     name = unicodedata.normalize("NFKC", host).lower().replace("。", ".").rstrip(".")
     return name.partition("%")[0] if ":" in name else name
 

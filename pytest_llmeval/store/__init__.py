@@ -35,6 +35,8 @@ class Store:
     ) -> tuple[Entry, Literal["recording", "cache"]] | None:
         """The entry with this key, from the recordings of a test module or else from the cache, and which it was.
 
+        Recordings of modules that are gone count as the module's own: it may have been one of them.
+
         Args:
             module: the test module's path relative to the root, with forward slashes.
             key: from `request_key`.
@@ -43,7 +45,9 @@ class Store:
         Raises:
             RecordingError: the module's recordings cannot be read.
         """
-        recorded = self.recordings.get(module, key) if self.recordings is not None else None
+        recorded = None
+        if self.recordings is not None:
+            recorded = self.recordings.get(module, key) or self.recordings.of_gone_module(module, key)
         if recorded is not None and (since is None or recorded.moment >= since):
             return recorded, "recording"
         cache = self._opened()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.errors import RecordingError
+from pytest_llmeval.store.elsewhere import Elsewhere
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.file_name import recording_name
 from pytest_llmeval.store.recording_file import RecordingFile, file_lines, locked_directory, replace_file
@@ -28,6 +29,7 @@ class Recordings:
         repair: whether broken lines are skipped with a warning, as is right in a session that records anew,
             rather than an error.
         redact: called with every entry before it is written; what it returns is written instead, unless that is None.
+        root: the folder test modules are relative to; None to look into a module's own file alone.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Recordings:
         secrets: Mapping[str, str] | None = None,
         repair: bool = False,
         redact: Callable[[Entry], Entry | None] | None = None,
+        root: Path | None = None,
     ) -> None:
         self._redact = redact
         self.directory = Path(directory)
@@ -47,6 +50,8 @@ class Recordings:
         self._said: set[str] = set()
         self._files: dict[str, RecordingFile | str] = {}
         self._indexes: dict[str, RequestIndex] = {}
+        self._root = root
+        self._elsewhere: Elsewhere | None = None
 
     def path(self, module: str) -> Path:
         """The file for a test module.
@@ -63,6 +68,31 @@ class Recordings:
             RecordingError: the file, or the line that holds the key, cannot be read; names file and line.
         """
         return self._file(module).get(key)
+
+    def of_gone_module(self, module: str, key: str) -> Entry | None:
+        """The entry recorded under a key for a module that is gone, as one that was renamed is.
+
+        Args:
+            module: that has no such entry itself.
+            key: of the entry.
+        """
+        if self._root is None:
+            return None
+        entry = self._others.of_gone_module(key)
+        if entry is not None and not self._repair:
+            gone = entry.case.partition("::")[0]
+            self._say(f"replies of {gone}, which is gone, were replayed for {module}; --llm-record writes them there")
+        return entry
+
+    def holding(self, key: str) -> list[Path]:
+        """The files that hold an entry under a key, whichever modules they belong to."""
+        return self._others.holding(key)
+
+    @property
+    def _others(self) -> Elsewhere:
+        if self._elsewhere is None:
+            self._elsewhere = Elsewhere(self.paths(), self._root or self.directory)
+        return self._elsewhere
 
     def keys(self, module: str) -> frozenset[str]:
         """The keys recorded for a module; those no test of a full run asked for are no longer needed.

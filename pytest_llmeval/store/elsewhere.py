@@ -1,0 +1,68 @@
+"""Replies in the recordings of other test files: of those that are gone, as a renamed one is, and of all the rest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_llmeval.errors import RecordingError
+from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.recording_file import RecordingFile
+
+__all__ = ["Elsewhere"]
+
+
+class Elsewhere:
+    """Looks at other files than a test module's own, once, when the first reply is missing there.
+
+    Args:
+        paths: the files of recordings.
+        root: the folder test files are relative to.
+    """
+
+    def __init__(self, paths: Sequence[Path], root: Path) -> None:
+        self._paths = paths
+        self._root = root
+        self._read: dict[Path, RecordingFile | None] = {}
+        self._gone: list[RecordingFile] | None = None
+        self._holding: dict[str, list[Path]] | None = None
+
+    def of_gone_module(self, key: str) -> Entry | None:
+        """The newest entry under a key that was recorded for a test file that is gone."""
+        if self._gone is None:
+            self._gone = [file for path in self._paths if (file := self._if_gone(path)) is not None]
+        found = []
+        for file in self._gone:
+            try:
+                found.append(file.get(key))
+            except RecordingError:  # told by a session that needs more of this file
+                continue
+        return max((entry for entry in found if entry is not None), key=lambda entry: entry.moment, default=None)
+
+    def holding(self, key: str) -> list[Path]:
+        """The files that hold an entry under a key."""
+        if self._holding is None:
+            self._holding = defaultdict(list)
+            for path in self._paths:
+                file = self._file(path)
+                for held in file.keys if file is not None else ():
+                    self._holding[held].append(path)
+        return self._holding.get(key, [])
+
+    def _if_gone(self, path: Path) -> RecordingFile | None:
+        # Most names tell the module, which is there: such a file need not be read.
+        if (self._root / f"{path.stem.replace('.', '/')}.py").exists():
+            return None
+        file = self._file(path)
+        entry = next(file.readable(), None) if file is not None else None
+        module = entry.case.partition("::")[0] if entry is not None else ""
+        return None if not module or (self._root / module).exists() else file
+
+    def _file(self, path: Path) -> RecordingFile | None:
+        if path not in self._read:
+            try:
+                self._read[path] = RecordingFile.read(path, lambda _: None)
+            except RecordingError:
+                self._read[path] = None
+        return self._read[path]
