@@ -136,7 +136,8 @@ class CapturedCalls:
             raise self._unanswered(error) from None
         self.received(waiting.route, waiting.question, fulfilled)
         what, entry = waiting.asked.what, fulfilled.entry
-        return delivered(what.format, entry.response, stream=what.stream, pieces=len(entry.chunk_offsets))
+        pieces = len(entry.chunk_offsets)
+        return delivered(what.format, entry.response, stream=what.stream, pieces=pieces, status=entry.status)
 
     def received(self, route: Route, question: Question | None, fulfilled: Fulfilled) -> None:
         """Put an answer into the trial's results."""
