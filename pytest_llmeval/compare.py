@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from pytest_llmeval.broken_tests import without_broken_tests
 from pytest_llmeval.comparable import Differences, differences
 from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison, GateState, Results
 from pytest_llmeval.config import CategorySettings, GateSettings
@@ -75,6 +76,7 @@ def compare(
         another_model: whether two models are compared though their names are the same.
         dispersion: of two runs of the baseline, None when there are no two.
     """
+    before, after, broken = without_broken_tests(before, after)
     differ, uncompared, candidates, table, families, _, verdicts = judgement(
         baseline, before, candidate, after, categories or {}, another_model=another_model, dispersion=dispersion
     )
@@ -114,6 +116,7 @@ def compare(
         gate=gate,
         reasons=reasons,
         notes=(
+            *broken,
             *notes,
             *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
             *_copies(before, after, table.cases),

@@ -142,6 +142,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         first=(evaluation.most_samples or samples) * int(params.get("__pytest_repeat_step_number") or 0),
         attempts=attempts,
         repeatable=not runs_once(item, marks),
+        root=item.config.rootpath,
         key=key,
         module=key.test.split("::")[0],
         model=evaluation.model(name),

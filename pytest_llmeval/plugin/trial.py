@@ -56,12 +56,15 @@ class Trial:
         model: the model on trial.
         attempts: this execution and the earlier ones of the same test.
         samples: how many answers are wanted.
-        category: the error category of plain asserts.
+        category: the error category of plain asserts, as the test's marker says.
+        root: the folder test files are relative to.
         repeatable: whether the body may be run again at all.
         first: number of the first sample: pytest-repeat's further runs of a case draw further samples.
         phase: of pytest's protocol; replies are waited for in ``teardown``.
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
         reviews: each says what really came out of a sample, given what left its body.
+        calls: those of the sample that runs, in the order of their answers.
+        given: of these the replies that the test itself has got, and no application under test.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Trial:
         min_pass_rate: float = 1.0,
         category: str | None = None,
         repeatable: bool = True,
+        root: Path = Path(),
     ) -> None:
         self.key = key
         self.module = module
@@ -90,6 +94,7 @@ class Trial:
         self.min_pass_rate = min_pass_rate
         self.category = category
         self.repeatable = repeatable
+        self.root = root
         self.phase: Literal["setup", "call", "teardown"] = "setup"
         self.suspended = False
         self.results: dict[int, SampleResult] = {}
@@ -103,6 +108,7 @@ class Trial:
         # Of the sample that runs now.
         self.sample = 0
         self.calls: list[Call] = []
+        self.given: list[Reply] = []
         self.scores: list[Score] = []
         self.failures: list[ReplyError] = []
         self.left = False
@@ -110,7 +116,7 @@ class Trial:
         self._given_back: set[Question] = set()
         self._place = 0
         self._lanes: set[tuple[int, int, int]] = set()
-        self._setup: tuple[dict[Question, int], int, list[Call]] | None = None
+        self._setup: tuple[dict[Question, int], int, list[Call], list[Reply]] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -126,7 +132,7 @@ class Trial:
     def end_setup(self) -> None:
         """Keep apart what fixtures have asked."""
         if self._setup is None:
-            self._setup = self._asked, self._place, self.calls
+            self._setup = self._asked, self._place, self.calls, self.given
             self.seen_in_setup = set(self.seen)
 
     def begin_sample(self, index: int) -> None:
@@ -135,9 +141,9 @@ class Trial:
         What fixtures asked before the body belongs to the first sample.
         """
         self.end_setup()
-        asked, place, calls = self._setup if self._setup is not None and index == 0 else ({}, 0, [])
+        asked, place, calls, given = self._setup if self._setup is not None and index == 0 else ({}, 0, [], [])
         self.sample = index
-        self._asked, self._place, self.calls = dict(asked), place, list(calls)
+        self._asked, self._place, self.calls, self.given = dict(asked), place, list(calls), list(given)
         self.scores, self.failures, self.left = [], [], False
         self._lanes.clear()
         self._given_back.clear()
@@ -317,7 +323,9 @@ class Trial:
             raise error.with_traceback(None) from None
         self.used[fulfilled.entry.key] = fulfilled
         self.calls.append(call_of(fulfilled, self.model.provider, self.model.model, question))
-        return Reply(fulfilled.answer, fulfilled.measures, self.model.name)
+        reply = Reply(fulfilled.answer, fulfilled.measures, self.model.name)
+        self.given.append(reply)
+        return reply
 
 
 def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question) -> Call:
