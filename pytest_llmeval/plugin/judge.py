@@ -1,8 +1,8 @@
 """What came out of a test's body → a sample's result.
 
 With an answer there is something to judge: whatever the test's own code raises then, an assertion or not, is a failing
-answer. What is no judgement of an answer is an error: no reply, wrong use of this package, an exception before the first
-answer.
+answer. What is no judgement of an answer is an error: no reply, wrong use of this package, an exception before the
+first answer.
 """
 
 from __future__ import annotations
