@@ -60,9 +60,7 @@ def test_what_five_cases_raise_on_both_sides_is_an_error_of_the_test() -> None:
         pytest.param([["error"]] * 6, [["error"]] * 6, id="nothing-was-judged"),
     ],
 )
-def test_what_the_answers_may_be_to_blame_for_stays_a_failure(
-    before: list[list[str]], after: list[list[str]]
-) -> None:
+def test_what_the_answers_may_be_to_blame_for_stays_a_failure(before: list[list[str]], after: list[list[str]]) -> None:
     old, new = side(*before), side(*after)
     assert without_broken_tests(old, new) == (old, new, [])
 
@@ -80,7 +78,9 @@ def test_each_test_function_is_looked_at_by_itself() -> None:
     well = side(*[[OTHER]] * 3, test="tests/test_mail.py::test_date")
     broken = side(*[[BROKEN]] * 5)
     old, new, told = without_broken_tests(well | broken, well | broken)
-    assert [key.test for key, result in new.items() if result.outcome == "fail"] == ["tests/test_mail.py::test_date"] * 3
+    assert [key.test for key, result in new.items() if result.outcome == "fail"] == [
+        "tests/test_mail.py::test_date"
+    ] * 3
     assert old == new
     assert len(told) == 1
 

@@ -288,7 +288,11 @@ WHOLE = {"role": "assistant", "content": "Well"}
             {"choices": [{"message": {"content": None}, "finish_reason": "length"}]},
             ("", "length", False),
         ),
-        ("openrouter", {"choices": [{"error": {"code": 403, "metadata": {"reasons": ["x"]}}}]}, ("", "content_filter", True)),
+        (
+            "openrouter",
+            {"choices": [{"error": {"code": 403, "metadata": {"reasons": ["x"]}}}]},
+            ("", "content_filter", True),
+        ),
         (
             "openai-responses",
             {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "output": []},
@@ -308,7 +312,11 @@ WHOLE = {"role": "assistant", "content": "Well"}
         ("anthropic", {"content": [], "stop_reason": "model_context_window_exceeded"}, ("", "length", False)),
         ("gemini", {"promptFeedback": {"blockReason": "BLOCKLIST"}}, ("", "content_filter", True)),
         ("gemini", {"candidates": [{"finishReason": "SAFETY"}]}, ("", "content_filter", True)),
-        ("gemini", {"candidates": [{"finishReason": "MAX_TOKENS", "content": {"role": "model"}}]}, ("", "length", False)),
+        (
+            "gemini",
+            {"candidates": [{"finishReason": "MAX_TOKENS", "content": {"role": "model"}}]},
+            ("", "length", False),
+        ),
         (
             "gemini",
             {"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": "Malformed: find(id:"}]},
@@ -318,9 +326,7 @@ WHOLE = {"role": "assistant", "content": "Well"}
         ("python:shop.bot", {"text": "", "finish_reason": "end_turn"}, ("", "stop", False)),
     ],
 )
-def test_endings_under_a_status_of_success(
-    name: str, body: dict[str, Any], expected: tuple[str, str, bool]
-) -> None:
+def test_endings_under_a_status_of_success(name: str, body: dict[str, Any], expected: tuple[str, str, bool]) -> None:
     answer = provider_of(name).answer(body)
     assert (answer.text, answer.finish_reason, bool(answer.refusal)) == expected
 
@@ -337,7 +343,11 @@ POLICY = {"type": "invalid_request_error", "message": "Output blocked by content
 STREAMS: dict[str, tuple[str, Any, bytes]] = {
     "chat": (CHAT, "chat", sse(PIECE, {"error": BLOCKED})),
     "chat-at-once": (CHAT, "chat", sse({"error": {"code": "tool_use_failed", "failed_generation": "<f"}})),
-    "responses": ("openai-responses", "responses", sse({"type": "error", "code": "content_filter", "sequence_number": 0})),
+    "responses": (
+        "openai-responses",
+        "responses",
+        sse({"type": "error", "code": "content_filter", "sequence_number": 0}),
+    ),
     "responses-failed": (
         "openai-responses",
         "responses",
@@ -345,7 +355,11 @@ STREAMS: dict[str, tuple[str, Any, bytes]] = {
     ),
     "messages": ("anthropic", "messages", sse(START, BLOCK, {"type": "error", "error": POLICY})),
     "messages-at-once": ("anthropic", "messages", sse({"type": "error", "error": POLICY})),
-    "content": ("gemini", "content", sse({"candidates": [{"content": {"parts": [{"text": "You"}]}}]}, {"error": BLOCKED})),
+    "content": (
+        "gemini",
+        "content",
+        sse({"candidates": [{"content": {"parts": [{"text": "You"}]}}]}, {"error": BLOCKED}),
+    ),
     "ollama": (
         "ollama",
         "ollama",
