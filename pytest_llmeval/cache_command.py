@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["add_cache"]
 
 _DONE, _CHANGED = 0, 1
-_FLAWS = {"refusal": "refused", "truncated": "truncated", "content_filter": "filtered"}
+_FLAWS = {"refusal": "refused", "truncated": "truncated", "content_filter": "filtered", "invalid": "invalid"}
 
 
 def add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

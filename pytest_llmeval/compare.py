@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from pytest_llmeval.broken_tests import without_broken_tests
 from pytest_llmeval.comparable import Differences, differences
 from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison, GateState, Results
 from pytest_llmeval.config import CategorySettings, GateSettings
@@ -85,6 +86,7 @@ def compare(
         dispersion: of two runs of the baseline, None when there are no two.
     """
     before, after = without_unseen(before, after)
+    before, after, broken = without_broken_tests(before, after)
     differ, uncompared, candidates, table, families, _, verdicts = judgement(
         baseline, before, candidate, after, categories or {}, another_model=another_model, dispersion=dispersion
     )
@@ -126,6 +128,7 @@ def compare(
         gate=gate,
         reasons=reasons,
         notes=(
+            *broken,
             *notes,
             *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
             *_as_saved(sum(result.rejudged == "as_saved" for key, result in before.items() if key in after)),

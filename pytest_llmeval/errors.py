@@ -48,7 +48,10 @@ ProviderErrorKind = Literal[
     "rate_limit",  # 429 that waiting can cure
     "not_found",  # 404: no such model or path
     "bad_request",  # 400, 413, 422: the request itself is wrong
-    "content_filter",  # the provider refused to process the request
+    "content_filter",  # the provider refused to process the request, or held the answer back
+    "invalid_tool_call",  # the provider found the model's tool call invalid
+    "invalid_json",  # the provider found that the model wrote no JSON, though it was to
+    "length",  # the tokens were used up before there was an answer
     "overloaded",  # 500, 502, 503, 529
     "timeout",  # connect, first byte, idle or total
     "connection",  # refused, reset, DNS, TLS

@@ -69,8 +69,9 @@ class Answer:
 
     Attributes:
         text: the text, "" when there is none.
-        finish_reason: ``stop``, ``length``, ``tool_calls``, ``content_filter``, or the provider's own word.
-        refusal: the model's refusal, when the provider marks one.
+        finish_reason: ``stop``, ``length``, ``tool_calls``, ``content_filter``, ``invalid_tool_call`` or
+            ``invalid_json`` for what the provider itself has refused, or the provider's own word.
+        refusal: the refusal of the model or of a filter, when the provider marks one.
         response_model: the model that answered, as the provider names it.
         thinking: blocks that Anthropic wants back with the tools' results, unread.
     """
@@ -110,13 +111,15 @@ class Reply(str):
         answer: the provider's answer in normal form.
         measures: latency, cost and where the reply came from.
         model: the model's name as the test run knows it: the alias, or ``provider/model``.
+        ending_was_read: whether somebody has looked at ``finish_reason`` or ``refusal``, and so judges them.
     """
 
-    __slots__ = ("answer", "measures", "model")
+    __slots__ = ("answer", "ending_was_read", "measures", "model")
 
     answer: Answer
     measures: Measures
     model: str
+    ending_was_read: bool
 
     def __new__(cls, answer: Answer, measures: Measures, model: str) -> Self:
         """Make the reply; its text is the answer's."""
@@ -124,6 +127,7 @@ class Reply(str):
         self.answer = answer
         self.measures = measures
         self.model = model
+        self.ending_was_read = False
         return self
 
     def __getnewargs__(self) -> tuple[Answer, Measures, str]:  # type: ignore[override]
@@ -170,11 +174,13 @@ class Reply(str):
     @property
     def finish_reason(self) -> str | None:
         """Why the model stopped: ``stop``, ``length``, ``tool_calls``, ``content_filter`` or a word of the provider."""
+        self.ending_was_read = True
         return self.answer.finish_reason
 
     @property
     def refusal(self) -> str | None:
-        """The model's refusal, None when the provider marks none."""
+        """The refusal of the model or of the provider's filter, None when the provider marks none."""
+        self.ending_was_read = True
         return self.answer.refusal
 
     @property

@@ -79,6 +79,7 @@ class SampleResult(NamedTuple):
         category: the error category of a failure, the kind of an error, else None.
         reason: the first line of the message of a failure or error.
         detail: the whole message.
+        raised: of an exception that is no assertion, what it was and where, as ``ValueError at tests/test_a.py:12``.
     """
 
     index: int  # type: ignore[assignment]  # not the method of tuples
@@ -88,6 +89,7 @@ class SampleResult(NamedTuple):
     detail: str = ""
     scores: tuple[Score, ...] = ()
     calls: tuple[Call, ...] = ()
+    raised: str = ""
 
 
 class CaseResult(NamedTuple):
@@ -215,6 +217,6 @@ def outcome_of(samples: Iterable[SampleResult], min_pass_rate: float) -> Outcome
         return "error"
     if outcomes.count("pass") < min_pass_rate * len(outcomes) - 1e-9:
         return "fail"
-    # A reply the test's own code broke on, or one that was not paid for, is no reply that happened to be missing.
+    # A test that broke before it had an answer, or one that was not paid for, is no reply that happened to be missing.
     broken = any(sample.outcome == "error" and sample.category in ("exception", "budget") for sample in samples)
     return "error" if broken else "pass"

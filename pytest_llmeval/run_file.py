@@ -98,13 +98,14 @@ def _sample_to_json(sample: SampleResult) -> dict[str, Any]:
             for score in sample.scores
         ],
         "calls": [_call_to_json(call) for call in sample.calls],
-    }
+    } | ({"raised": sample.raised} if sample.raised else {})
 
 
 def _sample_from_json(data: Mapping[str, Any]) -> SampleResult:
     if data["outcome"] not in ("pass", "fail", "error"):
         raise ValueError(f"unknown outcome {data['outcome']!r}")
-    _check(data, _TEXT, "reason", "detail")
+    data = {"raised": "", **data}  # earlier versions had none
+    _check(data, _TEXT, "reason", "detail", "raised")
     _check(data, _MAYBE_TEXT, "category")
     _check(data, _NUMBER, "index")
     return SampleResult(
@@ -124,6 +125,7 @@ def _sample_from_json(data: Mapping[str, Any]) -> SampleResult:
             for found in data["evaluations"]
         ),
         calls=tuple(_call_from_json(call) for call in data["calls"]),
+        raised=data["raised"],
     )
 
 

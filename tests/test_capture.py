@@ -162,7 +162,7 @@ def test_what_the_provider_says_of_a_call_reaches_the_sdk(project: Session, serv
     failing = {
         "bad": Reply(status=400, body={"error": {"message": "no such parameter", "code": "unknown_parameter"}}),
         "limited": Reply(status=429, headers={"retry-after-ms": "1"}, body={"error": {"message": "slow down"}}),
-        "filtered": Reply(status=400, body={"error": {"message": "not that", "code": "content_filter"}}),
+        "refused": Reply(status=403, body={"error": {"message": "not that model"}}),
         "page": Reply(body="<html>Bad gateway", headers={"content-type": "text/html"}),
         "stream": Reply(chunks=[*streamed("Pa", done=False)[:2], event({"error": {"message": "overloaded"}})]),
     }
@@ -190,28 +190,28 @@ def test_what_the_provider_says_of_a_call_reaches_the_sdk(project: Session, serv
                 app.answer("page")
 
         def test_uncaught(llm_capture):
-            app.answer("filtered")
+            app.answer("refused")
 
         def test_caught_but_wrong(llm_capture):
             try:
-                answer = app.answer("filtered")
+                answer = app.answer("refused")
             except openai.APIError:
                 answer = "I do not know"
             assert answer == "Paris"
 
         def test_another_is_asked_instead(llm_capture):
             try:
-                answer = app.answer("filtered")
+                answer = app.answer("refused")
             except openai.APIError:
                 answer = app.answer("again")
             assert answer == "sorry" and len(llm_capture.calls) == 1
     """)
     result = project.run("--llm-record")
     result.assert_outcomes(passed=5, errors=2)
-    assert kinds(project) == [("pass", None)] * 2 + [("error", "content_filter")] + [("pass", None)] * 3 + [
-        ("error", "content_filter")
+    assert kinds(project) == [("pass", None)] * 2 + [("error", "authentication")] + [("pass", None)] * 3 + [
+        ("error", "authentication")
     ]
-    assert told(result, "ProviderError: openai/prod-1 at 127.0.0.1:*: HTTP 400 (content_filter): not that*")
+    assert told(result, "ProviderError: openai/prod-1 at 127.0.0.1:*: HTTP 403: not that model*")
     recorded = "".join(file.read_text() for file in project.path.rglob("recordings/*.jsonl"))
     assert '"again"' in recorded
     assert not any(f'"{asked}"' in recorded for asked in failing)

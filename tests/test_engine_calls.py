@@ -236,7 +236,6 @@ def test_it_gives_up_after_five_attempts_with_growing_waits(server: Server, engi
         (401, {"message": "bad key"}, "authentication"),
         (404, {"message": "no model"}, "not_found"),
         (429, {"message": "no money", "code": "insufficient_quota"}, "billing"),
-        (400, {"message": "no", "code": "content_filter"}, "content_filter"),
     ],
 )
 def test_what_cannot_pass_is_sent_once(

@@ -23,7 +23,7 @@ PACKAGE = ROOT / "pytest_llmeval"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # Everyone may import these: exceptions, the nouns, and what makes text harmless.
-COMMON = {"errors", "reply", "wording", "report.text", "report.lines"}
+COMMON = {"ending", "errors", "reply", "wording", "report.text", "report.lines"}
 # What each of the lowest parts may import beside itself.
 BELOW = {"stats": COMMON, "store": COMMON, "providers": COMMON}
 

@@ -130,7 +130,7 @@ def test_against_a_saved_run_only_the_candidate_gets_more(
         "--llm-model=candidate", f"--llm-baseline={tmp_path}/baseline.jsonl", "--llm-samples=auto"
     )
     assert result.ret == 1
-    assert samples(plain_session) == {("candidate", 10): CASES}
+    assert samples(plain_session) == {("candidate", 10): CASES, ("baseline", 3): CASES}
     assert len(server.requests) == (3 + 10) * CASES
     result.stdout.fnmatch_lines(["*hallucination regressed from 0 of 36 to 40 of 120 answers*"])
 

@@ -30,7 +30,7 @@ def test_an_exception_in_some_samples_is_no_pass(plain_session: Session, server:
     plain_session.write("def test_it(llm): assert int(llm('number')) == 1")
     result = plain_session.run("--llm-samples=3")
     assert result.ret == 1
-    result.assert_outcomes(errors=1)
+    result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*ValueError: invalid literal*"])
 
 

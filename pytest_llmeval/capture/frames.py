@@ -30,7 +30,9 @@ class Delivery:
     chunks: tuple[bytes, ...]
 
 
-def delivered(format_: Format, body: Mapping[str, Any], *, stream: bool, pieces: int = 1) -> Delivery:
+def delivered(
+    format_: Format, body: Mapping[str, Any], *, stream: bool, pieces: int = 1, status: int = 200
+) -> Delivery:
     """The response with a stored answer.
 
     Args:
@@ -38,13 +40,16 @@ def delivered(format_: Format, body: Mapping[str, Any], *, stream: bool, pieces:
         body: the answer, as the same request gives it unstreamed.
         stream: whether it was asked for as a stream.
         pieces: into how many a text is cut, as many as it came in.
+        status: of HTTP; an error is no stream.
     """
-    if not stream:
-        return Delivery(status=200, headers={"content-type": "application/json"}, chunks=(json.dumps(body).encode(),))
+    if not stream or status >= 400:
+        content = json.dumps(body).encode()
+        return Delivery(status=status, headers={"content-type": "application/json"}, chunks=(content,))
     pieces = max(1, min(pieces, _MOST_PIECES))
     match format_:
         case "chat":
-            events = [*(json.dumps(chunk) for chunk in _chat(body, pieces)), "[DONE]"]
+            events = [json.dumps(chunk) for chunk in _chat(body, pieces)]
+            events.append(json.dumps({"error": body["error"]}) if body.get("error") else "[DONE]")
             return _sent([f"data: {event}\n\n" for event in events])
         case "responses":
             return _sent([_named(event) for event in response_events(body, pieces)])
@@ -66,7 +71,7 @@ def _named(event: Mapping[str, Any]) -> str:
 
 
 def _chat(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
-    head = {name: value for name, value in body.items() if name not in ("choices", "usage")}
+    head = {name: value for name, value in body.items() if name not in ("choices", "error", "usage")}
     if "object" in head:
         head["object"] = "chat.completion.chunk"
 
@@ -88,13 +93,15 @@ def _chat(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
             arguments = function.get("arguments")
             for piece in pieces_of(arguments, pieces) if isinstance(arguments, str) else ():
                 yield chunk(index, {"tool_calls": [{"index": number, "function": {"arguments": piece}}]})
-        yield chunk(index, {}, **{name: value for name, value in choice.items() if name not in ("index", "message")})
+        ending = {name: value for name, value in choice.items() if name not in ("index", "message")}
+        if ending.get("finish_reason") or not body.get("error"):  # an error ends a stream without one
+            yield chunk(index, {}, **ending)
     if "usage" in body:
         yield {**head, "choices": [], "usage": body["usage"]}
 
 
 def _content(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
-    rest = {name: value for name, value in body.items() if name != "candidates"}
+    rest = {name: value for name, value in body.items() if name not in ("candidates", "error")}
     about: dict[str, Any] = {name: rest[name] for name in ("modelVersion", "responseId") if name in rest}
     ends = []
     for candidate in objects(body.get("candidates")):
@@ -107,7 +114,10 @@ def _content(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
             # The last chunk too has content: applications look for it in each.
             candidate = {**candidate, "content": {**content, "parts": parts[-1:]}}
         ends.append(candidate)
-    yield {"candidates": ends, **rest} if ends else rest
+    if ends or rest:
+        yield {"candidates": ends, **rest} if ends else rest
+    if "error" in body:
+        yield {"error": body["error"]}
 
 
 def _pieces_of_part(part: Mapping[str, Any], pieces: int) -> list[Mapping[str, Any]]:
@@ -125,5 +135,8 @@ def _ollama(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
             yield {**about, "message": {**role, name: piece}, "done": False}
     if calls := objects(message.get("tool_calls")):
         yield {**about, "message": {**role, "tool_calls": calls}, "done": False}
+    if "error" in body:
+        yield {"error": body["error"]}
+        return
     last = {name: value for name, value in message.items() if name not in texts and name != "tool_calls"}
     yield {**body, "message": last}

@@ -29,6 +29,10 @@ def response_events(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, 
 
 
 def _response_events(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
+    if "status" not in body and body.get("error"):  # an error that came as an event of its own
+        error = object_or_empty(body["error"])
+        yield error if error.get("type") == "error" else {"type": "error", **error}
+        return
     begun = {**body, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}
@@ -81,13 +85,18 @@ def message_events(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, A
     }
     usage = object_or_empty(body.get("usage"))
     start = {**body, **dict.fromkeys(ending), "content": []}
-    yield {"type": "message_start", "message": start}
+    error = start.pop("error", None)
+    if error is None or "role" in start:  # else the error was all that came
+        yield {"type": "message_start", "message": start}
     for index, block in enumerate(objects(body.get("content"))):
         empty, deltas = _deltas(block, pieces)
         yield {"type": "content_block_start", "index": index, "content_block": {**block, **empty}}
         for delta in deltas:
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
+    if error is not None:
+        yield {"type": "error", "error": error}
+        return
     yield {"type": "message_delta", "delta": ending, "usage": usage}
     yield {"type": "message_stop"}
 

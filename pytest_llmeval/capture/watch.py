@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_llmeval.engine.response import Response
+from pytest_llmeval.engine.told_as_error import answer_told_as_error
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import Provider
 from pytest_llmeval.providers.framing import parser_for
@@ -97,7 +98,11 @@ class Watch:
         content = b"".join(self._pieces)
         whole = _json_object(content) if self._size <= _LARGEST else None
         if whole is None or not 200 <= self._status < 300:
-            raise self._provider.error(self._status, self._headers, content)
+            error = self._provider.error(self._status, self._headers, content)
+            told = answer_told_as_error(self._provider, error, content)
+            if told is None:
+                raise error
+            return Response(body=told[0], answer=told[1], latency=latency, status=self._status)
         return Response(body=whole, answer=self._provider.answer(whole), latency=latency)
 
     def _read(self, events: list[Any]) -> None:

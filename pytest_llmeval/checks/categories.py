@@ -1,7 +1,15 @@
 """Error categories: how a failure gets one, and how it is read from an exception.
 
-The first of these that says something decides: the keyword ``category=`` of a check, the innermost
-``with category(...)``, the check's own category, the test's marker, ``wrong_answer``.
+The first of these that says something decides:
+
+1. the keyword ``category=`` of a check;
+2. the innermost ``with category(...)``;
+3. the test's marker, for what has no category of its own: a plain assert, a general check, an exception;
+4. how the answer ended: ``refusal`` for one that was refused or filtered, ``tool_call`` for a tool call that the
+   provider found invalid, ``truncated`` for one that was cut at the limit of tokens. That is the cause of what is
+   missing, but not of what is there: it leaves ``hallucination``, ``unsafe``, ``slow`` and ``expensive`` as they are;
+5. the check's own category;
+6. ``wrong_answer``, or ``exception`` for an exception that is no assertion.
 """
 
 from __future__ import annotations
@@ -13,10 +21,12 @@ from types import TracebackType
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.report.text import harmless
 
-__all__ = ["GENERAL", "category", "category_of", "default_category", "surrounding"]
+__all__ = ["GENERAL", "category", "category_of", "category_of_failure", "default_category", "surrounding"]
 
 GENERAL = "wrong_answer"
 """The category of what nobody gave one; a check whose own category it is has no opinion."""
+
+_OF_WHAT_IS_THERE = frozenset({"hallucination", "unsafe", "slow", "expensive"})
 
 surrounding: ContextVar[str | None] = ContextVar("llmeval_category", default=None)
 """The innermost ``with category(...)``."""
@@ -67,6 +77,25 @@ def category(name: str) -> _Category:
 def category_of(exception: BaseException) -> str | None:
     """The error category an exception carries, None when the test's marker, or else ``wrong_answer``, decides."""
     return decided_category(exception) or (exception.category if isinstance(exception, CheckFailed) else None)
+
+
+def category_of_failure(
+    error: BaseException, *, marker: str | None = None, ending: str | None = None, otherwise: str = GENERAL
+) -> str:
+    """The error category of a failure.
+
+    Args:
+        error: what the failure was told with.
+        marker: what the test's marker says.
+        ending: what the ending of the answer explains it with.
+        otherwise: when nothing says anything.
+    """
+    if decided := decided_category(error):
+        return decided
+    own = error.category if isinstance(error, CheckFailed) else None
+    if own is None:
+        return marker or ending or otherwise
+    return own if own in _OF_WHAT_IS_THERE else ending or own
 
 
 def decided_category(error: BaseException) -> str | None:

@@ -8,14 +8,12 @@ import re
 from pytest_llmeval.checks.score import Score, check, failed, passed
 from pytest_llmeval.checks.text import text_of
 from pytest_llmeval.checks.wording import excerpt, quoted, shown
+from pytest_llmeval.ending import FINISHED, ending, ending_category, without_answer
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import Reply
 from pytest_llmeval.report.text import harmless
 
 __all__ = ["assert_cost", "assert_finish", "assert_latency", "assert_not_refusal"]
-
-_TRUNCATED = frozenset({"length", "max_tokens", "max_output_tokens", "MAX_TOKENS"})
-_FILTERED = frozenset({"content_filter", "refusal", "SAFETY"})
 
 # How far into a reply a refusal is looked for, in characters: what comes later is talk about something.
 _OPENING = 300
@@ -40,21 +38,32 @@ __tracebackhide__ = True
 def assert_finish(reply: str, *, category: str | None = None) -> Score:
     """Check that the model came to its end and was not cut off.
 
+    A word for the end that is not known counts as not finished.
+
     Args:
         reply: what ``llm(...)`` returned.
-        category: the error category of a failure; without it ``truncated``, or ``refusal`` when a filter stopped it.
+        category: the error category of a failure; without it ``truncated``, or ``refusal`` when a filter stopped it,
+            or ``tool_call`` or ``format`` when the provider refused what the model wrote.
 
     Raises:
         LlmevalError: it is not known why the reply ended.
     """
-    reason = _reply("finish", reply).finish_reason
+    answer = _reply("finish", reply).answer
+    reason = ending(answer.finish_reason)
     if reason is None:
         raise LlmevalError("assert_finish: the provider did not say why the reply ended")
     end = quoted(reply[-60:])
-    if reason in _TRUNCATED:
-        return failed(f"the reply was cut off at the limit of tokens; its end: {end}", category="truncated")
-    if reason in _FILTERED:
-        return failed(f"the reply was stopped by the provider's filter; its end: {end}", category="refusal")
+    match reason:
+        case "length":
+            return failed(f"the reply was cut off at the limit of tokens; its end: {end}", category="truncated")
+        case "content_filter":
+            return failed(f"the reply was stopped by the provider's filter; its end: {end}", category="refusal")
+        case "invalid_tool_call" | "invalid_json":
+            _, words = without_answer(answer) or ("", "")
+            return failed(words, category=ending_category(answer) or "truncated")
+    if reason not in FINISHED:
+        words = f"the reply is not finished: it ended with {quoted(reason)}; its end: {end}"
+        return failed(words, category="truncated")
     return passed("truncated")
 
 
@@ -69,10 +78,11 @@ def assert_not_refusal(reply: str, *, category: str | None = None) -> Score:
         category: the error category of a failure; without it ``refusal``.
     """
     if isinstance(reply, Reply):
-        if reply.refusal:
-            return failed(f"the model refused: {quoted(reply.refusal)}", category="refusal")
-        if reply.finish_reason in _FILTERED:
-            finish = harmless(str(reply.finish_reason))
+        answer = reply.answer  # the reply itself notes who reads its ending
+        if answer.refusal:
+            return failed(f"the model refused: {quoted(answer.refusal)}", category="refusal")
+        if ending(answer.finish_reason) == "content_filter":
+            finish = harmless(str(answer.finish_reason))
             return failed(f"the model refused: its answer ended with {finish!r}", category="refusal")
     opening = " ".join(text_of(reply)[: 4 * _OPENING].replace("\u2019", "'").split())[:_OPENING]
     found = _REFUSALS.search(opening)

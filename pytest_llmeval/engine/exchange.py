@@ -15,10 +15,12 @@ import httpx
 from pytest_llmeval.engine.connections import Connection, Connections
 from pytest_llmeval.engine.response import Endpoint, Response, Timeouts
 from pytest_llmeval.engine.retry import AttemptFailed
+from pytest_llmeval.engine.told_as_error import answer_told_as_error
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.providers.base import Event, ModelRequest
 from pytest_llmeval.providers.base_url import is_loopback
 from pytest_llmeval.providers.framing import parser_for
+from pytest_llmeval.reply import Answer
 from pytest_llmeval.report.text import first_line
 
 __all__ = ["exchange"]
@@ -114,8 +116,13 @@ class _Attempt:
         chunks = self._decoded(response, headers.get("content-encoding", ""))
         if not 200 <= response.status_code < 300:
             page = await self._read_error(chunks)
+            latency = self._now() - self._sent_at
             self.reusable = len(page) < _LARGEST_ERROR
-            raise AttemptFailed(self._endpoint.provider.error(response.status_code, headers, page))
+            error = self._endpoint.provider.error(response.status_code, headers, page)
+            told = answer_told_as_error(self._endpoint.provider, error, page)
+            if told is None:
+                raise AttemptFailed(error)
+            return _response(*told, headers, latency, status=response.status_code)
         kind = headers.get("content-type", "").lower()
         whole = "html" in kind or ("json" in kind and "ndjson" not in kind)
         if "event-stream" in kind or (self._request.stream and not whole):
@@ -126,7 +133,7 @@ class _Attempt:
         body = _json_object(content)
         if body is None:
             raise AttemptFailed(self._endpoint.provider.error(response.status_code, headers, content))
-        return self._response(body, headers, latency, None, ())
+        return _response(body, self._answer(body), headers, latency)
 
     async def _read_stream(self, chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> Response:
         reader = self._endpoint.provider.stream()
@@ -152,26 +159,13 @@ class _Attempt:
             # Nothing of a broken stream was handed on, so it may be asked for again.
             raise AttemptFailed(error, again=True if error.kind == "malformed" else None) from None
         self.reusable = await self._drained(chunks)
-        return self._response(body, headers, latency, offsets[0] if offsets else None, tuple(offsets))
+        return _response(body, self._answer(body), headers, latency, offsets=tuple(offsets))
 
-    def _response(
-        self,
-        body: dict[str, Any],
-        headers: Mapping[str, str],
-        latency: float,
-        ttft: float | None,
-        offsets: tuple[float, ...],
-    ) -> Response:
+    def _answer(self, body: Mapping[str, Any]) -> Answer:
         try:
-            answer = self._endpoint.provider.answer(body)
+            return self._endpoint.provider.answer(body)
         except ProviderError as error:
             raise AttemptFailed(error) from None
-        kept = {
-            name: first_line(value, 200)
-            for name, value in headers.items()
-            if name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
-        }
-        return Response(body=body, answer=answer, latency=latency, ttft=ttft, chunk_offsets=offsets, headers=kept)
 
     async def _read_error(self, chunks: AsyncIterator[bytes]) -> bytes:
         content = b""
@@ -218,6 +212,31 @@ class _Attempt:
                 "timeout", f"no answer within {self._timeouts.total:g} s, all attempts together", again=False
             )
         return _failed("timeout", f"{self._phase} within {self._allowed:g} s")
+
+
+def _response(
+    body: Mapping[str, Any],
+    answer: Answer,
+    headers: Mapping[str, str],
+    latency: float,
+    *,
+    offsets: tuple[float, ...] = (),
+    status: int = 200,
+) -> Response:
+    kept = {
+        name: first_line(value, 200)
+        for name, value in headers.items()
+        if name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
+    }
+    return Response(
+        body=body,
+        answer=answer,
+        latency=latency,
+        ttft=offsets[0] if offsets else None,
+        chunk_offsets=offsets,
+        headers=kept,
+        status=status,
+    )
 
 
 def _outgoing(

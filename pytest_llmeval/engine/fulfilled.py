@@ -12,7 +12,7 @@ from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.prices import cost_of_call
 from pytest_llmeval.providers.base import ModelRequest, Provider
-from pytest_llmeval.reply import Answer, Measures, Source
+from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.store.entry import Entry, Flaw
 from pytest_llmeval.store.text import canonical_json
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_llmeval.engine.response import Response
 
 __all__ = ["Draw", "Fulfilled", "answered", "replayed", "settle", "share"]
+
+
+_UNBILLED = Usage(input_tokens=0, output_tokens=0)  # by an error status, under which no tokens are told
 
 
 class Draw(NamedTuple):
@@ -84,7 +87,8 @@ def answered(response: Response, model: ModelSettings, request: ModelRequest, dr
     except RecursionError:
         raise ProviderError("the response is nested too deeply", kind="malformed") from None
     recorded_at = datetime.now(UTC)
-    cost = cost_of_call(model, answer.usage, response_model=answer.response_model, at=recorded_at)
+    usage = answer.usage if response.status < 400 else _UNBILLED
+    cost = cost_of_call(model, usage, response_model=answer.response_model, at=recorded_at)
     entry = Entry(
         key=key,
         provider=request.provider,
@@ -95,6 +99,7 @@ def answered(response: Response, model: ModelSettings, request: ModelRequest, dr
         occurrence=draw.occurrence,
         case=draw.case,
         response=response.body,
+        status=response.status,
         latency=response.latency,
         ttft=response.ttft,
         chunk_offsets=response.chunk_offsets,
@@ -115,6 +120,8 @@ def _flaw(answer: Answer) -> Flaw | None:
         return "refusal"
     if answer.finish_reason == "length":
         return "truncated"
+    if answer.finish_reason in ("invalid_tool_call", "invalid_json"):
+        return "invalid"
     return "empty" if not (answer.text or answer.tool_calls or answer.finish_reason) else None
 
 
@@ -123,7 +130,8 @@ def replayed(entry: Entry, source: Source, provider: Provider, model: ModelSetti
     answer = provider.answer(entry.response)
     cost = entry.cost
     if cost is None:
-        cost = cost_of_call(model, answer.usage, response_model=answer.response_model, at=entry.recorded_at)
+        usage = answer.usage if entry.status < 400 else _UNBILLED
+        cost = cost_of_call(model, usage, response_model=answer.response_model, at=entry.recorded_at)
     measures = Measures(latency=entry.latency, ttft=entry.ttft, cost=cost, attempts=entry.attempts, source=source)
     kept = entry if entry.cost == cost else replace(entry, cost=cost)
     return Fulfilled(answer=answer, measures=measures, spent=0.0, entry=kept)

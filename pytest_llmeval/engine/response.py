@@ -59,6 +59,7 @@ class Response:
         attempts: how many times the request was sent, failures included.
         retry_wait: seconds spent waiting between attempts.
         headers: those of the response that identify and measure it; never one with a secret.
+        status: of HTTP; 400 and more where the provider tells a failure of the model as an error.
     """
 
     body: Mapping[str, Any]
@@ -69,3 +70,4 @@ class Response:
     attempts: int = 1
     retry_wait: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200

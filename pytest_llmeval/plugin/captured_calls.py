@@ -140,7 +140,8 @@ class CapturedCalls:
             raise self._unanswered(error) from None
         self.received(waiting.route, waiting.question, fulfilled)
         what, entry = waiting.asked.what, fulfilled.entry
-        return delivered(what.format, entry.response, stream=what.stream, pieces=len(entry.chunk_offsets))
+        pieces = len(entry.chunk_offsets)
+        return delivered(what.format, entry.response, stream=what.stream, pieces=pieces, status=entry.status)
 
     def passes_by(self, method: str, url: str) -> None:
         """Let a call of a model go that cannot be captured, unless nothing is to reach a model.

@@ -142,7 +142,10 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     key = case_key(item, name)
     again = item.stash.get(again_key, None)
     if again is not None and evaluation.saved is not None:
-        return _saved_trial(again, evaluation.saved.model, evaluation, key, case, wanted, default_category(item, marks))
+        category = default_category(item, marks)
+        trial = _saved_trial(again, evaluation.saved.model, evaluation, key, case, wanted, category)
+        trial.root = item.config.rootpath
+        return trial
     samples = evaluation.samples or (case.samples if case is not None else None) or wanted.n
     attempts = item.stash.get(attempts_key, None) or Attempts()
     trial = Trial(
@@ -150,6 +153,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         first=(evaluation.most_samples or samples) * int(params.get("__pytest_repeat_step_number") or 0),
         attempts=attempts,
         repeatable=not runs_once(item, marks),
+        root=item.config.rootpath,
         key=key,
         module=key.test.split("::")[0],
         model=evaluation.model(name),

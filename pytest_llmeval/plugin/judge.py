@@ -1,15 +1,25 @@
-"""What came out of a test's body → a sample's result."""
+"""What came out of a test's body → a sample's result.
+
+With an answer there is something to judge: whatever the test's own code raises then, an assertion or not, is a failing
+answer. What is no judgement of an answer is an error: no reply, wrong use of this package, an exception before the
+first answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.checks.categories import category_of_failure, decided_category, mark_decided
 from pytest_llmeval.checks.score import Score
+from pytest_llmeval.ending import ending_category, without_answer
 from pytest_llmeval.errors import (
     BudgetExceeded,
+    CheckFailed,
     ForkedCall,
+    LlmevalError,
     MissingReply,
     NothingAsked,
     NotRerouted,
@@ -18,15 +28,17 @@ from pytest_llmeval.errors import (
     RefusedInReplay,
     ReplyError,
 )
-from pytest_llmeval.plugin.failing_statement import told
+from pytest_llmeval.plugin.failing_statement import told as statement_told
+from pytest_llmeval.plugin.own_frames import place_of
 from pytest_llmeval.plugin.replies import Unanswered
+from pytest_llmeval.reply import Reply
 from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import Call, SampleResult
 from pytest_llmeval.unseen import NOTHING_ASKED
 
-__all__ = ["SamplesFailed", "failure_message", "sample_result"]
+__all__ = ["SamplesFailed", "failure_message", "sample_result", "without_reply"]
 
-DEFAULT_CATEGORY = "wrong_answer"
+ASSERTIONS = (AssertionError, pytest.fail.Exception)
 
 
 class SamplesFailed(AssertionError):
@@ -42,38 +54,107 @@ def sample_result(
     category: str | None,
     scores: Sequence[Score] = (),
     calls: Sequence[Call] = (),
+    root: Path = Path(),
 ) -> SampleResult:
     """The result of one sample.
 
     Args:
         index: the sample's index, from 0.
         error: what left the test's body, None when nothing did.
-        category: the error category of a plain assert, as the test's marker says.
+        category: the error category of what has none of its own, as the test's marker says.
+        scores: what its checks found.
+        calls: what was asked and answered.
+        root: the folder the user's code stands in.
     """
     passed = SampleResult(index=index, outcome="pass", scores=tuple(scores), calls=tuple(calls))
     if error is None:
         return passed
+    told = _telling(error)
+    if (refused := _refusal_behind(told)) is not None:  # what an SDK makes of it says less
+        told = MissingReply(str(refused))
+    asserted = isinstance(told, ASSERTIONS)
+    message = str(told)
+    if not asserted and not isinstance(told, ReplyError):
+        message = f"{type(told).__name__}: {message}" if message else type(told).__name__
+        passed = passed._replace(raised=_raised(told, root))
+    reason = first_line(statement_told(told, message) if asserted else message) or "assertion failed"
+    detail = harmless(f"{message}\n{_listed(error)}" if isinstance(error, BaseExceptionGroup) else message)
+    if not (asserted or _broke_on_an_answer(told, calls)):
+        return passed._replace(outcome="error", category=_kind(told), reason=reason, detail=detail)
+    if told is not error and (decided := decided_category(error)) and not decided_category(told):
+        mark_decided(told, decided)  # a ``with category(...)`` around the whole group
+    return passed._replace(
+        outcome="fail",
+        category=category_of_failure(
+            told,
+            marker=category,
+            ending=ending_category(calls[-1].answer) if calls else None,
+            otherwise="wrong_answer" if asserted else "exception",
+        ),
+        reason=reason,
+        detail=detail,
+    )
+
+
+def without_reply(given: Sequence[Reply], calls: Sequence[Call]) -> CheckFailed | None:
+    """The failure of a sample whose answer is none, though no assert minds: a blocked prompt, thoughts without an end.
+
+    Only the last answer counts, and only one that the test itself got: what an application makes of its own is its
+    business. A test that has read the reply's ``refusal`` or ``finish_reason`` has judged that already.
+
+    Args:
+        given: the replies that the test itself got.
+        calls: all that was asked and answered.
+    """
+    if not given or not calls or given[-1].answer is not calls[-1].answer or given[-1].ending_was_read:
+        return None
+    if (lacking := without_answer(given[-1].answer)) is None:
+        return None
+    category, reason = lacking
+    return CheckFailed(
+        f"{reason}; a test that expects it asserts reply.refusal or reply.finish_reason", category=category
+    )
+
+
+def _telling(error: BaseException) -> BaseException:
+    """Of a group the exception that decides: what says that nothing was judged, else an assertion, else the first."""
     if isinstance(error, Unanswered):  # in a fixture; in the body nothing is left of it by now
-        error = error.error
-    if (refused := _refusal_behind(error)) is not None:  # what an SDK makes of it says less
-        error = MissingReply(str(refused))
-    message = str(error)
-    if isinstance(error, (AssertionError, pytest.fail.Exception)):
-        return passed._replace(
-            outcome="fail",
-            category=_category(error) or category or DEFAULT_CATEGORY,
-            reason=first_line(told(error, message)) or "assertion failed",
-            detail=harmless(message),
-        )
-    if not isinstance(error, ReplyError):
-        message = f"{type(error).__name__}: {message}"
-    return passed._replace(outcome="error", category=_kind(error), reason=first_line(message), detail=harmless(message))
+        return error.error
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    alone = [_telling(one) for one in _alone(error)]
+    for kinds in (ReplyError, LlmevalError, ASSERTIONS):
+        for one in alone:
+            if isinstance(one, kinds):
+                return one
+    return alone[0]
 
 
-def _category(error: BaseException) -> str | None:
-    from pytest_llmeval.checks import category_of
+def _alone(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _alone(inner)
+    else:
+        yield error
 
-    return category_of(error)
+
+def _listed(group: BaseException) -> str:
+    lines = [f"  {type(one).__name__}: {first_line(str(one))}" for one in _alone(group)]
+    return "\n".join(["all that was raised together:", *lines])
+
+
+def _broke_on_an_answer(error: BaseException, calls: Sequence[Call]) -> bool:
+    """Whether an exception, which is no assertion, is what the test's own code made of an answer.
+
+    Not what ends a task from outside, such as asyncio's CancelledError; `sys.exit` of an application is a failing test
+    to pytest.
+    """
+    return bool(calls) and isinstance(error, (Exception, SystemExit)) and not isinstance(error, LlmevalError)
+
+
+def _raised(error: BaseException, root: Path) -> str:
+    place = place_of(error, root)
+    return harmless(f"{type(error).__name__} at {place}") if place else ""
 
 
 def _refusal_behind(error: BaseException) -> RefusedInReplay | None:

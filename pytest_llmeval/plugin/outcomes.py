@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pytest_llmeval.cases import Case
+from pytest_llmeval.checks.categories import GENERAL
 from pytest_llmeval.plugin.collect import model_of
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.judge import DEFAULT_CATEGORY, sample_result
+from pytest_llmeval.plugin.judge import sample_result
 from pytest_llmeval.plugin.trial import Trial, case_key, content_digest, trial_key
 from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import CaseResult, SampleResult
@@ -142,7 +143,7 @@ def _failed_by_others(
     return tuple(
         sample._replace(
             outcome="fail",
-            category=trial.category or DEFAULT_CATEGORY,
+            category=trial.category or GENERAL,
             reason=first_line(reason),
             detail=harmless(reason),
         )

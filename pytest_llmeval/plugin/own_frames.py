@@ -1,4 +1,4 @@
-"""Tracebacks that end where the user's own code ends."""
+"""Where in a traceback the user's own code stands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sysconfig
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["own_frames"]
+__all__ = ["own_frames", "place_of"]
 
 _OURS = str(Path(__file__).parents[1])
 _INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sysconfig.get_path("stdlib")})
@@ -26,3 +26,23 @@ def own_frames(traceback: TracebackType | None) -> TracebackType | None:
     for frame in reversed(frames):
         kept = TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
     return kept
+
+
+def place_of(error: BaseException, root: Path) -> str:
+    """Where an exception came from, as ``tests/test_a.py:12``: the innermost line of the user's code; "" for nowhere.
+
+    Args:
+        error: with its traceback.
+        root: the folder the user's code stands in.
+    """
+    lines: list[tuple[str, int]] = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        lines.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    if not lines:
+        return ""
+    below = [line for line in lines if Path(line[0]).is_relative_to(root)]
+    own = [line for line in below if not line[0].startswith((_OURS, *_INSTALLED)) and "site-packages" not in line[0]]
+    file, number = own[-1] if own else lines[-1]
+    return f"{Path(file).relative_to(root).as_posix() if own else Path(file).name}:{number}"

@@ -13,7 +13,7 @@ import pytest
 from pytest_llmeval.checks.categories import GENERAL, default_category
 from pytest_llmeval.checks.score import recorder
 from pytest_llmeval.errors import ReplyError
-from pytest_llmeval.plugin.judge import SamplesFailed, failure_message, sample_result
+from pytest_llmeval.plugin.judge import SamplesFailed, failure_message, sample_result, without_reply
 from pytest_llmeval.plugin.replies import Question, Suspended
 from pytest_llmeval.plugin.tasks import settled
 from pytest_llmeval.plugin.trial import DIFFERS, Trial
@@ -107,7 +107,7 @@ def _judged(trial: Trial, index: int) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if trial.left and not isinstance(error, (KeyboardInterrupt, SystemExit, pytest.exit.Exception)):
+        if trial.left and not isinstance(error, (KeyboardInterrupt, pytest.exit.Exception)):
             # Whatever the body made of it, what it did without the reply counts for nothing.
             if not _is_suspended(error):
                 trial.replies.block(SWALLOWED)
@@ -147,23 +147,28 @@ def _kept(trial: Trial, index: int) -> Iterator[None]:
         if trial.samples == 1:
             raise
         trial.skips[index] = skip
-    except (Exception, pytest.fail.Exception) as error:
+    except (Exception, SystemExit, pytest.fail.Exception) as error:
         if trial.samples == 1 and trial.raises:
             raise
         trial.errors[index] = error
 
 
 def _reviewed(trial: Trial, error: BaseException | None) -> BaseException | None:
+    """What really came out of a sample, given what left its body."""
     for review in trial.reviews:
         error = review(error)
-    return trial.soft_failures[0] if error is None and trial.soft_failures else error
+    if error is None and trial.soft_failures:
+        return trial.soft_failures[0]
+    return without_reply(trial.given, trial.calls) if error is None else error
 
 
 def _keep(trial: Trial, index: int, error: BaseException | None) -> None:
     if trial.failures and not isinstance(error, ReplyError):
         error = trial.failures[0]  # the application went on without its reply: there was nothing to judge
         trial.errors[index] = error
-    trial.results[index] = sample_result(index, error, category=trial.category, scores=trial.scores, calls=trial.calls)
+    trial.results[index] = sample_result(
+        index, error, category=trial.category, scores=trial.scores, calls=trial.calls, root=trial.root
+    )
 
 
 def _raise_unless_passed(trial: Trial) -> None:

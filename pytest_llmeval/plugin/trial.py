@@ -60,7 +60,8 @@ class Trial:
         model: the model on trial.
         attempts: this execution and the earlier ones of the same test.
         samples: how many answers are wanted.
-        category: the error category of plain asserts.
+        category: the error category of plain asserts, as the test's marker says.
+        root: the folder test files are relative to.
         repeatable: whether the body may be run again at all.
         first: number of the first sample: pytest-repeat's further runs of a case draw further samples.
         raises: whether a failing case fails its test; not where saved replies are judged again.
@@ -71,6 +72,8 @@ class Trial:
         reviews: each says what really came out of a sample, given what left its body.
         soft_failures: what failed in parts of the sample that the body does not come to know of, as in subtests.
         looked: whether the test has looked at the calls it made, so that it says itself how many there should be.
+        calls: those of the sample that runs, in the order they were asked.
+        given: of these the replies that the test itself has got, and no application under test.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Trial:
         category: str | None = None,
         repeatable: bool = True,
         saved: SavedAnswers | None = None,
+        root: Path = Path(),
     ) -> None:
         self.key = key
         self.module = module
@@ -103,6 +107,7 @@ class Trial:
         self.saved = saved
         self.raises = saved is None
         self.looked = False
+        self.root = root
         self.phase: Literal["setup", "call", "teardown"] = "setup"
         self.suspended = False
         self.results: dict[int, SampleResult] = {}
@@ -117,6 +122,7 @@ class Trial:
         # Of the sample that runs now.
         self.sample = 0
         self.calls: list[Call] = []
+        self.given: list[Reply] = []
         self.scores: list[Score] = []
         self.failures: list[ReplyError] = []
         self.soft_failures: list[BaseException] = []
@@ -125,7 +131,7 @@ class Trial:
         self._given_back: set[Question] = set()
         self._place = 0
         self._lanes: set[tuple[int, int, int]] = set()
-        self._setup: tuple[dict[Question, int], int, list[Call]] | None = None
+        self._setup: tuple[dict[Question, int], int, list[Call], list[Reply]] | None = None
         self._order: dict[Question, int] = {}
         self._places: list[int] = []
         self._count = itertools.count()
@@ -144,7 +150,7 @@ class Trial:
     def end_setup(self) -> None:
         """Keep apart what fixtures have asked."""
         if self._setup is None:
-            self._setup = self._asked, self._place, self.calls
+            self._setup = self._asked, self._place, self.calls, self.given
             self.seen_in_setup = set(self.seen)
 
     def begin_sample(self, index: int) -> None:
@@ -153,9 +159,9 @@ class Trial:
         What fixtures asked before the body belongs to the first sample.
         """
         self.end_setup()
-        asked, place, calls = self._setup if self._setup is not None and index == 0 else ({}, 0, [])
+        asked, place, calls, given = self._setup if self._setup is not None and index == 0 else ({}, 0, [], [])
         self.sample = index
-        self._asked, self._place, self.calls = dict(asked), place, list(calls)
+        self._asked, self._place, self.calls, self.given = dict(asked), place, list(calls), list(given)
         self._places = [-1] * len(calls)
         self.scores, self.failures, self.left, self.looked = [], [], False, False
         self.soft_failures = []
@@ -369,7 +375,9 @@ class Trial:
         else:
             self.used[fulfilled.entry.key] = fulfilled
             self.add(call_of(fulfilled, self.model.provider, self.model.model, question), question)
-        return Reply(fulfilled.answer, fulfilled.measures, self.model.name)
+        reply = Reply(fulfilled.answer, fulfilled.measures, self.model.name)
+        self.given.append(reply)
+        return reply
 
 
 def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question) -> Call:

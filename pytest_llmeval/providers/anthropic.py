@@ -22,8 +22,9 @@ from pytest_llmeval.providers.messages import (
     with_params,
 )
 from pytest_llmeval.providers.reading import (
+    answer_in_error,
     count,
-    failure_in_answer,
+    finish_reason,
     listed,
     malformed,
     object_or_empty,
@@ -38,14 +39,6 @@ from pytest_llmeval.report.text import first_line
 __all__ = ["AnthropicMessages"]
 
 _VERSION = "2026-10-21"
-_FINISH = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "content_filter",
-}
 _THINKING = ("thinking", "redacted_thinking")
 
 
@@ -119,12 +112,12 @@ class AnthropicMessages(HttpFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            raise failure_in_answer(body["error"])
+            return answer_in_error(body["error"])
         content = body.get("content")
         if not isinstance(content, list):
             raise malformed(f"the response has no content, {listed(body)}")
         texts = [block.get("text") for block in objects(content) if block.get("type") == "text"]
-        reason = text_or_none(body.get("stop_reason"))
+        reason = finish_reason(body.get("stop_reason"))
         return Answer(
             text="".join(text for text in texts if isinstance(text, str)),
             tool_calls=tuple(
@@ -133,8 +126,8 @@ class AnthropicMessages(HttpFormat):
                 if block.get("type") == "tool_use"
             ),
             usage=_usage(object_or_empty(body.get("usage"))),
-            finish_reason=_FINISH.get(reason, reason) if reason else None,
-            refusal=_refusal(object_or_empty(body.get("stop_details"))) if reason == "refusal" else None,
+            finish_reason=reason,
+            refusal=_refusal(object_or_empty(body.get("stop_details"))) if reason == "content_filter" else None,
             response_model=text_or_none(body.get("model")),
             response_id=text_or_none(body.get("id")),
             thinking=tuple(block for block in objects(content) if block.get("type") in _THINKING),

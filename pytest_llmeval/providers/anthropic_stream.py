@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pytest_llmeval.providers.base import Event
-from pytest_llmeval.providers.reading import event_object, failure_in_answer, malformed, object_or_empty
+from pytest_llmeval.providers.reading import event_object, failure_in_answer, is_answer, malformed, object_or_empty
 
 __all__ = ["MessagesStream"]
 
@@ -42,7 +42,12 @@ class MessagesStream:
         content = event_object(event)
         kind = content.get("type") or event.name
         if kind == "error" or content.get("error"):
-            raise failure_in_answer(content.get("error") or content)
+            error = content.get("error") or content
+            if not is_answer(error):
+                raise failure_in_answer(error)
+            self._message = {**(self._message or {}), "error": error}
+            self.done = True
+            return False
         number = content.get("index")
         number = number if isinstance(number, int) else 0
         if kind == "message_start":

@@ -1,4 +1,8 @@
-"""What an error response means: one classification for all who speak OpenAI's dialect, and those near it."""
+"""What an error response means: one classification for all who speak OpenAI's dialect, and those near it.
+
+Some errors are the model's own failures: a prompt or an answer that a filter blocked, a tool call that the provider
+found invalid, tokens that were used up before there was an answer. Those are answers.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_llmeval.ending import TOLD_AS_ERRORS
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.providers.retry_hint import retry_hint
+from pytest_llmeval.reply import Answer
 from pytest_llmeval.report.text import first_line
 
-__all__ = ["failure_in_answer", "failure_of_response", "without_secrets"]
+__all__ = ["answer_in_error", "failure_in_answer", "failure_of_response", "without_secrets"]
 
 _BILLING = {
     "billing_error",
@@ -29,16 +35,26 @@ _BILLING = {
     "project_spend_limit_exceeded",
 }
 _FILTERED = {
+    "1301",  # Zhipu
     "bio_policy",
     "content_filter",
+    "content_filtered",
     "content_policy_violation",
+    "contentfilter",
+    "cyber_policy",
+    "data_inspection_failed",  # Alibaba
+    "datainspectionfailed",
+    "guardrail_intervened",
     "image_content_policy_violation",
     "misalignment_policy_violation",
+    "moderation_blocked",
     "responsibleaipolicyviolation",
 }
 _BY_WORD: dict[str, ProviderErrorKind] = {
     **dict.fromkeys(_BILLING, "billing"),
     **dict.fromkeys(_FILTERED, "content_filter"),
+    "tool_use_failed": "invalid_tool_call",  # Groq's, and so is the next
+    "json_validate_failed": "invalid_json",
     **dict.fromkeys(("api_key_invalid", "authentication_error", "invalid_api_key"), "authentication"),
     **dict.fromkeys(("organization_on_hold", "permission_denied", "permission_error"), "authentication"),
     **dict.fromkeys(("model_not_found", "not_found_error"), "not_found"),
@@ -58,7 +74,33 @@ _BY_STATUS: dict[int, ProviderErrorKind] = {
     429: "rate_limit",
 }
 # Words that decide although the status says something else.
-_STRONGER_THAN_STATUS = ("billing", "content_filter", "not_found")
+_STRONGER_THAN_STATUS = ("billing", "content_filter", "invalid_tool_call", "invalid_json", "not_found")
+# Failures of the model that providers tell in words alone.
+_OWN_IN_WORDS: tuple[tuple[ProviderErrorKind, re.Pattern[str]], ...] = (
+    (
+        "length",
+        re.compile(r"max_tokens or model output limit was reached|max completion tokens reached", re.IGNORECASE),
+    ),
+    (
+        "content_filter",
+        re.compile(
+            r"by content filtering policy"  # Anthropic
+            r"|content management policy|content_filter\b"  # Azure
+            r"|flagged as potentially violating|result of our safety system"  # OpenAI
+            r"|violates? usage guidelines|SAFETY_CHECK_TYPE"  # xAI
+            r"|Content Exists Risk"  # DeepSeek
+            r"|Responsible AI practices"  # Google
+            r"|considered high risk"  # Moonshot
+            r"|may contain inappropriate content"  # Alibaba
+            r"|ContentPolicyViolationError|violated guardrail policy",  # litellm
+            re.IGNORECASE,
+        ),
+    ),
+    ("invalid_tool_call", re.compile(r"\btool_use_failed\b|Failed to call a function|tool call validation failed")),
+    ("invalid_json", re.compile(r"\bjson_validate_failed\b|Failed to (?:generate|validate) JSON")),
+)
+_OWN_STATUSES = (None, 400, 403, 422, 451)
+_TOOL_CALL_NOT_READ = re.compile(r"^error parsing tool call: raw=")  # Ollama, with status 500
 _BILLING_IN_WORDS = re.compile(r"specified API usage limits|credit balance is too low|PerDay", re.IGNORECASE)
 _KEY_IN_WORDS = re.compile(r"API key not valid", re.IGNORECASE)
 
@@ -108,6 +150,31 @@ def failure_in_answer(error: Any) -> ProviderError:
     return _failure("an error within the answer", status, {}, error)
 
 
+def answer_in_error(error: Any) -> Answer:
+    """The answer behind an error that tells of the model's own failure.
+
+    Args:
+        error: the value of ``error`` in the body or event.
+
+    Raises:
+        ProviderError: it is an error of another kind.
+    """
+    failure = failure_in_answer(error)
+    if failure.kind not in TOLD_AS_ERRORS:
+        raise failure
+    written = error.get("failed_generation") if isinstance(error, dict) else None
+    return Answer(
+        text=written if isinstance(written, str) else "",
+        finish_reason=failure.kind,
+        refusal=_message_of(error) or str(failure) if failure.kind == "content_filter" else None,
+    )
+
+
+def _message_of(error: Any) -> str:
+    message = error.get("message") if isinstance(error, dict) else error
+    return first_line(without_secrets(message[:_READ]), 300) if isinstance(message, str) else ""
+
+
 def without_secrets(text: str) -> str:
     """The text with everything hidden that looks like a key or token."""
     return _SECRETS.sub(lambda match: (match["name"] or "") + _HIDDEN, text)
@@ -125,6 +192,10 @@ def _failure(what: str, status: int | None, headers: Mapping[str, str], error: M
     named = [word for word in words if isinstance(word, str) and word]
     reasons, quotas = _detailed(error.get("details"))
     kind = _kind(status, frozenset(word.lower() for word in (*named, *reasons)), f"{message} {quotas}")
+    if isinstance(metadata, dict) and isinstance(raw := metadata.get("raw"), str):  # what OpenRouter was told itself
+        inside = _error_object(raw.encode("utf-8", "replace"))
+        behind = failure_in_answer({**inside, "metadata": None}).kind if inside is not None else kind
+        kind = behind if behind in TOLD_AS_ERRORS else kind
     name = f" ({first_line(named[0], 60)})" if named else ""
     text = f"{what}{name}"
     if message:
@@ -153,9 +224,16 @@ def _kind(status: int | None, words: frozenset[str], message: str) -> ProviderEr
         return "billing"
     if _KEY_IN_WORDS.search(message):
         return "authentication"
+    if _TOOL_CALL_NOT_READ.match(message):
+        return "invalid_tool_call"
+    told = [own for own, words_for in _OWN_IN_WORDS if status in _OWN_STATUSES and words_for.search(message)]
+    if "length" in told:  # whatever else was made of what had come by then
+        return "length"
     for kind in _STRONGER_THAN_STATUS:
         if kind in found and (status is None or status < 500):
             return kind
+    if told:
+        return told[0]
     if status is None:
         return next(iter(sorted(found)), "overloaded")
     if status >= 500:

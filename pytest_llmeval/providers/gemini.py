@@ -22,8 +22,10 @@ from pytest_llmeval.providers.messages import (
     with_params,
 )
 from pytest_llmeval.providers.reading import (
+    FILTERED,
+    answer_in_error,
     count,
-    failure_in_answer,
+    finish_reason,
     listed,
     malformed,
     object_or_empty,
@@ -48,18 +50,6 @@ _FIELDS = {
     "toolConfig",
     "tools",
 }
-_FILTERED = (
-    "BLOCKLIST",
-    "IMAGE_PROHIBITED_CONTENT",
-    "IMAGE_RECITATION",
-    "IMAGE_SAFETY",
-    "MODEL_ARMOR",
-    "PROHIBITED_CONTENT",
-    "RECITATION",
-    "SAFETY",
-    "SPII",
-)
-_FINISH = {"STOP": "stop", "MAX_TOKENS": "length", **dict.fromkeys(_FILTERED, "content_filter")}
 
 
 class GeminiContent(HttpFormat):
@@ -122,7 +112,7 @@ class GeminiContent(HttpFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            raise failure_in_answer(body["error"])
+            return answer_in_error(body["error"])
         candidates = objects(body.get("candidates"))
         blocked = text_or_none(object_or_empty(body.get("promptFeedback")).get("blockReason"))
         if not candidates and not blocked:
@@ -131,16 +121,16 @@ class GeminiContent(HttpFormat):
         parts = objects(object_or_empty(candidate.get("content")).get("parts"))
         texts = [part.get("text") for part in parts if part.get("thought") is not True]
         calls = tuple(_call(part) for part in parts if "functionCall" in part)
-        reason = text_or_none(candidate.get("finishReason"))
-        finish = _FINISH.get(reason, reason) if reason else None
-        if not candidates:
-            finish = "content_filter"
+        finish = finish_reason(candidate.get("finishReason")) if candidates else "content_filter"
+        text = "".join(text for text in texts if isinstance(text, str))
+        if finish == "invalid_tool_call" and not text:  # the call stands here
+            text = text_or_none(candidate.get("finishMessage")) or ""
         return Answer(
-            text="".join(text for text in texts if isinstance(text, str)),
+            text=text,
             tool_calls=calls,
             usage=_usage(object_or_empty(body.get("usageMetadata"))),
             finish_reason="tool_calls" if calls and finish == "stop" else finish,
-            refusal=f"the prompt was blocked: {blocked}" if not candidates else None,
+            refusal=_refusal(candidate, blocked) if finish == "content_filter" else None,
             response_model=text_or_none(body.get("modelVersion")),
             response_id=text_or_none(body.get("responseId")),
         )
@@ -148,6 +138,12 @@ class GeminiContent(HttpFormat):
     def stream(self) -> ContentStream:
         """A reader for one streamed response."""
         return ContentStream()
+
+
+def _refusal(candidate: Mapping[str, Any], blocked: str | None) -> str:
+    if not candidate:
+        return f"the prompt was blocked: {blocked}"
+    return text_or_none(candidate.get("finishMessage")) or f"{FILTERED}: {candidate.get('finishReason')}"
 
 
 def _call(part: Mapping[str, Any]) -> ToolCall:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_llmeval.providers.base import Event
-from pytest_llmeval.providers.reading import event_object, failure_in_answer, malformed, object_or_empty, objects
+from pytest_llmeval.providers.reading import (
+    event_object,
+    failure_in_answer,
+    is_answer,
+    malformed,
+    object_or_empty,
+    objects,
+)
 
 __all__ = ["ContentStream"]
 
@@ -13,7 +20,7 @@ __all__ = ["ContentStream"]
 class ContentStream:
     """Reads the chunks of one streamed response, each a response with a part of the content; see `StreamReader`.
 
-    The stream has no last event: it ends with the connection.
+    The stream has no last event, unless that is an error: it ends with the connection.
     """
 
     def __init__(self) -> None:
@@ -30,7 +37,9 @@ class ContentStream:
         """
         chunk = event_object(event)
         if chunk.get("error"):
-            raise failure_in_answer(chunk["error"])
+            if not is_answer(chunk["error"]):
+                raise failure_in_answer(chunk["error"])
+            self.done = True
         # What is said again, such as the usage so far, counts as it was said last.
         self._response.update((name, value) for name, value in chunk.items() if name != "candidates")
         carries = False
@@ -46,7 +55,7 @@ class ContentStream:
         """
         finished = self._candidates and all("finishReason" in one for one in self._candidates.values())
         blocked = object_or_empty(self._response.get("promptFeedback")).get("blockReason")
-        if not finished and not blocked:
+        if not finished and not blocked and not self.done:
             raise malformed(f"the stream was cut: it ended after {self._characters} characters, without a finishReason")
         if not self._candidates:
             return self._response

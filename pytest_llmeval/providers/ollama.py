@@ -19,9 +19,13 @@ from pytest_llmeval.providers.messages import (
     with_params,
 )
 from pytest_llmeval.providers.reading import (
+    FILTERED,
+    answer_in_error,
     count,
     event_object,
     failure_in_answer,
+    finish_reason,
+    is_answer,
     listed,
     malformed,
     object_or_empty,
@@ -106,7 +110,7 @@ class OllamaChat(HttpFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            raise failure_in_answer(body["error"])
+            return answer_in_error(body["error"])
         message = body.get("message")
         if not isinstance(message, dict):
             raise malformed(f"the response has no message, {listed(body)}")
@@ -115,12 +119,13 @@ class OllamaChat(HttpFormat):
         calls = tuple(
             tool_call(function.get("name"), function.get("arguments"), call.get("id")) for call, function in functions
         )
-        reason = text_or_none(body.get("done_reason"))
+        reason = finish_reason(body.get("done_reason"))
         return Answer(
             text=content if isinstance(content, str) else "",
             tool_calls=calls,
             usage=Usage(input_tokens=count(body.get("prompt_eval_count")), output_tokens=count(body.get("eval_count"))),
             finish_reason="tool_calls" if calls and reason in ("stop", None) else reason,
+            refusal=FILTERED if reason == "content_filter" else None,
             response_model=text_or_none(body.get("model")),
         )
 
@@ -146,10 +151,10 @@ class OllamaStream:
             ProviderError: the line is an error, or no JSON.
         """
         chunk = event_object(event)
-        if chunk.get("error"):
+        if chunk.get("error") and not is_answer(chunk["error"]):
             raise failure_in_answer(chunk["error"])
         self._response.update(chunk)
-        self.done = chunk.get("done") is True
+        self.done = chunk.get("done") is True or "error" in chunk
         carries = False
         for name, value in object_or_empty(chunk.get("message")).items():
             before = self._message.get(name)

@@ -9,8 +9,11 @@ from pytest_llmeval.providers.base import ModelRequest, Prompt
 from pytest_llmeval.providers.http_format import HttpFormat
 from pytest_llmeval.providers.messages import named_schema, with_images
 from pytest_llmeval.providers.reading import (
+    FILTERED,
+    answer_in_error,
     count,
-    failure_in_answer,
+    finish_reason,
+    is_answer,
     listed,
     malformed,
     object_or_empty,
@@ -23,8 +26,6 @@ if TYPE_CHECKING:
     from pytest_llmeval.providers.openai_stream import ChatStream
 
 __all__ = ["OpenAIChat"]
-
-_FINISH = {"function_call": "tool_calls", "model_length": "length", "eos": "stop"}
 
 
 class OpenAIChat(HttpFormat):
@@ -72,25 +73,28 @@ class OpenAIChat(HttpFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            raise failure_in_answer(body["error"])
+            return answer_in_error(body["error"])
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices:
+            error = body.get("detail") or body  # where some write what others write into ``error``
+            if ("message" in body or "detail" in body) and is_answer(error):
+                return answer_in_error(error)
             raise malformed(f"the response has no choices, {listed(body)}")
         choice = choices[0]
         if not isinstance(choice, dict):
             raise malformed(f"the response's choice is not an object but {type(choice).__name__}")
         if choice.get("error"):
-            raise failure_in_answer(choice["error"])
+            return answer_in_error(choice["error"])
+        reason = finish_reason(choice.get("finish_reason"))
         message = choice.get("message")
         if not isinstance(message, dict):
             raise malformed(f"the response's choice has no message, {listed(choice)}")
-        finish_reason = text_or_none(choice.get("finish_reason"))
         return Answer(
             text=_text(message.get("content")),
             tool_calls=_tool_calls(message),
             usage=_usage(body.get("usage")),
-            finish_reason=_FINISH.get(finish_reason, finish_reason) if finish_reason else None,
-            refusal=text_or_none(message.get("refusal")),
+            finish_reason=reason,
+            refusal=text_or_none(message.get("refusal")) or (FILTERED if reason == "content_filter" else None),
             response_model=text_or_none(body.get("model")),
             response_id=text_or_none(body.get("id")),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_llmeval.providers.base import Event
-from pytest_llmeval.providers.reading import event_object, failure_in_answer, malformed
+from pytest_llmeval.providers.reading import event_object, failure_in_answer, is_answer, malformed
 
 __all__ = ["ChatStream"]
 
@@ -32,7 +32,12 @@ class ChatStream:
             return False
         chunk = event_object(event)
         if chunk.get("error") or event.name == "error":
-            raise failure_in_answer(chunk.get("error") or chunk)
+            error = chunk.get("error") or chunk
+            if not is_answer(error):
+                raise failure_in_answer(error)
+            self._head["error"] = error
+            self.done = True
+            return False
         for name, value in chunk.items():
             if name not in ("choices", "usage") and value is not None:
                 self._head.setdefault(name, value)

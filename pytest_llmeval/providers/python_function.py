@@ -7,10 +7,20 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from pytest_llmeval.ending import TOLD_AS_ERRORS
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.providers.base import ModelRequest, Prompt, StreamReader
 from pytest_llmeval.providers.failure import failure_of_response, without_secrets
-from pytest_llmeval.providers.reading import count, malformed, object_or_empty, objects, text_or_none, tool_call
+from pytest_llmeval.providers.reading import (
+    FILTERED,
+    count,
+    finish_reason,
+    malformed,
+    object_or_empty,
+    objects,
+    text_or_none,
+    tool_call,
+)
 from pytest_llmeval.reply import Answer, Usage
 from pytest_llmeval.report.text import first_line
 
@@ -69,14 +79,14 @@ class PythonFunction:
         try:
             result = function(arguments.pop("messages"), **arguments)
         except Exception as error:
-            raise _failure(error) from None
+            return _body_of(_failure(error))
         return self._awaited(result) if inspect.isawaitable(result) else self._body(result)
 
     async def _awaited(self, result: Awaitable[Any]) -> Mapping[str, Any]:
         try:
             value = await result
         except (Exception, SystemExit) as error:
-            raise _failure(error) from None
+            return _body_of(_failure(error))
         return self._body(value)
 
     def _body(self, result: Any) -> dict[str, Any]:
@@ -113,6 +123,7 @@ class PythonFunction:
         Raises:
             ProviderError: kind ``malformed``: a tool call has no name.
         """
+        reason = finish_reason(body.get("finish_reason"))
         usage = object_or_empty(body.get("usage"))
         calls = tuple(
             tool_call(call.get("name"), call.get("arguments"), call.get("id"))
@@ -122,8 +133,8 @@ class PythonFunction:
             text=body["text"] if isinstance(body.get("text"), str) else "",
             tool_calls=calls,
             usage=Usage(**{name: count(usage.get(name)) for name in _USAGE}),
-            finish_reason=text_or_none(body.get("finish_reason")),
-            refusal=text_or_none(body.get("refusal")),
+            finish_reason=reason,
+            refusal=text_or_none(body.get("refusal")) or (FILTERED if reason == "content_filter" else None),
             response_model=text_or_none(body.get("model")),
             response_id=text_or_none(body.get("id")),
         )
@@ -179,6 +190,18 @@ def _failure(error: BaseException) -> ProviderError:
         kind = "connection"
     words = first_line(without_secrets(str(error)[:2000]), 200)
     return ProviderError(f"{type(error).__name__}: {words}" if words else type(error).__name__, kind=kind)
+
+
+def _body_of(failure: ProviderError) -> dict[str, Any]:
+    """What the function could have returned where it raised: a failure of the model is an answer.
+
+    Raises:
+        ProviderError: it is another failure.
+    """
+    if failure.kind not in TOLD_AS_ERRORS:
+        raise failure from None
+    refusal = {"refusal": str(failure)} if failure.kind == "content_filter" else {}
+    return {"text": "", "finish_reason": failure.kind, **refusal}
 
 
 def _refused(message: str) -> ProviderError:

@@ -6,15 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_llmeval.ending import ending
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import Event
-from pytest_llmeval.reply import ToolCall
+from pytest_llmeval.reply import Answer, ToolCall
 from pytest_llmeval.report.text import first_line
 
 __all__ = [
+    "FILTERED",
+    "answer_in_error",
     "count",
     "event_object",
     "failure_in_answer",
+    "finish_reason",
+    "is_answer",
     "listed",
     "malformed",
     "object_or_empty",
@@ -23,6 +28,9 @@ __all__ = [
     "tool_call",
     "total",
 ]
+
+FILTERED = "stopped by the provider's content filter"
+"""The refusal of an answer that a filter has blocked or cut, where the provider has no words for it."""
 
 _MOST_TOKENS = 10**12
 _DEEPEST = 100  # levels of a call's arguments; json reads more of them than it can write where the stack is longer
@@ -59,6 +67,38 @@ def failure_in_answer(error: Any) -> ProviderError:
     from pytest_llmeval.providers import failure
 
     return failure.failure_in_answer(error)
+
+
+def answer_in_error(error: Any) -> Answer:
+    """The answer in what the provider tells as an error, when it is the model's own failure.
+
+    Raises:
+        ProviderError: it is an error of another kind.
+    """
+    from pytest_llmeval.providers import failure
+
+    return failure.answer_in_error(error)
+
+
+def is_answer(error: Any) -> bool:
+    """Whether an error within a stream is the model's own failure, so that the stream is an answer."""
+    try:
+        answer_in_error(error)
+    except ProviderError:
+        return False
+    return True
+
+
+def finish_reason(word: Any) -> str | None:
+    """Why an answer ended, in our words; None when the provider does not say.
+
+    Raises:
+        ProviderError: kind ``overloaded``: the provider says that it failed, so that what there is is half an answer.
+    """
+    reason = ending(text_or_none(word))
+    if reason is not None and reason.lower() == "error":
+        raise ProviderError(f"the provider broke the answer off: it ended with {reason!r}", kind="overloaded")
+    return reason
 
 
 def malformed(message: str) -> ProviderError:

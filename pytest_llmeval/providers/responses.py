@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.providers.base import ModelRequest, Prompt
 from pytest_llmeval.providers.http_format import HttpFormat
 from pytest_llmeval.providers.messages import (
@@ -18,8 +19,10 @@ from pytest_llmeval.providers.messages import (
     with_params,
 )
 from pytest_llmeval.providers.reading import (
+    FILTERED,
+    answer_in_error,
     count,
-    failure_in_answer,
+    finish_reason,
     listed,
     malformed,
     object_or_empty,
@@ -32,8 +35,6 @@ from pytest_llmeval.reply import Answer, ToolCall, Usage
 from pytest_llmeval.report.text import first_line
 
 __all__ = ["OpenAIResponses"]
-
-_INCOMPLETE = {"max_output_tokens": "length"}
 
 
 class OpenAIResponses(HttpFormat):
@@ -89,21 +90,25 @@ class OpenAIResponses(HttpFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            raise failure_in_answer(body["error"])
+            return answer_in_error(body["error"])
         output = body.get("output")
         if not isinstance(output, list):
             raise malformed(f"the response has no output, {listed(body)}")
         status = text_or_none(body.get("status")) or "completed"
+        if status == "failed":
+            raise ProviderError("the response failed, and the provider does not say why", kind="overloaded")
         if status not in ("completed", "incomplete"):
             raise malformed(f"the response is not finished, its status is {first_line(status, 40)}")
         contents = [part for item in objects(output) for part in _contents(item)]
         calls = tuple(_call(item) for item in objects(output) if item.get("type") in _CALLS)
+        reason = _finish_reason(status, body, calls)
+        refusal = "".join(part["refusal"] for part in contents if isinstance(part.get("refusal"), str))
         return Answer(
             text="".join(part["text"] for part in contents if isinstance(part.get("text"), str)),
             tool_calls=calls,
             usage=_usage(object_or_empty(body.get("usage"))),
-            finish_reason=_finish_reason(status, body, calls),
-            refusal="".join(part["refusal"] for part in contents if isinstance(part.get("refusal"), str)) or None,
+            finish_reason=reason,
+            refusal=refusal or (FILTERED if reason == "content_filter" else None),
             response_model=text_or_none(body.get("model")),
             response_id=text_or_none(body.get("id")),
         )
@@ -162,10 +167,9 @@ def _call(item: Mapping[str, Any]) -> ToolCall:
     return tool_call(item.get("name"), item.get("arguments", item.get("input")), item.get("call_id"))
 
 
-def _finish_reason(status: str, body: Mapping[str, Any], calls: tuple[ToolCall, ...]) -> str:
+def _finish_reason(status: str, body: Mapping[str, Any], calls: tuple[ToolCall, ...]) -> str | None:
     if status == "incomplete":
-        reason = text_or_none(object_or_empty(body.get("incomplete_details")).get("reason")) or status
-        return _INCOMPLETE.get(reason, reason)
+        return finish_reason(object_or_empty(body.get("incomplete_details")).get("reason") or status)
     return "tool_calls" if calls else "stop"
 
 

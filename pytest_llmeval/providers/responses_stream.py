@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_llmeval.providers.base import Event
-from pytest_llmeval.providers.reading import event_object, failure_in_answer, malformed, objects, text_or_none
+from pytest_llmeval.providers.reading import (
+    event_object,
+    failure_in_answer,
+    is_answer,
+    malformed,
+    objects,
+    text_or_none,
+)
 
 __all__ = ["ResponsesStream"]
 
@@ -38,8 +45,12 @@ class ResponsesStream:
         content = event_object(event)
         kind = text_or_none(content.get("type")) or event.name
         if kind == "error":
-            raise failure_in_answer(content.get("error") or content)
-        if kind in _LAST:
+            error = content.get("error") or content
+            if not is_answer(error):
+                raise failure_in_answer(error)
+            self._response = {"output": [], "error": error}
+            self.done = True
+        elif kind in _LAST:
             response = content.get("response")
             if not isinstance(response, dict):
                 raise malformed("the last event of the stream holds no response")

@@ -16,7 +16,7 @@ from pytest_llmeval.store.text import canonical_json, parsed_json, readable_json
 __all__ = ["ENTRY_VERSION", "Entry", "Flaw", "NewerVersion"]
 
 ENTRY_VERSION = 1
-Flaw = Literal["refusal", "truncated", "content_filter", "empty"]
+Flaw = Literal["refusal", "truncated", "content_filter", "invalid", "empty"]
 
 _LONGEST = 10**12  # milliseconds
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -41,14 +41,15 @@ class Entry:
         occurrence: from 0.
         case: id of the test that asked first; for people and for sorting only.
         response: the JSON body of the answer; of a streamed one, put together.
+        status: of HTTP; 400 and more where the provider told a failure of the model, as a blocked prompt, as an error.
         latency: seconds from sending the successful attempt to the end of its answer.
         ttft: seconds to the first token, None when it was not streamed.
         chunk_offsets: seconds to each chunk, in order, empty when it was not streamed.
         attempts: how many times the request was sent.
         cost: USD on that day, None when no price was known.
         recorded_at: ISO date and time, UTC.
-        flaw: how the answer falls short of a whole one, None when it does not. ``empty``, which is no answer, is
-            never stored.
+        flaw: how the answer falls short of a whole one, None when it does not. ``invalid`` is what the provider itself
+            has refused; ``empty``, which is no answer, is never stored.
         version: of this format.
     """
 
@@ -68,6 +69,7 @@ class Entry:
     attempts: int = 1
     cost: float | None = None
     flaw: Flaw | None = None
+    status: int = 200
     version: int = ENTRY_VERSION
 
     def __post_init__(self) -> None:
@@ -103,8 +105,9 @@ class Entry:
         data = {field.name: getattr(self, field.name) for field in fields(self)}
         data |= {"request": dict(self.request), "response": dict(self.response)}
         data["chunk_ms"] = _gaps(data.pop("chunk_offsets"))
-        if self.flaw is None:
-            del data["flaw"]
+        for name in _OPTIONAL:
+            if data[name] == _DEFAULTS[name]:
+                del data[name]
         return data
 
     @classmethod
@@ -215,9 +218,12 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         "a list of whole milliseconds",
     ),
     "flaw": (lambda value: value in (None, *get_args(Flaw)), f"one of {', '.join(get_args(Flaw))}"),
+    "status": (lambda value: type(value) is int and 200 <= value <= 599, "a status of HTTP from 200"),
     "attempts": (_is_count, "a whole number from 0"),
     "cost": (lambda value: value is None or _is_amount(value), "a number of USD or null"),
     "recorded_at": (_is_moment, "an ISO date and time in UTC"),
     "version": (lambda value: type(value) is int and value == ENTRY_VERSION, f"{ENTRY_VERSION}"),
 }
-_REQUIRED = _RULES.keys() - {"flaw"}
+_OPTIONAL = ("flaw", "status")
+_DEFAULTS = {field.name: field.default for field in fields(Entry)}
+_REQUIRED = _RULES.keys() - set(_OPTIONAL)
