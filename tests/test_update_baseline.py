@@ -285,7 +285,8 @@ def test_no_key_is_saved_that_a_model_repeated(
     result = plain_session.run(UPDATE)
     assert (result.ret, file.exists()) == (1, False)
     assert told(result, "holds the value of THEIR_KEY, which must not be committed")
-    recorded = plain_session.run("--llm-record", f"--llm-baseline={plain_session.report}")
+    saved = plain_session.report.rename(plain_session.path / "saved.jsonl")
+    recorded = plain_session.run("--llm-record", f"--llm-baseline={saved}")
     assert (recorded.ret, told(recorded, "NOT RECORDED: *THEIR_KEY")) == (1, True)
     recorded.stdout.fnmatch_lines(["*12 missed, 1 not saved*"])
 
