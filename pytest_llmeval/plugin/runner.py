@@ -172,7 +172,7 @@ class Runner:
         elif call.when == "teardown" and trial is not None:
             judged = item.stash.get(_result_key, None)
             if report.failed and judged is not None:
-                self._attach(item, report, after_teardown(trial, judged, report))
+                self._attach(item, report, after_teardown(trial, judged, call, report))
             if self.evaluation.most_samples is not None and more_samples_key not in item.stash:
                 item.stash[first_pass_key] = _first_pass(trial)
             # What a test asked and got is on its report now; kept until the end it would be most of a session's memory.
@@ -216,7 +216,7 @@ def _keep_for_baseline(
     if call.when == "call":
         again.result = result_of(item, trial, call, report)
     elif call.when == "teardown" and report.failed and again.result is not None:
-        again.result = after_teardown(trial, again.result, report)
+        again.result = after_teardown(trial, again.result, call, report)
 
 
 def _name_in_junit(item: pytest.Item, trial: Trial) -> None:
