@@ -49,6 +49,11 @@ class ModelSettings(NamedTuple):
     prices: Prices | None = None
 
     @property
+    def entry(self) -> str | None:
+        """The name of its table below [tool.llmeval.models], None for a model that was named directly."""
+        return None if self.name == f"{self.provider}/{self.model}" else self.name
+
+    @property
     def full_name(self) -> str:
         """The alias with what it stands for, as messages name it."""
         stands_for = f"{self.provider}/{self.model}"

@@ -249,7 +249,13 @@ def test_what_cannot_pass_is_sent_once(
 def test_a_wrong_key_is_never_shown_and_its_variable_is(server: Server, engine: Engine) -> None:
     server.answer = lambda request: Reply(status=401, body={"error": request.headers["authorization"]})
     place = f"127.0.0.1:{server.port}"
-    assert str(failure(engine, server)) == f"openai/m at {place}: HTTP 401: Bearer [hidden]; check the key in MY_KEY"
+    assert str(failure(engine, server)) == f"check the key in MY_KEY; openai/m at {place}: HTTP 401: Bearer [hidden]"
+
+
+def test_a_key_of_a_few_letters_hides_no_words(server: Server, engine: Engine) -> None:
+    server.answer = lambda _: Reply(status=400, body={"error": "the localised model is not loaded"})
+    error = engine.submit(asked(), endpoint(server, "local")).exception(timeout=20)
+    assert "the localised model is not loaded" in str(error)
 
 
 def test_a_missing_key_says_which_variable_to_set(server: Server, engine: Engine) -> None:

@@ -56,10 +56,6 @@ def only_reason(session: Session) -> str:
 
 FAST = {"retry-after-ms": "1"}
 FAULTS: Mapping[str, tuple[Any, str]] = {
-    "401": (
-        Reply(status=401, body={"error": {"message": "bad key"}}),
-        "HTTP 401: bad key; no key was sent: set OPENAI_API_KEY",
-    ),
     "404": (
         Reply(status=404, body={"error": {"message": "no such model"}}),
         "HTTP 404: no such model; check the model's name and base_url",
@@ -111,6 +107,40 @@ def test_every_fault_of_a_provider_is_an_error_told_in_one_line(session: Session
     assert [line for line in reasons.values() if line not in text] == []
     result.assert_outcomes(errors=len(FAULTS))
     assert result.ret == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "named", "advice"),
+    [
+        ("openai", "", 'add api_key_env = "OPENAI_API_KEY" to [tool.llmeval.models."my server"]'),
+        ("acme-cloud", "", 'add api_key_env = "ACME_CLOUD_API_KEY" to [tool.llmeval.models."my server"]'),
+        ("openai", 'api_key_env = "TEAM_KEY"', "check the key in TEAM_KEY"),
+    ],
+)
+def test_a_refused_key_behind_a_base_url_is_told_with_the_way_out_first(
+    plain_session: Session,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    provider: str,
+    named: str,
+    advice: str,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "not-sent-to-a-base-url")
+    monkeypatch.setenv("TEAM_KEY", "a-key-that-has-expired")
+    server.answer = lambda _: Reply(status=401, body={"error": {"message": "unknown key " + "x " * 200}})
+    plain_session.configure(
+        f"""
+        [tool.llmeval]
+        model = "my server"
+        models."my server" = {{ model = "{provider}/prod-1", base_url = "{server.base_url}"{", " * bool(named)}{named} }}
+        """
+    )
+    plain_session.write(ASKS)
+    plain_session.run()
+    only_when = "" if named else "a key goes to your base_url only if api_key_env names it: "
+    assert only_reason(plain_session).startswith(f"{only_when}{advice}; {provider}/prod-1 at ")
+    [request] = server.requests
+    assert request.headers.get("authorization", "") == ("Bearer a-key-that-has-expired" if named else "")
 
 
 def test_an_answer_that_is_cut_off_is_an_error_and_is_not_kept(
