@@ -112,8 +112,8 @@ def test_every_fault_of_a_provider_is_an_error_told_in_one_line(session: Session
 @pytest.mark.parametrize(
     ("provider", "named", "advice"),
     [
-        ("openai", "", 'add api_key_env = "OPENAI_API_KEY" to [tool.llmeval.models."my server"]'),
-        ("acme-cloud", "", 'add api_key_env = "ACME_CLOUD_API_KEY" to [tool.llmeval.models."my server"]'),
+        ("openai", "", 'add api_key_env = "OPENAI_API_KEY" to [tool.llmeval.models."my.server"]'),
+        ("acme-cloud", "", 'add api_key_env = "ACME_CLOUD_API_KEY" to [tool.llmeval.models."my.server"]'),
         ("openai", 'api_key_env = "TEAM_KEY"', "check the key in TEAM_KEY"),
     ],
 )
@@ -131,8 +131,9 @@ def test_a_refused_key_behind_a_base_url_is_told_with_the_way_out_first(
     plain_session.configure(
         f"""
         [tool.llmeval]
-        model = "my server"
-        models."my server" = {{ model = "{provider}/prod-1", base_url = "{server.base_url}"{", " * bool(named)}{named} }}
+        model = "my.server"
+        [tool.llmeval.models]
+        "my.server" = {{ model = "{provider}/prod-1", base_url = "{server.base_url}"{", " * bool(named)}{named} }}
         """
     )
     plain_session.write(ASKS)
