@@ -58,31 +58,31 @@ FAST = {"retry-after-ms": "1"}
 FAULTS: Mapping[str, tuple[Any, str]] = {
     "404": (
         Reply(status=404, body={"error": {"message": "no such model"}}),
-        "HTTP 404: no such model; check the model's name and base_url",
+        "HTTP 404: no such model ({}); check the model's name and base_url",
     ),
     "429": (
         Reply(status=429, headers=FAST, body={"error": {"message": "slow down"}}),
-        "HTTP 429: slow down (5 attempts); lower --llm-concurrency, or ask for a higher limit",
+        "HTTP 429: slow down ({}, 5 attempts); lower --llm-concurrency, or ask for a higher limit",
     ),
     "500": (
         Reply(status=500, headers=FAST, body={"error": {"message": "oops"}}),
-        "HTTP 500: oops (5 attempts); try again later",
+        "HTTP 500: oops ({}, 5 attempts); try again later",
     ),
     "html": (
         Reply(body="<html><title>Log in</title>", headers={"content-type": "text/html"}),
-        "HTTP 200 with an HTML page: Log in",
+        "HTTP 200 with an HTML page: Log in ({})",
     ),
     "no_choices": (
         {**completion(""), "choices": []},
-        "the response has no choices, only id, object, created, model, choices, usage",
+        "the response has no choices, only id, object, created, model, choices, usage ({})",
     ),
     "in_band": (
         {"error": {"message": "::error::melted \x1b[31m", "code": 400}},
-        "an error within the answer: | ::error::melted \\x1b[31m",
+        "an error within the answer: | ::error::melted \\x1b[31m ({})",
     ),
     "in_band_stream": (
         Reply(chunks=[*streamed("Par", done=False)[:2], event({"error": {"message": "gone", "code": 400}})]),
-        "an error within the answer: gone",
+        "an error within the answer: gone ({})",
     ),
 }
 
@@ -102,7 +102,7 @@ def test_every_fault_of_a_provider_is_an_error_told_in_one_line(session: Session
     text = shown(result)
     place = server.base_url.split("/")[2]
     reasons = {case.key.case: case.samples[0].reason for case in session.results()}
-    assert reasons == {fault: f"openai/prod-1 at {place}: {told}" for fault, (_, told) in FAULTS.items()}
+    assert reasons == {fault: told.format(f"openai/prod-1 at {place}") for fault, (_, told) in FAULTS.items()}
     assert {case.outcome for case in session.results()} == {"error"}
     assert [line for line in reasons.values() if line not in text] == []
     result.assert_outcomes(errors=len(FAULTS))
@@ -139,7 +139,7 @@ def test_a_refused_key_behind_a_base_url_is_told_with_the_way_out_first(
     plain_session.write(ASKS)
     plain_session.run()
     only_when = "" if named else "a key goes to your base_url only if api_key_env names it: "
-    assert only_reason(plain_session).startswith(f"{only_when}{advice}; {provider}/prod-1 at ")
+    assert only_reason(plain_session).startswith(f"{only_when}{advice}; HTTP 401: unknown key")
     [request] = server.requests
     assert request.headers.get("authorization", "") == ("Bearer a-key-that-has-expired" if named else "")
 
@@ -181,7 +181,7 @@ def test_a_refused_connection_says_who_refused(plain_session: Session, server: S
     result = plain_session.run()
     shown(result)
     place = server.base_url.split("/")[2]
-    assert only_reason(plain_session) == f"openai/prod-1 at {place}: connection refused; is the server running?"
+    assert only_reason(plain_session) == f"connection refused (openai/prod-1 at {place}); is the server running?"
     assert result.ret == 1
 
 

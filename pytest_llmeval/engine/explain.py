@@ -37,11 +37,12 @@ def explained(failure: AttemptFailed, request: ModelRequest, endpoint: Endpoint,
     words = str(error)
     if len(endpoint.api_key or "") >= SHORTEST_SECRET:  # "local" stands in many words
         words = words.replace(str(endpoint.api_key), "[hidden]")
-    tried = f" ({attempts} attempts)" if attempts > 1 else ""
     model = f"{first_line(request.provider, 40)}/{first_line(request.model, 80)}"
     place = first_line(urlsplit(endpoint.base_url).netloc.rpartition("@")[2], 80)
-    told = f"{model}{f' at {place}' if place else ''}: {words}{tried}"
-    if error.kind == "authentication":  # first, since what a provider says of a key is long, and summaries cut the end
+    place = f" at {place}" if place else ""
+    tried = f", {attempts} attempts" if attempts > 1 else ""
+    told = f"{words} ({model}{place}{tried})"  # what happened first: a summary of 80 columns cuts the end
+    if error.kind == "authentication":  # and before it what helps: what providers say of keys is long
         told = f"{_about_the_key(request.provider, endpoint)}; {told}"
     elif advice := failure.advice or _ADVICE.get(error.kind):
         told = f"{told}; {advice}"

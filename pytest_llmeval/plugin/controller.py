@@ -26,7 +26,7 @@ __all__ = ["Controller"]
 
 TOLD_IN_FULL = 5  # errors of one kind
 
-GATE_FAILED, NOT_SAVED = "gate failed", "not saved"
+NOT_SAVED = "not saved"
 
 
 class Controller:
@@ -226,7 +226,8 @@ class Controller:
         if reporter is not None:
             # Other plugins look into the __dict__ of whatever is counted.
             if failed:
-                reporter.stats.setdefault(GATE_FAILED, []).extend(SimpleNamespace(gate=gate) for gate in failed)
+                word = "gate failed" if len(failed) == 1 else "gates failed"
+                reporter.stats.setdefault(word, []).extend(SimpleNamespace(gate=gate) for gate in failed)
             if self.unwritten:
                 reporter.stats.setdefault(NOT_SAVED, []).extend(SimpleNamespace() for _ in range(self.unwritten))
         from pytest_llmeval.plugin.junit import add_to_junit
