@@ -266,7 +266,10 @@ def _rank(row: CategoryRow) -> tuple[int, float, str]:
 
 def _total(cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[CaseKey]) -> CategoryRow:
     """Any failure, over the cases that both sides could judge."""
-    pairs = [(before[key].judged, after[key].judged) for key in cases]
+    # As the categories count: two denominators in one table are read as a mistake.
+    pairs = [
+        [[s for s in _independent(side[key]) if s.outcome != "error"] for side in (before, after)] for key in cases
+    ]
     strata = [
         Stratum(sum(s.outcome == "fail" for s in old), len(old), sum(s.outcome == "fail" for s in new), len(new))
         for old, new in pairs

@@ -245,7 +245,7 @@ looks at each error category by itself.
   acme-large-2   0.88  0.39s  1.31s  2.60s     0.15s      0.0036
   change        -0.06    -7%   +46%   +86%      -17%        -12%
 
-3 new misses
+3 new misses (1 failed before too, in another category)
   hallucination: tests/llm/test_support.py::test_policy[refund-window]
     passed 5/5 → 1/5, no '30 days'
     | A refund is possible within [-30-]{+60+} days of purchase by
@@ -260,10 +260,33 @@ looks at each error category by itself.
     baseline  | Two years.
     candidate | (nothing)
 
-1 known miss, 1 fixed
+1 fixed
 
 next: --llm-show=hallucination lists its cases with what changed
 """
+
+
+def test_a_gate_that_passes_names_in_its_sentence_what_it_does_not_vouch_for() -> None:
+    few = OK._replace(name="format", candidate_failed=30, change=0.016, word="TOO SMALL")
+    tone = OK._replace(name="tone", candidate_failed=40, change=0.024, word="REGRESSED", gated=False)
+    shown = report(PASSED._replace(rows=(tone, REFUSAL, few, OK)), width=300)
+    assert (
+        "\ngate ok: no error category regressed in 4 cases, but tone 10/1250 → 40/1250 regressed, which is not gated, "
+        "refusal 6/1250 → 14/1250 could be noise or not, format 10/1250 → 30/1250 is too few to tell\n"
+    ) in shown
+    [quiet] = summary([PASSED._replace(rows=(few,))], [], verbosity=-1, width=300)
+    assert quiet.text.endswith(", but format 10/1250 → 30/1250 is too few to tell")
+    assert quiet.style == ("yellow",)
+    side = report(PASSED._replace(rows=(few,)), THIRD)
+    assert " ~ ok " in side
+
+
+def test_every_case_that_fails_is_new_or_known_and_never_both() -> None:
+    shown = report(FAILED, THIRD)
+    [new] = [line.split()[2:] for line in shown.splitlines() if line.startswith("  new misses")]
+    [known] = [line.split()[2:] for line in shown.splitlines() if line.startswith("  known misses")]
+    failed = sum(result.outcome == "fail" for result in AFTER.values())
+    assert (int(new[0]) + int(known[0]), len(FAILED.known)) == (failed, 1)
 
 
 def test_a_failed_gate_comes_first_then_the_evidence_then_what_to_do() -> None:
@@ -319,7 +342,8 @@ itself.
     agree -0.06, p50 -7%, p95 +46%, p99
     +86%, TTFT p50 -17%, $/resolved -12%
 
-3 new misses
+3 new misses (1 failed before too, in
+another category)
   hallucination: tests/llm/...nd-window]
     passed 5/5 -> 1/5, no '30 days'
     | A refund is possible within
@@ -339,7 +363,7 @@ itself.
     baseline  | Two years.
     candidate | (nothing)
 
-1 known miss, 1 fixed
+1 fixed
 
 next: --llm-show=hallucination lists its
       cases with what changed
@@ -455,7 +479,7 @@ mistral-x: gate ok: no error category regressed in 4 cases
   any failure              166/1250      129/1250    10/1250
   ----------------------------------------------------------
   new misses                                    3          0
-  known misses                                  1          2
+  known misses                                  0          2
   fixed                                         1          1
   flaky                                         0          1
   ----------------------------------------------------------
@@ -474,7 +498,7 @@ mistral-x: gate ok: no error category regressed in 4 cases
   latency not compared: acme-large-1 was called live, mistral-x is recorded
 
 acme-large-2
-3 new misses, 2 shown (-v shows all)
+3 new misses (1 failed before too, in another category), 2 shown (-v shows all)
   hallucination: tests/llm/test_support.py::test_policy[refund-window]
     passed 5/5 → 1/5, no '30 days'
     | A refund is possible within [-30-]{+60+} days of purchase by

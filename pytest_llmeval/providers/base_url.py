@@ -39,7 +39,7 @@ _METADATA_NETWORKS = (
     IPv4Network("169.254.170.0/24"),  # AWS: containers and pods
     IPv4Network("169.254.0.0/24"),  # Tencent Cloud
 )
-_PRIVATE_NETWORKS = (
+_PRIVATE_NETWORKS: tuple[IPv4Network | IPv6Network, ...] = (
     *map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16")),
     *map(IPv6Network, ("fc00::/7", "fe80::/10")),
 )
@@ -133,9 +133,7 @@ def _is_metadata(host: str) -> bool:
     if address is None:
         return host in _METADATA_NAMES
     meant = [address, *_within(address)]
-    return any(
-        one in _METADATA_ADDRESSES or any(one in network for network in _METADATA_NETWORKS) for one in meant
-    )
+    return any(one in _METADATA_ADDRESSES or any(one in network for network in _METADATA_NETWORKS) for one in meant)
 
 
 def _within(address: IPv4Address | IPv6Address) -> list[IPv4Address]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison
 from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparable
 from pytest_llmeval.report.lines import Line, Paper
-from pytest_llmeval.report.misses import count_words, counts, miss_lines, new_misses, not_compared_lines
+from pytest_llmeval.report.misses import count_words, counts, miss_lines, not_compared_lines
+from pytest_llmeval.report.new_and_known import new_misses
 from pytest_llmeval.report.numbers import count, p_value, percent, plural, points
 from pytest_llmeval.report.sections import in_short, results_of
 from pytest_llmeval.report.sections import sections as more_sections
@@ -31,6 +32,8 @@ __all__ = [
     "style_of",
     "title",
 ]
+
+MOST_NAMED = 3  # categories in the gate's sentence
 
 
 def one_candidate(paper: Paper, comparison: Comparison, routes: Sequence[Route] = ()) -> list[Line]:
@@ -96,19 +99,31 @@ def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[
     elif comparison.gate == "passed":
         rows = {each.row if (each := comparison.candidate_results.get(key)) else key for key in comparison.compared}
         said = first or f"no error category regressed in {plural(len(rows), 'case')}"
-        lines = paper.write(f"{front}gate ok: {said}", "green", hang=2)
-        for row in comparison.rows:
-            if row.word == "TOO SMALL" and row.gated and row.change > 0:
-                before = count(row.baseline_failed, row.baseline_judged)
-                after = count(row.candidate_failed, row.candidate_judged)
-                told = f"too few cases to tell about {row.name}: {before} {paper.arrow} {after}"
-                lines += paper.write(told, "yellow", indent=2, hang=2)
+        but = _but(paper, comparison)
+        lines = paper.write(f"{front}gate ok: {said}{but}", "yellow" if but else "green", hang=2)
     else:
         said = first or "the comparison is not complete"
         lines = paper.write(f"{front}GATE NOT EVALUATED: {said}", "yellow", "bold", hang=2)
     for other in [*others, *comparison.notes]:
         lines += paper.write(other, indent=2, hang=2)
     return lines
+
+
+def _but(paper: Paper, comparison: Comparison) -> str:
+    """What a gate that passed does not vouch for, as the end of its sentence: no "ok" hides a category that is not."""
+    why = {
+        "TOO SMALL": "is too few to tell",
+        "INCONCLUSIVE": "could be noise or not",
+        "REGRESSED": "regressed, which is not gated",
+    }
+    told = [
+        f"{row.name} {count(row.baseline_failed, row.baseline_judged)} {paper.arrow} "
+        f"{count(row.candidate_failed, row.candidate_judged)} {why.get(row.word, 'is worse')}"
+        for row in comparison.rows
+        if mark_of(row) == "~"
+    ]
+    more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
+    return f", but {', '.join(told[:MOST_NAMED])}{more}" if told else ""
 
 
 def improved_lines(paper: Paper, comparison: Comparison, *, indent: int = 0) -> list[Line]:

@@ -19,7 +19,7 @@ def error_lines(paper: Paper, comparison: Comparison) -> list[Line]:
     keys = comparison.errors
     if not keys:
         return []
-    lines = paper.write(f"{plural(len(keys), 'error')}: not judged, so in no count above", "yellow", "bold")
+    lines = paper.write(f"{_count(comparison)}: not judged, so in no count above", "yellow", "bold")
     if paper.verbosity > 0 or len(keys) <= MOST_CASES:
         for key in keys:
             lines += _case(paper, comparison, key)
@@ -29,6 +29,19 @@ def error_lines(paper: Paper, comparison: Comparison) -> list[Line]:
         lines += paper.write(f"{kind}: {paper.clean(str(cases[0]))}{more}", indent=2, hang=2)
         lines += _reasons(paper, comparison, cases[0], indent=4)
     return [*lines, Line("  (-v names all)")]
+
+
+def _count(comparison: Comparison) -> str:
+    """How many tests had an error, as pytest counts them, and of how many cases."""
+    cases = len(comparison.errors)
+    failed = {
+        side: sum((found := results.get(key)) is not None and found.outcome == "error" for key in comparison.errors)
+        for side, results in (("baseline", comparison.baseline_results), ("candidate", comparison.candidate_results))
+    }
+    if comparison.saved and failed["baseline"]:
+        return f"{plural(cases, 'case')} with an error, {failed['baseline']} of them in the saved baseline"
+    tests = sum(failed.values())
+    return plural(cases, "error") if tests == cases else f"{tests} errors in {plural(cases, 'case')} (both models)"
 
 
 def kinds_of_errors(comparison: Comparison) -> dict[str, list[CaseKey]]:
