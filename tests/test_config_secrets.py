@@ -74,8 +74,15 @@ def test_an_address_that_must_not_get_prompts_is_refused(tmp_path: Path, url: st
 
 @pytest.mark.parametrize(
     "url",
-    ["https://x.example.com/v1?api-version=1", "http://127.0.0.1:1/v1", "http://[::1]:1/", "http://localhost"]
-    + ["http://192.168.1.5:8000/v1", "http://ollama:11434", "http://host.docker.internal:8000/v1"],
+    [
+        "https://x.example.com/v1?api-version=1",
+        "http://127.0.0.1:1/v1",
+        "http://[::1]:1/",
+        "http://localhost",
+        "http://192.168.1.5:8000/v1",
+        "http://ollama:11434",
+        "http://host.docker.internal:8000/v1",
+    ],
 )
 def test_https_and_plain_http_in_private_networks_are_allowed(tmp_path: Path, url: str) -> None:
     (tmp_path / "pyproject.toml").write_text(MODEL + f'base_url = "{url}"\n')
