@@ -210,7 +210,7 @@ def test_a_newcomer_without_a_model_is_told_exactly_what_to_do(session: Session)
     result = session.run()
     told = (
         "no model on trial: give --llm-model=NAME, or set model in [tool.llmeval] of pyproject.toml "
-        "(NAME is provider/model, such as openai/gpt-5.6-mini)"
+        "(NAME is provider/model, such as openai/gpt-5.6-mini); no [tool.llmeval] in pyproject.toml"
     )
     assert told in result.outlines
     assert "hidden" not in shown(result)

@@ -39,6 +39,8 @@ def tell_reason(report: pytest.TestReport, result: CaseResult) -> None:
         crash.message = f"[{result.category}] {told}{of_many}"
     elif result.outcome == "error" and result.category not in _NAMED_BY_TYPE:
         crash.message = next(sample.reason for sample in result.samples if sample.outcome == "error")
+    else:
+        crash.message = crash.message.removeprefix("Failed: ")  # of pytest.fail, by which we say what is missing
 
 
 def outcome_told(report: Any) -> str | None:
