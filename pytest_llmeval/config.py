@@ -158,7 +158,8 @@ def load_settings(folder: Path, *, otherwise: Path | None = None, base: Path | N
     """
     folder = folder.absolute()
     root = otherwise or folder
-    found = next(filter(None, (_settings_in(each, base or folder) for each in folders_searched(folder, otherwise))), None)
+    tables = (_settings_in(each, base or folder) for each in folders_searched(folder, otherwise))
+    found = next(filter(None, tables), None)
     if found is None:
         found = Settings(root=root, recordings=_default_recordings(root), cache=root / _CACHE)
     return found._replace(start=folder if folder != found.root else None, base=base)

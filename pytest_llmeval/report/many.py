@@ -35,14 +35,11 @@ def candidates_side_by_side(
         paper.write(f"{plural(len(comparisons), 'candidate')} vs {baseline_words(first)}", "bold")
         + facts(paper, called_now(comparisons)),
         [line for each in comparisons for line in _gate(paper, each)],
-        _compared_table(paper, comparisons),
-        *more_sections(
-            paper,
-            results_of(comparisons),
-            candidates=[comparison.candidate.model for comparison in comparisons],
-            routes=routes,
-        ),
     ]
+    if any(comparison.compared for comparison in comparisons):
+        names = [comparison.candidate.model for comparison in comparisons]
+        sections.append(_compared_table(paper, comparisons))
+        sections += more_sections(paper, results_of(comparisons), candidates=names, routes=routes)
     for comparison in comparisons:
         misses = [] if paper.listed else miss_lines(paper, comparison, most=_MOST_MISSES)
         body = [*misses, *error_lines(paper, comparison)]

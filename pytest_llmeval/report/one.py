@@ -10,6 +10,7 @@ from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparabl
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.misses import count_words, counts, miss_lines, not_compared_lines
 from pytest_llmeval.report.new_and_known import new_misses
+from pytest_llmeval.report.next_step import AGAIN, after_errors
 from pytest_llmeval.report.numbers import count, p_value, percent, plural, points
 from pytest_llmeval.report.sections import in_short, results_of
 from pytest_llmeval.report.sections import sections as more_sections
@@ -40,14 +41,17 @@ def one_candidate(paper: Paper, comparison: Comparison, routes: Sequence[Route] 
     """The whole summary of one candidate; three lines when there is nothing to read."""
     if paper.verbosity <= 0 and nothing_new(comparison):
         return _green(paper, comparison)
-    sections = [
-        title(paper, comparison) + facts(paper, called_now([comparison])),
-        gate_lines(paper, comparison) + improved_lines(paper, comparison),
+    evidence = [
         category_table(paper, comparison),
         figures_table(paper, comparison.baseline, comparison.candidate, saved=comparison.saved),
         [] if paper.listed else miss_lines(paper, comparison),
         *more_sections(paper, results_of([comparison]), candidates=[comparison.candidate.model], routes=routes),
         counts(paper, comparison),
+    ]
+    sections = [
+        title(paper, comparison) + facts(paper, called_now([comparison])),
+        gate_lines(paper, comparison) + improved_lines(paper, comparison),
+        *(evidence if comparison.compared else []),
         error_lines(paper, comparison),
         not_compared_lines(paper, comparison),
         [] if paper.listed else next_line(paper, comparison),
@@ -228,7 +232,7 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
         text = _after_errors(comparison)
     elif comparison.gate == "failed" and regressed:
         text = f"{paper.show}={regressed[0]} lists its cases with what changed"
-    elif comparison.gate == "failed" and comparison.errors:
+    elif (comparison.gate == "failed" and comparison.errors) or _trouble(comparison):
         text = _after_errors(comparison)
     elif comparison.gate == "not evaluated":
         text = "run all cases with both models, then the gate is evaluated"
@@ -243,11 +247,13 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     return paper.write(f"next: {text}", hang=6)
 
 
+def _trouble(comparison: Comparison) -> bool:
+    """Whether the rest of the cases would have the same errors, so that running them first tells nothing."""
+    return comparison.gate == "not evaluated" and bool(comparison.errors) and _after_errors(comparison) != AGAIN
+
+
 def _after_errors(comparison: Comparison) -> str:
-    kind = next(iter(kinds_of_errors(comparison)))
-    if kind == "no_reply_recorded":
-        return "--llm-record --llm-mode=auto asks for the missing replies and records them"
-    return "run again; answers that came are not paid twice"
+    return after_errors(next(iter(kinds_of_errors(comparison))))
 
 
 def _green(paper: Paper, comparison: Comparison) -> list[Line]:

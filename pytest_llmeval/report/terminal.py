@@ -48,7 +48,7 @@ def summary(
     """
     paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show, listed=listed)
     if verbosity < 0:
-        lines = _gates_alone(paper, comparisons, asked=bool(figures or list(results)), alone=alone)
+        lines = _gates_alone(paper, comparisons, results)
     elif len(comparisons) == 1:
         from pytest_llmeval.report.one import one_candidate
 
@@ -112,13 +112,18 @@ def _no_commands(lines: list[Line]) -> list[Line]:
     return [line._replace(text=_COMMAND.sub(lambda found: (found.group(1) or "") + "|", line.text)) for line in lines]
 
 
-def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], *, asked: bool, alone: str | None) -> list[Line]:
+def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], results: Iterable[CaseResult]) -> list[Line]:
     if not comparisons:
-        from pytest_llmeval.report.session import why_not_compared
+        from pytest_llmeval.report.alone import in_one_line
 
-        return paper.write(why_not_compared(alone), "yellow", hang=2) if asked and paper.verbosity == -1 else []
+        return in_one_line(paper, results) if paper.verbosity == -1 else []
     from pytest_llmeval.report.one import gate_lines
+    from pytest_llmeval.report.unjudged import error_head
 
     told = [each for each in comparisons if paper.verbosity == -1 or each.gate != "passed"]
     several = len(comparisons) > 1
-    return [line for each in told for line in gate_lines(paper, each, name=each.candidate.model if several else "")]
+    lines: list[Line] = []
+    for each in told:
+        lines += gate_lines(paper, each, name=each.candidate.model if several else "")
+        lines += error_head(paper, each, indent=2)
+    return lines
