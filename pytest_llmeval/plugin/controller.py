@@ -370,6 +370,7 @@ class Controller:
             secrets=evaluation.secrets(),
             repair=True,
             redact=redactor(self.config.hook),
+            keep_alike=evaluation.staleness is None,  # else the date of a reply that was asked again counts
         )
         for module, entries in sorted(self._entries.items()):
             try:

@@ -9,7 +9,7 @@ import pytest
 from pytest_llmeval.checks.score import Score
 from pytest_llmeval.errors import BudgetExceeded, MissingReply, NotRerouted, ProviderError, RecordingError, ReplyError
 from pytest_llmeval.plugin.replies import Unanswered
-from pytest_llmeval.report.text import first_line, harmless
+from pytest_llmeval.report.text import first_line, harmless, without_addresses
 from pytest_llmeval.run import Call, SampleResult
 
 __all__ = ["SamplesFailed", "failure_message", "sample_result"]
@@ -43,7 +43,7 @@ def sample_result(
         return passed
     if isinstance(error, Unanswered):  # in a fixture; in the body nothing is left of it by now
         error = error.error
-    message = str(error)
+    message = without_addresses(str(error))  # else a saved baseline would change with every run
     if isinstance(error, (AssertionError, pytest.fail.Exception)):
         return passed._replace(
             outcome="fail",

@@ -11,6 +11,7 @@ import pytest
 from pytest_llmeval.cases import Case
 from pytest_llmeval.plugin.collect import model_of
 from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.executed_again import tell_of_executions
 from pytest_llmeval.plugin.fixtures import being_set_up, uses_llm
 from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.judge import sample_result
@@ -143,6 +144,7 @@ class Runner:
                 _tell_of_error(report, result)
         elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is owed
             self._attach(report, None)
+        tell_of_executions(report, item, call.excinfo.value if call.excinfo is not None else None)
         make_harmless(report)
         if call.when == "teardown" and trial is not None:
             if self.evaluation.most_samples is not None and more_samples_key not in item.stash:

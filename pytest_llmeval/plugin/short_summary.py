@@ -16,7 +16,6 @@ from pytest_llmeval.run import CaseResult
 __all__ = ["outcome_told", "tell_reason"]
 
 _OUTCOME = "llmeval_outcome"
-_NAMED_BY_TYPE = ("exception", "setup")  # of these the exception's type is what a reader looks for
 
 
 def tell_reason(report: pytest.TestReport, result: CaseResult) -> None:
@@ -37,7 +36,7 @@ def tell_reason(report: pytest.TestReport, result: CaseResult) -> None:
             f" ({len(failing)} of {plural(len(result.judged), 'sample')} failed)" if len(result.judged) > 1 else ""
         )
         crash.message = f"[{result.category}] {told}{of_many}"
-    elif result.outcome == "error" and result.category not in _NAMED_BY_TYPE:
+    elif result.outcome == "error" and result.category != "setup":
         crash.message = next(sample.reason for sample in result.samples if sample.outcome == "error")
     else:
         crash.message = crash.message.removeprefix("Failed: ")  # of pytest.fail, by which we say what is missing

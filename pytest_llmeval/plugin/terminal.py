@@ -11,7 +11,7 @@ import pytest
 from pytest_llmeval.plugin.controller import Controller
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.report.lines import Paper
-from pytest_llmeval.report.terminal import every_measure, list_category, summary
+from pytest_llmeval.report.terminal import every_measure, list_category, list_category_alone, summary
 
 if TYPE_CHECKING:
     from pytest_llmeval.measure import Figures
@@ -61,6 +61,11 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller) -> 
     for comparison in controller.comparisons if category is not None else ():
         for line in list_category(
             comparison, str(category), width=min(width, 100), ascii=not _unicode(), verbosity=verbosity
+        ):
+            reporter.write_line(line.text, **dict.fromkeys(line.style, True))
+    if category is not None and not controller.comparisons:
+        for line in list_category_alone(
+            run.results, str(category), width=min(width, 100), ascii=not _unicode(), verbosity=verbosity
         ):
             reporter.write_line(line.text, **dict.fromkeys(line.style, True))
     notes = [*controller.notes, *controller.evaluation.notes]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.routing import Route
     from pytest_llmeval.run import CaseResult
 
-__all__ = ["Line", "every_measure", "list_category", "summary"]
+__all__ = ["Line", "every_measure", "list_category", "list_category_alone", "summary"]
 
 _COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)()#(?=\[|vso\[)")
 
@@ -87,6 +87,27 @@ def list_category(
 
     paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
     return _no_commands(category_cases(paper, comparison, name))
+
+
+def list_category_alone(
+    results: Sequence[CaseResult],
+    name: str,
+    *,
+    width: int = 80,
+    ascii: bool = False,  # noqa: A002
+    verbosity: int = 0,
+) -> list[Line]:
+    """The cases that fail in one error category where nothing is compared.
+
+    Args:
+        results: of the session.
+        name: the error category.
+        width: as for `list_category`, and so are the others.
+    """
+    from pytest_llmeval.report.grouped import category_cases_alone
+
+    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
+    return _no_commands(category_cases_alone(paper, results, name))
 
 
 def every_measure(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.errors import RecordingError
+from pytest_llmeval.store.alike import says_the_same
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.file_name import recording_name
 from pytest_llmeval.store.recording_file import RecordingFile, file_lines, locked_directory, replace_file
@@ -28,6 +29,7 @@ class Recordings:
         repair: whether broken lines are skipped with a warning, as is right in a session that records anew,
             rather than an error.
         redact: called with every entry before it is written; what it returns is written instead, unless that is None.
+        keep_alike: whether the older entry stays where a newer one says the same, so that a diff shows what changed.
     """
 
     def __init__(
@@ -38,7 +40,9 @@ class Recordings:
         secrets: Mapping[str, str] | None = None,
         repair: bool = False,
         redact: Callable[[Entry], Entry | None] | None = None,
+        keep_alike: bool = False,
     ) -> None:
+        self._keep_alike = keep_alike
         self._redact = redact
         self.directory = Path(directory)
         self._warn = warn
@@ -201,6 +205,8 @@ class Recordings:
             entries[entry.key], lines[entry.key] = entry, line
         changed = 0
         for key, entry in fit.items():
+            if key in entries and self._keep_alike and says_the_same(entries[key], entry):
+                continue
             if key not in entries or entry.moment > entries[key].moment:
                 entries[key] = entry
                 lines.pop(key, None)
