@@ -522,7 +522,7 @@ def test_an_application_that_never_asks_the_model_on_trial_is_an_error(project: 
     assert told(
         result,
         "NotRerouted: the application asked openai/helper and never the model on trial, production (openai/prod-1) "
-        "(in production is production (openai/prod-1)); name the model it asks in*",
+        "(the one in production); name the model it asks in*",
     )
 
 

@@ -216,6 +216,10 @@ def _remark(paper: Paper, row: CategoryRow) -> str:
         remarks.append(f"{why}; about {more} samples per case would settle it" if more else why)
     if row.note:
         remarks.append(row.note)
+    before = row.baseline_failed * row.candidate_judged
+    after = row.candidate_failed * row.baseline_judged
+    if (after - before) * row.change < 0:
+        remarks.append("points are the mean over the cases, whose numbers of answers differ")
     if paper.verbosity > 0 and row.interval:
         low, high = map(points, row.interval)
         remarks.append(f"95 % interval of the change {low} to {high} points")
