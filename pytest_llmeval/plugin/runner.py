@@ -10,6 +10,7 @@ import pytest
 
 from pytest_llmeval.plugin.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.executed_again import tell_of_executions
 from pytest_llmeval.plugin.fixtures import being_set_up, uses_llm
 from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.live import LiveFixtures
@@ -133,6 +134,8 @@ class Runner:
             _keep_for_baseline(item, trial, call, report, again)
         else:
             self._report(item, trial, call, report)
+        if again is None:
+            tell_of_executions(report, item, call.excinfo.value if call.excinfo is not None else None)
         make_harmless(report)
         return report
 
