@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_llmeval.errors import CheckFailed, ReplyError
+from pytest_llmeval.plugin.again import judged_again_key
 from pytest_llmeval.plugin.judge import SamplesFailed
 from pytest_llmeval.plugin.replies import Unanswered, attempts_key
 
@@ -22,10 +23,16 @@ def tell_of_executions(report: pytest.TestReport, item: pytest.Item, error: Base
         error: what the phase ended with, None when it passed.
     """
     attempts = item.stash.get(attempts_key, None)
-    if not report.failed or attempts is None or attempts.number < 2 or isinstance(error, _OF_THE_ANSWER):
+    own = attempts.number if attempts is not None else 1
+    again = item.stash.get(judged_again_key, None) is not None
+    if not report.failed or own + again < 2 or isinstance(error, _OF_THE_ANSWER):
         return
-    told = (
-        f"executed {attempts.number} times, since it waits for replies without blocking; "
-        "mark it @pytest.mark.llm_blocking if its body must not run twice"
-    )
+    told = f"executed {own + again} times, "
+    if again:
+        told += "once with the baseline's replies (--llm-baseline=none leaves that out)"
+    if own > 1:
+        told += (
+            f"{', then again ' if again else ''}since it waits for replies without blocking; "
+            "mark it @pytest.mark.llm_blocking if its body must not run twice"
+        )
     report.sections.append(("executed more than once", told))
