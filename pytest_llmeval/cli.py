@@ -98,6 +98,7 @@ def _show(options: argparse.Namespace) -> int:
 def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool = False) -> list[Comparison]:
     """The comparisons of a run that holds its baseline too."""
     from pytest_llmeval.compare import compare
+    from pytest_llmeval.comparison import part_of
 
     if run.baseline is None:
         return []
@@ -111,7 +112,7 @@ def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool 
             budgets=settings.gate,
             saved=run.models.get(run.baseline, {}).get("saved"),
             stopped=_stopped(run),
-            everything=_everything(run),
+            part=part_of(len(run.of_model(name)), _everything(run)),
             strict=strict,
         )
         for name in names
@@ -147,6 +148,7 @@ def _between(before: Run, after: Run, settings: Settings, options: argparse.Name
     """The comparison of two runs."""
     from pytest_llmeval.comparable import was_another
     from pytest_llmeval.compare import compare
+    from pytest_llmeval.comparison import part_of
 
     old, new = (
         _one_model(before.models, before.baseline, options.baseline),
@@ -168,7 +170,7 @@ def _between(before: Run, after: Run, settings: Settings, options: argparse.Name
         budgets=settings.gate,
         saved=Path(options.baseline).name,
         stopped=_stopped(after),
-        everything=len({*before.of_model(old), *after.of_model(new)}),
+        part=part_of(len(after.of_model(new)), len({*before.of_model(old), *after.of_model(new)})),
         strict=options.strict,
         another_model=was_another(before, after, old, new),
         dispersion=dispersion,

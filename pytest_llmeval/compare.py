@@ -59,7 +59,7 @@ def compare(
     saved: str | None = None,
     saved_when: str = "",
     stopped: str | None = None,
-    everything: int | None = None,
+    part: str = "",
     unmeasurable: Sequence[str] = (),
     skipped: int = 0,
     strict: bool = False,
@@ -78,7 +78,7 @@ def compare(
         saved: name of the saved run the baseline comes from, None when both ran in this session.
         saved_when: when that was, in words.
         stopped: why the session did not come to its end, None when it did; then there is no verdict.
-        everything: how many cases there are, whatever ran; None when those that ran are all.
+        part: as in `Comparison`.
         unmeasurable: what else keeps the comparison from being one, a sentence each.
         skipped: how many tests were skipped, so that nobody takes them for compared.
         strict: whether INCONCLUSIVE fails the gate.
@@ -106,7 +106,6 @@ def compare(
         *(f"{UNMEASURED}: {reason}" for reason in unmeasurable),
         *(f"{UNMEASURED}: {reason}" for reason in _invalid(differ, table, before, after, candidates)),
     ]
-    part = "" if everything is None or len(after) >= everything else f"{len(after)} of {_cases(everything)}"
     gate, reasons = _verdict(rows, [*invalid, *over], part=part, stopped=stopped, strict=strict)
     if gate == "passed" and not before:
         gate, reasons = "not evaluated", (f"the baseline has none of the {_cases(len(after))} that ran",)

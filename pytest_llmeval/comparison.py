@@ -10,7 +10,7 @@ from pytest_llmeval.run import CaseKey, CaseResult
 if TYPE_CHECKING:
     from pytest_llmeval.measure import Figures
 
-__all__ = ["UNMEASURED", "CategoryRow", "Comparison", "GateState", "Results"]
+__all__ = ["UNMEASURED", "CategoryRow", "Comparison", "GateState", "Results", "part_of"]
 
 Word = Literal["REGRESSED", "INCONCLUSIVE", "TOO SMALL", "IMPROVED", "OK"]
 GateState = Literal["passed", "failed", "not evaluated"]
@@ -18,6 +18,11 @@ GateState = Literal["passed", "failed", "not evaluated"]
 UNMEASURED = "could not be measured"
 
 Results = Mapping[CaseKey, CaseResult]
+
+
+def part_of(ran: int, everything: int) -> str:
+    """How many of how many cases ran, in words; "" when all did."""
+    return f"{ran} of {everything} cases" if ran < everything else ""
 
 
 class CategoryRow(NamedTuple):

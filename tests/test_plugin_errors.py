@@ -562,6 +562,6 @@ def test_a_fixture_that_fails_is_an_error_of_the_case_before_and_after(session: 
     outcomes = {case.key.test: (case.outcome, case.samples[0].reason) for case in session.results()}
     assert outcomes == {
         "test_it.py::test_before": ("error", "RuntimeError: no shop \\x1b[31m"),
-        "test_it.py::test_after": ("pass", ""),
-        "test_it.py::test_broken": ("error", "KeyError: 'Paris'"),
+        "test_it.py::test_after": ("error", "RuntimeError: shop is still open"),
+        "test_it.py::test_broken": ("fail", "KeyError: 'Paris'"),
     }

@@ -218,7 +218,7 @@ class Controller:
                 saved=saved.where if saved is not None else None,
                 saved_when=when_words(saved.run.created, saved.run.commit) if saved is not None else "",
                 stopped=stopped,
-                everything=self._selection.cases,
+                part=self._part(len(run.of_model(name))),
                 unmeasurable=(*evaluation.unmeasurable, *self._unseen()),
                 skipped=self._skipped_cases(),
                 strict=evaluation.strict,
@@ -230,6 +230,15 @@ class Controller:
         if saved is not None:
             self.notes += changes_of_baseline(saved, evaluation.base)
             self.notes += [f"{new} was {old} when the baseline was saved" for new, old in self._selection.moved]
+
+    def _part(self, ran: int) -> str:
+        """Which part of the cases ran, in words; "" when all did."""
+        from pytest_llmeval.comparison import part_of
+
+        part = part_of(ran, self._selection.cases)
+        if not part and self.config.getoption("lf", default=False) and self.config.cache.get("cache/lastfailed", {}):
+            return "the cases that failed last"  # pytest tells nobody what it has left out
+        return part
 
     def _saved_results(self) -> dict[CaseKey, CaseResult]:
         """The cases of the saved baseline that this session was to run: judged again, or as they were saved."""
