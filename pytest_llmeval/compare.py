@@ -331,10 +331,10 @@ def _invalid(
     differ: Differences, table: Table[CaseKey], before: Results, after: Results, candidates: int
 ) -> Iterator[str]:
     """What keeps the comparison from saying anything, a sentence each."""
-    rows = set(differ.rows)
-    ran = sum(key in after and key not in rows for key in before)
-    if before and ran < LEAST_RUN * len(before):
-        yield f"{ran} of the baseline's {_cases(len(before))} were run as they were; at least 80% must be"
+    wanted, _, _ = comparable_wordings(before, after)
+    ran = len(wanted.keys() & after.keys() - set(differ.rows))
+    if ran < LEAST_RUN * len(wanted):
+        yield f"{ran} of the baseline's {_cases(len(wanted))} were run as they were; at least 80% must be"
     if len(differ.replies) > MOST_UNLIKE * len(after):
         yield (
             f"{len(differ.replies)} of {_cases(len(after))} cannot be compared: the baseline's replies to the "

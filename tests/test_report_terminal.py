@@ -222,6 +222,7 @@ def report(*comparisons: Comparison, **options: Any) -> str:
 
 FAILED_REPORT = """\
 candidate acme-large-2 vs baseline acme-large-1
+both ran in this checkout: what its prompts or code do to both alike is not seen
 250 cases × 5 samples · 250 calls replayed, 2250 live · $1.19 spent
 
 GATE FAILED: hallucination regressed from 10 of 1250 to 55 of 1250 (p = 0.0042)
@@ -296,6 +297,9 @@ def test_a_failed_gate_comes_first_then_the_evidence_then_what_to_do() -> None:
 NARROW_REPORT = """\
 candidate acme-large-2 vs baseline
   acme-large-1
+both ran in this checkout: what its
+  prompts or code do to both alike is
+  not seen
 250 cases x 5 samples | 250 calls
   replayed, 2250 live | $1.19 spent
 
@@ -376,6 +380,7 @@ def test_a_narrow_ascii_terminal_gets_paragraphs_in_place_of_tables() -> None:
 
 GREEN_REPORT = """\
 candidate acme-large-2 vs baseline acme-large-1
+both ran in this checkout: what its prompts or code do to both alike is not seen
 gate ok: 250 cases × 5 samples, 0 regressed, 2 known misses, 1 fixed, 1 flaky
 p50 0.42s → 0.39s, p95 0.90s → 1.31s, $/resolved 0.0041 → 0.0036 · $1.19 spent
 """
@@ -387,6 +392,7 @@ def test_a_gate_that_passed_with_nothing_new_takes_three_lines() -> None:
 
 GREEN_VERBOSE_REPORT = """\
 candidate acme-large-2 vs baseline acme-large-1
+both ran in this checkout: what its prompts or code do to both alike is not seen
 250 cases × 5 samples · 250 calls replayed, 2250 live · $1.19 spent
 
 gate ok: no error category regressed in 4 cases
@@ -462,6 +468,7 @@ def test_a_partial_run_beside_a_saved_one_has_no_verdict_and_names_what_was_left
 
 SIDE_BY_SIDE_REPORT = """\
 2 candidates vs baseline acme-large-1
+both ran in this checkout: what its prompts or code do to both alike is not seen
 250 cases × 5 samples · 500 calls replayed, 3250 live · $1.50 spent
 
 acme-large-2: GATE FAILED: hallucination regressed from 10 of 1250 to 55 of 1250
@@ -519,6 +526,7 @@ def test_several_candidates_have_a_column_each() -> None:
 
 BLOCKS_REPORT = """\
 4 candidates vs baseline acme-large-1
+both ran in this checkout: what its prompts or code do to both alike is not seen
 250 cases x 5 samples | 1000 calls replayed, 5250 live | $2.12 spent
 
 acme/acme-extra-large-0: gate ok: no error category regressed in 4 cases

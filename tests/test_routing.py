@@ -132,7 +132,7 @@ def test_cases_without_a_task_are_a_task_of_their_own() -> None:
 
 def test_what_was_not_compared_is_not_enough_data() -> None:
     before, after = results("production", "a"), results("small", "a", cost=0.001)
-    (found,) = route(compare_by_task("production", before, {"small": after}, partial="the run was stopped"))
+    (found,) = route(compare_by_task("production", before, {"small": after}, stopped="the run was stopped"))
     assert choice(found, "small").reason == "the run was stopped"
     gone = routed(before, small=results("small", "b", cost=0.001))
     assert {task: choice(r, "small").fitness for task, r in gone.items()} == {

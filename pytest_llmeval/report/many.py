@@ -11,7 +11,16 @@ from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.misses import counts, miss_lines, not_compared_lines
 from pytest_llmeval.report.new_and_known import known_misses, new_misses
 from pytest_llmeval.report.numbers import count, plural
-from pytest_llmeval.report.one import baseline_words, gate_lines, improved_lines, legend, mark_of, next_line, remarks
+from pytest_llmeval.report.one import (
+    baseline_words,
+    gate_lines,
+    improved_lines,
+    legend,
+    mark_of,
+    next_line,
+    remarks,
+    sight,
+)
 from pytest_llmeval.report.sections import results_of
 from pytest_llmeval.report.sections import sections as more_sections
 from pytest_llmeval.report.session import called_now, facts
@@ -33,6 +42,7 @@ def candidates_side_by_side(
     first = comparisons[0]
     sections = [
         paper.write(f"{plural(len(comparisons), 'candidate')} vs {baseline_words(first)}", "bold")
+        + sight(paper, first)
         + facts(paper, called_now(comparisons)),
         [line for each in comparisons for line in _gate(paper, each)],
     ]

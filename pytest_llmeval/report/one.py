@@ -30,6 +30,7 @@ __all__ = [
     "next_line",
     "one_candidate",
     "remarks",
+    "sight",
     "style_of",
     "title",
 ]
@@ -49,7 +50,7 @@ def one_candidate(paper: Paper, comparison: Comparison, routes: Sequence[Route] 
         counts(paper, comparison),
     ]
     sections = [
-        title(paper, comparison) + facts(paper, called_now([comparison])),
+        title(paper, comparison) + sight(paper, comparison) + facts(paper, called_now([comparison])),
         gate_lines(paper, comparison) + improved_lines(paper, comparison),
         *(evidence if comparison.compared else []),
         error_lines(paper, comparison),
@@ -72,14 +73,17 @@ def nothing_new(comparison: Comparison) -> bool:
 
 
 def title(paper: Paper, comparison: Comparison) -> list[Line]:
-    """Who is compared with whom, and what such a comparison cannot see."""
-    lines = paper.write(f"{_named('candidate', comparison)} vs {baseline_words(comparison)}", "bold", hang=2)
+    """Who is compared with whom."""
+    return paper.write(f"{_named('candidate', comparison)} vs {baseline_words(comparison)}", "bold", hang=2)
+
+
+def sight(paper: Paper, comparison: Comparison) -> list[Line]:
+    """How old a saved baseline is, or what a baseline that runs in the same checkout cannot see."""
     if comparison.saved_when:
-        lines += paper.write(f"the baseline is {comparison.saved_when}", hang=2)
-    elif comparison.saved is None:
-        told = "both ran in this checkout: what its prompts or code do to both alike is not seen"
-        lines += paper.write(told, hang=2)
-    return lines
+        return paper.write(f"the baseline is {comparison.saved_when}", hang=2)
+    if comparison.saved is not None:
+        return []
+    return paper.write("both ran in this checkout: what its prompts or code do to both alike is not seen", hang=2)
 
 
 def _named(side: Literal["baseline", "candidate"], comparison: Comparison) -> str:
@@ -276,7 +280,7 @@ def _green(paper: Paper, comparison: Comparison) -> list[Line]:
     candidate = comparison.candidate
     said = f"gate ok{_part(comparison)}: {cases_words(paper, candidate)}, 0 regressed"
     rest = count_words(comparison)
-    lines = title(paper, comparison)
+    lines = title(paper, comparison) + sight(paper, comparison)
     lines += paper.write(f"{said}, {rest}" if rest else said, "green", hang=2)
     lines += paper.write(f" {paper.dot} ".join(_in_short(paper, comparison)), hang=2)
     reworded = in_short(comparison)
