@@ -308,8 +308,10 @@ def test_other_requests_are_passed_on_but_never_in_replay(
 
         def test_needs_it(llm_gateway):
             assert models() == {"path": "/v1/models?limit=2"}
+            assert llm_gateway.calls == []
 
         def test_does_without(llm_gateway):
+            assert llm_gateway.calls == []
             try:
                 models()
             except urllib.error.HTTPError as error:
@@ -318,8 +320,10 @@ def test_other_requests_are_passed_on_but_never_in_replay(
         def test_head(llm_gateway):
             request = urllib.request.Request(os.environ["OPENAI_BASE_URL"] + "/x", method="HEAD")
             assert urllib.request.urlopen(request).read() == b""
+            assert llm_gateway.calls == []
 
         def test_elsewhere(llm_gateway):
+            assert llm_gateway.calls == []
             with pytest.raises(urllib.error.HTTPError, match="404") as caught:
                 urllib.request.urlopen(os.environ["OPENAI_BASE_URL"].replace("/openai", "/nobody"))
             assert "begins with one of /openai, " in json.load(caught.value)["error"]["message"]

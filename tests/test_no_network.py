@@ -173,7 +173,7 @@ def reasons(session: Session) -> dict[str, str]:
 def test_no_way_leads_to_a_configured_server(plain_session: Session, server: Server, direct: None) -> None:
     plain_session.write(CLIENTS, "clients.py")
     plain_session.write(TRIES_EACH.format(url=server.base_url))
-    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(passed=15)
+    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(errors=15)
     assert server.connections >= 15
     before = server.connections
     result = plain_session.run("--llm-mode=replay", "-Wignore", subprocess=True)
@@ -229,7 +229,7 @@ def test_nor_does_that_of_other_libraries(
             except Exception:
                 pass
         """)
-    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(passed=1)
+    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(errors=1)
     assert server.connections == 1
     plain_session.run("--llm-mode=replay", "-Wignore", subprocess=True).assert_outcomes(errors=1)
     assert server.connections == 1
@@ -300,7 +300,7 @@ def test_what_a_proxy_leads_to_hears_nothing(plain_session: Session, proxy: Prox
             except Exception:
                 pass
         """)
-    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(passed=4)
+    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(errors=4)
     assert sum(heard.startswith(b"\x16\x03") for heard in proxy.heard) == 4  # TLS began
     del proxy.heard[:]
     plain_session.run("--llm-mode=replay", "-Wignore", subprocess=True).assert_outcomes(errors=4)
@@ -315,7 +315,7 @@ def test_plain_http_by_a_proxy_is_seen_where_python_itself_sends_it(plain_sessio
         def test_ferry(llm):
             urllib.request.urlopen("http://ferry.invalid:8000/v1/models")
         """)
-    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(passed=1)
+    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(errors=1)
     assert len(proxy.heard) == 1
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("OPENAI_BASE_URL", "http://ferry.invalid:8000/v1")
@@ -394,8 +394,8 @@ def test_every_case_on_a_fixture_that_went_on_without_an_answer_is_an_error(
         def test_seat(llm, seat):
             assert seat
 
-        def test_other(llm):
-            pass
+        def test_other(llm_capture):
+            assert llm_capture.calls == []
         """)
     result = session.run("--llm-mode=replay")
     assert result.ret == 1
@@ -473,13 +473,15 @@ def test_ones_own_servers_stay_reachable(session: Session, direct: None) -> None
             def test_own(fake):
                 assert urllib.request.urlopen(fake + "/models").status == 204
 
-            def test_other(llm):
+            def test_other(llm_capture):
+                assert llm_capture.calls == []
                 assert urllib.request.urlopen("{other.base_url}/models").status == 200
 
             def test_gateway(llm_gateway):
                 request = urllib.request.Request(os.environ["OPENAI_BASE_URL"] + "/models")
                 with pytest.raises(OSError) as caught:
                     urllib.request.urlopen(request)
+                assert llm_gateway.calls == []
                 assert caught.value.code == 424
             """)
         result = session.run("--llm-mode=replay", "-Wignore")
@@ -548,7 +550,8 @@ def test_nothing_is_installed_in_other_modes(plain_session: Session, mode: str) 
     plain_session.write("""
         import sys
 
-        def test_ferry(llm):
+        def test_ferry(llm_capture):
+            assert llm_capture.calls == []
             assert not hasattr(sys, "_llmeval_no_network")
             assert not {"pytest_llmeval.capture.no_network", "pytest_llmeval.plugin.offline"} & set(sys.modules)
         """)
@@ -586,7 +589,7 @@ def test_a_call_in_a_format_that_is_not_captured_does_not_go_out(
 
                 asyncio.run(ask())
             """)
-        plain_session.run("--llm-mode=live").assert_outcomes(passed=2)
+        plain_session.run("--llm-mode=live").assert_outcomes(errors=2)
         assert len(cloud.requests) == 2
         plain_session.run("--llm-mode=replay").assert_outcomes(errors=2)
         assert len(cloud.requests) == 2

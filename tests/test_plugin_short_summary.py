@@ -58,13 +58,13 @@ FAILED = {
     "test_check": '[colour] the reply does not contain "blue"',
     "test_assert": "[wrong_answer] assert 'yes' == 'no'",
     "test_samples": '[wrong_answer] the reply does not contain "blue"',
+    "test_code": "[exception] ValueError: yes",
     "test_no_model": "assert 1 == 2",
     "test_no_model_either": "KeyError: 'plain'",
 }
 ERRORS = {
     "test_refused": "HTTP 400: such a thing is not answered",
     "test_setup": "HTTP 400: such a thing is not answered",
-    "test_code": "ValueError: yes",
     "test_teardown": "OSError: not closed",
 }
 

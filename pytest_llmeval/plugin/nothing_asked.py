@@ -8,6 +8,7 @@ import pytest
 
 from pytest_llmeval.errors import NothingAsked, ReplyError
 from pytest_llmeval.plugin.fixtures import FIXTURES
+from pytest_llmeval.plugin.replies import Unanswered
 from pytest_llmeval.plugin.trial import Trial
 
 __all__ = ["review_of"]
@@ -33,7 +34,7 @@ def review_of(item: pytest.Item, trial: Trial) -> Callable[[BaseException | None
             return error
         if trial.has_asked(trial.sample):
             return error
-        return NothingAsked(_words(taken, trial))
+        return Unanswered(NothingAsked(_words(taken, trial)))  # of which pytest shows the words alone
 
     return review
 

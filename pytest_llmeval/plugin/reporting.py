@@ -104,11 +104,14 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
         """Words for what pytest has none for: a miss the gate decides about, a case that could not be judged."""
-        if self.controller is None or report.when != "call" or report.passed:
+        if report.when != "call" or report.passed:
             return None
-        from pytest_llmeval.plugin.short_summary import outcome_told
+        payload = _payload_on(report)  # still there when another plugin asks before this one has taken it off
+        outcome = payload.result.outcome if payload is not None and payload.result is not None else None
+        if outcome is None and self.controller is not None:
+            from pytest_llmeval.plugin.short_summary import outcome_told
 
-        outcome = outcome_told(report)
+            outcome = outcome_told(report)
         if report.skipped and outcome is not None:
             return "missed", "m", ("MISSED", {"yellow": True})
         return ("error", "E", ("ERROR", {"red": True})) if report.failed and outcome == "error" else None
