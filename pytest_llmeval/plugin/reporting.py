@@ -107,7 +107,7 @@ class Reporting:
         if report.when != "call" or report.passed:
             return None
         payload = _payload_on(report)  # still there when another plugin asks before this one has taken it off
-        outcome = payload.result.outcome if payload is not None and payload.result is not None else None
+        outcome: str | None = payload.result.outcome if payload is not None and payload.result is not None else None
         if outcome is None and self.controller is not None:
             from pytest_llmeval.plugin.short_summary import outcome_told
 
