@@ -67,7 +67,7 @@ newest:
 	$(PIP) install $$($(PIP) install --help | grep -q uploaded-prior-to && echo --uploaded-prior-to P3D) $(TESTED)
 	$(BIN)/python -m pytest -q -n 2 -m quick
 
-# All tests with the lowest versions of our own dependencies that pyproject.toml allows, before each release.
+# The fast tests with the lowest versions of our own dependencies that pyproject.toml allows, before each release.
 lowest: VENV := .venv-lowest
 lowest: .venv-uv/made
 	$(PYTHON) -m venv --clear $(VENV)
@@ -75,7 +75,7 @@ lowest: .venv-uv/made
 	  pyproject.toml --all-extras --output-file $(VENV)/lowest.txt
 	$(PIP) install --upgrade pip
 	$(PIP) install --constraint $(VENV)/lowest.txt $(TESTED)
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 -m quick
 
 .venv-uv/made: constraints.txt
 	$(PYTHON) -m venv --clear $(@D)

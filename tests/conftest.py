@@ -24,6 +24,19 @@ for name in (
         importlib.import_module(name)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as ``quick``, for ``make quick``, what is not marked ``slow`` and runs no session of pytest or a plain one.
+
+    Plain sessions are those of the fixture `session`; the same test with ``-n0`` and ``-n2`` is not quick.
+    """
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        callspec = getattr(item, "callspec", None)
+        plain = "session" in fixtures and callspec is not None and callspec.params["session"] == "plain"
+        if (plain or "pytester" not in fixtures) and item.get_closest_marker("slow") is None:
+            item.add_marker("quick")
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A real HTTP server on 127.0.0.1 that answers as the test tells it to."""

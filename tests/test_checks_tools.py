@@ -491,9 +491,12 @@ def test_a_part_of_the_arguments_is_always_found(arguments: dict[str, Any], data
 
 
 def test_arguments_nested_deeper_than_python_calls() -> None:
+    """How they are shown is left open: how deep ``repr`` and ``json`` go differs from one Python to the next."""
     deep: Any = 1
     for _ in range(5000):
         deep = [deep]
     call = ToolCall(name="f", arguments={"a": deep})
     assert_tool_called([call], "f", {"a": deep})
-    assert failure(assert_tool_called, [call], "f", {"a": 2})[0] == '"f": $.a: expected 2, got ...'
+    told = failure(assert_tool_called, [call], "f", {"a": 2})[0]
+    assert told.startswith('"f": $.a: expected 2, got ')
+    assert len(told) < 120

@@ -67,6 +67,7 @@ def near(rules: dict[str, Any]) -> st.SearchStrategy[Any]:
     return tables | trees
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(near(RULES))
 @example({"models": {"a": {"model": "x/y", "prices": {"input": 0, "output": True}}}})
@@ -82,6 +83,7 @@ def test_whatever_the_schema_refuses_is_told_in_one_line_each(table: Any) -> Non
         assert lines != []
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(near(RULES))
 @example({"models": {"a": {"model": "x/y", "prices": {"input": 0, "output": True}}}})
@@ -126,6 +128,7 @@ fragments = st.sampled_from(
 garbage = st.binary(max_size=50).map(b"# llmeval\n".__add__) | st.lists(fragments, max_size=12).map(b"".join)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pyproject.toml", "llmeval.toml"])
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=garbage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -233,9 +234,7 @@ def test_an_unknown_mode_is_told_with_those_that_exist(plain_session: Session) -
     plain_session.write(ASKS)
     result = plain_session.run("--llm-mode=bogus")
     assert result.ret == USAGE
-    result.stderr.fnmatch_lines(
-        ["*argument --llm-mode: invalid choice: 'bogus' (choose from *auto*replay*refresh*live*)"]
-    )
+    result.stderr.fnmatch_lines(["*--llm-mode*bogus*auto*replay*refresh*live*"])
 
 
 @pytest.mark.parametrize(
@@ -462,7 +461,7 @@ def test_a_run_that_can_no_longer_be_written_loses_no_verdict(plain_session: Ses
     result = plain_session.run()
     shown(result)
     result.assert_outcomes(passed=1)
-    assert says(result, "NOT SAVED: cannot write the run to *run.jsonl: No space left on device")
+    assert says(result, f"NOT SAVED: cannot write the run to *run.jsonl: {os.strerror(errno.ENOSPC)}")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*1 passed, 1 not saved*"])
 
