@@ -7,9 +7,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.server import Server
 from tests.sessions import Session
+
+# A slow machine fails no property, and a folder that all examples of one share is as good as one for each.
+settings.register_profile(
+    "slow machines too",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("slow machines too")
 
 # Before pytester, which gives each session its modules anew, while httpx keeps the first: what these import late would
 # not know a socket of the other's any more, and no connection would be used twice.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.cases import Case, load_cases
@@ -210,7 +210,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(texts, values, max_size=4), texts)
 def test_whatever_pyyaml_writes_is_read_back(tmp_path: Path, metadata: dict[str, Any], text: str) -> None:
     class NoAliases(yaml.SafeDumper):

@@ -151,6 +151,8 @@ def _problems(error: ValidationError) -> Iterable[str]:
             yield _described(path, f"expected {shown(asked)}, got {shown(got)}")
         case "pattern":
             yield _described(path, f"{shown(got)} does not match {shown(asked)}")
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf":
+            yield _described(path, f"{error.validator} is {shown(asked)}, got {shown(got)}")
         case "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties":
             yield _described(path, f"{error.validator} is {shown(asked)}, got {len(got)}")
         case _:
