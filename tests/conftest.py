@@ -33,16 +33,26 @@ for name in (
         importlib.import_module(name)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks as ``quick``, for ``make quick``, what is not marked ``slow`` and runs no session of pytest or a plain one.
+# Of the sessions of pytest that the tests run, those that `make quick` runs too, without xdist.
+QUICK_SESSIONS = {
+    "test_plugin_cases.py",
+    "test_plugin_errors.py",
+    "test_plugin_gate.py",
+    "test_plugin_llm.py",
+    "test_plugin_samples.py",
+}
 
-    Plain sessions are those of the fixture `session`; the same test with ``-n0`` and ``-n2`` is not quick.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as ``quick``, for ``make quick``, whatever runs no session of pytest, and some plain sessions.
+
+    What is marked ``slow`` is not quick.
     """
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
         callspec = getattr(item, "callspec", None)
-        plain = "session" in fixtures and callspec is not None and callspec.params["session"] == "plain"
-        if (plain or "pytester" not in fixtures) and item.get_closest_marker("slow") is None:
+        plain = callspec is not None and callspec.params.get("session") == "plain"
+        quick = (plain and item.path.name in QUICK_SESSIONS) or "pytester" not in getattr(item, "fixturenames", ())
+        if quick and item.get_closest_marker("slow") is None:
             item.add_marker("quick")
 
 

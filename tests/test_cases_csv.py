@@ -119,6 +119,7 @@ def test_the_limit_of_cells_of_others_is_left_as_it_was(tmp_path: Path) -> None:
     assert before == csv.field_size_limit()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8")).filter(str.strip), min_size=1, max_size=4))
 def test_any_text_comes_back_from_a_cell(tmp_path: Path, inputs: list[str]) -> None:

@@ -188,6 +188,7 @@ def test_a_reference_to_a_draft_itself_is_known_offline() -> None:
     assert_schema('{"type": "object"}', {"$ref": "https://json-schema.org/draft/2020-12/schema"})
 
 
+@pytest.mark.slow
 def test_a_pattern_that_runs_away_ends_in_an_error() -> None:
     with pytest.raises(LlmevalError, match=r"^schema timed out"):
         assert_schema(json.dumps({"a": "a" * 40 + "!"}), {"properties": {"a": {"pattern": "(a+)+$"}}})
