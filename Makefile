@@ -2,10 +2,13 @@
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
+PINNED = --constraint constraints.txt --build-constraint constraints.txt
+TESTED = --editable ".[yaml]" --group test --group lint
+UV = .venv-uv/bin/uv pip compile --quiet --no-config --no-annotate
 
-.PHONY: demo test docs format sdks benchmark clean
+.PHONY: demo test quick docs format constraints newest lowest sdks benchmark clean another-python
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -17,6 +20,10 @@ test: $(VENV)/test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -n 2
 
+# The tests that are fast: tests/conftest.py says which.
+quick: $(VENV)/test
+	$(BIN)/python -m pytest -q -n 2 -m quick
+
 # Write the generated parts of README.md and docs/ anew.
 docs: $(VENV)/test
 	$(BIN)/python docs/generate.py
@@ -25,17 +32,54 @@ format: $(VENV)/test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Both environments are one, made from nothing whenever pyproject.toml has changed.
-$(VENV)/demo: pyproject.toml
+# Both environments are one, made from nothing whenever pyproject.toml or constraints.txt has changed, and whenever
+# PYTHON names another Python than it has.
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell $(PYTHON) --version 2>&1),$(shell $(BIN)/python --version 2>&1))
+$(VENV)/demo: another-python
+endif
+endif
+
+$(VENV)/demo: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed. Name it: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) install --editable .
+	$(PIP) install --constraint constraints.txt --upgrade pip
+	$(PIP) install $(PINNED) --editable .
 	@touch $@
 
-$(VENV)/test: $(VENV)/demo
-	$(PIP) install --upgrade "pip>=25.1"
-	$(PIP) install --editable ".[yaml]" --group test --group lint
+$(VENV)/test: $(VENV)/demo constraints.txt
+	$(PIP) install $(PINNED) $(TESTED)
+	@touch $@
+
+# The newest versions that our pyproject.toml allows, for Python 3.11 and up on every platform; review what changed.
+constraints: .venv-uv/made
+	$(UV) --upgrade --universal --python-version 3.11 --custom-compile-command "make constraints" \
+	  pyproject.toml --all-extras --group test --group lint --group setup --output-file constraints.txt
+	@git --no-pager diff -- constraints.txt
+
+# What constraints.txt would be renewed to: the fast tests with the newest of everything. Three days' wait keeps out
+# releases that turn out to be broken or hijacked, where pip knows how to wait.
+newest: VENV := .venv-newest
+newest:
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --upgrade pip
+	$(PIP) install $$($(PIP) install --help | grep -q uploaded-prior-to && echo --uploaded-prior-to P3D) $(TESTED)
+	$(BIN)/python -m pytest -q -n 2 -m quick
+
+# The fast tests with the lowest versions of our own dependencies that pyproject.toml allows, before each release.
+lowest: VENV := .venv-lowest
+lowest: .venv-uv/made
+	$(PYTHON) -m venv --clear $(VENV)
+	$(UV) --resolution lowest-direct --python $(BIN)/python \
+	  pyproject.toml --all-extras --output-file $(VENV)/lowest.txt
+	$(PIP) install --upgrade pip
+	$(PIP) install --constraint $(VENV)/lowest.txt $(TESTED)
+	$(BIN)/python -m pytest -q -n 2 -m quick
+
+.venv-uv/made: constraints.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip --quiet install --constraint constraints.txt uv
 	@touch $@
 
 # Every SDK whose calls are captured, newest and previous, each in an environment of its own, and a real proxy.
@@ -48,4 +92,4 @@ benchmark:
 	$(PYTHON) benchmarks/speed
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,9 +7,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.server import Server
 from tests.sessions import Session
+
+# A slow machine fails no property, and a folder that all examples of one share is as good as one for each.
+settings.register_profile(
+    "slow machines too",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("slow machines too")
 
 # Before pytester, which gives each session its modules anew, while httpx keeps the first: what these import late would
 # not know a socket of the other's any more, and no connection would be used twice.
@@ -22,6 +31,29 @@ for name in (
 ):
     with suppress(ImportError):
         importlib.import_module(name)
+
+
+# Of the sessions of pytest that the tests run, those that `make quick` runs too, without xdist.
+QUICK_SESSIONS = {
+    "test_plugin_cases.py",
+    "test_plugin_errors.py",
+    "test_plugin_gate.py",
+    "test_plugin_llm.py",
+    "test_plugin_samples.py",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as ``quick``, for ``make quick``, whatever runs no session of pytest, and some plain sessions.
+
+    What is marked ``slow`` is not quick.
+    """
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        plain = callspec is not None and callspec.params.get("session") == "plain"
+        quick = (plain and item.path.name in QUICK_SESSIONS) or "pytester" not in getattr(item, "fixturenames", ())
+        if quick and item.get_closest_marker("slow") is None:
+            item.add_marker("quick")
 
 
 @pytest.fixture

@@ -38,6 +38,8 @@ WITHOUT = (
     "sugar",
     "repeat",
     "hypothesispytest",
+    "check",
+    "respx",
 )
 
 

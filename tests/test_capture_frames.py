@@ -192,6 +192,7 @@ def test_any_ollama_chat(content: str, thinking: str | None, pieces: int) -> Non
     assert again("ollama", body, pieces)[0] == body
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | text, lambda inner: st.lists(inner) | st.dictionaries(text, inner)

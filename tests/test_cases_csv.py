@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.cases import Case, load_cases
@@ -119,7 +119,8 @@ def test_the_limit_of_cells_of_others_is_left_as_it_was(tmp_path: Path) -> None:
     assert before == csv.field_size_limit()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8")).filter(str.strip), min_size=1, max_size=4))
 def test_any_text_comes_back_from_a_cell(tmp_path: Path, inputs: list[str]) -> None:
     buffer = io.StringIO(newline="")

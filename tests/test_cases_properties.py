@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.cases import Case, load_cases
@@ -32,7 +32,7 @@ rows = st.fixed_dictionaries(
         "samples": st.integers(1, 1000),
     },
 )
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=60, deadline=None)
 
 
 def askable(row: dict[str, Any]) -> dict[str, Any]:

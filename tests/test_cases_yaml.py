@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.cases import Case, load_cases
@@ -163,14 +163,20 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{n}: &{n} [*{p}, *{p}]\n" for p, n in zip("a
         ("- id: a\n  input: 'x\n", "tickets.yaml:3: not YAML: "),
         ("- id: a\n  input: x\x07\n", 'tickets.yaml:2: \\x07 may not stand in YAML; write "\\x07"'),
         (b"- id: a\n  input: \xfc\n", "tickets.yaml:2: not UTF-8: byte 0xfc at byte 10 of the line"),
-        ("- " * 5000 + "x", "tickets.yaml:1: nested too deep; at most 100 levels"),
-        ("[" * 100_000, "tickets.yaml:1: nested too deep; at most 100 levels"),
+        ("- " * 101 + "x", "tickets.yaml:1: nested too deep; at most 100 levels"),
+        ("[" * 101, "tickets.yaml:1: nested too deep; at most 100 levels"),
         ("- {id: a, input: x}\n- {id: b, input: " + "x" * 1_000_000 + "}\n", "tickets.yaml:2: the row has 1,000,0"),
     ],
 )
 def test_each_mistake_is_told_with_its_line(tmp_path: Path, content: str | bytes, problem: str) -> None:
     [only] = problems(tmp_path, content)
     assert only.startswith(problem)
+
+
+@pytest.mark.parametrize("content", ["- " * 5000 + "x", "[" * 100_000])
+def test_nesting_that_the_parser_may_refuse_before_we_do_is_told_by_either(tmp_path: Path, content: str) -> None:
+    [only] = problems(tmp_path, content)
+    assert only.startswith(("tickets.yaml:1: nested too deep", "tickets.yaml:1: not YAML: "))
 
 
 def test_half_a_character_is_refused(tmp_path: Path) -> None:
@@ -204,7 +210,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(texts, values, max_size=4), texts)
 def test_whatever_pyyaml_writes_is_read_back(tmp_path: Path, metadata: dict[str, Any], text: str) -> None:
     class NoAliases(yaml.SafeDumper):

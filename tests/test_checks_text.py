@@ -121,6 +121,7 @@ def test_matches_and_not_matches() -> None:
             assert_matches("x", pattern)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_catastrophic_pattern_ends_in_an_error_and_leaves_no_timer_behind() -> None:
     before = signal.getsignal(signal.SIGVTALRM)
     with pytest.raises(LlmevalError, match=r"^regex timed out: \"\(a\+\)\+\$\" took more than 2 s"):

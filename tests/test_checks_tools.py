@@ -44,6 +44,10 @@ def failure(check: Any, *arguments: Any, **options: Any) -> list[str]:
     return str(caught.value).split("\n")
 
 
+def in_words(amount: object) -> bool:
+    raise TypeError(f"{amount} is in digits")
+
+
 FIND = tool("find_order", id="LK-17")
 REFUND = tool("refund", order="LK-17", amount=84, items=[{"sku": "PAN", "count": 1}], why={"code": "late", "days": 9})
 BROKEN = tool_call("refund", '{"order": "LK-17", "amou')
@@ -117,12 +121,10 @@ def test_arguments_are_compared_exactly_when_asked_for() -> None:
         ({"currency": "EUR"}, '$.currency: missing, expected "EUR"'),
         ({"order": re.compile("^MK")}, '$.order: expected a match of "^MK", got "LK-17"'),
         ({"amount": re.compile("8")}, '$.amount: expected a match of "8", got 84'),
-        (
-            {"amount": str.isdigit},
-            (
-                "$.amount: expected what isdigit accepts, got 84: TypeError: descriptor 'isdigit' for 'str' objects "
-                "doesn't apply to a..."
-            ),
+        pytest.param(
+            {"amount": in_words},
+            "$.amount: expected what in_words accepts, got 84: TypeError: 84 is in digits",
+            id="a function of one's own",
         ),
         ({"items": [{"sku": "POT"}]}, '$.items[0].sku: expected "POT", got "PAN"'),
         ({"items": []}, "$.items: expected 0 items, got 1"),
@@ -296,7 +298,7 @@ def test_calls_are_held_against_the_tools_there_are(form: str) -> None:
         '"refunds": there is no such tool; the nearest is "refund"',
         '"delete": there is no such tool; known are "refund"',
         '"refund": $.order: expected string, got 17',
-        '"refund": $.amount: 900 is greater than the maximum of 500 (1 more)',
+        '"refund": $.amount: maximum is 500, got 900 (1 more)',
         '"refund": $.x: property is not allowed',
         '"refund": the arguments are no JSON object: "{\\"order\\": \\"LK-17\\", \\"amou"',
         '"refund": the arguments are no JSON object: "[1]"',
@@ -491,9 +493,12 @@ def test_a_part_of_the_arguments_is_always_found(arguments: dict[str, Any], data
 
 
 def test_arguments_nested_deeper_than_python_calls() -> None:
+    """How they are shown is left open: how deep ``repr`` and ``json`` go differs from one Python to the next."""
     deep: Any = 1
     for _ in range(5000):
         deep = [deep]
     call = ToolCall(name="f", arguments={"a": deep})
     assert_tool_called([call], "f", {"a": deep})
-    assert failure(assert_tool_called, [call], "f", {"a": 2})[0] == '"f": $.a: expected 2, got ...'
+    told = failure(assert_tool_called, [call], "f", {"a": 2})[0]
+    assert told.startswith('"f": $.a: expected 2, got ')
+    assert len(told) < 120

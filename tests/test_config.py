@@ -129,11 +129,11 @@ def test_a_broken_pyproject_that_never_names_llmeval_is_left_to_others(tmp_path:
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("[tool.llmeval]\nmodel = \n", "pyproject.toml:2: not TOML: Invalid value (column 9)"),
-        ("[tool.llmeval]\nmodel = 'a/b'\nmodel = 'c/d'\n", "pyproject.toml:3: not TOML: Cannot overwrite a value"),
+        ("[tool.llmeval]\nmodel = \n", "pyproject.toml:2: not TOML: "),
+        ("[tool.llmeval]\nmodel = 'a/b'\nmodel = 'c/d'\n", "pyproject.toml:3: not TOML: "),
         (b"[tool.llmeval]\nmodel = '\xfc'\n", "pyproject.toml:2: not UTF-8; save the file as UTF-8"),
         ("[tool.llmeval]\nx = " + "[" * 5000, "pyproject.toml: nested too deep"),
-        ("[tool.llmeval]\nx = " + "9" * 5000, "pyproject.toml: not TOML: Exceeds the limit"),
+        ("[tool.llmeval]\nx = " + "9" * 5000, "pyproject.toml: not TOML: "),
         ("[tool]\nllmeval = 3\n", "pyproject.toml: [tool] llmeval: is no table; allowed is [tool.llmeval]"),
         (b"# llmeval" + b" " * 10_000_000, "pyproject.toml: the file has over 10,000,000 bytes"),
     ],

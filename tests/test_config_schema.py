@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval import config
@@ -67,7 +67,8 @@ def near(rules: dict[str, Any]) -> st.SearchStrategy[Any]:
     return tables | trees
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None)
 @given(near(RULES))
 @example({"models": {"a": {"model": "x/y", "prices": {"input": 0, "output": True}}}})
 @example({"categories": {"x": {"max_increase": 1.0000001}}})
@@ -82,7 +83,8 @@ def test_whatever_the_schema_refuses_is_told_in_one_line_each(table: Any) -> Non
         assert lines != []
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None)
 @given(near(RULES))
 @example({"models": {"a": {"model": "x/y", "prices": {"input": 0, "output": True}}}})
 @example({"categories": {"x": {"max_increase": 1.0000001}}})
@@ -126,8 +128,9 @@ fragments = st.sampled_from(
 garbage = st.binary(max_size=50).map(b"# llmeval\n".__add__) | st.lists(fragments, max_size=12).map(b"".join)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pyproject.toml", "llmeval.toml"])
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None)
 @given(content=garbage)
 def test_garbage_is_settings_or_a_config_error(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
@@ -138,7 +141,7 @@ def test_garbage_is_settings_or_a_config_error(tmp_path: Path, name: str, conten
         assert result.file in (None, tmp_path / name)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None)
 @given(content=garbage)
 def test_no_file_that_is_no_toml_is_taken_for_settings(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "llmeval.toml").write_bytes(content)

@@ -27,6 +27,7 @@ def of(*languages: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("page", "block"), found, ids=[f"{page}:{block.line}" for page, block in found])
 
 
+@pytest.mark.slow
 @every_page
 def test_a_page_runs_as_it_says(page: Page, tmp_path: Path) -> None:
     """Test files pass and commands print what is shown, each with exit code 0 or the one the page names."""

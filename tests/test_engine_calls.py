@@ -327,7 +327,7 @@ def test_a_connection_that_always_breaks_says_when(server: Server, engine: Engin
     server.answer = lambda _: Reply(cut_after=-1)
     error = failure(engine, server)
     assert error.kind == "connection"
-    assert "the connection broke before the answer: Server disconnected without sending a response." in str(error)
+    assert "the connection broke before the answer: " in str(error)
 
 
 def test_nobody_listening_is_found_out_at_once(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -264,9 +265,7 @@ def test_an_unknown_mode_is_told_with_those_that_exist(plain_session: Session) -
     plain_session.write(ASKS)
     result = plain_session.run("--llm-mode=bogus")
     assert result.ret == USAGE
-    result.stderr.fnmatch_lines(
-        ["*argument --llm-mode: invalid choice: 'bogus' (choose from *auto*replay*refresh*live*)"]
-    )
+    result.stderr.fnmatch_lines(["*--llm-mode*bogus*auto*replay*refresh*live*"])
 
 
 @pytest.mark.parametrize(
@@ -297,16 +296,16 @@ def test_a_broken_file_of_our_own_is_told_in_one_line_too(session: Session) -> N
     session.configure("")
     (session.path / "llmeval.toml").write_text("model = \n")
     session.write(ASKS)
-    assert usage_error(session.run()) == "ERROR: llmeval.toml:1: not TOML: Invalid value (column 9)"
+    assert usage_error(session.run()).startswith("ERROR: llmeval.toml:1: not TOML: ")
 
 
 def test_wrong_arguments_of_a_marker_name_what_is_allowed(plain_session: Session) -> None:
     marks = {
-        'llm_cases("c.jsonl", where="x")': "got an unexpected keyword argument 'where' (allowed: llm_cases(cases: *",
+        'llm_cases("c.jsonl", where="x")': "*'where' (allowed: llm_cases(cases: *",
         "llm_cases(5)": "cases must be the path of a dataset or a list of Case, not 5 (allowed: *",
         'llm_samples("5")': "n must be a whole number from 1, not '5' (allowed: llm_samples(*",
         "llm_samples(2, min_pass_rate=80)": "min_pass_rate must be a number from 0 to 1, not 80 (allowed: *",
-        "llm_category()": "missing a required argument: 'name' (allowed: llm_category(name: str))",
+        "llm_category()": "*'name' (allowed: llm_category(name: str))",
     }
     for number, mark in enumerate(marks):
         plain_session.write(f"import pytest\n@pytest.mark.{mark}\ndef test_it(llm): ...\n", f"test_mark_{number}.py")
@@ -493,7 +492,7 @@ def test_a_run_that_can_no_longer_be_written_loses_no_verdict(plain_session: Ses
     result = plain_session.run()
     shown(result)
     result.assert_outcomes(passed=1)
-    assert says(result, "NOT SAVED: cannot write the run to *run.jsonl: No space left on device")
+    assert says(result, f"NOT SAVED: cannot write the run to *run.jsonl: {os.strerror(errno.ENOSPC)}")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*1 passed, 1 not saved*"])
 

@@ -479,6 +479,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @given(body=st.dictionaries(st.sampled_from(WORDS), json_values, max_size=5))
 def test_no_body_is_worse_than_an_error_that_says_so(name: str, body: dict[str, Any]) -> None:

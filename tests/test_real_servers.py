@@ -178,9 +178,10 @@ def test_llama_cpp_refuses_what_is_too_long(project: Session, llama: Started, mo
     project.write("""
         import app, openai, pytest
 
-        def test_bot(llm_capture):
-            with pytest.raises(openai.BadRequestError, match="exceeds the available context size"):
+        def test_bot(llm_capture, note):
+            with pytest.raises(openai.BadRequestError) as caught:
                 app.answer("too long " * 99)
+            note(caught.value.body["message"])
             app.answer("Weather?")
 
         def test_llm(llm):
@@ -190,7 +191,8 @@ def test_llama_cpp_refuses_what_is_too_long(project: Session, llama: Started, mo
         configure(project, "llamacpp", url, monkeypatch)
         result = project.run()
     result.assert_outcomes(passed=1, errors=1)
-    assert told(result, "exceeds the available context size")
+    [words] = said(project).values()
+    assert told(result, words[:40])
 
 
 def test_litellm_answers_tests(project: Session, litellm: Started, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +228,7 @@ def test_litellm_answers_an_application(project: Session, litellm: Started, monk
 
         def test_unknown(llm_capture, note):
             note(app.answer("Weather?"))
-            with pytest.raises(openai.BadRequestError, match="Invalid model name"):
+            with pytest.raises(openai.BadRequestError):
                 app.client.chat.completions.create(**{**app.asked("Weather?"), "model": "nobody"})
     """)
     with litellm() as url:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -209,6 +210,7 @@ def check(lines: list[Line], width: int, *, only_ascii: bool) -> None:
         assert not only_ascii or line.text.isascii(), line
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data(), WIDTHS, st.booleans(), st.integers(-2, 2), st.integers(0, 4))
 def test_every_report_fits_and_is_harmless(
@@ -227,6 +229,7 @@ def test_every_report_fits_and_is_harmless(
         check(lines, width, only_ascii=only_ascii)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data(), WIDTHS, st.booleans(), st.integers(0, 1))
 def test_every_list_of_a_category_fits_and_is_harmless(

@@ -124,6 +124,7 @@ def test_no_bytes_make_it_fail_and_chunking_does_not_matter(raw: bytes, cuts: li
     assert parsed(*chunks) == parsed(raw)
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_json_comes_through(value: object) -> None:
     assert [json.loads(event.data) for event in parsed(f"data: {json.dumps(value)}\r\n\r\n".encode())] == [value]

@@ -226,6 +226,7 @@ def test_no_category_is_no_verdict() -> None:
     assert judge({}) == {}
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from("abcdef"), CATEGORY), st.randoms())
 @settings(deadline=None)
 def test_neither_the_order_of_categories_nor_that_of_cases_matters(
@@ -296,6 +297,7 @@ def test_a_model_against_itself_rarely_fails() -> None:
     assert red <= 15
 
 
+@pytest.mark.slow
 def test_a_model_against_itself_rarely_fails_when_its_samples_are_copies_and_that_is_known() -> None:
     source = random.Random(20260102)
     runs = [simulated(source, copied=True) for _ in range(150)]

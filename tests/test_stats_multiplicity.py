@@ -11,6 +11,7 @@ PROBABILITIES = st.lists(st.floats(0, 1), min_size=1, max_size=15)
 METHODS = [(holm, "holm"), (hochberg, "simes-hochberg"), (benjamini_hochberg, "fdr_bh")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "name"), METHODS)
 @given(p=PROBABILITIES)
 @settings(max_examples=20, deadline=None)  # statsmodels collects garbage in every call

@@ -277,9 +277,10 @@ def test_a_lock_taken_between_the_look_and_the_opening_is_bounded_too(filled: Ca
 
     locker = sqlite3.connect(filled.directory / "cache.db", isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
-    with pytest.raises(sqlite3.OperationalError, match="locked"):
+    with pytest.raises(sqlite3.OperationalError) as caught:
         BoundedCache(str(filled.directory), 0.1)
     locker.close()
+    assert caught.value.sqlite_errorcode == sqlite3.SQLITE_BUSY
 
 
 @pytest.mark.parametrize("place", ["file", "file/cache", "\0"])

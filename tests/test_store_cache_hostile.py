@@ -167,6 +167,7 @@ def test_a_link_is_not_followed(cache: Cache, tmp_path: Path, warnings: list[str
     assert "not an ordinary file" in warnings[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["table", "file"])
 def test_a_bomb_is_not_unpacked(cache: Cache, warnings: list[str], where: str) -> None:
     bomb = zlib.compress(b"0" * 200 * 2**20, 9)

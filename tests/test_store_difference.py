@@ -47,11 +47,13 @@ def test_a_difference_is_one_line(asked: dict[str, Any], recorded: dict[str, Any
     assert [line] == explain_difference(asked, recorded)
 
 
+@pytest.mark.slow
 @given(BODIES)
 def test_equal_bodies_do_not_differ(body: dict[str, Any]) -> None:
     assert explain_difference(body, json.loads(json.dumps(body))) == []
 
 
+@pytest.mark.slow
 @given(BODIES, BODIES)
 def test_lines_are_few_short_and_harmless(asked: dict[str, Any], recorded: dict[str, Any]) -> None:
     lines = explain_difference(asked, recorded)

@@ -83,6 +83,7 @@ def test_people_can_read_any_language_in_a_line() -> None:
     assert "Grüße, 東京, 👩\u200d🔬" in entry.to_line()
 
 
+@pytest.mark.slow
 @given(ENTRIES, ENTRIES)
 def test_checksums_tell_entries_apart(one: Entry, other: Entry) -> None:
     assert (one.checksum == other.checksum) is (joined_surrogates(one.to_json()) == joined_surrogates(other.to_json()))

@@ -72,16 +72,19 @@ def test_key_of_version_1_stays_the_same() -> None:
     assert key() == "f4419f5ee8444d30a7256b311055079aa2d8268a861ab6d0b8bc24cc2b162f5b"
 
 
+@pytest.mark.slow
 @given(BODIES)
 def test_order_of_keys_does_not_count(body: dict[str, Any]) -> None:
     assert key(body=body) == key(body=reversed_order(body))
 
 
+@pytest.mark.slow
 @given(BODIES)
 def test_what_went_over_the_wire_and_back_has_the_same_key(body: dict[str, Any]) -> None:
     assert key(body=body) == key(body=json.loads(json.dumps(body)))
 
 
+@pytest.mark.slow
 @given(BODIES)
 def test_stream_false_is_the_same_as_no_stream(body: dict[str, Any]) -> None:
     body.pop("stream", None)

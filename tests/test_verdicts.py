@@ -31,7 +31,7 @@ def test_an_exception_in_some_samples_is_no_pass(plain_session: Session, server:
     result = plain_session.run("--llm-samples=3")
     assert result.ret == 1
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*ValueError: invalid literal*"])
+    result.stdout.fnmatch_lines(["*ValueError: *"])
 
 
 def test_two_servers_of_one_model_have_their_own_replies(plain_session: Session, server: Server) -> None:

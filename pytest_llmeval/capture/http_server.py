@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -147,7 +148,9 @@ class HttpServer:
         self._loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
         listening: Future[int] = Future()
-        self._thread = threading.Thread(target=self._run, args=(listening,), name="llmeval-gateway", daemon=True)
+        # The context of whoever makes it says which event loop is theirs; some threads would inherit it.
+        serve = (self._run, listening)
+        self._thread = threading.Thread(target=Context().run, args=serve, name="llmeval-gateway", daemon=True)
         self._thread.start()
         self.port = listening.result()
 

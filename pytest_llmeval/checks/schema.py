@@ -100,7 +100,7 @@ def problems_of_schema(text: str, value: Any) -> list[str]:
 
     try:
         errors = islice(validator(text).iter_errors(value), MOST_PROBLEMS + 1)
-        return [problem for error in errors for problem in _problems(error)][: MOST_PROBLEMS + 1]
+        return list(dict.fromkeys(problem for error in errors for problem in _problems(error)))[: MOST_PROBLEMS + 1]
     except Unresolvable as error:
         raise LlmevalError(
             f"assert_schema: {shown(error.ref)} is not in the schema, and nothing is fetched; "
@@ -125,10 +125,13 @@ def _problems(error: ValidationError) -> Iterable[str]:
     asked: Any = error.validator_value
     got: Any = error.instance
     match error.validator:
-        case "required":
-            # One error per missing name, which only its message tells.
-            names = [name for name in asked if error.message.startswith(repr(name) + " is a required")]
-            yield _described(path + json_path(names[0]) if names else path, "required property is missing")
+        case "required" if isinstance(asked, list):
+            # One error per missing name, and none tells which: all are told each time, and counted once.
+            for name in asked:
+                if name not in got:
+                    yield _described(path + json_path(name), "required property is missing")
+        case "required":  # draft 3 says it of the property itself
+            yield _described(path, "required property is missing")
         case "additionalProperties" if asked is False:
             known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
             patterns = error.schema.get("patternProperties", {}) if isinstance(error.schema, Mapping) else {}
@@ -148,6 +151,8 @@ def _problems(error: ValidationError) -> Iterable[str]:
             yield _described(path, f"expected {shown(asked)}, got {shown(got)}")
         case "pattern":
             yield _described(path, f"{shown(got)} does not match {shown(asked)}")
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf":
+            yield _described(path, f"{error.validator} is {shown(asked)}, got {shown(got)}")
         case "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties":
             yield _described(path, f"{error.validator} is {shown(asked)}, got {len(got)}")
         case _:

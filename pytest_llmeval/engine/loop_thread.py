@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llmeval.engine.response import Response
@@ -47,7 +48,9 @@ class LoopThread:
         self._wanted: asyncio.Event
         self._woken = False
         self._closing = False
-        self._thread = threading.Thread(target=self._main, name="llmeval", daemon=True)
+        # Where threads inherit the context (pytest-check makes them, and so may Python 3.14), that of a test says which
+        # event loop the test runs on, and is none of ours.
+        self._thread = threading.Thread(target=Context().run, args=(self._main,), name="llmeval", daemon=True)
         self._thread.start()
 
     def post(self, what: Literal["add", "abandon"], call: Call) -> None:

@@ -23,6 +23,7 @@ from diskcache.core import DBNAME, DEFAULT_SETTINGS, METADATA, MODE_BINARY, MODE
 __all__ = ["DATABASE", "BoundedCache", "TextDisk", "check_database", "open_cache"]
 
 DATABASE: str = DBNAME
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 LARGEST_TEXT = 32 * 2**20
 _FILE_NAME = re.compile(r"([0-9a-f]{2})[\\/]([0-9a-f]{2})[\\/]([0-9a-f]{28}\.val)")
 
@@ -125,7 +126,8 @@ class BoundedCache(diskcache.Cache):  # type: ignore[misc]
                 try:
                     return sql(statement, *args)
                 except sqlite3.OperationalError as error:
-                    if "locked" not in str(error) or time.monotonic() > deadline:
+                    locked = getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
+                    if not locked or time.monotonic() > deadline:
                         raise
                     time.sleep(0.001)
 
