@@ -35,15 +35,12 @@ def fault():
     raise TypeError("on purpose")
 
 
-def raising_at_once(*arguments):
-    from injection import fault
-
-    fault()
-
-
 if owner == "-":  # of the entry module, which pytest has read before this or will read it after
     function = getattr(holder, hook).__wrapped__
-    original, function.__code__ = function.__code__, raising_at_once.__code__
+    parameters = ", ".join(inspect.signature(function).parameters)
+    made = {}
+    exec(f"def raising_at_once({parameters}):\\n    from injection import fault; fault()", made)
+    original, function.__code__ = function.__code__, made["raising_at_once"].__code__
     restore = functools.partial(setattr, function, "__code__", original)
 else:
     holder = getattr(holder, owner)
@@ -104,6 +101,11 @@ class TestLast:
     def test_two(self, llm):
         assert llm("one") == llm("two") == "yes"
 """
+LEFT_OUT = """
+
+def test_left_out(llm):
+    llm("nothing")
+"""
 NAMES = {"test_plain", "test_right", "test_wrong", "test_application", "TestLast::test_two"}
 IN_CONFIGURATION = {"pytest_addoption", "pytest_addhooks", "pytest_configure"}
 IN_COLLECTION = {
@@ -112,7 +114,6 @@ IN_COLLECTION = {
     "pytest_collection_finish",
     "pytest_deselected",
 }
-AS_A_FAILURE = {"pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown", "pytest_fixture_setup"}
 
 
 def hooks_of(holder: object) -> list[str]:
@@ -149,8 +150,7 @@ def project(session: Session, server: Server, monkeypatch: pytest.MonkeyPatch) -
     session.write(SUITE.replace("ADDRESS", repr(server.base_url)))
     server.answer = answer
     assert session.run("--llm-update-baseline").ret == 0
-    session.write(INJECTION, "injection.py")
-    session.pytester.syspathinsert()
+    session.write((session.path / "test_it.py").read_text() + LEFT_OUT)
     monkeypatch.setenv("PYTHONPATH", str(session.path))
     return session
 
@@ -158,11 +158,14 @@ def project(session: Session, server: Server, monkeypatch: pytest.MonkeyPatch) -
 def what_is_wrong(project: Session, monkeypatch: pytest.MonkeyPatch, module: str, owner: str, hook: str, place: str) -> str:
     """What a session with a fault should have done and did not, "" when nothing."""
     monkeypatch.setenv("FAULT", f"{module} {owner} {hook} {place}")
+    of_entry = owner == "-"  # read before any conftest is
+    project.write(INJECTION, "injection.py" if of_entry else "conftest.py")
     fired, reported = project.path / "fired", project.path / "reported"
     fired.unlink(missing_ok=True)
     reported.write_text("")
-    result = project.run("-p", "injection", "--llm-samples=auto", subprocess=owner == "-")
+    result = project.run(*["-pinjection"] * of_entry, "--llm-samples=auto", "--llm-mode=live", "--deselect=test_it.py::test_left_out", subprocess=of_entry)
     output = "\n".join([*result.outlines, *result.errlines])
+    print("HERE", hook, place, result.ret, reported.read_text().split("\n"), fired.exists())
     if "INTERNALERROR" in output:
         return "the session was lost"
     lines = [line.partition("::")[2].split() for line in reported.read_text().splitlines()]
@@ -171,7 +174,7 @@ def what_is_wrong(project: Session, monkeypatch: pytest.MonkeyPatch, module: str
     expected = 4 if hook in IN_CONFIGURATION else 2 if hook in IN_COLLECTION else 1
     if result.ret != expected:
         return f"exit code {result.ret} and not {expected}"
-    words = "on purpose" if hook in AS_A_FAILURE else f"llmeval broke in {hook}: TypeError: on purpose; please report it"
+    words = f"llmeval broke in {hook}: TypeError: on purpose; please report it"
     if words not in " ".join(line.strip() for line in output.splitlines()):
         return "it is not told of"
     if hook in IN_CONFIGURATION:

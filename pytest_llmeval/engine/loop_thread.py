@@ -47,6 +47,10 @@ class LoopThread:
         self._wanted: asyncio.Event
         self._woken = False
         self._closing = False
+        # Not on the thread: what is imported there makes loggers, while pytest goes through all there are.
+        from pytest_llmeval.engine.ahead import import_all
+
+        import_all()
         self._thread = threading.Thread(target=self._main, name="llmeval", daemon=True)
         self._thread.start()
 
@@ -71,7 +75,6 @@ class LoopThread:
 
     def _main(self) -> None:
         try:
-            # Imported here: they take a tenth of a second, which the test thread can use.
             import asyncio
 
             from pytest_llmeval.engine.dispatch import Dispatcher

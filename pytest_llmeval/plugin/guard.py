@@ -19,9 +19,6 @@ import pytest
 
 __all__ = ["Faults", "contained", "faults_of", "register"]
 
-# pytest makes a failure of the test out of what these raise, and calls the rest of them.
-_CAUGHT_BY_PYTEST = {"pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown", "pytest_fixture_setup"}
-_OF_A_TEST = {"pytest_runtest_protocol", "pytest_runtest_makereport", "pytest_runtest_logreport"}
 _OF_COLLECTION = {
     "pytest_generate_tests",
     "pytest_collection_modifyitems",
@@ -46,7 +43,7 @@ def register(config: pytest.Config, plugin: object, name: str) -> None:
     """
     faults = faults_of(config)
     for hook in dir(plugin):
-        if hook.startswith("pytest_") and hook not in _CAUGHT_BY_PYTEST:
+        if hook.startswith("pytest_"):
             setattr(plugin, hook, _guarded(getattr(plugin, hook), faults))
     config.pluginmanager.register(plugin, name)
 
@@ -119,8 +116,10 @@ class Faults:
     def note(self, hook: str, error: BaseException, arguments: Mapping[str, Any]) -> None:
         """Keep what left a hook that was called with these arguments."""
         message = broke(hook, error)
-        test = arguments.get("item") or arguments.get("report")
-        if hook in _OF_A_TEST and test is not None:
+        test = arguments.get("item") or getattr(arguments.get("request"), "_pyfuncitem", None)
+        if hook == "pytest_runtest_logreport":
+            test = arguments.get("report")
+        if test is not None:
             self._tests.setdefault(test.nodeid, message)
         else:
             self._add(message, 2 if hook in _OF_COLLECTION else 1)
