@@ -106,6 +106,8 @@ class Faults:
         self.failed: Callable[[pytest.Item, pytest.TestReport, str], None] | None = None
         self.waiting: Callable[[], list[pytest.Item]] = list
         self._config = config
+        plugins = config.pluginmanager.get_plugins()
+        self._worker: Any = next((each for each in plugins if type(each).__name__ == "WorkerInteractor"), None)
         self._session: pytest.Session | None = None
         self._code = 0
         self._lines: dict[str, None] = {}
@@ -186,6 +188,8 @@ class Faults:
         result = yield
         waiting = [] if session.shouldstop or session.shouldfail else self.waiting()
         for item in waiting:
+            if self._worker is not None:
+                self._worker.item_index = session.items.index(item)
             self._tests.setdefault(item.nodeid, next(iter(self._tests.values()), "llmeval broke: not run to its end"))
             report = pytest.TestReport(item.nodeid, item.location, {}, "failed", "", "call")
             self.tell(report, item)
