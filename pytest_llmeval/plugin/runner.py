@@ -62,6 +62,10 @@ class Runner:
         config, faults = session.config, faults_of(session.config)
         faults.failed = self._fail
         reporting = session.config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
+        if hasattr(config, "workerinput"):
+            from pytest_llmeval.plugin.sendable import Sendable
+
+            register(config, Sendable(), "llmeval-sendable")
         self._reporting_process = os.getpid() if reporting is not None else None
         if self.evaluation.most_samples is not None:
             from pytest_llmeval.plugin.second_pass import SecondPass
