@@ -153,9 +153,9 @@ class Faults:
 
                 without_verdict(report, message)
 
-    def reported(self, nodeid: str) -> bool:
-        """Whether a test has a report already that counts."""
-        return nodeid in self._reported
+    def will_do_without(self, item: pytest.Item) -> bool:
+        """Whether a test is not to be run by pytest: it has its report already, or waits and will have it later."""
+        return item.nodeid in self._reported or item in self.waiting()
 
     def _add(self, message: str, code: int) -> None:
         self._lines[message] = None
@@ -246,8 +246,8 @@ def _guarded_call(hook: Hook, faults: Faults) -> Hook:
                 raise
             arguments = dict(zip(parameters, values, strict=False))
             faults.note(name, error, arguments)
-            if name == "pytest_runtest_protocol" and faults.reported(arguments["item"].nodeid):
-                return True  # pytest would run it again
+            if name == "pytest_runtest_protocol" and faults.will_do_without(arguments["item"]):
+                return True
             return None
 
     return run

@@ -33,9 +33,11 @@ class Reporting:
         if payload is None:
             return (yield)
         if self.controller is None:
+            from pytest_llmeval.plugin.ahead import import_all
             from pytest_llmeval.plugin.controller import Controller
             from pytest_llmeval.plugin.status_line import StatusLine
 
+            import_all()
             self.controller = Controller(self.config)
             self._status = StatusLine(self.config)
         self.controller.take(report, payload)

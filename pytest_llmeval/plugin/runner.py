@@ -199,6 +199,8 @@ class Runner:
 
     def _fail(self, item: pytest.Item, report: pytest.TestReport, reason: str) -> None:
         """Give a test that this plugin could not judge a result that says so."""
+        if not uses_llm(item):
+            return
         self._attach(item, report, set_up_result(item, self.evaluation, None))
         without_verdict(report, reason)
 
