@@ -99,12 +99,12 @@ class Faults:
 
     Attributes:
         failed: gives a report of a test, which could not be judged, its result; None where no tests are run.
-        waiting: gives the tests that were left and have no report yet.
+        waiting: the tests that were left and have no report yet.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self.failed: Callable[[pytest.Item, pytest.TestReport, str], None] | None = None
-        self.waiting: Callable[[], list[pytest.Item]] = list
+        self.waiting: dict[pytest.Item, Any] = {}
         self._config = config
         plugins = config.pluginmanager.get_plugins()
         self._worker: Any = next((each for each in plugins if type(each).__name__ == "WorkerInteractor"), None)
@@ -154,8 +154,9 @@ class Faults:
                 without_verdict(report, message)
 
     def will_do_without(self, item: pytest.Item) -> bool:
-        """Whether a test is not to be run by pytest: it has its report already, or waits and will have it later."""
-        return item.nodeid in self._reported or item in self.waiting()
+        """Whether a test whose protocol broke has its report already; it waits for no reply any more."""
+        self.waiting.pop(item, None)
+        return item.nodeid in self._reported
 
     def _add(self, message: str, code: int) -> None:
         self._lines[message] = None
@@ -186,7 +187,7 @@ class Faults:
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Report the tests that wait for ever because what should have executed them again broke."""
         result = yield
-        waiting = [] if session.shouldstop or session.shouldfail else self.waiting()
+        waiting = [] if session.shouldstop or session.shouldfail else list(self.waiting)
         for item in waiting:
             if self._worker is not None:
                 self._worker.item_index = session.items.index(item)

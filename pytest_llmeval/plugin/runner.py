@@ -79,7 +79,7 @@ class Runner:
             for name, plugin in (("live", live), ("scheduler", scheduler), ("outermost", Outermost(scheduler))):
                 register(config, plugin, f"llmeval-{name}")
             self.scheduler = scheduler
-            faults.waiting = lambda: list(scheduler.pending)
+            faults.waiting = scheduler.pending
         if self.evaluation.saved is not None and self.evaluation.baseline is not None:
             from pytest_llmeval.plugin.judged_again import JudgedAgain
 
