@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.server import Server
 from tests.sessions import Session
 
 LIMITED = """
@@ -41,7 +40,9 @@ def test_forty_are_enough_for_the_summary(plain_session: Session, mode: str, fai
     pytest.importorskip("resource")
     plain_session.write(LIMITED, "conftest.py")
     plain_session.write(SUITE.replace("Paris", "Rome") if failing else SUITE)
-    result = plain_session.run(f"--llm-mode={mode}", "--llm-model=candidate", "--llm-baseline=production", subprocess=True)
+    result = plain_session.run(
+        f"--llm-mode={mode}", "--llm-model=candidate", "--llm-baseline=production", subprocess=True
+    )
     output = "\n".join([*result.outlines, *result.errlines])
     assert "INTERNALERROR" not in output
     assert "language model evaluation" in output

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from tests.server import Reply, Server, completion, event, streamed
+from tests.server import Reply, Server
 from tests.sessions import Session
 
 # Writes down what threads other than the main one import.
@@ -57,12 +55,11 @@ def test_the_main_thread_imports_what_a_live_call_needs(session: Session, server
 
 def test_a_name_and_a_certificate_are_looked_up_without_an_import(plain_session: Session, server: Server) -> None:
     plain_session.configure(
-        """
+        f"""
         [tool.llmeval]
         model = "openai/prod-1"
-        models.broken = { model = "openai/x", base_url = "https://localhost:%d/v1" }
+        models.broken = {{ model = "openai/x", base_url = "https://localhost:{server.port}/v1" }}
         """
-        % server.port
     )
     plain_session.write(WATCHED, "conftest.py")
     plain_session.write("def test_it(llm):\n    assert llm('x')\n")
@@ -91,7 +88,7 @@ def test_a_replay_loads_nothing_of_it(plain_session: Session, server: Server) ->
 
 def test_a_thousand_loggers_do_no_harm(plain_session: Session) -> None:
     plain_session.write(
-        "import logging, sys\nsys.setswitchinterval(1e-6)\nfor n in range(1000): logging.getLogger(f'application{n}')\n",
+        "import logging, sys\nsys.setswitchinterval(1e-6)\nfor n in range(1000): logging.getLogger(f'app{n}')\n",
         "conftest.py",
     )
     plain_session.write(SUITE)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong within a hook of this plugin ends a case, or is told of in the end, and never ends the session."""
+"""Whatever goes wrong within a hook of this plugin ends a case, or is told of in the end; no session is lost."""
 
 from __future__ import annotations
 
@@ -155,7 +155,9 @@ def project(session: Session, server: Server, monkeypatch: pytest.MonkeyPatch) -
     return session
 
 
-def what_is_wrong(project: Session, monkeypatch: pytest.MonkeyPatch, module: str, owner: str, hook: str, place: str) -> str:
+def what_is_wrong(
+    project: Session, monkeypatch: pytest.MonkeyPatch, module: str, owner: str, hook: str, place: str
+) -> str:
     """What a session with a fault should have done and did not, "" when nothing."""
     monkeypatch.setenv("FAULT", f"{module} {owner} {hook} {place}")
     of_entry = owner == "-"  # read before any conftest is
@@ -163,9 +165,14 @@ def what_is_wrong(project: Session, monkeypatch: pytest.MonkeyPatch, module: str
     fired, reported = project.path / "fired", project.path / "reported"
     fired.unlink(missing_ok=True)
     reported.write_text("")
-    result = project.run(*["-pinjection"] * of_entry, "--llm-samples=auto", "--llm-mode=live", "--deselect=test_it.py::test_left_out", subprocess=of_entry)
+    result = project.run(
+        *["-pinjection"] * of_entry,
+        "--llm-samples=auto",
+        "--llm-mode=live",
+        "--deselect=test_it.py::test_left_out",
+        subprocess=of_entry,
+    )
     output = "\n".join([*result.outlines, *result.errlines])
-    print("HERE", hook, place, result.ret, reported.read_text().split("\n"), fired.exists())
     if "INTERNALERROR" in output:
         return "the session was lost"
     lines = [line.partition("::")[2].split() for line in reported.read_text().splitlines()]
@@ -180,7 +187,9 @@ def what_is_wrong(project: Session, monkeypatch: pytest.MonkeyPatch, module: str
     if hook in IN_CONFIGURATION:
         return "" if "Traceback" not in output else "a traceback"
     missing = NAMES - {name for name, _ in lines}
-    twice = [name for name, count in Counter(name for name, outcome in lines if outcome == "failed").items() if count > 1]
+    twice = [
+        name for name, count in Counter(name for name, outcome in lines if outcome == "failed").items() if count > 1
+    ]
     return f"not reported: {missing}" * bool(missing) + f"failed twice: {twice}" * bool(twice)
 
 

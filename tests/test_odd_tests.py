@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from tests.server import Server, completion
+from tests.server import Server
 from tests.sessions import Session, told
 
 OTHERS = """
@@ -114,7 +112,9 @@ class TestParts(unittest.TestCase):
 """
 
 
-@pytest.mark.parametrize(("suite", "category"), [(SUBTESTS, "place"), (UNITTEST, "wrong_answer")], ids=["pytest", "unittest"])
+@pytest.mark.parametrize(
+    ("suite", "category"), [(SUBTESTS, "place"), (UNITTEST, "wrong_answer")], ids=["pytest", "unittest"]
+)
 def test_a_failing_subtest_is_a_failing_answer(project: Session, suite: str, category: str) -> None:
     project.write(suite)
     result = project.run()
@@ -144,9 +144,7 @@ RAISES = "if item.name == 'test_it': raise RuntimeError('of the project')"
 
 
 @pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
-@pytest.mark.parametrize(
-    "kind", ["plain", "tryfirst=True", "trylast=True", "before", "after"]
-)
+@pytest.mark.parametrize("kind", ["plain", "tryfirst=True", "trylast=True", "before", "after"])
 def test_a_hook_of_the_project_that_raises_fails_its_test(plain_project: Session, phase: str, kind: str) -> None:
     if kind in ("before", "after"):
         hook = WRAPPER.format(
@@ -194,25 +192,21 @@ def test_clock(llm_capture):
     assert ask("one") == "Paris"
     assert time.time() >= started
     print(sys.version, gc.collect(), next(itertools.count()))
-
-def test_gateway(llm_gateway):
-    time.time()
-    assert ask("two") == "Paris" if False else True
 """
 
 
 def test_captured_tests_call_what_has_no_source(project: Session, server: Server) -> None:
-    project.write(CAPTURED.split("def test_gateway")[0].replace("ADDRESS", server.base_url))
+    project.write(CAPTURED.replace("ADDRESS", server.base_url))
     result = project.run()
     assert not lost(result)
     result.assert_outcomes(passed=5)
 
 
 ODD = {
-    "our modules are gone": "for name in [n for n in sys.modules if n.startswith('pytest_llmeval')]: monkeypatch.delitem(sys.modules, name)",
+    "our modules are gone": "[monkeypatch.delitem(sys.modules, n) for n in list(sys.modules) if 'pytest_llmeval' in n]",
     "open is broken": "monkeypatch.setattr(builtins, 'open', None)",
     "the environment is empty": "monkeypatch.setattr(os, 'environ', {})",
-    "the environment is cleared": "[monkeypatch.delenv(name) for name in list(os.environ) if not name.startswith('PYTEST')]",
+    "the environment is cleared": "[monkeypatch.delenv(name) for name in list(os.environ) if name[:6] != 'PYTEST']",
     "json is broken": "monkeypatch.setattr(json, 'dumps', None)",
     "warnings are errors": "warnings.simplefilter('error')",
     "the folder is another": "monkeypatch.chdir(tmp_path)",
