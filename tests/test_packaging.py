@@ -133,7 +133,8 @@ def test_pytest_rewrites_nothing_of_this_package(tmp_path: Path) -> None:
         "import sys\nimport pytest_llmeval.plugin.runner\n\ndef test_plain():\n"
         "    rewritten = {name for name, module in sys.modules.items() if name.startswith('pytest_llmeval')\n"
         "                 and type(module.__loader__).__name__ == 'AssertionRewritingHook'}\n"
-        "    assert rewritten <= {'pytest_llmeval', 'pytest_llmeval.plugin', 'pytest_llmeval.plugin.fixtures'}\n"
+        "    assert rewritten <= {'pytest_llmeval', 'pytest_llmeval.plugin', 'pytest_llmeval.plugin.fixtures',\n"
+        "        'pytest_llmeval.plugin.guard'}\n"
         "    assert type(sys.modules[__name__].__loader__).__name__ == 'AssertionRewritingHook'\n",
     )
     assert done.returncode == 0, done.stdout + done.stderr

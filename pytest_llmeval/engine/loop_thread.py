@@ -48,6 +48,10 @@ class LoopThread:
         self._wanted: asyncio.Event
         self._woken = False
         self._closing = False
+        # Not on the thread: what is imported there makes loggers, while pytest goes through all there are.
+        from pytest_llmeval.engine.ahead import import_all
+
+        import_all()
         # Where threads inherit the context (pytest-check makes them, and so may Python 3.14), that of a test says which
         # event loop the test runs on, and is none of ours.
         self._thread = threading.Thread(target=Context().run, args=(self._main,), name="llmeval", daemon=True)
@@ -74,7 +78,6 @@ class LoopThread:
 
     def _main(self) -> None:
         try:
-            # Imported here: they take a tenth of a second, which the test thread can use.
             import asyncio
 
             from pytest_llmeval.engine.dispatch import Dispatcher

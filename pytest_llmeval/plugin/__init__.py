@@ -20,6 +20,7 @@ from pytest_llmeval.plugin.fixtures import (
     llm_model,
     uses_llm,
 )
+from pytest_llmeval.plugin.guard import broke, contained, register
 
 __all__ = ["llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model"]
 
@@ -43,6 +44,7 @@ class _AsWritten:
 
 
 @pytest.hookimpl(trylast=True)
+@contained
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options; last, so that an option another plugin has too is shared."""
     from pytest_llmeval.plugin.options import add_options
@@ -50,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+@contained
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Make the hooks known that a project may implement."""
     if _AsWritten not in sys.meta_path:
@@ -60,11 +63,13 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+@contained
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """In a session that replays refuse connections to models, before any code of the project runs."""
     _go_offline(early_config, early_config.known_args_namespace)
 
 
+@contained
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and, in the process that reports, what gathers the results."""
     from pytest_llmeval.plugin.markers import add_markers
@@ -76,11 +81,11 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from pytest_llmeval.plugin.reporting import Reporting
 
-    config.pluginmanager.register(Reporting(config), "llmeval-reporting")
+    register(config, Reporting(config), "llmeval-reporting")
     if getattr(config.option, "numprocesses", None):
         from pytest_llmeval.plugin.lost import LostTests
 
-        config.pluginmanager.register(LostTests(), "llmeval-lost")
+        register(config, LostTests(), "llmeval-lost")
     if any_given(config) or (getattr(config.option, "numprocesses", None) and _has_table(config)):
         # A mistake is told here where it can be: a worker of xdist could not tell it well.
         _evaluate(config)
@@ -90,6 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(trylast=True)
+@contained
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once per case of its dataset and per model; last, so that the model stands last in the test's id."""
     if not uses_llm(metafunc) and metafunc.definition.get_closest_marker("llm_cases") is None:
@@ -104,6 +110,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+@contained
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Stop the session when its configuration is wrong."""
     if not config.pluginmanager.has_plugin(_RUNNER) and any(map(uses_llm, items)):
@@ -139,9 +146,11 @@ def _evaluate(config: pytest.Config) -> None:
         evaluation = evaluation_of(config)
     except LlmevalError as error:
         config.stash[_wrong] = str(error)
+    except Exception as error:
+        config.stash[_wrong] = broke("the configuration", error)
     else:
-        config.pluginmanager.register(Runner(evaluation), _RUNNER)
-        config.pluginmanager.register(Carrying(config), "llmeval-carrying")
+        register(config, Runner(evaluation), _RUNNER)
+        register(config, Carrying(config), "llmeval-carrying")
 
 
 def _await_workers(config: pytest.Config) -> None:
@@ -153,7 +162,7 @@ def _await_workers(config: pytest.Config) -> None:
 
         reporting: Any = config.pluginmanager.get_plugin("llmeval-reporting")
         waiting = WaitingWorkers(reporting.second_pass_by_worker)
-        config.pluginmanager.register(waiting, "llmeval-waiting-workers")
+        register(config, waiting, "llmeval-waiting-workers")
 
 
 def _has_table(config: pytest.Config) -> bool:

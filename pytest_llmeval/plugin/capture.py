@@ -18,6 +18,7 @@ from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.captured_calls import CapturedCalls
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.fixture_scopes import FixtureScopes
+from pytest_llmeval.plugin.guard import register
 from pytest_llmeval.plugin.replies import Question
 from pytest_llmeval.plugin.saved_calls import SavedCalls
 from pytest_llmeval.plugin.trial import Trial
@@ -121,7 +122,7 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
     scopes = config.pluginmanager.get_plugin(_SCOPES)
     if scopes is None:
         scopes = FixtureScopes()
-        config.pluginmanager.register(scopes, _SCOPES)
+        register(config, scopes, _SCOPES)
     models = models_of(trial.model, evaluation)
     capture = LlmCapture(trial)
     calls: CapturedCalls | SavedCalls

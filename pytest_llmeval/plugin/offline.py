@@ -18,6 +18,7 @@ from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ConfigError, LlmevalError, MissingReply, ReplyError
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.plugin.fixtures import uses_llm
+from pytest_llmeval.plugin.guard import register
 from pytest_llmeval.plugin.replies import Unanswered
 from pytest_llmeval.plugin.table import settings_of
 from pytest_llmeval.providers import find_provider
@@ -39,7 +40,7 @@ def go_offline(config: pytest.Config, *, replays: bool) -> None:
     begin(guard)
     config.add_cleanup(end)
     if guard is not None:
-        config.pluginmanager.register(_Offline(config, guard), _NAME)
+        register(config, _Offline(config, guard), _NAME)
 
 
 def review_of(item: pytest.Item) -> Callable[[BaseException | None], BaseException | None]:

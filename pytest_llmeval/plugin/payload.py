@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import pytest
 
 from pytest_llmeval.plugin.selection import Selection
-from pytest_llmeval.run import CaseKey, CaseResult
+from pytest_llmeval.report.text import first_line
+from pytest_llmeval.run import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.run_file import result_from_json, result_to_json
 
 if TYPE_CHECKING:
     from pytest_llmeval.store.entry import Entry
 
-__all__ = ["Payload", "attach", "payload_of"]
+__all__ = ["Payload", "attach", "payload_of", "without_verdict"]
 
 
 class Payload(NamedTuple):
@@ -68,6 +69,21 @@ def payload_of(report: pytest.TestReport) -> Payload | None:
     payload = _read(attached)
     attach(report, payload, as_text=False)
     return payload
+
+
+def without_verdict(report: pytest.TestReport, reason: str) -> None:
+    """Make an error of the result on a report, if it has one.
+
+    Args:
+        report: of the test.
+        reason: why the case could not be judged.
+    """
+    as_text = not isinstance(getattr(report, "llmeval", None), _Kept)
+    payload = payload_of(report)
+    if payload is not None and payload.result is not None:
+        sample = SampleResult(index=0, outcome="error", category="plugin", reason=first_line(reason), detail=reason)
+        result = payload.result._replace(samples=(sample,))
+        attach(report, payload._replace(result=result), as_text=as_text)
 
 
 def _text_of(payload: Payload) -> str:

@@ -37,17 +37,20 @@ class Reporting:
         if payload is None:
             return (yield)
         if self.controller is None:
+            from pytest_llmeval.plugin.ahead import import_all
             from pytest_llmeval.plugin.close_look import CloseLook
             from pytest_llmeval.plugin.controller import Controller
+            from pytest_llmeval.plugin.guard import register
             from pytest_llmeval.plugin.last_failed import LastFailed
             from pytest_llmeval.plugin.last_words import LastWords
             from pytest_llmeval.plugin.status_line import StatusLine
 
+            import_all()
             self.controller = Controller(self.config)
             self._status = StatusLine(self.config)
             self._close_look, self._last_failed = CloseLook(self.config), LastFailed(self.config)
-            self.config.pluginmanager.register(self._last_failed, "llmeval-last-failed")
-            self.config.pluginmanager.register(LastWords(self.controller), "llmeval-last-words")
+            register(self.config, self._last_failed, "llmeval-last-failed")
+            register(self.config, LastWords(self.controller), "llmeval-last-words")
         self.controller.take(report, payload)
         self._close_look.take(report, payload)
         self._last_failed.take(report, payload)

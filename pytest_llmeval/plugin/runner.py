@@ -12,6 +12,7 @@ from pytest_llmeval.plugin.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.executed_again import tell_of_executions
 from pytest_llmeval.plugin.fixtures import being_set_up, uses_llm
+from pytest_llmeval.plugin.guard import faults_of, register
 from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.live import LiveFixtures
 from pytest_llmeval.plugin.outcomes import (
@@ -22,7 +23,7 @@ from pytest_llmeval.plugin.outcomes import (
     set_up_result,
     tell_of_error,
 )
-from pytest_llmeval.plugin.payload import Payload, attach
+from pytest_llmeval.plugin.payload import Payload, attach, without_verdict
 from pytest_llmeval.plugin.replaced import mark_second
 from pytest_llmeval.plugin.replies import FirstPass, Suspended, first_pass_key, more_samples_key
 from pytest_llmeval.plugin.samples import SWALLOWED, sampled
@@ -59,25 +60,31 @@ class Runner:
         option = session.config.option
         if option.collectonly or getattr(option, "setuponly", False) or getattr(option, "setupplan", False):
             return
-        register = session.config.pluginmanager.register
+        config, faults = session.config, faults_of(session.config)
+        faults.failed = self._fail
         reporting = session.config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
+        if hasattr(config, "workerinput"):
+            from pytest_llmeval.plugin.sendable import Sendable
+
+            register(config, Sendable(), "llmeval-sendable")
         self._reporting_process = os.getpid() if reporting is not None else None
         if self.evaluation.most_samples is not None:
             from pytest_llmeval.plugin.second_pass import SecondPass
 
             decide = reporting.second_pass if reporting is not None else list
-            register(SecondPass(session, self.evaluation.most_samples, decide), "llmeval-second-pass")
+            register(config, SecondPass(session, self.evaluation.most_samples, decide), "llmeval-second-pass")
         if can_schedule(session):
             live = LiveFixtures()
             tick = reporting.tick if reporting is not None else lambda: None
             scheduler = Scheduler(session, live, window=4 * self.evaluation.concurrency, tick=tick)
             for name, plugin in (("live", live), ("scheduler", scheduler), ("outermost", Outermost(scheduler))):
-                register(plugin, f"llmeval-{name}")
+                register(config, plugin, f"llmeval-{name}")
             self.scheduler = scheduler
+            faults.waiting = scheduler.pending
         if self.evaluation.saved is not None and self.evaluation.baseline is not None:
             from pytest_llmeval.plugin.judged_again import JudgedAgain
 
-            register(JudgedAgain(self.evaluation.saved), "llmeval-judged-again")
+            register(config, JudgedAgain(self.evaluation.saved), "llmeval-judged-again")
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Count the trials that are left out."""
@@ -192,6 +199,13 @@ class Runner:
             judged = again.verdict(self.selected.named(item))
             return judged.outcome != "error" and judged.rejudged != "not_compared"
         return self.selected.on_both_sides(item)
+
+    def _fail(self, item: pytest.Item, report: pytest.TestReport, reason: str) -> None:
+        """Give a test that this plugin could not judge a result that says so."""
+        if not uses_llm(item):
+            return
+        self._attach(item, report, set_up_result(item, self.evaluation, None))
+        without_verdict(report, reason)
 
     def _attach(
         self, item: pytest.Item, report: pytest.TestReport, result: CaseResult | None, used: Iterable[Fulfilled] = ()

@@ -25,6 +25,7 @@ import pytest
 
 from pytest_llmeval.plugin.collect import runs_once
 from pytest_llmeval.plugin.fixtures import uses_llm
+from pytest_llmeval.plugin.guard import register
 from pytest_llmeval.plugin.live import LiveFixtures
 from pytest_llmeval.plugin.markers import closest_markers
 from pytest_llmeval.plugin.replies import Attempts, attempts_key
@@ -94,7 +95,7 @@ class Scheduler:
         if reports is None:
             self.pending[item] = attempts
             if not self.session.config.pluginmanager.has_plugin(_WAITED):
-                self.session.config.pluginmanager.register(_Waited(), _WAITED)
+                register(self.session.config, _Waited(), _WAITED)
             self._arm(item, attempts)
             return True
         self.pending.pop(item, None)

@@ -94,6 +94,7 @@ class WaitingWorkers:
         self._decide = decide
         self._at_work: set[Any] = set()
         self._waiting: set[Any] = set()
+        self._listens = False
         self._decided: Mapping[str, Sequence[int]] | None = None
 
     @pytest.hookimpl(optionalhook=True)
@@ -105,6 +106,8 @@ class WaitingWorkers:
     def pytest_testnodeready(self, node: Any) -> None:
         """Note who works."""
         self._at_work.add(node)
+        if not self._listens:  # a worker that is through waits for an answer: it must not depend on one hook alone
+            self._listen(node.config.pluginmanager.get_plugin("dsession").sched)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -117,6 +120,11 @@ class WaitingWorkers:
     def pytest_xdist_make_scheduler(self) -> Generator[None, Any, Any]:
         """Listen to what the scheduler of xdist is told."""
         scheduler = yield
+        self._listen(scheduler)
+        return scheduler
+
+    def _listen(self, scheduler: Any) -> None:
+        self._listens = True
         completed = scheduler.mark_test_complete
 
         def listen(node: Any, item_index: int, *others: Any, **named: Any) -> None:
@@ -128,7 +136,6 @@ class WaitingWorkers:
             self._answer()
 
         scheduler.mark_test_complete = listen
-        return scheduler
 
     def _answer(self) -> None:
         if self._at_work or not self._waiting:

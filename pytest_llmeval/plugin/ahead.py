@@ -1,0 +1,45 @@
+"""Imports what judging and the summary need, while there are file descriptors to read modules with.
+
+A suite that uses them up must not cost the results: this is called when the first report comes, before most tests have
+run. What only some sessions need is small.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+__all__ = ["import_all"]
+
+_MODULES = (
+    "pytest_llmeval.adaptive",
+    "pytest_llmeval.checks.diff",
+    "pytest_llmeval.compare",
+    "pytest_llmeval.measure",
+    "pytest_llmeval.plugin.hooks",
+    "pytest_llmeval.plugin.junit",
+    "pytest_llmeval.plugin.replaced",
+    "pytest_llmeval.plugin.store_notes",
+    "pytest_llmeval.plugin.terminal",
+    "pytest_llmeval.report.alone",
+    "pytest_llmeval.report.grouped",
+    "pytest_llmeval.report.many",
+    "pytest_llmeval.report.measures",
+    "pytest_llmeval.report.one",
+    "pytest_llmeval.report.routes",
+    "pytest_llmeval.report.sensitivity",
+    "pytest_llmeval.report.session",
+    "pytest_llmeval.report.slices",
+    "pytest_llmeval.routing",
+    "pytest_llmeval.run_file",
+    "pytest_llmeval.sensitivity",
+    "pytest_llmeval.store.recording_file",
+    "pytest_llmeval.store.recordings",
+    "pytest_llmeval.store.staleness",
+    "pytest_llmeval.unused",
+)
+
+
+def import_all() -> None:
+    """Import it all."""
+    for name in _MODULES:
+        import_module(name)

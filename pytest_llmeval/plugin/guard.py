@@ -1,0 +1,321 @@
+"""A mistake of this plugin ends a case, not the session.
+
+Every hook of this plugin is registered through here. An exception that leaves one unexpectedly is kept: the test it
+concerns fails once and says so, anything else is a line of the summary, and the session goes on and is not green.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pluggy
+import pytest
+
+__all__ = ["Faults", "contained", "faults_of", "register"]
+
+_OF_COLLECTION = {
+    "pytest_generate_tests",
+    "pytest_collection_modifyitems",
+    "pytest_collection_finish",
+    "pytest_deselected",
+}
+_MEANT = (pytest.UsageError, pytest.exit.Exception, pytest.Session.Failed)
+_PLUGGY = str(Path(pluggy.__file__).parent)
+_NAME = "llmeval-faults"
+_LAST_LINE = "llmeval broke"
+
+Hook = Callable[..., Any]
+
+
+def register(config: pytest.Config, plugin: object, name: str) -> None:
+    """Register an object's hooks so that what goes wrong in them ends no session.
+
+    Args:
+        config: of the session.
+        plugin: the object.
+        name: of the plugin.
+    """
+    faults = faults_of(config)
+    for hook in dir(plugin):
+        if hook.startswith("pytest_"):
+            setattr(plugin, hook, _guarded(getattr(plugin, hook), faults))
+    config.pluginmanager.register(plugin, name)
+
+
+def contained(hook: Hook) -> Hook:
+    """A hook of the entry module, which pytest registers: what goes wrong before tests are collected ends the session.
+
+    It does so with one line and exit code 4, as for a mistake of the user's in the configuration.
+    """
+
+    @functools.wraps(hook)
+    def run(*arguments: Any) -> Any:
+        try:
+            return hook(*arguments)
+        except _MEANT:
+            raise
+        except Exception as error:
+            config = getattr(arguments[0], "config", arguments[0])
+            if hook.__name__ not in _OF_COLLECTION:
+                raise pytest.UsageError(broke(hook.__name__, error)) from None
+            faults_of(config).note(hook.__name__, error, {})
+
+    return run
+
+
+def broke(where: str, error: BaseException) -> str:
+    """What the user is told, in one line.
+
+    Args:
+        where: the hook, or what was being done.
+        error: what left it.
+    """
+    try:
+        from pytest_llmeval.report.text import first_line
+
+        words = first_line(str(error), 300)
+    except Exception:  # no file can be opened any more, or the exception cannot be written
+        words = ""
+    return f"llmeval broke in {where}: {type(error).__name__}{': ' * bool(words)}{words}; please report it"
+
+
+def faults_of(config: pytest.Config) -> Faults:
+    """Those of a session."""
+    faults: Faults | None = config.pluginmanager.get_plugin(_NAME)
+    if faults is None:
+        faults = Faults(config)
+        config.pluginmanager.register(faults, _NAME)
+    return faults
+
+
+class Faults:
+    """What went wrong in a process, and who is to be told.
+
+    Attributes:
+        failed: gives a report of a test, which could not be judged, its result; None where no tests are run.
+        waiting: the tests that were left and have no report yet.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.failed: Callable[[pytest.Item, pytest.TestReport, str], None] | None = None
+        self.waiting: dict[pytest.Item, Any] = {}
+        self._config = config
+        plugins = config.pluginmanager.get_plugins()
+        self._worker: Any = next((each for each in plugins if type(each).__name__ == "WorkerInteractor"), None)
+        self._session: pytest.Session | None = None
+        self._code = 0
+        self._lines: dict[str, None] = {}
+        self._tests: dict[str, str] = {}  # what went wrong by test
+        self._told: dict[str, str] = {}  # the phase whose report said so
+        self._reported: set[str] = set()
+
+    def note(self, hook: str, error: BaseException, arguments: Mapping[str, Any]) -> None:
+        """Keep what left a hook that was called with these arguments."""
+        message = broke(hook, error)
+        test = arguments.get("item") or getattr(arguments.get("request"), "_pyfuncitem", None)
+        if hook == "pytest_runtest_logreport":
+            test = arguments.get("report")
+        if test is not None:
+            self._tests.setdefault(test.nodeid, message)
+        else:
+            self._add(message, 2 if hook in _OF_COLLECTION else 1)
+
+    def tell(self, report: pytest.TestReport, item: pytest.Item | None = None) -> None:
+        """Fail the report of a test in which something went wrong: that of its body, or the first after it.
+
+        Args:
+            report: one of the test's.
+            item: the test, where it runs in this process.
+        """
+        if report.when == "setup":
+            self._told.pop(report.nodeid, None)  # the test is executed, or reported, anew
+        message = self._tests.get(report.nodeid)
+        if message is None or self._told.get(report.nodeid, report.when) != report.when:
+            return
+        if report.when == "setup" and report.passed:
+            return
+        self._told[report.nodeid] = str(report.when)
+        report.outcome = "failed"
+        report.longrepr = message
+        if hasattr(report, "wasxfail"):
+            del report.wasxfail
+        with suppress(Exception):
+            if item is not None and self.failed is not None:
+                self.failed(item, report, message)
+            else:
+                from pytest_llmeval.plugin.payload import without_verdict
+
+                without_verdict(report, message)
+
+    def will_do_without(self, item: pytest.Item) -> bool:
+        """Whether a test whose protocol broke has its report already; it waits for no reply any more."""
+        self.waiting.pop(item, None)
+        return item.nodeid in self._reported
+
+    def _add(self, message: str, code: int) -> None:
+        self._lines[message] = None
+        self._code = max(self._code, code)
+        output = getattr(self._config, "workeroutput", None)
+        if output is not None:  # xdist brings it to the process that reports
+            output[_NAME] = [list(self._lines), self._code]
+        self._fail_session()
+
+    def _fail_session(self) -> None:
+        session = self._session
+        if session is not None and self._code:
+            nothing_ran = session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+            session.exitstatus = self._code if nothing_ran else max(session.exitstatus, self._code)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Know whose exit code it is."""
+        self._session = session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Know which tests have been told of."""
+        if report.when == "call" or not report.passed:
+            self._reported.add(report.nodeid)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Report the tests that wait for ever because what should have executed them again broke."""
+        result = yield
+        waiting = [] if session.shouldstop or session.shouldfail else list(self.waiting)
+        for item in waiting:
+            if self._worker is not None:
+                self._worker.item_index = session.items.index(item)
+            self._tests.setdefault(item.nodeid, next(iter(self._tests.values()), "llmeval broke: not run to its end"))
+            report = pytest.TestReport(item.nodeid, item.location, {}, "failed", "", "call")
+            self.tell(report, item)
+            item.ihook.pytest_runtest_logreport(report=report)
+        return result
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what went wrong in a worker of xdist."""
+        lines, code = (getattr(node, "workeroutput", None) or {}).get(_NAME, ((), 0))
+        for line in lines:
+            self._add(line, code)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        """Let the exit code and pytest's last line say so."""
+        for test, message in self._tests.items():
+            if test not in self._told:
+                self._add(message, 1)
+        self._fail_session()
+        try:
+            return (yield)
+        finally:
+            self._fail_session()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
+        """Tell of what concerns no test."""
+        result = yield
+        for line in self._lines:
+            terminalreporter.write_line(line, red=True)
+        if self._lines:
+            # Other plugins look into the __dict__ of whatever is counted.
+            terminalreporter.stats.setdefault(_LAST_LINE, []).extend(SimpleNamespace() for _ in self._lines)
+        return result
+
+
+def _guarded(hook: Hook, faults: Faults) -> Hook:
+    options = getattr(hook, "pytest_impl", {})
+    guard = _guarded_wrapper if options.get("wrapper") else _guarded_call
+    return functools.wraps(hook)(guard(hook, faults))
+
+
+def _guarded_call(hook: Hook, faults: Faults) -> Hook:
+    name, parameters = hook.__name__, tuple(inspect.signature(hook).parameters)
+
+    def run(*values: Any) -> Any:
+        try:
+            return hook(*values)
+        except Exception as error:
+            if _goes_on(name, error):
+                raise
+            arguments = dict(zip(parameters, values, strict=False))
+            faults.note(name, error, arguments)
+            if name == "pytest_runtest_protocol" and faults.will_do_without(arguments["item"]):
+                return True
+            return None
+
+    return run
+
+
+def _guarded_wrapper(hook: Hook, faults: Faults) -> Hook:
+    name, parameters = hook.__name__, tuple(inspect.signature(hook).parameters)
+
+    def run(*values: Any) -> Generator[None, Any, Any]:
+        arguments = dict(zip(parameters, values, strict=False))
+        report = arguments.get("report") if name == "pytest_runtest_logreport" else None
+        if report is not None:
+            faults.tell(report)
+        result = yield from _around(hook, values, faults, name, arguments)
+        if name == "pytest_runtest_makereport":
+            faults.tell(result, arguments["item"])
+        return result
+
+    return run
+
+
+def _around(
+    hook: Hook, values: tuple[Any, ...], faults: Faults, name: str, arguments: Mapping[str, Any]
+) -> Generator[None, Any, Any]:
+    """What a wrapper does; whatever becomes of it, the hooks within it run, and their outcome is what comes out."""
+    wrapper = hook(*values)
+    try:
+        next(wrapper)
+    except Exception as error:
+        if _goes_on(name, error):
+            raise
+        faults.note(name, error, arguments)
+        if "report" in arguments and name == "pytest_runtest_logreport":
+            faults.tell(arguments["report"])
+        return (yield)
+    raised: BaseException | None = None
+    result: Any = None
+    try:
+        result = yield
+    except BaseException as error:
+        raised = error
+    try:
+        if raised is not None:
+            wrapper.throw(raised)
+        else:
+            wrapper.send(result)
+    except StopIteration as stop:
+        return stop.value
+    except Exception as error:
+        if error is raised or _goes_on(name, error):
+            raise
+        faults.note(name, error, arguments)
+    if raised is not None:
+        raise raised
+    return result
+
+
+def _goes_on(hook: str, error: Exception) -> bool:
+    """Whether an exception is none of ours: pytest means it to be raised, or it comes from others' hooks.
+
+    The protocol of a test runs the hooks of everybody. Ours among these are guarded by themselves.
+    """
+    if isinstance(error, _MEANT):
+        return True
+    if hook != "pytest_runtest_protocol":
+        return False
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename.startswith(_PLUGGY):
+            return True
+        traceback = traceback.tb_next
+    return False
