@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.server import Reply, Server
-from tests.sessions import Session
+from tests.sessions import CONFIGURATION, Session
 
 # Writes down what threads other than the main one import.
 WATCHED = """
@@ -40,6 +40,8 @@ def imported(session: Session) -> list[str]:
 
 @pytest.mark.parametrize("session", ["plain"], indirect=True)
 def test_the_main_thread_imports_what_a_live_call_needs(session: Session, server: Server) -> None:
+    # Without a price in the configuration, that of the optional list is looked up.
+    session.configure(CONFIGURATION.format(base_url=server.base_url).replace("prices = {", "# {"))
     session.write(WATCHED, "conftest.py")
     session.write(SUITE)
     failing = [
