@@ -247,6 +247,7 @@ class Pipeline:
         )
         budget = self._budget
         held = budget.hold(model.name, request.body, partial(cost_of_call, model)) if budget is not None else 0.0
+        cost_of_call(model, Usage(input_tokens=0, output_tokens=0))  # may import a price list: here, not on the keeper
         engine, keeper = self._started()
         self._in_flight[key] = future
         response = engine.submit(request, endpoint)
