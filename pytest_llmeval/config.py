@@ -9,9 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from pytest_llmeval.config_place import PYPROJECT, TABLE_FILE, folders_searched, no_table, shown_path
 from pytest_llmeval.errors import ConfigError
 
-__all__ = ["CategorySettings", "GateSettings", "ModelSettings", "Prices", "Settings", "load_settings"]
+__all__ = ["CategorySettings", "GateSettings", "ModelSettings", "Prices", "Settings", "load_settings", "table_file"]
 
 _CACHE = ".llmeval/cache"
 _LARGEST_FILE = 10_000_000  # bytes
@@ -47,6 +48,11 @@ class ModelSettings(NamedTuple):
     api_key_env: str | None = None
     params: Mapping[str, Any] = MappingProxyType({})
     prices: Prices | None = None
+
+    @property
+    def entry(self) -> str | None:
+        """The name of its table below [tool.llmeval.models], None for a model that was named directly."""
+        return None if self.name == f"{self.provider}/{self.model}" else self.name
 
     @property
     def full_name(self) -> str:
@@ -92,6 +98,8 @@ class Settings(NamedTuple):
         ignore: JSON paths within requests that do not count when a reply is looked up.
         max_age: how old a stored reply may be, None for any age.
         stale: what happens when it is older.
+        start: where a table was looked for, when that is not the root.
+        base: the folder paths in messages are relative to, None for the start.
     """
 
     root: Path
@@ -107,6 +115,16 @@ class Settings(NamedTuple):
     ignore: tuple[str, ...] = ()
     max_age: timedelta | None = None
     stale: Literal["warn", "fail", "refresh"] = "warn"
+    start: Path | None = None
+    base: Path | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the table stands, as a message names it; where none was found, when there is none."""
+        start = self.start or self.root
+        if self.file is not None:
+            return f"[tool.llmeval] of {shown_path(self.file, self.base or start)}"
+        return no_table(tuple(folders_searched(start, self.root)), self.base or start)
 
     def find_model(self, name: str) -> ModelSettings:
         """The model behind an alias of the table or a ``provider/model``.
@@ -123,41 +141,71 @@ class Settings(NamedTuple):
 
         full = "provider/model, as in openai/gpt-5.6-mini"
         allowed = f"models: {', '.join(self.models)}, or {full}" if self.models else f"allowed: {full}"
-        raise ConfigError(f"unknown model {quoted(name)}{did_you_mean(name, self.models)} ({allowed})")
+        where = f"; {self.place}" if self.file is None or self.base not in (None, self.root) else ""
+        raise ConfigError(f"unknown model {quoted(name)}{did_you_mean(name, self.models)} ({allowed}{where})")
 
 
-def load_settings(root: Path) -> Settings:
-    """Read ``llmeval.toml``, or [tool.llmeval] from ``pyproject.toml``, of a folder.
+def load_settings(folder: Path, *, otherwise: Path | None = None, base: Path | None = None) -> Settings:
+    """Read the nearest table: ``llmeval.toml``, or [tool.llmeval] of ``pyproject.toml``, of a folder or one above it.
 
     Args:
-        root: pytest's rootdir.
+        folder: where the search begins.
+        otherwise: the folder searched last; relative paths start from it when there is no table at all.
+        base: what paths in messages are relative to; the folder unless given.
 
     Raises:
         ConfigError: one line per mistake: file, key, what was given, what is allowed, the nearest right name.
     """
-    pyproject, own = root / "pyproject.toml", root / "llmeval.toml"
-    in_pyproject = _table_of_pyproject(pyproject)
-    in_own = _read(own) or None
+    folder = folder.absolute()
+    root = otherwise or folder
+    tables = (_settings_in(each, base or folder) for each in folders_searched(folder, otherwise))
+    found = next(filter(None, tables), None)
+    if found is None:
+        found = Settings(root=root, recordings=_default_recordings(root), cache=root / _CACHE)
+    return found._replace(start=folder if folder != found.root else None, base=base)
+
+
+def table_file(folder: Path, *, otherwise: Path | None = None) -> Path | None:
+    """The file with the table that counts for the tests of a folder, None when there is none.
+
+    Args:
+        folder: an absolute path.
+        otherwise: the folder searched last.
+
+    Raises:
+        ConfigError: a file that may hold it cannot be read.
+    """
+    for place in folders_searched(folder, otherwise):
+        if _table_of_pyproject(place / PYPROJECT, PYPROJECT) is not None:
+            return place / PYPROJECT
+        if _read(place / TABLE_FILE, TABLE_FILE):
+            return place / TABLE_FILE
+    return None
+
+
+def _settings_in(folder: Path, base: Path) -> Settings | None:
+    pyproject, own = folder / PYPROJECT, folder / TABLE_FILE
+    name, own_name = shown_path(pyproject, base), shown_path(own, base)
+    in_pyproject = _table_of_pyproject(pyproject, name)
+    in_own = _read(own, own_name) or None
     if in_pyproject is not None and in_own is not None:
-        raise ConfigError("pyproject.toml has a table [tool.llmeval] and there is llmeval.toml too; keep one of them")
+        raise ConfigError(f"{name} has a table [tool.llmeval] and there is {own_name} too; keep one of them")
     if in_pyproject is not None:
-        return _settings(in_pyproject, pyproject, ("tool", "llmeval"))
-    if in_own is not None:
-        return _settings(in_own, own, ())
-    return Settings(root=root, recordings=_default_recordings(root), cache=root / _CACHE)
+        return _settings(in_pyproject, pyproject, name, ("tool", "llmeval"))
+    return _settings(in_own, own, own_name, ()) if in_own is not None else None
 
 
-def _table_of_pyproject(file: Path) -> dict[str, Any] | None:
-    tool = _read(file, only_with=b"llmeval").get("tool", {})
+def _table_of_pyproject(file: Path, name: str) -> dict[str, Any] | None:
+    tool = _read(file, name, only_with=b"llmeval").get("tool", {})
     if not isinstance(tool, dict) or "llmeval" not in tool:
         return None
     table = tool["llmeval"]
     if not isinstance(table, dict):
-        raise ConfigError("pyproject.toml: [tool] llmeval: is no table; allowed is [tool.llmeval] with keys below it")
+        raise ConfigError(f"{name}: [tool] llmeval: is no table; allowed is [tool.llmeval] with keys below it")
     return table
 
 
-def _read(file: Path, *, only_with: bytes = b"") -> dict[str, Any]:
+def _read(file: Path, name: str, *, only_with: bytes = b"") -> dict[str, Any]:
     """What a TOML file holds; nothing when there is no such file, or when it lacks some bytes."""
     if not file.is_file():
         return {}
@@ -167,42 +215,42 @@ def _read(file: Path, *, only_with: bytes = b"") -> dict[str, Any]:
         with file.open("rb") as opened:
             raw = opened.read(_LARGEST_FILE + 1)
         if len(raw) > _LARGEST_FILE:
-            raise ConfigError(f"{file.name}: the file has over {_LARGEST_FILE:,} bytes, more than are allowed")
+            raise ConfigError(f"{name}: the file has over {_LARGEST_FILE:,} bytes, more than are allowed")
         if only_with not in raw:
             return {}
         return tomllib.loads(raw.decode("utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"{file.name}: cannot be read: {error.strerror or type(error).__name__}") from None
+        raise ConfigError(f"{name}: cannot be read: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{file.name}:{line}: not UTF-8; save the file as UTF-8") from None
+        raise ConfigError(f"{name}:{line}: not UTF-8; save the file as UTF-8") from None
     except RecursionError:
-        raise ConfigError(f"{file.name}: nested too deep") from None
+        raise ConfigError(f"{name}: nested too deep") from None
     except ValueError as error:
-        raise ConfigError(_syntax_error(file, str(error))) from None
+        raise ConfigError(_syntax_error(name, str(error))) from None
 
 
-def _syntax_error(file: Path, message: str) -> str:
+def _syntax_error(name: str, message: str) -> str:
     from pytest_llmeval.report.text import first_line
 
     text, _, where = message.rpartition(" (at ")
     line = re.match(r"line ([0-9]+), column ([0-9]+)", where)
     if line:
-        return f"{file.name}:{line[1]}: not TOML: {first_line(text)} (column {line[2]})"
-    return f"{file.name}: not TOML: {first_line(message)}"
+        return f"{name}:{line[1]}: not TOML: {first_line(text)} (column {line[2]})"
+    return f"{name}: not TOML: {first_line(message)}"
 
 
-def _settings(table: dict[str, Any], file: Path, name: tuple[str, ...]) -> Settings:
+def _settings(table: dict[str, Any], file: Path, name: str, keys: tuple[str, ...]) -> Settings:
     from pytest_llmeval.config_check import mistakes_of
 
     try:
-        mistakes = mistakes_of(table, name)
+        mistakes = mistakes_of(table, keys)
     except RecursionError:
-        raise ConfigError(f"{file.name}: nested too deep") from None
+        raise ConfigError(f"{name}: nested too deep") from None
     if mistakes:
         from pytest_llmeval.report.text import harmless
 
-        lines = [harmless(f"{file.name}: {mistake}").replace("\n", "\\n") for mistake in mistakes]
+        lines = [harmless(f"{name}: {mistake}").replace("\n", "\\n") for mistake in mistakes]
         raise ConfigError("\n".join(lines))
     root = file.parent
     models = {alias: _model(alias, **fields) for alias, fields in table.get("models", {}).items()}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["described", "did_you_mean", "nearest", "quoted"]
+__all__ = ["described", "did_you_mean", "in_table", "nearest", "quoted"]
 
 _WIDTH = 60
 
@@ -55,6 +56,12 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     """The end of a message, as in ``; did you mean "input"?``; empty when no name is near."""
     name = nearest(given, allowed)
     return f'; did you mean "{name}"?' if name is not None else ""
+
+
+def in_table(*keys: str) -> str:
+    """The head of a table below [tool.llmeval], as it stands in ``pyproject.toml``."""
+    parts = (key if re.fullmatch("[A-Za-z0-9_-]+", key) else quoted(key) for key in keys)
+    return f"[{'.'.join(('tool', 'llmeval', *parts))}]"
 
 
 def _cut(text: str) -> str:

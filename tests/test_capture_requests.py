@@ -132,6 +132,14 @@ def test_a_base_url_in_the_configuration_decides_where_it_goes() -> None:
     assert route.request.provider == "vllm"
 
 
+def test_a_second_model_goes_where_its_own_entry_says() -> None:
+    route = route_of(URL, {**CHAT, "model": "llama"}, CANDIDATE)
+    assert (route.model, route.url) == (ELSEWHERE, "http://127.0.0.1:5/v1/chat/completions")
+    assert (route.moved, route.rewritten, route.on_trial) == (True, False, False)
+    unknown = route_of(URL, {**CHAT, "model": "unknown"}, CANDIDATE)
+    assert (unknown.url, unknown.moved) == (URL, False)
+
+
 def test_the_same_base_url_moves_nothing() -> None:
     route = route_of("http://127.0.0.1:5/v1/chat/completions", {**CHAT, "model": "llama"}, ELSEWHERE)
     assert not route.moved

@@ -331,7 +331,54 @@ def test_what_is_neither_alias_nor_provider_and_model_is_unknown(tmp_path: Path,
 def test_an_unknown_model_is_told_what_a_name_looks_like_where_no_alias_is_configured(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, "").find_model("gpt-5.6-mini")
-    assert str(caught.value) == ('unknown model "gpt-5.6-mini" (allowed: provider/model, as in openai/gpt-5.6-mini)')
+    assert str(caught.value) == (
+        'unknown model "gpt-5.6-mini" (allowed: provider/model, as in openai/gpt-5.6-mini; '
+        "no [tool.llmeval] in pyproject.toml)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[tool.llmevel]", "pyproject.toml has [tool.llmevel]: did you mean that?"),
+        ("[tool.llm-eval.models.a]", "pyproject.toml has [tool.llm-eval]: did you mean that?"),
+        ("[tool.pytest-llmeval]", "pyproject.toml has [tool.pytest-llmeval]: did you mean that?"),
+        ("[llmeval]", "pyproject.toml has [llmeval]: did you mean that?"),
+        ("[tool.mypy]\n[tool.poetry]", "no [tool.llmeval] in ../pyproject.toml, ../../pyproject.toml"),
+    ],
+)
+def test_without_a_table_the_files_that_were_looked_at_are_named_and_the_nearest_names_in_them(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    tests = tmp_path / "part" / "tests"
+    tests.mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "part" / "pyproject.toml").write_text("")
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert load_settings(tests).place.endswith(told.replace("pyproject.toml has", "../../pyproject.toml has"))
+
+
+def test_the_nearest_table_above_counts_as_far_as_the_repository_goes(tmp_path: Path) -> None:
+    tests = tmp_path / "repository" / "part" / "tests"
+    tests.mkdir(parents=True)
+    (tmp_path / "repository" / ".git").touch()  # of a worktree it is a file
+    (tmp_path / "pyproject.toml").write_text("[tool.llmeval]\nmodel = 'openai/of-somebody-else'")
+    assert load_settings(tests).file is None
+    assert load_settings(tests, otherwise=tmp_path).model == "openai/of-somebody-else"
+    (tmp_path / "repository" / "pyproject.toml").write_text("[tool.llmeval]\nmodel = 'openai/repository'")
+    assert load_settings(tests).model == "openai/repository"
+    (tmp_path / "repository" / "part" / "llmeval.toml").write_text("model = 'openai/part'")
+    found = load_settings(tests, otherwise=tmp_path)
+    assert (found.model, found.root, found.place) == ("openai/part", tests.parent, "[tool.llmeval] of ../llmeval.toml")
+
+
+def test_a_mistake_names_the_file_from_where_pytest_was_started(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    (tmp_path / "pyproject.toml").write_text("[tool.llmeval]\nmodell = 'openai/x'")
+    with pytest.raises(ConfigError, match=r"^\.\./pyproject\.toml: \[tool\.llmeval\] modell: unknown key"):
+        load_settings(tmp_path / "part")
+    with pytest.raises(ConfigError, match=r"^pyproject\.toml: \[tool\.llmeval\] modell: unknown key"):
+        load_settings(tmp_path / "part", base=tmp_path)
 
 
 def test_an_unknown_model_is_told_with_the_nearest_alias(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_the_schema_is_a_json_schema() -> None:
 def test_every_settings_field_has_its_key_and_every_key_its_field() -> None:
     model = RULES["properties"]["models"]["additionalProperties"]["properties"]
     category = RULES["properties"]["categories"]["additionalProperties"]["properties"]
-    assert set(RULES["properties"]) == set(Settings._fields) - {"file", "root"}
+    assert set(RULES["properties"]) == set(Settings._fields) - {"file", "root", "start", "base"}
     assert set(model) == set(config.ModelSettings._fields) - {"name", "provider"}
     assert set(model["prices"]["properties"]) == set(config.Prices._fields)
     assert set(category) == set(config.CategorySettings._fields)

@@ -56,15 +56,15 @@ def test_a_key_in_the_file_is_refused_never_shown_and_api_key_env_named(tmp_path
         "http://api.example.com/v1",
         "http://169.254.169.254/latest",
         "https://169.254.169.254/latest",
-        "https://[fe80::1]/v1",
+        "https://[fe80::a9fe:a9fe]/v1",
         "https://metadata.google.internal/",
         "https://metadata.google.internal./",
         "http://2852039166/",
         "https://0xa9fea9fe/",
         "https://100.100.100.200/",
         "https://[fd00:ec2::254]/",
-        "http://192.168.1.5:8000/v1",
-        "http://vllm:8000/v1",
+        "http://192.169.1.5:8000/v1",
+        "http://vllm.example.com:8000/v1",
     ],
 )
 def test_an_address_that_must_not_get_prompts_is_refused(tmp_path: Path, url: str) -> None:
@@ -73,14 +73,22 @@ def test_an_address_that_must_not_get_prompts_is_refused(tmp_path: Path, url: st
 
 
 @pytest.mark.parametrize(
-    "url", ["https://x.example.com/v1?api-version=1", "http://127.0.0.1:1/v1", "http://[::1]:1/", "http://localhost"]
+    "url",
+    [
+        "https://x.example.com/v1?api-version=1",
+        "http://127.0.0.1:1/v1",
+        "http://[::1]:1/",
+        "http://localhost",
+        "http://192.168.1.5:8000/v1",
+        "http://ollama:11434",
+        "http://host.docker.internal:8000/v1",
+    ],
 )
-def test_https_and_plain_http_on_this_machine_are_allowed(tmp_path: Path, url: str) -> None:
+def test_https_and_plain_http_in_private_networks_are_allowed(tmp_path: Path, url: str) -> None:
     (tmp_path / "pyproject.toml").write_text(MODEL + f'base_url = "{url}"\n')
     assert load_settings(tmp_path).models["candidate"].base_url == url
 
 
-def test_plain_http_to_another_machine_says_what_helps(tmp_path: Path) -> None:
-    assert mistakes(tmp_path, MODEL + 'base_url = "http://192.168.1.5:8000/v1"\n') == [
-        CANDIDATE + "base_url: would send prompts to 192.168.1.5 unencrypted; use https://, or a tunnel to 127.0.0.1"
-    ]
+def test_plain_http_to_a_public_machine_says_what_helps(tmp_path: Path) -> None:
+    [only] = mistakes(tmp_path, MODEL + 'base_url = "http://93.184.216.34:8000/v1"\n')
+    assert only.startswith(CANDIDATE + "base_url: would send prompts to 93.184.216.34 unencrypted; use https://")

@@ -225,7 +225,7 @@ def test_it_gives_up_after_five_attempts_with_growing_waits(server: Server, engi
     server.answer = lambda _: Reply(status=500, body={"error": {"message": "boom"}})
     error = failure(engine, server)
     place = f"127.0.0.1:{server.port}"
-    assert str(error) == f"openai/m at {place}: HTTP 500: boom (5 attempts); try again later"
+    assert str(error) == f"HTTP 500: boom (openai/m at {place}, 5 attempts); try again later"
     assert (len(server.requests), waits) == (5, [0.25, 0.5, 1.0, 2.0])
 
 
@@ -248,7 +248,13 @@ def test_what_cannot_pass_is_sent_once(
 def test_a_wrong_key_is_never_shown_and_its_variable_is(server: Server, engine: Engine) -> None:
     server.answer = lambda request: Reply(status=401, body={"error": request.headers["authorization"]})
     place = f"127.0.0.1:{server.port}"
-    assert str(failure(engine, server)) == f"openai/m at {place}: HTTP 401: Bearer [hidden]; check the key in MY_KEY"
+    assert str(failure(engine, server)) == f"check the key in MY_KEY; HTTP 401: Bearer [hidden] (openai/m at {place})"
+
+
+def test_a_key_of_a_few_letters_hides_no_words(server: Server, engine: Engine) -> None:
+    server.answer = lambda _: Reply(status=400, body={"error": "the localised model is not loaded"})
+    error = engine.submit(asked(), endpoint(server, "local")).exception(timeout=20)
+    assert "the localised model is not loaded" in str(error)
 
 
 def test_a_missing_key_says_which_variable_to_set(server: Server, engine: Engine) -> None:
@@ -329,7 +335,7 @@ def test_nobody_listening_is_found_out_at_once(engine: Engine) -> None:
         port = closed.getsockname()[1]
     error = failure(engine, f"http://127.0.0.1:{port}/v1")
     assert (str(error), error.kind, engine.sent) == (
-        f"openai/m at 127.0.0.1:{port}: connection refused; is the server running?",
+        f"connection refused (openai/m at 127.0.0.1:{port}); is the server running?",
         "connection",
         1,
     )
@@ -364,7 +370,8 @@ def test_silence_before_the_answer_is_a_timeout(server: Server, make_engine: Cal
     server.answer = lambda _: Reply(gate=server.gate())
     error = failure(make_engine(timeouts=Timeouts(first_byte=0.02), attempts=2), server)
     assert error.kind == "timeout"
-    assert "no first byte within 0.02 s (2 attempts)" in str(error)
+    assert "no first byte within 0.02 s (openai/m at " in str(error)
+    assert ", 2 attempts)" in str(error)
 
 
 def test_silence_within_the_answer_is_a_timeout(server: Server, make_engine: Callable[..., Engine]) -> None:

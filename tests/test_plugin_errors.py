@@ -56,37 +56,33 @@ def only_reason(session: Session) -> str:
 
 FAST = {"retry-after-ms": "1"}
 FAULTS: Mapping[str, tuple[Any, str]] = {
-    "401": (
-        Reply(status=401, body={"error": {"message": "bad key"}}),
-        "HTTP 401: bad key; no key was sent: set OPENAI_API_KEY",
-    ),
     "404": (
         Reply(status=404, body={"error": {"message": "no such model"}}),
-        "HTTP 404: no such model; check the model's name and base_url",
+        "HTTP 404: no such model ({}); check the model's name and base_url",
     ),
     "429": (
         Reply(status=429, headers=FAST, body={"error": {"message": "slow down"}}),
-        "HTTP 429: slow down (5 attempts); lower --llm-concurrency, or ask for a higher limit",
+        "HTTP 429: slow down ({}, 5 attempts); lower --llm-concurrency, or ask for a higher limit",
     ),
     "500": (
         Reply(status=500, headers=FAST, body={"error": {"message": "oops"}}),
-        "HTTP 500: oops (5 attempts); try again later",
+        "HTTP 500: oops ({}, 5 attempts); try again later",
     ),
     "html": (
         Reply(body="<html><title>Log in</title>", headers={"content-type": "text/html"}),
-        "HTTP 200 with an HTML page: Log in",
+        "HTTP 200 with an HTML page: Log in ({})",
     ),
     "no_choices": (
         {**completion(""), "choices": []},
-        "the response has no choices, only id, object, created, model, choices, usage",
+        "the response has no choices, only id, object, created, model, choices, usage ({})",
     ),
     "in_band": (
         {"error": {"message": "::error::melted \x1b[31m", "code": 400}},
-        "an error within the answer: | ::error::melted \\x1b[31m",
+        "an error within the answer: | ::error::melted \\x1b[31m ({})",
     ),
     "in_band_stream": (
         Reply(chunks=[*streamed("Par", done=False)[:2], event({"error": {"message": "gone", "code": 400}})]),
-        "an error within the answer: gone",
+        "an error within the answer: gone ({})",
     ),
 }
 
@@ -106,11 +102,46 @@ def test_every_fault_of_a_provider_is_an_error_told_in_one_line(session: Session
     text = shown(result)
     place = server.base_url.split("/")[2]
     reasons = {case.key.case: case.samples[0].reason for case in session.results()}
-    assert reasons == {fault: f"openai/prod-1 at {place}: {told}" for fault, (_, told) in FAULTS.items()}
+    assert reasons == {fault: told.format(f"openai/prod-1 at {place}") for fault, (_, told) in FAULTS.items()}
     assert {case.outcome for case in session.results()} == {"error"}
     assert [line for line in reasons.values() if line not in text] == []
     result.assert_outcomes(errors=len(FAULTS))
     assert result.ret == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "named", "advice"),
+    [
+        ("openai", "", 'add api_key_env = "OPENAI_API_KEY" to [tool.llmeval.models."my.server"]'),
+        ("acme-cloud", "", 'add api_key_env = "ACME_CLOUD_API_KEY" to [tool.llmeval.models."my.server"]'),
+        ("openai", 'api_key_env = "TEAM_KEY"', "check the key in TEAM_KEY"),
+    ],
+)
+def test_a_refused_key_behind_a_base_url_is_told_with_the_way_out_first(
+    plain_session: Session,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    provider: str,
+    named: str,
+    advice: str,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "not-sent-to-a-base-url")
+    monkeypatch.setenv("TEAM_KEY", "a-key-that-has-expired")
+    server.answer = lambda _: Reply(status=401, body={"error": {"message": "unknown key " + "x " * 200}})
+    plain_session.configure(
+        f"""
+        [tool.llmeval]
+        model = "my.server"
+        [tool.llmeval.models]
+        "my.server" = {{ model = "{provider}/prod-1", base_url = "{server.base_url}"{", " * bool(named)}{named} }}
+        """
+    )
+    plain_session.write(ASKS)
+    plain_session.run()
+    only_when = "" if named else "a key goes to your base_url only if api_key_env names it: "
+    assert only_reason(plain_session).startswith(f"{only_when}{advice}; HTTP 401: unknown key")
+    [request] = server.requests
+    assert request.headers.get("authorization", "") == ("Bearer a-key-that-has-expired" if named else "")
 
 
 def test_an_answer_that_is_cut_off_is_an_error_and_is_not_kept(
@@ -150,7 +181,7 @@ def test_a_refused_connection_says_who_refused(plain_session: Session, server: S
     result = plain_session.run()
     shown(result)
     place = server.base_url.split("/")[2]
-    assert only_reason(plain_session) == f"openai/prod-1 at {place}: connection refused; is the server running?"
+    assert only_reason(plain_session) == f"connection refused (openai/prod-1 at {place}); is the server running?"
     assert result.ret == 1
 
 
@@ -179,7 +210,7 @@ def test_a_newcomer_without_a_model_is_told_exactly_what_to_do(session: Session)
     result = session.run()
     told = (
         "no model on trial: give --llm-model=NAME, or set model in [tool.llmeval] of pyproject.toml "
-        "(NAME is provider/model, such as openai/gpt-5.6-mini)"
+        "(NAME is provider/model, such as openai/gpt-5.6-mini); no [tool.llmeval] in pyproject.toml"
     )
     assert told in result.outlines
     assert "hidden" not in shown(result)
@@ -525,7 +556,7 @@ def test_a_fixture_that_fails_is_an_error_of_the_case_before_and_after(session: 
         """
     )
     result = session.run()
-    result.assert_outcomes(passed=1, errors=3)
+    result.assert_outcomes(passed=1, errors=2, failed=1)
     shown(result)
     assert result.ret == 1
     outcomes = {case.key.test: (case.outcome, case.samples[0].reason) for case in session.results()}

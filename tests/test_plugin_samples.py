@@ -28,7 +28,7 @@ def test_samples_are_asked_for_at_once_and_too_few_that_pass_fail_the_case(sessi
             "*assert_contains(llm(*",
             "E *hallucination: *30 days* (2 of 4 samples failed, at least 80% must pass)",
             "E *samples *: hallucination",
-            "FAILED test_it.py::test_refund - *hallucination: *",
+            "FAILED test_it.py::test_refund - [[]hallucination] the reply does not contain *",
         ]
     )
     case = session.results()[0]

@@ -43,7 +43,7 @@ def test_a_prompt_that_changed_is_told_once_and_not_once_per_case(session: Sessi
     text = result.stdout.str()
     assert text.count("nearest recorded request") == 5
     assert text.count("ERROR at call of") == 2 * CASES
-    assert f"{CASES} errors: not judged" in text
+    assert f"{2 * CASES} errors in {CASES} cases (both models): not judged" in text
     assert told(result, f"no_reply_recorded: test_it.py::test_support[[]case-0] and {CASES - 1} more cases")
     result.stdout.fnmatch_lines(["next: --llm-record --llm-mode=auto asks for the missing replies and records them"])
 

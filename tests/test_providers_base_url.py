@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.providers.base_url import check_base_url, is_loopback
 
-METADATA = "a link-local or metadata address, where no model is served"
+METADATA = "a metadata address of a cloud, where no model is served"
 
 
 def refusal(url: str) -> str:
@@ -64,9 +65,17 @@ def test_what_is_no_http_url_is_refused(url: str) -> None:
             "169.16689662",
             "\uff11\uff16\uff19.254.169.254",
             "169。254。169。254",
-            "①69.254.1.1",
+            "①69.254.170.23",
         ),
-        *("[fe80::1]", "[fe80::1%25eth0]", "[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]", "[::169.254.169.254]"),
+        *(
+            "[fe80::a9fe:a9fe]",
+            "[fe80::a9fe:a9fe%25eth0]",
+            "169.254.42.42",
+            "169.254.0.23",
+            "[::ffff:169.254.169.254]",
+            "[::ffff:a9fe:a9fe]",
+            "[::169.254.169.254]",
+        ),
         *(
             "[64:ff9b::169.254.169.254]",
             "[2002:a9fe:a9fe::]",
@@ -78,7 +87,7 @@ def test_what_is_no_http_url_is_refused(url: str) -> None:
         *("metadata.google.internal", "Metadata.Google.Internal.", "metadata", "metadata.goog", "instance-data"),
     ],
 )
-def test_metadata_and_link_local_addresses_are_refused_in_any_spelling(scheme: str, host: str) -> None:
+def test_metadata_addresses_are_refused_in_any_spelling(scheme: str, host: str) -> None:
     assert METADATA in refusal(f"{scheme}://{host}/v1")
     assert METADATA in refusal(f"{scheme}://{host}:8080")
 
@@ -86,14 +95,39 @@ def test_metadata_and_link_local_addresses_are_refused_in_any_spelling(scheme: s
 @pytest.mark.parametrize(
     "host",
     [
-        *("api.openai.com", "8.8.8.8", "10.0.0.1", "192.168.1.5", "[fd12::1]", "vllm:8000", "gpu.local", "x.localhost"),
-        *("localhost.example.com", "127.0.0.1.nip.io", "0x0a000001", "[::ffff:10.0.0.1]", "[64:ff9b::127.0.0.1]"),
+        *("api.openai.com", "8.8.8.8", "134744072", "0x08080808", "010.8.8.8", "8.8.8.8.", "[2001:4860::8]"),
+        *("172.32.0.1", "192.169.1.1", "100.63.255.255", "100.128.0.1", "11.0.0.1", "9.255.255.255", "[fec0::1]"),
+        *("localhost.example.com", "127.0.0.1.nip.io", "10.0.0.5.evil.com", "x.local.evil.com", "a.svc.com"),
+        *("[::ffff:8.8.8.8]", "[::ffff:10.0.0.1]", "[64:ff9b::127.0.0.1]", "[64:ff9b::10.0.0.1]", "[2002:a00:1::]"),
+        *("0x0a000001", "167772165", "10.5", "10.0.0.5.", "ollama.", "gpu.local.", "08080808", "8", "0xgg", "-a.local"),
+        *("\uff11\uff10.0.0.5", "\uff4fllama", "ölama", "xn--a.example", "gpu。local", "a..local", ".local"),
     ],
 )
-def test_plain_http_beyond_this_machine_is_refused_and_the_ways_out_are_named(host: str) -> None:
+def test_plain_http_beyond_a_private_network_is_refused_and_the_ways_out_are_named(host: str) -> None:
     text = refusal(f"http://{host}/v1")
-    assert "unencrypted; use https://, or a tunnel to 127.0.0.1" in text
+    assert "unencrypted; use https:// (http:// is for private addresses and names: 10.0.0.5, ollama," in text
+    assert text.endswith(", or a tunnel to 127.0.0.1")
     assert check_base_url(f"https://{host}/v1") == f"https://{host}/v1"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("10.0.0.5", "10.255.255.254", "172.16.0.1", "172.31.9.9", "192.168.1.5", "100.64.0.1", "100.127.1.1"),
+        *("169.254.7.7", "[fd12::1]", "[FC00::1]", "[fe80::1]", "[fe80::1%25eth0]"),
+        *("ollama", "vllm", "GPU-1", "text_server", "gpu.local", "GPU.Local", "llm.corp.internal", "box.lan"),
+        *("host.docker.internal", "gateway.docker.internal", "nas.home.arpa", "x.test", "x.localhost"),
+        *("vllm.models.svc", "vllm.svc.cluster.local", "vllm.models.svc.cluster.local", "a.cluster.local"),
+    ],
+)
+def test_plain_http_goes_to_private_networks(host: str) -> None:
+    assert check_base_url(f"http://{host}/v1") == f"http://{host}/v1"
+    assert check_base_url(f"http://{host}:8000/v1/") == f"http://{host}:8000/v1"
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.5@evil.com/v1", "https://a:b@example.com", "http://x@127.0.0.1"])
+def test_a_user_name_is_refused(url: str) -> None:
+    assert refusal(url) == "base_url holds a user name or a password; name the environment variable: api_key_env"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "0"])  # noqa: S104
@@ -124,9 +158,12 @@ numbers = st.integers(2**24, 2**32 - 1) | st.integers(0xA9FE0000, 0xA9FEFFFF) | 
 
 
 @given(numbers)
-def test_all_spellings_of_an_address_share_one_verdict(number: int) -> None:
-    for scheme in ("http", "https"):
-        assert len({taken(f"{scheme}://{host}/v1") for host in spellings(number)}) == 1
+def test_all_spellings_of_an_address_share_one_verdict_but_that_private_ones_are_spelled_as_usual(number: int) -> None:
+    usual, *unusual = spellings(number)
+    assert len({taken(f"https://{host}/v1") for host in (usual, *unusual)}) == 1
+    [verdict] = {taken(f"http://{host}/v1") for host in unusual}
+    assert verdict == usual.startswith("127.")
+    assert taken(f"http://{usual}/v1") in (verdict, ip_address(number).is_private or number >> 22 == 0x191)
 
 
 @given(numbers)

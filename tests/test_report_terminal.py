@@ -245,7 +245,7 @@ looks at each error category by itself.
   acme-large-2   0.88  0.39s  1.31s  2.60s     0.15s      0.0036
   change        -0.06    -7%   +46%   +86%      -17%        -12%
 
-3 new misses
+3 new misses (1 failed before too, in another category)
   hallucination: tests/llm/test_support.py::test_policy[refund-window]
     passed 5/5 → 1/5, no '30 days'
     | A refund is possible within [-30-]{+60+} days of purchase by
@@ -260,10 +260,33 @@ looks at each error category by itself.
     baseline  | Two years.
     candidate | (nothing)
 
-1 known miss, 1 fixed
+1 fixed
 
 next: --llm-show=hallucination lists its cases with what changed
 """
+
+
+def test_a_gate_that_passes_names_in_its_sentence_what_it_does_not_vouch_for() -> None:
+    few = OK._replace(name="format", candidate_failed=30, change=0.016, word="TOO SMALL")
+    tone = OK._replace(name="tone", candidate_failed=40, change=0.024, word="REGRESSED", gated=False)
+    shown = report(PASSED._replace(rows=(tone, REFUSAL, few, OK)), width=300)
+    assert (
+        "\ngate ok: no error category regressed in 4 cases, but tone 10/1250 → 40/1250 regressed, which is not gated, "
+        "refusal 6/1250 → 14/1250 could be noise or not, format 10/1250 → 30/1250 is too few to tell\n"
+    ) in shown
+    [quiet] = summary([PASSED._replace(rows=(few,))], [], verbosity=-1, width=300)
+    assert quiet.text.endswith(", but format 10/1250 → 30/1250 is too few to tell")
+    assert quiet.style == ("yellow",)
+    side = report(PASSED._replace(rows=(few,)), THIRD)
+    assert " ~ ok " in side
+
+
+def test_every_case_that_fails_is_new_or_known_and_never_both() -> None:
+    shown = report(FAILED, THIRD)
+    [new] = [line.split()[2:] for line in shown.splitlines() if line.startswith("  new misses")]
+    [known] = [line.split()[2:] for line in shown.splitlines() if line.startswith("  known misses")]
+    failed = sum(result.outcome == "fail" for result in AFTER.values())
+    assert (int(new[0]) + int(known[0]), len(FAILED.known)) == (failed, 1)
 
 
 def test_a_failed_gate_comes_first_then_the_evidence_then_what_to_do() -> None:
@@ -319,7 +342,8 @@ itself.
     agree -0.06, p50 -7%, p95 +46%, p99
     +86%, TTFT p50 -17%, $/resolved -12%
 
-3 new misses
+3 new misses (1 failed before too, in
+another category)
   hallucination: tests/llm/...nd-window]
     passed 5/5 -> 1/5, no '30 days'
     | A refund is possible within
@@ -339,7 +363,7 @@ itself.
     baseline  | Two years.
     candidate | (nothing)
 
-1 known miss, 1 fixed
+1 fixed
 
 next: --llm-show=hallucination lists its
       cases with what changed
@@ -455,7 +479,7 @@ mistral-x: gate ok: no error category regressed in 4 cases
   any failure              166/1250      129/1250    10/1250
   ----------------------------------------------------------
   new misses                                    3          0
-  known misses                                  1          2
+  known misses                                  0          2
   fixed                                         1          1
   flaky                                         0          1
   ----------------------------------------------------------
@@ -474,7 +498,7 @@ mistral-x: gate ok: no error category regressed in 4 cases
   latency not compared: acme-large-1 was called live, mistral-x is recorded
 
 acme-large-2
-3 new misses, 2 shown (-v shows all)
+3 new misses (1 failed before too, in another category), 2 shown (-v shows all)
   hallucination: tests/llm/test_support.py::test_policy[refund-window]
     passed 5/5 → 1/5, no '30 days'
     | A refund is possible within [-30-]{+60+} days of purchase by
@@ -549,7 +573,9 @@ def test_more_models_than_fit_make_several_tables() -> None:
 ALONE_REPORT = """\
 model acme-large-1
 250 cases × 5 samples · 1250 live calls · $0.88 spent
-not compared: no baseline (use --llm-baseline=NAME)
+acme-large-1: 2/4 passed, format 2
+acme-large-2: 1/4 passed, hallucination 2, refusal 1
+no baseline to compare with (--llm-baseline=NAME)
 
                        acme-large-1
   ---------------------------------
@@ -573,7 +599,9 @@ def test_one_model_without_a_baseline_is_not_compared() -> None:
 SEVERAL_ALONE_REPORT = """\
 2 models
 250 cases × 5 samples · 250 calls replayed, 2250 live · $1.19 spent
-not compared: no baseline (use --llm-baseline=NAME)
+acme-large-1: 2/4 passed, format 2
+acme-large-2: 1/4 passed, hallucination 2, refusal 1
+no baseline to compare with (--llm-baseline=NAME)
 
                        acme-large-1  acme-large-2
   -----------------------------------------------
@@ -631,12 +659,82 @@ def test_with_q_several_gates_are_told_by_name() -> None:
     lines = summary([PARTIAL, THIRD], [BASELINE, CANDIDATE], verbosity=-1)
     assert [line.text for line in lines] == [
         "acme-large-2: GATE NOT EVALUATED: only 4 of 250 cases were run (-k refund)",
+        "  1 error: not judged, so in no count above",
         "mistral-x: gate ok: no error category regressed in 4 cases",
     ]
 
 
-def test_with_q_no_baseline_is_still_said() -> None:
-    assert text(summary([], [BASELINE], verbosity=-1)) == "not compared: no baseline (use --llm-baseline=NAME)\n"
+def test_with_q_each_model_has_a_line() -> None:
+    errors = [broken(key(f"lost-{number}"), "HTTP 429: slow down") for number in range(3)]
+    assert text(summary([], [], [*MIXED, *errors], verbosity=-1)) == (
+        "acme-large-1: 2/4 passed, format 2\n"
+        "acme-large-2: 1/4 passed, hallucination 2, refusal 1\n"
+        "m: nothing could be judged: 3 errors (rate_limit 3)\n"
+    )
+    assert text(summary([], [], [*BEFORE.values(), *errors], verbosity=-1)) == (
+        "2/4 passed, format 2; 3 errors (rate_limit 3)\n"
+    )
+
+
+def test_without_any_answer_there_is_no_table_and_the_reasons_are_grouped() -> None:
+    errors = [broken(key(f"lost-{number}"), "HTTP 429: slow down") for number in range(9)]
+    none = BASELINE._replace(passed=0, failed=0, errors=9, cases=9, samples=0)
+    assert text(summary([], [none], errors)).splitlines()[2:] == [
+        "nothing could be judged: 9 errors (rate_limit 9)",
+        "no baseline to compare with (--llm-baseline=NAME)",
+        "",
+        "9 errors: not judged, so in no count above",
+        "  rate_limit: tests/llm/test_support.py::test_policy[lost-0] and 8 more cases",
+        "    HTTP 429: slow down",
+        "  (-v names all)",
+        "next: run again; answers that came are not paid twice",
+    ]
+    both = by_key(*errors)
+    unmeasured = FAILED._replace(
+        compared=(),
+        rows=(),
+        new=(),
+        known=(),
+        fixed=(),
+        total=TOTAL._replace(change=0.0),
+        errors=tuple(both),
+        baseline_results=both,
+        candidate_results=both,
+        reasons=("could not be measured: no case has an answer",),
+    )
+    for shown in (report(unmeasured), report(unmeasured, unmeasured)):
+        assert "18 errors in 9 cases (both models): not judged" in shown
+        assert "0/0" not in shown
+        assert "any failure" not in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("authentication", "set the key as the errors say"),
+        ("billing", "pay the account"),
+        ("budget", "a higher --llm-budget"),
+        ("connection", "start the server, or mend base_url"),
+        ("exception", "mend the test or the application"),
+        ("no_reply_recorded", "--llm-record --llm-mode=auto asks"),
+        ("not_found", "mend the model's name or base_url"),
+        ("not_rerouted", "put a model on trial that the application can be made to ask"),
+        ("setup", "mend the fixtures or settings"),
+        ("rate_limit", "run again"),
+        ("timeout", "run again"),
+    ],
+)
+def test_the_next_step_after_errors_is_one_that_changes_something(kind: str, told: str) -> None:
+    sample = SampleResult(index=0, outcome="error", category=kind, reason="of some kind")
+    lost = [CaseResult(key=key(f"lost-{number}"), model="m", samples=(sample,)) for number in range(2)]
+    alone = text(summary([], [BASELINE], [*BEFORE.values(), *lost]))
+    assert alone.count(f"\nnext: {told}") == 1
+    failed = FAILED._replace(
+        errors=tuple(each.key for each in lost),
+        candidate_results={**AFTER, **by_key(*lost)},
+        reasons=("could not be measured: 2 of 6 cases have an error",),
+    )
+    assert f"\nnext: {told}" in report(failed)
 
 
 def test_a_session_without_models_says_nothing() -> None:
@@ -646,9 +744,9 @@ def test_a_session_without_models_says_nothing() -> None:
 @pytest.mark.parametrize("verbosity", [-1, 0, 1])
 @pytest.mark.parametrize("models", [[BASELINE], [BASELINE, CANDIDATE]])
 def test_nothing_compared_never_looks_like_a_gate_that_passed(models: list[Figures], verbosity: int) -> None:
-    lines = summary([], models, verbosity=verbosity)
+    lines = summary([], models, MIXED, verbosity=verbosity)
     assert not any("green" in line.style or "gate" in line.text.lower() for line in lines)
-    assert any(line.text.startswith("not compared") for line in lines)
+    assert any(line.text.endswith("2/4 passed, format 2") for line in lines)
 
 
 def test_live_and_recorded_latency_are_never_in_one_change_row() -> None:

@@ -265,6 +265,25 @@ def test_the_newer_reply_stays(recordings: Recordings) -> None:
     assert recordings.get(MODULE, entry(1).key) == newer
 
 
+def test_an_older_reply_that_says_the_same_may_keep_its_line(recordings: Recordings) -> None:
+    def reply(text: str, number: str, **more: Any) -> dict[str, Any]:
+        call = {"type": "tool_use", "id": f"call-{number}", "input": {"id": text}}
+        return {"id": number, "created": 17, "usage": {"output_tokens": 3}, "content": [call], **more}
+
+    old = replace(entry(1), response=reply("order-1", "a"))
+    recordings.write(MODULE, [old])
+    keeping = Recordings(recordings.directory, lambda _: None, keep_alike=True)
+
+    def later(response: dict[str, Any], year: int) -> Entry:
+        return replace(old, response=response, recorded_at=f"{year}-01-01T00:00:00Z", latency=9.0)
+
+    assert keeping.write(MODULE, [later(reply("order-1", "b", usage={"output_tokens": 4}), 2030)]) == 0
+    assert keeping.get(MODULE, old.key) == old
+    for year, response in enumerate((reply("order-2", "b"), reply("order-2", "c", stop_reason="max_tokens")), 2031):
+        assert keeping.write(MODULE, [later(response, year)]) == 1
+        assert keeping.get(MODULE, old.key) == later(response, year)
+
+
 def test_nothing_is_left_beside_the_file(recordings: Recordings) -> None:
     recordings.directory.mkdir()
     orphan = recordings.directory / ".tests.test_triage.jsonl.0123abcd.tmp"

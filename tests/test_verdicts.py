@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.server import Reply, Request, Server, completion
-from tests.sessions import Session
+from tests.sessions import Session, told
 
 COMPARE = ("--llm-model=candidate", "--llm-baseline=production")
 CASES = """
@@ -241,4 +241,5 @@ def test_too_few_cases_to_tell_are_told_beside_a_gate_that_passes(plain_session:
     plain_session.write("def test_a(llm): assert llm('a') == 'Paris'\ndef test_b(llm): assert llm('b') == 'Paris'")
     result = plain_session.run(*COMPARE, "-q")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["gate ok: *", "*too few cases to tell about wrong_answer: 0/2 * 2/2*"])
+    result.stdout.fnmatch_lines(["gate ok: no error category regressed in 2 cases, but wrong_answer 0/2 * 2/2*"])
+    assert told(result, "* 2/2 is too few to tell*")

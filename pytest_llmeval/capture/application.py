@@ -98,7 +98,9 @@ class InPlaceOf:
             route: of the request.
             key: which must not stand in a message.
         """
-        return Endpoint(base_url=route.base_url, api_key=key, api_key_env=self.api_key_env, provider=self)
+        entry = route.model.entry if route.moved else None  # else the key is the application's own business
+        variable = (route.model.api_key_env if route.moved else None) or self.api_key_env
+        return Endpoint(base_url=route.base_url, api_key=key, api_key_env=variable, provider=self, entry=entry)
 
 
 class _Reader:

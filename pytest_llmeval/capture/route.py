@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -94,8 +94,8 @@ class Route:
 def routed(asked: Recognised, models: Models) -> Route:
     """Where a captured request goes: to the model on trial when it names that one or the one in production.
 
-    A ``base_url`` in the configuration of the model on trial decides where its calls go; without one the
-    application's own address stays. A request that names any other model stays as it is.
+    A ``base_url`` in the configuration of a model decides where its calls go; without one the application's own
+    address stays. A request that names any other model than these stays with that model.
 
     Args:
         asked: what the application asks.
@@ -122,22 +122,18 @@ def routed(asked: Recognised, models: Models) -> Route:
         rewritten=asked.model != trial.model,
         on_trial=True,
     )
-    if trial.base_url is None:
+    return _where_configured(route, asked)
+
+
+def _where_configured(route: Route, asked: Recognised) -> Route:
+    """The route to the ``base_url`` that the configuration has for the model; the same where it has none."""
+    model, provider = route.model, route.provider
+    there = replace(route, base_url=provider.base_url or "")
+    if model.base_url is None or _place(there.url) == _place(route.url):
         return route
-    there = Route(model=trial, provider=provider, request=route.request, base_url=provider.base_url or "")
-    if _place(there.url) == _place(route.url):
-        return route
-    if at_azure:
-        path = provider.request(trial.model, _NOTHING).path
-    return Route(
-        model=trial,
-        provider=provider,
-        request=_request(asked, provider, trial.model, path),
-        base_url=provider.base_url or "",
-        moved=True,
-        rewritten=route.rewritten,
-        on_trial=True,
-    )
+    at_azure = getattr(provider, "needs_deployment", False)
+    path = provider.request(model.model, _NOTHING).path if at_azure else route.request.path
+    return replace(there, request=_request(asked, provider, model.model, path), moved=True)
 
 
 def _as_it_is(asked: Recognised, models: Models) -> Route:
@@ -150,12 +146,13 @@ def _as_it_is(asked: Recognised, models: Models) -> Route:
         provider = find_provider(_USUAL[asked.format])
         name = f"{provider.name}/{asked.model}"
         model = ModelSettings(name=name, provider=provider.name, model=asked.model)
-    return Route(
+    route = Route(
         model=model,
         provider=provider,
         request=_request(asked, provider, asked.model, asked.path),
         base_url=asked.base_url,
     )
+    return _where_configured(route, asked)
 
 
 def _request(asked: Recognised, provider: Provider, model: str, path: str) -> ModelRequest:

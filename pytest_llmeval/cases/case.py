@@ -14,8 +14,8 @@ class Case:
     """One example of an eval set.
 
     Attributes:
-        id: unique within the dataset; safe as a test id, in a file name and on a terminal.
-        input: what the application or model is asked: a string or a list of chat messages.
+        id: unique within the dataset; printable text.
+        input: what the application or model is asked: a string, a list of chat messages, or whatever the row holds.
         expected: what a right answer is or holds, None when the checks alone decide.
         context: passages the answer must be grounded in.
         task: what the case is about, for slices and routing; never an error category.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pytest_llmeval.cases.case import Case
 from pytest_llmeval.cases.problems import Problems
+from pytest_llmeval.report.text import harmless
 from pytest_llmeval.wording import described, quoted
 
 __all__ = ["FIELDS", "LARGEST_ROW", "Row", "case_of", "field_hint"]
@@ -77,7 +77,13 @@ def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, in
     else:
         _report_duplicate(row, fields["id"], problems, line_of_id)
     if "input" not in fields:
-        _report_missing(row, fields, problems, "input", "what the model is asked: text, or a list of chat messages")
+        _report_missing(
+            row,
+            fields,
+            problems,
+            "input",
+            "what the model is asked: text, a list of chat messages, an object or a list",
+        )
     if problems.count == before and "checks" in fields:
         from pytest_llmeval.checks import validate_checks
 
@@ -137,10 +143,14 @@ def _report_duplicate(row: Row, given: Any, problems: Problems, line_of_id: dict
     if text in line_of_id:
         first = line_of_id[text]
         problems.add(
-            row.line_of("id"), f"id {quoted(text)} is also on line {first}; every id must be unique in the dataset"
+            row.line_of("id"), f"id {_as_written(text)} is also on line {first}; every id must be unique in the dataset"
         )
     else:
         line_of_id[text] = row.line_of("id")
+
+
+def _as_written(text: str) -> str:
+    return f'"{text[:60]}"' if text.isprintable() else quoted(text)
 
 
 def _id(value: Any) -> str | None:
@@ -150,8 +160,14 @@ def _id(value: Any) -> str | None:
         return f" is {described(value)}; allowed is text, as in {quoted('refund-1')}"
     if len(value) > _LONGEST_ID:
         return f" has {len(value)} characters, {quoted(value[:40])}...; allowed are at most {_LONGEST_ID}"
-    if not _ID.fullmatch(value):
-        allowed = "allowed are the letters A-Z and a-z, digits and . _ / -"
+    if (
+        not value.isprintable()
+        or value != value.strip()
+        or "::" in value
+        or harmless(value) != value
+        or _LIKE_A_WORDING.search(value)
+    ):
+        allowed = "allowed is printable text without spaces at its ends, without :: and without +WORD as its end"
         return f" is {quoted(value)}; {allowed}{_near_id(value)}"
     if not _SEGMENTS.isdisjoint(value.split("/")):
         return f" is {quoted(value)}; no part between slashes may be empty, . or .."
@@ -159,19 +175,17 @@ def _id(value: Any) -> str | None:
 
 
 def _near_id(value: str) -> str:
-    plain = unicodedata.normalize("NFKD", value)
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
-    if any(c.isalnum() and not c.isascii() for c in plain):
-        return ""  # a name without its letters would help nobody
-    near = re.sub(r"[^A-Za-z0-9._/-]+", "-", plain).strip("-/.")
+    near = "".join(c if c.isprintable() else " " for c in value).replace("::", "-").replace("##", "#")
+    near = "-".join(_LIKE_A_WORDING.sub(r"-\1", near).split()).strip("-/.")
     return f'; for example "{near}"' if near and _SEGMENTS.isdisjoint(near.split("/")) else ""
 
 
 def _input(value: Any) -> str | None:
-    if isinstance(value, str):
+    """Text, chat messages, or whatever structure the test takes; what looks like messages must be such."""
+    if not isinstance(value, (str, dict, list)) or value in ([], {}):
+        return f" is {described(value)}; allowed is text, a list of chat messages, an object or a list"
+    if not isinstance(value, list) or not any(isinstance(message, dict) and "role" in message for message in value):
         return None
-    if not isinstance(value, list) or not value:
-        return f" is {described(value)}; allowed is text, or a list of chat messages; other data goes into metadata"
     for index, message in enumerate(value):
         if not isinstance(message, dict):
             return f'[{index}] is {described(message)}; a chat message is an object with "role" and "content"'
@@ -229,7 +243,7 @@ def _samples(value: Any) -> str | None:
     return f" is {described(value)}; allowed is a whole number from 1 to {_MOST_SAMPLES}"
 
 
-_ID = re.compile(r"[A-Za-z0-9._/-]+")
+_LIKE_A_WORDING = re.compile(r"\+(\w+)$")  # refund-1+2 is the second wording of refund-1
 _SEGMENTS = frozenset({"", ".", ".."})
 _CHECK = '{"contains": "30 days"}'
 _KNOWN = frozenset(FIELDS)

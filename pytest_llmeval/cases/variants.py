@@ -72,7 +72,7 @@ def with_question(given: Any, text: str) -> Any:
 
 def _last_of_user(messages: Any) -> int | None:
     """The place of the last message of the user, None unless it has one text."""
-    if not isinstance(messages, list):
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         return None
     of_user = [place for place, message in enumerate(messages) if message.get("role") == "user"]
     if not of_user:

@@ -243,6 +243,7 @@ class Pipeline:
             api_key=api_key_of(model, provider),
             api_key_env=model.api_key_env or provider.api_key_env,
             provider=provider,
+            entry=model.entry,
         )
         budget = self._budget
         held = budget.hold(model.name, request.body, partial(cost_of_call, model)) if budget is not None else 0.0

@@ -21,12 +21,14 @@ class Endpoint:
         api_key: None for a server that wants none.
         provider: the wire format.
         api_key_env: the environment variable the key came from, or would have, for messages only.
+        entry: the model's name in [tool.llmeval.models], None where it has none, for messages only.
     """
 
     base_url: str
     provider: Provider
     api_key: str | None = field(default=None, repr=False)
     api_key_env: str | None = None
+    entry: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,8 +157,10 @@ def _await_workers(config: pytest.Config) -> None:
 
 
 def _has_table(config: pytest.Config) -> bool:
-    root = config.rootpath
+    from pytest_llmeval.errors import ConfigError
+    from pytest_llmeval.plugin.table import start_of, table_file
+
     try:
-        return (root / "llmeval.toml").exists() or b"tool.llmeval" in (root / "pyproject.toml").read_bytes()
-    except OSError:
-        return False
+        return table_file(start_of(config), otherwise=config.rootpath) is not None
+    except ConfigError:  # told when a test asks
+        return True

@@ -12,6 +12,18 @@ from pytest_llmeval.reply import Reply
 
 __all__ = ["Llm"]
 
+_IN_THE_TABLE = "stands in the table of a model, [tool.llmeval.models.NAME], as {key}"
+_NO_PARAMETERS = {
+    "model": "llm asks the model on trial, {model}. --llm-model=NAME puts another on trial; a second model, such as a "
+    "judge, is asked by its own SDK in a test that takes llm_capture, which keeps and replays its answers too",
+    "messages": "chat messages are the first argument, as in llm([{{'role': 'user', 'content': '...'}}])",
+    "api_key": _IN_THE_TABLE.replace("{key}", 'api_key_env = "OPENAI_API_KEY", the name of a variable'),
+    "api_key_env": _IN_THE_TABLE.replace("{key}", 'api_key_env = "OPENAI_API_KEY", the name of a variable'),
+    "base_url": _IN_THE_TABLE.replace("{key}", 'base_url = "https://..."'),
+    "provider": _IN_THE_TABLE.replace("{key}", 'model = "provider/model"'),
+}
+"""Keywords that look like settings of a call and would be sent on as fields of the request."""
+
 
 class Llm:
     """Asks the model on trial.
@@ -107,6 +119,8 @@ class Llm:
         params: Mapping[str, Any],
     ) -> Prompt:
         __tracebackhide__ = True
+        if wrong := next((name for name in _NO_PARAMETERS if name in params), None):
+            raise ConfigError(f"llm(..., {wrong}=...): {_NO_PARAMETERS[wrong].format(model=self.model)}")
         configured = dict(self._trial.model.params)
         streams = bool(configured.pop("stream", False)) if stream is None else stream
         return Prompt(

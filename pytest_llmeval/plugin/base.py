@@ -94,6 +94,7 @@ def as_base_says(settings: Settings, base: Base) -> tuple[Settings, list[str]]:
     """
     contents = {name: base.read(settings.root / name) for name in _TABLES}
     with TemporaryDirectory(prefix="llmeval-") as folder:
+        Path(folder, ".git").mkdir()  # where the search for a table ends
         for name, content in contents.items():
             if content is not None:
                 Path(folder, name).write_bytes(content)

@@ -255,6 +255,8 @@ class CapturedCalls:
     def _never_asked(self, asked: list[str]) -> str:
         trial, production = self._models.trial, [model.full_name for model in self._models.production]
         named = f"in production is {', '.join(production)}" if production else "no model is configured as production"
+        if production == [trial.full_name]:
+            named = "the one in production"
         return (
             f"the application asked {', '.join(asked)} and never the model on trial, {trial.full_name} ({named}); "
             f'name the model it asks in [tool.llmeval]: model = "provider/model", or have it ask {self._fixture}.model'

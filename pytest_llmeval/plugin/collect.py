@@ -17,6 +17,7 @@ from pytest_llmeval.plugin.markers import Samples, closest_markers, default_cate
 from pytest_llmeval.plugin.nothing_asked import review_of
 from pytest_llmeval.plugin.replies import Attempts, attempts_key, first_pass_key, more_samples_key
 from pytest_llmeval.plugin.saved_answers import SavedAnswers
+from pytest_llmeval.plugin.table import check_table
 from pytest_llmeval.plugin.trial import Trial, case_key, trial_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 from pytest_llmeval.run import CaseKey
@@ -128,11 +129,15 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     """
     callspec = getattr(item, "callspec", None)
     params = callspec.params if callspec is not None else {}
+    check_table(item, evaluation.settings)
     if not evaluation.models:
         known = ", ".join(evaluation.settings.models)
+        settings = evaluation.settings
+        where = settings.place if settings.file is not None else "[tool.llmeval] of pyproject.toml"
         raise ConfigError(
-            "no model on trial: give --llm-model=NAME, or set model in [tool.llmeval] of pyproject.toml "
+            f"no model on trial: give --llm-model=NAME, or set model in {where} "
             + (f"(models: {known})" if known else "(NAME is provider/model, such as openai/gpt-5.6-mini)")
+            + (f"; {settings.place}" if settings.file is None else "")
         )
     case = params.get("case")
     case = case if isinstance(case, Case) else None

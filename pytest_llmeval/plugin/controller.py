@@ -29,7 +29,7 @@ __all__ = ["Controller"]
 
 TOLD_IN_FULL = 5  # errors of one kind
 
-GATE_FAILED, NOT_SAVED = "gate failed", "not saved"
+NOT_SAVED = "not saved"
 _NAMES_OF_SAVED = ("baseline", "saved baseline", "saved baseline run")  # the first that no model on trial has
 
 
@@ -289,7 +289,8 @@ class Controller:
         if reporter is not None:
             # Other plugins look into the __dict__ of whatever is counted.
             if failed:
-                reporter.stats.setdefault(GATE_FAILED, []).extend(SimpleNamespace(gate=gate) for gate in failed)
+                word = "gate failed" if len(failed) == 1 else "gates failed"
+                reporter.stats.setdefault(word, []).extend(SimpleNamespace(gate=gate) for gate in failed)
             if self.unwritten:
                 reporter.stats.setdefault(NOT_SAVED, []).extend(SimpleNamespace() for _ in range(self.unwritten))
         from pytest_llmeval.plugin.junit import add_to_junit
@@ -441,6 +442,7 @@ class Controller:
             secrets=evaluation.secrets(),
             repair=True,
             redact=redactor(self.config.hook),
+            keep_alike=evaluation.staleness is None,  # else the date of a reply that was asked again counts
         )
         for module, entries in sorted(self._entries.items()):
             try:

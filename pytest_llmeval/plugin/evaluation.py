@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.config import ModelSettings, Settings, load_settings
+from pytest_llmeval.config import ModelSettings, Settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.base import Base, as_base_says, find_base, named_base
 from pytest_llmeval.plugin.hooks import normalizer
 from pytest_llmeval.plugin.new_baseline import Update, same_model, update_wanted
 from pytest_llmeval.plugin.options import MODES, Mode, given
 from pytest_llmeval.plugin.saved_baseline import SavedBaseline, model_in
+from pytest_llmeval.plugin.table import settings_of
 from pytest_llmeval.providers import find_provider, register
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def existing_evaluation(config: pytest.Config) -> Evaluation | None:
 
 
 def _evaluation(config: pytest.Config) -> Evaluation:
-    settings = load_settings(config.rootpath)
+    settings = settings_of(config)
     base, settings, notes, unmeasurable = _as_base_says(config, settings)
     named: list[str] = given(config, "llm_model") or ([settings.model] if settings.model else [])
     candidates = [settings.find_model(name) for name in dict.fromkeys(named)]
@@ -263,7 +264,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         concurrency=_whole_number(given(config, "llm_concurrency"), "--llm-concurrency") or CONCURRENCY,
         budget=_budget(given(config, "llm_budget"), models),
         show=given(config, "llm_show"),
-        root=config.rootpath,
+        root=settings.root,
         staleness=_staleness(settings),
         hook=config.hook,
         reports=reports,

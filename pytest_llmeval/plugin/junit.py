@@ -14,7 +14,7 @@ from pytest_llmeval.report.text import harmless
 if TYPE_CHECKING:
     from pytest_llmeval.comparison import Comparison
 
-__all__ = ["add_to_junit", "earlier_testcase", "forget_testcase"]
+__all__ = ["add_to_junit", "earlier_testcase", "error_in_junit", "forget_testcase"]
 
 
 def add_to_junit(config: pytest.Config, comparison: Comparison) -> None:
@@ -34,6 +34,24 @@ def add_to_junit(config: pytest.Config, comparison: Comparison) -> None:
             when=when,
         )
         xml.pytest_runtest_logreport(report)
+
+
+def error_in_junit(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Let the JUnit file count a case that could not be judged as an error, as pytest's last line does.
+
+    Args:
+        config: of the session.
+        report: of the test's call, before pytest is told of it.
+    """
+    testcase = earlier_testcase(config, report)
+    if testcase is not None:
+
+        def append(report: pytest.TestReport) -> None:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            message = harmless(str(report.longrepr if crash is None else crash.message))
+            testcase._add_simple("error", message, str(report.longrepr))
+
+        testcase.append_failure = append
 
 
 def earlier_testcase(config: pytest.Config, report: pytest.TestReport) -> Any:

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.capture.no_network import NoNetwork, Refusal, begin, end, in_use
-from pytest_llmeval.config import ModelSettings, load_settings
+from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ConfigError, LlmevalError, MissingReply, ReplyError
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.plugin.fixtures import uses_llm
 from pytest_llmeval.plugin.replies import Unanswered
+from pytest_llmeval.plugin.table import settings_of
 from pytest_llmeval.providers import find_provider
 
 __all__ = ["go_offline", "review_of"]
@@ -86,7 +87,7 @@ class _Configured:
 
     def _from_files(self) -> list[ModelSettings]:
         try:
-            settings = load_settings(self._config.rootpath)
+            settings = settings_of(self._config)
         except LlmevalError:
             return []  # told later
         models = list(settings.models.values())

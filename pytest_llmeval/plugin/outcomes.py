@@ -8,7 +8,7 @@ from pytest_llmeval.cases import Case
 from pytest_llmeval.checks.categories import GENERAL
 from pytest_llmeval.plugin.collect import model_of
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.judge import sample_result
+from pytest_llmeval.plugin.judge import ASSERTIONS, sample_result
 from pytest_llmeval.plugin.trial import Trial, case_key, content_digest, trial_key
 from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import CaseResult, SampleResult
@@ -58,11 +58,25 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
     )
 
 
-def after_teardown(trial: Trial, result: CaseResult, report: pytest.TestReport) -> CaseResult:
-    """The result of a case whose fixtures failed behind it, as one does that asserts behind its ``yield``."""
+def after_teardown(
+    trial: Trial, result: CaseResult, call: pytest.CallInfo[None], report: pytest.TestReport
+) -> CaseResult:
+    """The result of a case whose fixtures failed behind it.
+
+    One that asserts behind its ``yield`` judges the answer; one that breaks leaves nobody knows what.
+
+    Args:
+        trial: of the test.
+        result: of its body.
+        call: what came out of the teardown.
+        report: on it.
+    """
     if result.outcome != "pass":
         return result
-    return result._replace(samples=_failed_by_others(trial, result.samples, report))
+    samples = _failed_by_others(trial, result.samples, report)
+    if call.excinfo is not None and not isinstance(call.excinfo.value, ASSERTIONS):
+        samples = tuple(sample._replace(outcome="error", category="teardown") for sample in samples)
+    return result._replace(samples=samples)
 
 
 def set_up_result(item: pytest.Item, evaluation: Evaluation, error: BaseException | None) -> CaseResult:

@@ -51,6 +51,13 @@ class Reporting:
         self.controller.take(report, payload)
         self._close_look.take(report, payload)
         self._last_failed.take(report, payload)
+        if payload.result is not None:
+            from pytest_llmeval.plugin.junit import error_in_junit
+            from pytest_llmeval.plugin.short_summary import tell_reason
+
+            tell_reason(report, payload.result)
+            if report.when == "call" and report.failed and payload.result.outcome == "error":
+                error_in_junit(self.config, report)
         yield
         if self.controller.evaluation.most_samples is not None:
             self._note(report)
@@ -97,12 +104,14 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
         """Words for what pytest has none for: a miss the gate decides about, a case that could not be judged."""
-        payload = _payload_on(report) if report.when == "call" and not report.passed else None
-        if payload is None or payload.result is None:
+        if self.controller is None or report.when != "call" or report.passed:
             return None
-        if report.skipped:
+        from pytest_llmeval.plugin.short_summary import outcome_told
+
+        outcome = outcome_told(report)
+        if report.skipped and outcome is not None:
             return "missed", "m", ("MISSED", {"yellow": True})
-        return ("error", "E", ("ERROR", {"red": True})) if payload.result.outcome == "error" else None
+        return ("error", "E", ("ERROR", {"red": True})) if report.failed and outcome == "error" else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:

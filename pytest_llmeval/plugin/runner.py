@@ -10,6 +10,7 @@ import pytest
 
 from pytest_llmeval.plugin.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.executed_again import tell_of_executions
 from pytest_llmeval.plugin.fixtures import being_set_up, uses_llm
 from pytest_llmeval.plugin.harmless_report import make_harmless
 from pytest_llmeval.plugin.live import LiveFixtures
@@ -133,6 +134,8 @@ class Runner:
             _keep_for_baseline(item, trial, call, report, again)
         else:
             self._report(item, trial, call, report)
+        if again is None:
+            tell_of_executions(report, item, call.excinfo.value if call.excinfo is not None else None)
         make_harmless(report)
         return report
 
@@ -172,7 +175,7 @@ class Runner:
         elif call.when == "teardown" and trial is not None:
             judged = item.stash.get(_result_key, None)
             if report.failed and judged is not None:
-                self._attach(item, report, after_teardown(trial, judged, report))
+                self._attach(item, report, after_teardown(trial, judged, call, report))
             if self.evaluation.most_samples is not None and more_samples_key not in item.stash:
                 item.stash[first_pass_key] = _first_pass(trial)
             # What a test asked and got is on its report now; kept until the end it would be most of a session's memory.
@@ -216,7 +219,7 @@ def _keep_for_baseline(
     if call.when == "call":
         again.result = result_of(item, trial, call, report)
     elif call.when == "teardown" and report.failed and again.result is not None:
-        again.result = after_teardown(trial, again.result, report)
+        again.result = after_teardown(trial, again.result, call, report)
 
 
 def _name_in_junit(item: pytest.Item, trial: Trial) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pytest_llmeval.cases import Case
@@ -51,21 +53,23 @@ class Selected:
         if saved is not None and self._evaluation.baseline is not None:
             for item in self._trials:
                 collected[keys[id(item)][0]] = content_digest(_case_of(item))
-            files = {key.test.split("::")[0] for key in collected} | {
-                item.nodeid.split("::")[0] for item in session.items
+            root = self._evaluation.root
+            files = {key.test.split("::")[0] for key in collected}
+            files |= {
+                item.path.relative_to(root).as_posix() for item in session.items if item.path.is_relative_to(root)
             }
             tests = {key.test for key in collected}
             gone = [
                 test
                 for test in dict.fromkeys(key.test for key in saved.results)
-                if test not in tests and (expected(test, session.config, files) or not _exists(test, session))
+                if test not in tests and (expected(test, session.config, root, files) or not _exists(test, root))
             ]
             saved.moved.update(moved_tests(saved.results, collected, gone))
             now = {old: new for new, old in saved.moved.items()}
             names = [key._replace(test=now.get(key.test, key.test)) for key in saved.results]
-            wanted = {test for test in gone if test not in now and expected(test, session.config, files)}
+            wanted = {test for test in gone if test not in now and expected(test, session.config, root, files)}
             # Of a test that is there, the rows that are not were taken away.
-            wanted |= {test for test in tests if expected(test, session.config, files)}
+            wanted |= {test for test in tests if expected(test, session.config, root, files)}
             selection = selection._replace(
                 cases=len({*collected, *names}),
                 unselected=not_selected(names, set(self._models), collected, wanted),
@@ -107,5 +111,5 @@ def _case_of(item: pytest.Item) -> Case | None:
     return case if isinstance(case, Case) else None
 
 
-def _exists(test: str, session: pytest.Session) -> bool:
-    return (session.config.rootpath / test.split("::")[0]).exists()
+def _exists(test: str, root: Path) -> bool:
+    return (root / test.split("::")[0]).exists()

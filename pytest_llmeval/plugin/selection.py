@@ -34,19 +34,20 @@ class Selection(NamedTuple):
     moved: tuple[tuple[str, str], ...] = ()
 
 
-def expected(test: str, config: pytest.Config, files: Collection[str]) -> bool:
+def expected(test: str, config: pytest.Config, root: Path, files: Collection[str]) -> bool:
     """Whether a session would have run a test of a saved run, if it were still there.
 
     Args:
         test: its name.
         config: says what was asked for.
+        root: the folder that names of tests are relative to.
         files: those that were collected, relative to the root.
     """
     option = config.option
     if getattr(option, "keyword", "") or getattr(option, "lf", False):
         return False  # nobody can tell
     name = test.split("::")[0]
-    path = config.rootpath / name
+    path = root / name
     ignored = [str(each) for each in (getattr(option, "ignore", None) or ())]
     patterns = [str(each) for each in (getattr(option, "ignore_glob", None) or ())]
     if any(_within(path, _path(config, each)) for each in ignored) or any(

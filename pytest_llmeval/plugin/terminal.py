@@ -12,7 +12,7 @@ from pytest_llmeval.plugin.close_look import CloseLook
 from pytest_llmeval.plugin.controller import Controller
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.report.lines import Line, Paper
-from pytest_llmeval.report.terminal import list_category, summary, verdict
+from pytest_llmeval.report.terminal import list_category, list_category_alone, summary, verdict
 
 if TYPE_CHECKING:
     from pytest_llmeval.measure import Figures
@@ -63,6 +63,11 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller, clo
     for comparison in controller.comparisons if category is not None else ():
         listed = list_category(
             comparison, str(category), width=min(width, 100), ascii=not _unicode(), verbosity=verbosity
+        )
+        _write_lines(reporter, listed)
+    if category is not None and not controller.comparisons:
+        listed = list_category_alone(
+            run.results, str(category), width=min(width, 100), ascii=not _unicode(), verbosity=verbosity
         )
         _write_lines(reporter, listed)
     notes = [*controller.notes, *controller.evaluation.notes]

@@ -18,6 +18,7 @@ import pytest
 from pytest_llmeval.cases import Case
 from pytest_llmeval.config import ModelSettings
 from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.plugin.forked import OwnProcess
 from pytest_llmeval.plugin.replies import Attempts, Question, Replies, Suspended
 from pytest_llmeval.plugin.tasks import current_task, settled
@@ -403,7 +404,9 @@ def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question)
 
 def case_key(item: pytest.Item, model: str) -> CaseKey:
     """Identity of an item's case: its test function and its parameters, less the model and pytest-repeat's count."""
-    path = _relative(str(item.path), str(item.config.rootpath))
+    evaluation = existing_evaluation(item.config)
+    root = evaluation.root if evaluation is not None else item.config.rootpath
+    path = _relative(str(item.path), str(root), str(item.config.rootpath))
     names = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
     test = "::".join([path, *names, getattr(item, "originalname", None) or item.name])
     callspec = getattr(item, "callspec", None)
@@ -424,9 +427,10 @@ def case_key(item: pytest.Item, model: str) -> CaseKey:
 
 
 @functools.cache
-def _relative(file: str, folder: str) -> str:
-    path, root = Path(file), Path(folder)
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+def _relative(file: str, *folders: str) -> str:
+    path = Path(file)
+    roots = (Path(folder) for folder in folders)
+    return next((path.relative_to(root).as_posix() for root in roots if path.is_relative_to(root)), path.name)
 
 
 def content_digest(case: Case | None) -> str:

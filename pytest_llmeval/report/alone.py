@@ -8,12 +8,16 @@ from collections.abc import Iterable, Sequence
 from pytest_llmeval.measure import Figures
 from pytest_llmeval.report.lines import Line, Paper
 from pytest_llmeval.report.numbers import count, plural
+from pytest_llmeval.report.one_line import passed_words
 from pytest_llmeval.report.sections import sections
-from pytest_llmeval.report.session import facts, why_not_compared
+from pytest_llmeval.report.session import facts
 from pytest_llmeval.report.side_by_side import Row, blocks, explained, figure_rows
+from pytest_llmeval.report.unjudged import error_lines_alone
 from pytest_llmeval.run import CaseResult
 
-__all__ = ["models_alone"]
+__all__ = ["in_one_line", "models_alone"]
+
+NO_BASELINE = "no baseline to compare with (--llm-baseline=NAME)"
 
 
 def models_alone(
@@ -34,14 +38,32 @@ def models_alone(
     if any(figures.errors for figures in models):
         rows.append(Row("errors", [str(figures.errors) for figures in models]))
     rows += figure_rows(models)
-    lines = paper.write(head, "bold") + facts(paper, models)
-    lines += paper.write(why_not_compared(alone), "yellow", hang=2)
+    lines = paper.write(head, "bold") + facts(paper, models) + in_one_line(paper, results)
+    lines += paper.write(NO_BASELINE, hang=2) if alone is None else []
+    errors = error_lines_alone(paper, results)
+    errors = [Line(""), *errors] if errors else []
+    if not any(figures.passed + figures.failed for figures in models):
+        return lines + errors
     lines += [Line(""), *blocks(paper, [paper.clean(figures.model) for figures in models], rows, always=0)]
     lines += explained(paper, models)
+    lines += errors
     names = [figures.model for figures in models]
     by_model = {name: [result for result in results if result.model == name] for name in names}
     for section in sections(paper, by_model, candidates=names):
         lines += [Line(""), *section]
+    return lines
+
+
+def in_one_line(paper: Paper, results: Iterable[CaseResult]) -> list[Line]:
+    """Each model's results in a line."""
+    by_model: dict[str, list[CaseResult]] = {}
+    for result in results:
+        by_model.setdefault(result.model, []).append(result)
+    lines = []
+    for name, found in by_model.items():
+        front = f"{name}: " if len(by_model) > 1 else ""
+        bad = all(result.outcome == "error" for result in found)
+        lines += paper.write(front + passed_words(paper, found), *(("yellow", "bold") if bad else ()), hang=2)
     return lines
 
 

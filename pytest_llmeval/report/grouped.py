@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_llmeval.comparison import CategoryRow, Comparison
-from pytest_llmeval.report.lines import Line, Paper, clip
-from pytest_llmeval.report.misses import case_lines, passes
-from pytest_llmeval.report.numbers import count, points
+from pytest_llmeval.report.lines import Line, Paper, clip, wrap
+from pytest_llmeval.report.misses import case_lines, named, passes
+from pytest_llmeval.report.numbers import count, plural, points
 from pytest_llmeval.report.one import evidence, mark_of, remarks, style_of, title
-from pytest_llmeval.run import CaseKey
+from pytest_llmeval.report.quotes import failing_sample, reply_text
+from pytest_llmeval.report.text import first_line
+from pytest_llmeval.run import CaseKey, CaseResult
 from pytest_llmeval.wording import did_you_mean
 
-__all__ = ["category_cases"]
+__all__ = ["category_cases", "category_cases_alone"]
+
+_MOST_LINES = 3
 
 _WORDS = {"NEW": ("red",), "KNOWN": (), "FIXED": ("green",)}
 
@@ -36,6 +40,24 @@ def category_cases(paper: Paper, comparison: Comparison, name: str) -> list[Line
     for word, keys in groups.items():
         for key in keys:
             lines += _case(paper, comparison, name, key, word)
+    return lines
+
+
+def category_cases_alone(paper: Paper, results: Sequence[CaseResult], name: str) -> list[Line]:
+    """The cases that fail in a category where nothing is compared, with their reasons and replies."""
+    several = len({result.model for result in results}) > 1
+    failing = [result for result in results if result.outcome == "fail" and result.category == name]
+    if not failing:
+        known = list(dict.fromkeys(result.category or "" for result in results if result.outcome == "fail"))
+        told = f"no case failed as {name}{did_you_mean(name, known)} (error categories of this run: "
+        return paper.write(f"{told}{', '.join(known) or 'none'})", "yellow", hang=2)
+    lines = paper.write(f"{plural(len(failing), 'case')} failed as {name}", "bold")
+    for result in failing:
+        lines.append(named(paper, f"{result.model}: " if several else "", str(result.key), indent=2))
+        sample = failing_sample(result, name)
+        lines += paper.write(first_line(sample.reason) if sample else "", indent=4, hang=2)
+        reply = wrap(paper.clean(reply_text(sample)[: 4 * paper.width]), paper.width - 6)
+        lines += [Line(f"    | {line}") for line in reply[: _MOST_LINES if paper.verbosity <= 0 else None] if line]
     return lines
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pytest_llmeval.comparison import CategoryRow, Comparison
 from pytest_llmeval.report.figures import not_comparable
 from pytest_llmeval.report.lines import Line, Paper
-from pytest_llmeval.report.misses import counts, miss_lines, new_misses, not_compared_lines
+from pytest_llmeval.report.misses import counts, miss_lines, not_compared_lines
+from pytest_llmeval.report.new_and_known import known_misses, new_misses
 from pytest_llmeval.report.numbers import count, plural
 from pytest_llmeval.report.one import baseline_words, gate_lines, improved_lines, legend, mark_of, next_line, remarks
 from pytest_llmeval.report.sections import results_of
@@ -34,14 +35,11 @@ def candidates_side_by_side(
         paper.write(f"{plural(len(comparisons), 'candidate')} vs {baseline_words(first)}", "bold")
         + facts(paper, called_now(comparisons)),
         [line for each in comparisons for line in _gate(paper, each)],
-        _compared_table(paper, comparisons),
-        *more_sections(
-            paper,
-            results_of(comparisons),
-            candidates=[comparison.candidate.model for comparison in comparisons],
-            routes=routes,
-        ),
     ]
+    if any(comparison.compared for comparison in comparisons):
+        names = [comparison.candidate.model for comparison in comparisons]
+        sections.append(_compared_table(paper, comparisons))
+        sections += more_sections(paper, results_of(comparisons), candidates=names, routes=routes)
     for comparison in comparisons:
         misses = [] if paper.listed else miss_lines(paper, comparison, most=_MOST_MISSES)
         body = [*misses, *error_lines(paper, comparison)]
@@ -84,8 +82,7 @@ def _compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Lin
     rows.append(Row("any failure", [before, *total], rule=bool(categories)))
     rows += _case_rows(comparisons)
     rows += figure_rows(models, saved=first.saved)
-    verdicts = {"failed": "FAILED", "passed": "ok", "not evaluated": "not eval."}
-    rows.append(Row("gate", ["", *(verdicts[comparison.gate] for comparison in comparisons)], rule=True))
+    rows.append(Row("gate", ["", *map(_gate_word, comparisons)], rule=True))
     names = [paper.clean(figures.model) for figures in models]
     lines = blocks(paper, names, rows, always=1)
     for comparison in comparisons:
@@ -104,13 +101,18 @@ def _compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Lin
 def _case_rows(comparisons: Sequence[Comparison]) -> list[Row]:
     groups = {
         "new misses": [len(new_misses(comparison)) for comparison in comparisons],
-        "known misses": [len(comparison.known) for comparison in comparisons],
+        "known misses": [len(known_misses(comparison)) for comparison in comparisons],
         "fixed": [len(comparison.fixed) for comparison in comparisons],
         "flaky": [len(comparison.flaky) for comparison in comparisons],
         "errors": [len(comparison.errors) for comparison in comparisons],
     }
     rows = [Row(name, ["", *map(str, numbers)]) for name, numbers in groups.items() if any(numbers)]
     return ruled(rows)
+
+
+def _gate_word(comparison: Comparison) -> str:
+    unsettled = comparison.gate == "passed" and any(mark_of(row) == "~" for row in comparison.rows)
+    return "~ ok" if unsettled else {"failed": "FAILED", "passed": "ok", "not evaluated": "not eval."}[comparison.gate]
 
 
 def _before(row: CategoryRow) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pytest_llmeval.comparison import Comparison
 from pytest_llmeval.report.lines import Line, Paper, clip, columns
+from pytest_llmeval.report.new_and_known import known_misses, new_misses
 from pytest_llmeval.report.numbers import count, plural
 from pytest_llmeval.report.quotes import (
     failing_sample,
@@ -26,7 +27,6 @@ __all__ = [
     "counts",
     "miss_lines",
     "named",
-    "new_misses",
     "not_compared_lines",
     "passes",
 ]
@@ -36,22 +36,6 @@ MOST_LINES = 3
 MOST_LINES_VERBOSE = 20
 
 
-def new_misses(comparison: Comparison) -> list[tuple[str, CaseKey]]:
-    """The cases that fail anew, or in another way, with their category; those of gated regressions first."""
-    rows = sorted(comparison.rows, key=lambda row: not (row.word == "REGRESSED" and row.gated))
-    misses: dict[CaseKey, str] = {}
-    for row in rows:
-        for key in row.new:
-            misses.setdefault(key, row.name)
-    for key in comparison.new:
-        misses.setdefault(key, _category(comparison.candidate_results.get(key)))
-    return [(name, key) for key, name in misses.items()]
-
-
-def _category(result: CaseResult | None) -> str:
-    return (result and result.category) or "failed"
-
-
 def miss_lines(paper: Paper, comparison: Comparison, *, most: int = MOST_CASES) -> list[Line]:
     """The new misses with reason and changed words, the first few or, with -v, all."""
     misses = new_misses(comparison)
@@ -59,7 +43,9 @@ def miss_lines(paper: Paper, comparison: Comparison, *, most: int = MOST_CASES) 
         return []
     shown = misses if paper.verbosity > 0 else misses[:most]
     rest = f", {len(shown)} shown (-v shows all)" if len(shown) < len(misses) else ""
-    lines = paper.write(plural(len(misses), "new miss") + rest, "bold")
+    before = sum(key in comparison.known for _, key in misses)
+    otherwise = f" ({before} failed before too, in another category)" if before else ""
+    lines = paper.write(plural(len(misses), "new miss") + otherwise + rest, "bold")
     for name, key in shown:
         head = f"{paper.clean(name)}: "
         lines.append(named(paper, head, str(key), indent=2))
@@ -105,7 +91,7 @@ def passes(result: CaseResult) -> str:
 def counts(paper: Paper, comparison: Comparison) -> list[Line]:
     """How many cases are known to fail, were fixed, are flaky; with -v names of the latter, with -vv of all."""
     groups = [
-        ("known", comparison.known, "fail with both"),
+        ("known", known_misses(comparison), "fail with both"),
         ("fixed", comparison.fixed, "failed with the baseline, pass now"),
         ("flaky", comparison.flaky, "pass though some samples fail"),
     ]
@@ -124,7 +110,7 @@ def counts(paper: Paper, comparison: Comparison) -> list[Line]:
 
 def count_words(comparison: Comparison) -> str:
     """The same in a line, "" when there are none: ``12 known misses, 2 fixed, 1 flaky``."""
-    known, fixed, flaky = len(comparison.known), len(comparison.fixed), len(comparison.flaky)
+    known, fixed, flaky = len(known_misses(comparison)), len(comparison.fixed), len(comparison.flaky)
     words = [plural(known, "known miss") if known else "", f"{fixed} fixed" if fixed else ""]
     return ", ".join(word for word in [*words, f"{flaky} flaky" if flaky else ""] if word)
 

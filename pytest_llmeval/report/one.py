@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from pytest_llmeval.comparison import UNMEASURED, CategoryRow, Comparison
 from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparable
 from pytest_llmeval.report.lines import Line, Paper
-from pytest_llmeval.report.misses import count_words, counts, miss_lines, new_misses, not_compared_lines
+from pytest_llmeval.report.misses import count_words, counts, miss_lines, not_compared_lines
+from pytest_llmeval.report.new_and_known import new_misses
+from pytest_llmeval.report.next_step import AGAIN, after_errors
 from pytest_llmeval.report.numbers import count, p_value, percent, plural, points
 from pytest_llmeval.report.sections import in_short, results_of
 from pytest_llmeval.report.sections import sections as more_sections
@@ -32,19 +34,24 @@ __all__ = [
     "title",
 ]
 
+MOST_NAMED = 3  # categories in the gate's sentence
+
 
 def one_candidate(paper: Paper, comparison: Comparison, routes: Sequence[Route] = ()) -> list[Line]:
     """The whole summary of one candidate; three lines when there is nothing to read."""
     if paper.verbosity <= 0 and nothing_new(comparison):
         return _green(paper, comparison)
-    sections = [
-        title(paper, comparison) + facts(paper, called_now([comparison])),
-        gate_lines(paper, comparison) + improved_lines(paper, comparison),
+    evidence = [
         category_table(paper, comparison),
         figures_table(paper, comparison.baseline, comparison.candidate, saved=comparison.saved),
         [] if paper.listed else miss_lines(paper, comparison),
         *more_sections(paper, results_of([comparison]), candidates=[comparison.candidate.model], routes=routes),
         counts(paper, comparison),
+    ]
+    sections = [
+        title(paper, comparison) + facts(paper, called_now([comparison])),
+        gate_lines(paper, comparison) + improved_lines(paper, comparison),
+        *(evidence if comparison.compared else []),
         error_lines(paper, comparison),
         not_compared_lines(paper, comparison),
         [] if paper.listed or paper.verbosity > 0 else next_line(paper, comparison),  # with -v it ends the session
@@ -102,13 +109,8 @@ def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[
     elif comparison.gate == "passed":
         rows = {each.row if (each := comparison.candidate_results.get(key)) else key for key in comparison.compared}
         said = first or f"no error category regressed in {plural(len(rows), 'case')}"
-        lines = paper.write(f"{front}gate ok{_part(comparison)}: {said}", "green", hang=2)
-        for row in comparison.rows:
-            if row.word == "TOO SMALL" and row.gated and row.change > 0:
-                before = count(row.baseline_failed, row.baseline_judged)
-                after = count(row.candidate_failed, row.candidate_judged)
-                told = f"too few cases to tell about {row.name}: {before} {paper.arrow} {after}"
-                lines += paper.write(told, "yellow", indent=2, hang=2)
+        but = _but(paper, comparison)
+        lines = paper.write(f"{front}gate ok{_part(comparison)}: {said}{but}", "yellow" if but else "green", hang=2)
     else:
         said = first or "the comparison is not complete"
         lines = paper.write(f"{front}GATE NOT EVALUATED: {said}", "yellow", "bold", hang=2)
@@ -119,6 +121,23 @@ def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[
 
 def _part(comparison: Comparison) -> str:
     return f" in {comparison.part}" if comparison.part else ""
+
+
+def _but(paper: Paper, comparison: Comparison) -> str:
+    """What a gate that passed does not vouch for, as the end of its sentence: no "ok" hides a category that is not."""
+    why = {
+        "TOO SMALL": "is too few to tell",
+        "INCONCLUSIVE": "could be noise or not",
+        "REGRESSED": "regressed, which is not gated",
+    }
+    told = [
+        f"{row.name} {count(row.baseline_failed, row.baseline_judged)} {paper.arrow} "
+        f"{count(row.candidate_failed, row.candidate_judged)} {why.get(row.word, 'is worse')}"
+        for row in comparison.rows
+        if mark_of(row) == "~"
+    ]
+    more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
+    return f", but {', '.join(told[:MOST_NAMED])}{more}" if told else ""
 
 
 def improved_lines(paper: Paper, comparison: Comparison, *, indent: int = 0) -> list[Line]:
@@ -207,6 +226,10 @@ def _remark(paper: Paper, row: CategoryRow) -> str:
         remarks.append(f"{why}; about {more} samples per case would settle it" if more else why)
     if row.note:
         remarks.append(row.note)
+    before = row.baseline_failed * row.candidate_judged
+    after = row.candidate_failed * row.baseline_judged
+    if (after - before) * row.change < 0:
+        remarks.append("points are the mean over the cases, whose numbers of answers differ")
     if paper.verbosity > 0 and row.interval:
         low, high = map(points, row.interval)
         remarks.append(f"95 % interval of the change {low} to {high} points")
@@ -223,7 +246,7 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
         text = _after_errors(comparison)
     elif comparison.gate == "failed" and regressed:
         text = f"{paper.show}={regressed[0]} lists its cases with what changed"
-    elif comparison.gate == "failed" and comparison.errors:
+    elif (comparison.gate == "failed" and comparison.errors) or _trouble(comparison):
         text = _after_errors(comparison)
     elif comparison.gate == "not evaluated":
         text = "run all cases with both models, then the gate is evaluated"
@@ -240,11 +263,13 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     return paper.write(f"next: {text}", hang=6)
 
 
+def _trouble(comparison: Comparison) -> bool:
+    """Whether the rest of the cases would have the same errors, so that running them first tells nothing."""
+    return comparison.gate == "not evaluated" and bool(comparison.errors) and _after_errors(comparison) != AGAIN
+
+
 def _after_errors(comparison: Comparison) -> str:
-    kind = next(iter(kinds_of_errors(comparison)))
-    if kind == "no_reply_recorded":
-        return "--llm-record --llm-mode=auto asks for the missing replies and records them"
-    return "run again; answers that came are not paid twice"
+    return after_errors(next(iter(kinds_of_errors(comparison))))
 
 
 def _green(paper: Paper, comparison: Comparison) -> list[Line]:

@@ -12,18 +12,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.comparison import Comparison
     from pytest_llmeval.measure import Figures
 
-__all__ = ["called_now", "cases_words", "facts", "spent_words", "why_not_compared"]
-
-
-def why_not_compared(alone: str | None) -> str:
-    """Why there is no comparison.
-
-    Args:
-        alone: the model on trial if it is the baseline itself.
-    """
-    if alone is None:
-        return "not compared: no baseline (use --llm-baseline=NAME)"
-    return f"not compared: {alone} is the baseline itself (--llm-model=NAME puts another model on trial)"
+__all__ = ["called_now", "cases_words", "facts", "spent_words"]
 
 
 def called_now(comparisons: Sequence[Comparison]) -> list[Figures]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.routing import Route
     from pytest_llmeval.run import CaseResult
 
-__all__ = ["Line", "every_measure", "list_category", "no_commands", "summary", "verdict"]
+__all__ = ["Line", "every_measure", "list_category", "list_category_alone", "no_commands", "summary", "verdict"]
 
 _COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)()#(?=\[|vso\[)")
 
@@ -48,7 +48,7 @@ def summary(
     """
     paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show, listed=listed)
     if verbosity < 0:
-        lines = _gates_alone(paper, comparisons, asked=bool(figures or list(results)), alone=alone)
+        lines = _gates_alone(paper, comparisons, results)
     elif len(comparisons) == 1:
         from pytest_llmeval.report.one import one_candidate
 
@@ -117,6 +117,27 @@ def verdict(
     return no_commands(lines if listed else lines + next_of(paper, comparisons))
 
 
+def list_category_alone(
+    results: Sequence[CaseResult],
+    name: str,
+    *,
+    width: int = 80,
+    ascii: bool = False,  # noqa: A002
+    verbosity: int = 0,
+) -> list[Line]:
+    """The cases that fail in one error category where nothing is compared.
+
+    Args:
+        results: of the session.
+        name: the error category.
+        width: as for `list_category`, and so are the others.
+    """
+    from pytest_llmeval.report.grouped import category_cases_alone
+
+    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
+    return no_commands(category_cases_alone(paper, results, name))
+
+
 def every_measure(
     figures: Sequence[Figures],
     *,
@@ -140,13 +161,18 @@ def no_commands(lines: list[Line]) -> list[Line]:
     return [line._replace(text=_COMMAND.sub(lambda found: (found.group(1) or "") + "|", line.text)) for line in lines]
 
 
-def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], *, asked: bool, alone: str | None) -> list[Line]:
+def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], results: Iterable[CaseResult]) -> list[Line]:
     if not comparisons:
-        from pytest_llmeval.report.session import why_not_compared
+        from pytest_llmeval.report.alone import in_one_line
 
-        return paper.write(why_not_compared(alone), "yellow", hang=2) if asked and paper.verbosity == -1 else []
+        return in_one_line(paper, results) if paper.verbosity == -1 else []
     from pytest_llmeval.report.one import gate_lines
+    from pytest_llmeval.report.unjudged import error_head
 
     told = [each for each in comparisons if paper.verbosity == -1 or each.gate != "passed"]
     several = len(comparisons) > 1
-    return [line for each in told for line in gate_lines(paper, each, name=each.candidate.model if several else "")]
+    lines: list[Line] = []
+    for each in told:
+        lines += gate_lines(paper, each, name=each.candidate.model if several else "")
+        lines += error_head(paper, each, indent=2)
+    return lines

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["first_line", "harmless", "shortened"]
+__all__ = ["first_line", "harmless", "shortened", "without_addresses"]
 
 # CI runners obey these wherever a line holds them (GitHub's old form, Azure's), or when a line starts with "::".
 _ANYWHERE = re.compile(r"##(?=\[|vso\[)")
 _LINE_START = re.compile(r"^(?=\s*::)", re.MULTILINE)
+_ADDRESS = re.compile(r"(?<= at )0x[0-9A-Fa-f]{4,16}\b")
 _JOINERS = "\u200c\u200d"  # part of ordinary words and emoji
 
 
@@ -35,6 +36,11 @@ def _escape(character: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}" if character != "\r" else "\\r"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def without_addresses(text: str) -> str:
+    """The text with memory addresses, as in ``<object at 0x7f...>``, made alike: they differ each time."""
+    return _ADDRESS.sub("0x...", text) if " at 0x" in text else text
 
 
 def shortened(text: str, width: int, mark: str = "...") -> str:

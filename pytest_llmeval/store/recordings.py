@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.errors import RecordingError
+from pytest_llmeval.store.alike import says_the_same
 from pytest_llmeval.store.elsewhere import Elsewhere
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.file_name import recording_name
@@ -30,6 +31,7 @@ class Recordings:
             rather than an error.
         redact: called with every entry before it is written; what it returns is written instead, unless that is None.
         root: the folder test modules are relative to; None to look into a module's own file alone.
+        keep_alike: whether the older entry stays where a newer one says the same, so that a diff shows what changed.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class Recordings:
         repair: bool = False,
         redact: Callable[[Entry], Entry | None] | None = None,
         root: Path | None = None,
+        keep_alike: bool = False,
     ) -> None:
+        self._keep_alike = keep_alike
         self._redact = redact
         self.directory = Path(directory)
         self._warn = warn
@@ -231,6 +235,8 @@ class Recordings:
             entries[entry.key], lines[entry.key] = entry, line
         changed = 0
         for key, entry in fit.items():
+            if key in entries and self._keep_alike and says_the_same(entries[key], entry):
+                continue
             if key not in entries or entry.moment > entries[key].moment:
                 entries[key] = entry
                 lines.pop(key, None)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-__all__ = ["find_secrets"]
+__all__ = ["SHORTEST_SECRET", "find_secrets"]
 
 # A key starts where no word goes on. Right before it there may also stand the letter of a JSON escape such as \n,
 # or the m that ends a colour sequence of a terminal.
 _ESCAPED = r"(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4})|(?<=[\[0-9;]m)"
 _START = rf"(?:(?<![A-Za-z0-9_-])|{_ESCAPED})"
 _UNLIKE_BASE64 = rf"(?:(?<![A-Za-z0-9_+/-])|{_ESCAPED})"
-_SHORTEST_VALUE = 8
+
+SHORTEST_SECRET = 8
+"""Characters; the values of keys that are shorter are taken for placeholders, such as "local"."""
 
 
 def find_secrets(text: str, known_values: Mapping[str, str]) -> list[str]:
@@ -29,7 +31,7 @@ def find_secrets(text: str, known_values: Mapping[str, str]) -> list[str]:
     found = [
         f"the value of {name}"
         for name, value in known_values.items()
-        if len(value) >= _SHORTEST_VALUE and any(form in text for form in _forms(value))
+        if len(value) >= SHORTEST_SECRET and any(form in text for form in _forms(value))
     ]
     for description, hint, pattern, is_real in _SHAPES:
         if hint in text and any(is_real(match[1]) for match in re.finditer(pattern, text)):
