@@ -4,8 +4,8 @@ A comment right before a block says what the block is; readers of the page do no
 
     <!-- file: test_x.py -->            the block is that file of the page's project, and run as a test, by a command
                                         of the page that names it or else at the end
-    <!-- file: pyproject.toml -->       the block is the project's configuration from here on; its models are those of the
-                                        server that plays them
+    <!-- file: pyproject.toml -->       the block is the configuration from here on; its models are those of the page's
+                                        server
     <!-- file: test_x.py; needs: pytest_asyncio.plugin -->   ... with that plugin
     <!-- in: example_project -->        a console block run in a copy of the example project
     <!-- in: example_project; exit: 1; show: summary -->   ... whose last command ends with that exit code, and of
