@@ -4,6 +4,8 @@ A comment right before a block says what the block is; readers of the page do no
 
     <!-- file: test_x.py -->            the block is that file of the page's project, and run as a test, by a command
                                         of the page that names it or else at the end
+    <!-- file: pyproject.toml -->       the block is the configuration from here on; its models are those of the page's
+                                        server
     <!-- file: test_x.py; needs: pytest_asyncio.plugin -->   ... with that plugin
     <!-- in: example_project -->        a console block run in a copy of the example project
     <!-- in: example_project; exit: 1; show: summary -->   ... whose last command ends with that exit code, and of
@@ -45,6 +47,8 @@ _CLOSELY = re.compile(r"=+ cases looked at closely =+")
 _SUMMARY = re.compile(r"=+ language model evaluation =+")
 CUT = "[...]"
 _BROKEN = ("Traceback (most recent call last)", "INTERNALERROR")  # never to be shown as what a command prints
+_AGE = re.compile(r"\bsaved today\b|\b\d+ days? old\b")
+_MODEL_TABLE = re.compile(r"^(\[tool\.llmeval\.models\.[^\]]+\]\n)", re.MULTILINE)
 _LATENCY = re.compile(r"\b\d+(?:\.\d+)?m?s\b")
 _LAST_LINE = re.compile(
     r"=* ?(\d+ (?:passed|failed|missed|error|tests? collected|deselected|gate failed).*?in )\d+\.\d\ds.*"
@@ -138,13 +142,13 @@ def _calls(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def normal(line: str, *, live: bool) -> str:
-    """A line of output without what differs from run to run: pytest's durations, and latencies that were measured.
+    """A line of output without what differs from run to run: durations, latencies that were measured, a baseline's age.
 
     Args:
         line: of output.
         live: whether latencies were measured just now; else they come from recordings and are always the same.
     """
-    line = _LAST_LINE.sub(r"\1N seconds", line)
+    line = _AGE.sub("N days old", _LAST_LINE.sub(r"\1N seconds", line))
     if live:
         line = re.sub(r"\s+", " ", re.sub(r"-{5,}", "---", _LATENCY.sub("N seconds", line)))
     return line.rstrip()
@@ -221,7 +225,10 @@ class Project:
         """Write a block that is a file; the file, or the test that imports it."""
         path = self.folder / block.directive["file"]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(block.text, encoding="utf-8")
+        text = block.text
+        if path.name == "pyproject.toml":
+            text = _MODEL_TABLE.sub(rf'\1base_url = "{self.server.base_url}"\n', text)
+        path.write_text(text, encoding="utf-8")
         if path.suffix == ".py" and not path.name.startswith("test_"):
             # A module is run by importing it, in a process of its own.
             path = path.with_name(f"test_{path.name}")

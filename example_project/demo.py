@@ -2,7 +2,8 @@
 
     python demo.py
 
-It runs `pytest --llm-model=candidate` on a copy of this project, from the committed recordings. The gate is meant to
+It runs `pytest --llm-model=candidate` on a copy of this project: the candidate's recorded replies against the committed
+baseline run of production. The gate is meant to
 fail: the candidate was given a regression. The exit code is 0 when it is found and 1 when it is not, or another is.
 """
 
@@ -43,6 +44,7 @@ def main() -> int:
 def _run(project: Path) -> tuple[int, list[str]]:
     """Run pytest in a folder, showing its output as it comes; its exit code and its lines without colours."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment.pop("GITHUB_BASE_REF", None)  # the copy is no repository with a branch to compare with
     # Other plugins of the environment, such as those the tests of this repository need, would put in a word.
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     environment["PYTEST_PLUGINS"] = "pytest_llmeval.plugin"

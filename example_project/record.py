@@ -1,8 +1,9 @@
-"""Record the simulated models' replies anew: start the provider, run the evals under both models, stop it.
+"""Record the simulated models' replies anew, and the baseline from them: start the provider, ask both models, stop it.
 
     python record.py [arguments for pytest]
 
-pytest ends with exit code 1 here, because the gate finds the candidate's regression; so does this script.
+The first pytest ends with exit code 1, because the gate finds the candidate's regression; so does this script. With
+arguments that select cases, such as -k, only those are renewed in the baseline.
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ def main() -> int:
             return provider.wait() or 1  # it has said why on standard error
         models = ["--llm-model=candidate", "--llm-baseline=production"]
         pytest = [sys.executable, "-m", "pytest", "tests/evals", *models, "--llm-record", "--llm-mode=refresh"]
-        return subprocess.run([*pytest, *sys.argv[1:]], cwd=HERE, check=False).returncode  # noqa: S603
+        recorded = subprocess.run([*pytest, *sys.argv[1:]], cwd=HERE, check=False).returncode  # noqa: S603
     finally:
         provider.terminate()
         provider.wait()
+    update = "--llm-update-baseline=merge" if sys.argv[1:] else "--llm-update-baseline"
+    pytest = [sys.executable, "-m", "pytest", "tests/evals", "--llm-mode=replay", update]
+    saved = subprocess.run([*pytest, *sys.argv[1:]], cwd=HERE, check=False).returncode  # noqa: S603
+    return recorded or saved
 
 
 if __name__ == "__main__":

@@ -187,6 +187,17 @@ def test_a_new_paraphrase_changes_no_other_case_of_a_saved_baseline(plain_sessio
     assert told(result, "1 other wording of a case was not asked of the baseline and is not compared")
 
 
+def test_a_saved_baseline_with_paraphrases_is_good_for_own_words_alone(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    row = {**ROWS[0], "paraphrases": ["pan, return until when?", "Until when may a pan come back?"]}
+    (plain_session.path / "cases.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (row, ROWS[1])))
+    plain_session.run("--llm-model=production", "--llm-report=main.jsonl")
+    result = plain_session.run("--llm-model=production", "--llm-baseline=main.jsonl", "--llm-wordings=own")
+    assert result.ret == 0
+    assert told(result, "gate ok in 2 of 4 cases")
+    assert told(result, "2 other wordings of cases were not asked now and are not compared")
+
+
 def test_cases_may_be_given_in_the_marker_itself(session: Session, server: Server) -> None:
     server.answer = answers
     session.write("""

@@ -56,7 +56,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="Wordings each case is asked in beside its own, over the markers: paraphrases and the rules case, typos, "
         "whitespace, options, with commas between them; or own, for none of them.",
     )
-    add("--llm-strict", action="store_true", default=False, help="INCONCLUSIVE fails the gate too")
+    add(
+        "--llm-strict",
+        action="store_true",
+        default=False,
+        help="INCONCLUSIVE fails the gate too, and so does a part of the cases",
+    )
     add(
         "--llm-mode",
         choices=MODES,
