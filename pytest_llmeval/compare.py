@@ -131,6 +131,7 @@ def compare(
             *notes,
             *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
             *_as_saved(sum(result.rejudged == "as_saved" for key, result in before.items() if key in after)),
+            *_other_code(sum(result.rejudged == "other_code" for key, result in before.items() if key in after)),
             *_unlike(len(differ.replies)),
             *_copies(before, after, table.cases),
             *uncompared,
@@ -186,6 +187,15 @@ def _asked_otherwise(count: int, cases: int) -> list[str]:
 def _as_saved(count: int) -> list[str]:
     cases = "1 case asks" if count == 1 else f"{count} cases ask"
     told = f"{cases} the model in another way than when the baseline was saved; the saved verdict counts"
+    return [told] if count else []
+
+
+def _other_code(count: int) -> list[str]:
+    cases = "1 case fails" if count == 1 else f"{count} cases fail"
+    told = (
+        f"{cases} today on replies that passed when the baseline was saved, in tests that have not changed: the code "
+        "behind the replies has; the saved verdict counts"
+    )
     return [told] if count else []
 
 

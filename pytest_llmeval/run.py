@@ -15,6 +15,7 @@ __all__ = [
     "CaseKey",
     "CaseResult",
     "Outcome",
+    "Rejudged",
     "Run",
     "SampleResult",
     "TrialKey",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 Outcome = Literal["pass", "fail", "error"]
+Rejudged = Literal["", "as_saved", "other_code", "not_compared"]
 
 
 class CaseKey(NamedTuple):
@@ -103,9 +105,11 @@ class CaseResult(NamedTuple):
         min_pass_rate: the share of judged samples that must pass.
         file: the test's file, relative to the root.
         line: the test's line, from 1.
+        judged_by: digest of the files that judge it; "" when it is not known.
         rejudged: of a saved run whose replies today's tests judged again: ``as_saved`` when the test asked in another
-            way than then, so that the saved verdict counts; ``not_compared`` when replies to other requests, which
-            passed when they were saved, fail today's tests. Else "".
+            way than then, so that the saved verdict counts; ``other_code`` when replies that passed fail now in
+            the very same tests, so that it counts too; ``not_compared`` when replies to other requests, which passed
+            when they were saved, fail tests that changed. Else "".
     """
 
     key: CaseKey
@@ -120,7 +124,8 @@ class CaseResult(NamedTuple):
     wording: str = ""
     file: str = ""
     line: int = 0
-    rejudged: Literal["", "as_saved", "not_compared"] = ""
+    judged_by: str = ""
+    rejudged: Rejudged = ""
 
     @property
     def trial(self) -> TrialKey:
@@ -217,6 +222,8 @@ def outcome_of(samples: Iterable[SampleResult], min_pass_rate: float) -> Outcome
         return "error"
     if outcomes.count("pass") < min_pass_rate * len(outcomes) - 1e-9:
         return "fail"
-    # A test that broke before it had an answer, or one that was not paid for, is no reply that happened to be missing.
-    broken = any(sample.outcome == "error" and sample.category in ("exception", "budget") for sample in samples)
+    # A test that broke before it had an answer, one that was not paid for or that asked nobody: no reply that only
+    # happened to be missing.
+    causes = ("exception", "budget", "nothing_asked")
+    broken = any(sample.outcome == "error" and sample.category in causes for sample in samples)
     return "error" if broken else "pass"

@@ -11,12 +11,12 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, get_args
 
 from pytest_llmeval.checks.score import Score
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
-from pytest_llmeval.run import Call, CaseKey, CaseResult, Run, SampleResult, TrialKey
+from pytest_llmeval.run import Call, CaseKey, CaseResult, Rejudged, Run, SampleResult, TrialKey
 
 __all__ = ["RunWriter", "load_run", "read_run", "result_from_json", "result_to_json", "save_run"]
 
@@ -42,6 +42,7 @@ def result_to_json(result: CaseResult) -> dict[str, Any]:
         "min_pass_rate": result.min_pass_rate,
         "file": result.file,
         "line": result.line,
+        "judged_by": result.judged_by,
         **({"rejudged": result.rejudged} if result.rejudged else {}),
         "samples": [_sample_to_json(sample) for sample in result.samples],
     }
@@ -61,8 +62,10 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
     wording = data.get("wording", "")  # older runs have none
     _check({"wording": wording}, _TEXT, "wording")
     rejudged = data.get("rejudged", "")
-    if rejudged not in ("", "as_saved", "not_compared"):
+    if rejudged not in get_args(Rejudged):
         raise ValueError(f"unknown word {rejudged!r} for rejudged")
+    judged_by = data.get("judged_by", "")
+    _check({"judged_by": judged_by}, _TEXT, "judged_by")
     return CaseResult(
         key=CaseKey(data["test"], data["case"]),
         model=data["model"],
@@ -76,6 +79,7 @@ def result_from_json(data: Mapping[str, Any]) -> CaseResult:
         wording=wording,
         file=data["file"],
         line=data["line"],
+        judged_by=judged_by,
         rejudged=rejudged,
     )
 

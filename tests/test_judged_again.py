@@ -79,14 +79,56 @@ def test_a_prompt_that_breaks_answers_is_red(session: Session, server: Server) -
     assert told(result, "the prompt of 20 of 20 cases changed since the baseline was saved")
 
 
-def test_code_that_breaks_answers_is_red(plain_session: Session, server: Server) -> None:
-    suite = SUITE.replace("reply = llm(case.input, system=SYSTEM)", "reply = shown(llm(case.input, system=SYSTEM))")
-    save(plain_session, server, suite + "\ndef shown(text): return text\n")
-    plain_session.write(suite + "\ndef shown(text): return text[:4]\n")
-    result = plain_session.run()
-    assert result.ret == 0
-    # What stands between the reply and the check is a part of the test: both sides go through it.
-    assert told(result, "20 known misses")
+SHOWN = SUITE.replace("reply = llm(case.input, system=SYSTEM)", "reply = shop.shown(llm(case.input, system=SYSTEM))")
+SHOWN = SHOWN.replace("import pytest\n", "import pytest\nimport shop\n")
+
+
+def test_code_behind_the_replies_that_breaks_them_is_red(session: Session, server: Server) -> None:
+    session.write("def shown(text): return text\n", "shop.py")
+    save(session, server, SHOWN)
+    session.write("def shown(text): return text[:2]\n", "shop.py")
+    result = session.run(subprocess=True)
+    assert result.ret == 1
+    assert told(result, "GATE FAILED: wrong_answer regressed from 0 of 20 to 20 of 20 answers")
+    assert told(
+        result, "20 cases fail today on replies that passed when the baseline was saved, in tests that have not"
+    )
+    session.write(SHOWN.replace("gladly", "gladly!"))  # who changes the test too may have made it stricter
+    assert session.run(subprocess=True).ret == 0
+
+
+@pytest.mark.parametrize("name", ["test_it.py", "checks.py", "conftest.py", "cases.jsonl"])
+def test_what_judges_lies_beside_the_test(plain_session: Session, server: Server, name: str) -> None:
+    """A change of any of it may be a stricter check; the application lies elsewhere."""
+    folder = plain_session.path / "tests"
+    folder.mkdir()
+    (plain_session.path / "shop.py").write_text("def shown(text): return text\n")
+    (plain_session.path / "conftest.py").write_text("import sys; sys.path[:0] = ['.', 'tests']\n")
+    (folder / "checks.py").write_text("WORD = 'gladly'\n")
+    (folder / "conftest.py").write_text("import pytest\n\n@pytest.fixture\ndef ending():\n    return '.'\n")
+    suite = SHOWN.replace("import shop", "import shop, checks").replace(
+        '"gladly"', "checks.WORD + ending + case.expected"
+    )
+    suite = suite.replace("(llm, case)", "(llm, case, ending)").replace('"cases.jsonl"', '"../cases.jsonl"')
+    plain_session.write(suite, "tests/test_it.py")
+    cases = "".join(json.dumps({**json.loads(row), "expected": ""}) + "\n" for row in rows(*range(CASES)).splitlines())
+    plain_session.configure(
+        CONFIGURATION.format(base_url=server.base_url).replace("[tool.llmeval]", '[tool.llmeval]\nbaseline = "b.jsonl"')
+    )
+    (plain_session.path / "cases.jsonl").write_text(cases)
+    server.answer = clerk
+    assert plain_session.run("--llm-update-baseline", subprocess=True).ret == 0
+    stricter = {
+        "test_it.py": suite.replace("+ ending", "+ ending + '!'"),
+        "checks.py": "WORD = 'gladly!'\n",
+        "conftest.py": (folder / "conftest.py").read_text().replace("'.'", "'!'"),
+    }
+    if name in stricter:
+        (folder / name).write_text(stricter[name])
+    else:
+        (plain_session.path / name).write_text(cases.replace('"expected": ""', '"expected": "!"'))
+    result = plain_session.run(subprocess=True)
+    assert (result.ret, told(result, "20 known misses")) == (0, True)
 
 
 def test_a_prompt_that_changes_nothing_is_green(session: Session, server: Server) -> None:

@@ -119,6 +119,21 @@ def test_a_part_of_the_cases_is_no_baseline(
     assert not [each for each in plain_session.path.iterdir() if each.suffix == ".tmp"]
 
 
+def test_a_file_alone_does_not_replace_the_baseline_of_all(session: Session, server: Server) -> None:
+    file = prepare(session, server)
+    session.write("def test_other(llm):\n    assert llm('x') == 'Paris'\n", "test_other.py")
+    session.run(UPDATE)
+    before = file.read_bytes()
+    result = session.run(UPDATE, "test_other.py")
+    assert (result.ret, file.read_bytes()) == (1, before)
+    assert told(
+        result, "baseline.jsonl stays as it was: 12 of its cases are in tests that were not named, and a baseline"
+    )
+    (session.path / "test_other.py").unlink()
+    assert session.run(UPDATE).ret == 0
+    assert len(load_run(file).results) == CASES
+
+
 def test_answers_that_could_not_be_judged_are_no_baseline_and_cost_no_good_one(
     plain_session: Session, server: Server
 ) -> None:

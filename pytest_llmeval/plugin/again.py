@@ -32,15 +32,21 @@ class Again:
         Args:
             now: has what the case is called today.
         """
-        saved = self.saved._replace(key=now.key, content=now.content, file=now.file, line=now.line)
+        same_tests = bool(now.judged_by) and (self.saved.judged_by, self.saved.content) == (now.judged_by, now.content)
+        saved = self.saved._replace(
+            key=now.key, content=now.content, judged_by=now.judged_by, file=now.file, line=now.line
+        )
         again, answers = self.result, self.answers
         if again is None or answers is None or _went_another_way(again.samples, self.saved.samples, answers):
             return saved._replace(rejudged="as_saved")
-        fails_now = any(
-            replies.by_place and then.outcome == "pass" and today.outcome == "fail"
+        fail_now = [
+            replies.by_place
             for replies, then, today in zip(answers.samples, self.saved.samples, again.samples, strict=True)
-        )
-        return again._replace(rejudged="not_compared" if fails_now else "")
+            if then.outcome == "pass" and today.outcome == "fail"
+        ]
+        if fail_now and same_tests:
+            return saved._replace(rejudged="other_code")
+        return again._replace(rejudged="not_compared" if any(fail_now) else "")
 
 
 def _went_another_way(today: Iterable[SampleResult], saved: Iterable[SampleResult], answers: SavedAnswers) -> bool:

@@ -403,6 +403,9 @@ class Controller:
     def _partial(self) -> str | None:
         """Why the cases that ran are not all there are, None when they are."""
         left_out = max(self._selection.deselected, len(self._selection.left_out))
+        named = any("::" in argument for argument in self.config.args)
+        if not left_out and not named and self.evaluation.update is not None and self._selection.unselected:
+            return f"{len(self._selection.unselected)} of its cases are in tests that were not named"
         if left_out:
             return f"{self._cases(self.collected - left_out)} of {self._cases(self.collected)} cases ran"
         return self._missing()

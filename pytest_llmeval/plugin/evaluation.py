@@ -199,7 +199,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
     alone: str | None = None
     if file is not None:
         saved = _saved(file, settings, base, notes)
-        if saved is None and update is None:
+        if saved is None and update is None and not config.option.collectonly:
             named_so = f" --llm-baseline={wanted}" if option is not None else ""
             raise ConfigError(
                 f"there is no baseline run {file}; save one with "

@@ -9,6 +9,7 @@ from pytest_llmeval.checks.categories import GENERAL
 from pytest_llmeval.plugin.collect import model_of
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.judge import ASSERTIONS, sample_result
+from pytest_llmeval.plugin.judged_by import judged_by
 from pytest_llmeval.plugin.trial import Trial, case_key, content_digest, trial_key
 from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import CaseResult, SampleResult
@@ -53,6 +54,7 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
         input=case.input if case is not None else None,
         content=content_digest(case),
         wording=case.wording if case is not None else "",
+        judged_by=judged_by(item, trial.root),
         file=path.replace("\\", "/"),
         line=(line or 0) + 1,
     )

@@ -10,6 +10,7 @@ from pytest_llmeval.cases import Case
 from pytest_llmeval.plugin.collect import model_of
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.fixtures import uses_llm
+from pytest_llmeval.plugin.judged_by import judged_by
 from pytest_llmeval.plugin.saved_baseline import moved_tests
 from pytest_llmeval.plugin.selection import Selection, expected, not_selected
 from pytest_llmeval.plugin.trial import case_key, content_digest
@@ -50,7 +51,7 @@ class Selected:
             collected=len(self._trials), deselected=self.deselected, left_out=left_out, cases=len(collected)
         )
         saved = self._evaluation.saved
-        if saved is not None and self._evaluation.baseline is not None:
+        if saved is not None:
             for item in self._trials:
                 collected[keys[id(item)][0]] = content_digest(_case_of(item))
             root = self._evaluation.root
@@ -92,7 +93,13 @@ class Selected:
     def named(self, item: pytest.Item) -> CaseResult:
         """A result that holds no more than which case it is of."""
         key, name = self.key(item)
-        return CaseResult(key=key, model=name, samples=(), content=content_digest(_case_of(item)))
+        return CaseResult(
+            key=key,
+            model=name,
+            samples=(),
+            content=content_digest(_case_of(item)),
+            judged_by=judged_by(item, item.config.rootpath),
+        )
 
     def on_both_sides(self, item: pytest.Item) -> bool:
         """Whether a case is run under a model on trial and under the baseline."""
