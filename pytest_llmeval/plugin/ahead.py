@@ -10,10 +10,8 @@ from importlib import import_module
 
 __all__ = ["import_all"]
 
-_MODULES = (
-    "pytest_llmeval.adaptive",
+_ALWAYS = (
     "pytest_llmeval.checks.diff",
-    "pytest_llmeval.compare",
     "pytest_llmeval.measure",
     "pytest_llmeval.plugin.hooks",
     "pytest_llmeval.plugin.junit",
@@ -21,25 +19,33 @@ _MODULES = (
     "pytest_llmeval.plugin.store_notes",
     "pytest_llmeval.plugin.terminal",
     "pytest_llmeval.report.alone",
+    "pytest_llmeval.report.session",
+    "pytest_llmeval.run_file",
+    "pytest_llmeval.store.recording_file",
+    "pytest_llmeval.store.recordings",
+)
+_COMPARING = (
+    "pytest_llmeval.adaptive",
+    "pytest_llmeval.compare",
     "pytest_llmeval.report.grouped",
     "pytest_llmeval.report.many",
     "pytest_llmeval.report.measures",
     "pytest_llmeval.report.one",
     "pytest_llmeval.report.routes",
     "pytest_llmeval.report.sensitivity",
-    "pytest_llmeval.report.session",
     "pytest_llmeval.report.slices",
     "pytest_llmeval.routing",
-    "pytest_llmeval.run_file",
     "pytest_llmeval.sensitivity",
-    "pytest_llmeval.store.recording_file",
-    "pytest_llmeval.store.recordings",
     "pytest_llmeval.store.staleness",
     "pytest_llmeval.unused",
 )
 
 
-def import_all() -> None:
-    """Import it all."""
-    for name in _MODULES:
+def import_all(*, compares: bool) -> None:
+    """Import it all.
+
+    Args:
+        compares: whether there is a baseline; what only that needs would cost other sessions a tenth of a second.
+    """
+    for name in (*_ALWAYS, *(_COMPARING if compares else ())):
         import_module(name)

@@ -45,8 +45,8 @@ class Reporting:
             from pytest_llmeval.plugin.last_words import LastWords
             from pytest_llmeval.plugin.status_line import StatusLine
 
-            import_all()
             self.controller = Controller(self.config)
+            import_all(compares=self.controller.evaluation.compares)
             self._status = StatusLine(self.config)
             self._close_look, self._last_failed = CloseLook(self.config), LastFailed(self.config)
             register(self.config, self._last_failed, "llmeval-last-failed")
