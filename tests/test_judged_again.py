@@ -577,3 +577,24 @@ def test_the_run_is_not_a_case_twice_where_every_worker_runs_it(plain_session: S
     plain_session.run()
     assert len(of_baseline(plain_session)) == CASES
     assert len(load_run(plain_session.report).results) == 2 * CASES
+
+
+def test_when_all_tests_that_ask_are_gone_nothing_was_measured(session: Session, server: Server) -> None:
+    save(session, server)
+    (session.path / "test_it.py").unlink()
+    session.write("def test_plain(): pass\n", "test_plain.py")
+    result = session.run()
+    assert result.ret == 1
+    assert told(
+        result, "GATE FAILED: could not be measured: no test asks a model, and the baseline b.jsonl has 20 cases"
+    )
+    assert session.run("test_plain.py").ret == 0
+    assert session.run("-k", "plain").ret == 0
+
+
+def test_tests_that_are_taken_away_in_silence_were_to_run(session: Session, server: Server) -> None:
+    save(session, server)
+    session.write("def pytest_collection_modifyitems(items): del items[3:]\n", "conftest.py")
+    result = session.run()
+    assert result.ret == 1
+    assert told(result, "GATE FAILED: could not be measured: 3 of the baseline's 20 cases were run as they were")

@@ -407,7 +407,9 @@ class Controller:
         if not left_out and not named and self.evaluation.update is not None and self._selection.unselected:
             return f"{len(self._selection.unselected)} of its cases are in tests that were not named"
         if left_out:
-            return f"{self._cases(self.collected - left_out)} of {self._cases(self.collected)} cases ran"
+            marks = self.config.getoption("markexpr", default="")
+            why = f' (-m "{marks}"; -m "" runs all)' if marks else ""
+            return f"{self._cases(self.collected - left_out)} of {self._cases(self.collected)} cases ran{why}"
         return self._missing()
 
     def _missing(self) -> str | None:

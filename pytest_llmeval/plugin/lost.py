@@ -15,16 +15,20 @@ __all__ = ["LostTests"]
 
 
 class LostTests:
-    """Registered in the controller of an xdist session."""
+    """Registered in the controller of an xdist session.
+
+    Attributes:
+        collected: the ids of the tests, as the workers found them.
+    """
 
     def __init__(self) -> None:
-        self._collected: dict[str, None] = {}
+        self.collected: dict[str, None] = {}
         self._reported: set[str] = set()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """Note what there is."""
-        self._collected.update(dict.fromkeys(ids))
+        self.collected.update(dict.fromkeys(ids))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what was reported."""
@@ -36,7 +40,7 @@ class LostTests:
         result = yield
         if session.shouldstop or session.shouldfail:
             return result
-        for nodeid in self._collected:
+        for nodeid in self.collected:
             if nodeid not in self._reported:
                 report = pytest.TestReport(
                     nodeid=nodeid,

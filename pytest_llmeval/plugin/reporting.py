@@ -27,6 +27,7 @@ class Reporting:
         self.controller: Controller | None = None
         self._status: StatusLine | None = None
         self._replaced: Replaced | None = None
+        self._vanished: str | None = None
         self._close_look: CloseLook
         self._last_failed: LastFailed
 
@@ -131,7 +132,10 @@ class Reporting:
                 self._replaced.drop_earlier(session)
         # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
         if not session.shouldstop and not session.shouldfail:
-            session.testsfailed += self.controller.judge() if self.controller is not None else self._asked_for
+            if self.controller is not None:
+                session.testsfailed += self.controller.judge()
+            else:
+                session.testsfailed += self._asked_for or self._lacks_all(session)
         return result
 
     @pytest.hookimpl(tryfirst=True)
@@ -146,6 +150,24 @@ class Reporting:
             if evaluation is not None:
                 evaluation.notes.append("NOT SAVED: the baseline stays as it was: no test asked a model")
 
+    def _lacks_all(self, session: pytest.Session) -> bool:
+        """Whether all cases of the baseline are gone; it is told in the summary."""
+        option, plugins = self.config.option, self.config.pluginmanager
+        runner: Any = plugins.get_plugin("llmeval-runner")
+        if option.collectonly or (runner is not None and runner.selected.trials):
+            return False  # they were deselected
+        from pytest_llmeval.plugin.vanished import vanished
+
+        lost: Any = plugins.get_plugin(
+            "llmeval-lost"
+        )  # knows what xdist's workers collected, but not what they left out
+        if lost is not None and (option.markexpr or option.deselect):
+            return False
+        self._vanished = vanished(
+            self.config, [item.nodeid for item in session.items] if lost is None else lost.collected
+        )
+        return self._vanished is not None
+
     @property
     def _asked_for(self) -> bool:
         """Whether a baseline was to be saved, which a session that asks no model cannot do."""
@@ -155,6 +177,9 @@ class Reporting:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write the summary."""
+        if self._vanished is not None:
+            terminalreporter.section("language model evaluation", sep="=")
+            terminalreporter.write_line(self._vanished, red=True, bold=True)
         if self.controller is not None:
             from pytest_llmeval.plugin.terminal import write_summary
 

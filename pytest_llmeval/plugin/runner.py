@@ -88,7 +88,7 @@ class Runner:
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Count the trials that are left out."""
-        self.selected.deselected += sum(uses_llm(item) for item in items)
+        self.selected.deselect(items)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:

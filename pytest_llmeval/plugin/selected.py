@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -23,20 +24,29 @@ class Selected:
     """Follows the collection of the tests that ask models.
 
     Attributes:
-        deselected: how many trials were left out.
+        trials: how many trials there are, before anybody takes some away.
+        deselected: how many of them were left out.
     """
 
     def __init__(self, evaluation: Evaluation) -> None:
-        self.deselected = 0
+        self.deselected = self.trials = 0
         self._evaluation = evaluation
         self._trials: list[pytest.Item] = []
         self._selection: Selection | None = Selection()
         self._plain = Selection()
+        self._deselected: set[int] = set()
         self._models: dict[CaseKey, set[str]] = {}
+
+    def deselect(self, items: Iterable[pytest.Item]) -> None:
+        """Note trials that are left out, and that pytest was told of."""
+        taken = [item for item in items if uses_llm(item)]
+        self.deselected += len(taken)
+        self._deselected.update(map(id, taken))
 
     def collect(self, items: list[pytest.Item]) -> None:
         """Note the trials before anybody takes some away."""
         self._trials = [item for item in items if uses_llm(item)]
+        self.trials = len(self._trials)
 
     def finish(self, session: pytest.Session) -> None:
         """Note which of them are left."""
@@ -47,6 +57,8 @@ class Selected:
             if place in kept:
                 self._models.setdefault(case, set()).add(model)
         collected = {case: "" for case, _ in keys.values()}
+        # What somebody took away in silence was to run: a change could take away what fails.
+        known = {case for place, (case, _) in keys.items() if place in kept or place in self._deselected}
         selection = Selection(
             collected=len(self._trials), deselected=self.deselected, left_out=left_out, cases=len(collected)
         )
@@ -73,7 +85,7 @@ class Selected:
             wanted |= {test for test in tests if expected(test, session.config, root, files)}
             selection = selection._replace(
                 cases=len({*collected, *names}),
-                unselected=not_selected(names, set(self._models), collected, wanted),
+                unselected=not_selected(names, {*self._models, *(collected.keys() - known)}, known, wanted),
                 moved=tuple(saved.moved.items()),
             )
         self._selection = selection
