@@ -107,7 +107,7 @@ def test_left_out(llm):
     llm("nothing")
 """
 NAMES = {"test_plain", "test_right", "test_wrong", "test_application", "TestLast::test_two"}
-IN_CONFIGURATION = {"pytest_addoption", "pytest_addhooks", "pytest_configure"}
+IN_CONFIGURATION = {"pytest_addoption", "pytest_addhooks", "pytest_load_initial_conftests", "pytest_configure"}
 IN_COLLECTION = {
     "pytest_generate_tests",
     "pytest_collection_modifyitems",

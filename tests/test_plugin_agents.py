@@ -108,7 +108,7 @@ def test_a_failing_agent_tells_its_steps(session: Session, server: Server) -> No
             'E*step 1: find_order(id="LK-17")',
             'E*step 2: refund(order="LK-17", amount=48)',
             'E*step 3: "I refunded 48 EUR."',
-            'FAILED test_it.py::test_refund - CheckFailed: "refund" (step 2): $.amount: *',
+            'FAILED test_it.py::test_refund - [[]tool_call] "refund" (step 2): $.amount: *',
         ]
     )
     assert session.results()[0].category == "tool_call"

@@ -99,7 +99,7 @@ def test_the_gate_is_over_what_ran_unless_the_session_was_stopped(
     prepare(session, server)
     session.write("def test_fails(): assert False", "test_zz.py")
     result = session.run(*COMPARE, *part)
-    assert result.ret == 1
+    assert result.ret == 1 if part[0] == "-k" else result.ret != 0
     if part[0] == "-k":
         result.stdout.fnmatch_lines(["*GATE FAILED: hallucination regressed from 0 of 11 to 8 of 11 answers*"])
     else:

@@ -155,7 +155,7 @@ def test_an_exception_is_an_error_without_a_traceback(
 ) -> None:
     error = failure(ask, write(f"def ask(messages): raise {raised}"))
     assert (error.kind, words in str(error)) == (kind, True)
-    assert str(error).startswith("python/client_")
+    assert "(python/client_" in str(error)
 
 
 def test_an_sdks_exception_says_whether_waiting_helps(ask: Ask, write: Write) -> None:

@@ -141,7 +141,7 @@ class Controller:
         """The ids of the tests that get more samples, and why, in a sentence; none when every category is decided."""
         evaluation = self.evaluation
         baseline = evaluation.baseline
-        if baseline is None:
+        if baseline is None or self._missing() is not None:
             return [], ""
         from pytest_llmeval.adaptive import AT_MOST, look_at
 

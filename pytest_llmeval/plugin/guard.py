@@ -100,6 +100,7 @@ class Faults:
     Attributes:
         failed: gives a report of a test, which could not be judged, its result; None where no tests are run.
         waiting: the tests that were left and have no report yet.
+        reported: the ids of the tests that have been told of.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -113,7 +114,7 @@ class Faults:
         self._lines: dict[str, None] = {}
         self._tests: dict[str, str] = {}  # what went wrong by test
         self._told: dict[str, str] = {}  # the phase whose report said so
-        self._reported: set[str] = set()
+        self.reported: set[str] = set()
 
     def note(self, hook: str, error: BaseException, arguments: Mapping[str, Any]) -> None:
         """Keep what left a hook that was called with these arguments."""
@@ -156,7 +157,7 @@ class Faults:
     def will_do_without(self, item: pytest.Item) -> bool:
         """Whether a test whose protocol broke has its report already; it waits for no reply any more."""
         self.waiting.pop(item, None)
-        return item.nodeid in self._reported
+        return item.nodeid in self.reported
 
     def _add(self, message: str, code: int) -> None:
         self._lines[message] = None
@@ -181,7 +182,7 @@ class Faults:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Know which tests have been told of."""
         if report.when == "call" or not report.passed:
-            self._reported.add(report.nodeid)
+            self.reported.add(report.nodeid)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:

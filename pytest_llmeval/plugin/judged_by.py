@@ -8,7 +8,6 @@ for what it means.
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 
 __all__ = ["judged_by"]
 
+_known = pytest.StashKey[dict[Path, str]]()
 _TESTS = ("test_*.py", "*_test.py")
 
 
@@ -26,10 +26,12 @@ def judged_by(item: pytest.Item, root: Path) -> str:
         item: the test.
         root: the folder that names of tests are relative to.
     """
-    return _digest(item.path, root)
+    known = item.config.stash.setdefault(_known, {})
+    if item.path not in known:
+        known[item.path] = _digest(item.path, root)
+    return known[item.path]
 
 
-@lru_cache(maxsize=1024)
 def _digest(file: Path, root: Path) -> str:
     found = hashlib.sha256(version("pytest-llmeval").encode())
     try:

@@ -37,7 +37,7 @@ class LastFailed:
         if report.skipped:
             self._missed[report.nodeid] = key
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         """Add the missed tests once pytest has written those that failed."""
         yield

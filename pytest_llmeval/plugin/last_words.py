@@ -18,7 +18,7 @@ class LastWords:
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
         """Write it behind everything but pytest's last line."""
         yield

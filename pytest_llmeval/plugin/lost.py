@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.plugin.guard import faults_of
+
 __all__ = ["LostTests"]
 
 
@@ -40,8 +42,9 @@ class LostTests:
         result = yield
         if session.shouldstop or session.shouldfail:
             return result
+        told = self._reported | faults_of(session.config).reported
         for nodeid in self.collected:
-            if nodeid not in self._reported:
+            if nodeid not in told:
                 report = pytest.TestReport(
                     nodeid=nodeid,
                     location=(nodeid.split("::")[0], None, nodeid.partition("::")[2]),

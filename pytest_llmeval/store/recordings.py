@@ -237,7 +237,9 @@ class Recordings:
         for key, entry in fit.items():
             if key in entries and self._keep_alike and says_the_same(entries[key], entry):
                 continue
-            if key not in entries or entry.moment > entries[key].moment:
+            known = entries.get(key)
+            # Moments are kept to the second, and two sessions may share one.
+            if known is None or entry.moment > known.moment or (entry.moment == known.moment and entry != known):
                 entries[key] = entry
                 lines.pop(key, None)
                 changed += 1
