@@ -37,7 +37,7 @@ class LastFailed:
         if report.skipped:
             self._missed[report.nodeid] = key
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)  # before the summary, which tells what goes wrong here
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         """Add the missed tests once pytest has written those that failed."""
         yield
