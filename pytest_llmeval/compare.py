@@ -108,7 +108,7 @@ def compare(
     ]
     gate, reasons = _verdict(rows, [*invalid, *over], part=part, stopped=stopped, strict=strict)
     if gate == "passed" and not before:
-        gate, reasons = "not evaluated", (f"the baseline has none of the {_cases(len(after))} that ran",)
+        gate, reasons = "not evaluated", ("nothing to compare: no case that ran is in the baseline",)
     return Comparison(
         baseline=figures[0],
         candidate=figures[1],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import socket
 import ssl
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -151,6 +153,15 @@ TRIES_EACH = """
         except Exception:
             pass
     """
+
+
+@pytest.fixture(autouse=True)
+def _no_socket_left() -> Iterator[None]:
+    """What clients leave behind when they are refused is theirs, and must not warn within another test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
