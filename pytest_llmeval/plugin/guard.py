@@ -134,6 +134,8 @@ class Faults:
             report: one of the test's.
             item: the test, where it runs in this process.
         """
+        if not self._tests:
+            return
         if report.when == "setup":
             self._told.pop(report.nodeid, None)  # the test is executed, or reported, anew
         message = self._tests.get(report.nodeid)
@@ -256,21 +258,22 @@ def _guarded_call(hook: Hook, faults: Faults) -> Hook:
 def _guarded_wrapper(hook: Hook, faults: Faults) -> Hook:
     name, parameters = hook.__name__, tuple(inspect.signature(hook).parameters)
 
+    report = parameters.index("report") if name == "pytest_runtest_logreport" else None
+    item = parameters.index("item") if name == "pytest_runtest_makereport" else None
+
     def run(*values: Any) -> Generator[None, Any, Any]:
-        arguments = dict(zip(parameters, values, strict=False))
-        report = arguments.get("report") if name == "pytest_runtest_logreport" else None
         if report is not None:
-            faults.tell(report)
-        result = yield from _around(hook, values, faults, name, arguments)
-        if name == "pytest_runtest_makereport":
-            faults.tell(result, arguments["item"])
+            faults.tell(values[report])
+        result = yield from _around(hook, values, faults, name, parameters)
+        if item is not None:
+            faults.tell(result, values[item])
         return result
 
     return run
 
 
 def _around(
-    hook: Hook, values: tuple[Any, ...], faults: Faults, name: str, arguments: Mapping[str, Any]
+    hook: Hook, values: tuple[Any, ...], faults: Faults, name: str, parameters: tuple[str, ...]
 ) -> Generator[None, Any, Any]:
     """What a wrapper does; whatever becomes of it, the hooks within it run, and their outcome is what comes out."""
     wrapper = hook(*values)
@@ -279,6 +282,7 @@ def _around(
     except Exception as error:
         if _goes_on(name, error):
             raise
+        arguments = dict(zip(parameters, values, strict=False))
         faults.note(name, error, arguments)
         if "report" in arguments and name == "pytest_runtest_logreport":
             faults.tell(arguments["report"])
@@ -299,7 +303,7 @@ def _around(
     except Exception as error:
         if error is raised or _goes_on(name, error):
             raise
-        faults.note(name, error, arguments)
+        faults.note(name, error, dict(zip(parameters, values, strict=False)))
     if raised is not None:
         raise raised
     return result

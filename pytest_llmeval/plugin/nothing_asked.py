@@ -26,13 +26,12 @@ def review_of(item: pytest.Item, trial: Trial) -> Callable[[BaseException | None
         item: the test.
         trial: of it.
     """
-    taken = _taken(item)
 
     def review(error: BaseException | None) -> BaseException | None:
         judged = error is None or isinstance(error, (AssertionError, pytest.fail.Exception))
-        if not judged or isinstance(error, ReplyError) or not taken or trial.looked or trial.failures:
+        if trial.has_asked(trial.sample) or not judged or isinstance(error, ReplyError):
             return error
-        if trial.has_asked(trial.sample):
+        if trial.looked or trial.failures or not (taken := _taken(item)):
             return error
         return Unanswered(NothingAsked(_words(taken, trial)))  # of which pytest shows the words alone
 
