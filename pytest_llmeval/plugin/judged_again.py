@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmeval.cases import Case
 from pytest_llmeval.plugin.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.fixtures import uses_llm
 from pytest_llmeval.plugin.saved_baseline import SavedBaseline
 from pytest_llmeval.plugin.scheduler import execute
-from pytest_llmeval.plugin.trial import case_key, trial_key
+from pytest_llmeval.plugin.trial import case_key, case_of, trial_key
 
 __all__ = ["JudgedAgain"]
 
@@ -30,9 +29,7 @@ class JudgedAgain:
         """Judge a test's saved replies, once; the test itself is left to others."""
         if judged_again_key in item.stash or not uses_llm(item):
             return
-        callspec = getattr(item, "callspec", None)
-        case = callspec.params.get("case") if callspec is not None else None
-        saved = self._baseline.counterpart(case_key(item, _model_of(item)), case if isinstance(case, Case) else None)
+        saved = self._baseline.counterpart(case_key(item, _model_of(item)), case_of(item))
         again = item.stash[judged_again_key] = Again(saved) if saved is not None else None
         if again is not None:
             _judge(item, again)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmeval.cases import Case
 from pytest_llmeval.checks.categories import GENERAL
 from pytest_llmeval.plugin.collect import model_of
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.judge import ASSERTIONS, sample_result
 from pytest_llmeval.plugin.judged_by import judged_by
-from pytest_llmeval.plugin.trial import Trial, case_key, content_digest, trial_key
+from pytest_llmeval.plugin.trial import Trial, case_key, case_of, content_digest, trial_key
 from pytest_llmeval.report.text import first_line, harmless
 from pytest_llmeval.run import CaseResult, SampleResult
 
@@ -88,9 +87,7 @@ def set_up_result(item: pytest.Item, evaluation: Evaluation, error: BaseExceptio
     sample = sample_result(0, error, category=None)
     if sample.outcome != "error":
         sample = SampleResult(index=0, outcome="error", category="setup", reason=sample.reason, detail=sample.detail)
-    callspec = getattr(item, "callspec", None)
-    case = callspec.params.get("case") if callspec is not None else None
-    case = case if isinstance(case, Case) else None
+    case = case_of(item)
     return CaseResult(
         key=key,
         model=name,

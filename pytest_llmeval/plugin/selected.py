@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.cases import Case
 from pytest_llmeval.plugin.collect import model_of
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.fixtures import uses_llm
 from pytest_llmeval.plugin.judged_by import judged_by
 from pytest_llmeval.plugin.saved_baseline import moved_tests
 from pytest_llmeval.plugin.selection import Selection, expected, not_selected
-from pytest_llmeval.plugin.trial import case_key, content_digest
+from pytest_llmeval.plugin.trial import case_key, case_of, content_digest
 from pytest_llmeval.run import CaseKey, CaseResult, TrialKey
 
 __all__ = ["Selected"]
@@ -65,7 +64,7 @@ class Selected:
         saved = self._evaluation.saved
         if saved is not None:
             for item in self._trials:
-                collected[keys[id(item)][0]] = content_digest(_case_of(item))
+                collected[keys[id(item)][0]] = content_digest(case_of(item))
             root = self._evaluation.root
             files = {key.test.split("::")[0] for key in collected}
             files |= {
@@ -109,7 +108,7 @@ class Selected:
             key=key,
             model=name,
             samples=(),
-            content=content_digest(_case_of(item)),
+            content=content_digest(case_of(item)),
             judged_by=judged_by(item, item.config.rootpath),
         )
 
@@ -122,12 +121,6 @@ class Selected:
         models = self._models.get(key, set())
         others = models - {evaluation.baseline} if name == evaluation.baseline else models & {evaluation.baseline}
         return bool(others)
-
-
-def _case_of(item: pytest.Item) -> Case | None:
-    callspec = getattr(item, "callspec", None)
-    case = callspec.params.get("case") if callspec is not None else None
-    return case if isinstance(case, Case) else None
 
 
 def _exists(test: str, root: Path) -> bool:

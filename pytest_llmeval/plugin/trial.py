@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.saved_answers import SavedAnswers
     from pytest_llmeval.providers.base import Prompt
 
-__all__ = ["Trial", "call_of", "case_key", "content_digest", "trial_key"]
+__all__ = ["Trial", "call_of", "case_key", "case_of", "content_digest", "trial_key"]
 
 DIFFERS = "its prompt differs each time the test runs, so that it can be neither overlapped nor replayed"
 
@@ -400,6 +400,13 @@ def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question)
         key=fulfilled.entry.key,
         recorded_at=fulfilled.entry.recorded_at,
     )
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """The row an item is run on, None when it has none."""
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("case") if callspec is not None else None
+    return case if isinstance(case, Case) else None
 
 
 def case_key(item: pytest.Item, model: str) -> CaseKey:
