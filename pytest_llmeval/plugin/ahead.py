@@ -1,7 +1,7 @@
 """Imports what judging and the summary need, while there are file descriptors to read modules with.
 
-A suite that uses them up must not cost the results: this is called when the first report comes, before most tests have
-run. What only some sessions need is small.
+A suite that uses them up must not cost the results: this is called before the first test runs, and under xdist, in the
+process that reports, when the first report comes. What only some sessions need is small.
 """
 
 from __future__ import annotations
@@ -13,9 +13,15 @@ __all__ = ["import_all"]
 _ALWAYS = (
     "pytest_llmeval.checks.diff",
     "pytest_llmeval.measure",
+    "pytest_llmeval.plugin.close_look",
+    "pytest_llmeval.plugin.controller",
     "pytest_llmeval.plugin.hooks",
     "pytest_llmeval.plugin.junit",
+    "pytest_llmeval.plugin.last_failed",
+    "pytest_llmeval.plugin.last_words",
     "pytest_llmeval.plugin.replaced",
+    "pytest_llmeval.plugin.short_summary",
+    "pytest_llmeval.plugin.status_line",
     "pytest_llmeval.plugin.store_notes",
     "pytest_llmeval.plugin.terminal",
     "pytest_llmeval.report.alone",

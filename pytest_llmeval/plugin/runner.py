@@ -68,6 +68,10 @@ class Runner:
 
             register(config, Sendable(), "llmeval-sendable")
         self._reporting_process = os.getpid() if reporting is not None else None
+        if reporting is not None and self.selected.trials:
+            from pytest_llmeval.plugin.ahead import import_all
+
+            import_all(compares=self.evaluation.compares)
         if self.evaluation.most_samples is not None:
             from pytest_llmeval.plugin.second_pass import SecondPass
 
