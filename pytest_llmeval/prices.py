@@ -72,11 +72,25 @@ def _listed_cost(price_list: Any, provider: str, model: str, usage: Usage, at: d
         "cache_write_tokens": usage.cache_write_tokens,
     }
     known = price_list.Usage(**{name: number for name, number in tokens.items() if number is not None})
+    if not _is_listed(provider, model):
+        return None
     try:
         found = price_list.calc_price(known, model, provider_id=provider, genai_request_timestamp=at)
-    except (LookupError, ValueError):  # not in the list, or more tokens from the cache than there were
+    except (LookupError, ValueError):  # more tokens from the cache than there were
         return None
     return float(found.total_price)
+
+
+@cache
+def _is_listed(provider: str, model: str) -> bool:
+    """Whether the list knows a model; it remembers those it knows, and looks for every other one each time."""
+    try:
+        _price_list().calc_price(_price_list().Usage(), model, provider_id=provider)
+    except LookupError:
+        return False
+    except ValueError:
+        pass
+    return True
 
 
 def _moment(at: str | datetime | None) -> datetime | None:

@@ -256,57 +256,54 @@ def _guarded_call(hook: Hook, faults: Faults) -> Hook:
 
 
 def _guarded_wrapper(hook: Hook, faults: Faults) -> Hook:
+    """What a wrapper does; whatever becomes of it, the hooks within it run, and their outcome is what comes out."""
     name, parameters = hook.__name__, tuple(inspect.signature(hook).parameters)
-
     report = parameters.index("report") if name == "pytest_runtest_logreport" else None
     item = parameters.index("item") if name == "pytest_runtest_makereport" else None
 
+    def broken(error: Exception, values: tuple[Any, ...]) -> None:
+        faults.note(name, error, dict(zip(parameters, values, strict=False)))
+
+    # One generator alone, and not one per idea: it runs some forty times a test.
     def run(*values: Any) -> Generator[None, Any, Any]:
         if report is not None:
             faults.tell(values[report])
-        result = yield from _around(hook, values, faults, name, parameters)
+        wrapper: Any = hook(*values)
+        try:
+            next(wrapper)
+        except Exception as error:
+            if _goes_on(name, error):
+                raise
+            broken(error, values)
+            if report is not None:
+                faults.tell(values[report])
+            wrapper = None
+        raised: BaseException | None = None
+        result: Any = None
+        try:
+            result = yield
+        except BaseException as error:
+            raised = error
+        try:
+            if wrapper is None:
+                pass
+            elif raised is not None:
+                wrapper.throw(raised)
+            else:
+                wrapper.send(result)
+        except StopIteration as stop:
+            raised, result = None, stop.value
+        except Exception as error:
+            if error is raised or _goes_on(name, error):
+                raise
+            broken(error, values)
+        if raised is not None:
+            raise raised
         if item is not None:
             faults.tell(result, values[item])
         return result
 
     return run
-
-
-def _around(
-    hook: Hook, values: tuple[Any, ...], faults: Faults, name: str, parameters: tuple[str, ...]
-) -> Generator[None, Any, Any]:
-    """What a wrapper does; whatever becomes of it, the hooks within it run, and their outcome is what comes out."""
-    wrapper = hook(*values)
-    try:
-        next(wrapper)
-    except Exception as error:
-        if _goes_on(name, error):
-            raise
-        arguments = dict(zip(parameters, values, strict=False))
-        faults.note(name, error, arguments)
-        if "report" in arguments and name == "pytest_runtest_logreport":
-            faults.tell(arguments["report"])
-        return (yield)
-    raised: BaseException | None = None
-    result: Any = None
-    try:
-        result = yield
-    except BaseException as error:
-        raised = error
-    try:
-        if raised is not None:
-            wrapper.throw(raised)
-        else:
-            wrapper.send(result)
-    except StopIteration as stop:
-        return stop.value
-    except Exception as error:
-        if error is raised or _goes_on(name, error):
-            raise
-        faults.note(name, error, dict(zip(parameters, values, strict=False)))
-    if raised is not None:
-        raise raised
-    return result
 
 
 def _goes_on(hook: str, error: Exception) -> bool:
