@@ -137,12 +137,12 @@ class Settings(NamedTuple):
         provider, _, model = name.partition("/")
         if provider and (model or provider.startswith("python:")) and not _SPACE.search(name):
             return ModelSettings(name=name, provider=provider, model=model)
-        from pytest_llmeval.wording import did_you_mean, quoted
+        from pytest_llmeval.wording import did_you_mean, quoted_ascii
 
         full = "provider/model, as in openai/gpt-5.6-mini"
         allowed = f"models: {', '.join(self.models)}, or {full}" if self.models else f"allowed: {full}"
         where = f"; {self.place}" if self.file is None or self.base not in (None, self.root) else ""
-        raise ConfigError(f"unknown model {quoted(name)}{did_you_mean(name, self.models)} ({allowed}{where})")
+        raise ConfigError(f"unknown model {quoted_ascii(name)}{did_you_mean(name, self.models)} ({allowed}{where})")
 
 
 def load_settings(folder: Path, *, otherwise: Path | None = None, base: Path | None = None) -> Settings:

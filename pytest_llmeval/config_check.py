@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plainly_valid import plainly_valid
-from pytest_llmeval.wording import described, did_you_mean, nearest, quoted
+from pytest_llmeval.wording import described, did_you_mean, nearest, quoted_ascii
 
 __all__ = ["mistakes_of", "schema"]
 
@@ -147,7 +147,7 @@ def _given(value: Any) -> str:
 
 def _place(place: Place) -> str:
     """As in ``[tool.llmeval.models.candidate] base_url``."""
-    *table, key = (part if _BARE.fullmatch(part) else quoted(part) for part in place)
+    *table, key = (part if _BARE.fullmatch(part) else quoted_ascii(part) for part in place)
     return f"[{'.'.join(table)}] {key}" if table else key
 
 
@@ -207,7 +207,7 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         provider, _, rest = name.partition("/")
         if not provider or not (rest or provider.startswith("python:")) or " " in name:
             known = ", ".join([*models, "or provider/model"])
-            yield (key,), f"unknown model {quoted(name)}{did_you_mean(name, models)} (models: {known})"
+            yield (key,), f"unknown model {quoted_ascii(name)}{did_you_mean(name, models)} (models: {known})"
 
 
 def _wrong_path(path: str) -> str | None:

@@ -118,7 +118,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> _Subject:
     from pytest_llmeval.plan import Expected, expected_from, mean_call
     from pytest_llmeval.report.numbers import plural
     from pytest_llmeval.run_file import load_run
-    from pytest_llmeval.wording import quoted
+    from pytest_llmeval.wording import quoted_ascii
 
     if options.tokens:
         raise ConfigError("--tokens is for a dataset; a run knows the tokens of its calls")
@@ -127,7 +127,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> _Subject:
     if not names:
         raise ConfigError(f"{options.subject} holds no results, so there is nothing to plan with")
     if options.model is not None and options.model not in names:
-        raise ConfigError(f"--model={quoted(options.model)}: the run has no such model (models: {', '.join(names)})")
+        raise ConfigError(f"--model={quoted_ascii(options.model)}: the run has no such model (models: {', '.join(names)})")
     name = options.model or (run.baseline if run.baseline in names else names[0])
     asked = list(run.of_model(name).values())
     # Other wordings are paid for, and are no more cases.

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["described", "did_you_mean", "in_table", "nearest", "quoted"]
+__all__ = ["described", "did_you_mean", "in_table", "nearest", "quoted_ascii"]
 
 _WIDTH = 60
 
 
-def quoted(text: str) -> str:
+def quoted_ascii(text: str) -> str:
     """A text in quotes, escapes for everything but ASCII, cut to a readable length."""
     return json.dumps(_cut(text))
 
@@ -60,7 +60,7 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
 
 def in_table(*keys: str) -> str:
     """The head of a table below [tool.llmeval], as it stands in ``pyproject.toml``."""
-    parts = (key if re.fullmatch("[A-Za-z0-9_-]+", key) else quoted(key) for key in keys)
+    parts = (key if re.fullmatch("[A-Za-z0-9_-]+", key) else quoted_ascii(key) for key in keys)
     return f"[{'.'.join(('tool', 'llmeval', *parts))}]"
 
 

@@ -13,7 +13,7 @@ from pytest_llmeval.cases.problems import Problems
 from pytest_llmeval.cases.read_jsonl import not_utf8
 from pytest_llmeval.cases.rows import FIELDS, LARGEST_ROW, Row, field_hint
 from pytest_llmeval.cases.strict_json import parse_json
-from pytest_llmeval.wording import quoted
+from pytest_llmeval.wording import quoted_ascii
 
 __all__ = ["read_csv"]
 
@@ -97,11 +97,11 @@ def _header_is_right(header: list[str], line: int, problems: Problems) -> bool:
             return False
     for name in dict.fromkeys(header):
         if name and header.count(name) > 1:
-            problems.add(line, f"the column {quoted(name)} stands {header.count(name)} times")
+            problems.add(line, f"the column {quoted_ascii(name)} stands {header.count(name)} times")
         known = name in FIELDS or name == "" or (name.startswith(_METADATA) and name != _METADATA)
         if not known:
             hint = field_hint(name, elsewhere="columns such as metadata.source")
-            problems.add(line, f"unknown column {quoted(name)}{hint}")
+            problems.add(line, f"unknown column {quoted_ascii(name)}{hint}")
     problems_of_names = problems.count > before
     for required in ("id", "input"):
         if required not in header and not problems_of_names:
@@ -116,7 +116,7 @@ def _row(line: int, header: list[str], cells: list[str], problems: Problems) -> 
         if not cell.strip():
             continue
         if name == "":
-            problems.add(line, f"the cell {quoted(cell)} stands in a column without a name")
+            problems.add(line, f"the cell {quoted_ascii(cell)} stands in a column without a name")
         elif name.startswith(_METADATA):
             columns[name.removeprefix(_METADATA)] = cell
         elif name in _JSON:
@@ -134,6 +134,6 @@ def _row(line: int, header: list[str], cells: list[str], problems: Problems) -> 
         metadata = fields.setdefault("metadata", {})
         if isinstance(metadata, dict):
             for key in metadata.keys() & columns.keys():
-                problems.add(line, f"metadata.{quoted(key)[1:-1]} stands both in its own column and in metadata")
+                problems.add(line, f"metadata.{quoted_ascii(key)[1:-1]} stands both in its own column and in metadata")
             metadata.update(columns)
     return Row(line=line, fields=fields)

@@ -18,7 +18,7 @@ from pytest_llmeval.cases.problems import Problems
 from pytest_llmeval.cases.read_jsonl import not_utf8
 from pytest_llmeval.cases.rows import LARGEST_ROW, Row
 from pytest_llmeval.cases.strict_json import DEEPEST, has_lone_surrogate
-from pytest_llmeval.wording import described, quoted
+from pytest_llmeval.wording import described, quoted_ascii
 
 __all__ = ["read_yaml"]
 
@@ -155,7 +155,7 @@ class _Builder:
         fields = root.value
         for key in fields:
             if key != "cases":
-                text = f"unknown key {quoted(str(key))}{did_you_mean(str(key), ['cases'])}"
+                text = f"unknown key {quoted_ascii(str(key))}{did_you_mean(str(key), ['cases'])}"
                 self._problems.add(root.lines[key], f"{text} (allowed: a list of rows, or cases: with one)")
         if not isinstance(fields, dict) or "cases" not in fields:
             return None
@@ -200,7 +200,7 @@ class _Builder:
             top = self._stack[-1]
             if text in top.lines:
                 first = top.lines[text]
-                self._problems.add(line, f"the key {quoted(text)} stands twice in one object, first on line {first}")
+                self._problems.add(line, f"the key {quoted_ascii(text)} stands twice in one object, first on line {first}")
             top.key = text
             top.lines[text] = line
             return True
@@ -242,7 +242,7 @@ class _Builder:
 
     def _refuse_tag(self, event: Any, line: int) -> None:
         tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-        self._problems.add(line, f"the tag {quoted(tag)} is not allowed; a dataset holds plain data")
+        self._problems.add(line, f"the tag {quoted_ascii(tag)} is not allowed; a dataset holds plain data")
 
     def _place(self, value: Any, line: int) -> None:
         if not self._stack:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pytest_llmeval.cases.case import Case
 from pytest_llmeval.cases.problems import Problems
 from pytest_llmeval.report.text import harmless
-from pytest_llmeval.wording import described, quoted
+from pytest_llmeval.wording import described, quoted_ascii
 
 __all__ = ["FIELDS", "LARGEST_ROW", "Row", "case_of", "field_hint"]
 
@@ -123,7 +123,7 @@ def field_hint(given: str, *, elsewhere: str = "metadata") -> str:
 def _report_unknown(row: Row, fields: Mapping[str, Any], problems: Problems) -> None:
     for name in fields:
         if name not in _KNOWN:
-            problems.add(row.line_of(name), f"unknown field {quoted(name)}{field_hint(name)}")
+            problems.add(row.line_of(name), f"unknown field {quoted_ascii(name)}{field_hint(name)}")
 
 
 def _report_missing(row: Row, fields: Mapping[str, Any], problems: Problems, name: str, what: str) -> None:
@@ -150,16 +150,16 @@ def _report_duplicate(row: Row, given: Any, problems: Problems, line_of_id: dict
 
 
 def _as_written(text: str) -> str:
-    return f'"{text[:60]}"' if text.isprintable() else quoted(text)
+    return f'"{text[:60]}"' if text.isprintable() else quoted_ascii(text)
 
 
 def _id(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return None if abs(value) < 10 ** (_LONGEST_ID - 1) else " is a very large number; write it as text"
     if not isinstance(value, str):
-        return f" is {described(value)}; allowed is text, as in {quoted('refund-1')}"
+        return f" is {described(value)}; allowed is text, as in {quoted_ascii('refund-1')}"
     if len(value) > _LONGEST_ID:
-        return f" has {len(value)} characters, {quoted(value[:40])}...; allowed are at most {_LONGEST_ID}"
+        return f" has {len(value)} characters, {quoted_ascii(value[:40])}...; allowed are at most {_LONGEST_ID}"
     if (
         not value.isprintable()
         or value != value.strip()
@@ -168,9 +168,9 @@ def _id(value: Any) -> str | None:
         or _LIKE_A_WORDING.search(value)
     ):
         allowed = "allowed is printable text without spaces at its ends, without :: and without +WORD as its end"
-        return f" is {quoted(value)}; {allowed}{_near_id(value)}"
+        return f" is {quoted_ascii(value)}; {allowed}{_near_id(value)}"
     if not _SEGMENTS.isdisjoint(value.split("/")):
-        return f" is {quoted(value)}; no part between slashes may be empty, . or .."
+        return f" is {quoted_ascii(value)}; no part between slashes may be empty, . or .."
     return None
 
 
@@ -200,7 +200,7 @@ def _text(value: Any) -> str | None:
 
 def _texts(value: Any) -> str | None:
     if not isinstance(value, list):
-        example = f", as in [{quoted(value)}]" if isinstance(value, str) else ""
+        example = f", as in [{quoted_ascii(value)}]" if isinstance(value, str) else ""
         return f" is {described(value)}; allowed is a list of texts{example}"
     for index, item in enumerate(value):
         if not isinstance(item, str):
@@ -219,7 +219,7 @@ def _why_not_reworded(given: Any, paraphrases: list[str]) -> str | None:
         if not text.strip():
             return f"[{index}] is empty"
         if text in seen:
-            return f"[{index}] is the same text as the input or an earlier one: {quoted(text)}"
+            return f"[{index}] is the same text as the input or an earlier one: {quoted_ascii(text)}"
         seen.add(text)
     return None
 
