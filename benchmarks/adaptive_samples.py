@@ -12,8 +12,8 @@ import random
 import sys
 from typing import NamedTuple
 
-from pytest_llmeval.adaptive import AT_FIRST, AT_MOST
-from pytest_llmeval.compare import gate_rules
+from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
+from pytest_llmeval.analysis.compare import gate_rules
 from pytest_llmeval.stats.gate import failing, judge, undecided
 from pytest_llmeval.stats.surprise import Stratum
 

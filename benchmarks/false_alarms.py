@@ -7,7 +7,7 @@ Every simulated pull request compares a baseline with a candidate of 250 cases. 
 Beta(0.75 m, 0.75 (1 - m)): at m = 0.2 more than half of the cases nearly always pass, some always fail, and the rest
 are flaky. Two suites: in ``labels`` every case can fail in any of 8 error categories, as in a comparison of runs; in
 ``tags`` every case belongs to one of 10 categories of input of 60 to 4 cases. The verdict is that of
-`pytest_llmeval.stats.gate.judge` with the rules `pytest_llmeval.compare` gives it.
+`pytest_llmeval.stats.gate.judge` with the rules `pytest_llmeval.analysis.compare` gives it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from simulated import Setting, draw, labels_suite, plant, strata, tags_suite
 
-from pytest_llmeval.compare import gate_rules
+from pytest_llmeval.analysis.compare import gate_rules
 from pytest_llmeval.stats.dependence import Copies, Dispersion, dispersion
 from pytest_llmeval.stats.gate import CategoryVerdict, Verdict, judge, undecided
 

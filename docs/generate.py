@@ -166,7 +166,7 @@ def _checks() -> str:
 
 def _row_checks() -> str:
     """What the checks of a dataset's row are called and take."""
-    from pytest_llmeval.checks.row_checks import FORMS
+    from pytest_llmeval.checks.row_forms import FORMS
 
     rows = []
     for name, form in FORMS.items():
@@ -178,7 +178,7 @@ def _row_checks() -> str:
 def _case_fields() -> str:
     """The fields of a row, as `Case` describes them."""
     from pytest_llmeval import Case
-    from pytest_llmeval.cases.rows import FIELDS
+    from pytest_llmeval.datasets.rows import FIELDS
 
     told = _attributes(inspect.getdoc(Case) or "")
     return _table(("field", "is"), [(f"`{name}`", _cell(told[name])) for name in FIELDS])
@@ -204,7 +204,7 @@ def _attributes(docstring: str) -> dict[str, str]:
 
 def _providers() -> str:
     """The providers that are known by name."""
-    from pytest_llmeval.providers import find_provider, known_providers
+    from pytest_llmeval.formats.registry import find_provider, known_providers
 
     rows = []
     for name in known_providers():

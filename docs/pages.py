@@ -314,7 +314,7 @@ def _without_head(output: str) -> str:
 
 def run_statements(text: str, names: dict[str, Any]) -> Iterator[str]:
     """Run Python statement by statement; the text as it should be, with what fails and how."""
-    from pytest_llmeval.checks import category_of
+    from pytest_llmeval.checks.categories import category_of
     from pytest_llmeval.errors import CheckFailed
 
     lines = [line for line in text.splitlines() if not _FAILS.match(line)]

@@ -1,5 +1,7 @@
 """``python -m pytest_llmeval`` is ``llmeval``."""
 
-from pytest_llmeval.cli import main
+from __future__ import annotations
+
+from pytest_llmeval.commands.main import main
 
 raise SystemExit(main())

@@ -23,25 +23,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-__all__ = [
-    "BudgetExceeded",
-    "CheckFailed",
-    "ConfigError",
-    "DatasetError",
-    "ForkedCall",
-    "LlmevalError",
-    "MissingReply",
-    "NotRerouted",
-    "NothingAsked",
-    "ProviderError",
-    "ProviderErrorKind",
-    "RecordingError",
-    "RefusedInReplay",
-    "ReplyError",
-    "RunFileError",
-    "StaleReply",
-]
-
 ProviderErrorKind = Literal[
     "authentication",  # 401, 403: key missing, wrong or without access
     "billing",  # quota or spend limit: no call of this run can succeed, so spending stops

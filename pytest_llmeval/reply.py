@@ -1,4 +1,4 @@
-"""What a model answered: `Answer` as a provider reads it, `Reply` as a test sees it."""
+"""What a model answered: `Answer` as a provider reads it, `Reply` as a test sees it, and how it ended."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self
 
-from pytest_llmeval.errors import CheckFailed
-
-__all__ = ["Answer", "Measures", "Reply", "ToolCall", "Usage"]
+from pytest_llmeval.errors import CheckFailed, ProviderErrorKind
+from pytest_llmeval.text import first_line, json_words, one_line, shortened
 
 Source = Literal["live", "cache", "recording"]
 
@@ -226,3 +225,121 @@ def unfenced(text: str) -> str:
 
 def _not_json(constant: str) -> Any:
     raise ValueError(f"{constant} is not a JSON value")
+
+
+FINISHED = frozenset({"stop", "tool_calls"})
+
+"""The endings of a whole answer; every other word is one of an answer that is not finished."""
+
+TOLD_AS_ERRORS: frozenset[ProviderErrorKind] = frozenset(
+    {"content_filter", "invalid_tool_call", "invalid_json", "length"}
+)
+
+"""The kinds of a provider's error that are failures of the model: such a response is an answer that ended so."""
+
+_WORDS = {
+    "stop": ("complete", "completed", "end_turn", "eos", "eos_token", "stop", "stop_sequence"),
+    "length": (
+        "length",
+        "max_length",
+        "max_output_tokens",
+        "max_tokens",
+        "model_context_window_exceeded",
+        "model_length",
+    ),
+    "tool_calls": ("function_call", "tool_call", "tool_calls", "tool_use"),
+    "content_filter": (
+        "blocklist",
+        "content_filter",
+        "content_filtered",
+        "error_toxic",
+        "guardrail_intervened",
+        "image_prohibited_content",
+        "image_recitation",
+        "image_safety",
+        "model_armor",
+        "prohibited_content",
+        "recitation",
+        "refusal",
+        "safety",
+        "sensitive",
+        "spii",
+    ),
+    "invalid_tool_call": (
+        "invalid_tool_call",
+        "malformed_function_call",
+        "malformed_tool_use",
+        "too_many_tool_calls",
+        "unexpected_tool_call",
+    ),
+}
+
+_ENDINGS = {word: name for name, words in _WORDS.items() for word in words}
+
+_CATEGORIES = {"length": "truncated", "invalid_tool_call": "tool_call", "invalid_json": "format"}
+
+_REFUSED = {"invalid_tool_call": "an invalid tool call", "invalid_json": "JSON that is none"}
+
+
+def ending(word: str | None) -> str | None:
+    """A provider's word for why an answer ended, in ours.
+
+    Args:
+        word: as ``end_turn``, ``MAX_TOKENS`` or ``content_filter: SAFETY``; None when nothing was said.
+
+    Returns:
+        ``stop``, ``length``, ``tool_calls``, ``content_filter`` or ``invalid_tool_call``; a word that is not known as
+        it is.
+    """
+    if word is None:
+        return None
+    # Google's chat completions say both: "function_call_filter: MALFORMED_FUNCTION_CALL".
+    parts = [part.strip().lower() for part in word.split(":")]
+    return next((_ENDINGS[part] for part in reversed(parts) if part in _ENDINGS), word)
+
+
+def ending_category(answer: Answer) -> str | None:
+    """The error category that the ending of an answer explains a failure with, None when it explains none."""
+    if answer.refusal or answer.finish_reason == "content_filter":
+        return "refusal"
+    return _CATEGORIES.get(answer.finish_reason or "")
+
+
+def without_answer(answer: Answer) -> tuple[str, str] | None:
+    """Why there is no answer in an answer: an error category and a reason; None when there may be one.
+
+    An answer without text and tool calls is none when it was refused or is not finished; what the provider itself has
+    found invalid is none either.
+    """
+    reason, category = answer.finish_reason, ending_category(answer)
+    if reason in _REFUSED:
+        written = f': "{first_line(answer.text, 200)}"' if answer.text else ""
+        return category or "format", f"the provider refused what the model wrote, {_REFUSED[reason]}{written}"
+    if answer.text.strip() or answer.tool_calls:
+        return None
+    if category == "refusal":
+        told = first_line(answer.refusal or "stopped by the provider's filter", 300)
+        return category, f"the model gave no answer but a refusal: {told}"
+    if category == "truncated":
+        thought = answer.usage.reasoning_tokens
+        spent = f", {thought} of them for thinking" if thought else ""
+        return category, f"the limit of tokens was reached before the answer began{spent}"
+    if reason is None or reason in FINISHED:
+        return None
+    return "truncated", f"the model gave no answer; it ended with {first_line(reason, 60)!r}"
+
+
+def call_words(call: ToolCall, width: int = 100) -> str:
+    """A tool call on one harmless line, as in ``refund(order="LK-17", amount=84)``.
+
+    Args:
+        call: what the model wants called.
+        width: the most characters.
+    """
+    name, arguments = shortened(str(call.name), 60), call.arguments
+    if isinstance(arguments, Mapping):
+        shown = ", ".join(f"{shortened(str(key), 30)}={json_words(value)}" for key, value in arguments.items())
+    else:
+        raw = str(call.raw_arguments)
+        shown = f"not JSON: {json_words(raw)}" if raw.strip() else ""
+    return shortened(one_line(f"{name}({shown})"), width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from pytest_llmeval.store import Entry
+from pytest_llmeval.store.entry import Entry
 
 
 def entry(number: int, **changes: Any) -> Entry:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.run import CaseResult, Run
-from pytest_llmeval.run_file import load_run
+from pytest_llmeval.runs.file import load_run
+from pytest_llmeval.runs.results import CaseResult, Run
 
 CONFIGURATION = """
 [tool.llmeval]

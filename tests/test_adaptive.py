@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.adaptive import AT_MOST, calls_saved, look_at
-from pytest_llmeval.compare import compare, gate_rules, outcomes_of
-from pytest_llmeval.config import CategorySettings
+from pytest_llmeval.analysis.adaptive import AT_MOST, calls_saved, look_at
+from pytest_llmeval.analysis.compare import compare, gate_rules, outcomes_of
+from pytest_llmeval.config.settings import CategorySettings
 from pytest_llmeval.reply import Answer, Measures, ToolCall
-from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.gate import CategoryRule, failing, judge, undecided
 from pytest_llmeval.stats.surprise import Stratum
 

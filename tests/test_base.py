@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pytest_llmeval.plugin.base import find_base, when_words
+from pytest_llmeval.plugin.base_branch import find_base, when_words
 from tests.server import Request, Server, completion
 from tests.sessions import Session, told
 from tests.test_judged_again import CASES, SUITE, _elsewhere, clerk, rows, save  # noqa: F401 - a fixture among them

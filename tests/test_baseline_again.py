@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_llmeval.baseline_again import disagreement, dispersion_words
-from pytest_llmeval.cli import main
+from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words
+from pytest_llmeval.commands.main import main
 from pytest_llmeval.errors import RunFileError
-from pytest_llmeval.run_file import load_run, save_run
+from pytest_llmeval.runs.file import load_run, save_run
 from tests.server import Request, Server, completion
 from tests.sessions import CONFIGURATION, Session, told
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.broken_tests import without_broken_tests
-from pytest_llmeval.compare import compare
-from pytest_llmeval.run import CaseKey, CaseResult, SampleResult
+from pytest_llmeval.analysis.broken_tests import without_broken_tests
+from pytest_llmeval.analysis.compare import compare
+from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 
 BROKEN, OTHER = "KeyError at tests/test_mail.py:7", "ValueError at tests/test_mail.py:9"
 Side = dict[CaseKey, CaseResult]

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.cli import main
+from pytest_llmeval.commands.main import main
 from pytest_llmeval.reply import Answer, Measures
-from pytest_llmeval.run import Call, CaseKey, CaseResult, Outcome, Run, SampleResult
-from pytest_llmeval.run_file import RunWriter
-from pytest_llmeval.store import Entry, Recordings
+from pytest_llmeval.runs.file import RunWriter
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Run, SampleResult
 from pytest_llmeval.store.cache import Cache
+from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.recordings import Recordings
 from tests.server import Server, completion
 
 MODULE = "test_x.py"

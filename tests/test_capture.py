@@ -703,7 +703,7 @@ def test_where_clients_do_not_ask_for_their_transport_the_transports_are_replace
 ) -> None:
     """As a later version of httpx may; in a process of its own, since nothing takes that back."""
     project.write(
-        "import pytest_llmeval.capture.intercept as intercept\n\nintercept._asks = lambda module: False\n",
+        "import pytest_llmeval.capture.clients as intercept\n\nintercept._asks = lambda module: False\n",
         "conftest.py",
     )
     project.write("""

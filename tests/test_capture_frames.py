@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.capture.frames import delivered
-from pytest_llmeval.capture.recognise import Format
-from pytest_llmeval.providers import find_provider
-from pytest_llmeval.providers.framing import parser_for
+from pytest_llmeval.formats.framing import parser_for
+from pytest_llmeval.formats.recognise import Format
+from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.formats.replay import delivered
 from tests.server import completion, streamed
 from tests.wire import (
     ANTHROPIC_EVENTS,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.capture.application import headers_to_send, key_and_headers
-from pytest_llmeval.capture.recognise import Recognised, recognised
+from pytest_llmeval.capture.outgoing import headers_to_send, key_and_headers
 from pytest_llmeval.capture.route import Models, routed
-from pytest_llmeval.config import ModelSettings
+from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.errors import NotRerouted
+from pytest_llmeval.formats.recognise import Recognised, recognised
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
 VERSION = {"anthropic-version": "2026-10-21"}

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.cases import Case, load_cases
-from pytest_llmeval.cases.variants import variants
+from pytest_llmeval.case import Case
+from pytest_llmeval.datasets.load import load_cases
+from pytest_llmeval.datasets.rewording import variants
 from pytest_llmeval.errors import DatasetError
 
 FULL_ROW: dict[str, Any] = {

@@ -9,8 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmeval.cases import Case, load_cases
-from pytest_llmeval.cases.variants import question_of
+from pytest_llmeval.case import Case
+from pytest_llmeval.datasets.load import load_cases
+from pytest_llmeval.datasets.rewording import question_of
 from pytest_llmeval.errors import DatasetError
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)

@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmeval.cases import Case, load_cases
+from pytest_llmeval.case import Case
+from pytest_llmeval.datasets.load import load_cases
 from pytest_llmeval.errors import DatasetError
 
 

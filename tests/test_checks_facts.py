@@ -10,19 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.checks import (
-    assert_consistent,
+from pytest_llmeval.checks.categories import category_of
+from pytest_llmeval.checks.consistent import assert_consistent
+from pytest_llmeval.checks.grounded import assert_grounded, facts
+from pytest_llmeval.checks.measured import (
     assert_cost,
     assert_finish,
-    assert_grounded,
     assert_latency,
     assert_no_secrets,
     assert_not_refusal,
-    assert_number,
-    category_of,
 )
-from pytest_llmeval.checks.facts import facts
-from pytest_llmeval.checks.numerals import numerals, words_as_numbers
+from pytest_llmeval.checks.number import assert_number, numerals, words_as_numbers
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.reply import Answer, Measures, Reply
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from pytest_llmeval.checks import assert_json, assert_schema, category_of
-from pytest_llmeval.checks.json_value import differences
+from pytest_llmeval.checks.categories import category_of
+from pytest_llmeval.checks.json_value import assert_json, assert_schema, differences
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 
 TICKET = {

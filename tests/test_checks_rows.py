@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.cases import Case
-from pytest_llmeval.checks import assert_case, category, category_of, validate_checks
-from pytest_llmeval.checks.row_checks import FORMS
-from pytest_llmeval.checks.rows import _FUNCTIONS
-from pytest_llmeval.checks.score import Score, recorder
+from pytest_llmeval.case import Case
+from pytest_llmeval.checks.categories import category, category_of
+from pytest_llmeval.checks.check import recorder
+from pytest_llmeval.checks.row_checks import _FUNCTIONS, assert_case
+from pytest_llmeval.checks.row_forms import FORMS, validate_checks
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.reply import Answer, Measures, Reply
+from pytest_llmeval.score import Score
 
 
 def case(*checks: dict[str, Any], **fields: Any) -> Case:

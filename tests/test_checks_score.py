@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pytest_llmeval.checks
-from pytest_llmeval.checks import Score, assert_contains, assert_equal, assert_words, category, category_of, check
-from pytest_llmeval.checks.categories import default_category
-from pytest_llmeval.checks.score import recorder
+from pytest_llmeval.checks.categories import category, category_of, default_category
+from pytest_llmeval.checks.check import check, recorder
+from pytest_llmeval.checks.plain_text import assert_contains, assert_equal, assert_words
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.reply import Answer, Measures, Reply
+from pytest_llmeval.score import Score
 
 
 @check
@@ -246,7 +247,7 @@ def test_a_failing_test_shows_the_users_line_and_one_line_of_ours(pytester: pyte
 def test_every_exported_name_exists_and_importing_the_package_imports_nothing_heavy() -> None:
     code = (
         "import sys, pytest_llmeval.checks as checks\n"
-        "import pytest_llmeval.checks.rows, pytest_llmeval.checks.score\n"
+        "import pytest_llmeval.checks.row_checks, pytest_llmeval.checks.check\n"
         "print(sorted({'jsonschema', 'rapidfuzz', 'pydantic', 'httpx', 'asyncio', 'pytest'} & set(sys.modules)))\n"
         "print([name for name in checks.__all__ if not callable(getattr(checks, name)) and name != 'recorder'])\n"
     )

@@ -11,21 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.checks import (
+from pytest_llmeval.checks.categories import category_of
+from pytest_llmeval.checks.pattern import assert_matches, assert_not_matches, find
+from pytest_llmeval.checks.plain_text import (
     assert_contains,
     assert_equal,
-    assert_matches,
     assert_not_contains,
-    assert_not_matches,
-    assert_similar,
     assert_starts_with,
     assert_words,
-    category_of,
-    word_diff,
 )
-from pytest_llmeval.checks.diff import MOST_WORDS
-from pytest_llmeval.checks.limits import TimedOut, within_time
-from pytest_llmeval.checks.pattern import find
+from pytest_llmeval.checks.similar import assert_similar
+from pytest_llmeval.checks.time_limit import TimedOut, within_time
+from pytest_llmeval.differences import MOST_WORDS, word_diff
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 
 BOMB = r"(a+)+$"

@@ -12,20 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmeval.cases import Case
-from pytest_llmeval.checks import (
-    assert_case,
-    assert_no_tool_called,
-    assert_steps,
-    assert_tool_called,
-    assert_tool_order,
-    assert_valid_tool_calls,
-    category,
-    category_of,
-    validate_checks,
-)
+from pytest_llmeval.case import Case
+from pytest_llmeval.checks.categories import category, category_of
+from pytest_llmeval.checks.row_checks import assert_case
+from pytest_llmeval.checks.row_forms import validate_checks
+from pytest_llmeval.checks.tool_schema import assert_valid_tool_calls
+from pytest_llmeval.checks.tools import assert_no_tool_called, assert_steps, assert_tool_called, assert_tool_order
 from pytest_llmeval.errors import CheckFailed, LlmevalError, ReplyError
-from pytest_llmeval.providers.reading import tool_call
+from pytest_llmeval.formats.reading import tool_call
 from pytest_llmeval.reply import Answer, Measures, Reply, ToolCall
 
 

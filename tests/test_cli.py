@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.cli import main
+from pytest_llmeval.commands.main import main
 from tests.server import Request, Server, completion
 from tests.sessions import Session
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.config import (
+from pytest_llmeval.config.settings import (
     CategorySettings,
     GateSettings,
     ModelSettings,
@@ -397,7 +397,7 @@ HEAVY = {"jsonschema", "httpx", "diskcache", "rapidfuzz", "asyncio", "difflib"}
 def test_nothing_heavy_is_imported_for_a_configuration_that_is_right(tmp_path: Path, text: str) -> None:
     (tmp_path / "pyproject.toml").write_text(text)
     code = (
-        "import sys; from pathlib import Path; from pytest_llmeval.config import load_settings; "
+        "import sys; from pathlib import Path; from pytest_llmeval.config.settings import load_settings; "
         f"load_settings(Path({str(tmp_path)!r})); print(sorted({HEAVY!r} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pytest_llmeval import config
-from pytest_llmeval.config import Settings, load_settings
-from pytest_llmeval.config_check import mistakes_of, schema
+from pytest_llmeval.config import settings as config
+from pytest_llmeval.config.mistakes import mistakes_of, plainly_valid, schema
+from pytest_llmeval.config.settings import Settings, load_settings
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.plainly_valid import plainly_valid
 
 RULES = schema()
 ORACLE = jsonschema.Draft202012Validator(RULES)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.config import load_settings
+from pytest_llmeval.config.settings import load_settings
 from pytest_llmeval.errors import ConfigError
 
 MODEL = '[tool.llmeval.models.candidate]\nmodel = "openai/gpt"\n'

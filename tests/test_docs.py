@@ -14,7 +14,7 @@ import yaml
 import pytest_llmeval
 from docs.generate import fresh_lists
 from docs.pages import ROOT, Block, Page, Project, all_pages, run_statements
-from pytest_llmeval.config import load_settings
+from pytest_llmeval.config.settings import load_settings
 
 PAGES = all_pages()
 BLOCKS = [(page, block) for page in PAGES for block in page.blocks()]

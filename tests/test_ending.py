@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.capture.frames import delivered
-from pytest_llmeval.checks import assert_finish, assert_not_refusal, category_of
-from pytest_llmeval.ending import ending, ending_category, without_answer
+from pytest_llmeval.checks.categories import category_of
+from pytest_llmeval.checks.measured import assert_finish, assert_not_refusal
 from pytest_llmeval.engine.told_as_error import answer_told_as_error
 from pytest_llmeval.errors import CheckFailed, ProviderError
-from pytest_llmeval.providers import find_provider
-from pytest_llmeval.providers.framing import parser_for
-from pytest_llmeval.reply import Answer, Measures, Reply, ToolCall, Usage
+from pytest_llmeval.formats.framing import parser_for
+from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.formats.replay import delivered
+from pytest_llmeval.reply import Answer, Measures, Reply, ToolCall, Usage, ending, ending_category, without_answer
 
 CHAT, BLOCKED = "acme", {"message": "That prompt is not let through.", "code": "content_filter"}
 

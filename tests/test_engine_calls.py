@@ -12,10 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from pytest_llmeval.engine.client import Endpoint, Engine, Response, Timeouts
+from pytest_llmeval.engine.call import Endpoint, Response, Timeouts
+from pytest_llmeval.engine.client import Engine
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.providers.base import ModelRequest, Prompt
-from pytest_llmeval.providers.openai import OpenAIChat
+from pytest_llmeval.formats.base import ModelRequest, Prompt
+from pytest_llmeval.formats.openai_chat import OpenAIChat
 from tests.server import Reply, Server, completion, event, streamed
 
 KEY = "sk-secret-0123456789"

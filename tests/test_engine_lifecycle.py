@@ -16,11 +16,12 @@ import httpx
 import pytest
 
 import pytest_llmeval
-from pytest_llmeval.engine.client import Endpoint, Engine, Response
+from pytest_llmeval.engine.call import Endpoint, Response
+from pytest_llmeval.engine.client import Engine
 from pytest_llmeval.engine.connections import Connection, Connections
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.providers.base import ModelRequest, Prompt
-from pytest_llmeval.providers.openai import OpenAIChat
+from pytest_llmeval.formats.base import ModelRequest, Prompt
+from pytest_llmeval.formats.openai_chat import OpenAIChat
 from tests.server import Reply, Request, Server, completion
 
 
@@ -193,8 +194,8 @@ import logging, os, sys
 logging.getLogger("asyncio").setLevel(logging.ERROR)  # not that a busy machine is slow
 from pytest_llmeval.engine.client import Endpoint, Engine
 heavy = {"asyncio", "httpx", "httpcore", "ssl"} & set(sys.modules)
-from pytest_llmeval.providers.base import Prompt
-from pytest_llmeval.providers.openai import OpenAIChat
+from pytest_llmeval.formats.base import Prompt
+from pytest_llmeval.formats.openai_chat import OpenAIChat
 provider = OpenAIChat()
 endpoint = Endpoint(base_url=sys.argv[1], provider=provider)
 request = provider.request("m", Prompt(messages=({"role": "user", "content": "?"},)))

@@ -8,11 +8,12 @@ from concurrent.futures import Future
 import httpx
 import pytest
 
-from pytest_llmeval.engine.client import Endpoint, Engine, Response
+from pytest_llmeval.engine.call import Endpoint, Response
+from pytest_llmeval.engine.client import Engine
 from pytest_llmeval.engine.connections import _proxy_for
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.providers.base import Prompt
-from pytest_llmeval.providers.openai import OpenAIChat
+from pytest_llmeval.formats.base import Prompt
+from pytest_llmeval.formats.openai_chat import OpenAIChat
 from tests.server import Server
 
 

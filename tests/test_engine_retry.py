@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.engine.retry import wait_before
+from pytest_llmeval.engine.attempts import wait_before
 
 
 @pytest.mark.parametrize(("attempt", "bound"), [(2, 0.5), (3, 1.0), (4, 2.0), (8, 30.0), (10**6, 30.0)])

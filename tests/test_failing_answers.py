@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmeval.checks.categories import category_of_failure
 from pytest_llmeval.errors import CheckFailed
-from pytest_llmeval.plugin.judge import sample_result
+from pytest_llmeval.plugin.running.judge import sample_result
 from tests.server import Reply, Server, completion
 from tests.sessions import Session, told
 

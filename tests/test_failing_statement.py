@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from pytest_llmeval.plugin.failing_statement import failing_statement, told
+from pytest_llmeval.plugin.running.failing_statement import failing_statement, told
 from tests.server import Server, completion
 from tests.sessions import Session
 from tests.sessions import told as said

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 import pytest_llmeval.capture.gateway
 import pytest_llmeval.capture.http_server
 from pytest_llmeval.capture.addresses import Addresses, without_proxy
-from pytest_llmeval.capture.frames import Delivery
+from pytest_llmeval.capture.clients import Asked, OwnCall
 from pytest_llmeval.capture.gateway import Gateway, refusal
 from pytest_llmeval.capture.http_server import Refused, _head
-from pytest_llmeval.capture.intercept import Asked, OwnCall
+from pytest_llmeval.formats.replay import Delivery
 from tests.server import Reply, Server
 
 

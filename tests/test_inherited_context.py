@@ -13,9 +13,10 @@ from contextvars import ContextVar, copy_context
 import pytest
 
 from pytest_llmeval.capture.http_server import Exchange, Head, HttpServer, Refused
-from pytest_llmeval.engine.client import Endpoint, Engine
-from pytest_llmeval.providers.base import Prompt
-from pytest_llmeval.providers.openai import OpenAIChat
+from pytest_llmeval.engine.call import Endpoint
+from pytest_llmeval.engine.client import Engine
+from pytest_llmeval.formats.base import Prompt
+from pytest_llmeval.formats.openai_chat import OpenAIChat
 from tests.server import Server
 
 OF_THE_TEST: ContextVar[str | None] = ContextVar("of_the_test", default=None)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_llmeval.run import CaseResult
-from pytest_llmeval.run_file import load_run
+from pytest_llmeval.runs.file import load_run
+from pytest_llmeval.runs.results import CaseResult
 from tests.server import Request, Server, completion
 from tests.sessions import CONFIGURATION, Session, told
 
@@ -525,7 +525,7 @@ def test_a_run_of_an_earlier_version_is_judged_again(plain_session: Session, ser
 
 
 def test_a_saved_session_is_a_baseline_too_and_says_the_same_later(plain_session: Session, server: Server) -> None:
-    from pytest_llmeval.cli import main
+    from pytest_llmeval.commands.main import main
 
     save(plain_session, server)
     plain_session.write(SUITE.replace("kettles.", "kettles. Be brief."))

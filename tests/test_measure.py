@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_llmeval.answers import hallucination_counts, structure_of
-from pytest_llmeval.checks.score import Score
-from pytest_llmeval.measure import measure
+from pytest_llmeval.analysis.measure import hallucination_counts, measure, structure_of
+from pytest_llmeval.analysis.slices import by_input_tokens, by_task
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
-from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
-from pytest_llmeval.slices import by_input_tokens, by_task
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.score import Score
 from pytest_llmeval.stats.agreement import pass_hat_k
 from pytest_llmeval.stats.intervals import wilson
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.cli import main
+from pytest_llmeval.commands.main import main
 from pytest_llmeval.errors import RunFileError
-from pytest_llmeval.merge import merge_shards
 from pytest_llmeval.reply import Answer, Measures
-from pytest_llmeval.run import Call, CaseKey, CaseResult, Outcome, Run, SampleResult
-from pytest_llmeval.run_file import load_run, save_run
+from pytest_llmeval.runs.file import load_run, save_run
+from pytest_llmeval.runs.merge import merge_shards
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Run, SampleResult
 from tests.server import Request, Server, completion
 from tests.sessions import Session
 

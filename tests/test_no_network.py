@@ -15,7 +15,7 @@ from contextlib import suppress
 import pytest
 
 from pytest_llmeval.capture.addresses import servers_named
-from pytest_llmeval.capture.model_hosts import is_model_host
+from pytest_llmeval.formats.model_hosts import is_model_host
 from tests.server import Server
 from tests.sessions import CONFIGURATION, Session, told
 
@@ -564,7 +564,7 @@ def test_nothing_is_installed_in_other_modes(plain_session: Session, mode: str) 
         def test_ferry(llm_capture):
             assert llm_capture.calls == []
             assert not hasattr(sys, "_llmeval_no_network")
-            assert not {"pytest_llmeval.capture.no_network", "pytest_llmeval.plugin.offline"} & set(sys.modules)
+            assert not {"pytest_llmeval.capture.no_network", "pytest_llmeval.plugin.capturing.offline"} & set(sys.modules)
         """)
     plain_session.run(f"--llm-mode={mode}", subprocess=True).assert_outcomes(passed=1)
 

@@ -130,7 +130,7 @@ def test_pytest_rewrites_nothing_of_this_package(tmp_path: Path) -> None:
     """It would, as for every package with a plugin; where no byte code can be kept, in every session anew."""
     done = session(
         tmp_path,
-        "import sys\nimport pytest_llmeval.plugin.runner\n\ndef test_plain():\n"
+        "import sys\nimport pytest_llmeval.plugin.running.runner\n\ndef test_plain():\n"
         "    rewritten = {name for name, module in sys.modules.items() if name.startswith('pytest_llmeval')\n"
         "                 and type(module.__loader__).__name__ == 'AssertionRewritingHook'}\n"
         "    assert rewritten <= {'pytest_llmeval', 'pytest_llmeval.plugin', 'pytest_llmeval.plugin.fixtures',\n"
@@ -145,8 +145,8 @@ def test_what_is_exported_is_what_the_modules_hold_also_when_they_are_loaded_ane
         "import sys, pytest_llmeval\n"
         "from pytest_llmeval import Case\n"
         "for name in [name for name in sys.modules if name.startswith('pytest_llmeval.')]: del sys.modules[name]\n"
-        "import pytest_llmeval.cases\n"
-        "assert pytest_llmeval.cases.Case is pytest_llmeval.Case is not Case"
+        "import pytest_llmeval.datasets.load\n"
+        "assert pytest_llmeval.datasets.load.Case is pytest_llmeval.Case is not Case"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
@@ -176,7 +176,7 @@ def test_pytest_finds_the_plugin_and_the_shell_the_command() -> None:
     points = {(point.group, point.name): point.value for point in metadata.distribution("pytest-llmeval").entry_points}
     assert points == {
         ("pytest11", "llmeval"): "pytest_llmeval.plugin",
-        ("console_scripts", "llmeval"): "pytest_llmeval.cli:main",
+        ("console_scripts", "llmeval"): "pytest_llmeval.commands.main:main",
     }
 
 

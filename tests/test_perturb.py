@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_llmeval.datasets.perturb import RULES, perturbed
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.perturb import RULES, perturbed
 
 QUESTION = "What is the deadline for returning an unused pan of order LK-50101?"
 

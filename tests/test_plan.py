@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmeval.config import CategorySettings
-from pytest_llmeval.plan import Expected, expected_from, mean_call, plan, smallest_rise
+from pytest_llmeval.analysis.plan import Expected, expected_from, mean_call, plan, smallest_rise
+from pytest_llmeval.config.settings import CategorySettings
 from pytest_llmeval.reply import Answer, Measures, Usage
-from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.gate import GateRules
 from pytest_llmeval.stats.planning import flaky_variance
 from pytest_llmeval.stats.surprise import Stratum, surprise_test

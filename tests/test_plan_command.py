@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.cli import main
+from pytest_llmeval.commands.main import main
 from pytest_llmeval.reply import Answer, Measures, Usage
-from pytest_llmeval.run import Call, CaseKey, CaseResult, Run, SampleResult
-from pytest_llmeval.run_file import RunWriter, load_run
+from pytest_llmeval.runs.file import RunWriter, load_run
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Run, SampleResult
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.cli import main
+from pytest_llmeval.commands.main import main
 from tests.server import Request, Server, completion
 from tests.sessions import Session
 from tests.wire import ANTHROPIC_BODY, CHAT_BODY, GEMINI_BODY, OLLAMA_BODY, RESPONSES_BODY

@@ -148,7 +148,7 @@ def test_a_refused_key_behind_a_base_url_is_told_with_the_way_out_first(
 def test_an_answer_that_is_cut_off_is_an_error_and_is_not_kept(
     plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_llmeval.engine.retry._FIRST_WAIT", 0.001)
+    monkeypatch.setattr("pytest_llmeval.engine.attempts._FIRST_WAIT", 0.001)
     server.answer = lambda request: (
         Reply(chunks=streamed("Par", "is"), cut_after=300)
         if request.json.get("stream")

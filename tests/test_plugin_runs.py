@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.cli import main
+from pytest_llmeval.commands.main import main
 from tests.server import Server
 from tests.sessions import Session
 

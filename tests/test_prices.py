@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.config import ModelSettings, Prices
-from pytest_llmeval.prices import cost_of_call
+from pytest_llmeval.config.prices import cost_of_call
+from pytest_llmeval.config.settings import ModelSettings, Prices
 from pytest_llmeval.reply import Usage
 
 listed = pytest.mark.skipif(find_spec("genai_prices") is None, reason='genai-prices, the extra "prices", is missing')
@@ -97,8 +97,8 @@ def test_counts_that_contradict_each_other_do_no_harm(usage: Usage) -> None:
 def test_without_the_extra_prices_are_unknown() -> None:
     program = (
         "import sys; sys.modules['genai_prices'] = None\n"
-        "from pytest_llmeval.config import ModelSettings\n"
-        "from pytest_llmeval.prices import cost_of_call\n"
+        "from pytest_llmeval.config.settings import ModelSettings\n"
+        "from pytest_llmeval.config.prices import cost_of_call\n"
         "from pytest_llmeval.reply import Usage\n"
         "asked = ModelSettings(name='m', provider='openai', model='gpt-5.6')\n"
         "print(cost_of_call(asked, Usage(input_tokens=1, output_tokens=1)))\n"
@@ -110,8 +110,8 @@ def test_without_the_extra_prices_are_unknown() -> None:
 def test_the_list_is_not_imported_where_prices_are_configured() -> None:
     program = (
         "import sys\n"
-        "from pytest_llmeval.config import ModelSettings, Prices\n"
-        "from pytest_llmeval.prices import cost_of_call\n"
+        "from pytest_llmeval.config.settings import ModelSettings, Prices\n"
+        "from pytest_llmeval.config.prices import cost_of_call\n"
         "from pytest_llmeval.reply import Usage\n"
         "asked = ModelSettings(name='m', provider='openai', model='gpt-5.6', prices=Prices(input=1, output=1))\n"
         "cost_of_call(asked, Usage(input_tokens=1, output_tokens=1))\n"

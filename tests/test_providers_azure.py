@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.config import ModelSettings
-from pytest_llmeval.engine.pipeline import Draw, Pipeline
+from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.engine.fulfilled import Draw
+from pytest_llmeval.engine.pipeline import Pipeline
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.providers import find_provider, has_own_address
-from pytest_llmeval.providers.base import Prompt
-from pytest_llmeval.store import Recordings, Store
+from pytest_llmeval.formats.base import Prompt
+from pytest_llmeval.formats.registry import find_provider, has_own_address
 from pytest_llmeval.store.cache import Cache
+from pytest_llmeval.store.recordings import Recordings
+from pytest_llmeval.store.store import Store
 from tests.server import Server
 
 HOST = "https://my-resource.openai.azure.com"

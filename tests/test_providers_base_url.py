@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_llmeval.config.base_url import check_base_url, is_loopback
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.providers.base_url import check_base_url, is_loopback
 
 METADATA = "a metadata address of a cloud, where no model is served"
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.providers.failure import failure_in_answer, failure_of_response, without_secrets
-from pytest_llmeval.providers.retry_hint import retry_hint
+from pytest_llmeval.formats.failure import failure_in_answer, failure_of_response, retry_hint, without_secrets
 
 
 def openai_error(message: str = "m", **fields: Any) -> bytes:

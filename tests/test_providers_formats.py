@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.providers import find_provider
-from pytest_llmeval.providers.base import Event, ModelRequest, Prompt
-from pytest_llmeval.providers.ndjson import LineParser
+from pytest_llmeval.formats.base import Event, ModelRequest, Prompt
+from pytest_llmeval.formats.framing import LineParser
+from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 from tests.wire import ANTHROPIC_BODY, GEMINI_BODY, OLLAMA_BODY, RESPONSES_BODY
 

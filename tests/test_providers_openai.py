@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.providers.base import Event, ModelRequest, Prompt
-from pytest_llmeval.providers.openai import OpenAIChat
+from pytest_llmeval.formats.base import Event, ModelRequest, Prompt
+from pytest_llmeval.formats.openai_chat import OpenAIChat
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 from tests.server import completion
 

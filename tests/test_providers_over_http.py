@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.engine.client import Endpoint, Engine, Response
+from pytest_llmeval.engine.call import Endpoint, Response
+from pytest_llmeval.engine.client import Engine
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.providers import find_provider
-from pytest_llmeval.providers.base import Prompt
+from pytest_llmeval.formats.base import Prompt
+from pytest_llmeval.formats.registry import find_provider
 from tests.server import Reply, Server, completion, event, streamed
 from tests.wire import (
     ANTHROPIC_BODY,

@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.config import ModelSettings
-from pytest_llmeval.engine.client import Endpoint, Engine, Response, Timeouts
-from pytest_llmeval.engine.pipeline import Draw, Pipeline
+from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.engine.call import Endpoint, Response, Timeouts
+from pytest_llmeval.engine.client import Engine
+from pytest_llmeval.engine.fulfilled import Draw
+from pytest_llmeval.engine.pipeline import Pipeline
 from pytest_llmeval.errors import ConfigError, ProviderError
-from pytest_llmeval.providers import find_provider
-from pytest_llmeval.providers.base import CallingProvider, Prompt
+from pytest_llmeval.formats.base import CallingProvider, Prompt
+from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.reply import ToolCall, Usage
-from pytest_llmeval.store import Recordings, Store
 from pytest_llmeval.store.cache import Cache
+from pytest_llmeval.store.recordings import Recordings
+from pytest_llmeval.store.store import Store
 
 USER = {"role": "user", "content": "Capital of France?"}
 Ask = Callable[..., Response]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.providers.reading import count, tool_call
+from pytest_llmeval.formats.reading import count, tool_call
 
 
 @pytest.mark.parametrize("value", [-1, True, "7", None, 1.5, 10**12, 10**400])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmeval import providers
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.providers import find_provider, known_providers, register
-from pytest_llmeval.providers.openai import OpenAIChat
+from pytest_llmeval.formats import registry as providers
+from pytest_llmeval.formats.openai_chat import OpenAIChat
+from pytest_llmeval.formats.registry import find_provider, known_providers, register_provider
 
 
 def test_openai_is_known_with_its_address_and_key() -> None:
@@ -124,7 +124,7 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_registry")
 def test_a_registered_provider_is_found_and_moves_with_the_base_url() -> None:
     mine = OpenAIChat("mine", "https://llm.example.com/v1", "MINE_KEY")
-    register("mine", mine)
+    register_provider("mine", mine)
     assert find_provider("mine") is mine
     assert known_providers()[-1] == "mine"
     moved = find_provider("mine", "http://127.0.0.1:1/v1/")
@@ -146,4 +146,4 @@ def test_a_registered_provider_is_found_and_moves_with_the_base_url() -> None:
 )
 def test_what_cannot_be_registered_says_why(name: str, provider: OpenAIChat, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        register(name, provider)
+        register_provider(name, provider)

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.engine.client import Endpoint, Engine, Response
-from pytest_llmeval.providers import find_provider
-from pytest_llmeval.providers.base import Prompt, Provider
+from pytest_llmeval.engine.call import Endpoint, Response
+from pytest_llmeval.engine.client import Engine
+from pytest_llmeval.formats.base import Prompt, Provider
+from pytest_llmeval.formats.registry import find_provider
 from tests.server import Reply, Request, Server
 from tests.wire import (
     ANTHROPIC_BODY,

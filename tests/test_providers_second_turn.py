@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.providers import find_provider
-from pytest_llmeval.providers.base import Event, Prompt
+from pytest_llmeval.formats.base import Event, Prompt
+from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.reply import Answer, Measures, Reply, ToolCall
 from tests.server import Server
 from tests.test_providers_sdks import anthropic, genai, openai, root, without

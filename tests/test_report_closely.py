@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.checks.score import Score
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
 from pytest_llmeval.report.closely import Look, Seen, Side, look_lines, looks
-from pytest_llmeval.report.lines import Paper
+from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.prompts import asked_in
-from pytest_llmeval.report.terminal import no_commands
-from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.report.summary import no_commands
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.score import Score
 
 KEY = CaseKey("tests/test_mail.py::test_mail", "late-parcel")
 PROMPT: dict[str, Any] = {

@@ -10,15 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pytest_llmeval.comparison import CategoryRow, Comparison
-from pytest_llmeval.measure import Figures
-from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
-from pytest_llmeval.report.lines import Line, Paper, clip, columns, wrap
-from pytest_llmeval.report.quotes import quote_beside
-from pytest_llmeval.report.steps import call_words
-from pytest_llmeval.report.terminal import list_category, summary
-from pytest_llmeval.routing import Choice, Route
-from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
+from pytest_llmeval.analysis.measure import Figures
+from pytest_llmeval.analysis.routing import Choice, Route
+from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage, call_words
+from pytest_llmeval.report.cases import quote_beside
+from pytest_llmeval.report.paper import Line, Paper, clip, columns, wrap
+from pytest_llmeval.report.summary import list_category, summary
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.cost import Estimate
 
 ODD = [":", "::", "##", "[", "##[error]", "vso[", "\n", "\r", "\t", " ", "\x1b[31m", "\x85", "\u2028", "\u202e"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.checks.score import Score
-from pytest_llmeval.compare import compare
-from pytest_llmeval.measure import measure, measure_each
+from pytest_llmeval.analysis.compare import compare
+from pytest_llmeval.analysis.measure import measure, measure_each
 from pytest_llmeval.reply import Answer, Measures, Usage
-from pytest_llmeval.report.terminal import every_measure, summary
-from pytest_llmeval.run import Call, CaseKey, CaseResult, Run, SampleResult
+from pytest_llmeval.report.summary import every_measure, summary
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Run, SampleResult
+from pytest_llmeval.score import Score
 
 
 def case(

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmeval.report.numbers import (
-    change,
-    difference,
-    dollars,
-    p_value,
-    percent,
-    plural,
-    points,
-    seconds,
-)
+from pytest_llmeval.report.numbers import change, difference, dollars, p_value, percent, plural, points, seconds
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmeval.report.lines import Paper
-from pytest_llmeval.report.quotes import quote_beside
+from pytest_llmeval.report.cases import quote_beside
+from pytest_llmeval.report.paper import Paper
 
 
 def quoted(old: str, new: str, *, in_lines: bool = False, width: int = 60, most: int = 3) -> list[str]:

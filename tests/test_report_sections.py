@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_llmeval.compare import compare
-from pytest_llmeval.measure import measure
+from pytest_llmeval.analysis.compare import compare
+from pytest_llmeval.analysis.measure import measure
+from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.reply import Answer, Measures, Usage
-from pytest_llmeval.report.lines import Paper
+from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.sections import sections
-from pytest_llmeval.report.terminal import summary
-from pytest_llmeval.routing import routes_of
-from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.report.summary import summary
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 
 Results = dict[CaseKey, CaseResult]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmeval.report.lines import Line, Paper, wrap
-from pytest_llmeval.report.side_by_side import Row, blocks
-from pytest_llmeval.report.table import Column, table
+from pytest_llmeval.report.paper import Column, Line, Paper, table, wrap
+from pytest_llmeval.report.several_models import Row, blocks
 
 BODY = [
     Column(head="baseline", cells=["2/250 0.8%", "150/250  60%"], short=["2/250", "150/250"]),

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.comparison import CategoryRow, Comparison
-from pytest_llmeval.measure import PERCENTILES, Figures
+from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
+from pytest_llmeval.analysis.measure import PERCENTILES, Figures
 from pytest_llmeval.reply import Answer, Measures, ToolCall
-from pytest_llmeval.report.lines import Line
-from pytest_llmeval.report.terminal import list_category, summary
-from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.report.paper import Line
+from pytest_llmeval.report.summary import list_category, summary
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.quantiles import percentile
 
 OLD = "A refund is possible within 30 days of purchase by emailing support@acme.test."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_llmeval.config import CategorySettings, GateSettings
+from pytest_llmeval.analysis.routing import Choice, Route, compare_by_task, route
+from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.reply import Answer, Measures
-from pytest_llmeval.routing import Choice, Route, compare_by_task, route
-from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 
 Results = dict[CaseKey, CaseResult]
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.capture.body import body_of
-from pytest_llmeval.capture.frames import delivered
-from pytest_llmeval.capture.recognise import Format
+from pytest_llmeval.formats.body import body_of
+from pytest_llmeval.formats.recognise import Format
+from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.formats.replay import delivered
 from pytest_llmeval.plugin.saved_baseline import moved_tests
-from pytest_llmeval.providers import find_provider
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
-from pytest_llmeval.run import Call, CaseKey, CaseResult
-from pytest_llmeval.saved_replies import SavedReplies
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult
+from pytest_llmeval.runs.saved_replies import SavedReplies
 from tests.test_capture_frames import PROVIDERS, again
 
 

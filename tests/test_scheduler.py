@@ -473,7 +473,7 @@ def test_a_neighbours_warning_filter_does_not_apply(session: Session, server: Se
 def test_without_the_private_names_every_call_waits_and_says_the_same(
     plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_llmeval.plugin.runner.can_schedule", lambda session: False)
+    monkeypatch.setattr("pytest_llmeval.plugin.running.runner.can_schedule", lambda session: False)
     server.answer = echo
     plain_session.write(
         """

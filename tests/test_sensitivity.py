@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.compare import compare
-from pytest_llmeval.run import CaseKey, CaseResult, SampleResult
-from pytest_llmeval.sensitivity import sensitivity
+from pytest_llmeval.analysis.compare import compare
+from pytest_llmeval.analysis.sensitivity import sensitivity
+from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 
 
 def asked(row: str, wording: str, verdicts: str, *, category: str = "format", content: str = "") -> CaseResult:

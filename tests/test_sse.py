@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.providers.base import Event
-from pytest_llmeval.providers.sse import EventParser
+from pytest_llmeval.formats.base import Event
+from pytest_llmeval.formats.framing import EventParser
 
 
 def parsed(*chunks: bytes) -> list[Event]:

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.store import Entry
 from pytest_llmeval.store.cache import Cache
 from pytest_llmeval.store.disk import TextDisk
+from pytest_llmeval.store.entry import Entry
 
 
 def entry(number: int, **changes: Any) -> Entry:

@@ -11,8 +11,8 @@ from pathlib import Path
 import diskcache
 import pytest
 
-from pytest_llmeval.store import Entry
 from pytest_llmeval.store.cache import Cache
+from pytest_llmeval.store.entry import Entry
 
 ENTRY = Entry(
     key="a" * 64,

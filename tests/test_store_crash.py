@@ -10,8 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pytest_llmeval.store import Entry, Recordings
 from pytest_llmeval.store.cache import Cache
+from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.recordings import Recordings
 
 MODULE = "tests/test_x.py"
 ROUNDS = 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.store import Recordings
+from pytest_llmeval.store.recordings import Recordings
 from tests.entries import entry
 from tests.server import Server
 from tests.sessions import Session, told
@@ -103,7 +103,7 @@ class Unasked(Recordings):
 
 
 def test_nothing_else_is_looked_at_where_nothing_is_missing(tmp_path: Path) -> None:
-    from pytest_llmeval.store import Store
+    from pytest_llmeval.store.store import Store
 
     written = entry(0)
     module = written.case.partition("::")[0]

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.store import Entry
-from pytest_llmeval.store.entry import NewerVersion
+from pytest_llmeval.store.entry import Entry, NewerVersion
 
 SECONDS = st.floats(min_value=0, max_value=1e6, allow_nan=False)
 TEXT = st.text(st.characters(exclude_categories=[]))

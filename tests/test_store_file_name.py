@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.store.file_name import recording_name
+from pytest_llmeval.store.recordings import recording_name
 
 
 @given(st.lists(st.text(max_size=20) | st.sampled_from(["..", "con", "Aux", "a" * 300, "test_x.py"]), max_size=4))

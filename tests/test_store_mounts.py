@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.store import Entry, folder
+from pytest_llmeval.store import disk as folder
 from pytest_llmeval.store.cache import Cache
-from pytest_llmeval.store.mounts import network_file_system
+from pytest_llmeval.store.disk import network_file_system
+from pytest_llmeval.store.entry import Entry
 
 MOUNTS = """\
 /dev/vda1 / ext4 rw,relatime 0 0

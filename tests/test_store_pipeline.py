@@ -13,13 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.config import ModelSettings, Prices
-from pytest_llmeval.engine.pipeline import Draw, Fulfilled, Mode, Pipeline
+from pytest_llmeval.config.settings import ModelSettings, Prices
+from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
+from pytest_llmeval.engine.pipeline import Mode, Pipeline
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
-from pytest_llmeval.providers.base import Prompt
-from pytest_llmeval.store import Entry, Recordings, Store
+from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.store.cache import Cache
+from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.recordings import Recordings
 from pytest_llmeval.store.staleness import Staleness
+from pytest_llmeval.store.store import Store
 from tests.server import Reply, Server, completion, streamed
 
 MODULE = "tests/test_x.py"

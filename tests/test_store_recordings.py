@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.errors import RecordingError
-from pytest_llmeval.store import Entry, Recordings
+from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.recording_file import file_lines
+from pytest_llmeval.store.recordings import Recordings
 
 MODULE = "tests/test_triage.py"
 HEADER = '{"format": "llmeval-recordings", "version": 1}'

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.store.redaction import find_secrets
+from pytest_llmeval.credentials import find_secrets
 
 # Put together here, so that no scanner takes this file for a leak.
 ALL = string.ascii_letters + string.digits

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.config import load_settings
-from pytest_llmeval.config_check import schema
+from pytest_llmeval.config.age import AGE, age_words, parsed_age
+from pytest_llmeval.config.mistakes import schema
+from pytest_llmeval.config.settings import load_settings
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.store.staleness import AGE, Staleness, age_words, parsed_age, stale_note
+from pytest_llmeval.store.staleness import Staleness, stale_note
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 LIMIT = Staleness(max_age=timedelta(days=30), now=NOW)

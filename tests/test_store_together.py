@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.errors import RecordingError
-from pytest_llmeval.store import Entry, Recordings, Store
 from pytest_llmeval.store.cache import Cache
+from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.key import RequestIdentity
+from pytest_llmeval.store.recordings import Recordings
+from pytest_llmeval.store.store import Store
 
 MODULE = "tests/test_x.py"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_llmeval.report.text import first_line, harmless, shortened
+from pytest_llmeval.text import first_line, harmless, shortened
 
 HOSTILE = st.text(
     st.one_of(

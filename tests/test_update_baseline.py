@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.cli import main
-from pytest_llmeval.run_file import load_run
+from pytest_llmeval.commands.main import main
+from pytest_llmeval.runs.file import load_run
 from tests.server import Reply, Request, Server, completion
 from tests.sessions import CONFIGURATION, Session, told
 

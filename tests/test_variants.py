@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval import Case
-from pytest_llmeval.cases.variants import question_of, variants
+from pytest_llmeval.datasets.rewording import question_of, variants
 
 PARTS = [{"type": "image_url", "image_url": {"url": "data:,x"}}, {"type": "text", "text": "What is this?"}]
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from pytest_llmeval.providers import find_provider, has_own_address, known_providers
-
-__all__ = ["Addresses", "server_of", "servers_named", "without_proxy"]
+from pytest_llmeval.formats.registry import find_provider, has_own_address, known_providers
 
 # By which SDKs and litellm are told another address, with the path each of them expects in it.
 _VARIABLES = {
@@ -30,6 +28,7 @@ _VARIABLES = {
     "AZURE_OPENAI_ENDPOINT": ("azure", ""),
     "AZURE_API_BASE": ("azure", ""),
 }
+
 # All that lead an SDK elsewhere, those too that the gateway does not speak for.
 _LEADS_ELSEWHERE = re.compile(
     r"(?:OPENAI|AZURE|AZURE_OPENAI|ANTHROPIC(?:_[A-Z]+)*|AWS_BEDROCK|GEMINI|GOOGLE_GEMINI|GOOGLE_VERTEX|VERTEX(?:AI)?"
@@ -38,9 +37,13 @@ _LEADS_ELSEWHERE = re.compile(
     r"|LM_?STUDIO|LLAMA_?CPP|LITELLM(?:_PROXY)?)_(?:BASE_URL|API_BASE|API_URL)"
     r"|OLLAMA_HOST|AZURE_OPENAI_ENDPOINT|AZURE_INFERENCE_ENDPOINT|AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
 )
+
 _ADDED_BY_SDKS = {"anthropic": "/v1", "gemini": "/v1beta"}  # to the address they are given
+
 _VERSION = re.compile(r"/v\d")
+
 _OLLAMA_PORT = 11434
+
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 
 

@@ -19,23 +19,24 @@ from typing import Protocol, TypeVar
 import httpx
 
 from pytest_llmeval.capture.addresses import Addresses
-from pytest_llmeval.capture.frames import Delivery
+from pytest_llmeval.capture.clients import Asked, OwnCall, Replacement
 from pytest_llmeval.capture.http_server import Exchange, Head, HttpServer, HungUp, Refused
-from pytest_llmeval.capture.intercept import Asked, OwnCall, Replacement
-from pytest_llmeval.capture.recognise import recognised
 from pytest_llmeval.engine.connections import Connections
-from pytest_llmeval.report.text import first_line
-
-__all__ = ["Gateway", "Listener", "refusal"]
+from pytest_llmeval.formats.recognise import recognised
+from pytest_llmeval.formats.replay import Delivery
+from pytest_llmeval.text import first_line
 
 LARGEST_RESPONSE = 64 * 2**20  # bytes of an answer; an endless one is cut
+
 _TIMEOUTS = {"connect": 10.0, "read": 120.0, "write": 60.0, "pool": 10.0}  # seconds
+
 _OF_ONE_CONNECTION = frozenset(
     {
         *("connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"),
         *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
     }
 )
+
 _BROKEN = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
 
 

@@ -13,14 +13,18 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-__all__ = ["Exchange", "Head", "HttpServer", "HungUp", "Refused"]
-
 LARGEST_HEAD = 65_536  # bytes of a request before its body
+
 LARGEST_BODY = 64 * 2**20
+
 _LINGER = 1.0  # seconds in which a refused client may still send what nobody reads, before it is hung up on
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
 _TARGET = re.compile(r"/[!-~]*")
+
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
 
 

@@ -24,14 +24,16 @@ from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from pytest_llmeval.errors import RefusedInReplay
-from pytest_llmeval.report.text import first_line
-
-__all__ = ["NoNetwork", "Refusal", "begin", "end", "in_use"]
+from pytest_llmeval.text import first_line
 
 _ANCHOR = "_llmeval_no_network"  # on sys: a copy of this module that is imported later must find the hook
+
 _CURRENT_TEST = "PYTEST_CURRENT_TEST"  # set by pytest
+
 _LONGEST = 256  # bytes
+
 _THIS_MACHINE = "127.0.0.1"
+
 _THROUGH_PROXY = re.compile(rb"(?:CONNECT ([^\s/]+)|[A-Z]+ (https?://\S+)) HTTP/1\.[01]\r\n")
 
 
@@ -146,7 +148,7 @@ class NoNetwork:
         Raises:
             RefusedInReplay: it is one.
         """
-        from pytest_llmeval.capture.model_hosts import is_model_host
+        from pytest_llmeval.formats.model_hosts import is_model_host
 
         if is_model_host(host) or (port is not None and (_place(host), port) in self._places()):
             server = first_line(host, 100) if port is None else f"{first_line(host, 100)}:{port}"
@@ -271,7 +273,7 @@ def _number(port: Any) -> int | None:
 
 def _place(host: str) -> str:
     """A host in one spelling; all that mean this machine are one."""
-    from pytest_llmeval.providers.base_url import is_loopback, plain_host
+    from pytest_llmeval.config.base_url import is_loopback, plain_host
 
     name = plain_host(host)
     if is_loopback(name):

@@ -7,16 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pytest_llmeval.capture.recognise import Format, Recognised
-from pytest_llmeval.config import ModelSettings
+from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.errors import NotRerouted
-from pytest_llmeval.providers import find_provider
-from pytest_llmeval.providers.base import ModelRequest, Prompt, Provider
-from pytest_llmeval.providers.openai import OpenAIChat
-from pytest_llmeval.providers.responses import OpenAIResponses
-from pytest_llmeval.report.text import first_line
-
-__all__ = ["Models", "Route", "routed", "usual_provider"]
+from pytest_llmeval.formats.base import ModelRequest, Prompt, Provider
+from pytest_llmeval.formats.openai_chat import OpenAIChat
+from pytest_llmeval.formats.openai_responses import OpenAIResponses
+from pytest_llmeval.formats.recognise import Format, Recognised
+from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.text import first_line
 
 Family = Literal["openai", "anthropic", "gemini", "ollama"]
 
@@ -28,12 +26,14 @@ _FAMILIES: dict[Format | None, Family] = {
     "content": "gemini",
     "ollama": "ollama",
 }
+
 _FORMAT_NAMES: dict[Family, str] = {
     "openai": "OpenAI's",
     "anthropic": "Anthropic's",
     "gemini": "Google's",
     "ollama": "Ollama's own",
 }
+
 _USUAL: dict[Format, str] = {
     "chat": "openai",
     "responses": "openai-responses",
@@ -41,7 +41,9 @@ _USUAL: dict[Format, str] = {
     "content": "gemini",
     "ollama": "ollama",
 }
+
 _NOTHING = Prompt(messages=())
+
 _DEPLOYMENT = re.compile(r"/deployments/[^/]+$")
 
 

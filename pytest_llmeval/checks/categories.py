@@ -19,19 +19,20 @@ from contextvars import ContextVar
 from types import TracebackType
 
 from pytest_llmeval.errors import CheckFailed, LlmevalError
-from pytest_llmeval.report.text import harmless
-
-__all__ = ["GENERAL", "category", "category_of", "category_of_failure", "default_category", "surrounding"]
+from pytest_llmeval.text import harmless
 
 GENERAL = "wrong_answer"
+
 """The category of what nobody gave one; a check whose own category it is has no opinion."""
 
 _OF_WHAT_IS_THERE = frozenset({"hallucination", "unsafe", "slow", "expensive"})
 
 surrounding: ContextVar[str | None] = ContextVar("llmeval_category", default=None)
+
 """The innermost ``with category(...)``."""
 
 default_category: ContextVar[str] = ContextVar("llmeval_default_category", default=GENERAL)
+
 """What the test's marker says; the plugin sets it, so that kept scores have the same category as the failure."""
 
 _ATTRIBUTE = "llmeval_category"

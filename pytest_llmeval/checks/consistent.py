@@ -6,13 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from pytest_llmeval.checks.check import Unfit, check, failed, passed
 from pytest_llmeval.checks.json_value import parsed
-from pytest_llmeval.checks.score import Score, Unfit, check, failed, passed
-from pytest_llmeval.checks.text import text_of
-from pytest_llmeval.checks.wording import folded, quoted, shown
+from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.errors import LlmevalError
-
-__all__ = ["assert_consistent"]
+from pytest_llmeval.score import Score
+from pytest_llmeval.text import folded, quoted, shown
 
 _SHOWN = 8
 

@@ -1,20 +1,28 @@
-"""Checks of a JSON reply against a value, and the paths where two JSON values differ."""
+"""Checks of a JSON reply: against a value, a JSON Schema or a pydantic model."""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+import re
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
-from pytest_llmeval.checks.score import Score, Unfit, check, failed, passed
-from pytest_llmeval.checks.text import text_of
-from pytest_llmeval.checks.wording import quoted, shown
+from pytest_llmeval.checks.check import Unfit, check, failed, passed
+from pytest_llmeval.checks.plain_text import text_of
+from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
+from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import unfenced
-from pytest_llmeval.report.text import harmless, shortened
+from pytest_llmeval.score import Score
+from pytest_llmeval.text import harmless, quoted, shortened, shown
 
-__all__ = ["assert_json", "differences", "json_path", "parsed", "place", "same_value", "several", "walked"]
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
 
 ANYTHING: Final = object()
+
 MOST_PROBLEMS = 20
 
 __tracebackhide__ = True
@@ -146,3 +154,160 @@ def json_path(key: object) -> str:
 def place(path: str) -> str:
     """A path as it is shown: harmless and short."""
     return harmless(shortened(path, 100))
+
+
+@check
+def assert_schema(reply: str, schema: Mapping[str, Any] | type[Any], *, category: str | None = None) -> Score:
+    """Check that the reply is JSON that satisfies a schema.
+
+    Args:
+        reply: the answer; a Markdown code fence around it is ignored.
+        schema: a JSON Schema (draft 2020-12 unless its ``$schema`` says otherwise) or a pydantic model class.
+            References to other documents are never fetched.
+        category: the error category of a failure; without it ``format``.
+
+    Raises:
+        LlmevalError: the schema is none, refers to another document, recurses without end or takes longer than two
+            seconds.
+    """
+    if isinstance(schema, type) and hasattr(schema, "model_validate_json"):
+        value = parsed(reply)
+        problems = _problems_of_model(schema, unfenced(reply))
+    elif isinstance(schema, Mapping):
+        text = _dumped(schema)
+        validator(text)  # a bad schema is told even when the reply is bad too
+        value = parsed(reply)
+        try:
+            problems = within_time(problems_of_schema, text, value)
+        except TimedOut:
+            raise LlmevalError(
+                f"schema timed out: checking took more than {SECONDS:g} s; "
+                "a pattern with nested repeats such as (a+)+ is the usual cause"
+            ) from None
+    else:
+        raise LlmevalError(f"assert_schema takes a JSON Schema (a dict) or a pydantic model class, not {shown(schema)}")
+    return failed(several("the schema is not met", problems), category="format") if problems else passed("format")
+
+
+def _dumped(schema: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(schema)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise LlmevalError(f"assert_schema: the schema is not JSON: {harmless(str(error)[:100])}") from None
+
+
+@functools.lru_cache(maxsize=64)
+def validator(text: str) -> Validator:
+    """The validator of a schema written as JSON.
+
+    Raises:
+        LlmevalError: it is no schema.
+    """
+    import jsonschema
+    from jsonschema.validators import validator_for
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+
+    schema = json.loads(text)
+    kind = validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        place = "$" + "".join(json_path(step) for step in error.absolute_path)
+        raise LlmevalError(f"assert_schema: no JSON Schema: {_described(place, error.message)}") from None
+    except RecursionError:
+        raise LlmevalError("assert_schema: the schema is nested too deeply") from None
+    # This registry knows the drafts themselves and cannot fetch anything.
+    return kind(schema, registry=REGISTRY)
+
+
+def problems_of_schema(text: str, value: Any) -> list[str]:
+    """What in a JSON value does not satisfy a schema written as JSON; the first problems.
+
+    Raises:
+        LlmevalError: the schema cannot be applied.
+    """
+    from referencing.exceptions import Unresolvable
+
+    try:
+        errors = islice(validator(text).iter_errors(value), MOST_PROBLEMS + 1)
+        return list(dict.fromkeys(problem for error in errors for problem in _problems(error)))[: MOST_PROBLEMS + 1]
+    except Unresolvable as error:
+        raise LlmevalError(
+            f"assert_schema: {shown(error.ref)} is not in the schema, and nothing is fetched; "
+            "put what it refers to under $defs"
+        ) from None
+    except re.error as error:
+        raise LlmevalError(f"assert_schema: a pattern is no regular expression: {harmless(str(error)[:100])}") from None
+    except RecursionError:
+        raise LlmevalError(
+            "assert_schema: the schema refers to itself without end, or the reply is nested too deeply"
+        ) from None
+
+
+def _problems(error: ValidationError) -> Iterable[str]:
+    from jsonschema.exceptions import best_match
+
+    if error.context:
+        nearest = best_match([error])
+        if nearest is not error and nearest is not None:
+            error = nearest
+    path = "$" + "".join(json_path(step) for step in error.absolute_path)
+    asked: Any = error.validator_value
+    got: Any = error.instance
+    match error.validator:
+        case "required" if isinstance(asked, list):
+            # One error per missing name, and none tells which: all are told each time, and counted once.
+            for name in asked:
+                if name not in got:
+                    yield _described(path + json_path(name), "required property is missing")
+        case "required":  # draft 3 says it of the property itself
+            yield _described(path, "required property is missing")
+        case "additionalProperties" if asked is False:
+            known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
+            patterns = error.schema.get("patternProperties", {}) if isinstance(error.schema, Mapping) else {}
+            extra = [key for key in got if key not in known and not any(re.search(p, key) for p in patterns)]
+            for key in extra[: MOST_PROBLEMS + 1]:
+                yield _described(path + json_path(key), "property is not allowed")
+            if not extra:
+                yield _described(path, error.message)
+        case "type":
+            kinds = asked
+            wanted = kinds if isinstance(kinds, str) else " or ".join(map(str, kinds))
+            yield _described(path, f"expected {wanted}, got {shown(got)}")
+        case "enum":
+            choices = ", ".join(shown(choice, 30) for choice in asked[:8])
+            yield _described(path, f"expected one of {choices}, got {shown(got)}")
+        case "const":
+            yield _described(path, f"expected {shown(asked)}, got {shown(got)}")
+        case "pattern":
+            yield _described(path, f"{shown(got)} does not match {shown(asked)}")
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf":
+            yield _described(path, f"{error.validator} is {shown(asked)}, got {shown(got)}")
+        case "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties":
+            yield _described(path, f"{error.validator} is {shown(asked)}, got {len(got)}")
+        case _:
+            yield _described(path, error.message)
+
+
+def _described(path: str, problem: str) -> str:
+    return f"{harmless(shortened(path, 100))}: {harmless(shortened(problem, 150))}".replace("\n", " ")
+
+
+def _problems_of_model(model: Any, text: str) -> list[str]:
+    try:
+        model.model_validate_json(text)
+    except ValueError as error:  # pydantic's ValidationError is one; pydantic itself is not imported for it
+        if not hasattr(error, "errors"):
+            raise
+        details = error.errors(include_url=False, include_context=False)[: MOST_PROBLEMS + 1]
+        return [_model_problem(detail["loc"], detail["type"], detail["msg"], detail.get("input")) for detail in details]
+    return []
+
+
+def _model_problem(location: tuple[int | str, ...], kind: str, message: str, value: object) -> str:
+    path = "$" + "".join(json_path(step) for step in location)
+    if kind == "missing":
+        return _described(path, "required property is missing")
+    if kind == "extra_forbidden":
+        return _described(path, "property is not allowed")
+    return _described(path, f"{message[:1].lower()}{message[1:]}, got {shown(value)}")

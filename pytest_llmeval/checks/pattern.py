@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from pytest_llmeval.checks.limits import SECONDS, TimedOut, within_time
-from pytest_llmeval.checks.score import Score, check, failed, passed
-from pytest_llmeval.checks.text import text_of
-from pytest_llmeval.checks.wording import excerpt, quoted, shown
+from pytest_llmeval.checks.check import check, failed, passed
+from pytest_llmeval.checks.plain_text import text_of
+from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
 from pytest_llmeval.errors import LlmevalError
-
-__all__ = ["assert_matches", "assert_not_matches"]
+from pytest_llmeval.score import Score
+from pytest_llmeval.text import excerpt, quoted, shown
 
 __tracebackhide__ = True
 

@@ -1,208 +1,186 @@
-"""The checks a dataset's row may carry: their names, their forms, what can be wrong with them."""
+"""`assert_case`: the checks that come with a dataset's row."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
-from pytest_llmeval.checks.categories import is_category
-from pytest_llmeval.checks.pattern import compiled_pattern
-from pytest_llmeval.checks.similar import METHODS
-from pytest_llmeval.checks.wording import quoted, shown
-from pytest_llmeval.errors import LlmevalError
+from pytest_llmeval.case import Case
+from pytest_llmeval.checks.categories import category_of, decided_category, default_category, valid_category
+from pytest_llmeval.checks.check import raise_failed
+from pytest_llmeval.checks.grounded import assert_grounded
+from pytest_llmeval.checks.json_value import assert_json, assert_schema
+from pytest_llmeval.checks.measured import (
+    assert_cost,
+    assert_finish,
+    assert_latency,
+    assert_no_secrets,
+    assert_not_refusal,
+)
+from pytest_llmeval.checks.number import assert_number
+from pytest_llmeval.checks.pattern import assert_matches, assert_not_matches
+from pytest_llmeval.checks.plain_text import (
+    assert_contains,
+    assert_equal,
+    assert_not_contains,
+    assert_starts_with,
+    assert_words,
+)
+from pytest_llmeval.checks.row_forms import FORMS, TRUE, Form, validate_checks
+from pytest_llmeval.checks.similar import assert_similar
+from pytest_llmeval.checks.tool_calls import Calls
+from pytest_llmeval.checks.tools import assert_no_tool_called, assert_steps, assert_tool_called, assert_tool_order
+from pytest_llmeval.errors import CheckFailed, LlmevalError
+from pytest_llmeval.score import Score
+from pytest_llmeval.text import harmless, presentable, quoted, shortened, shown
 
-__all__ = ["FORMS", "Form", "validate_checks"]
+__tracebackhide__ = True
 
-# Kinds of values, by the words that name them in a message.
-TEXT = "a text"
-TEXTS = "a list of texts"
-NUMBER = "a number"
-COUNT = "a whole number"
-FROM_ONE = "a whole number from 1"
-SHARE = "a number above 0 and up to 1"
-FLAG = "true or false"
-TRUE = "true"
-OBJECT = "an object"
-PATTERN = "a regular expression"
-METHOD = "one of " + ", ".join(METHODS)
-WHICH = "one of only, first, last"
-ANY = "any JSON value"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """How one check is written in a row: ``{name: value}`` or ``{name: {option: value}}``.
-
-    Attributes:
-        main: the option a plain value is for, None when there are only options.
-        plain: the kinds of a plain value; ``true`` stands for "with what the case says".
-        options: the options of the long form and the kinds of their values; none when there is no long form.
-        from_case: the case's field that stands in for a `main` that is not given.
-        function: the check, when its name is another than the row's.
-        needs: the option the long form must have, None when it need not have any one.
-        of_calls: whether it judges what the model called, and not what it said.
-    """
-
-    main: str | None = None
-    plain: tuple[str, ...] = ()
-    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    from_case: str | None = None
-    function: str = ""
-    needs: str | None = None
-    of_calls: bool = False
-
-
-_CASE: Mapping[str, tuple[str, ...]] = {"ignore_case": (FLAG,)}
-_TEXT: Mapping[str, tuple[str, ...]] = {"text": (TEXT, TEXTS), **_CASE}
-
-FORMS: Mapping[str, Form] = {
-    "equal": Form(
-        main="expected",
-        plain=(TEXT, TEXTS, TRUE),
-        options={"expected": (TEXT, TEXTS), **_CASE},
-        from_case="expected",
-    ),
-    "contains": Form(
-        main="text",
-        plain=(TEXT, TEXTS, TRUE),
-        options={"text": (TEXT,), "all": (TEXTS,), "any": (TEXTS,), **_CASE},
-        from_case="expected",
-    ),
-    "not_contains": Form(main="text", plain=(TEXT, TEXTS), options=_TEXT, needs="text"),
-    "starts_with": Form(main="text", plain=(TEXT, TEXTS), options=_TEXT, needs="text"),
-    "matches": Form(main="pattern", plain=(PATTERN,)),
-    "not_matches": Form(main="pattern", plain=(PATTERN,)),
-    "similar": Form(
-        main="expected",
-        plain=(TEXT, TEXTS, TRUE),
-        options={"expected": (TEXT, TEXTS), "at_least": (SHARE,), "method": (METHOD,), **_CASE},
-        from_case="expected",
-    ),
-    "json": Form(main="expected", plain=(TRUE, ANY)),
-    "schema": Form(main="schema", plain=(OBJECT,)),
-    "number": Form(
-        main="expected",
-        plain=(NUMBER, TRUE),
-        options={"expected": (NUMBER,), "abs": (NUMBER,), "rel": (NUMBER,), "which": (WHICH,)},
-        from_case="expected",
-    ),
-    "words": Form(options={"at_least": (COUNT,), "at_most": (COUNT,)}),
-    "max_words": Form(main="at_most", plain=(COUNT,), function="words"),
-    "min_words": Form(main="at_least", plain=(COUNT,), function="words"),
-    "finish": Form(plain=(TRUE,)),
-    "not_refusal": Form(plain=(TRUE,)),
-    "no_secrets": Form(plain=(TRUE,)),
-    "grounded": Form(
-        main="context",
-        plain=(TRUE, TEXT, TEXTS),
-        options={"context": (TEXT, TEXTS), "allow": (TEXT, TEXTS)},
-        from_case="context",
-    ),
-    "latency": Form(main="at_most", plain=(NUMBER,)),
-    "cost": Form(main="at_most", plain=(NUMBER,)),
-    "tool_called": Form(
-        main="name",
-        plain=(TEXT,),
-        options={"name": (TEXT,), "args": (OBJECT,), "exact": (FLAG,), "times": (FROM_ONE,), "at_most": (FROM_ONE,)},
-        needs="name",
-        of_calls=True,
-    ),
-    "no_tool_called": Form(main="names", plain=(TRUE, TEXT, TEXTS), of_calls=True),
-    "tool_order": Form(
-        main="names", plain=(TEXTS,), options={"names": (TEXTS,), "exact": (FLAG,)}, needs="names", of_calls=True
-    ),
-    "steps": Form(options={"at_most": (FROM_ONE,), "tool_calls_at_most": (FROM_ONE,)}, of_calls=True),
-    "max_steps": Form(main="at_most", plain=(FROM_ONE,), function="steps", of_calls=True),
+_FUNCTIONS: Mapping[str, Callable[..., Score]] = {
+    "equal": assert_equal,
+    "contains": assert_contains,
+    "not_contains": assert_not_contains,
+    "starts_with": assert_starts_with,
+    "matches": assert_matches,
+    "not_matches": assert_not_matches,
+    "similar": assert_similar,
+    "json": assert_json,
+    "schema": assert_schema,
+    "number": assert_number,
+    "words": assert_words,
+    "finish": assert_finish,
+    "not_refusal": assert_not_refusal,
+    "no_secrets": assert_no_secrets,
+    "grounded": assert_grounded,
+    "latency": assert_latency,
+    "cost": assert_cost,
+    "tool_called": assert_tool_called,
+    "no_tool_called": assert_no_tool_called,
+    "tool_order": assert_tool_order,
+    "steps": assert_steps,
 }
 
 
-def validate_checks(checks: object) -> list[str]:
-    """What is wrong with the ``checks`` of a row, one line each; nothing when they are right.
+def assert_case(reply: str, case: Case, *, calls: Calls | None = None, category: str | None = None) -> None:
+    """Check a reply by what the case says: its ``checks``, or, without any, that it equals ``expected``.
+
+    All checks are made. An ``expected`` that is an object, or a list of other things than texts, is compared as JSON;
+    of a list of texts any will do.
 
     Args:
-        checks: a list of objects, each of one check and perhaps a ``category``.
+        reply: the answer.
+        case: a row of a dataset.
+        calls: what checks of tools look at, as in `assert_tool_called`: all replies of an agent, or
+            ``llm_capture.calls``; without it the reply.
+        category: the error category of checks that name none themselves; without it each check's own.
+
+    Raises:
+        CheckFailed: one or more checks failed. The category is that of the first, the score the lowest.
+        LlmevalError: the case says nothing about a right answer, or one of its checks is wrong.
     """
-    if isinstance(checks, (str, Mapping)) or not isinstance(checks, Sequence):
-        return [f'checks is a list such as [{{"contains": "30 days"}}], not {shown(checks)}']
-    return [f"check {number}: {problem}" for number, one in enumerate(checks, start=1) for problem in _problems_of(one)]
-
-
-def _problems_of(one: object) -> Iterator[str]:
-    if not isinstance(one, Mapping):
-        yield f'an object such as {{"contains": "30 days"}} is wanted, not {shown(one)}'
+    explicit = valid_category(category)
+    problems = validate_checks(case.checks)
+    if problems:
+        raise LlmevalError(f"{_named(case)}: {problems[0]}")
+    failures: list[CheckFailed] = []
+    for one in case.checks or (_by_expected(case),):
+        name = next(name for name in one if name != "category")
+        form = FORMS[name]
+        function = _FUNCTIONS[form.function or name]
+        try:
+            function(
+                _judged(reply, calls, name, form, case),
+                **_options(name, form, one[name], case),
+                category=one.get("category") or explicit,
+            )
+        except CheckFailed as failure:
+            failures.append(failure)
+    if not failures:
         return
-    category = one.get("category")
-    if "category" in one and not (isinstance(category, str) and is_category(category)):
-        yield f"category is a short name, not {shown(category)}"
-    names = [name for name in one if name != "category"]
-    known = [name for name in names if name in FORMS]
-    for name in names:
-        if name not in FORMS:
-            yield f"unknown check {_unknown(name, [*FORMS, 'category'])}"
-    if len(known) > 1:
-        yield f"one check each, and not {' and '.join(known)} in one; a list may hold any number"
-    if not names:
-        yield f"no check in it; there are {', '.join(FORMS)}"
-    for name in known:
-        yield from (f"{name}: {problem}" for problem in _problems_of_value(FORMS[name], one[name]))
+    first = failures[0]
+    decided = decided_category(first)
+    reason = str(first)
+    if len(failures) > 1:
+        head, *rest = reason.split("\n")
+        lines = [f"{shortened(head, 170)} (1 of {len(failures)} failed checks)", *rest[:10]]
+        for one_more in failures[1:]:
+            lines += [f"{one_more.check} [{_shown_category(one_more)}]: {one_more}".split("\n")[0]]
+        reason = "\n".join(lines)
+    score = min(failure.score for failure in failures)
+    raise_failed(presentable(reason), first.check, score, decided=decided, own=first.category)
 
 
-def _problems_of_value(form: Form, value: object) -> Iterator[str]:
+def _judged(reply: str, calls: Calls | None, name: str, form: Form, case: Case) -> Any:
+    if not form.of_calls:
+        return reply
+    if calls is None and not hasattr(reply, "tool_calls"):
+        raise LlmevalError(
+            f"{_named(case)}: its check {name!r} needs to know what was called, and a text does not tell; "
+            "assert_case(answer, case, calls=replies) or calls=llm_capture.calls does"
+        )
+    return reply if calls is None else calls
+
+
+def _shown_category(failure: CheckFailed) -> str:
+    return category_of(failure) or default_category.get()
+
+
+def _by_expected(case: Case) -> Mapping[str, Any]:
+    expected = case.expected
+    if expected is None or expected in ("", []):
+        raise LlmevalError(f"{_named(case)} says nothing about a right answer: it needs expected or checks")
+    if isinstance(expected, str) or (isinstance(expected, (list, tuple)) and all(isinstance(x, str) for x in expected)):
+        return {"equal": expected}
+    if isinstance(expected, (Mapping, list, tuple)):
+        return {"json": expected}
+    return {"equal": json.dumps(expected)}
+
+
+def _options(name: str, form: Form, value: Any, case: Case) -> dict[str, Any]:
+    """The keyword arguments of a check."""
+    options: dict[str, Any]
     if form.options and isinstance(value, Mapping):
-        for option in value:
-            if option not in form.options:
-                yield f"unknown option {_unknown(option, list(form.options))}"
-            elif problem := _problem_of_kind(form.options[option], value[option]):
-                yield f"{option} {problem}"
-        if value and form.needs and form.needs not in value:
-            yield f"{form.needs} is missing"
+        options = dict(value)
+    elif value is True and TRUE in form.plain:
+        options = {}
+    elif name == "contains" and isinstance(value, (list, tuple)):
+        options = {"all": value}
+    else:
+        options = {form.main: value} if form.main else {}
+    if form.from_case and form.main not in options and not (name == "contains" and options.keys() & {"all", "any"}):
+        options.update(_from_case(name, form, case))
+    return options
+
+
+def _from_case(name: str, form: Form, case: Case) -> dict[str, Any]:
+    value = getattr(case, form.from_case or "")
+    if name == "grounded":
         if not value:
-            yield f"no options in it; there are {', '.join(form.options)}"
-    elif not form.plain:
-        yield f"it takes an object with {' or '.join(form.options)}, not {shown(value)}"
-    elif problem := _problem_of_kind(form.plain, value):
-        yield problem
+            raise LlmevalError(f"{_named(case)}: its check {name!r} needs context, and the case has none")
+        return {"context": value}
+    if value is None or value == "":
+        raise LlmevalError(f"{_named(case)}: its check {name!r} needs something expected, and the case has nothing")
+    if name == "number":
+        return {"expected": _number(case, value)}
+    several = isinstance(value, (list, tuple))
+    texts = [one if isinstance(one, str) else json.dumps(one) for one in (value if several else [value])]
+    if name == "contains":
+        return {"any": texts}
+    return {form.main or "": texts}
 
 
-def _problem_of_kind(kinds: tuple[str, ...], value: object) -> str | None:
-    if any(_is(kind, value) for kind in kinds):
-        if PATTERN in kinds:
-            try:
-                compiled_pattern("it", value)
-            except LlmevalError as error:
-                return f"takes a regular expression: {str(error).removeprefix('it: ')}"
-        return None
-    return f"takes {' or '.join(kinds)}, not {shown(value)}"
+def _number(case: Case, value: object) -> float | Decimal:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str):  # a CSV file has texts only
+        with suppress(InvalidOperation):
+            return Decimal(value)
+    raise LlmevalError(f"{_named(case)}: its check 'number' needs a number expected, not {shown(value)}")
 
 
-def _is(kind: str, value: object) -> bool:
-    if kind in (NUMBER, SHARE, COUNT, FROM_ONE):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return False
-        if kind == COUNT:
-            return isinstance(value, int) and value >= 0
-        if kind == FROM_ONE:
-            return isinstance(value, int) and value >= 1
-        return 0 < value <= 1 if kind == SHARE else abs(value) < float("inf")
-    if kind == TEXTS:
-        return isinstance(value, (list, tuple)) and bool(value) and all(_is(TEXT, one) for one in value)
-    if kind in (TEXT, PATTERN):
-        return isinstance(value, str) and bool(value.strip())
-    if kind == FLAG:
-        return isinstance(value, bool)
-    if kind == TRUE:
-        return value is True
-    if kind == OBJECT:
-        return isinstance(value, Mapping)
-    if kind == ANY:
-        return True
-    return isinstance(value, str) and value in kind.removeprefix("one of ").split(", ")
-
-
-def _unknown(name: object, known: list[str]) -> str:
-    given = str(name)[:80]
-    nearest = difflib.get_close_matches(given, known, n=1, cutoff=0.5) or [
-        one for one in known if given.lower() == f"assert_{one}"
-    ]
-    return f"{quoted(given)}; " + (f'did you mean "{nearest[0]}"?' if nearest else f"there are {', '.join(known)}")
+def _named(case: Case) -> str:
+    place = f" ({harmless(case.dataset)}:{case.line})" if case.dataset and case.line else ""
+    return f"case {quoted(case.id)}{place}"

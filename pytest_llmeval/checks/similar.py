@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
-from pytest_llmeval.checks.diff import word_diff
-from pytest_llmeval.checks.score import Score, check, failed, passed
-from pytest_llmeval.checks.text import text_of, texts_of
-from pytest_llmeval.checks.wording import SHORT, both_quoted, folded, shown
+from pytest_llmeval.checks.check import check, failed, passed
+from pytest_llmeval.checks.plain_text import text_of, texts_of
+from pytest_llmeval.differences import word_diff
 from pytest_llmeval.errors import LlmevalError
-
-__all__ = ["Method", "assert_similar"]
+from pytest_llmeval.score import Score
+from pytest_llmeval.text import SHORT, both_quoted, folded, shown
 
 Method = Literal["ratio", "levenshtein", "token_sort", "token_set", "partial"]
+
 METHODS: tuple[str, ...] = get_args(Method)
 
 # The work grows with the product of the two lengths and cannot be interrupted; these take a fifth of a second.
 MOST_CHARACTERS = 100_000
+
 MOST_CHARACTERS_PARTIAL = (1_000, 50_000)  # of the shorter text, of the longer
 
 __tracebackhide__ = True

@@ -7,18 +7,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_llmeval.checks.json_value import MOST_PROBLEMS
-from pytest_llmeval.checks.limits import SECONDS, TimedOut, within_time
-from pytest_llmeval.checks.schema import problems_of_schema, validator
-from pytest_llmeval.checks.score import Score, check, failed, passed
+from pytest_llmeval.checks.check import check, failed, passed
+from pytest_llmeval.checks.json_value import MOST_PROBLEMS, problems_of_schema, validator
+from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
+from pytest_llmeval.checks.tool_calls import Calls, trajectory_of
 from pytest_llmeval.checks.tools import CATEGORY, given_arguments, no_arguments
-from pytest_llmeval.checks.trajectory import Calls, trajectory_of
-from pytest_llmeval.checks.wording import listed, quoted, shown
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
-from pytest_llmeval.report.text import harmless
-
-__all__ = ["assert_valid_tool_calls"]
+from pytest_llmeval.score import Score
+from pytest_llmeval.text import harmless, listed, quoted, shown
 
 __tracebackhide__ = True
 

@@ -6,24 +6,15 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_llmeval.checks.arguments import argument_problems
-from pytest_llmeval.checks.score import Score, check, failed, passed
-from pytest_llmeval.checks.trajectory import Calls, Trajectory, trajectory_of
-from pytest_llmeval.checks.wording import listed, quoted, shown
+from pytest_llmeval.checks.check import check, failed, passed
+from pytest_llmeval.checks.tool_calls import Calls, Trajectory, argument_problems, trajectory_of
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
-from pytest_llmeval.report.steps import json_words
-
-__all__ = [
-    "assert_no_tool_called",
-    "assert_steps",
-    "assert_tool_called",
-    "assert_tool_order",
-    "given_arguments",
-    "no_arguments",
-]
+from pytest_llmeval.score import Score
+from pytest_llmeval.text import json_words, listed, quoted, shown
 
 CATEGORY = "tool_call"
+
 _MOST_PROBLEMS = 10
 
 __tracebackhide__ = True

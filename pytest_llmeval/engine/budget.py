@@ -10,9 +10,8 @@ from typing import Any
 from pytest_llmeval.errors import BudgetExceeded
 from pytest_llmeval.reply import Usage
 
-__all__ = ["Budget"]
-
 CHARACTERS_PER_TOKEN = 3  # of English about 4; fewer, so that the estimate is rather too high
+
 USUAL_ANSWER = 1000  # tokens, while nothing is known of a model's answers and none are asked for
 
 _ANSWER_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens", "num_predict")

@@ -14,15 +14,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from pytest_llmeval.engine.explain import explained
+from pytest_llmeval.engine.attempts import AttemptFailed, explained
+from pytest_llmeval.engine.call import Call, Counters, Endpoint, Response, Rules, Timeouts
 from pytest_llmeval.engine.loop_thread import LoopThread
-from pytest_llmeval.engine.response import Endpoint, Response, Timeouts
-from pytest_llmeval.engine.retry import AttemptFailed
-from pytest_llmeval.engine.rules import Call, Counters, Rules
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.providers.base import ModelRequest
-
-__all__ = ["Endpoint", "Engine", "Response", "Timeouts"]
+from pytest_llmeval.formats.base import ModelRequest
 
 _MEGABYTE = 2**20
 
@@ -185,6 +181,7 @@ def _as_dict(value: Any) -> Any:
 
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
 _left_to_the_parent: list[object] = []  # closing a loop inherited by fork would disturb the parent's connections
 
 

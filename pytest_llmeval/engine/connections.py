@@ -12,9 +12,7 @@ from collections import defaultdict
 
 import httpx
 
-from pytest_llmeval.providers.base_url import is_loopback
-
-__all__ = ["Connection", "Connections"]
+from pytest_llmeval.config.base_url import is_loopback
 
 _ONE = httpx.Limits(
     max_connections=1,

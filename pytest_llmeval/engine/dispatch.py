@@ -8,17 +8,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from pytest_llmeval.engine.called import called
+from pytest_llmeval.engine.attempts import AttemptFailed, explained, wait_before
+from pytest_llmeval.engine.call import Call, Counters, Response, Rules
 from pytest_llmeval.engine.connections import Connections
-from pytest_llmeval.engine.exchange import exchange
-from pytest_llmeval.engine.explain import explained
+from pytest_llmeval.engine.exchange import called, exchange
 from pytest_llmeval.engine.limits import AdaptiveLimit
-from pytest_llmeval.engine.response import Response
-from pytest_llmeval.engine.retry import AttemptFailed, wait_before
-from pytest_llmeval.engine.rules import Call, Counters, Rules
-from pytest_llmeval.providers.base import CallingProvider
-
-__all__ = ["Dispatcher"]
+from pytest_llmeval.formats.base import CallingProvider
 
 _CLOSING = 1.5  # seconds that requests get to end when they are cancelled
 

@@ -1,4 +1,4 @@
-"""One attempt: a request goes out, an answer comes back, or the reason why there is none."""
+"""One attempt: a request goes out, or a function of the user is called; an answer comes back, or the reason why not."""
 
 from __future__ import annotations
 
@@ -6,29 +6,34 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache
+from inspect import isawaitable
 from typing import Any
 
 import httpx
 
+from pytest_llmeval.config.base_url import is_loopback
+from pytest_llmeval.engine.attempts import AttemptFailed
+from pytest_llmeval.engine.call import Endpoint, Response, Timeouts
 from pytest_llmeval.engine.connections import Connection, Connections
-from pytest_llmeval.engine.response import Endpoint, Response, Timeouts
-from pytest_llmeval.engine.retry import AttemptFailed
 from pytest_llmeval.engine.told_as_error import answer_told_as_error
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
-from pytest_llmeval.providers.base import Event, ModelRequest
-from pytest_llmeval.providers.base_url import is_loopback
-from pytest_llmeval.providers.framing import parser_for
+from pytest_llmeval.formats.base import CallingProvider, Event, ModelRequest
+from pytest_llmeval.formats.framing import parser_for
 from pytest_llmeval.reply import Answer
-from pytest_llmeval.report.text import first_line
-
-__all__ = ["exchange"]
+from pytest_llmeval.text import first_line
 
 _LARGEST_ERROR = 65_536  # bytes of an error's body that are read
+
 _DRAIN = 0.2  # seconds a finished stream gets to end properly, so that its connection can be used again
+
 _KEPT_HEADERS = {"request-id", "x-request-id", "x-generation-id", "openai-processing-ms", "date", "retry-after"}
+
 _ENCODINGS = {"", "identity", "gzip", "deflate"}
+
 _KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
 
 
@@ -330,3 +335,62 @@ def _failed(
     kind: ProviderErrorKind, words: str, *, again: bool | None = None, advice: str | None = None
 ) -> AttemptFailed:
     return AttemptFailed(ProviderError(words, kind=kind), again=again, advice=advice)
+
+
+async def called(provider: CallingProvider, request: ModelRequest, timeouts: Timeouts, deadline: float) -> Response:
+    """Get an answer by a call instead of HTTP.
+
+    Args:
+        provider: what to call.
+        request: with what.
+        timeouts: of which only the total counts.
+        deadline: its end on the loop's clock. The thread of a call that takes longer is left to itself.
+
+    Raises:
+        AttemptFailed: there is no answer.
+    """
+    now = asyncio.get_running_loop().time
+    started = now()
+    try:
+        async with asyncio.timeout_at(deadline):
+            body = await _on_thread(lambda: provider.call(request))
+            if isawaitable(body):
+                body = await body
+        latency = now() - started
+        return Response(body=body, answer=provider.answer(body), latency=latency)
+    except TimeoutError:
+        words = f"no answer within {timeouts.total:g} s, all attempts together"
+        raise AttemptFailed(ProviderError(words, kind="timeout"), again=False) from None
+    except ProviderError as error:
+        raise AttemptFailed(error) from None
+    except Exception as error:
+        raise AttemptFailed(ProviderError(first_line(str(error), 200), kind="bad_request")) from None
+
+
+async def _on_thread(function: Callable[[], Any]) -> Any:
+    """The function's result; not by the loop's executor, whose few threads Python waits for when it exits."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def settle(result: Any, error: Exception | None) -> None:
+        if future.done():  # cancelled meanwhile
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def run() -> None:
+        result: Any = None
+        problem: Exception | None = None
+        try:
+            result = function()
+        except ProviderError as error:
+            problem = error
+        except BaseException as error:  # of what kind soever: one that ends a program must not end the engine
+            problem = RuntimeError(f"{type(error).__name__}: {error}")
+        with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
+            loop.call_soon_threadsafe(settle, result, problem)
+
+    threading.Thread(target=run, name="llmeval-call", daemon=True).start()
+    return await future

@@ -9,15 +9,12 @@ from contextlib import suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Literal
 
-from pytest_llmeval.engine.response import Response
-from pytest_llmeval.engine.rules import Call, Counters, Rules
+from pytest_llmeval.engine.call import Call, Counters, Response, Rules
 
 if TYPE_CHECKING:
     import asyncio
 
     from pytest_llmeval.engine.dispatch import Dispatcher
-
-__all__ = ["LoopThread"]
 
 _PATIENCE = 2.0  # seconds
 
@@ -49,7 +46,7 @@ class LoopThread:
         self._woken = False
         self._closing = False
         # Not on the thread: what is imported there makes loggers, while pytest goes through all there are.
-        from pytest_llmeval.engine.ahead import import_all
+        from pytest_llmeval.engine.preload import import_all
 
         import_all()
         # Where threads inherit the context (pytest-check makes them, and so may Python 3.14), that of a test says which

@@ -10,15 +10,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_llmeval.config import ModelSettings
-from pytest_llmeval.engine.api_key import api_key_of
-from pytest_llmeval.engine.asked import Asked, asked_of, identity_of, meant, words_digest
+from pytest_llmeval.config.prices import cost_of_call
+from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
+from pytest_llmeval.engine.requests import Asked, api_key_of, asked_of, identity_of, meant, words_digest
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
-from pytest_llmeval.prices import cost_of_call
-from pytest_llmeval.providers import find_provider
-from pytest_llmeval.providers.base import ModelRequest, Prompt, Provider
+from pytest_llmeval.formats.base import ModelRequest, Prompt, Provider
+from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.reply import Source, Usage
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.key import RequestIdentity
@@ -26,12 +25,10 @@ from pytest_llmeval.store.key import RequestIdentity
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    from pytest_llmeval.engine.call import Endpoint, Response
     from pytest_llmeval.engine.client import Engine
-    from pytest_llmeval.engine.response import Endpoint, Response
-    from pytest_llmeval.store import Store
     from pytest_llmeval.store.staleness import Staleness
-
-__all__ = ["Draw", "Fulfilled", "Pipeline"]
+    from pytest_llmeval.store.store import Store
 
 Mode = Literal["auto", "replay", "refresh", "live"]
 
@@ -236,7 +233,7 @@ class Pipeline:
         key: str,
         endpoint: Endpoint | None = None,
     ) -> None:
-        from pytest_llmeval.engine.response import Endpoint
+        from pytest_llmeval.engine.call import Endpoint
 
         endpoint = endpoint or Endpoint(
             base_url=provider.base_url or "",
@@ -317,7 +314,7 @@ class Pipeline:
             return found
         if refreshes and self.mode == "auto":
             return None
-        from pytest_llmeval.store.staleness import age_words
+        from pytest_llmeval.config.age import age_words
 
         raise StaleReply(
             f"the {found[1]} of {model.name} for {draw.case}, sample {draw.sample}, is {limit.age(found[0])} old "
@@ -351,7 +348,7 @@ class Pipeline:
         nearest = recordings.nearest(draw.module, request.body, request.model) if recordings is not None else None
         if nearest is None:
             return MissingReply(f"{first}\nnothing was recorded for {draw.module}")
-        from pytest_llmeval.store.difference import explain_difference
+        from pytest_llmeval.store.request_difference import explain_difference
 
         differs = explain_difference(
             meant(request.body, self._normalize), meant(nearest.request, self._normalize), self._ignore

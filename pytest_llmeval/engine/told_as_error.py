@@ -6,12 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_llmeval.ending import TOLD_AS_ERRORS
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.providers.base import Provider
-from pytest_llmeval.reply import Answer
-
-__all__ = ["answer_told_as_error"]
+from pytest_llmeval.formats.base import Provider
+from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer
 
 
 def answer_told_as_error(

@@ -12,21 +12,22 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.plugin.fixtures import (
+from pytest_llmeval.plugin.fixtures import (  # noqa: F401  pytest finds fixtures in the entry module
     llm,
     llm_capture,
     llm_gateway,
     llm_gateway_environment,
     llm_model,
-    uses_llm,
 )
 from pytest_llmeval.plugin.guard import broke, contained, register
-
-__all__ = ["llm", "llm_capture", "llm_gateway", "llm_gateway_environment", "llm_model"]
+from pytest_llmeval.plugin.items import uses_llm
 
 _wrong = pytest.StashKey[str]()
+
 _offline = pytest.StashKey[bool]()
+
 _RUNNER = "llmeval-runner"
+
 _OFFLINE = "_llmeval_no_network"  # on sys once a session of this process has replayed
 
 
@@ -57,9 +58,9 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Make the hooks known that a project may implement."""
     if _AsWritten not in sys.meta_path:
         sys.meta_path.insert(0, _AsWritten)
-    from pytest_llmeval.plugin import hooks
+    from pytest_llmeval.plugin import hookspecs
 
-    pluginmanager.add_hookspecs(hooks)
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -79,11 +80,11 @@ def pytest_configure(config: pytest.Config) -> None:
     _go_offline(config, config.option)
     if hasattr(config, "workerinput"):
         return
-    from pytest_llmeval.plugin.reporting import Reporting
+    from pytest_llmeval.plugin.reporting.reporter import Reporting
 
     register(config, Reporting(config), "llmeval-reporting")
     if getattr(config.option, "numprocesses", None):
-        from pytest_llmeval.plugin.lost import LostTests
+        from pytest_llmeval.plugin.reporting.lost import LostTests
 
         register(config, LostTests(), "llmeval-lost")
     if any_given(config) or (getattr(config.option, "numprocesses", None) and _has_table(config)):
@@ -103,8 +104,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     _evaluate(metafunc.config)
     if _wrong in metafunc.config.stash:
         return  # told once, when the collection is done
+    from pytest_llmeval.plugin.build_evaluation import evaluation_of
     from pytest_llmeval.plugin.collect import parametrize
-    from pytest_llmeval.plugin.evaluation import evaluation_of
 
     parametrize(metafunc, evaluation_of(metafunc.config))
 
@@ -128,7 +129,7 @@ def _go_offline(config: pytest.Config, options: Any) -> None:
     config.stash[_offline] = True
     replays = getattr(options, "llm_mode", None) == "replay"
     if replays or hasattr(sys, _OFFLINE):
-        from pytest_llmeval.plugin.offline import go_offline
+        from pytest_llmeval.plugin.capturing.offline import go_offline
 
         go_offline(config, replays=replays)
 
@@ -138,9 +139,9 @@ def _evaluate(config: pytest.Config) -> None:
     if _wrong in config.stash or config.pluginmanager.has_plugin(_RUNNER):
         return
     from pytest_llmeval.errors import LlmevalError
-    from pytest_llmeval.plugin.carrying import Carrying
-    from pytest_llmeval.plugin.evaluation import evaluation_of
-    from pytest_llmeval.plugin.runner import Runner
+    from pytest_llmeval.plugin.build_evaluation import evaluation_of
+    from pytest_llmeval.plugin.running.carrying import Carrying
+    from pytest_llmeval.plugin.running.runner import Runner
 
     try:
         evaluation = evaluation_of(config)
@@ -155,10 +156,10 @@ def _evaluate(config: pytest.Config) -> None:
 
 def _await_workers(config: pytest.Config) -> None:
     """In the controller of an xdist session, answer the workers that ask for a second pass."""
-    from pytest_llmeval.plugin.evaluation import evaluation_of
+    from pytest_llmeval.plugin.build_evaluation import evaluation_of
 
     if getattr(config.option, "numprocesses", None) and evaluation_of(config).most_samples is not None:
-        from pytest_llmeval.plugin.second_pass import WaitingWorkers
+        from pytest_llmeval.plugin.running.second_pass import WaitingWorkers
 
         reporting: Any = config.pluginmanager.get_plugin("llmeval-reporting")
         waiting = WaitingWorkers(reporting.second_pass_by_worker)
@@ -166,8 +167,9 @@ def _await_workers(config: pytest.Config) -> None:
 
 
 def _has_table(config: pytest.Config) -> bool:
+    from pytest_llmeval.config.settings import table_file
     from pytest_llmeval.errors import ConfigError
-    from pytest_llmeval.plugin.table import start_of, table_file
+    from pytest_llmeval.plugin.config_table import start_of
 
     try:
         return table_file(start_of(config), otherwise=config.rootpath) is not None

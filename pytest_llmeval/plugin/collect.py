@@ -7,22 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.cases import Case, load_cases
-from pytest_llmeval.config import ModelSettings
+from pytest_llmeval.case import Case
+from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.datasets.load import load_cases
 from pytest_llmeval.errors import ConfigError, LlmevalError
-from pytest_llmeval.plugin.again import Again, again_key, judged_as_error
-from pytest_llmeval.plugin.evaluation import Evaluation, evaluation_of
-from pytest_llmeval.plugin.fixtures import FIXTURES
+from pytest_llmeval.plugin.build_evaluation import evaluation_of
+from pytest_llmeval.plugin.config_table import check_table
+from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.identity import case_key
+from pytest_llmeval.plugin.items import FIXTURES
 from pytest_llmeval.plugin.markers import Samples, closest_markers, default_category, samples_of
-from pytest_llmeval.plugin.nothing_asked import review_of
-from pytest_llmeval.plugin.replies import Attempts, attempts_key, first_pass_key, more_samples_key
-from pytest_llmeval.plugin.saved_answers import SavedAnswers
-from pytest_llmeval.plugin.table import check_table
-from pytest_llmeval.plugin.trial import Trial, case_key, trial_key
+from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_as_error
+from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
+from pytest_llmeval.plugin.running.nothing_asked import review_of
+from pytest_llmeval.plugin.running.replies import Attempts, attempts_key, first_pass_key, more_samples_key
+from pytest_llmeval.plugin.running.trial import Trial, trial_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
-from pytest_llmeval.run import CaseKey
-
-__all__ = ["model_of", "parametrize", "runs_once", "shared_trial"]
+from pytest_llmeval.runs.results import CaseKey
 
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 
@@ -169,7 +170,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         category=default_category(item, marks),
     )
     if evaluation.mode == "replay":
-        from pytest_llmeval.plugin import offline
+        from pytest_llmeval.plugin.capturing import offline
 
         trial.reviews.append(offline.review_of(item))
     trial.reviews.append(review_of(item, trial))

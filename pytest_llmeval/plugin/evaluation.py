@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from pytest_llmeval.config import ModelSettings, Settings
+from pytest_llmeval.config.settings import ModelSettings, Settings
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.plugin.base import Base, as_base_says, find_base, named_base
-from pytest_llmeval.plugin.hooks import normalizer
-from pytest_llmeval.plugin.new_baseline import Update, same_model, update_wanted
-from pytest_llmeval.plugin.options import MODES, Mode, given
-from pytest_llmeval.plugin.saved_baseline import SavedBaseline, model_in
-from pytest_llmeval.plugin.table import settings_of
-from pytest_llmeval.providers import find_provider, register
+from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.plugin.base_branch import Base
+from pytest_llmeval.plugin.hookspecs import normalizer
+from pytest_llmeval.plugin.options import Mode
+from pytest_llmeval.plugin.saved_baseline import SavedBaseline
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.pipeline import Pipeline
-    from pytest_llmeval.run import Run
+    from pytest_llmeval.plugin.base_branch import Base
+    from pytest_llmeval.plugin.saved_baseline import SavedBaseline
+    from pytest_llmeval.runs.results import Run
     from pytest_llmeval.stats.dependence import Dispersion
     from pytest_llmeval.store.cache import Cache
     from pytest_llmeval.store.staleness import Staleness
 
-__all__ = ["Evaluation", "evaluation_of"]
+
+Update = Literal["all", "merge"]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -48,7 +48,7 @@ class Evaluation:
         update: whether this session is to become the saved run.
         root: the folder test files are relative to.
         staleness: how old a stored reply may be, None for any age.
-        hook: where to call the hooks of `pytest_llmeval.plugin.hooks`, which a folder's ``conftest.py`` may add late.
+        hook: where to call the hooks of `pytest_llmeval.plugin.hookspecs`, which a folder's ``conftest.py`` may add late.
         notes: what is odd but harmless, such as a cache that cannot be used; told in the summary. No warnings: under
             ``-W error`` they would fail a test that has nothing to do with it.
         samples: samples per case over the markers', None to leave those.
@@ -97,7 +97,7 @@ class Evaluation:
 
     def is_another(self, run: Run, name: str) -> bool:
         """Whether a candidate of this session's run is another model than the saved baseline's, though named alike."""
-        from pytest_llmeval.comparable import was_another
+        from pytest_llmeval.runs.results import was_another
 
         saved = self.saved
         return saved is not None and was_another(saved.run, run, saved.name, name)
@@ -106,7 +106,8 @@ class Evaluation:
         """What turns prompts into answers; made at the first call."""
         if self._pipeline is None:
             from pytest_llmeval.engine.pipeline import Pipeline
-            from pytest_llmeval.store import Recordings, Store
+            from pytest_llmeval.store.recordings import Recordings
+            from pytest_llmeval.store.store import Store
 
             store = Store(
                 self._made_cache,
@@ -152,18 +153,17 @@ class Evaluation:
 
 CONCURRENCY = 32  # calls in flight, unless --llm-concurrency says otherwise
 
-_key = pytest.StashKey[Evaluation]()
+evaluation_key = pytest.StashKey[Evaluation]()
 
 
-def evaluation_of(config: pytest.Config) -> Evaluation:
-    """The session's evaluation, made when it is first needed.
+def existing_evaluation(config: pytest.Config) -> Evaluation | None:
+    """The session's evaluation, None while nothing has needed it."""
+    return config.stash.get(evaluation_key, None)
 
-    Raises:
-        ConfigError: the configuration or an option is wrong.
-    """
-    if _key not in config.stash:
-        config.stash[_key] = _evaluation(config)
-    return config.stash[_key]
+
+def header_of(model: ModelSettings) -> dict[str, object]:
+    """What a run's header says a model's name stands for."""
+    return {"provider": model.provider, "model": model.model, "params": dict(model.params)}
 
 
 def _salts(models: Iterable[ModelSettings]) -> dict[str, str]:
@@ -173,241 +173,3 @@ def _salts(models: Iterable[ModelSettings]) -> dict[str, str]:
     for model in models:
         places.setdefault((model.provider, model.model), set()).add(model.base_url)
     return {model.name: model.name for model in models if len(places[model.provider, model.model]) > 1}
-
-
-def existing_evaluation(config: pytest.Config) -> Evaluation | None:
-    """The session's evaluation, None while nothing has needed it."""
-    return config.stash.get(_key, None)
-
-
-def _evaluation(config: pytest.Config) -> Evaluation:
-    settings = settings_of(config)
-    base, settings, notes, unmeasurable = _as_base_says(config, settings)
-    named: list[str] = given(config, "llm_model") or ([settings.model] if settings.model else [])
-    candidates = [settings.find_model(name) for name in dict.fromkeys(named)]
-    option: str | None = given(config, "llm_baseline")
-    wanted = option if option is not None else settings.baseline
-    if wanted in ("none", ""):
-        wanted = None
-    file = _run_file(config, settings, wanted, from_option=option is not None)
-    update = update_wanted(given(config, "llm_update_baseline") or (), settings, wanted, file, candidates)
-    reports = tuple(_report(config, report, file) for report in given(config, "llm_report") or ())
-    baseline: ModelSettings | None = None
-    saved: SavedBaseline | None = None
-    again: Dispersion | None = None
-    name: str | None = None
-    alone: str | None = None
-    if file is not None:
-        saved = _saved(file, settings, base, notes)
-        if saved is None and update is None and not config.option.collectonly:
-            named_so = f" --llm-baseline={wanted}" if option is not None else ""
-            raise ConfigError(
-                f"there is no baseline run {file}; save one with "
-                f"pytest --llm-model={settings.model or 'NAME'}{named_so} --llm-update-baseline"
-            )
-        if update is not None:
-            alone = candidates[0].name  # it becomes the baseline: what gets worse is told, and not gated
-        if saved is not None:
-            name = saved.name if update is None else None
-            if update == "merge":
-                same_model(saved.run, candidates[0], file)
-            if settings.baseline_again is not None and option is None:
-                from pytest_llmeval.baseline_again import disagreement
-
-                second, _ = _run_at(settings.baseline_again, base)
-                again = disagreement(saved.run, second, saved.name) if second is not None else None
-    elif wanted is not None:
-        baseline = settings.find_model(wanted)
-        candidates = [model for model in candidates if model.name != baseline.name]
-        if not candidates:
-            if option is not None and given(config, "llm_model"):
-                raise ConfigError(
-                    f"--llm-baseline={wanted} is the model on trial itself; name another with --llm-model=NAME "
-                    f"(models: {', '.join(settings.models) or 'none configured'})"
-                )
-            alone = baseline.name
-            candidates, baseline = [baseline], None
-        else:
-            name = baseline.name
-    models = (*candidates, baseline) if baseline is not None else tuple(candidates)
-    for found in config.hook.pytest_llmeval_providers():
-        for provider, format_ in found.items():
-            register(provider, format_)
-    for model in models:
-        find_provider(model.provider, model.base_url)
-    mode = given(config, "llm_mode") or "auto"
-    if mode not in MODES:
-        raise ConfigError(f"--llm-mode={mode}: unknown mode (allowed: {', '.join(MODES)})")
-    record = bool(given(config, "llm_record"))
-    if record and mode in ("replay", "live"):
-        raise ConfigError(f"--llm-record has nothing to write with --llm-mode={mode}; use auto or refresh")
-    samples, most_samples, told = _samples(given(config, "llm_samples"), compares=name is not None)
-    return Evaluation(
-        settings=settings,
-        models=tuple(models),
-        candidates=tuple(model.name for model in candidates),
-        baseline=name,
-        baseline_file=file,
-        saved=saved,
-        base=base,
-        unmeasurable=unmeasurable if name is not None else (),
-        mode=mode,
-        record=record,
-        samples=samples,
-        most_samples=most_samples,
-        notes=[*(notes if name is not None else ()), *told],
-        wordings=_wordings(given(config, "llm_wordings")),
-        strict=bool(given(config, "llm_strict")),
-        dispersion=again,
-        alone=alone,
-        update=update,
-        concurrency=_whole_number(given(config, "llm_concurrency"), "--llm-concurrency") or CONCURRENCY,
-        budget=_budget(given(config, "llm_budget"), models),
-        show=given(config, "llm_show"),
-        root=settings.root,
-        staleness=_staleness(settings),
-        hook=config.hook,
-        reports=reports,
-    )
-
-
-def _as_base_says(
-    config: pytest.Config, settings: Settings
-) -> tuple[Base | None, Settings, list[str], tuple[str, ...]]:
-    """The settings that count, what else is told of them, and what makes the gate worth nothing."""
-    name = named_base(config)
-    if name is None or given(config, "llm_update_baseline"):
-        return None, settings, [], ()
-    base = find_base(name, settings.root)
-    if base is None:
-        told = (
-            f"git has neither origin/{name} nor {name}, so this change is judged by its own baseline and gate settings"
-        )
-        if os.environ.get("GITHUB_ACTIONS"):
-            return None, settings, [], (f"{told}; let the job fetch it: git fetch --depth=1 origin {name}:{name}",)
-        return None, settings, [told], ()
-    settings, notes = as_base_says(settings, base)
-    return base, settings, notes, ()
-
-
-def _saved(file: Path, settings: Settings, base: Base | None, notes: list[str]) -> SavedBaseline | None:
-    """The saved run to compare with, None when there is none yet."""
-    run, ref = _run_at(file, base)
-    if run is None:
-        return None
-    if base is not None and ref is None:
-        notes.append(f"{base.ref} has no {file.name} yet: this change is compared with the one it brings")
-    where = f"{file.name} of {ref}" if ref is not None else file.name
-    return SavedBaseline(run, _model_of_run(run, file, settings), file, where)
-
-
-def _run_at(file: Path, base: Base | None) -> tuple[Run | None, str | None]:
-    """A saved run, and the branch it was read from: the base where that has it, else this checkout."""
-    from pytest_llmeval.run_file import load_run, read_run
-
-    content = base.read(file) if base is not None else None
-    if base is not None and content is not None:
-        return read_run(content.decode("utf-8-sig", "replace"), f"{file.name} of {base.ref}"), base.ref
-    return (load_run(file), None) if file.exists() else (None, None)
-
-
-def _run_file(config: pytest.Config, settings: Settings, wanted: str | None, *, from_option: bool) -> Path | None:
-    """The saved run a baseline names: what ends in .jsonl is a file, from the command line or beside the table."""
-    if wanted is None or wanted in settings.models or not wanted.endswith(".jsonl"):
-        return None
-    return (config.invocation_params.dir if from_option else settings.root) / wanted
-
-
-def _model_of_run(run: Run, file: Path, settings: Settings) -> str:
-    names = model_in(run)
-    if len(names) == 1:
-        return names[0]
-    if settings.model in names:
-        return str(settings.model)
-    raise ConfigError(
-        f"{file.name} holds several models ({', '.join(names) or 'none'}) and none of them is the configured one; "
-        "save a run with one model: pytest --llm-model=NAME --llm-report=FILE.jsonl"
-    )
-
-
-def _staleness(settings: Settings) -> Staleness | None:
-    if settings.max_age is None:
-        return None
-    from pytest_llmeval.store.staleness import Staleness
-
-    return Staleness(max_age=settings.max_age, action=settings.stale)
-
-
-def _samples(text: str | None, *, compares: bool) -> tuple[int | None, int | None, list[str]]:
-    """Samples per case at first and at most, and what is to be told of them."""
-    if text is None or text.strip().lower() != "auto":
-        return _whole_number(text, "--llm-samples", "a whole number from 1 was expected, or auto"), None, []
-    from pytest_llmeval.adaptive import AT_FIRST, AT_MOST
-
-    if compares:
-        return AT_FIRST, AT_MOST, []
-    told = f"--llm-samples=auto: {AT_FIRST} samples per case; without a baseline there is no category to decide"
-    return AT_FIRST, None, [told]
-
-
-def _whole_number(text: str | None, option: str, expected: str = "a whole number from 1 was expected") -> int | None:
-    if text is None:
-        return None
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise ConfigError(f"{option}={text}: {expected}")
-    return number
-
-
-def _wordings(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    from pytest_llmeval.plugin.wordings import wordings_option
-
-    return wordings_option(text)
-
-
-def _budget(text: str | None, models: Iterable[ModelSettings]) -> float | None:
-    if text is None:
-        return None
-    try:
-        budget = float(text.removeprefix("$"))
-    except ValueError:
-        budget = -1.0
-    if not 0 <= budget < math.inf:
-        raise ConfigError(f"--llm-budget={text}: a sum in USD was expected, such as 2.50")
-    from pytest_llmeval.prices import cost_of_call
-    from pytest_llmeval.reply import Usage
-
-    for model in models:
-        if cost_of_call(model, Usage(input_tokens=1000, output_tokens=1000)) is None:
-            raise ConfigError(
-                f"--llm-budget={text} cannot be kept: the price of {model.name} is unknown; set prices = "
-                f"{{ input = ..., output = ... }} in [tool.llmeval.models.{model.name}], USD per million tokens"
-            )
-    return budget
-
-
-def _report(config: pytest.Config, name: str, baseline: Path | None) -> Path:
-    if not name.endswith(".jsonl"):
-        raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: FILE.jsonl)")
-    path = config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
-    # Told before anything is paid for.
-    if baseline is not None and (
-        os.path.realpath(path) == os.path.realpath(baseline)
-        or (path.exists() and baseline.exists() and path.samefile(baseline))
-    ):
-        raise ConfigError(
-            f"--llm-report={name} would replace the baseline, whatever got worse; --llm-update-baseline saves a new one"
-        )
-    if path.is_dir():
-        raise ConfigError(f"--llm-report={name}: is a folder; name a file in it, as in {name}/run.jsonl")
-    folder = next(parent for parent in path.parents if os.path.lexists(parent))
-    if not folder.is_dir():
-        raise ConfigError(f"--llm-report={name}: cannot be written: {folder} is no folder")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise ConfigError(f"--llm-report={name}: cannot be written: no permission")
-    return path

@@ -9,32 +9,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_llmeval.plugin.ask import Llm
-    from pytest_llmeval.plugin.capture import LlmCapture
-    from pytest_llmeval.plugin.gateway import LlmGateway
-
-__all__ = [
-    "FIXTURES",
-    "being_set_up",
-    "llm",
-    "llm_capture",
-    "llm_gateway",
-    "llm_gateway_environment",
-    "llm_model",
-    "uses_llm",
-]
-
-FIXTURES = ("llm", "llm_capture", "llm_gateway")
-"""Those by which a test asks a model."""
-_ASK = frozenset(FIXTURES)
-
-being_set_up: list[pytest.Item] = []
-"""The test that is being set up, behind those it runs within; to ask for ``request`` would double what `llm` takes."""
-
-
-def uses_llm(test: pytest.Item | pytest.Metafunc) -> bool:
-    """Whether a test asks a model, by itself or through the application under test."""
-    return not _ASK.isdisjoint(getattr(test, "fixturenames", ()))
+    from pytest_llmeval.plugin.capturing.captured import LlmCapture
+    from pytest_llmeval.plugin.capturing.gateway_calls import LlmGateway
+    from pytest_llmeval.plugin.running.llm import Llm
 
 
 @pytest.fixture
@@ -43,9 +20,9 @@ def llm_model(request: pytest.FixtureRequest) -> str:
 
     A test that asks for it runs once per ``--llm-model``, and once for the baseline.
     """
-    from pytest_llmeval.plugin.again import again_key
+    from pytest_llmeval.plugin.build_evaluation import evaluation_of
     from pytest_llmeval.plugin.collect import model_of
-    from pytest_llmeval.plugin.evaluation import evaluation_of
+    from pytest_llmeval.plugin.rejudging.again import again_key
 
     evaluation = evaluation_of(request.config)
     if again_key in request.node.stash and evaluation.saved is not None:
@@ -61,8 +38,9 @@ def llm() -> Llm:
     ``.ttft``, ``.cost``, ``.finish_reason``, ``.refusal``, ``.cached``. In an async test: ``await llm.acall(prompt)``.
     ``llm.sample(prompt, n)`` returns n independent replies. Replies are recorded and replayed; see ``--llm-mode``.
     """
-    from pytest_llmeval.plugin.ask import Llm
     from pytest_llmeval.plugin.collect import shared_trial
+    from pytest_llmeval.plugin.items import being_set_up
+    from pytest_llmeval.plugin.running.llm import Llm
 
     return Llm(shared_trial(being_set_up[-1] if being_set_up else None, "llm"))
 
@@ -76,9 +54,9 @@ def llm_capture(request: pytest.FixtureRequest) -> Iterator[LlmCapture]:
     ``llm_capture.model`` is the provider's name of the model on trial; ``llm_capture.calls`` holds each call's
     ``request``, ``reply``, ``usage``, ``latency``, ``ttft``, ``cost``, ``tool_calls``.
     """
-    from pytest_llmeval.plugin.capture import capturing
+    from pytest_llmeval.plugin.build_evaluation import evaluation_of
+    from pytest_llmeval.plugin.capturing.fixture import capturing
     from pytest_llmeval.plugin.collect import shared_trial
-    from pytest_llmeval.plugin.evaluation import evaluation_of
 
     trial = shared_trial(request.node, "llm_capture")
     with capturing(trial, evaluation_of(request.config), request.config) as capture:
@@ -95,9 +73,9 @@ def llm_gateway(request: pytest.FixtureRequest) -> Iterator[LlmGateway]:
     ``llm_gateway.model`` is the provider's name of the model on trial; ``.calls`` holds the calls; ``.base_url`` and
     ``.urls[provider]`` are the addresses; ``.environment`` is for a process that does not inherit this environment.
     """
+    from pytest_llmeval.plugin.build_evaluation import evaluation_of
+    from pytest_llmeval.plugin.capturing.gateway_calls import serving
     from pytest_llmeval.plugin.collect import shared_trial
-    from pytest_llmeval.plugin.evaluation import evaluation_of
-    from pytest_llmeval.plugin.gateway import serving
 
     if "llm_capture" in request.node.fixturenames:
         pytest.fail(
@@ -117,8 +95,8 @@ def llm_gateway_environment(request: pytest.FixtureRequest) -> Mapping[str, str]
     What it asks of models belongs to the test with ``llm_gateway`` that is running then.
     """
     from pytest_llmeval.errors import LlmevalError
-    from pytest_llmeval.plugin.evaluation import evaluation_of
-    from pytest_llmeval.plugin.gateway import outliving
+    from pytest_llmeval.plugin.build_evaluation import evaluation_of
+    from pytest_llmeval.plugin.capturing.gateway_calls import outliving
 
     try:
         return outliving(evaluation_of(request.config), request.config)

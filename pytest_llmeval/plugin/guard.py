@@ -17,17 +17,19 @@ from typing import Any
 import pluggy
 import pytest
 
-__all__ = ["Faults", "contained", "faults_of", "register"]
-
 _OF_COLLECTION = {
     "pytest_generate_tests",
     "pytest_collection_modifyitems",
     "pytest_collection_finish",
     "pytest_deselected",
 }
+
 _MEANT = (pytest.UsageError, pytest.exit.Exception, pytest.Session.Failed)
+
 _PLUGGY = str(Path(pluggy.__file__).parent)
+
 _NAME = "llmeval-faults"
+
 _LAST_LINE = "llmeval broke"
 
 Hook = Callable[..., Any]
@@ -77,7 +79,7 @@ def broke(where: str, error: BaseException) -> str:
         error: what left it.
     """
     try:
-        from pytest_llmeval.report.text import first_line
+        from pytest_llmeval.text import first_line
 
         words = first_line(str(error), 300)
     except Exception:  # no file can be opened any more, or the exception cannot be written

@@ -10,9 +10,6 @@ import pytest
 
 from pytest_llmeval.errors import ConfigError
 
-__all__ = ["Samples", "add_markers", "closest_markers", "default_category", "read_marker", "samples_of"]
-
-
 T = TypeVar("T")
 
 

@@ -9,9 +9,8 @@ from typing import Any, Literal
 
 import pytest
 
-__all__ = ["MODES", "Mode", "add_options", "any_given", "given"]
-
 Mode = Literal["auto", "replay", "refresh", "live"]
+
 MODES: tuple[Mode, ...] = ("auto", "replay", "refresh", "live")
 
 

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import pytest
 
 from pytest_llmeval.plugin.selection import Selection
-from pytest_llmeval.report.text import first_line
-from pytest_llmeval.run import CaseKey, CaseResult, SampleResult
-from pytest_llmeval.run_file import result_from_json, result_to_json
+from pytest_llmeval.runs.file import result_from_json, result_to_json
+from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
+from pytest_llmeval.text import first_line
 
 if TYPE_CHECKING:
     from pytest_llmeval.store.entry import Entry
-
-__all__ = ["Payload", "attach", "payload_of", "without_verdict"]
 
 
 class Payload(NamedTuple):
@@ -129,3 +127,16 @@ def _selection_from_json(data: dict[str, Any]) -> Selection:
         unselected=tuple(CaseKey(*key) for key in data["unselected"]),
         moved=tuple((new, old) for new, old in data["moved"]),
     )
+
+
+SECOND = "llmeval_second_pass"
+
+
+def mark_second(report: pytest.TestReport) -> None:
+    """Mark a report as one of the second pass; the mark goes with it from a worker of xdist."""
+    setattr(report, SECOND, True)
+
+
+def is_second(report: object) -> bool:
+    """Whether a report is one of the second pass."""
+    return bool(getattr(report, SECOND, False))

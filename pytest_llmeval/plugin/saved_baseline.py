@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmeval.config import ModelSettings
-from pytest_llmeval.run import CaseKey, CaseResult, Run
-from pytest_llmeval.store.text import lenient_json
+from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.json_text import lenient_json
+from pytest_llmeval.runs.results import CaseKey, CaseResult, Run
 
 if TYPE_CHECKING:
-    from pytest_llmeval.cases import Case
-
-__all__ = ["SavedBaseline", "model_in", "moved_tests"]
+    from pytest_llmeval.case import Case
 
 
 class SavedBaseline:

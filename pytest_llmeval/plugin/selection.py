@@ -9,9 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_llmeval.run import CaseKey, TrialKey
-
-__all__ = ["Selection", "expected", "not_selected"]
+from pytest_llmeval.runs.results import CaseKey, TrialKey
 
 
 class Selection(NamedTuple):

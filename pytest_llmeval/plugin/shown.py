@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import json
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-__all__ = ["BY_HAND", "Shown", "shown"]
+from pytest_llmeval.runs.results import CaseKey
+
+if TYPE_CHECKING:
+    from pytest_llmeval.report.closely import Seen
+
+SEEN = "llmeval_seen"
+
+
+def seen_on(report: pytest.TestReport, seen: Seen) -> None:
+    """Take off a report what `Carrying` put there."""
+    text = getattr(report, SEEN, None)
+    if not isinstance(text, str):
+        return
+    delattr(report, SEEN)
+    data = json.loads(text)
+    key, model = CaseKey(*data["key"]), data["model"]
+    for prompt, asked in data["asked"]:
+        seen.asked[key, prompt] = tuple((role, said) for role, said in asked)
+    for index, place in data["failed_at"]:
+        seen.failed_at[key, model, index] = place
+
 
 BY_HAND = 3  # cases that somebody has selected to look at them
+
 MOST_UNASKED = 20
 
 

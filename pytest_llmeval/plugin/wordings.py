@@ -7,14 +7,11 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_llmeval.cases import Case
-from pytest_llmeval.cases.variants import variants
+from pytest_llmeval.case import Case
+from pytest_llmeval.datasets.rewording import variants
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.markers import read_marker
-from pytest_llmeval.report.text import harmless, shortened
-from pytest_llmeval.wording import did_you_mean
-
-__all__ = ["Cases", "asked_in", "cases_of", "wordings_option"]
+from pytest_llmeval.text import did_you_mean, harmless, shortened
 
 PARAPHRASES, OWN = "paraphrases", "own"
 
@@ -79,7 +76,7 @@ def wordings_option(text: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",")]
     if names == [OWN]:
         return ()
-    from pytest_llmeval.perturb import RULES
+    from pytest_llmeval.datasets.perturb import RULES
 
     allowed = (PARAPHRASES, *RULES)
     for name in names:
@@ -105,7 +102,7 @@ def _llm_cases(
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise TypeError(f"seed must be a whole number, not {seed!r}")
     if perturb:
-        from pytest_llmeval.perturb import RULES
+        from pytest_llmeval.datasets.perturb import RULES
     for rule in perturb:
         if rule not in RULES:
             guess = did_you_mean(str(rule), RULES)

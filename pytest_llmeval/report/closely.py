@@ -9,18 +9,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pytest_llmeval.checks.score import Score
-from pytest_llmeval.comparison import Comparison
+from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.reply import Answer
-from pytest_llmeval.report.lines import Line, Paper, columns, wrap
-from pytest_llmeval.report.misses import passes
+from pytest_llmeval.report.cases import passes
 from pytest_llmeval.report.numbers import dollars, seconds
+from pytest_llmeval.report.paper import Line, Paper, columns, wrap
 from pytest_llmeval.report.prompts import Spoken
-from pytest_llmeval.run import Call, CaseKey, CaseResult, SampleResult
-
-__all__ = ["Look", "Seen", "Side", "look_lines", "looks"]
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.score import Score
 
 _NARROWEST = 16  # columns for a text beside its label
+
 _TAB = "    "
 
 

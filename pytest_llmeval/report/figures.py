@@ -1,17 +1,17 @@
-"""The table of what the models' answers cost and how they came, with the change where both may be compared."""
+"""What answers cost and how long they took, in a table; with ``-v``, every measure with its interval."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from pytest_llmeval.measure import Figures
-from pytest_llmeval.report.lines import Line, Paper
-from pytest_llmeval.report.numbers import change, difference, dollars, seconds
-from pytest_llmeval.report.table import Column, table
+from pytest_llmeval.analysis.measure import Figures
+from pytest_llmeval.report.numbers import change, difference, dollars, plural, seconds
+from pytest_llmeval.report.paper import Column, Line, Paper, table
+from pytest_llmeval.stats.cost import Estimate
+from pytest_llmeval.stats.means import Mean, Share
 from pytest_llmeval.stats.quantiles import Percentile, fewest_values
-
-__all__ = ["MEASURED", "Measured", "figures_table", "not_comparable", "why_unknown"]
 
 
 class Measured(NamedTuple):
@@ -113,3 +113,136 @@ def why_unknown(shown: Sequence[Measured], models: Sequence[Figures]) -> str:
 
 def _recorded(figures: Figures) -> str:
     return "" if figures.live_figures or not figures.latencies else " (recorded)"
+
+
+Show = Callable[[float], str]
+
+REPEATED = "needs 2 samples of a case"
+
+
+class _Row(NamedTuple):
+    name: str
+    value: str = "-"
+    interval: str = ""
+    rests_on: str = ""
+
+
+def measures_lines(paper: Paper, models: Sequence[Figures]) -> list[Line]:
+    """A table of every measure for each model.
+
+    Args:
+        paper: what it is written on.
+        models: those with results.
+    """
+    lines: list[Line] = []
+    for figures in models:
+        if not figures.cases:
+            continue
+        rows = [*_times(figures), *_money(figures), *_reliability(figures), *_rates(figures)]
+        body = [
+            Column(head="value", cells=[row.value for row in rows]),
+            Column(head="95 % interval", cells=[row.interval for row in rows]),
+            Column(head="of", cells=[row.rests_on for row in rows], right=False),
+        ]
+        lines += [Line(""), *paper.write(f"every measure of {figures.model}, {_source(figures)}", "bold", hang=2)]
+        lines += table(paper, "measure", [row.name for row in rows], body)
+    return lines
+
+
+def _source(figures: Figures) -> str:
+    if not figures.latencies:
+        return "which made no call"
+    if not figures.live_figures:
+        return "times as recorded with the replies"
+    left_out = f"; the {plural(figures.replayed, 'replayed one')} left out" if figures.replayed else ""
+    return f"times of live calls{left_out}"
+
+
+def _times(figures: Figures) -> Iterable[_Row]:
+    for each in figures.latency:
+        yield _percentile(f"latency p{100 * each.share:.0f}", each, seconds)
+    for each in figures.ttft:
+        yield _percentile(f"TTFT p{100 * each.share:.0f}", each, seconds)
+    if not figures.ttft:
+        yield _Row("TTFT", rests_on="no call was streamed")
+    if figures.tokens_per_second is None:
+        yield _Row("output tokens per s", rests_on="tokens are unknown")
+    else:
+        yield _percentile("output tokens per s", figures.tokens_per_second, _plain)
+
+
+def _money(figures: Figures) -> Iterable[_Row]:
+    # Of all calls: failed cases, errors and every sample are paid for too.
+    known = figures.cost is not None
+    cases, passed = plural(figures.cases, "case"), plural(figures.passed, "resolved case")
+    why = "nothing passed" if known else "a price is unknown"
+    yield _estimate("$ per case", figures.cost_per_case, cases, why)
+    yield _estimate("$ per resolved case", figures.resolved_cost, passed, why)
+    yield _estimate("$ per resolved answer", figures.resolved_answer_cost, cases, why)
+
+
+def _reliability(figures: Figures) -> Iterable[_Row]:
+    yield _share("pass@1", figures.pass_at_1, "no answer was judged")
+    last = len(figures.pass_hat) + 1
+    for k, mean in enumerate(figures.pass_hat, start=2):
+        if k in (2, 3, 5, last):
+            yield _mean(f"pass^{k}", mean, _percent)
+    if not figures.pass_hat:
+        yield _Row("pass^k", rests_on="needs 2 samples per case")
+    yield _mean("agreement", figures.verdict_agreement, _plain2)
+    yield _mean("length variation", figures.length_variation, _plain2)
+    format_ = figures.format_agreement
+    yield _Row("format agreement", rests_on=REPEATED) if format_ is None else _share("format agreement", format_)
+
+
+def _rates(figures: Figures) -> Iterable[_Row]:
+    yield _share("hallucination rate", figures.hallucination_rate, "no answer was examined")
+    yield _share("refusal rate", figures.refusal_rate, "no answer was judged")
+    yield _share("error rate", figures.error_rate, "no sample")
+
+
+def _percentile(name: str, figure: Percentile, show: Show) -> _Row:
+    if figure.value is None:
+        return _Row(name, rests_on=f"{plural(figure.cases, 'case')}, needs {figure.needed}")
+    rests_on = f"{plural(figure.values, 'call')}, {plural(figure.cases, 'case')}"
+    return _Row(name, show(figure.value), _interval(figure.low, figure.high, show), rests_on)
+
+
+def _estimate(name: str, figure: Estimate | None, rests_on: str, why: str) -> _Row:
+    if figure is None:
+        return _Row(name, rests_on=why)
+    return _Row(name, dollars(figure.value), _interval(figure.low, figure.high, dollars), rests_on)
+
+
+def _mean(name: str, figure: Mean | None, show: Show) -> _Row:
+    if figure is None:
+        return _Row(name, rests_on=REPEATED)
+    return _Row(name, show(figure.value), _interval(figure.low, figure.high, show), plural(figure.cases, "case"))
+
+
+def _share(name: str, figure: Share | None, why: str = "") -> _Row:
+    if figure is None:
+        return _Row(name, rests_on=why)
+    rests_on = f"{figure.number} of {figure.samples}"
+    if figure.samples != figure.cases:
+        rests_on += f", {plural(figure.cases, 'case')}"
+    return _Row(name, _percent(figure.value), _interval(figure.low, figure.high, _percent), rests_on)
+
+
+def _interval(low: float | None, high: float | None, show: Show) -> str:
+    bounds = [None if bound is None or math.isinf(bound) else bound for bound in (low, high)]
+    if bounds == [None, None] or bounds[1] is None:
+        return "unknown" if bounds[0] is None else f"from {show(bounds[0])}"
+    return f"up to {show(bounds[1])}" if bounds[0] is None else f"{show(bounds[0])} to {show(bounds[1])}"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}%"
+
+
+def _plain(number: float) -> str:
+    return f"{number:.0f}" if number >= 9.95 else f"{number:.1f}"
+
+
+def _plain2(number: float) -> str:
+    return f"{number:.2f}"

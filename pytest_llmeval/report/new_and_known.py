@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_llmeval.comparison import Comparison
-from pytest_llmeval.run import CaseKey, CaseResult
-
-__all__ = ["known_misses", "new_misses"]
+from pytest_llmeval.analysis.comparison import Comparison
+from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 
 def new_misses(comparison: Comparison) -> list[tuple[str, CaseKey]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-__all__ = ["AGAIN", "after_errors"]
-
 AGAIN = "run again; answers that came are not paid twice"
+
 _HELPS = {
     "authentication": "set the key as the errors say, then run again; answers that came are not paid twice",
     "bad_request": "mend what the errors say of the request: the provider refuses it each time",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["change", "count", "dollars", "p_value", "percent", "plural", "points", "seconds"]
-
 
 def plural(number: int, noun: str) -> str:
     """A number with its noun: ``1 case``, ``2 cases``, ``2 new misses``."""

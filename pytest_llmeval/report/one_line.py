@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from pytest_llmeval.report.lines import Paper
 from pytest_llmeval.report.numbers import count, plural
-from pytest_llmeval.run import CaseResult
-
-__all__ = ["errors_words", "passed_words"]
+from pytest_llmeval.report.paper import Paper
+from pytest_llmeval.runs.results import CaseResult
 
 _MOST_CATEGORIES = 6
 

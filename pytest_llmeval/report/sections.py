@@ -1,19 +1,19 @@
-"""What a summary tells beside the gate: by task, by length, by wording, and which model for which task."""
+"""What a summary says after the gate: by task, by length, by wording, and what the session did."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_llmeval.report.lines import Line, Paper
-from pytest_llmeval.run import CaseResult
+from pytest_llmeval.report.numbers import dollars, plural
+from pytest_llmeval.report.paper import Line, Paper
+from pytest_llmeval.runs.results import CaseResult
 
 if TYPE_CHECKING:
-    from pytest_llmeval.comparison import Comparison
-    from pytest_llmeval.routing import Route
-    from pytest_llmeval.sensitivity import Sensitivity
-
-__all__ = ["in_short", "results_of", "sections"]
+    from pytest_llmeval.analysis.comparison import Comparison
+    from pytest_llmeval.analysis.measure import Figures
+    from pytest_llmeval.analysis.routing import Route
+    from pytest_llmeval.analysis.sensitivity import Sensitivity
 
 Results = Mapping[str, Sequence[CaseResult]]
 
@@ -32,7 +32,7 @@ def sections(
     found: list[list[Line]] = []
     # What nothing can be said about is not imported: most summaries are short.
     if any(_is_of_a_slice(result) for results in models.values() for result in results):
-        from pytest_llmeval.report.slices import length_lines, tag_lines, task_lines
+        from pytest_llmeval.report.breakdown import length_lines, tag_lines, task_lines
 
         tags = tag_lines(paper, models) if paper.verbosity > 0 else []
         found = [task_lines(paper, models), _routes(paper, routes), tags, length_lines(paper, models)]
@@ -40,7 +40,7 @@ def sections(
         found = [_routes(paper, routes)]
     sensitivities = _sensitivities(models)
     if sensitivities:
-        from pytest_llmeval.report.sensitivity import wording_lines
+        from pytest_llmeval.report.breakdown import wording_lines
 
         found.append(wording_lines(paper, sensitivities, worst_of=candidates))
     return [lines for lines in found if lines]
@@ -55,7 +55,7 @@ def _is_of_a_slice(result: CaseResult) -> bool:
 def _routes(paper: Paper, routes: Sequence[Route]) -> list[Line]:
     if not routes:
         return []
-    from pytest_llmeval.report.routes import route_lines
+    from pytest_llmeval.report.breakdown import route_lines
 
     return route_lines(paper, routes)
 
@@ -66,7 +66,7 @@ def in_short(comparison: Comparison) -> str:
     sensitivities = _sensitivities({name: list(comparison.candidate_results.values())})
     if not sensitivities:
         return ""
-    from pytest_llmeval.report.sensitivity import wording_words
+    from pytest_llmeval.report.breakdown import wording_words
 
     return wording_words(sensitivities, name)
 
@@ -82,7 +82,46 @@ def results_of(comparisons: Sequence[Comparison]) -> Results:
 def _sensitivities(models: Results) -> dict[str, Sensitivity]:
     if not any(result.wording for results in models.values() for result in results):
         return {}
-    from pytest_llmeval.sensitivity import sensitivity
+    from pytest_llmeval.analysis.sensitivity import sensitivity
 
     found = {name: sensitivity(results) for name, results in models.items()}
     return {name: each for name, each in found.items() if each is not None}
+
+
+def called_now(comparisons: Sequence[Comparison]) -> list[Figures]:
+    """The models that ran in this session: the candidates, and the baseline unless it is a saved run."""
+    first = comparisons[0]
+    baseline = [] if first.saved else [first.baseline]
+    return [*baseline, *(comparison.candidate for comparison in comparisons)]
+
+
+def facts(paper: Paper, models: Sequence[Figures]) -> list[Line]:
+    """Cases and samples, calls replayed and live, money spent now."""
+    most = max(models, key=lambda figures: (figures.cases, figures.samples))
+    live, replayed = sum(figures.live for figures in models), sum(figures.replayed for figures in models)
+    calls = f"{plural(replayed, 'call')} replayed" + (f", {live} live" if live else "")
+    if not replayed:
+        calls = plural(live, "live call")
+    return paper.write(f" {paper.dot} ".join([cases_words(paper, most), calls, *spent_words(models)]), hang=2)
+
+
+def cases_words(paper: Paper, figures: Figures) -> str:
+    """How many cases with how many samples: ``48 cases x 5 samples``."""
+    cases = plural(figures.cases - figures.reworded, "case")
+    if figures.reworded:
+        cases += f" in {plural(figures.cases, 'wording')}"
+    if figures.samples == figures.most_samples * (figures.cases - figures.errors):
+        return f"{cases} {paper.times} {plural(figures.most_samples, 'sample')}"
+    each = "" if figures.reworded else " each"  # for a line of 80 columns
+    return f"{cases}, up to {plural(figures.most_samples, 'sample')}{each}"
+
+
+def spent_words(models: Sequence[Figures]) -> list[str]:
+    """What was spent in this session; nothing to say when no call was sent."""
+    spent = [figures.spent for figures in models]
+    known = [amount for amount in spent if amount is not None]
+    if not any(figures.live for figures in models):
+        return ["nothing spent"]
+    if len(known) < len(spent):
+        return [f"${dollars(sum(known))} spent, and calls without a price"] if sum(known) else ["cost unknown"]
+    return [f"${dollars(sum(known))} spent"]

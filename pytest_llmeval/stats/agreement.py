@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Entropy", "entropy", "fleiss_kappa", "krippendorff_alpha", "pairwise_agreement", "pass_at_k", "pass_hat_k"]
-
 
 class Entropy(NamedTuple):
     """How spread answers are, in bits.

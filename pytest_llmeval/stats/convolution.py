@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-__all__ = ["Law", "Sum", "add_up"]
-
 Law = Sequence[tuple[int, float]]
+
 """The values one number can take, ascending, each with its probability."""
 
 NEGLIGIBLE = 1e-30

@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from pytest_llmeval.stats.special import normal_quantile
 
-__all__ = ["Estimate", "call_cost", "cost_per_resolved", "cost_per_resolved_change"]
-
 PER_PRICE = 1_000_000
 
 

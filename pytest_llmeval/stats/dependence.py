@@ -13,9 +13,8 @@ from typing import NamedTuple
 from pytest_llmeval.stats.special import normal_cdf
 from pytest_llmeval.stats.surprise import Stratum
 
-__all__ = ["Copies", "Dispersion", "dispersion", "find_copies"]
-
 PLAUSIBLE = 0.05
+
 FEWEST_CASES = 5
 
 

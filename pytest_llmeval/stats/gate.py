@@ -14,8 +14,6 @@ from pytest_llmeval.stats.multiplicity import Family, tarone_holm
 from pytest_llmeval.stats.planning import samples_needed, samples_until_testable
 from pytest_llmeval.stats.surprise import ScoreTest, Stratum, by_family, is_broken, sign_flip_test, surprise_test
 
-__all__ = ["CategoryRule", "CategoryVerdict", "GateRules", "Method", "Verdict", "failing", "judge", "undecided"]
-
 Method = Literal["exact", "sign-flip"]
 
 ROUNDING = 1e-9

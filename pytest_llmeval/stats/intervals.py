@@ -9,17 +9,6 @@ from typing import NamedTuple
 from pytest_llmeval.stats.special import beta_quantile, find_root, normal_quantile, t_quantile
 from pytest_llmeval.stats.surprise import Stratum
 
-__all__ = [
-    "Interval",
-    "change_interval",
-    "clopper_pearson",
-    "jeffreys",
-    "newcombe",
-    "population_interval",
-    "tango",
-    "wilson",
-]
-
 
 class Interval(NamedTuple):
     """An interval, as fractions."""

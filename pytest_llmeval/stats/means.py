@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from pytest_llmeval.stats.special import normal_quantile, t_quantile
 
-__all__ = ["Mean", "Share", "mean_over_cases", "share_over_cases"]
-
 
 class Mean(NamedTuple):
     """A figure averaged over cases.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Family", "benjamini_hochberg", "hochberg", "holm", "tarone_holm"]
-
 
 class Family(NamedTuple):
     """The categories of one comparison, adjusted together.

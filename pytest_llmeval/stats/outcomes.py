@@ -8,14 +8,14 @@ from typing import Generic, NamedTuple, TypeVar
 
 from pytest_llmeval.stats.surprise import Stratum
 
-__all__ = ["ERROR_PREFIX", "UNLABELLED", "SampleOutcome", "Table", "tabulate"]
-
 K = TypeVar("K", bound=Hashable)
 
 UNLABELLED = "unlabelled"
+
 """The category of a failure that names none, so that counts add up."""
 
 ERROR_PREFIX = "error:"
+
 """Before the kind of an error, it names the category in which errors are counted."""
 
 

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pytest_llmeval.stats.special import find_root, normal_quantile
 from pytest_llmeval.stats.surprise import Stratum, score_law
 
-__all__ = ["flaky_variance", "samples_needed", "samples_until_testable", "smallest_detectable_rise"]
-
 MOST_SAMPLES = 1000
 
 

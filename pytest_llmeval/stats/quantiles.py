@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 from pytest_llmeval.stats.special import normal_quantile
 
-__all__ = ["Percentile", "fewest_values", "interval_ranks", "percentile"]
-
 
 class Percentile(NamedTuple):
     """One percentile of measured values, in the unit of these.

@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
-__all__ = ["beta_cdf", "beta_quantile", "find_root", "normal_cdf", "normal_quantile", "t_quantile"]
-
 SMALLEST = 1e-300
 
 

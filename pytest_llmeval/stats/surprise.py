@@ -16,19 +16,6 @@ from typing import NamedTuple
 
 from pytest_llmeval.stats.convolution import Law, add_up
 
-__all__ = [
-    "ScoreTest",
-    "Stratum",
-    "by_family",
-    "case_score",
-    "is_broken",
-    "mcnemar_e_value",
-    "rate_test",
-    "score_law",
-    "sign_flip_test",
-    "surprise_test",
-]
-
 
 class Stratum(NamedTuple):
     """How often one case failed in one category, of the samples that could be judged."""

@@ -6,8 +6,6 @@ from typing import Any
 
 from pytest_llmeval.store.entry import Entry
 
-__all__ = ["says_the_same"]
-
 # What providers number, date and measure each answer with.
 _OF_THE_CALL = frozenset(
     {
@@ -18,6 +16,7 @@ _OF_THE_CALL = frozenset(
         *("prompt_eval_count", "eval_count"),
     }
 )
+
 _WHOLE = frozenset({"input", "args", "arguments"})  # of a tool call: an "id" in them is what the model said
 
 

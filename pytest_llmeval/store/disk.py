@@ -1,8 +1,9 @@
-"""A diskcache that reads nothing but text; imported only when the cache is used.
+"""A diskcache that reads nothing but text, and the directory it lies in; imported only when the cache is used.
 
 diskcache unpickles what it finds (CVE-2025-69872), follows any file name in its table, takes settings from it as
 attributes, and waits for locks without bounds. Whoever can write into the directory could run code. Here every such
-way is closed, and what is found wrong is an exception, never an action.
+way is closed, and what is wrong raises an exception. The directory is ours alone, marked so that nobody commits or
+backs it up, and not on a network file system, where SQLite's locks do not hold.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from typing import Any
 import diskcache
 from diskcache.core import DBNAME, DEFAULT_SETTINGS, METADATA, MODE_BINARY, MODE_RAW
 
-__all__ = ["DATABASE", "BoundedCache", "TextDisk", "check_database", "open_cache"]
-
 DATABASE: str = DBNAME
+
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
 LARGEST_TEXT = 32 * 2**20
+
 _FILE_NAME = re.compile(r"([0-9a-f]{2})[\\/]([0-9a-f]{2})[\\/]([0-9a-f]{28}\.val)")
 
 # All of them are given, so that none is taken from the file. Nothing is ever evicted.
@@ -37,6 +39,7 @@ _SETTINGS = {
     "tag_index": 0,
     "disk_min_file_size": 2**15,
 }
+
 _COLUMNS = (
     "SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value"
     " FROM Cache LIMIT 0"
@@ -183,3 +186,99 @@ def open_cache(directory: Path, timeout: float) -> BoundedCache:
         raise OSError("diskcache would replace the variable in its path")
     check_database(directory / DATABASE, timeout)
     return BoundedCache(str(directory), timeout)
+
+
+_TAG = """Signature: 8a477f597d28d172789f06e45de33e5e
+# This directory holds the local cache of pytest-llmeval. It may be deleted at any time: the replies in it
+# would have to be bought again. See https://bford.info/cachedir/
+"""
+
+_MARKS = {"CACHEDIR.TAG": _TAG, ".gitignore": "# Made by pytest-llmeval.\n*\n"}
+
+
+class RefusedDirectory(OSError):
+    """The directory may have been written by somebody else."""
+
+
+def prepare_directory(directory: Path, database: str) -> None:
+    """Make the directory, or make sure that nobody but us can have written what is in it.
+
+    Args:
+        directory: the cache's directory.
+        database: the name of the database file in it.
+
+    Raises:
+        RefusedDirectory: it, or its database, belongs to somebody else, can be written by others, is a link, or lies on
+            a network file system.
+        OSError: it cannot be made.
+    """
+    kind = network_file_system(directory.absolute())
+    if kind is not None:
+        raise RefusedDirectory(f"lies on a network file system ({kind}), where replies get lost; choose a local folder")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        _refuse_unless_ours(directory)
+        if stat.S_IMODE(directory.stat().st_mode) & 0o077:
+            directory.chmod(0o700)
+    for name in (database, f"{database}-wal", f"{database}-shm"):
+        _refuse_unless_file(directory / name)
+    for name, text in _MARKS.items():
+        if not (directory / name).exists():
+            (directory / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Whether a file belongs to us and nobody else may write it; always true where there are no user ids."""
+    if not hasattr(os, "geteuid"):
+        return True
+    return status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o022
+
+
+def _refuse_unless_ours(directory: Path) -> None:
+    status = directory.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        raise RefusedDirectory("is a link")
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError("is not a directory")
+    if not is_ours(status):
+        raise RefusedDirectory("belongs to somebody else or can be written by others (chmod 700 it, or delete it)")
+
+
+def _refuse_unless_file(path: Path) -> None:
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode) or not is_ours(status):
+        raise RefusedDirectory(f"holds a {path.name} that is a link, somebody else's, or can be written by others")
+
+
+_OF_A_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs", "fuse.rclone"})
+
+_MOUNTS = Path("/proc/self/mounts")
+
+
+def network_file_system(folder: Path, mounts: str | None = None) -> str | None:
+    """The kind of the network file system a folder lies on, None when it lies on none or nobody can tell.
+
+    Args:
+        folder: need not exist.
+        mounts: what is mounted, as in Linux's ``/proc/self/mounts``; read from there by default.
+    """
+    if mounts is None:
+        try:
+            mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:  # not on Linux
+            return None
+    place, kind = Path(), ""
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[1]))
+        # Of several mounts above the folder the deepest counts, and of those on one point the last.
+        if folder.is_relative_to(point) and len(point.parts) >= len(place.parts):
+            place, kind = point, fields[2]
+    return kind if kind in _OF_A_NETWORK else None

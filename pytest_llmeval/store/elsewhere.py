@@ -10,8 +10,6 @@ from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.recording_file import RecordingFile
 
-__all__ = ["Elsewhere"]
-
 
 class Elsewhere:
     """Looks at other files than a test module's own, once, when the first reply is missing there.

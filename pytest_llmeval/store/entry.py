@@ -11,15 +11,16 @@ from datetime import UTC, datetime
 from itertools import accumulate, pairwise
 from typing import Any, Literal, Self, get_args
 
-from pytest_llmeval.store.text import canonical_json, parsed_json, readable_json
-
-__all__ = ["ENTRY_VERSION", "Entry", "Flaw", "NewerVersion"]
+from pytest_llmeval.json_text import canonical_json, parsed_json, readable_json
 
 ENTRY_VERSION = 1
+
 Flaw = Literal["refusal", "truncated", "content_filter", "invalid", "empty"]
 
 _LONGEST = 10**12  # milliseconds
+
 _KEY = re.compile(r"[0-9a-f]{64}")
+
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)")
 
 
@@ -224,6 +225,9 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "recorded_at": (_is_moment, "an ISO date and time in UTC"),
     "version": (lambda value: type(value) is int and value == ENTRY_VERSION, f"{ENTRY_VERSION}"),
 }
+
 _OPTIONAL = ("flaw", "status")
+
 _DEFAULTS = {field.name: field.default for field in fields(Entry)}
+
 _REQUIRED = _RULES.keys() - set(_OPTIONAL)

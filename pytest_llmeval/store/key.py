@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pytest_llmeval.store.text import canonical_json
-
-__all__ = ["KEY_VERSION", "RequestIdentity", "check_path", "normalized", "significant"]
+from pytest_llmeval.json_text import canonical_json, path_steps, without_path
 
 KEY_VERSION = 1
 
@@ -28,7 +25,6 @@ _VOLATILE = frozenset(
         "user",
     }
 )
-_STEP = re.compile(r'\.?([^.\[\]"\s]+)|\[(\d+|\*)\]|\["([^"]+)"\]')
 
 
 class RequestIdentity:
@@ -102,7 +98,7 @@ def significant(body: Mapping[str, Any], ignore: Iterable[str] = ()) -> dict[str
     if kept.get("stream") is False:
         del kept["stream"]
     for path in ignore:
-        kept = _without(kept, _steps(path))
+        kept = without_path(kept, path_steps(path))
     return kept  # type: ignore[no-any-return]
 
 
@@ -119,46 +115,4 @@ def normalized(value: Any, change: Callable[[str], str]) -> Any:
         return {name: normalized(item, change) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [normalized(item, change) for item in value]
-    return value
-
-
-def check_path(path: str) -> None:
-    """Raise unless this can stand in ``ignore``.
-
-    Raises:
-        ValueError: it cannot be understood.
-    """
-    _steps(path)
-
-
-def _steps(path: str) -> list[str | int]:
-    """The keys and indexes of a JSON path; ``*`` stands for every index."""
-    steps: list[str | int] = []
-    position = len("$") if path.startswith("$") else 0
-    while position < len(path):
-        match = _STEP.match(path, position)
-        if match is None:
-            break
-        name, index, quoted = match.groups()
-        steps.append(quoted or name or (index if index == "*" else int(index)))
-        position = match.end()
-    if not steps or position < len(path):
-        raise ValueError(f'{path!r} is not a path like messages[0].name, tools[*].description or ["a.b"]')
-    return steps
-
-
-def _without(value: Any, steps: list[str | int]) -> Any:
-    """A copy of the value without what the steps lead to; an element of a list becomes null, so that none moves."""
-    step, rest = steps[0], steps[1:]
-    if isinstance(value, Mapping):
-        if step not in value:
-            return value
-        if rest:
-            return {**value, step: _without(value[step], rest)}
-        return {name: item for name, item in value.items() if name != step}
-    if isinstance(value, list | tuple) and (step == "*" or isinstance(step, int)):
-        return [
-            (_without(item, rest) if rest else None) if step in ("*", index) else item
-            for index, item in enumerate(value)
-        ]
     return value

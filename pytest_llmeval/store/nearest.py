@@ -7,17 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.key import significant
-from pytest_llmeval.store.text import canonical_json
-
-__all__ = ["RequestIndex"]
 
 # Scripts without spaces count by the character.
 _WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af]|\w+")
+
 _LONGEST = 20_000
+
 _MOST_REQUESTS = 2000
+
 _TELLING_WORDS = 40
+
 _FINALISTS = 5
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.errors import RecordingError
+from pytest_llmeval.json_text import visible
 from pytest_llmeval.store.alike import says_the_same
 from pytest_llmeval.store.elsewhere import Elsewhere
 from pytest_llmeval.store.entry import Entry
-from pytest_llmeval.store.file_name import recording_name
 from pytest_llmeval.store.recording_file import RecordingFile, file_lines, locked_directory, replace_file
-from pytest_llmeval.store.text import visible
 
 if TYPE_CHECKING:
     from pytest_llmeval.store.nearest import RequestIndex
-
-__all__ = ["Recordings"]
 
 
 class Recordings:
@@ -194,7 +194,7 @@ class Recordings:
 
     def _checked(self, entries: Iterable[Entry]) -> tuple[dict[str, Entry], list[str]]:
         """The newest entry of each key, and why others may not be written."""
-        from pytest_llmeval.store.redaction import find_secrets
+        from pytest_llmeval.credentials import find_secrets
 
         fit: dict[str, Entry] = {}
         refused = []
@@ -262,3 +262,37 @@ class Recordings:
         if text not in self._said:
             self._said.add(text)
             self._warn(text)
+
+
+_PLAIN = re.compile(r"[a-z0-9_][a-z0-9_-]*")
+
+_LONGEST = 100
+
+# Windows takes these for devices, whatever follows after a dot.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])")
+
+
+def recording_name(module: str) -> str:
+    """The file name for a test module: readable, the same everywhere, never that of another module, never a path.
+
+    Args:
+        module: the module's path relative to the root, with forward slashes, as in ``tests/test_triage.py``.
+
+    Returns:
+        As in ``tests.test_triage.jsonl``. Where the path has other characters than small ASCII letters, digits,
+        ``_`` and ``-``, or is long, a hash of it is part of the name.
+    """
+    parts = module.removesuffix(".py").split("/")
+    plain = ".".join(parts)
+    if (
+        module.endswith(".py")
+        and len(plain) <= _LONGEST
+        and all(map(_PLAIN.fullmatch, parts))
+        and not _DEVICES.fullmatch(parts[0])
+    ):
+        return f"{plain}.jsonl"
+    # macOS may spell the same accented name in another way than Linux.
+    normal = unicodedata.normalize("NFC", module)
+    digest = hashlib.sha256(normal.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    slug = re.sub(r"[^a-z0-9_-]+", "-", normal.removesuffix(".py").lower())[-60:].strip("-")
+    return f"{slug or 'module'}~{digest}.jsonl"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from pytest_llmeval.config.age import age_words
 from pytest_llmeval.store.entry import Entry
-
-__all__ = ["AGE", "Staleness", "age_words", "parsed_age", "stale_note"]
-
-AGE = r"^[1-9][0-9]{0,4}[hdw](?![\s\S])"
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,24 +38,6 @@ class Staleness:
     def age(self, entry: Entry) -> str:
         """An entry's age in words, as in ``45 days``."""
         return age_words(self.now - entry.moment)
-
-
-def parsed_age(text: str) -> timedelta:
-    """The time in a text like ``12h``, ``30d`` or ``4w``.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if not re.search(AGE, text):
-        raise ValueError("a whole number of hours, days or weeks was expected, as in 12h, 30d or 4w")
-    return int(text[:-1]) * _UNITS[text[-1]]
-
-
-def age_words(age: timedelta) -> str:
-    """A time in days, or in hours when it is shorter than two days."""
-    hours = int(age.total_seconds() // 3600)
-    number, unit = (hours // 24, "day") if hours >= 48 else (hours, "hour")
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 def stale_note(moments: Iterable[str], staleness: Staleness) -> str | None:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_llmeval.run import Run
-from pytest_llmeval.run_file import load_run
+from pytest_llmeval.runs.file import load_run
+from pytest_llmeval.runs.results import Run
 
 from .instructions import COVERED
 from .published import KNOWN_DIFFERENCES, PROVIDER, cases, needs_published_answers, verdicts

@@ -1,0 +1,1 @@
+"""Results in, comparisons out: no files, no text."""

@@ -1,0 +1,414 @@
+"""Two models' results over the same cases: what got worse, what got better, and the gate's verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pytest_llmeval.analysis.broken_tests import without_broken_tests
+from pytest_llmeval.analysis.comparable import Differences, comparable_wordings, differences
+from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison, GateState, Results
+from pytest_llmeval.analysis.measure import Figures, measure
+from pytest_llmeval.analysis.unseen import without_unseen
+from pytest_llmeval.config.settings import CategorySettings, GateSettings
+from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, unasked
+from pytest_llmeval.stats.dependence import Dispersion
+from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, judge
+from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
+from pytest_llmeval.stats.surprise import Stratum, by_family
+
+SHORTEST_COPY = 200  # characters of an answer that is not said twice by chance
+
+LEAST_RUN = 0.8  # of the baseline's cases, those that must have been run
+
+MOST_UNLIKE = 0.1  # of the cases that ran, those whose saved replies may fail today's tests
+
+
+class Judgement(NamedTuple):
+    """What the gate makes of the error categories of two models.
+
+    Attributes:
+        differ: the cases that are not the same on both sides.
+        uncompared: what else is not compared, a sentence each.
+        candidates: how many results of the candidate could be compared.
+        table: the shared cases, counted.
+        families: by case of the table the row it is a wording of; empty when there are no other wordings.
+        rules: what the gate went by.
+        verdicts: by error category.
+    """
+
+    differ: Differences
+    uncompared: tuple[str, ...]
+    candidates: int
+    table: Table[CaseKey]
+    families: list[CaseKey]
+    rules: GateRules
+    verdicts: dict[str, CategoryVerdict]
+
+
+def compare(
+    baseline: str,
+    before: Results,
+    candidate: str,
+    after: Results,
+    *,
+    categories: Mapping[str, CategorySettings] | None = None,
+    budgets: GateSettings | None = None,
+    saved: str | None = None,
+    saved_when: str = "",
+    stopped: str | None = None,
+    part: str = "",
+    unmeasurable: Sequence[str] = (),
+    skipped: int = 0,
+    strict: bool = False,
+    another_model: bool = False,
+    dispersion: Dispersion | None = None,
+) -> Comparison:
+    """Compare a candidate with the baseline and judge it.
+
+    Args:
+        baseline: name of the baseline.
+        before: its results by case.
+        candidate: name of the candidate.
+        after: its results by case.
+        categories: how error categories are gated; what is not named goes by the defaults.
+        budgets: allowed rises of measured figures.
+        saved: name of the saved run the baseline comes from, None when both ran in this session.
+        saved_when: when that was, in words.
+        stopped: why the session did not come to its end, None when it did; then there is no verdict.
+        part: as in `Comparison`.
+        unmeasurable: what else keeps the comparison from being one, a sentence each.
+        skipped: how many tests were skipped, so that nobody takes them for compared.
+        strict: whether INCONCLUSIVE fails the gate.
+        another_model: whether two models are compared though their names are the same.
+        dispersion: of two runs of the baseline, None when there are no two.
+    """
+    before, after = without_unseen(before, after)
+    before, after, broken = without_broken_tests(before, after)
+    differ, uncompared, candidates, table, families, _, verdicts = judgement(
+        baseline, before, candidate, after, categories or {}, another_model=another_model, dispersion=dispersion
+    )
+    judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
+    rows = [_row(name, verdict, table.cases, before, after) for name, verdict in verdicts.items()]
+    rows.sort(key=_rank)
+    failed = {
+        side: {key for key in judged if results[key].outcome == "fail"}
+        for side, results in (("before", before), ("after", after))
+    }
+    figures = (
+        measure(baseline, before.values(), beside=after.values()),
+        measure(candidate, after.values(), beside=before.values()),
+    )
+    over, notes = _over_budget(*figures, budgets or GateSettings(), saved=saved is not None)
+    invalid = [
+        *(f"{UNMEASURED}: {reason}" for reason in unmeasurable),
+        *(f"{UNMEASURED}: {reason}" for reason in _invalid(differ, table, before, after, candidates)),
+    ]
+    gate, reasons = _verdict(rows, [*invalid, *over], part=part, stopped=stopped, strict=strict)
+    if gate == "passed" and not before:
+        gate, reasons = "not evaluated", ("nothing to compare: no case that ran is in the baseline",)
+    return Comparison(
+        baseline=figures[0],
+        candidate=figures[1],
+        compared=tuple(judged),
+        rows=tuple(rows),
+        total=_total(table.cases, before, after, families),
+        new=tuple(key for key in judged if key in failed["after"] - failed["before"]),
+        fixed=tuple(key for key in judged if key in failed["before"] - failed["after"]),
+        known=tuple(key for key in judged if key in failed["before"] & failed["after"]),
+        flaky=tuple(key for key in judged if _flaky(after[key])),
+        errors=tuple(key for key in table.cases if key not in judged),
+        only_baseline=table.removed,
+        only_candidate=table.added,
+        changed=differ.rows,
+        unlike=differ.replies,
+        gate=gate,
+        reasons=reasons,
+        notes=(
+            *broken,
+            *notes,
+            *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
+            *_as_saved(sum(result.rejudged == "as_saved" for key, result in before.items() if key in after)),
+            *_other_code(sum(result.rejudged == "other_code" for key, result in before.items() if key in after)),
+            *_unlike(len(differ.replies)),
+            *_copies(before, after, table.cases),
+            *uncompared,
+            *unasked([after[key] for key in judged]),
+            *([_skipped(skipped)] if skipped else []),
+        ),
+        saved=saved,
+        saved_when=saved_when,
+        part=part,
+        baseline_results=before,
+        candidate_results=after,
+    )
+
+
+def judgement(
+    baseline: str,
+    before: Results,
+    candidate: str,
+    after: Results,
+    categories: Mapping[str, CategorySettings],
+    *,
+    another_model: bool = False,
+    dispersion: Dispersion | None = None,
+) -> Judgement:
+    """The verdict on every error category.
+
+    Args:
+        baseline: as for `compare`, and so are the others.
+    """
+    differ = differences(before, after)
+    old, new, uncompared = comparable_wordings(before, after)
+    table = tabulate(
+        {key: outcomes_of(result) for key, result in old.items() if key not in differ.not_comparable},
+        {key: outcomes_of(result) for key, result in new.items() if key not in differ.not_comparable},
+    )
+    families = [after[key].row for key in table.cases] if any(after[key].wording for key in table.cases) else []
+    strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
+    for name in categories:
+        strata.setdefault(name, _never(table, before, after))
+    overall = gate_rules(baseline, candidate, another_model=another_model)
+    rules = {name: _rule(categories.get(name)) for name in strata}
+    verdicts = judge(strata, overall, rules, dispersion=dispersion, families=families)
+    return Judgement(differ, uncompared, len(new), table, families, overall, verdicts)
+
+
+def _asked_otherwise(count: int, cases: int) -> list[str]:
+    told = (
+        f"the prompt of {count} of {cases} cases changed since the baseline was saved; they are compared all the same"
+    )
+    return [told] if count else []
+
+
+def _as_saved(count: int) -> list[str]:
+    cases = "1 case asks" if count == 1 else f"{count} cases ask"
+    told = f"{cases} the model in another way than when the baseline was saved; the saved verdict counts"
+    return [told] if count else []
+
+
+def _other_code(count: int) -> list[str]:
+    cases = "1 case fails" if count == 1 else f"{count} cases fail"
+    told = (
+        f"{cases} today on replies that passed when the baseline was saved, in tests that have not changed: the code "
+        "behind the replies has; the saved verdict counts"
+    )
+    return [told] if count else []
+
+
+def _unlike(count: int) -> list[str]:
+    cases = "1 case is" if count == 1 else f"{count} cases are"
+    told = f"{cases} not compared: the baseline's replies to the prompts of then fail today's tests"
+    return [told] if count else []
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"
+
+
+def _skipped(count: int) -> str:
+    return "1 test that was skipped is not compared" if count == 1 else f"{count} skipped tests are not compared"
+
+
+def _independent(result: CaseResult) -> tuple[SampleResult, ...]:
+    """The samples of a case without those that repeat another word for word.
+
+    The test takes samples for independent draws. A long answer that comes twice is a copy, as of a provider's cache,
+    and copies counted as evidence fail pull requests that change nothing; short answers repeat by nature.
+    """
+    kept: dict[tuple[str, int], SampleResult] = {}
+    for place, sample in enumerate(result.samples):
+        text = "\n".join(call.answer.text for call in sample.calls)
+        # Agents end on the same words after other deeds.
+        tools = [[tool.name, tool.raw_arguments] for call in sample.calls for tool in call.answer.tool_calls]
+        said = f"{text}\n{tools}" if tools else text
+        kept.setdefault((said, 0) if len(text) >= SHORTEST_COPY else ("", place + 1), sample)
+    return tuple(kept.values())
+
+
+def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
+    """The samples of a case as the test counts them."""
+    return [
+        SampleOutcome(
+            passed=sample.outcome == "pass",
+            categories=(sample.category,) if sample.outcome == "fail" and sample.category else (),
+            error=(sample.category or "unknown") if sample.outcome == "error" else None,
+        )
+        for sample in _independent(result)
+    ]
+
+
+def _copies(before: Results, after: Results, cases: Sequence[CaseKey]) -> list[str]:
+    """That some answers were left out of the test."""
+    results = [side[key] for key in cases for side in (before, after)]
+    copies = sum(len(result.samples) - len(_independent(result)) for result in results)
+    return [f"{copies} answers repeat another of their case word for word; each counts once"] if copies else []
+
+
+def _never(table: Table[CaseKey], before: Results, after: Results) -> tuple[Stratum, ...]:
+    """The strata of a category nobody failed in."""
+    judged = [
+        [sum(s.outcome != "error" for s in _independent(side[key])) for side in (before, after)] for key in table.cases
+    ]
+    return tuple(Stratum(0, old, 0, new) for old, new in judged)
+
+
+def gate_rules(baseline: str, candidate: str, *, another_model: bool = False) -> GateRules:
+    """What the gate goes by.
+
+    Another model fails other cases even when it is no worse, so a swap of models needs a net rise of three cases.
+    The 10 points that go with it in categories of input would hide an error type that is rare by nature: here every
+    case is in every category, and 9 new inventions among 250 cases are 3.6 points.
+    """
+    return GateRules(min_cases=3.0) if another_model or baseline != candidate else GateRules()
+
+
+def _rule(settings: CategorySettings | None) -> CategoryRule:
+    if settings is None:
+        return CategoryRule()
+    high = settings.severity == "high"
+    return CategoryRule(
+        weight=3.0 if high else 1.0,
+        gated=settings.severity != "low",
+        max_increase=settings.max_increase,
+        min_cases=1.0 if high else None,
+    )
+
+
+def _row(name: str, verdict: CategoryVerdict, cases: Sequence[CaseKey], before: Results, after: Results) -> CategoryRow:
+    new = [key for key in cases if _fails_in(after[key], name) and not _fails_in(before[key], name)]
+    surprise = dict(zip(cases, verdict.contributions, strict=True))
+    return CategoryRow(
+        name=name,
+        baseline_failed=verdict.errors_baseline,
+        baseline_judged=verdict.samples_baseline,
+        candidate_failed=verdict.errors_candidate,
+        candidate_judged=verdict.samples_candidate,
+        change=verdict.difference or 0.0,
+        interval=(verdict.interval.low, verdict.interval.high) if verdict.interval is not None else None,
+        word=verdict.verdict.value,
+        gated=verdict.gated,
+        p=verdict.adjusted_p_better if verdict.verdict is Verdict.IMPROVED else verdict.adjusted_p,
+        samples_needed=verdict.samples_needed,
+        new=tuple(sorted(new, key=lambda key: -surprise[key])),
+        fixed=tuple(key for key in cases if _fails_in(before[key], name) and not _fails_in(after[key], name)),
+        note=verdict.method_reason,
+    )
+
+
+def _fails_in(result: CaseResult, category: str) -> bool:
+    return result.outcome == "fail" and result.category == category
+
+
+def _rank(row: CategoryRow) -> tuple[int, float, str]:
+    order = ["REGRESSED", "INCONCLUSIVE", "TOO SMALL", "OK", "IMPROVED"]
+    return order.index(row.word or "OK"), -row.change, row.name
+
+
+def _total(cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[CaseKey]) -> CategoryRow:
+    """Any failure, over the cases that both sides could judge."""
+    pairs = [tuple(_failing_and_judged(side[key]) for side in (before, after)) for key in cases]
+    strata = [Stratum(*old, *new) for old, new in pairs]
+    counts = [stratum for stratum in strata if stratum.compared]
+    changes = [stratum.change for stratum in by_family(strata, families)]
+    return CategoryRow(
+        name="",
+        baseline_failed=sum(count[0] for count in counts),
+        baseline_judged=sum(count[1] for count in counts),
+        candidate_failed=sum(count[2] for count in counts),
+        candidate_judged=sum(count[3] for count in counts),
+        change=sum(changes) / len(changes) if changes else 0.0,
+        new=tuple(key for key in cases if after[key].outcome == "fail" and before[key].outcome == "pass"),
+        fixed=tuple(key for key in cases if after[key].outcome == "pass" and before[key].outcome == "fail"),
+    )
+
+
+def _failing_and_judged(result: CaseResult) -> tuple[int, int]:
+    """Of a case's samples, as the categories count them."""
+    judged = [sample for sample in _independent(result) if sample.outcome != "error"]
+    return sum(sample.outcome == "fail" for sample in judged), len(judged)
+
+
+def _flaky(result: CaseResult) -> bool:
+    outcomes = {sample.outcome for sample in result.judged}
+    return result.outcome == "pass" and "fail" in outcomes
+
+
+def _invalid(
+    differ: Differences, table: Table[CaseKey], before: Results, after: Results, candidates: int
+) -> Iterator[str]:
+    """What keeps the comparison from saying anything, a sentence each."""
+    wanted, _, _ = comparable_wordings(before, after)
+    ran = len(wanted.keys() & after.keys() - set(differ.rows))
+    if ran < LEAST_RUN * len(wanted):
+        yield f"{ran} of the baseline's {_cases(len(wanted))} were run as they were; at least 80% must be"
+    if len(differ.replies) > MOST_UNLIKE * len(after):
+        yield (
+            f"{len(differ.replies)} of {_cases(len(after))} cannot be compared: the baseline's replies to the "
+            "prompts of then fail today's tests; at most 10% may"
+        )
+    if before or not after:
+        yield from table.why_invalid(min_overlap=0.0)
+    count = sum(bool(before[key].judged) for key in table.cases)
+    if table.cases and count < LEAST_RUN * min(candidates, len(table.cases)):
+        yield f"the baseline has an answer to {count} of {len(table.cases)} cases; at least 80% must have one"
+    empty = sum(not after[key].samples for key in table.cases)
+    if empty:
+        yield f"{empty} of {candidates} cases of the candidate hold no answer at all"
+
+
+def _verdict(
+    rows: Sequence[CategoryRow], failing: Sequence[str], *, part: str, stopped: str | None, strict: bool
+) -> tuple[GateState, tuple[str, ...]]:
+    if stopped is not None:
+        return "not evaluated", (stopped,)
+    words = ("REGRESSED", "INCONCLUSIVE") if strict else ("REGRESSED",)
+    # What could not be measured comes first: it must not look like a pass.
+    reasons = [reason for reason in failing if reason.startswith(UNMEASURED)]
+    reasons += [_sentence(row) for row in rows if row.gated and row.word in words]
+    reasons += [reason for reason in failing if not reason.startswith(UNMEASURED)]
+    if part and strict:
+        reasons.append(f"only {part} ran, and --llm-strict wants all of them")
+    return ("failed", tuple(reasons)) if reasons else ("passed", ())
+
+
+def _sentence(row: CategoryRow) -> str:
+    # Never "cases": with samples or other wordings a case has several answers.
+    counts = (
+        f"{row.baseline_failed} of {row.baseline_judged} to {row.candidate_failed} of {row.candidate_judged} answers"
+    )
+    if row.word == "REGRESSED":
+        return f"{row.name} regressed from {counts} (p = {row.p:.2g})"
+    return f"{row.name} rose from {counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"
+
+
+def _over_budget(
+    baseline: Figures, candidate: Figures, budgets: GateSettings, *, saved: bool
+) -> tuple[list[str], tuple[str, ...]]:
+    """Which measured figures rose more than they may: reasons to fail, or notes where they are not comparable."""
+    reasons, notes = [], []
+    for name, allowed in budgets._asdict().items():
+        if allowed is None:
+            continue
+        old, new = _figure(baseline, name), _figure(candidate, name)
+        if old is None or new is None:
+            notes.append(f"{name} is not gated: it is not known for both models")
+            continue
+        if new <= old * (1 + allowed):
+            continue
+        told = f"{name} rose from {old:.4g} to {new:.4g} (allowed {allowed:+.0%})"
+        timed = name != "cost_per_resolved"
+        if saved or (timed and baseline.live_figures != candidate.live_figures):
+            notes.append(f"{told}; not gated: it was not measured in the same session")
+        else:
+            reasons.append(told)
+    return reasons, tuple(notes)
+
+
+def _figure(figures: Figures, name: str) -> float | None:
+    if name == "cost_per_resolved":
+        return figures.cost_per_resolved
+    kind, _, percent = name.partition("_p")
+    known = figures.latency if kind == "latency" else figures.ttft
+    return next((each.value for each in known if each.share == int(percent) / 100), None)

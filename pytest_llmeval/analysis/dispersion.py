@@ -1,0 +1,72 @@
+"""Two runs of one model: how far they lie apart, and so whether the samples of a run repeat each other."""
+
+from __future__ import annotations
+
+from pytest_llmeval.analysis.comparable import differences
+from pytest_llmeval.analysis.compare import outcomes_of
+from pytest_llmeval.errors import RunFileError
+from pytest_llmeval.runs.results import CaseResult, Run, model_words
+from pytest_llmeval.stats.dependence import Dispersion, dispersion
+from pytest_llmeval.stats.gate import GateRules
+from pytest_llmeval.stats.outcomes import tabulate
+
+
+def disagreement(first: Run, second: Run, model: str) -> Dispersion | None:
+    """Measure how far two runs of a model lie apart, over all error categories together.
+
+    Only cases count that were the same in both: row, checks and prompt.
+
+    Args:
+        first: the baseline.
+        second: another run of the same model.
+        model: its name in the first run.
+
+    Returns:
+        None when no answer of either failed, so that nothing can be said.
+
+    Raises:
+        RunFileError: they are no two runs of one model, or hold the same replies, as a replay does.
+    """
+    names = [name for name in second.models if name != second.baseline] if model not in second.models else [model]
+    if len(names) != 1 or _stands_for(first, model) != _stands_for(second, names[0]):
+        others = ", ".join(f"{name}: {model_words(each)}" for name, each in second.models.items()) or "none"
+        raise RunFileError(
+            f"the second baseline is no run of {model} ({model_words(first.models.get(model, {}))}); it holds {others}"
+        )
+    one, two = first.of_model(model), second.of_model(names[0])
+    differ = differences(one, two)
+    other = {*differ.not_comparable, *differ.prompts}
+    same = [key for key in two if key in one and key not in other]
+    asked = [key for key in same if not _replies(one[key]) & _replies(two[key])]
+    if not asked:
+        why = f"they hold the same replies to all {len(same)} cases" if same else "no case is the same in both"
+        raise RunFileError(
+            f"two runs of the baseline tell nothing about each other: {why}; save the second one with "
+            f"pytest --llm-model={model} --llm-mode=live --llm-report=FILE.jsonl"
+        )
+    table = tabulate({key: outcomes_of(one[key]) for key in asked}, {key: outcomes_of(two[key]) for key in asked})
+    return dispersion(stratum for rows in table.categories.values() for stratum in rows)
+
+
+def dispersion_words(found: Dispersion | None) -> str:
+    """What two runs of the baseline tell about its samples, in a sentence."""
+    if found is None:
+        return "two runs of the baseline: nothing failed in either, so they tell nothing about each other"
+    independent = not found.repeats(GateRules().phi_max)
+    said = "its samples count as independent" if independent else "its samples repeat each other"
+    return f"two runs of the baseline: phi {found.phi:.2f} over {found.strata} cases and categories; {said}"
+
+
+def _stands_for(run: Run, name: str) -> tuple[object, ...]:
+    model = run.models.get(name, {})
+    return tuple(model.get(key) for key in ("provider", "model", "params"))
+
+
+def _replies(result: CaseResult) -> set[tuple[str, str, float, str]]:
+    """What tells a case's replies from those of the same questions at another time, be it in the same second."""
+    calls = [call for sample in result.samples for call in sample.calls]
+    return {
+        (call.key, call.recorded_at, call.measures.latency, call.answer.text)
+        for call in calls
+        if call.key is not None and call.recorded_at is not None
+    }

@@ -1,0 +1,308 @@
+"""One model's results → its measured figures, each with its interval or its number, or "too few"."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from pytest_llmeval.reply import unfenced
+from pytest_llmeval.runs.results import Call, CaseResult, Run, SampleResult
+from pytest_llmeval.stats.agreement import pairwise_agreement, pass_hat_k
+from pytest_llmeval.stats.cost import Estimate, cost_per_resolved
+from pytest_llmeval.stats.means import Mean, Share, mean_over_cases, share_over_cases
+from pytest_llmeval.stats.quantiles import Percentile, percentile
+
+PERCENTILES = (0.5, 0.95, 0.99)
+
+"""The shares of `Figures.latency` and `Figures.ttft`."""
+
+
+class Figures(NamedTuple):
+    """What one model's answers cost and how they came. docs/measures.md says how each is defined.
+
+    Attributes:
+        model: name of the model.
+        cases: how many were run, errors included.
+        passed: cases whose verdict is pass (resolved).
+        failed: cases whose verdict is fail.
+        errors: cases that could not be judged.
+        samples: answers judged.
+        most_samples: the most samples any case had.
+        latencies: seconds, sorted; of live calls, or as recorded when the run only replayed.
+        ttfts: seconds to the first token of the streamed ones among them, sorted.
+        live_figures: whether these were measured in this session; never mixed with recorded ones.
+        live: calls sent to the provider.
+        replayed: calls answered by a recording or the cache.
+        cost: USD of all calls as they were or would have been billed, None when a price is unknown.
+        spent: USD spent in this session, None when a price of a live call is unknown.
+        cost_per_resolved: cost divided by passed cases, None when unknown or nothing passed.
+        agreement: chance that two answers to a case get the same verdict, None without repeated samples.
+        latency: p50, p95, p99 of the seconds of a call, of the same calls as ``latencies``; empty without calls.
+        ttft: the same of the seconds to the first token; empty when no call was streamed.
+        tokens_per_second: the median over these calls of output tokens by seconds; None when tokens are unknown.
+        cost_per_case: USD of all calls of a case that made any, None when a price is unknown.
+        resolved_cost: ``cost_per_resolved`` with its interval.
+        resolved_answer_cost: USD of all calls per sample that passed: the same however many samples were drawn.
+        pass_at_1: the chance that one answer passes.
+        pass_hat: the chance that all of 2, 3, ... answers to a case pass, up to the samples that every case has.
+        verdict_agreement: ``agreement`` with its interval.
+        length_variation: the coefficient of variation of an answer's words over the samples of a case.
+        format_agreement: cases all of whose samples are JSON objects, or arrays, or neither.
+        hallucination_rate: of the answers that were examined for invented facts, those that had any.
+        refusal_rate: of the judged answers, those that are refusals.
+        error_rate: of all samples, those that could not be judged.
+        reworded: how many of ``cases`` are other wordings of others.
+    """
+
+    model: str
+    cases: int
+    passed: int
+    failed: int
+    errors: int
+    samples: int
+    most_samples: int
+    latencies: tuple[float, ...]
+    ttfts: tuple[float, ...]
+    live_figures: bool
+    live: int
+    replayed: int
+    cost: float | None
+    spent: float | None
+    cost_per_resolved: float | None
+    agreement: float | None
+    latency: tuple[Percentile, ...] = ()
+    ttft: tuple[Percentile, ...] = ()
+    tokens_per_second: Percentile | None = None
+    cost_per_case: Estimate | None = None
+    resolved_cost: Estimate | None = None
+    resolved_answer_cost: Estimate | None = None
+    pass_at_1: Share | None = None
+    pass_hat: tuple[Mean, ...] = ()
+    verdict_agreement: Mean | None = None
+    length_variation: Mean | None = None
+    format_agreement: Share | None = None
+    hallucination_rate: Share | None = None
+    refusal_rate: Share | None = None
+    error_rate: Share | None = None
+    reworded: int = 0
+
+
+def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseResult] = ()) -> Figures:
+    """The figures of one model's results.
+
+    Args:
+        model: its name.
+        results: one per case.
+        beside: the same cases under the other models of the session, where they show which can have a hallucination.
+    """
+    results = list(results)
+    calls = [call for result in results for call in _calls(result)]
+    live = sum(call.measures.source == "live" for call in calls)
+    timed = [[call for call in _calls(result) if not live or call.measures.source == "live"] for result in results]
+    outcomes = [result.outcome for result in results]
+    passed = outcomes.count("pass")
+    cost = _total([call.measures.cost for call in calls])
+    resolved_cost, resolved_answer_cost, cost_per_case = _costs(results) if cost is not None else (None, None, None)
+    latencies = [[call.measures.latency for call in case] for case in timed]
+    ttfts = [[call.measures.ttft for call in case if call.measures.ttft is not None] for case in timed]
+    agreement = _agreement(results)
+    return Figures(
+        model=model,
+        cases=len(results),
+        passed=passed,
+        failed=outcomes.count("fail"),
+        errors=outcomes.count("error"),
+        samples=sum(len(result.judged) for result in results),
+        most_samples=max((len(result.samples) for result in results), default=0),
+        latencies=tuple(sorted(value for case in latencies for value in case)),
+        ttfts=tuple(sorted(value for case in ttfts for value in case)),
+        live_figures=bool(live),
+        live=live,
+        replayed=len(calls) - live,
+        cost=cost,
+        spent=_spent(calls),
+        cost_per_resolved=cost / passed if cost is not None and passed else None,
+        agreement=agreement.value if agreement is not None else None,
+        latency=_percentiles(latencies),
+        ttft=_percentiles(ttfts),
+        tokens_per_second=_speed(timed),
+        cost_per_case=cost_per_case,
+        resolved_cost=resolved_cost,
+        resolved_answer_cost=resolved_answer_cost,
+        pass_at_1=share_over_cases([_passing(result) for result in results]),
+        pass_hat=_pass_hat(results),
+        verdict_agreement=agreement,
+        length_variation=_length_variation(results),
+        format_agreement=_format_agreement(results),
+        hallucination_rate=share_over_cases(hallucination_counts(results, beside)),
+        refusal_rate=share_over_cases([(sum(map(is_refusal, r.judged)), len(r.judged)) for r in results]),
+        reworded=sum(bool(result.wording) for result in results),
+        error_rate=share_over_cases([(len(r.samples) - len(r.judged), len(r.samples)) for r in results]),
+    )
+
+
+def measure_each(run: Run) -> list[Figures]:
+    """The figures of every model of a run, in the order they were asked for."""
+    names = run.models_run()
+    return [
+        measure(name, run.of_model(name).values(), beside=[result for result in run.results if result.model != name])
+        for name in names
+    ]
+
+
+def _calls(result: CaseResult) -> list[Call]:
+    return [call for sample in result.samples for call in sample.calls]
+
+
+def _percentiles(values_by_case: Sequence[Sequence[float]]) -> tuple[Percentile, ...]:
+    if not any(values_by_case):
+        return ()
+    return tuple(percentile(values_by_case, share) for share in PERCENTILES)
+
+
+def _speed(calls_by_case: Sequence[Sequence[Call]]) -> Percentile | None:
+    speeds = [
+        [
+            call.answer.usage.output_tokens / call.measures.latency
+            for call in calls
+            if call.answer.usage.output_tokens is not None and call.measures.latency > 0
+        ]
+        for calls in calls_by_case
+    ]
+    return percentile(speeds, 0.5) if any(speeds) else None
+
+
+def _total(costs: list[float | None]) -> float | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if costs and len(known) == len(costs) else None
+
+
+def _spent(calls: list[Call]) -> float | None:
+    spent = [call.spent for call in calls]
+    return None if None in spent else sum(cost for cost in spent if cost is not None)
+
+
+def _costs(results: Sequence[CaseResult]) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
+    """USD per resolved case, per sample that passed, and per case; all prices are known."""
+    costs = [math.fsum(call.measures.cost or 0.0 for call in _calls(result)) for result in results]
+    called = [cost for cost, result in zip(costs, results, strict=True) if _calls(result)]
+    return (
+        cost_per_resolved(costs, [int(result.outcome == "pass") for result in results]),
+        cost_per_resolved(costs, [_passing(result)[0] for result in results]),
+        cost_per_resolved(called, [1] * len(called)),
+    )
+
+
+def _passing(result: CaseResult) -> tuple[int, int]:
+    judged = result.judged
+    return sum(sample.outcome == "pass" for sample in judged), len(judged)
+
+
+def _pass_hat(results: Sequence[CaseResult]) -> tuple[Mean, ...]:
+    """For k = 2 and up, over the cases that could be judged; empty without repeated samples."""
+    counts = [_passing(result) for result in results if result.judged]
+    figures = []
+    for k in range(2, min((samples for _, samples in counts), default=0) + 1):
+        chances = [pass_hat_k(passed, samples, k) for passed, samples in counts]
+        figure = mean_over_cases([chance for chance in chances if chance is not None])
+        if figure is not None:
+            figures.append(_within(figure, 0.0, 1.0))
+    return tuple(figures)
+
+
+def _agreement(results: Sequence[CaseResult]) -> Mean | None:
+    def agreement(result: CaseResult) -> float | None:
+        return pairwise_agreement([(sample.outcome, sample.category) for sample in result.judged])
+
+    return _over_repeated(results, agreement, 0.0, 1.0)
+
+
+def _length_variation(results: Sequence[CaseResult]) -> Mean | None:
+    def variation(result: CaseResult) -> float | None:
+        lengths = [words for words in map(words_of, result.judged) if words is not None]
+        mean = sum(lengths) / len(lengths) if lengths else 0.0
+        if len(lengths) < 2 or not mean:
+            return None
+        return math.sqrt(sum((length - mean) ** 2 for length in lengths) / (len(lengths) - 1)) / mean
+
+    return _over_repeated(results, variation, 0.0, math.inf)
+
+
+def _format_agreement(results: Sequence[CaseResult]) -> Share | None:
+    found = [[structure_of(sample) for sample in result.judged if sample.calls] for result in results]
+    return share_over_cases([(int(len(set(kinds)) == 1), 1) for kinds in found if len(kinds) > 1])
+
+
+def _over_repeated(
+    results: Sequence[CaseResult], figure: Callable[[CaseResult], float | None], low: float, high: float
+) -> Mean | None:
+    values = [value for value in map(figure, results) if value is not None]
+    mean = mean_over_cases(values)
+    return None if mean is None else _within(mean, low, high)
+
+
+def _within(mean: Mean, low: float, high: float) -> Mean:
+    """The interval without what the figure cannot be."""
+    return mean._replace(low=max(low, mean.low), high=min(high, mean.high))
+
+
+HALLUCINATION, REFUSAL = "hallucination", "refusal"
+
+
+def words_of(sample: SampleResult) -> int | None:
+    """How many words the answer has: the text of the sample's last call; None without a call."""
+    return len(sample.calls[-1].answer.text.split()) if sample.calls else None
+
+
+def structure_of(sample: SampleResult) -> Literal["object", "array", "text"]:
+    """Whether the answer, that of the last call, is a JSON object, a JSON array or neither; a code fence is ignored."""
+    text = unfenced(sample.calls[-1].answer.text) if sample.calls else ""
+    if not text.startswith(("{", "[")):
+        return "text"
+    try:
+        value: Any = json.loads(text, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        return "text"
+    return "object" if isinstance(value, dict) else "array"
+
+
+def is_refusal(sample: SampleResult) -> bool:
+    """Whether the answer is a refusal: a check said so, or the provider marks that of the last call as one."""
+    return sample.category == REFUSAL or bool(sample.calls and sample.calls[-1].answer.refusal)
+
+
+def hallucination_counts(results: Sequence[CaseResult], beside: Iterable[CaseResult] = ()) -> list[tuple[int, int]]:
+    """Per case how many of its answers had invented facts, of how many that were examined for them.
+
+    An answer was examined when a check of the category ``hallucination`` gave a score, passed or not, or when it
+    failed in that category. An assertion under ``with category("hallucination")`` leaves no score when it holds, so in
+    a test whose failures of this category left none, every judged answer counts as examined.
+
+    Args:
+        results: one model's.
+        beside: other models' results of the same tests, which may show that a test examines its answers.
+    """
+    everything = [*results, *beside]
+    unscored = {
+        result.key.test
+        for result in everything
+        for sample in result.judged
+        if sample.category == HALLUCINATION and not _scored(sample)
+    }
+    counts = []
+    for result in results:
+        examined = [
+            s for s in result.judged if result.key.test in unscored or s.category == HALLUCINATION or _scored(s)
+        ]
+        counts.append((sum(sample.category == HALLUCINATION for sample in examined), len(examined)))
+    return counts
+
+
+def _scored(sample: SampleResult) -> bool:
+    return any(score.category == HALLUCINATION for score in sample.scores)
+
+
+def _no_json(constant: str) -> Any:
+    raise ValueError(constant)

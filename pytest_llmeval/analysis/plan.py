@@ -1,0 +1,205 @@
+"""Before money is spent: the smallest rise of each error category that a number of samples would find."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.config.settings import CategorySettings
+from pytest_llmeval.runs.results import CaseResult
+from pytest_llmeval.stats.gate import GateRules
+from pytest_llmeval.stats.planning import flaky_variance, smallest_detectable_rise
+from pytest_llmeval.stats.special import normal_quantile
+
+POWER = 0.8
+
+"""The wanted chance of finding a rise."""
+
+FEWEST_FOR_VARIANCE = 20
+
+UNSEEN = 1e-6  # the approximation takes a rate of exactly 0 for noiseless
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What one error category is expected to be like.
+
+    Attributes:
+        name: the category.
+        rate: the share of answers that fail in it now, as a fraction.
+        variance: the mean of p(1 - p) over the cases, p a case's chance to fail in it; None for that of a typical
+            suite.
+    """
+
+    name: str
+    rate: float
+    variance: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCategory:
+    """What can be found in one error category.
+
+    Attributes:
+        expected: what it is like.
+        level: the share of alpha it is tested at if every other category were a close call.
+        rises: per number of samples the smallest rise of its rate, as a fraction, that is found with 80 % chance; None
+            when not even failing always would be.
+    """
+
+    expected: Expected
+    level: float
+    rises: Mapping[int, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallCost:
+    """The calls of one sample of one case.
+
+    Attributes:
+        calls: how many, on average.
+        cost: USD of one call, on average; None when no price is known.
+    """
+
+    calls: float = 1.0
+    cost: float | None = None
+
+
+def plan(
+    cases: int,
+    categories: Sequence[Expected],
+    samples: Sequence[int],
+    *,
+    baseline_samples: int | None = None,
+    settings: Mapping[str, CategorySettings] | None = None,
+    rules: GateRules | None = None,
+) -> list[PlannedCategory]:
+    """What the gate could find, per category and number of samples per case.
+
+    Args:
+        cases: how many cases the dataset has.
+        categories: the error categories that will be compared.
+        samples: numbers of candidate samples per case.
+        baseline_samples: per case, None for as many as the candidate has.
+        settings: how categories are gated; those of severity ``low`` are reported only, and left out.
+        rules: of the gate.
+
+    Raises:
+        ValueError: there is no case, or a number of samples is below 1.
+    """
+    if cases < 1 or any(number < 1 for number in (*samples, baseline_samples or 1)):
+        raise ValueError(f"a plan was asked for {cases} cases and {list(samples)} samples; both are at least 1")
+    rules = rules or GateRules()
+    by_name = settings or {}
+    weights = {
+        expected.name: 3.0 if _severity(by_name, expected.name) == "high" else 1.0
+        for expected in categories
+        if _severity(by_name, expected.name) != "low"
+    }
+    planned = []
+    for expected in categories:
+        if expected.name not in weights:
+            continue
+        level = rules.alpha * weights[expected.name] / sum(weights.values())
+        own = by_name.get(expected.name, CategorySettings())
+        min_cases = 1.0 if own.severity == "high" else rules.min_cases
+        floor = max(min_cases / cases, rules.min_points if own.max_increase is None else own.max_increase)
+        rises = {
+            number: smallest_rise(cases, baseline_samples or number, number, expected, level=level, floor=floor)
+            for number in samples
+        }
+        planned.append(PlannedCategory(expected=expected, level=level, rises=rises))
+    return planned
+
+
+def smallest_rise(
+    cases: int, baseline_samples: int, samples: int, expected: Expected, *, level: float, floor: float = 0.0
+) -> float | None:
+    """The smallest rise, spread over all cases, that the gate finds with 80 % chance.
+
+    The normal approximation of `smallest_detectable_rise`, made no smaller than what the exact test can find at all,
+    nor than what clears the floor with 80 % chance.
+
+    Args:
+        cases: how many are compared.
+        baseline_samples: per case.
+        samples: of the candidate, per case.
+        expected: what the category is like.
+        level: one-sided.
+        floor: the smallest rise worth failing for, as a fraction.
+
+    Returns:
+        The rise as a fraction, None when not even failing always would be found.
+    """
+    room = 1 - expected.rate
+    if room <= 0:
+        return None
+    rise = smallest_detectable_rise(
+        cases,
+        baseline_samples,
+        samples,
+        error_rate=max(expected.rate, UNSEEN),
+        level=level,
+        variance=None if expected.variance is None else max(expected.variance, UNSEEN),
+        power=POWER,
+    )
+    if rise is None:
+        return None
+    # A case that never failed and now always does has this much surprise; so many of them are needed at least.
+    surprise = math.log(math.comb(baseline_samples + samples, samples))
+    fewest = math.ceil(-math.log(level) / surprise - 1e-9) / cases
+    noise = rise / (normal_quantile(1 - level) + normal_quantile(POWER))
+    rise = max(rise, fewest, floor + normal_quantile(POWER) * noise if floor else 0.0)
+    return rise if rise <= room else None
+
+
+def expected_from(results: Sequence[CaseResult]) -> list[Expected]:
+    """The error categories seen in some results of one model, the most frequent first.
+
+    How flaky the cases are is taken from the results where at least 20 cases have several samples.
+    """
+    judged = [[sample.category if sample.outcome == "fail" else None for sample in r.judged] for r in results]
+    judged = [labels for labels in judged if labels]
+    names = dict.fromkeys(label for labels in judged for label in labels if label)
+    repeated = [labels for labels in judged if len(labels) > 1]
+    categories = []
+    for name in names:
+        rate = sum(labels.count(name) / len(labels) for labels in judged) / len(judged)
+        variance = None
+        if len(repeated) >= FEWEST_FOR_VARIANCE:
+            seen = [(labels.count(name), len(labels)) for labels in repeated]
+            measured = sum(failed * (n - failed) / (n * (n - 1)) for failed, n in seen) / len(seen)
+            # A rare category may have shown no flaky case yet; half of what is typical is then more honest than 0.
+            variance = max(measured, flaky_variance(rate) / 2)
+        categories.append(Expected(name=name, rate=rate, variance=variance))
+    return sorted(categories, key=lambda expected: -expected.rate)
+
+
+def mean_call(results: Sequence[CaseResult], price: tuple[float, float] | None = None) -> CallCost:
+    """How many calls a sample made on average, and what one cost.
+
+    Args:
+        results: those of one model.
+        price: USD per million input and output tokens, None for what the calls cost as they were billed.
+    """
+    samples = [sample for result in results for sample in result.samples if sample.calls]
+    calls = [call for sample in samples for call in sample.calls]
+    if not calls:
+        return CallCost()
+    if price is None:
+        costs = [call.measures.cost for call in calls]
+    else:
+        costs = [_priced(c.answer.usage.input_tokens, c.answer.usage.output_tokens, price) for c in calls]
+    known = [cost for cost in costs if cost is not None]
+    return CallCost(calls=len(calls) / len(samples), cost=sum(known) / len(known) if len(known) == len(calls) else None)
+
+
+def _priced(tokens_in: int | None, tokens_out: int | None, price: tuple[float, float]) -> float | None:
+    if tokens_in is None or tokens_out is None:
+        return None
+    return (tokens_in * price[0] + tokens_out * price[1]) / 1_000_000
+
+
+def _severity(settings: Mapping[str, CategorySettings], name: str) -> str:
+    return settings[name].severity if name in settings else "normal"

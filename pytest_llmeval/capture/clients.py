@@ -1,0 +1,397 @@
+"""Stands between the HTTP clients of httpx and httpx2 and their transports, and hands calls of models to a listener.
+
+A client asks its method ``_transport_for_url`` for the transport of each request: replaced there, the transports of
+clients made earlier, mounts, proxies and transports of an application's own are all seen. The method is private, so a
+request through a client that answers by itself tells whether it is still asked; where it is not, the modules' own
+transports are replaced, which misses those of an application's own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import wraps
+from types import ModuleType
+from typing import Any, Protocol
+
+from pytest_llmeval.formats.recognise import Recognised, in_another_format, may_ask_a_model, recognised
+from pytest_llmeval.formats.replay import Delivery
+
+MODULES = ("httpx", "httpx2")
+
+_MARK = "__llmeval_stands_before__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A call of an application.
+
+    Attributes:
+        headers: all it would send, secrets included; names in lower case.
+        plain: whether it would be sent as httpx sends by itself: no proxy, no transport of the application's own.
+    """
+
+    what: Recognised
+    headers: Mapping[str, str]
+    plain: bool
+
+
+class Broken(Exception):
+    """There is no response; the application is told as its HTTP client would tell it.
+
+    Args:
+        timed_out: whether none came in time.
+    """
+
+    def __init__(self, message: str, *, timed_out: bool) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """A request."""
+
+    url: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class OwnCall(Protocol):
+    """A call that the application sends itself.
+
+    Attributes:
+        instead: what is sent in place of the application's request; None for that itself.
+    """
+
+    instead: Replacement | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of the answer has been seen."""
+
+    def begins(self, status: int, headers: Mapping[str, str]) -> None:
+        """The head of its response is there."""
+
+    def take(self, chunk: bytes) -> None:
+        """A piece of its body is there, and will be handed on next."""
+
+    def ends(self, *, whole: bool) -> None:
+        """Its body has ended, or nobody reads on."""
+
+    def breaks(self, error: BaseException) -> None:
+        """There is no response, or no more of it."""
+
+
+class Pending(Protocol):
+    """A call whose answer is stored, or is on its way without the application.
+
+    Attributes:
+        future: done once it is there.
+    """
+
+    future: Future[Any]
+
+
+class Listener(Protocol):
+    """Whoever captures calls."""
+
+    def begin(self, asked: Asked) -> Pending | OwnCall:
+        """Start a call, or leave to send it. What is raised goes to the application."""
+
+    async def settled(self, future: Future[Any]) -> None:
+        """Wait for an answer in asynchronous code."""
+
+    def end(self, pending: Pending) -> Delivery | OwnCall:
+        """The answer that is there now, or leave to send the call after all.
+
+        Raises:
+            Broken: there is none.
+        """
+
+    def passes_by(self, method: str, url: str) -> None:
+        """A model is asked in a format that is not read. What is raised goes to the application."""
+
+
+_listener: Listener | None = None
+
+_installed: dict[str, ModuleType] = {}
+
+
+def listener() -> Listener | None:
+    """Who listens now.
+
+    For the whole process, not for a context: a process runs one test at a time, and a thread of a pool that the
+    application keeps would not have the context of the test that it works for, so that its calls would go out unseen.
+    """
+    return _listener
+
+
+def listen(new: Listener | None) -> Listener | None:
+    """Have a listener told of every call from now on, None for nobody; returns the one before."""
+    global _listener
+    if new is not None:
+        _install()
+    before, _listener = _listener, new
+    return before
+
+
+def _install() -> None:
+    """Stand between; both modules are imported, since an application may import them only when it makes a call."""
+    for name in MODULES:
+        if name in sys.modules or importlib.util.find_spec(name) is not None:
+            module = importlib.import_module(name)
+            if _installed.get(name) is not module:  # which may have been imported anew
+                _stand_between(module) if _asks(module) else _stand_in_transports(module)
+                _installed[name] = module
+
+
+def _asks(module: ModuleType) -> bool:
+    """Whether this version's clients ask the method for their transport."""
+    seen = []
+
+    class Client(module.Client):  # type: ignore[name-defined, misc]
+        def _transport_for_url(self, url: Any) -> Any:
+            seen.append(url)
+            return self._answering
+
+    client = Client(transport=module.MockTransport(lambda _: module.Response(204)), trust_env=False)
+    client._answering = module.MockTransport(lambda _: module.Response(204))
+    with client:
+        client.get("http://127.0.0.1/")
+    return bool(seen) and hasattr(module.AsyncClient, "_transport_for_url")
+
+
+def _stand_between(module: ModuleType) -> None:
+    synchronous, asynchronous = _transports(module)
+    for client, transport in ((module.Client, synchronous), (module.AsyncClient, asynchronous)):
+        client._transport_for_url = _between(client._transport_for_url, transport)
+
+
+def _between(original: Callable[..., Any], transport: type) -> Callable[..., Any]:
+    original = getattr(original, _MARK, original)  # where another copy of this module stood between before
+
+    @wraps(original)
+    def transport_for_url(self: Any, url: Any) -> Any:
+        if _listener is None or not may_ask_a_model(url.path):
+            return original(self, url)
+        return transport(lambda other: original(self, other), url)
+
+    setattr(transport_for_url, _MARK, original)
+    return transport_for_url
+
+
+def _stand_in_transports(module: ModuleType) -> None:
+    import pytest_llmeval.engine.connections  # noqa: F401 - keeps the method that is replaced here
+
+    synchronous, asynchronous = _transports(module)
+    send: Any = module.HTTPTransport.handle_request
+    send_async: Any = module.AsyncHTTPTransport.handle_async_request
+    send, send_async = getattr(send, _MARK, send), getattr(send_async, _MARK, send_async)
+
+    class Original(module.BaseTransport):  # type: ignore[name-defined, misc]
+        def __init__(self, own: Any) -> None:
+            self.own = own
+
+        def handle_request(self, request: Any) -> Any:
+            return send(self.own, request)
+
+    class AsyncOriginal(module.AsyncBaseTransport):  # type: ignore[name-defined, misc]
+        def __init__(self, own: Any) -> None:
+            self.own = own
+
+        async def handle_async_request(self, request: Any) -> Any:
+            return await send_async(self.own, request)
+
+    @wraps(send)
+    def handle_request(self: Any, request: Any) -> Any:
+        if _listener is None or not may_ask_a_model(request.url.path):
+            return send(self, request)
+        return synchronous(lambda _: Original(self), request.url).handle_request(request)
+
+    @wraps(send_async)
+    async def handle_async_request(self: Any, request: Any) -> Any:
+        if _listener is None or not may_ask_a_model(request.url.path):
+            return await send_async(self, request)
+        return await asynchronous(lambda _: AsyncOriginal(self), request.url).handle_async_request(request)
+
+    setattr(handle_request, _MARK, send)
+    setattr(handle_async_request, _MARK, send_async)
+    module.HTTPTransport.handle_request = handle_request
+    module.AsyncHTTPTransport.handle_async_request = handle_async_request
+
+
+def _transports(module: ModuleType) -> tuple[type, type]:
+    """The transports that stand between, in the terms of one of the modules."""
+
+    class Capturing(module.BaseTransport):  # type: ignore[name-defined, misc]
+        def __init__(self, choose: Callable[[Any], Any], url: Any) -> None:
+            self._choose = choose
+            self._inner = choose(url)
+
+        def handle_request(self, request: Any) -> Any:
+            listening = _listener
+            asked = _asked(listening, module, self._inner, request, request.read()) if listening else None
+            if listening is None or asked is None:
+                return self._inner.handle_request(request)
+            call: Any = listening.begin(asked)
+            if hasattr(call, "future"):
+                call.future.exception()  # waits
+                call = _ended(module, listening, call)
+                if isinstance(call, Delivery):
+                    return _response(module, call)
+            outgoing = _outgoing(module, request, call)
+            try:
+                response = self._choose(outgoing.url).handle_request(outgoing)
+            except BaseException as error:
+                call.breaks(error)
+                raise
+            return _watched(module, response, Body(response, call), call)
+
+    class AsyncCapturing(module.AsyncBaseTransport):  # type: ignore[name-defined, misc]
+        def __init__(self, choose: Callable[[Any], Any], url: Any) -> None:
+            self._choose = choose
+            self._inner = choose(url)
+
+        async def handle_async_request(self, request: Any) -> Any:
+            listening = _listener
+            asked = _asked(listening, module, self._inner, request, await request.aread()) if listening else None
+            if listening is None or asked is None:
+                return await self._inner.handle_async_request(request)
+            call: Any = listening.begin(asked)
+            if hasattr(call, "future"):
+                await listening.settled(call.future)
+                call = _ended(module, listening, call)
+                if isinstance(call, Delivery):
+                    return _response(module, call)
+            outgoing = _outgoing(module, request, call)
+            try:
+                response = await self._choose(outgoing.url).handle_async_request(outgoing)
+            except BaseException as error:
+                call.breaks(error)
+                raise
+            return _watched(module, response, AsyncBody(response, call), call)
+
+    class Body(module.SyncByteStream):  # type: ignore[name-defined, misc]
+        def __init__(self, response: Any, call: OwnCall) -> None:
+            self._response = response
+            self._call = call
+
+        def __iter__(self) -> Iterator[bytes]:
+            try:
+                for chunk in self._response.iter_bytes():
+                    self._call.take(chunk)
+                    if self._call.complete:
+                        self._call.ends(whole=True)
+                    yield chunk
+            except GeneratorExit:  # left, perhaps by an application that never closes what it reads
+                self._call.ends(whole=False)
+                raise
+            except BaseException as error:
+                self._call.breaks(error)
+                raise
+            self._call.ends(whole=True)
+
+        def close(self) -> None:
+            self._call.ends(whole=False)
+            self._response.close()
+
+    class AsyncBody(module.AsyncByteStream):  # type: ignore[name-defined, misc]
+        def __init__(self, response: Any, call: OwnCall) -> None:
+            self._response = response
+            self._call = call
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            try:
+                async for chunk in self._response.aiter_bytes():
+                    self._call.take(chunk)
+                    if self._call.complete:
+                        self._call.ends(whole=True)
+                    yield chunk
+            except GeneratorExit:  # left, perhaps by an application that never closes what it reads
+                self._call.ends(whole=False)
+                raise
+            except BaseException as error:
+                self._call.breaks(error)
+                raise
+            self._call.ends(whole=True)
+
+        async def aclose(self) -> None:
+            self._call.ends(whole=False)
+            await self._response.aclose()
+
+    return Capturing, AsyncCapturing
+
+
+def _ended(module: ModuleType, listening: Listener, pending: Pending) -> Delivery | OwnCall:
+    try:
+        return listening.end(pending)
+    except Broken as broken:
+        error = module.ReadTimeout if broken.timed_out else module.ConnectError
+        raise error(str(broken)) from None
+
+
+def _asked(listening: Listener, module: ModuleType, inner: Any, request: Any, content: bytes) -> Asked | None:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    what = recognised(request.method, str(request.url), headers, content)
+    if what is None:
+        if in_another_format(request.url.path):
+            listening.passes_by(request.method, str(request.url))
+        return None
+    return Asked(what=what, headers=headers, plain=_is_plain(module, inner))
+
+
+def _is_plain(module: ModuleType, transport: Any) -> bool:
+    """Whether a transport does no more than ours would; a proxy, one that signs, or what a mock replaced does."""
+    transport = getattr(transport, "own", transport)
+    pool = getattr(transport, "_pool", None)
+    if type(transport) is module.HTTPTransport:
+        method, plain = "handle_request", "ConnectionPool"
+    elif type(transport) is module.AsyncHTTPTransport:
+        method, plain = "handle_async_request", "AsyncConnectionPool"
+    else:
+        return False
+    return type(pool).__name__ == plain and all(_is_its_own(type(one), method) for one in (transport, pool))
+
+
+def _is_its_own(owner: type, method: str) -> bool:
+    """Whether a method is the one its class was written with, and nobody has replaced it."""
+    function: Any = getattr(owner, method)
+    function = getattr(function, _MARK, function)
+    written_in: str = getattr(function, "__globals__", {}).get("__name__", "")
+    return written_in.partition(".")[0] in (*MODULES, "httpcore", "httpcore2")
+
+
+def _outgoing(module: ModuleType, request: Any, call: OwnCall) -> Any:
+    new = call.instead
+    if new is None:
+        return request
+    return module.Request(
+        request.method, new.url, headers=dict(new.headers), content=new.content, extensions=request.extensions
+    )
+
+
+def _response(module: ModuleType, delivery: Delivery) -> Any:
+    class Chunks(module.SyncByteStream, module.AsyncByteStream):  # type: ignore[name-defined, misc]
+        def __iter__(self) -> Iterator[bytes]:
+            yield from delivery.chunks
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for chunk in delivery.chunks:
+                yield chunk
+
+    return module.Response(delivery.status, headers=dict(delivery.headers), stream=Chunks())
+
+
+def _watched(module: ModuleType, response: Any, body: Any, call: OwnCall) -> Any:
+    headers = [
+        (name, value)
+        for name, value in response.headers.multi_items()
+        if name.lower() not in ("content-encoding", "content-length")  # it is handed on decoded
+    ]
+    call.begins(response.status_code, {name.lower(): value for name, value in headers})
+    return module.Response(response.status_code, headers=headers, stream=body, extensions=response.extensions)

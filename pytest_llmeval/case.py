@@ -1,0 +1,48 @@
+"""`Case`: one example of an eval set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One example of an eval set.
+
+    Attributes:
+        id: unique within the dataset; printable text.
+        input: what the application or model is asked: a string, a list of chat messages, or whatever the row holds.
+        expected: what a right answer is or holds, None when the checks alone decide.
+        context: passages the answer must be grounded in.
+        task: what the case is about, for slices and routing; never an error category.
+        tags: free labels.
+        metadata: whatever else the tests need.
+        checks: checks that come with the row, for `assert_case`.
+        paraphrases: other wordings of the input, each asked in a test of its own, for prompt sensitivity.
+        samples: answers wanted for this case, over the marker's; None for the marker's.
+        dataset: the file's name as the test wrote it.
+        line: the row's line in it, from 1; 0 where there is none.
+        wording: "" for the input as the row has it, "2" and up for its paraphrases, or the name of a rule of
+            `pytest_llmeval.datasets.perturb`. All wordings of a row have its id.
+    """
+
+    id: str
+    input: Any
+    expected: Any = None
+    context: tuple[str, ...] = ()
+    task: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    checks: tuple[Mapping[str, Any], ...] = ()
+    paraphrases: tuple[str, ...] = ()
+    samples: int | None = None
+    dataset: str = ""
+    line: int = 0
+    wording: str = ""
+
+    @property
+    def name(self) -> str:
+        """The id, and the wording where it is another: ``refund-1``, ``refund-1+2``, ``refund-1+typos``."""
+        return f"{self.id}+{self.wording}" if self.wording else self.id

@@ -1,0 +1,155 @@
+"""How a function that returns a `Score` becomes an ``assert_*``, and where scores are kept."""
+
+from __future__ import annotations
+
+import copyreg
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any, NoReturn, ParamSpec, TypeVar, cast
+
+from pytest_llmeval.checks.categories import GENERAL, default_category, mark_decided, surrounding, valid_category
+from pytest_llmeval.errors import CheckFailed, LlmevalError
+from pytest_llmeval.score import Score
+from pytest_llmeval.text import presentable
+
+P = ParamSpec("P")
+
+R = TypeVar("R")
+
+__tracebackhide__ = True
+
+recorder: ContextVar[list[Score] | None] = ContextVar("llmeval_scores", default=None)
+
+"""The scores of the sample that is being judged; the plugin sets a fresh list for each."""
+
+
+class Unfit(Exception):
+    """Raised inside a check: the reply fails it before it could be measured.
+
+    Args:
+        reason: as in `Score`.
+        category: as in `Score`.
+    """
+
+    def __init__(self, reason: str, *, category: str = "format") -> None:
+        super().__init__(reason)
+        self.score = Score(value=0.0, passed=False, reason=reason, category=category)
+
+
+def failed(reason: str, *, category: str = GENERAL, value: float = 0.0) -> Score:
+    """A score that did not pass."""
+    return Score(value=value, passed=False, reason=reason, category=category)
+
+
+def passed(category: str = GENERAL, *, value: float = 1.0) -> Score:
+    """A score that passed; its category is the one it would have failed with."""
+    return Score(value=value, passed=True, category=category)
+
+
+def check(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function that returns a `Score` into an assertion.
+
+    Use it as ``@check`` on a function named ``assert_polite``, or as ``assert_polite = check(polite)``. What comes out
+    takes the same arguments and a keyword ``category=``, keeps every score for the report, gives the score back when
+    it passed, and else raises `CheckFailed`. An ``async`` function gives one that is awaited.
+
+    Args:
+        function: takes the reply, and whatever else it likes; its name without ``assert_`` names the check. It may
+            declare ``category: str | None = None`` for the sake of type checkers; it is never given one.
+
+    Raises:
+        CheckFailed: from what is returned, when the score did not pass.
+        LlmevalError: from what is returned, when the function gives no score, or one that is not between 0 and 1.
+    """
+    name = getattr(function, "__name__", type(function).__name__).removeprefix("assert_")
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def awaited(*arguments: Any, category: str | None = None, **options: Any) -> Score:
+            __tracebackhide__ = True
+            explicit = valid_category(category)
+            try:
+                score = await function(*arguments, **options)
+            except Unfit as unfit:
+                score = unfit.score
+            return _settled(name, score, explicit)
+
+        return cast("Callable[P, R]", awaited)
+
+    @functools.wraps(function)
+    def asserted(*arguments: Any, category: str | None = None, **options: Any) -> Score:
+        __tracebackhide__ = True
+        explicit = valid_category(category)
+        try:
+            score = cast("Callable[..., object]", function)(*arguments, **options)
+        except Unfit as unfit:
+            score = unfit.score
+        return _settled(name, score, explicit)
+
+    return cast("Callable[P, R]", asserted)
+
+
+def _settled(name: str, score: object, explicit: str | None) -> Score:
+    """Keep the score; raise when it did not pass."""
+    if not isinstance(score, Score):
+        raise LlmevalError(f"check {name!r} returned a {type(score).__name__}, not a pytest_llmeval.Score")
+    value = score.value
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or not 0 <= value <= 1
+    ):
+        raise LlmevalError(f"check {name!r} gave the score {value!r}: a score is a number from 0 to 1")
+    if not isinstance(score.passed, bool):
+        raise LlmevalError(f"check {name!r} gave passed={score.passed!r}: it is True or False")
+    own = None if score.category == GENERAL else valid_category(score.category)
+    decided = explicit or surrounding.get()
+    reason = presentable(score.reason or f"{name} did not pass (score {value:.2f})")
+    kept = replace(
+        score,
+        value=float(value),
+        category=decided or own or default_category.get(),
+        check=score.check or name,
+        reason="" if score.passed and not score.reason else reason,
+    )
+    scores = recorder.get()
+    if scores is not None:
+        scores.append(kept)
+    if not kept.passed:
+        raise_failed(reason, kept.check, kept.value, decided=decided, own=own)
+    return kept
+
+
+def raise_failed(reason: str, name: str, value: float, *, decided: str | None, own: str | None) -> NoReturn:
+    """Raise `CheckFailed`.
+
+    Args:
+        reason: its message, already presentable.
+        name: the check's name.
+        value: the score, from 0 to 1.
+        decided: the category asked for by keyword or ``with``, which nothing outside changes any more.
+        own: the check's own category, None when it has no opinion.
+    """
+    error = CheckFailed(reason, category=decided or own, score=value, check=name)
+    if decided:
+        mark_decided(error, decided)
+    raise error from None
+
+
+# A failed check reads "CheckFailed: ..." in a traceback, without the module's name, as built-in exceptions do;
+# and since its name can then not be looked up, pickle is told how to make it again.
+CheckFailed.__module__ = "builtins"
+
+
+def _restored(message: str, state: dict[str, Any]) -> CheckFailed:
+    error = CheckFailed(message)
+    error.__dict__.update(state)
+    return error
+
+
+copyreg.pickle(CheckFailed, lambda error: (_restored, (str(error), dict(error.__dict__))))

@@ -1,0 +1,172 @@
+"""The tool calls of an agent, step by step, and how their arguments are compared with those expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeAlias
+
+from pytest_llmeval.checks.json_value import json_path, place, same_value, walked
+from pytest_llmeval.checks.pattern import find
+from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
+from pytest_llmeval.errors import LlmevalError
+from pytest_llmeval.reply import ToolCall, call_words
+from pytest_llmeval.text import first_line, json_words, quoted, shown
+
+MOST = 50  # problems that are looked for
+
+__tracebackhide__ = True
+
+
+def argument_problems(expected: Mapping[str, Any], actual: Mapping[str, Any], *, exact: bool) -> list[str]:
+    """Where the arguments are not what was expected, as in ``$.amount: expected 84, got 48``.
+
+    Args:
+        expected: by name a value, a compiled regular expression, a class, or a function that is given the value and
+            says whether it is right; objects within may hold the same.
+        actual: what the model gave.
+        exact: whether there may be no further arguments, nor fields of objects within.
+    """
+    return walked(expected, actual, most=MOST, keys=partial(_keys, exact=exact), leaf=_problem)
+
+
+def _keys(path: str, left: Mapping[Any, Any], right: Mapping[Any, Any], *, exact: bool) -> list[str]:
+    missing = [key for key in left if key not in right]
+    found = [f"{place(path + json_path(key))}: missing, expected {_wanted(left[key])}" for key in missing]
+    extra = [key for key in right if key not in left] if exact else []
+    return found + [f"{place(path + json_path(key))}: not expected, got {json_words(right[key])}" for key in extra]
+
+
+def _problem(expected: Any, value: Any) -> str | None:
+    if isinstance(expected, re.Pattern):
+        right, why = isinstance(value, str) and _matches(expected, value), ""
+    elif isinstance(expected, type):
+        # JSON's 3 is a right float; true is no number.
+        kinds = (int, float) if expected is float else expected
+        right, why = isinstance(value, kinds) and (expected in (bool, object) or not isinstance(value, bool)), ""
+    elif callable(expected):
+        right, why = _says(expected, value)
+    else:
+        right, why = same_value(expected, value), ""
+    return None if right else f"expected {_wanted(expected)}, got {json_words(value)}{why}"
+
+
+def _matches(pattern: re.Pattern[str], value: str) -> bool:
+    try:
+        return within_time(find, pattern.pattern, pattern.flags, value) is not None
+    except TimedOut:
+        raise LlmevalError(
+            f"regex timed out: {quoted(pattern.pattern, 60)} took more than {SECONDS:g} s on an argument; "
+            "nested repeats such as (a+)+ are the usual cause"
+        ) from None
+
+
+def _says(function: Any, value: Any) -> tuple[bool, str]:
+    try:
+        return bool(function(value)), ""
+    except LlmevalError:
+        raise  # of a judge without a reply: an error, not a failure
+    except Exception as error:  # the model may have given a value of another type than the function can take
+        return False, f": {type(error).__name__}: {first_line(str(error), 60)}"
+
+
+def _wanted(expected: Any) -> str:
+    if isinstance(expected, re.Pattern):
+        return f"a match of {quoted(expected.pattern, 60)}"
+    if callable(expected):
+        return f"what {getattr(expected, '__name__', type(expected).__name__)} accepts"
+    return shown(expected, 60)
+
+
+MOST_LINES = 30
+
+_WIDTH = 110  # characters of a line
+
+
+class CallsTools(Protocol):
+    """A `Reply`, or a call of ``llm_capture.calls``."""
+
+    @property
+    def tool_calls(self) -> Sequence[ToolCall]:
+        """The functions the model wants called."""
+        ...
+
+
+Calls: TypeAlias = CallsTools | Sequence[CallsTools] | Sequence[ToolCall]
+
+"""What checks of tools take: a reply, replies, ``llm_capture.calls``, or tool calls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trajectory:
+    """What was asked of the model, in order.
+
+    Attributes:
+        steps: the tool calls of each call of the model, and the text that came with them.
+        whole: whether the steps are known; they are not where tool calls alone were given.
+    """
+
+    steps: tuple[tuple[tuple[ToolCall, ...], str], ...]
+    whole: bool
+
+    def calls(self) -> list[tuple[int, ToolCall]]:
+        """All tool calls with the number of their step, from 1."""
+        return [(number, call) for number, (calls, _) in enumerate(self.steps, start=1) for call in calls]
+
+    def named(self, number: int) -> str:
+        """The step in words, "" where there is only one."""
+        return f" (step {number})" if len(self.steps) > 1 else ""
+
+    def lines(self) -> list[str]:
+        """Every step and its tool calls, a line each; of a single step only where it called several tools."""
+        lines = []
+        for number, (calls, text) in enumerate(self.steps, start=1):
+            head = f"step {number}: " if self.whole else ""
+            texts = [call_words(call, _WIDTH) for call in calls] or [quoted(text, 80) if text else "no tool, no text"]
+            lines += [head + texts[0], *(" " * len(head) + one for one in texts[1:])]
+        if len(lines) > MOST_LINES:
+            half = MOST_LINES // 2
+            lines = [*lines[:half], f"... {len(lines) - 2 * half} more lines", *lines[-half:]]
+        return lines
+
+
+def trajectory_of(name: str, given: object) -> Trajectory:
+    """What a check of tools was given, as steps.
+
+    Args:
+        name: of the check, as in ``tool_called``.
+        given: see `Calls`.
+
+    Raises:
+        LlmevalError: it is something else.
+    """
+    several: list[object] = list(given) if isinstance(given, (list, tuple)) else [given]
+    alone = tuple(one for one in several if isinstance(one, ToolCall))
+    if alone and len(alone) == len(several):
+        return Trajectory(steps=((alone, ""),), whole=False)
+    steps = []
+    for one in several:
+        calls = _calls(one)
+        if calls is None:
+            what = "a text that knows of no tools" if isinstance(one, str) else shown(one)
+            raise LlmevalError(
+                f"assert_{name} takes what llm(...) returned, a list of such replies, or llm_capture.calls, not {what}"
+            )
+        steps.append((calls, _text(one)))
+    return Trajectory(steps=tuple(steps), whole=True)
+
+
+def _calls(one: object) -> tuple[ToolCall, ...] | None:
+    calls = getattr(one, "tool_calls", None)
+    if isinstance(calls, (list, tuple)) and all(isinstance(call, ToolCall) for call in calls):
+        return tuple(calls)
+    return None
+
+
+def _text(one: object) -> str:
+    if isinstance(one, str):
+        return str.__str__(one)
+    reply = getattr(one, "reply", "")  # of a captured call
+    return str.__str__(reply) if isinstance(reply, str) else ""

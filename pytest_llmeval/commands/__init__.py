@@ -1,0 +1,1 @@
+"""The ``llmeval`` command: saved runs without pytest."""

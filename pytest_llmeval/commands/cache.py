@@ -1,0 +1,371 @@
+"""``llmeval cache``: look at stored replies, hand them on, throw them away, ask again."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.errors import ConfigError, LlmevalError, RecordingError, ReplyError
+from pytest_llmeval.report.numbers import dollars, plural
+from pytest_llmeval.text import first_line
+
+if TYPE_CHECKING:
+    from pytest_llmeval.config.settings import ModelSettings, Settings
+    from pytest_llmeval.engine.fulfilled import Fulfilled
+    from pytest_llmeval.reply import Answer
+    from pytest_llmeval.store.cache import Cache
+    from pytest_llmeval.store.entry import Entry
+    from pytest_llmeval.store.recordings import Recordings
+
+_DONE, _CHANGED = 0, 1
+
+_FLAWS = {"refusal": "refused", "truncated": "truncated", "content_filter": "filtered", "invalid": "invalid"}
+
+
+def add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register ``llmeval cache`` and what stands below it."""
+    cache = commands.add_parser("cache", help="Look at stored replies, prune them, hand them on, ask again")
+    below = cache.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[argparse.Namespace, Settings], int], text: str) -> argparse.ArgumentParser:
+        parser = below.add_parser(name, help=text, description=text)
+        parser.add_argument(
+            "--config", type=Path, default=None, metavar="FOLDER", help="Where [tool.llmeval] stands (default: here)"
+        )
+        parser.set_defaults(run=lambda options: run(options, _settings(options)))
+        return parser
+
+    add("stats", _stats, "Count the replies of the cache and of each file of recordings")
+    unused = add("unused", _unused, "List recorded replies that no case of complete runs used")
+    prune = add("prune", _prune, "Delete recorded replies that complete runs did not use, or old ones of the cache")
+    unused.add_argument("runs", nargs="+", metavar="RUN", help="A complete run, saved with --llm-report")
+    prune.add_argument("runs", nargs="*", metavar="RUN", help="Delete what these complete runs did not use")
+    prune.add_argument(
+        "--older-than", metavar="AGE", help="Delete what the cache got before that, as in 12h, 30d or 4w"
+    )
+    prune.add_argument("--dry-run", action="store_true", help="Only say what would be deleted")
+    add("export", _export, "Write the replies of the cache into a text file").add_argument("file", type=Path)
+    add("import", _import, "Read replies from such a file into the cache").add_argument("file", type=Path)
+    verify = add("verify", _verify, "Ask the models again for some stored replies and compare; exit 1 when some differ")
+    verify.add_argument("--count", type=_count, default=10, metavar="N", help="How many at most (default: 10)")
+    verify.add_argument("--model", metavar="NAME", help="Only this one: an alias from [tool.llmeval] or provider/model")
+    verify.add_argument("--yes", action="store_true", help="Ask; without it only the expected cost is told")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from pytest_llmeval.config.settings import load_settings
+
+    return load_settings((options.config or Path.cwd()).absolute())
+
+
+def _stats(options: argparse.Namespace, settings: Settings) -> int:
+    cache = _cache(settings)
+    entries, count = list(cache.entries()), len(cache.keys())
+    print(f"cache {_shown(settings, settings.cache)}: {_replies(count)}, {_bytes(cache.size())}")
+    if count > len(entries):
+        print(f"  {count - len(entries)} of them cannot be read")
+    _print_models(entries)
+    files = _recording_files(settings)
+    total = sum(path.stat().st_size for path, _ in files)
+    print(f"recordings {_shown(settings, settings.recordings)}: {plural(len(files), 'file')}, {_bytes(total)}")
+    for path, recorded in files:
+        print(f"  {first_line(path.name)}: {_replies(len(recorded))}, {_bytes(path.stat().st_size)}")
+        _print_models(recorded, indent=4)
+    cache.close()
+    return _DONE
+
+
+def _unused(options: argparse.Namespace, settings: Settings) -> int:
+    found = _unused_by_file(options.runs, settings)
+    for path, entries in found.items():
+        print(f"{first_line(path.name)}: {_replies(len(entries))} unused")
+        for entry in entries:
+            print(f"  {first_line(entry.case)}  {first_line(entry.model, 60)}, sample {entry.sample}")
+    if not found:
+        print("every recorded reply that the runs could have used was used")
+    return _DONE
+
+
+def _prune(options: argparse.Namespace, settings: Settings) -> int:
+    if not options.runs and options.older_than is None:
+        raise ConfigError("llmeval cache prune: say what to delete: runs (RUN.jsonl), or --older-than=30d, or both")
+    before = _moment(options.older_than) if options.older_than is not None else None
+    words = "would be deleted" if options.dry_run else "deleted"
+    if options.runs:
+        found = _unused_by_file(options.runs, settings)
+        recordings = _recordings(settings)
+        for path, entries in found.items():
+            count = len(entries) if options.dry_run else recordings.remove(path, {entry.key for entry in entries})
+            print(f"{first_line(path.name)}: {_replies(count)} {words}")
+        if not found:
+            print("no recorded reply is unused")
+    if before is not None:
+        cache = _cache(settings)
+        old = [entry.key for entry in cache.entries() if entry.moment < before]
+        count = len(old) if options.dry_run else cache.remove(old)
+        cache.close()
+        print(f"cache {_shown(settings, settings.cache)}: {_replies(count)} {words}")
+    return _DONE
+
+
+def _export(options: argparse.Namespace, settings: Settings) -> int:
+    from pytest_llmeval.store.recording_file import file_lines, replace_file
+
+    cache = _cache(settings)
+    fit, refused = _without_secrets(cache.entries(), settings)
+    cache.close()
+    try:
+        replace_file(options.file.absolute(), file_lines(fit))
+    except OSError as error:
+        raise RecordingError(f"{options.file}: cannot be written: {error.strerror or error}") from None
+    print(f"{_replies(len(fit))} written to {first_line(str(options.file))}")
+    return _after(refused, "exported")
+
+
+def _import(options: argparse.Namespace, settings: Settings) -> int:
+    from pytest_llmeval.store.recording_file import RecordingFile
+
+    if not options.file.is_file():
+        raise ConfigError(f"llmeval cache import {options.file}: there is no such file; llmeval cache export makes one")
+    file = RecordingFile.read(options.file, _warn)
+    fit, refused = _without_secrets((entry for entry, _ in file.entries()), settings)
+    cache = _cache(settings)
+    taken = 0
+    for entry in fit:
+        there = cache.get(entry.key)
+        if there is None or there.moment < entry.moment:
+            cache.put(entry)
+            taken += cache.get(entry.key) == entry
+    cache.close()
+    print(f"{_replies(taken)} put into the cache, of {len(fit)}; the others were there or newer")
+    return _after(refused, "imported")
+
+
+def _verify(options: argparse.Namespace, settings: Settings) -> int:
+    entries = _stored(settings)
+    if options.model is not None:
+        wanted = settings.find_model(options.model)
+        entries = [entry for entry in entries if (entry.provider, entry.model) == (wanted.provider, wanted.model)]
+    if not entries:
+        raise ConfigError(
+            "llmeval cache verify: there is no stored reply" + (" of this model" if options.model else "")
+        )
+    # Keys are hashes, so that their order is a draw, and the same one every time.
+    chosen = sorted(entries, key=lambda entry: entry.key)[: options.count]
+    unknown = sum(entry.cost is None for entry in chosen)
+    cost = f"about ${dollars(sum(entry.cost or 0.0 for entry in chosen))}"
+    if unknown:
+        known = unknown < len(chosen)
+        cost = f"{cost} and {plural(unknown, 'call')} without a known price" if known else "an unknown sum"
+    print(f"asking again for {len(chosen)} of {_replies(len(entries))} will cost {cost}")
+    if not options.yes:
+        print("nothing was sent; add --yes to ask")
+        return _DONE
+    return _ask_again(chosen, settings)
+
+
+def _ask_again(chosen: Sequence[Entry], settings: Settings) -> int:
+    from pytest_llmeval.engine.pipeline import Pipeline
+    from pytest_llmeval.formats.registry import find_provider
+    from pytest_llmeval.store.store import Store
+
+    pipeline = Pipeline(mode="live", store=Store(None, None))
+    counts: Counter[str] = Counter()
+    spent = 0.0
+    try:
+        for entry, future in [(entry, _sent(pipeline.ask_again, entry, settings)) for entry in chosen]:
+            name = f"{first_line(entry.case)}, {first_line(entry.model, 60)}, sample {entry.sample}"
+            try:
+                fulfilled = future.result()
+                model = _model_of(entry, settings)
+                before = find_provider(model.provider, model.base_url).answer(entry.response)
+            except LlmevalError as error:
+                counts["without an answer"] += 1
+                print(f"no answer  {name}: {first_line(str(error))}")
+                continue
+            spent += fulfilled.spent or 0.0
+            same = _content(before) == _content(fulfilled.answer)
+            counts["equal" if same else "changed"] += 1
+            if not same:
+                print(f"changed    {name}")
+                print(f"    stored: {_excerpt(before)}")
+                print(f"    now:    {_excerpt(fulfilled.answer)}")
+    finally:
+        pipeline.close()
+    figures = ", ".join(f"{counts[word]} {word}" for word in ("equal", "changed", "without an answer"))
+    print(f"{figures}; ${dollars(spent)} spent")
+    return _DONE if counts["equal"] == len(chosen) else _CHANGED
+
+
+def _sent(
+    ask: Callable[[ModelSettings, Entry], Future[Fulfilled]], entry: Entry, settings: Settings
+) -> Future[Fulfilled]:
+    try:
+        return ask(_model_of(entry, settings), entry)
+    except (ReplyError, ConfigError) as error:
+        failed: Future[Fulfilled] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _model_of(entry: Entry, settings: Settings) -> ModelSettings:
+    for model in settings.models.values():
+        if (model.provider, model.model) == (entry.provider, entry.model):
+            return model
+    return settings.find_model(f"{entry.provider}/{entry.model}")
+
+
+def _content(answer: Answer) -> tuple[object, ...]:
+    """What makes two answers the same: not ids, not usage."""
+    calls = [
+        (call.name, call.raw_arguments if call.arguments is None else call.arguments) for call in answer.tool_calls
+    ]
+    return answer.text, calls, answer.refusal
+
+
+def _excerpt(answer: Answer) -> str:
+    calls = "".join(f" {call.name}({call.raw_arguments})" for call in answer.tool_calls)
+    return first_line(f"{answer.refusal or answer.text}{calls}".strip(), 100) or "nothing"
+
+
+def _stored(settings: Settings) -> list[Entry]:
+    """The recorded replies, or those of the cache when none are recorded."""
+    entries = [entry for _, recorded in _recording_files(settings) for entry in recorded]
+    if not entries:
+        cache = _cache(settings)
+        entries = list(cache.entries())
+        cache.close()
+    return entries
+
+
+def _unused_by_file(runs: Iterable[str], settings: Settings) -> dict[Path, list[Entry]]:
+    from pytest_llmeval.runs.file import load_run
+    from pytest_llmeval.runs.unused import unused_recordings
+
+    loaded = []
+    names: dict[str, str] = {}
+    for path in runs:
+        run = load_run(path)
+        if not run.complete:
+            raise ConfigError(
+                f"{path} is no complete run: what its missing cases use would be taken for unused; "
+                "run all tests with --llm-report=FILE.jsonl"
+            )
+        calls = [call for result in run.results for sample in result.samples for call in sample.calls]
+        if calls and not any(call.key for call in calls):
+            raise ConfigError(f"{path} does not say which replies it used: an older pytest-llmeval saved it")
+        names |= {name: str(model.get("model", name)) for name, model in run.models.items()}
+        loaded.append(run)
+    return unused_recordings(
+        _recordings(settings).paths(),
+        loaded,
+        model_names=lambda name: names.get(name, name),
+        root=settings.root,
+        warn=_warn,
+    )
+
+
+def _without_secrets(entries: Iterable[Entry], settings: Settings) -> tuple[list[Entry], list[str]]:
+    """The entries that may be handed on, and why others may not."""
+    from pytest_llmeval.credentials import find_secrets
+
+    secrets = _secrets(settings)
+    fit, refused = [], []
+    for entry in entries:
+        found = find_secrets(entry.to_line(), secrets)
+        if found:
+            refused.append(f"the reply with the key {entry.key[:12]}... holds {', '.join(found)}")
+        elif entry.flaw != "empty":
+            fit.append(entry)
+    return fit, refused
+
+
+def _secrets(settings: Settings) -> dict[str, str]:
+    from pytest_llmeval.formats.registry import find_provider
+
+    names = {
+        model.api_key_env or find_provider(model.provider, model.base_url).api_key_env
+        for model in settings.models.values()
+    }
+    return {name: os.environ[name] for name in names if name and os.environ.get(name)}
+
+
+def _after(refused: Sequence[str], done: str) -> int:
+    if refused:
+        count = "1 reply was" if len(refused) == 1 else f"{len(refused)} replies were"
+        raise RecordingError("\n".join([f"{count} not {done}: {refused[0]}", *refused[1:10]]))
+    return _DONE
+
+
+def _cache(settings: Settings) -> Cache:
+    from pytest_llmeval.store.cache import Cache
+
+    return Cache(settings.cache, _warn)
+
+
+def _recordings(settings: Settings) -> Recordings:
+    from pytest_llmeval.store.recordings import Recordings
+
+    return Recordings(settings.recordings, _warn)
+
+
+def _recording_files(settings: Settings) -> list[tuple[Path, list[Entry]]]:
+    from pytest_llmeval.store.recording_file import RecordingFile
+
+    return [
+        (path, [entry for entry, _ in RecordingFile.read(path, _warn).entries()])
+        for path in _recordings(settings).paths()
+    ]
+
+
+def _print_models(entries: Iterable[Entry], indent: int = 2) -> None:
+    by_model: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_model.setdefault(first_line(f"{entry.provider}/{entry.model}", 80), []).append(entry)
+    for name, group in sorted(by_model.items()):
+        days = sorted(entry.moment.date().isoformat() for entry in group)
+        when = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+        flaws = Counter(entry.flaw for entry in group if entry.flaw)
+        marks = "".join(f", {count} {_FLAWS[flaw]}" for flaw, count in sorted(flaws.items()))
+        print(f"{' ' * indent}{name}: {_replies(len(group))}, {when}{marks}")
+
+
+def _replies(count: int) -> str:
+    return "1 reply" if count == 1 else f"{count} replies"
+
+
+def _bytes(size: int) -> str:
+    for unit, limit in (("MB", 10**6), ("kB", 10**3)):
+        if size >= limit:
+            return f"{size / limit:.1f} {unit}"
+    return plural(size, "byte")
+
+
+def _shown(settings: Settings, path: Path) -> str:
+    return first_line(str(path.relative_to(settings.root) if path.is_relative_to(settings.root) else path))
+
+
+def _moment(age: str) -> datetime:
+    from pytest_llmeval.config.age import parsed_age
+
+    try:
+        return datetime.now(UTC) - parsed_age(age)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f"--older-than={first_line(age, 40)}: {error}") from None
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError("a whole number from 1 to 1000 was expected")
+    return int(text)
+
+
+def _warn(text: str) -> None:
+    print(f"llmeval: {first_line(text, 500)}", file=sys.stderr)

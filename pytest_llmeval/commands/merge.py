@@ -1,0 +1,65 @@
+"""``llmeval merge``: the runs of shards, joined."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.errors import ConfigError, RunFileError
+
+if TYPE_CHECKING:
+    from pytest_llmeval.runs.results import Run
+
+WHOLE, PART = 0, 1
+
+MOST_NAMES = 5
+
+
+def add_merge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    merge = commands.add_parser("merge", help="Join the saved runs of shards; exit 1 when cases are missing")
+    merge.add_argument("shards", metavar="SHARD", nargs="+", help="A run of a part of the cases")
+    merge.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="Where the joined run is saved")
+    merge.set_defaults(run=_merge)
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from pytest_llmeval.report.numbers import plural
+    from pytest_llmeval.runs.file import load_run, save_run
+    from pytest_llmeval.runs.merge import merge_shards
+    from pytest_llmeval.text import harmless
+
+    output: Path = options.output
+    runs: list[tuple[str, Run]] = []
+    problems: list[str] = []
+    for name in dict.fromkeys(options.shards):
+        try:
+            if Path(name).resolve() == output.resolve():
+                raise ConfigError(f"-o {output} is one of the shards; name another file, or leave it out of the shards")
+            runs.append((name, load_run(name)))
+        except RunFileError as error:
+            problems.append(str(error))
+    if problems:
+        raise RunFileError("\n".join(problems))
+    merged = merge_shards(runs)
+    save_run(output, merged)
+    cases = len({result.key for result in merged.results})
+    print(f"{output}: {plural(cases, 'case')} of {plural(len(runs), 'shard')}, {_completeness(merged, runs)}")
+    for key, model in merged.left_out[:MOST_NAMES]:
+        print(f"  in no shard: {harmless(str(key))} under {harmless(model)}")
+    if len(merged.left_out) > MOST_NAMES:
+        print(f"  {len(merged.left_out) - MOST_NAMES} more")
+    return WHOLE if merged.complete else PART
+
+
+def _completeness(merged: Run, runs: list[tuple[str, Run]]) -> str:
+    if merged.complete:
+        return "complete"
+    stopped = ", ".join(name for name, run in runs if run.complete is None)
+    if stopped:
+        return f"NOT COMPLETE: {stopped} was stopped before its end"
+    if merged.left_out:
+        return f"NOT COMPLETE: {len(merged.left_out)} tests are in no shard"
+    parts = ", ".join(name for name, run in runs if run.complete is False and not run.left_out)
+    return f"NOT COMPLETE: {parts} holds only a part of its cases"

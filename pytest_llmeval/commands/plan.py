@@ -1,0 +1,276 @@
+"""``llmeval plan``: what a number of samples could find, and what it would cost, before it is spent."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_llmeval.analysis.plan import CallCost, Expected, PlannedCategory
+    from pytest_llmeval.config.settings import Settings
+    from pytest_llmeval.report.paper import Line, Paper
+
+SAMPLES = (1, 3, 5, 10)
+
+SUPPOSED_RATES = (0.01, 0.02, 0.05, 0.10, 0.20)
+
+LARGEST = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """What is planned for.
+
+    Attributes:
+        title: what it is, one sentence.
+        samples: what each case asks for by itself, None where the plan decides.
+        stored: samples per case the baseline has, None for as many as the candidate.
+        supposed: whether the categories' rates are supposed rather than seen.
+    """
+
+    title: str
+    samples: tuple[int | None, ...]
+    categories: tuple[Expected, ...]
+    call: CallCost
+    stored: int | None
+    supposed: bool
+
+
+def add_plan(commands: Any) -> None:
+    """Add the command to the parsers of ``llmeval``."""
+    parser = commands.add_parser("plan", help="Say what a number of samples could find, and what they cost")
+    parser.add_argument("subject", metavar="DATASET|RUN", help="A dataset, or a run saved with --llm-report")
+    parser.add_argument("--samples", type=_number, metavar="N", help="Samples per case (default: 1, 3, 5 and 10)")
+    parser.add_argument(
+        "--baseline-samples", type=_number, metavar="N", help="Samples per case the baseline has (default: the run's)"
+    )
+    parser.add_argument("--model", help="The model of a run whose failures and costs are taken (default: the baseline)")
+    parser.add_argument("--prices", type=_pair, metavar="IN,OUT", help="USD per million input and output tokens")
+    parser.add_argument("--tokens", type=_pair, metavar="IN,OUT", help="Tokens of a call, for a dataset")
+    parser.add_argument(
+        "--config", type=Path, default=None, metavar="FOLDER", help="Where [tool.llmeval] stands (default: here)"
+    )
+    parser.set_defaults(run=_plan)
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of samples; allowed are 1 to {LARGEST}")
+    return int(text)
+
+
+def _pair(text: str) -> tuple[float, float]:
+    try:
+        first, second = (float(part) for part in text.split(","))
+    except ValueError:
+        first = second = -1.0
+    if not (0 <= first < 1e12 and 0 <= second < 1e12):
+        raise argparse.ArgumentTypeError(f"{text!r} is no pair of numbers for input and output, such as 0.8,4")
+    return first, second
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from pytest_llmeval.analysis.compare import gate_rules
+    from pytest_llmeval.analysis.plan import plan
+    from pytest_llmeval.config.settings import load_settings
+    from pytest_llmeval.report.paper import Paper
+
+    settings = load_settings(options.config or Path.cwd())
+    path = Path(options.subject)
+    subject = _run(options, settings) if _is_run(path) else _dataset(path, options, settings)
+    numbers = sorted({*SAMPLES, options.samples} - {None})
+    stored = options.baseline_samples or subject.stored
+    planned = plan(
+        len(subject.samples),
+        subject.categories,
+        numbers,
+        baseline_samples=stored,
+        settings=settings.categories,
+        rules=gate_rules("baseline", "candidate"),
+    )
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    paper = Paper(width=min(shutil.get_terminal_size().columns, 80), ascii=not encoding.startswith("utf"))
+    for line in _told(paper, subject, planned, numbers, stored, options.samples):
+        print(line.text)
+    return 0
+
+
+def _is_run(path: Path) -> bool:
+    from pytest_llmeval.runs.file import FORMAT
+
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.readline(10_000_000))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(header, dict) and header.get("format") == FORMAT
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> _Subject:
+    from pytest_llmeval.analysis.plan import Expected, expected_from, mean_call
+    from pytest_llmeval.errors import ConfigError
+    from pytest_llmeval.report.numbers import plural
+    from pytest_llmeval.runs.file import load_run
+    from pytest_llmeval.text import quoted_ascii
+
+    if options.tokens:
+        raise ConfigError("--tokens is for a dataset; a run knows the tokens of its calls")
+    run = load_run(options.subject)
+    names = run.models_run()
+    if not names:
+        raise ConfigError(f"{options.subject} holds no results, so there is nothing to plan with")
+    if options.model is not None and options.model not in names:
+        raise ConfigError(
+            f"--model={quoted_ascii(options.model)}: the run has no such model (models: {', '.join(names)})"
+        )
+    name = options.model or (run.baseline if run.baseline in names else names[0])
+    asked = list(run.of_model(name).values())
+    # Other wordings are paid for, and are no more cases.
+    results = [result for result in asked if not result.wording] or asked
+    seen = expected_from(results)
+    known = {expected.name for expected in seen}
+    seen += [Expected(name=category, rate=0.0) for category in settings.categories if category not in known]
+    stored = Counter(len(result.judged) for result in results if result.judged).most_common(1)
+    samples = stored[0][0] if stored else 1
+    reworded = f" in {len(asked)} wordings" if len(asked) > len(results) else ""
+    size = f"{plural(len(results), 'case')}{reworded}, {plural(samples, 'sample')} each"
+    call = mean_call(asked, options.prices)
+    return _Subject(
+        title=f"{name} in {Path(options.subject).name}: {size}",
+        samples=(None,) * len(results),
+        categories=tuple(seen or _supposed()),
+        call=replace(call, calls=call.calls * len(asked) / len(results)),
+        stored=samples,
+        supposed=not seen,
+    )
+
+
+def _dataset(path: Path, options: argparse.Namespace, settings: Settings) -> _Subject:
+    from pytest_llmeval.analysis.plan import CallCost
+    from pytest_llmeval.datasets.load import load_cases
+    from pytest_llmeval.errors import ConfigError
+    from pytest_llmeval.report.numbers import plural
+
+    if options.model is not None:
+        raise ConfigError("--model is for a run; a dataset holds no models")
+    cases = load_cases(path, options.subject)
+    cost = None
+    if options.prices and options.tokens:
+        cost = sum(price * tokens for price, tokens in zip(options.prices, options.tokens, strict=True)) / 1_000_000
+    wordings = sum(1 + len(case.paraphrases) for case in cases)
+    reworded = f" in {wordings} wordings" if wordings > len(cases) else ""
+    return _Subject(
+        title=f"{path.name}: {plural(len(cases), 'case')}{reworded}",
+        samples=tuple(case.samples for case in cases),
+        categories=_supposed(),
+        call=CallCost(calls=wordings / len(cases), cost=cost),
+        stored=None,
+        supposed=True,
+    )
+
+
+def _supposed() -> tuple[Expected, ...]:
+    from pytest_llmeval.analysis.plan import Expected
+
+    return tuple(Expected(name=f"fails in {rate:.0%}", rate=rate) for rate in SUPPOSED_RATES)
+
+
+def _told(
+    paper: Paper,
+    subject: _Subject,
+    planned: Sequence[PlannedCategory],
+    numbers: Sequence[int],
+    stored: int | None,
+    asked: int | None,
+) -> list[Line]:
+    from pytest_llmeval.report.paper import Column, Line, table
+
+    names = [paper.clean(category.expected.name) for category in planned]
+    body = [] if subject.supposed else [Column(head="now", cells=[_percent(c.expected.rate) for c in planned])]
+    body += [Column(head=f"N={n}", cells=[_rise(category.rises[n]) for category in planned]) for n in numbers]
+    against = "as many of the baseline" if stored is None else f"{stored} of the baseline"
+    lines = [*paper.write(subject.title, "bold"), Line("")]
+    lines += paper.write(
+        "The smallest rise of an error category, in points of all answers, that N samples per case would find with 80% "
+        f"chance, against {against}. Whole cases that break are found earlier than a rise spread over all."
+    )
+    if subject.supposed:
+        lines += paper.write(f"No failures are known yet, so {len(planned)} categories are supposed.")
+    lines += [Line(""), *table(paper, "error category", names or ["(none)"], body), Line("")]
+    counts = [sum(own or number for own in subject.samples) for number in numbers]
+    money = [_money(count, subject.call) for count in counts]
+    rows = [
+        Column(head=f"N={n}", cells=[f"{round(count * subject.call.calls):,}", cost])
+        for n, count, cost in zip(numbers, counts, money, strict=True)
+    ]
+    lines += table(paper, "to be paid", ["calls", "cost in $"], rows)
+    lines += [Line(""), *_in_words(paper, subject, planned, asked or numbers[-2], stored)]
+    return lines
+
+
+def _in_words(
+    paper: Paper, subject: _Subject, planned: Sequence[PlannedCategory], number: int, stored: int | None
+) -> list[Line]:
+    from pytest_llmeval.report.numbers import plural
+
+    count = sum(own or number for own in subject.samples)
+    calls = plural(round(count * subject.call.calls), "call")
+    cost = "cost unknown" if subject.call.cost is None else f"about ${_money(count, subject.call)}"
+    lines = paper.write(f"With {plural(number, 'sample')} per case ({calls}, {cost}):", "bold")
+    for category in planned:
+        rise, rate = category.rises[number], category.expected.rate
+        name = f"a category that {category.expected.name}" if subject.supposed else category.expected.name
+        if rise is None:
+            told = f"{name}: too few cases to find any rise"
+        else:
+            told = f"{name}: from {_percent(rate)} to {_percent(min(1.0, rate + rise))} would be found"
+        lines += paper.write(f"- {told}", indent=2, hang=2)
+    lines += paper.write(_adaptive(subject))
+    if subject.call.cost is None:
+        lines += paper.write(_how_to_price(subject), indent=2)
+    if stored is None:
+        lines += paper.write(f"The baseline's own {plural(number, 'sample')} per case cost about as much, once.")
+    return lines
+
+
+def _adaptive(subject: _Subject) -> str:
+    """What ``--llm-samples=auto`` costs at least and at most; it is over what cases ask for by themselves."""
+    from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
+
+    cases = len(subject.samples)
+    few, most = (
+        f"{round(cases * number * subject.call.calls):,} calls"
+        + ("" if subject.call.cost is None else f" (${_money(cases * number, subject.call)})")
+        for number in (AT_FIRST, AT_MOST)
+    )
+    return (
+        f"With --llm-samples=auto: {few} when {AT_FIRST} samples per case leave no category undecided, else {most}; "
+        f"nearly all that {AT_MOST} samples find is found."
+    )
+
+
+def _how_to_price(subject: _Subject) -> str:
+    if subject.supposed and subject.stored is None:
+        return "For the cost give --prices IN,OUT (USD per million tokens) and --tokens IN,OUT (of a call)."
+    return "For the cost give --prices IN,OUT (USD per million tokens)."
+
+
+def _money(samples: int, call: CallCost) -> str:
+    from pytest_llmeval.report.numbers import dollars
+
+    return "unknown" if call.cost is None else dollars(samples * call.calls * call.cost)
+
+
+def _rise(rise: float | None) -> str:
+    return "none" if rise is None else f"+{100 * rise:.1f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}%"

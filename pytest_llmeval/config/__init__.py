@@ -1,0 +1,1 @@
+"""What the table [tool.llmeval] says, and what models cost."""

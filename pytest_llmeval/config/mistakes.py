@@ -1,0 +1,346 @@
+"""What is wrong with the table [tool.llmeval]: the rules of ``config.schema.json``, and what a schema cannot say.
+
+The schema is the only list of keys. Most tables are right, and a plain look at the schema sees that. jsonschema, whose
+import takes longer than a hundred tests, is asked only about a table that may be wrong: it knows what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.text import described, did_you_mean, nearest, quoted_ascii
+
+Place = tuple[str, ...]
+
+"""The keys that lead to a value."""
+
+_KEY_NAMES = frozenset({"api_key", "apikey", "x_api_key", "secret_key", "access_token", "authorization", "password"})
+
+_KEY_START = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8}|Bearer\s+\S{8})")
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+_TYPES = {"object": "a table", "array": "a list", "string": "text", "number": "a number"}
+
+_OPTIONS = frozenset({"budget", "concurrency", "mode", "record", "report", "samples", "strict", "wordings"})
+
+_LARGEST = 2**63 - 1  # of a whole number, as TOML says
+
+_HIDDEN = "a text that is not repeated here"
+
+# Sampling parameters people write one table too high.
+_PARAMS = ("temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "seed", "stop", "reasoning_effort")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the table."""
+    text = Path(__file__).with_name("config.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def mistakes_of(table: Mapping[str, Any], name: Place) -> list[str]:
+    """One line per mistake: the key's place, what was given, what is allowed, the nearest right name.
+
+    Args:
+        table: as it was read from the file.
+        name: the keys that lead to the table in its file.
+    """
+    found: dict[Place, str] = {}
+    for place, text in _unfit_values(table, ()):
+        found.setdefault(place, text)
+    for source in (_violations(_without(table, set(found), ())), _contradictions(table)):
+        for place, text in source:
+            found.setdefault(place, text)
+    order = {place: number for number, place in enumerate(_places(table, ()))}
+    in_order = sorted(found, key=lambda place: order.get(place, order.get(place[:-1], 0)))
+    return [f"{_place(name + place)}: {found[place]}" for place in in_order]
+
+
+def _violations(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Where a table breaks the schema."""
+    rules_of_all = schema()
+    if plainly_valid(table, rules_of_all):
+        return
+    from jsonschema import Draft202012Validator
+
+    for error in Draft202012Validator(rules_of_all).iter_errors(table):
+        at = tuple(key for key in error.absolute_path if isinstance(key, str))  # in a list the rest is a position
+        keyword, value, rules = str(error.validator), error.instance, cast("dict[str, Any]", error.schema)
+        if list(error.schema_path)[-2:-1] == ["propertyNames"]:
+            yield (*at, value), f"is no name that can stand here; allowed are {rules['description']}"
+        elif keyword == "additionalProperties":
+            yield from _unknown_keys(value, rules["properties"], at)
+        elif keyword == "required":
+            yield from _missing_keys(value, rules, at)
+        else:
+            yield at, _refused(value, keyword, rules)
+
+
+def _unknown_keys(table: Mapping[str, Any], known: Mapping[str, Any], at: Place) -> Iterator[tuple[Place, str]]:
+    for key in table:
+        if key not in known:
+            yield (*at, key), f"unknown key{_hint(key, known)} (allowed: {', '.join(known)})"
+
+
+def _missing_keys(table: Mapping[str, Any], rules: Mapping[str, Any], at: Place) -> Iterator[tuple[Place, str]]:
+    known = rules["properties"]
+    meant = {nearest(key, known) for key in table if key not in known}  # told as unknown keys already
+    for key in rules["required"]:
+        if key not in table and key not in meant:
+            yield (*at, key), f"is missing; it is {known[key]['description']}"
+
+
+def _refused(value: Any, keyword: str, rules: Mapping[str, Any]) -> str:
+    """What is wrong with a single value."""
+    allowed = rules.get("description") or " or ".join(f'"{one}"' for one in rules.get("enum", ()))
+    match keyword:
+        case "enum":
+            guess = did_you_mean(value, rules["enum"]) if isinstance(value, str) else ""
+            return f"is {_given(value)}{guess} (allowed: {allowed})"
+        case "pattern":
+            given = _HIDDEN if rules.get("writeOnly") else _given(value)
+            return f"is {given}; allowed is {allowed}{_near_rise(value, allowed)}"
+        case "type":
+            wanted = _TYPES[rules["type"]]
+        case _:
+            wanted = _range(rules)
+    return f"is {_given(value)}; allowed is {wanted}{f': {allowed}' if allowed else ''}"
+
+
+def _without(value: Any, places: set[Place], at: Place) -> Any:
+    """A table without the values at some places."""
+    if isinstance(value, list):
+        return [_without(inner, places, at) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _without(inner, places, (*at, key)) for key, inner in value.items() if (*at, key) not in places}
+
+
+def _hint(key: str, known: Mapping[str, Any]) -> str:
+    if "models" in known and key in _OPTIONS:
+        return f"; it is an option, --llm-{key}, which may stand in pytest's addopts"
+    guess = did_you_mean(key, known)
+    if not guess and key in ("tool", "llmeval"):
+        return "; the keys of [tool.llmeval] stand at the top level of llmeval.toml"
+    if "params" in known and (param := nearest(key, _PARAMS)) and (not guess or param == key):
+        return f'; did you mean "params = {{ {param} = ... }}"?'
+    return guess
+
+
+def _near_rise(value: str, allowed: str) -> str:
+    number = re.fullmatch(r"[+]?\s*([0-9]{1,4}([.][0-9]{1,4})?)\s*%?\s*", value)
+    return f'; did you mean "+{number[1]}%"?' if number and "+20%" in allowed else ""
+
+
+def _range(rules: Mapping[str, Any]) -> str:
+    return f"from {rules['minimum']} to {rules['maximum']}" if "maximum" in rules else f"{rules['minimum']} or more"
+
+
+def _given(value: Any) -> str:
+    """What was given, unless it may be a secret."""
+    if isinstance(value, str) and (_is_secret(value) or "@" in value):
+        return _HIDDEN
+    return described(value, mapping="a table")
+
+
+def _place(place: Place) -> str:
+    """As in ``[tool.llmeval.models.candidate] base_url``."""
+    *table, key = (part if _BARE.fullmatch(part) else quoted_ascii(part) for part in place)
+    return f"[{'.'.join(table)}] {key}" if table else key
+
+
+def _unfit_values(value: Any, at: Place) -> Iterator[tuple[Place, str]]:
+    """Values anywhere in the table that no JSON can hold, and secrets."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                if key.lower().replace("-", "_") in _KEY_NAMES:
+                    yield (*at, key), _USE_ENVIRONMENT
+                else:
+                    yield from _unfit_values(inner, (*at, key))
+        case list():
+            for inner in value:
+                yield from _unfit_values(inner, at)
+        case str():
+            if _is_secret(value):
+                yield at, f"holds what looks like a key; {_USE_ENVIRONMENT}"
+        case float():
+            if not math.isfinite(value):
+                yield at, f"is {_given(value)}; allowed is a finite number"
+        case bool():
+            pass
+        case int():
+            if abs(value) > _LARGEST:
+                yield at, f"is {_given(value)}; allowed are numbers up to {_LARGEST}"
+        case _:
+            yield at, "is a date or time; write it as text in quotes"
+
+
+_USE_ENVIRONMENT = (
+    'keys do not belong in files; name the environment variable that holds it: api_key_env = "OPENAI_API_KEY"'
+)
+
+
+def _is_secret(text: str) -> bool:
+    from pytest_llmeval.credentials import find_secrets
+
+    return _KEY_START.search(text) is not None or bool(find_secrets(text, {}))
+
+
+def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """What a schema cannot say; values that break it are passed over."""
+    models = table.get("models", {})
+    models = models if isinstance(models, dict) else {}
+    for alias, model in models.items():
+        url = model.get("base_url") if isinstance(model, dict) else None
+        if isinstance(url, str) and (text := _wrong_address(url)):
+            yield ("models", alias, "base_url"), text
+    for path in table["ignore"] if isinstance(table.get("ignore"), list) else ():
+        if isinstance(path, str) and (text := _wrong_path(path)):
+            yield ("ignore",), text
+    for key in ("model", "baseline"):
+        name = table.get(key)
+        if not isinstance(name, str) or name in models or (key == "baseline" and name.endswith(".jsonl")):
+            continue
+        provider, _, rest = name.partition("/")
+        if not provider or not (rest or provider.startswith("python:")) or " " in name:
+            known = ", ".join([*models, "or provider/model"])
+            yield (key,), f"unknown model {quoted_ascii(name)}{did_you_mean(name, models)} (models: {known})"
+
+
+def _wrong_path(path: str) -> str | None:
+    from pytest_llmeval.json_text import check_path
+
+    try:
+        check_path(path)
+    except ValueError:
+        return f"holds {_given(path)}; allowed are JSON paths like metadata.trace, messages[0].name or tools[*].id"
+    return None
+
+
+def _places(table: Mapping[str, Any], at: Place) -> Iterator[Place]:
+    """All keys in the order of the table."""
+    for key, value in table.items():
+        yield (*at, key)
+        if isinstance(value, dict):
+            yield from _places(value, (*at, key))
+
+
+def _wrong_address(url: str) -> str | None:
+    from urllib.parse import urlsplit
+
+    from pytest_llmeval.config.base_url import check_base_url
+
+    if "@" in url.partition("?")[0]:
+        return "holds a user name or a password; name the environment variable with the key: api_key_env"
+    try:
+        urlsplit(url)
+        check_base_url(url)
+    except ConfigError as error:
+        return str(error).removeprefix("base_url ")
+    except ValueError:
+        return f"is {_given(url)}; allowed is an http or https URL, as in https://api.example.com/v1"
+    return None
+
+
+_PLAIN_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "number": (int, float),
+}
+
+_ANNOTATIONS = frozenset({"$schema", "$defs", "title", "description", "writeOnly", "properties"})
+
+
+def plainly_valid(value: Any, schema: Mapping[str, Any]) -> bool:
+    """Whether a value obeys a schema; False also where that is not known.
+
+    Args:
+        value: of the types JSON has.
+        schema: a JSON Schema of draft 2020-12.
+    """
+    return _valid(value, schema, schema.get("$defs", {}))
+
+
+def _valid(value: Any, rules: Mapping[str, Any], definitions: Mapping[str, Any]) -> bool:
+    for keyword, rule in rules.items():
+        if keyword in _ANNOTATIONS:
+            continue
+        obeyed = _KEYWORDS.get(keyword)
+        if obeyed is None or not obeyed(value, rule, definitions):
+            return False
+    if not isinstance(value, dict):
+        return True
+    known: Mapping[str, Any] = rules.get("properties", {})
+    others: Any = rules.get("additionalProperties", True)
+    for key, inner in value.items():
+        rule = known.get(key, others)
+        if rule is True:
+            continue
+        if rule is False or not _valid(inner, rule, definitions):
+            return False
+    return True
+
+
+def _of_type(value: Any, name: Any, _: Mapping[str, Any]) -> bool:
+    return (
+        isinstance(name, str)
+        and name in _PLAIN_TYPES
+        and isinstance(value, _PLAIN_TYPES[name])
+        and not isinstance(value, bool)
+    )
+
+
+def _matches(value: Any, pattern: str, _: Mapping[str, Any]) -> bool:
+    return not isinstance(value, str) or re.search(pattern, value) is not None
+
+
+def _is_one_of(value: Any, allowed: list[Any], _: Mapping[str, Any]) -> bool:
+    return isinstance(value, str) and value in allowed  # JSON's 1 and true are not Python's
+
+
+def _has_all(value: Any, names: list[str], _: Mapping[str, Any]) -> bool:
+    return not isinstance(value, dict) or all(name in value for name in names)
+
+
+def _named_so(value: Any, rules: Mapping[str, Any], definitions: Mapping[str, Any]) -> bool:
+    return not isinstance(value, dict) or all(_valid(name, rules, definitions) for name in value)
+
+
+def _items(value: Any, rules: Mapping[str, Any], definitions: Mapping[str, Any]) -> bool:
+    return not isinstance(value, list) or all(_valid(item, rules, definitions) for item in value)
+
+
+def _at_least(value: Any, least: float, _: Mapping[str, Any]) -> bool:
+    return not isinstance(value, (int, float)) or value >= least
+
+
+def _at_most(value: Any, most: float, _: Mapping[str, Any]) -> bool:
+    return not isinstance(value, (int, float)) or value <= most
+
+
+def _referred(value: Any, place: str, definitions: Mapping[str, Any]) -> bool:
+    name = place.removeprefix("#/$defs/")
+    return name in definitions and _valid(value, definitions[name], definitions)
+
+
+_KEYWORDS: Mapping[str, Callable[[Any, Any, Mapping[str, Any]], bool]] = {
+    "type": _of_type,
+    "pattern": _matches,
+    "enum": _is_one_of,
+    "required": _has_all,
+    "propertyNames": _named_so,
+    "items": _items,
+    "minimum": _at_least,
+    "maximum": _at_most,
+    "$ref": _referred,
+    "additionalProperties": lambda *_: True,  # with the properties, in `_valid`
+}

@@ -1,0 +1,100 @@
+"""What a call costs: by the configuration's prices, else by the price list of genai-prices where that is installed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.reply import Usage
+from pytest_llmeval.stats.cost import call_cost
+
+# Our names of providers, where the list has others.
+_LISTED_AS = {"gemini": "google", "openai-responses": "openai", "xai": "x-ai"}
+
+
+def cost_of_call(
+    model: ModelSettings, usage: Usage, *, response_model: str | None = None, at: str | datetime | None = None
+) -> float | None:
+    """What a call costs or did cost, in USD.
+
+    Args:
+        model: which was asked; its configured prices win over any list.
+        usage: tokens in and out.
+        response_model: the model that answered, as the provider names it, which may say more than what was asked for.
+        at: when it answered, as a time or in ISO format, since lists know former prices; None for now.
+
+    Returns:
+        None when the tokens or the price are unknown: an unknown price is never 0.
+    """
+    prices = model.prices
+    if prices is not None:
+        return call_cost(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            input_price=prices.input,
+            output_price=prices.output,
+            cache_read_price=prices.cache_read,
+            cache_write_price=prices.cache_write,
+        )
+    if usage.input_tokens is None or usage.output_tokens is None or model.provider.startswith("python:"):
+        return None
+    price_list = _price_list()
+    if price_list is None:
+        return None
+    provider = _LISTED_AS.get(model.provider, model.provider)
+    for name in dict.fromkeys((response_model, model.model)):
+        cost = _listed_cost(price_list, provider, name, usage, _moment(at)) if name else None
+        if cost is not None:
+            return cost
+    return None
+
+
+@cache
+def _price_list() -> Any:
+    try:
+        import genai_prices  # half a second, and only the extra "prices" brings it
+    except ImportError:
+        return None
+    return genai_prices
+
+
+def _listed_cost(price_list: Any, provider: str, model: str, usage: Usage, at: datetime | None) -> float | None:
+    tokens = {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+    }
+    known = price_list.Usage(**{name: number for name, number in tokens.items() if number is not None})
+    if not _is_listed(provider, model):
+        return None
+    try:
+        found = price_list.calc_price(known, model, provider_id=provider, genai_request_timestamp=at)
+    except (LookupError, ValueError):  # more tokens from the cache than there were
+        return None
+    return float(found.total_price)
+
+
+@cache
+def _is_listed(provider: str, model: str) -> bool:
+    """Whether the list knows a model; it remembers those it knows, and looks for every other one each time."""
+    try:
+        _price_list().calc_price(_price_list().Usage(), model, provider_id=provider)
+    except LookupError:
+        return False
+    except ValueError:
+        pass
+    return True
+
+
+def _moment(at: str | datetime | None) -> datetime | None:
+    if isinstance(at, str):
+        try:
+            at = datetime.fromisoformat(at)
+        except ValueError:
+            return None
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

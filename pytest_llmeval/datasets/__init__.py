@@ -1,0 +1,1 @@
+"""Files of cases, read and made `Case` objects."""

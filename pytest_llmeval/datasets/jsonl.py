@@ -1,0 +1,50 @@
+"""Rows of a JSON Lines file: one object per line, UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_llmeval.datasets.rows import LARGEST_ROW, Problems, Row
+from pytest_llmeval.json_text import parse_json
+from pytest_llmeval.text import described
+
+
+def read_jsonl(path: Path, problems: Problems) -> Iterator[Row]:
+    """The rows of the file; empty lines are skipped, a byte order mark and CRLF are accepted."""
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            if number == 1:
+                if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                    problems.add(1, "the file is UTF-16; save it as UTF-8")
+                    return
+                raw = raw.removeprefix(codecs.BOM_UTF8)
+            if len(raw) > LARGEST_ROW:
+                problems.add(number, f"the row has {len(raw):,} bytes; at most {LARGEST_ROW:,} are allowed")
+                continue
+            raw = raw.strip()
+            if not raw:
+                continue
+            try:
+                value = parse_json(raw.decode())
+            except UnicodeDecodeError as error:
+                problems.add(number, not_utf8(error))
+            except ValueError as error:
+                if raw in (b"[", b"{"):
+                    problems.add(number, "a row goes on over several lines; JSONL has one whole object on each line")
+                    return
+                problems.add(number, str(error))
+            else:
+                if isinstance(value, dict):
+                    yield Row(line=number, fields=value)
+                else:
+                    problems.add(
+                        number, f"the row is {described(value)}; a row is an object with at least id and input"
+                    )
+
+
+def not_utf8(error: UnicodeDecodeError) -> str:
+    """What to say of bytes that are no UTF-8."""
+    byte = error.object[error.start]
+    return f"not UTF-8: byte 0x{byte:02x} at byte {error.start + 1} of the line; save the file as UTF-8"

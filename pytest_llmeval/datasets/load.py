@@ -1,0 +1,85 @@
+"""Cases and the datasets they come from: JSONL, CSV, YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.case import Case
+
+if TYPE_CHECKING:
+    from pytest_llmeval.datasets.rows import Problems, Row
+
+_LARGEST_FILE = 200_000_000  # bytes
+
+
+def load_cases(path: Path, name: str) -> list[Case]:
+    """The cases of a dataset, in the order of the file.
+
+    Args:
+        path: a ``.jsonl``, ``.csv``, ``.yaml`` or ``.yml`` file.
+        name: the dataset as the user wrote it, for messages and for `Case.dataset`.
+
+    Raises:
+        DatasetError: all problems of the file at once, each with its ``file:line``; of more than 50 the first 50.
+    """
+    from pytest_llmeval.datasets.rows import Problems, case_of
+
+    problems = Problems(name)
+    cases: list[Case] = []
+    line_of_id: dict[str, int] = {}
+    try:
+        for row in _rows(path, problems):
+            case = case_of(row, name, problems, line_of_id)
+            if case is not None:
+                cases.append(case)
+    except OSError as error:
+        problems.add(0, f"cannot be read: {error.strerror or type(error).__name__}")
+    if not cases and not problems.count:
+        problems.add(1, "the file has no rows; a dataset needs at least one case")
+    if problems.count:
+        raise problems.error()
+    return cases
+
+
+def _rows(path: Path, problems: Problems) -> Iterator[Row]:
+    """The rows of a file of any allowed kind; what cannot be read as a row is reported."""
+    try:
+        exists, is_file = path.exists(), path.is_file()
+    except ValueError:  # NUL in the name
+        exists = is_file = False
+    if not is_file:
+        problems.add(0, "is not a file" if exists else "there is no such file" + _neighbour(path))
+        return
+    size = path.stat().st_size
+    if size > _LARGEST_FILE:
+        problems.add(0, f"the file has {size:,} bytes; at most {_LARGEST_FILE:,} are allowed")
+        return
+    match path.suffix.lower():
+        case ".jsonl":
+            from pytest_llmeval.datasets.jsonl import read_jsonl
+
+            yield from read_jsonl(path, problems)
+        case ".csv":
+            from pytest_llmeval.datasets.csv_rows import read_csv
+
+            yield from read_csv(path, problems)
+        case ".yaml" | ".yml":
+            from pytest_llmeval.datasets.yaml_rows import read_yaml
+
+            yield from read_yaml(path, problems)
+        case other:
+            kind = f"files of type {other}" if other else "files without a suffix"
+            problems.add(0, f"{kind} are not datasets; allowed are .jsonl, .csv, .yaml and .yml")
+
+
+def _neighbour(path: Path) -> str:
+    """The nearest name in the file's folder, or that the folder does not exist either."""
+    from pytest_llmeval.text import did_you_mean
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return "; nor is there its folder"
+    return did_you_mean(path.name, names)

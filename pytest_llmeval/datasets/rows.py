@@ -1,0 +1,305 @@
+"""A row of a dataset, checked and made a `Case`; the problems of a file are gathered and shown at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pytest_llmeval.case import Case
+from pytest_llmeval.errors import DatasetError
+from pytest_llmeval.text import described, harmless, quoted_ascii
+
+FIELDS = ("id", "input", "expected", "context", "task", "tags", "metadata", "checks", "paraphrases", "samples")
+
+LARGEST_ROW = 1_000_000  # bytes, or characters of a YAML file
+
+_MOST_SAMPLES = 1000
+
+_LONGEST_ID = 100
+
+# What other tools call these fields; too far from our names for a comparison of letters.
+_OTHER_NAMES = {
+    "input": ("prompt", "question", "query", "message", "messages", "vars"),
+    "expected": ("target", "ideal", "answer", "reference", "output", "outputs", "ground_truth", "label"),
+    "task": ("category", "topic", "type"),
+    "context": ("documents", "passages", "sources", "retrieval_context"),
+    "checks": ("assert", "asserts", "assertions", "evaluators"),
+    "id": ("name", "key", "case", "uuid"),
+    "tags": ("labels",),
+    "metadata": ("extra", "additional_metadata"),
+    "samples": ("repeat", "n", "epochs"),
+    "paraphrases": ("variants", "rewordings"),
+}
+
+_OUR_NAME = {other: ours for ours, others in _OTHER_NAMES.items() for other in others}
+
+
+class Row(NamedTuple):
+    """One row as it was read.
+
+    Attributes:
+        line: where it starts, from 1.
+        fields: what it says, not yet checked.
+        lines: where fields stand that are not on the row's first line.
+    """
+
+    line: int
+    fields: dict[str, Any]
+    lines: Mapping[str, int] = MappingProxyType({})
+
+    def line_of(self, name: str) -> int:
+        """Where a field stands, or the row if it has none."""
+        return self.lines.get(name, self.line)
+
+
+def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, int]) -> Case | None:
+    """The case a row describes; None when the row has a problem, which is then reported.
+
+    Args:
+        row: a row with any fields of any JSON type; null means that the field is absent.
+        dataset: the file's name as the test wrote it.
+        problems: where to report.
+        line_of_id: the ids of earlier rows; the row's own is added.
+    """
+    before = problems.count
+    fields = {name: value for name, value in row.fields.items() if value is not None}
+    if not _KNOWN.issuperset(fields):
+        _report_unknown(row, fields, problems)
+    for name, value in fields.items():
+        complaint = _RULES[name](value) if name in _RULES else None
+        if complaint:
+            problems.add(row.line_of(name), f"{name}{complaint}")
+    if "id" not in fields:
+        _report_missing(
+            row, fields, problems, "id", 'give each row one of its own that never changes, as in "id": "refund-1"'
+        )
+    else:
+        _report_duplicate(row, fields["id"], problems, line_of_id)
+    if "input" not in fields:
+        _report_missing(
+            row,
+            fields,
+            problems,
+            "input",
+            "what the model is asked: text, a list of chat messages, an object or a list",
+        )
+    if problems.count == before and "checks" in fields:
+        from pytest_llmeval.checks.row_forms import validate_checks
+
+        for complaint in validate_checks(fields["checks"]):
+            problems.add(row.line_of("checks"), complaint)
+    if problems.count == before and fields.get("paraphrases"):
+        complaint = _why_not_reworded(fields["input"], fields["paraphrases"])
+        if complaint:
+            problems.add(row.line_of("paraphrases"), f"paraphrases{complaint}")
+    if problems.count != before:
+        return None
+    return Case(
+        id=str(fields["id"]),
+        input=fields["input"],
+        expected=fields.get("expected"),
+        context=tuple(fields.get("context", ())),
+        task=fields.get("task"),
+        tags=tuple(fields.get("tags", ())),
+        metadata=fields.get("metadata", {}),
+        checks=tuple(fields.get("checks", ())),
+        paraphrases=tuple(fields.get("paraphrases", ())),
+        samples=fields.get("samples"),
+        dataset=dataset,
+        line=row.line,
+    )
+
+
+def field_hint(given: str, *, elsewhere: str = "metadata") -> str:
+    """The end of a message on an unknown field: the nearest right name, all allowed ones, and where the rest goes."""
+    from pytest_llmeval.text import did_you_mean
+
+    ours = _OUR_NAME.get(given.lower())
+    guess = f'; did you mean "{ours}"?' if ours else did_you_mean(given, FIELDS)
+    return f"{guess} (allowed: {', '.join(FIELDS)}; anything else goes into {elsewhere})"
+
+
+def _report_unknown(row: Row, fields: Mapping[str, Any], problems: Problems) -> None:
+    for name in fields:
+        if name not in _KNOWN:
+            problems.add(row.line_of(name), f"unknown field {quoted_ascii(name)}{field_hint(name)}")
+
+
+def _report_missing(row: Row, fields: Mapping[str, Any], problems: Problems, name: str, what: str) -> None:
+    """Say that a required field is absent, unless an unknown one was already taken for it."""
+    from pytest_llmeval.text import nearest
+
+    for other in fields:
+        if other not in _KNOWN and name in (_OUR_NAME.get(other.lower()), nearest(other, FIELDS)):
+            return
+    problems.add(row.line, f"the row has no {name}; {what}")
+
+
+def _report_duplicate(row: Row, given: Any, problems: Problems, line_of_id: dict[str, int]) -> None:
+    if isinstance(given, bool) or not isinstance(given, str | int):
+        return
+    text = str(given) if isinstance(given, str) or abs(given) < 10**_LONGEST_ID else "a very large number"
+    if text in line_of_id:
+        first = line_of_id[text]
+        problems.add(
+            row.line_of("id"), f"id {_as_written(text)} is also on line {first}; every id must be unique in the dataset"
+        )
+    else:
+        line_of_id[text] = row.line_of("id")
+
+
+def _as_written(text: str) -> str:
+    return f'"{text[:60]}"' if text.isprintable() else quoted_ascii(text)
+
+
+def _id(value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return None if abs(value) < 10 ** (_LONGEST_ID - 1) else " is a very large number; write it as text"
+    if not isinstance(value, str):
+        return f" is {described(value)}; allowed is text, as in {quoted_ascii('refund-1')}"
+    if len(value) > _LONGEST_ID:
+        return f" has {len(value)} characters, {quoted_ascii(value[:40])}...; allowed are at most {_LONGEST_ID}"
+    if (
+        not value.isprintable()
+        or value != value.strip()
+        or "::" in value
+        or harmless(value) != value
+        or _LIKE_A_WORDING.search(value)
+    ):
+        allowed = "allowed is printable text without spaces at its ends, without :: and without +WORD as its end"
+        return f" is {quoted_ascii(value)}; {allowed}{_near_id(value)}"
+    if not _SEGMENTS.isdisjoint(value.split("/")):
+        return f" is {quoted_ascii(value)}; no part between slashes may be empty, . or .."
+    return None
+
+
+def _near_id(value: str) -> str:
+    near = "".join(c if c.isprintable() else " " for c in value).replace("::", "-").replace("##", "#")
+    near = "-".join(_LIKE_A_WORDING.sub(r"-\1", near).split()).strip("-/.")
+    return f'; for example "{near}"' if near and _SEGMENTS.isdisjoint(near.split("/")) else ""
+
+
+def _input(value: Any) -> str | None:
+    """Text, chat messages, or whatever structure the test takes; what looks like messages must be such."""
+    if not isinstance(value, (str, dict, list)) or value in ([], {}):
+        return f" is {described(value)}; allowed is text, a list of chat messages, an object or a list"
+    if not isinstance(value, list) or not any(isinstance(message, dict) and "role" in message for message in value):
+        return None
+    for index, message in enumerate(value):
+        if not isinstance(message, dict):
+            return f'[{index}] is {described(message)}; a chat message is an object with "role" and "content"'
+        if not isinstance(message.get("role"), str):
+            return f'[{index}] has no "role"; a chat message is an object with "role" and "content"'
+    return None
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) else f" is {described(value)}; allowed is text"
+
+
+def _texts(value: Any) -> str | None:
+    if not isinstance(value, list):
+        example = f", as in [{quoted_ascii(value)}]" if isinstance(value, str) else ""
+        return f" is {described(value)}; allowed is a list of texts{example}"
+    for index, item in enumerate(value):
+        if not isinstance(item, str):
+            return f"[{index}] is {described(item)}; allowed is text"
+    return None
+
+
+def _why_not_reworded(given: Any, paraphrases: list[str]) -> str | None:
+    from pytest_llmeval.datasets.rewording import question_of
+
+    question = question_of(given)
+    if question is None:
+        return " take the place of the one text of the last user message, and the input has none"
+    seen = {question}
+    for index, text in enumerate(paraphrases):
+        if not text.strip():
+            return f"[{index}] is empty"
+        if text in seen:
+            return f"[{index}] is the same text as the input or an earlier one: {quoted_ascii(text)}"
+        seen.add(text)
+    return None
+
+
+def _object(value: Any) -> str | None:
+    return None if isinstance(value, dict) else f" is {described(value)}; allowed is an object"
+
+
+def _checks(value: Any) -> str | None:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if not isinstance(item, dict):
+                return f"[{index}] is {described(item)}; a check is an object, as in {_CHECK}"
+        return None
+    return f" is {described(value)}; allowed is a list of checks, as in [{_CHECK}]"
+
+
+def _samples(value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_SAMPLES:
+        return None
+    return f" is {described(value)}; allowed is a whole number from 1 to {_MOST_SAMPLES}"
+
+
+_LIKE_A_WORDING = re.compile(r"\+(\w+)$")  # refund-1+2 is the second wording of refund-1
+
+_SEGMENTS = frozenset({"", ".", ".."})
+
+_CHECK = '{"contains": "30 days"}'
+
+_KNOWN = frozenset(FIELDS)
+
+_RULES: dict[str, Callable[[Any], str | None]] = {
+    "id": _id,
+    "input": _input,
+    "context": _texts,
+    "task": _text,
+    "tags": _texts,
+    "metadata": _object,
+    "checks": _checks,
+    "paraphrases": _texts,
+    "samples": _samples,
+}
+
+_MOST_SHOWN = 50
+
+
+class Problems:
+    """What is wrong with a dataset.
+
+    Args:
+        name: the dataset, as the user wrote it.
+
+    Attributes:
+        count: how many problems were added; only the first 50 are kept.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.count = 0
+        self._name = name
+        self._kept: list[tuple[int, str]] = []
+
+    def add(self, line: int, text: str) -> None:
+        """Report a problem.
+
+        Args:
+            line: where it stands, from 1; 0 for the file as a whole.
+            text: one line: what was given, what is allowed, the nearest right name.
+        """
+        self.count += 1
+        if len(self._kept) < _MOST_SHOWN:
+            self._kept.append((line, harmless(text).replace("\n", "\\n")))
+
+    def error(self) -> DatasetError:
+        """All of them, in the order of the file."""
+        kept = sorted(self._kept, key=lambda problem: problem[0])
+        name = harmless(self._name).replace("\n", "\\n")
+        lines = [f"{name}:{line}: {text}" if line else f"{name}: {text}" for line, text in kept]
+        error = DatasetError(name, lines)
+        if self.count > len(lines):
+            rest = f"and {self.count - len(lines)} more, shown when these are mended"
+            error.args = ("\n".join([f"{name}: {self.count} problems in the dataset", *lines, rest]),)
+        return error

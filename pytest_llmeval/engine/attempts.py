@@ -1,0 +1,112 @@
+"""Whether a failed attempt is repeated, after how long, and the one line a user reads when it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from pytest_llmeval.credentials import SHORTEST_SECRET
+from pytest_llmeval.engine.call import Endpoint
+from pytest_llmeval.errors import ProviderError, ProviderErrorKind
+from pytest_llmeval.formats.base import ModelRequest
+from pytest_llmeval.text import first_line, in_table
+
+_ADVICE = {
+    "billing": "no call will succeed until the account is paid or its limit is raised",
+    "rate_limit": "lower --llm-concurrency, or ask for a higher limit",
+    "not_found": "check the model's name and base_url",
+    "timeout": "is the server overloaded?",
+    "overloaded": "try again later",
+}
+
+
+def explained(failure: AttemptFailed, request: ModelRequest, endpoint: Endpoint, attempts: int) -> ProviderError:
+    """The error for the user.
+
+    Args:
+        failure: the last attempt's.
+        request: what was asked.
+        endpoint: of whom.
+        attempts: how many there were.
+    """
+    error = failure.error
+    words = str(error)
+    if len(endpoint.api_key or "") >= SHORTEST_SECRET:  # "local" stands in many words
+        words = words.replace(str(endpoint.api_key), "[hidden]")
+    model = f"{first_line(request.provider, 40)}/{first_line(request.model, 80)}"
+    place = first_line(urlsplit(endpoint.base_url).netloc.rpartition("@")[2], 80)
+    place = f" at {place}" if place else ""
+    tried = f", {attempts} attempts" if attempts > 1 else ""
+    told = f"{words} ({model}{place}{tried})"  # what happened first: a summary of 80 columns cuts the end
+    if error.kind == "authentication":  # and before it what helps: what providers say of keys is long
+        told = f"{_about_the_key(request.provider, endpoint)}; {told}"
+    elif advice := failure.advice or _ADVICE.get(error.kind):
+        told = f"{told}; {advice}"
+    return ProviderError(
+        told,
+        kind=error.kind,
+        status=error.status,
+        retry_after=error.retry_after,
+    )
+
+
+def _about_the_key(provider: str, endpoint: Endpoint) -> str:
+    variable = endpoint.api_key_env or endpoint.provider.api_key_env
+    if endpoint.api_key is not None:
+        return f"check the key in {variable}" if variable else "check the key"
+    wanted = variable or f"{re.sub(r'[^A-Za-z0-9]+', '_', provider).upper()}_API_KEY"
+    if endpoint.entry is None:
+        return f"no key was sent: set {variable}" if variable else "no key was sent: set api_key_env"
+    return (
+        "a key goes to your base_url only if api_key_env names it: "
+        f'add api_key_env = "{first_line(wanted, 60)}" to {in_table("models", endpoint.entry)}'
+    )
+
+
+longest_wait = 120.0
+
+"""Seconds; a server that asks for more gets this."""
+
+retried_kinds: frozenset[ProviderErrorKind] = frozenset({"rate_limit", "overloaded", "timeout", "connection"})
+
+"""What may pass. Never billing: each attempt would fail, and some would be billed."""
+
+_FIRST_WAIT = 0.5
+
+_LARGEST_BACKOFF = 30.0
+
+_JITTER = 0.1
+
+
+class AttemptFailed(Exception):
+    """One attempt failed.
+
+    Args:
+        error: what happened, told without naming the request.
+        again: whether another attempt may help; None to go by the error's kind.
+        advice: what the user can do about it, None for the usual advice for that kind.
+    """
+
+    def __init__(self, error: ProviderError, *, again: bool | None = None, advice: str | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.again = error.kind in retried_kinds if again is None else again
+        self.advice = advice
+
+
+def wait_before(attempt: int, hint: float | None, random: Callable[[], float]) -> float:
+    """Seconds to wait before an attempt.
+
+    The server's hint is a minimum: up to 10 % are added so that clients that were turned away together do not come
+    back together. Without a hint it is "full jitter": uniform between 0 and an exponentially growing bound
+    (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+
+    Args:
+        attempt: the attempt to come; the first repetition is 2.
+        hint: what the server asked for in seconds; None, zero and less than zero are no hint.
+        random: gives numbers from 0 to 1.
+    """
+    if hint is not None and hint > 0:
+        return min(longest_wait, hint * (1 + _JITTER * random()))
+    return random() * min(_LARGEST_BACKOFF, _FIRST_WAIT * 2.0 ** min(attempt - 2, 10))

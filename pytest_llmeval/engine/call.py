@@ -1,0 +1,124 @@
+"""A call as the engine's two threads share it: what goes in, what comes out, the rules and the counters."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_llmeval.formats.base import ModelRequest, Provider
+from pytest_llmeval.reply import Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a request goes and who pays.
+
+    Attributes:
+        base_url: up to and including the API's version; a query in it is kept.
+        api_key: None for a server that wants none.
+        provider: the wire format.
+        api_key_env: the environment variable the key came from, or would have, for messages only.
+        entry: the model's name in [tool.llmeval.models], None where it has none, for messages only.
+    """
+
+    base_url: str
+    provider: Provider
+    api_key: str | None = field(default=None, repr=False)
+    api_key_env: str | None = None
+    entry: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Limits in seconds.
+
+    Attributes:
+        connect: for TCP, and again for TLS.
+        first_byte: from sending the request to the first byte of the response.
+        idle: between two pieces of a response.
+        total: for the whole call, further attempts and the waits between them included.
+    """
+
+    connect: float = 10.0
+    first_byte: float = 120.0
+    idle: float = 60.0
+    total: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A complete answer.
+
+    Attributes:
+        body: the JSON body; of a streamed answer, what the same request gives unstreamed.
+        answer: the body in normal form.
+        latency: seconds from sending the successful attempt to the end of its answer.
+        ttft: seconds from sending it to the first token, None for an answer that was not streamed.
+        chunk_offsets: seconds from sending it to each event that carried content.
+        attempts: how many times the request was sent, failures included.
+        retry_wait: seconds spent waiting between attempts.
+        headers: those of the response that identify and measure it; never one with a secret.
+        status: of HTTP; 400 and more where the provider tells a failure of the model as an error.
+    """
+
+    body: Mapping[str, Any]
+    answer: Answer
+    latency: float
+    ttft: float | None = None
+    chunk_offsets: tuple[float, ...] = ()
+    attempts: int = 1
+    retry_wait: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How calls are made; see `Engine` for what each field means."""
+
+    concurrency: int
+    start: int
+    timeouts: Timeouts
+    attempts: int
+    largest_response: int
+    sleep: Callable[[float], Awaitable[None]] | None
+    random: Callable[[], float]
+
+
+@dataclass(slots=True)
+class Counters:
+    """Requests on the wire, each attempt counted.
+
+    Attributes:
+        in_flight: now.
+        sent: since the start.
+        most_in_flight: at any moment since the start.
+    """
+
+    in_flight: int = 0
+    sent: int = 0
+    most_in_flight: int = 0
+
+    def sending(self) -> None:
+        """One more is on its way."""
+        self.sent += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One request and who waits for its answer.
+
+    Attributes:
+        content: the body as JSON, made when the call was submitted.
+        abandoned: whether nobody waits any more.
+    """
+
+    request: ModelRequest
+    endpoint: Endpoint
+    content: bytes
+    future: Future[Response]
+    abandoned: bool = False

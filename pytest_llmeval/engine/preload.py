@@ -1,0 +1,34 @@
+"""Imports what a live call needs, on the thread that calls this, before the engine's own thread starts.
+
+httpx and its parts make loggers while they are imported, and pytest goes through all loggers before and after each
+phase of a test: on another thread an import can change the table under it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib import import_module
+
+_MODULES = (
+    "asyncio",
+    "email.utils",
+    "encodings.idna",
+    "urllib.request",
+    "certifi",
+    "anyio",
+    "anyio._backends._asyncio",
+    "httpcore",
+    "httpcore._backends.anyio",
+    "httpx",
+    "pytest_llmeval.engine.dispatch",
+    "pytest_llmeval.formats.failure",
+    "pytest_llmeval.formats.openai_chat",
+    "pytest_llmeval.store.disk",
+)
+
+
+def import_all() -> None:
+    """Import it all; what is not installed, or lies elsewhere in another version, is left out."""
+    for name in _MODULES:
+        with suppress(ImportError):
+            import_module(name)

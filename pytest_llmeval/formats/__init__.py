@@ -1,0 +1,1 @@
+"""Wire formats: how each provider is asked and how its answers are read."""

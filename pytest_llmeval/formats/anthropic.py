@@ -1,0 +1,301 @@
+"""Anthropic's Messages, whole and streamed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pytest_llmeval.formats.base import Event, HttpFormat, ModelRequest, Prompt
+from pytest_llmeval.formats.messages import (
+    function_of,
+    image_url,
+    inline_data,
+    leading_system,
+    parts_of,
+    past_calls,
+    plain_schema,
+    plain_text,
+    refused,
+    with_images,
+    with_params,
+)
+from pytest_llmeval.formats.reading import (
+    answer_in_error,
+    count,
+    event_object,
+    failure_in_answer,
+    finish_reason,
+    is_answer,
+    listed,
+    malformed,
+    object_or_empty,
+    objects,
+    text_or_none,
+    tool_call,
+    total,
+)
+from pytest_llmeval.reply import Answer, Usage
+from pytest_llmeval.text import first_line
+
+_VERSION = "2026-10-21"
+
+_THINKING = ("thinking", "redacted_thinking")
+
+
+class AnthropicMessages(HttpFormat):
+    """The wire format of ``POST {base_url}/messages``; see `Provider`.
+
+    Args:
+        name: the provider's name.
+        base_url: up to and including its version, as in ``https://api.anthropic.com/v1``.
+        api_key_env: the environment variable with the key, None when it needs none.
+    """
+
+    wire_format = "messages"
+
+    def __init__(
+        self,
+        name: str = "anthropic",
+        base_url: str | None = "https://api.anthropic.com/v1",
+        api_key_env: str | None = "ANTHROPIC_API_KEY",
+    ) -> None:
+        super().__init__(name, base_url, api_key_env)
+
+    def request(self, model: str, prompt: Prompt) -> ModelRequest:
+        """The HTTP request for this prompt.
+
+        System messages at the start become ``system``, tool calls and their results become blocks, a schema becomes
+        ``output_config.format``. The parameter ``anthropic_version`` is sent as the header, 2026-10-21 unless given.
+        Blocks that have this form already are passed on as they are.
+
+        Raises:
+            ProviderError: kind ``bad_request``: there is no ``max_tokens``, or a tool call in the messages is none.
+        """
+        params = dict(prompt.params)
+        version = str(params.pop("anthropic_version", _VERSION))
+        system, messages = leading_system(with_images(prompt.messages, prompt.images))
+        body: dict[str, Any] = {"model": model, "messages": _turns(messages)}
+        if system:
+            text = plain_text(system)
+            parts = [part for message in system for part in parts_of(message.get("content"))]
+            body["system"] = parts if text is None else text
+        if prompt.tools:
+            body["tools"] = [_tool(tool) for tool in prompt.tools]
+        if prompt.schema is not None:
+            body["output_config"] = {"format": {"type": "json_schema", "schema": plain_schema(prompt.schema)}}
+        body = with_params(body, params)
+        if prompt.stream:
+            body["stream"] = True
+        if body.get("max_tokens") is None:
+            raise refused(
+                f"{self.name}/{first_line(model, 80)}: Anthropic wants max_tokens and none was given; "
+                "set params = { max_tokens = 1024 } for this model in [tool.llmeval.models], "
+                "or ask llm(..., max_tokens=1024)"
+            )
+        return ModelRequest(
+            provider=self.name,
+            model=model,
+            path="/messages",
+            body=body,
+            headers={"anthropic-version": version},
+            stream=bool(body.get("stream")),
+        )
+
+    def authorization(self, api_key: str) -> Mapping[str, str]:
+        """The header that carries the key, in all versions."""
+        return {"x-api-key": api_key}
+
+    def answer(self, body: Mapping[str, Any]) -> Answer:
+        """The answer in a response body.
+
+        Raises:
+            ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
+        """
+        if body.get("error"):
+            return answer_in_error(body["error"])
+        content = body.get("content")
+        if not isinstance(content, list):
+            raise malformed(f"the response has no content, {listed(body)}")
+        texts = [block.get("text") for block in objects(content) if block.get("type") == "text"]
+        reason = finish_reason(body.get("stop_reason"))
+        return Answer(
+            text="".join(text for text in texts if isinstance(text, str)),
+            tool_calls=tuple(
+                tool_call(block.get("name"), block.get("input"), block.get("id"))
+                for block in objects(content)
+                if block.get("type") == "tool_use"
+            ),
+            usage=_usage(object_or_empty(body.get("usage"))),
+            finish_reason=reason,
+            refusal=_refusal(object_or_empty(body.get("stop_details"))) if reason == "content_filter" else None,
+            response_model=text_or_none(body.get("model")),
+            response_id=text_or_none(body.get("id")),
+            thinking=tuple(block for block in objects(content) if block.get("type") in _THINKING),
+        )
+
+    def stream(self) -> MessagesStream:
+        """A reader for one streamed response."""
+        return MessagesStream()
+
+
+def _turns(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    turns: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] | None = None  # of the tools called last; they belong into one message
+    for message in messages:
+        if message.get("role") != "tool":
+            results = None
+            turns.append({"role": message.get("role"), "content": _content(message)})
+            continue
+        if results is None:
+            results = []
+            turns.append({"role": "user", "content": results})
+        result = {"type": "tool_result", "tool_use_id": message.get("tool_call_id"), "content": _content(message)}
+        results.append(result)
+    return turns
+
+
+def _content(message: Mapping[str, Any]) -> str | list[dict[str, Any]]:
+    content = message.get("content")
+    calls = past_calls(message)
+    if isinstance(content, str) and not calls and not message.get("thinking_blocks"):
+        return content
+    blocks = [dict(block) for block in message.get("thinking_blocks") or ()]
+    blocks += [_block(part) for part in parts_of(content)]
+    blocks += [{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments} for call in calls]
+    return blocks
+
+
+def _block(part: dict[str, Any]) -> dict[str, Any]:
+    url = image_url(part)
+    if url is None:
+        return part
+    inline = inline_data(url)
+    if inline is None:
+        return {"type": "image", "source": {"type": "url", "url": url}}
+    return {"type": "image", "source": {"type": "base64", "media_type": inline[0], "data": inline[1]}}
+
+
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    function = function_of(tool)
+    if function is None:
+        return dict(tool)
+    renamed = {"input_schema" if name == "parameters" else name: value for name, value in function.items()}
+    return {"input_schema": {"type": "object"}, **renamed}
+
+
+def _refusal(details: Mapping[str, Any]) -> str:
+    category = text_or_none(details.get("category"))
+    return text_or_none(details.get("explanation")) or (f"refused: {category}" if category else "refused")
+
+
+def _usage(usage: Mapping[str, Any]) -> Usage:
+    fresh = count(usage.get("input_tokens"))
+    read, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
+    return Usage(
+        input_tokens=None if fresh is None else total(fresh, read, written),
+        output_tokens=count(usage.get("output_tokens")),
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        reasoning_tokens=count(object_or_empty(usage.get("output_tokens_details")).get("thinking_tokens")),
+    )
+
+
+# What a delta of each type adds to, and whether that is content a user sees.
+_DELTAS = {
+    "text_delta": ("text", True),
+    "thinking_delta": ("thinking", False),
+    "signature_delta": ("signature", False),
+}
+
+
+class MessagesStream:
+    """Reads the events of one streamed message; see `StreamReader`.
+
+    Attributes:
+        answered: whether all of the answer was seen, and nothing but the word that this is the end follows.
+    """
+
+    def __init__(self) -> None:
+        self.done = False
+        self.answered = False
+        self._message: dict[str, Any] | None = None
+        self._usage: dict[str, Any] = {}
+        self._blocks: dict[int, dict[str, Any]] = {}
+        self._inputs: dict[int, str] = {}  # of tools, as JSON, as far as they have come
+
+    def feed(self, event: Event) -> bool:
+        """Take one event; True when it carries text or a tool call.
+
+        Raises:
+            ProviderError: the event is an error, or no JSON.
+        """
+        content = event_object(event)
+        kind = content.get("type") or event.name
+        if kind == "error" or content.get("error"):
+            error = content.get("error") or content
+            if not is_answer(error):
+                raise failure_in_answer(error)
+            self._message = {**(self._message or {}), "error": error}
+            self.done = True
+            return False
+        number = content.get("index")
+        number = number if isinstance(number, int) else 0
+        if kind == "message_start":
+            self._message = dict(object_or_empty(content.get("message")))
+            self._usage.update(object_or_empty(self._message.get("usage")))
+        elif kind == "content_block_start":
+            self._blocks[number] = dict(object_or_empty(content.get("content_block")))
+            return self._blocks[number].get("type") == "tool_use"
+        elif kind == "content_block_delta":
+            return self._add(number, object_or_empty(content.get("delta")))
+        elif kind == "message_delta" and self._message is not None:
+            self._message.update(object_or_empty(content.get("delta")))
+            # Cumulative; what is left out is what the start of the message said.
+            usage = object_or_empty(content.get("usage"))
+            self._usage.update((name, value) for name, value in usage.items() if value is not None)
+            self.answered = bool(self._message.get("stop_reason"))
+        elif kind == "message_stop":
+            self.done = True
+        return False
+
+    def body(self) -> dict[str, Any]:
+        """The response as the non-streaming API would have given it.
+
+        Raises:
+            ProviderError: kind ``malformed``: the stream ended before the message did.
+        """
+        if self._message is None or not (self.done or self._message.get("stop_reason")):
+            texts = [block.get("text") for block in self._blocks.values()]
+            got = sum(len(text) for text in texts if isinstance(text, str))
+            raise malformed(f"the stream was cut: it ended after {got} characters, without a stop_reason")
+        content = [self._finished(number) for number in sorted(self._blocks)]
+        return {**self._message, "content": content, "usage": self._usage}
+
+    def _add(self, number: int, delta: dict[str, Any]) -> bool:
+        block = self._blocks.setdefault(number, {})
+        kind = delta.get("type")
+        if kind == "input_json_delta":
+            piece = delta.get("partial_json")
+            self._inputs[number] = self._inputs.get(number, "") + (piece if isinstance(piece, str) else "")
+            return bool(piece)
+        if kind == "citations_delta":
+            before = block.get("citations")
+            block["citations"] = [*(before if isinstance(before, list) else ()), delta.get("citation")]
+            return False
+        name, seen = _DELTAS.get(kind if isinstance(kind, str) else "", ("", False))
+        piece = delta.get(name)
+        if not isinstance(piece, str):
+            return False
+        before = block.get(name)
+        block[name] = (before if isinstance(before, str) else "") + piece
+        return seen and bool(piece)
+
+    def _finished(self, number: int) -> dict[str, Any]:
+        block, text = self._blocks[number], self._inputs.get(number)
+        if not text:
+            return block
+        try:
+            return {**block, "input": json.loads(text)}
+        except (ValueError, RecursionError):  # max_tokens ended the call in the middle of its arguments
+            return {**block, "input": text}

@@ -1,0 +1,351 @@
+"""What an error response means, and how long the provider asks us to wait.
+
+One classification serves all who speak OpenAI's dialect, and those near it. Some errors are the model's own failures: a
+prompt or an answer that a filter blocked, an invalid tool call, tokens that were used up before there was an answer.
+Those are answers.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from pytest_llmeval.errors import ProviderError, ProviderErrorKind
+from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer
+from pytest_llmeval.text import first_line
+
+_BILLING = {
+    "billing_error",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "contract_spend_limit_reached",
+    "credit_balance_exhausted",
+    "enforced_spend_limit_reached",
+    "insufficient_quota",
+    "linked_organization_billing_unavailable",
+    "linked_organization_spend_limit_reached",
+    "organization_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    "project_spend_limit_exceeded",
+}
+
+_FILTERED = {
+    "1301",  # Zhipu
+    "bio_policy",
+    "content_filter",
+    "content_filtered",
+    "content_policy_violation",
+    "contentfilter",
+    "cyber_policy",
+    "data_inspection_failed",  # Alibaba
+    "datainspectionfailed",
+    "guardrail_intervened",
+    "image_content_policy_violation",
+    "misalignment_policy_violation",
+    "moderation_blocked",
+    "responsibleaipolicyviolation",
+}
+
+_BY_WORD: dict[str, ProviderErrorKind] = {
+    **dict.fromkeys(_BILLING, "billing"),
+    **dict.fromkeys(_FILTERED, "content_filter"),
+    "tool_use_failed": "invalid_tool_call",  # Groq's, and so is the next
+    "json_validate_failed": "invalid_json",
+    **dict.fromkeys(("api_key_invalid", "authentication_error", "invalid_api_key"), "authentication"),
+    **dict.fromkeys(("organization_on_hold", "permission_denied", "permission_error"), "authentication"),
+    **dict.fromkeys(("model_not_found", "not_found_error"), "not_found"),
+    **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error", "resource_exhausted"), "rate_limit"),
+    **dict.fromkeys(("timeout_error", "deadline_exceeded"), "timeout"),
+    **dict.fromkeys(("invalid_request_error", "context_length_exceeded"), "bad_request"),
+    **dict.fromkeys(("invalid_argument", "invalid_prompt", "failed_precondition"), "bad_request"),
+}
+
+_BY_STATUS: dict[int, ProviderErrorKind] = {
+    401: "authentication",
+    402: "billing",
+    403: "authentication",
+    404: "not_found",
+    408: "timeout",
+    409: "overloaded",
+    425: "overloaded",
+    429: "rate_limit",
+}
+
+# Words that decide although the status says something else.
+_STRONGER_THAN_STATUS = ("billing", "content_filter", "invalid_tool_call", "invalid_json", "not_found")
+
+# Failures of the model that providers tell in words alone.
+_OWN_IN_WORDS: tuple[tuple[ProviderErrorKind, re.Pattern[str]], ...] = (
+    (
+        "length",
+        re.compile(r"max_tokens or model output limit was reached|max completion tokens reached", re.IGNORECASE),
+    ),
+    (
+        "content_filter",
+        re.compile(
+            r"by content filtering policy"  # Anthropic
+            r"|content management policy|content_filter\b"  # Azure
+            r"|flagged as potentially violating|result of our safety system"  # OpenAI
+            r"|violates? usage guidelines|SAFETY_CHECK_TYPE"  # xAI
+            r"|Content Exists Risk"  # DeepSeek
+            r"|Responsible AI practices"  # Google
+            r"|considered high risk"  # Moonshot
+            r"|may contain inappropriate content"  # Alibaba
+            r"|ContentPolicyViolationError|violated guardrail policy",  # litellm
+            re.IGNORECASE,
+        ),
+    ),
+    ("invalid_tool_call", re.compile(r"\btool_use_failed\b|Failed to call a function|tool call validation failed")),
+    ("invalid_json", re.compile(r"\bjson_validate_failed\b|Failed to (?:generate|validate) JSON")),
+)
+
+_OWN_STATUSES = (None, 400, 403, 422, 451)
+
+_TOOL_CALL_NOT_READ = re.compile(r"^error parsing tool call: raw=")  # Ollama, with status 500
+
+_BILLING_IN_WORDS = re.compile(r"specified API usage limits|credit balance is too low|PerDay", re.IGNORECASE)
+
+_KEY_IN_WORDS = re.compile(r"API key not valid", re.IGNORECASE)
+
+_SECRETS = re.compile(
+    r"(?P<name>\bBearer\s+|\b(?:api[-_]?key|key|token)[=:]\s*)[^\s\"'&,;]{6,}"
+    r"|\b(?:sk|pk|rk|gsk|xai|hf|key|AIza)[-_A-Za-z0-9]{12,}"
+    r"|\b(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{40,}",
+    re.IGNORECASE,
+)
+
+_HIDDEN = "[hidden]"
+
+_NOT_TEXT = re.compile(r"<(script|style|head(?=[\s>]))\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+
+_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+
+_READ = 20_000  # characters of a page that are looked at
+
+
+def failure_of_response(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """The error behind a response that is no answer.
+
+    Args:
+        status: of the response; below 300 for a body that is no JSON object.
+        headers: of the response.
+        body: of the response, or its beginning.
+
+    Returns:
+        The error, its text short, harmless and without secrets.
+    """
+    headers = {name.lower(): value for name, value in headers.items()}
+    error = _error_object(body)
+    if error is not None and status >= 400:
+        return _failure(f"HTTP {status}", status, headers, error)
+    hint = retry_hint(headers) if status >= 400 else None
+    kind: ProviderErrorKind = _kind(status, frozenset(), "") if status >= 400 else "malformed"
+    return ProviderError(
+        f"HTTP {status}{_described(status, headers, body)}", kind=kind, status=status, retry_after=hint
+    )
+
+
+def failure_in_answer(error: Any) -> ProviderError:
+    """The error that was sent in place of an answer, or in the middle of one, under a status that says success.
+
+    Args:
+        error: the value of ``error`` in the body or event.
+    """
+    error = error if isinstance(error, dict) else {"message": error}
+    code = error.get("code")
+    status = code if isinstance(code, int) and 400 <= code <= 599 else None
+    return _failure("an error within the answer", status, {}, error)
+
+
+def answer_in_error(error: Any) -> Answer:
+    """The answer behind an error that tells of the model's own failure.
+
+    Args:
+        error: the value of ``error`` in the body or event.
+
+    Raises:
+        ProviderError: it is an error of another kind.
+    """
+    failure = failure_in_answer(error)
+    if failure.kind not in TOLD_AS_ERRORS:
+        raise failure
+    written = error.get("failed_generation") if isinstance(error, dict) else None
+    return Answer(
+        text=written if isinstance(written, str) else "",
+        finish_reason=failure.kind,
+        refusal=_message_of(error) or str(failure) if failure.kind == "content_filter" else None,
+    )
+
+
+def _message_of(error: Any) -> str:
+    message = error.get("message") if isinstance(error, dict) else error
+    return first_line(without_secrets(message[:_READ]), 300) if isinstance(message, str) else ""
+
+
+def without_secrets(text: str) -> str:
+    """The text with everything hidden that looks like a key or token."""
+    return _SECRETS.sub(lambda match: (match["name"] or "") + _HIDDEN, text)
+
+
+def _failure(what: str, status: int | None, headers: Mapping[str, str], error: Mapping[str, Any]) -> ProviderError:
+    message = error.get("message")
+    message = message if isinstance(message, str) else json.dumps(message, default=str) if message else ""
+    inner = error.get("innererror")
+    words = [error.get("code"), error.get("type"), error.get("status")]
+    words += [inner.get("code")] if isinstance(inner, dict) else []
+    metadata = error.get("metadata")
+    if status == 403 and isinstance(metadata, dict) and "reasons" in metadata:  # OpenRouter's moderation
+        words.append("content_filter")
+    named = [word for word in words if isinstance(word, str) and word]
+    reasons, quotas = _detailed(error.get("details"))
+    kind = _kind(status, frozenset(word.lower() for word in (*named, *reasons)), f"{message} {quotas}")
+    if isinstance(metadata, dict) and isinstance(raw := metadata.get("raw"), str):  # what OpenRouter was told itself
+        inside = _error_object(raw.encode("utf-8", "replace"))
+        behind = failure_in_answer({**inside, "metadata": None}).kind if inside is not None else kind
+        kind = behind if behind in TOLD_AS_ERRORS else kind
+    name = f" ({first_line(named[0], 60)})" if named else ""
+    text = f"{what}{name}"
+    if message:
+        text += ": " + first_line(without_secrets(message[:_READ]), 300)
+    hint = retry_hint(headers, message[:_READ], error.get("details"))
+    return ProviderError(text, kind=kind, status=status, retry_after=hint)
+
+
+def _detailed(details: Any) -> tuple[list[str], str]:
+    """The reasons an error's details name, and the quotas that are used up."""
+    reasons: list[Any] = []
+    quotas: list[str] = []
+    if isinstance(details, dict):  # Anthropic's
+        reasons.append(details.get("error_code"))
+    for detail in details if isinstance(details, list) else ():  # Google's
+        if isinstance(detail, dict):
+            reasons.append(detail.get("reason"))
+            violations = detail.get("violations")
+            quotas += [str(violation) for violation in violations] if isinstance(violations, list) else []
+    return [reason for reason in reasons if isinstance(reason, str)], " ".join(quotas)[:_READ]
+
+
+def _kind(status: int | None, words: frozenset[str], message: str) -> ProviderErrorKind:
+    found = {_BY_WORD[word] for word in words if word in _BY_WORD}
+    if _BILLING_IN_WORDS.search(message) and status in (None, 400, 403, 429):
+        return "billing"
+    if _KEY_IN_WORDS.search(message):
+        return "authentication"
+    if _TOOL_CALL_NOT_READ.match(message):
+        return "invalid_tool_call"
+    told = [own for own, words_for in _OWN_IN_WORDS if status in _OWN_STATUSES and words_for.search(message)]
+    if "length" in told:  # whatever else was made of what had come by then
+        return "length"
+    for kind in _STRONGER_THAN_STATUS:
+        if kind in found and (status is None or status < 500):
+            return kind
+    if told:
+        return told[0]
+    if status is None:
+        return next(iter(sorted(found)), "overloaded")
+    if status >= 500:
+        return "overloaded"
+    return _BY_STATUS.get(status, "bad_request")
+
+
+def _error_object(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(content, list) and content:  # Google wraps it
+        content = content[0]
+    if not isinstance(content, dict):
+        return None
+    error = content.get("error", content.get("detail"))
+    if isinstance(error, dict):
+        return error
+    if error:
+        return {"message": error}
+    return content if "message" in content else None
+
+
+def _described(status: int, headers: Mapping[str, str], body: bytes) -> str:
+    if 300 <= status < 400:
+        from urllib.parse import urlsplit
+
+        place = headers.get("location", "")
+        host = first_line(urlsplit(place).netloc.rpartition("@")[2], 80) if "//" in place else ""
+        return f", a redirect{f' to {host}' if host else ''}, which is not followed"
+    text = body[:_READ].decode("utf-8", "replace")
+    if not text.strip():
+        return " with an empty body"
+    if "html" in headers.get("content-type", "") or text.lstrip()[:100].lower().startswith(("<!doctype", "<html")):
+        title = _TITLE.search(text)
+        words = " ".join(html.unescape(_NOT_TEXT.sub(" ", text)).split())
+        heading = " ".join(html.unescape(title[1]).split()) if title else ""
+        shown = f"{heading}: {words}" if heading and heading not in words else words
+        return f" with an HTML page: {first_line(without_secrets(shown), 160)}"
+    return f" with a body that is not what the API promises: {first_line(without_secrets(text), 160)}"
+
+
+_IN_WORDS = re.compile(
+    r"(?:try again|retry) (?:in|after) (?:(\d{1,6})m)?(\d{1,9}(?:\.\d{1,9})?) ?(ms|s)", re.IGNORECASE
+)
+
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
+
+
+def retry_hint(headers: Mapping[str, str], message: str = "", details: Any = None) -> float | None:
+    """Seconds the server asks us to wait; None when it does not, or says something that is no time.
+
+    Args:
+        headers: of the response, their names in lower case.
+        message: the text of the error, for "try again in 5.289s".
+        details: ``error.details`` as Google sends it, for ``retryDelay``.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    after = headers.get("retry-after")
+    seconds = _number(after)
+    if seconds is None and after is not None:
+        seconds = _until(after, headers.get("date"))
+    if seconds is None:
+        seconds = _delay_in(details)
+    if seconds is None and (match := _IN_WORDS.search(message)):
+        minutes, value, unit = match.groups()
+        seconds = 60 * int(minutes or 0) + float(value) / (1000 if unit.lower() == "ms" else 1)
+    return seconds
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if 0 <= value < float("inf") else None
+
+
+def _until(text: str, date: str | None) -> float | None:
+    from datetime import datetime
+    from email.utils import parsedate_to_datetime
+
+    def moment(value: str) -> datetime:
+        parsed = parsedate_to_datetime(value)
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+    try:
+        # The server's own clock, when it tells it: ours may be wrong.
+        now = moment(date) if date else datetime.now(UTC)
+        seconds = (moment(text) - now).total_seconds()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return seconds if seconds >= 0 else None
+
+
+def _delay_in(details: Any) -> float | None:
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str) and (match := _DURATION.fullmatch(delay)):
+            return float(match[1])
+    return None

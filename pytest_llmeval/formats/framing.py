@@ -1,0 +1,111 @@
+"""How the events of a stream follow each other on the wire: server-sent events, or one JSON value a line.
+
+Source of the rules: "event stream interpretation" in the HTML standard, 9.2.6. Two leniencies: bytes that are not UTF-8
+become U+FFFD, and an event without its final blank line counts, as a stream's last one often lacks it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pytest_llmeval.formats.base import Event, StreamReader
+
+
+def parser_for(reader: StreamReader) -> EventParser | LineParser:
+    """What turns the bytes of a stream into the events this reader takes: server-sent ones unless it says ``lines``."""
+    return LineParser() if getattr(reader, "framing", "events") == "lines" else EventParser()
+
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class EventParser:
+    """Turns the bytes of one response into events; the chunks may end anywhere."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []  # of the line that is not complete yet
+        self._after_carriage_return = False
+        self._at_start = True
+        self._name = ""
+        self._data: list[str] = []
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The events that this chunk completes.
+
+        Args:
+            chunk: the next bytes of the response; what came before is remembered.
+        """
+        if self._after_carriage_return and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+            self._after_carriage_return = False
+        if not chunk:
+            return []
+        self._after_carriage_return = chunk.endswith(b"\r")
+        *lines, rest = _LINE_END.split(chunk)
+        events: list[Event] = []
+        for line in lines:
+            if self._pieces:
+                self._pieces.append(line)
+                line = b"".join(self._pieces)
+                self._pieces = []
+            self._take(line, events)
+        if rest:
+            self._pieces.append(rest)
+        return events
+
+    def close(self) -> list[Event]:
+        """The event the stream ended in, when its final blank line is missing."""
+        events: list[Event] = []
+        if self._pieces:
+            self._take(b"".join(self._pieces), events)
+            self._pieces = []
+        self._take(b"", events)
+        return events
+
+    def _take(self, line: bytes, events: list[Event]) -> None:
+        if self._at_start:
+            self._at_start = False
+            line = line.removeprefix(_BOM)
+        if not line:
+            data = "\n".join(self._data)
+            if data:
+                events.append(Event(self._name or "message", data))
+            self._name = ""
+            self._data = []
+            return
+        field, _, value = line.partition(b":")  # a comment has no name, and no name is "data" or "event"
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            self._data.append(value.decode("utf-8", "replace"))
+        elif field == b"event":
+            self._name = value.decode("utf-8", "replace")
+
+
+class LineParser:
+    """Turns the bytes of one response into events, one for each line; the chunks may end anywhere."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []  # of the line that is not complete yet
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The lines that this chunk completes.
+
+        Args:
+            chunk: the next bytes of the response; what came before is remembered.
+        """
+        *lines, rest = chunk.split(b"\n")
+        events: list[Event] = []
+        for line in lines:
+            self._pieces.append(line)
+            events += self.close()
+        if rest:
+            self._pieces.append(rest)
+        return events
+
+    def close(self) -> list[Event]:
+        """The line the stream ended in, when its line break is missing."""
+        line, self._pieces = b"".join(self._pieces), []
+        text = line.decode("utf-8", "replace").strip()
+        return [Event("message", text)] if text else []

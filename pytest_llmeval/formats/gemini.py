@@ -1,0 +1,306 @@
+"""Google's generateContent, whole and streamed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from pytest_llmeval.formats.base import Event, HttpFormat, ModelRequest, Prompt
+from pytest_llmeval.formats.messages import (
+    function_of,
+    image_url,
+    inline_data,
+    leading_system,
+    parts_of,
+    past_calls,
+    plain_schema,
+    with_images,
+    with_params,
+)
+from pytest_llmeval.formats.reading import (
+    FILTERED,
+    answer_in_error,
+    count,
+    event_object,
+    failure_in_answer,
+    finish_reason,
+    is_answer,
+    listed,
+    malformed,
+    object_or_empty,
+    objects,
+    text_or_none,
+    tool_call,
+    total,
+)
+from pytest_llmeval.reply import Answer, ToolCall, Usage
+
+_FIELDS = {
+    "cachedContent",
+    "contents",
+    "generationConfig",
+    "labels",
+    "safetySettings",
+    "serviceTier",
+    "store",
+    "systemInstruction",
+    "toolConfig",
+    "tools",
+}
+
+
+class GeminiContent(HttpFormat):
+    """The wire format of ``POST {base_url}/models/{model}:generateContent``; see `Provider`.
+
+    Args:
+        name: the provider's name.
+        base_url: up to and including its version, as in ``https://generativelanguage.googleapis.com/v1beta``.
+        api_key_env: the environment variable with the key, None when it needs none.
+    """
+
+    wire_format = "content"
+
+    def __init__(
+        self,
+        name: str = "gemini",
+        base_url: str | None = "https://generativelanguage.googleapis.com/v1beta",
+        api_key_env: str | None = "GEMINI_API_KEY",
+    ) -> None:
+        super().__init__(name, base_url, api_key_env)
+
+    def request(self, model: str, prompt: Prompt) -> ModelRequest:
+        """The HTTP request for this prompt.
+
+        System messages at the start become ``systemInstruction``, messages become ``contents``, a schema becomes
+        ``responseJsonSchema``. A parameter that is no field of the request itself goes into ``generationConfig``,
+        its name unchanged. A message with ``parts`` is passed on as it is.
+
+        Raises:
+            ProviderError: kind ``bad_request``: a tool call in the messages is none.
+        """
+        system, messages = leading_system(with_images(prompt.messages, prompt.images))
+        body: dict[str, Any] = {"contents": _contents(messages)}
+        if system:
+            parts = [_part(part) for message in system for part in parts_of(message.get("content"))]
+            body["systemInstruction"] = {"role": "user", "parts": parts}
+        if prompt.tools:
+            body["tools"] = _tools(prompt.tools)
+        settings: dict[str, Any] = {}
+        if prompt.schema is not None:
+            settings = {"responseMimeType": "application/json", "responseJsonSchema": plain_schema(prompt.schema)}
+        params = {name: value for name, value in prompt.params.items() if name != "stream"}
+        settings.update((name, value) for name, value in params.items() if name not in _FIELDS)
+        if settings:
+            body["generationConfig"] = settings
+        body = with_params(body, {name: value for name, value in params.items() if name in _FIELDS})
+        stream = prompt.stream or bool(prompt.params.get("stream"))
+        place = quote(model, safe="/") if "/" in model else f"models/{quote(model, safe='')}"
+        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        return ModelRequest(provider=self.name, model=model, path=f"/{place}:{method}", body=body, stream=stream)
+
+    def authorization(self, api_key: str) -> Mapping[str, str]:
+        """The header that carries the key."""
+        return {"x-goog-api-key": api_key}
+
+    def answer(self, body: Mapping[str, Any]) -> Answer:
+        """The answer in a response body; of several candidates the first.
+
+        Raises:
+            ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
+        """
+        if body.get("error"):
+            return answer_in_error(body["error"])
+        candidates = objects(body.get("candidates"))
+        blocked = text_or_none(object_or_empty(body.get("promptFeedback")).get("blockReason"))
+        if not candidates and not blocked:
+            raise malformed(f"the response has no candidates, {listed(body)}")
+        candidate = candidates[0] if candidates else {}
+        parts = objects(object_or_empty(candidate.get("content")).get("parts"))
+        texts = [part.get("text") for part in parts if part.get("thought") is not True]
+        calls = tuple(_call(part) for part in parts if "functionCall" in part)
+        finish = finish_reason(candidate.get("finishReason")) if candidates else "content_filter"
+        text = "".join(text for text in texts if isinstance(text, str))
+        if finish == "invalid_tool_call" and not text:  # the call stands here
+            text = text_or_none(candidate.get("finishMessage")) or ""
+        return Answer(
+            text=text,
+            tool_calls=calls,
+            usage=_usage(object_or_empty(body.get("usageMetadata"))),
+            finish_reason="tool_calls" if calls and finish == "stop" else finish,
+            refusal=_refusal(candidate, blocked) if finish == "content_filter" else None,
+            response_model=text_or_none(body.get("modelVersion")),
+            response_id=text_or_none(body.get("responseId")),
+        )
+
+    def stream(self) -> ContentStream:
+        """A reader for one streamed response."""
+        return ContentStream()
+
+
+def _refusal(candidate: Mapping[str, Any], blocked: str | None) -> str:
+    if not candidate:
+        return f"the prompt was blocked: {blocked}"
+    return text_or_none(candidate.get("finishMessage")) or f"{FILTERED}: {candidate.get('finishReason')}"
+
+
+def _call(part: Mapping[str, Any]) -> ToolCall:
+    call = object_or_empty(part["functionCall"])
+    return tool_call(call.get("name"), call.get("args") or {}, call.get("id"), part.get("thoughtSignature"))
+
+
+def _contents(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    contents: list[dict[str, Any]] = []
+    names: dict[str | None, str] = {}  # of functions, by the ids of their calls
+    results: list[dict[str, Any]] | None = None  # of the tools called last; they belong into one message
+    for message in messages:
+        if message.get("role") == "tool":
+            if results is None:
+                results = []
+                contents.append({"role": "user", "parts": results})
+            results.append(_result(message, names))
+            continue
+        results = None
+        if "parts" in message:
+            contents.append(dict(message))
+            continue
+        parts = [_part(part) for part in parts_of(message.get("content"))]
+        for call in past_calls(message):
+            names[call.id] = call.name
+            identity = {"id": call.id} if call.id else {}
+            signed = {"thoughtSignature": call.signature} if call.signature else {}
+            parts.append({"functionCall": {**identity, "name": call.name, "args": call.arguments}, **signed})
+        contents.append({"role": "model" if message.get("role") == "assistant" else "user", "parts": parts})
+    return contents
+
+
+def _result(message: Mapping[str, Any], names: Mapping[str | None, str]) -> dict[str, Any]:
+    identity = message.get("tool_call_id")
+    text = "".join(part.get("text", "") for part in parts_of(message.get("content")))
+    try:
+        response = json.loads(text)
+    except (ValueError, RecursionError):
+        response = text
+    if not isinstance(response, dict):
+        response = {"output": response}
+    result = {"name": message.get("name") or names.get(identity) or identity, "response": response}
+    return {"functionResponse": {"id": identity, **result} if identity else result}
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    if part.get("type") == "text":
+        return {"text": part.get("text")}
+    url = image_url(part)
+    if url is None:
+        return part
+    inline = inline_data(url)
+    if inline is not None:
+        return {"inlineData": {"mimeType": inline[0], "data": inline[1]}}
+    from mimetypes import guess_type
+    from urllib.parse import urlsplit
+
+    kind = guess_type(urlsplit(url).path)[0]
+    return {"fileData": {"fileUri": url, **({"mimeType": kind} if kind else {})}}
+
+
+def _tools(tools: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    declared: list[dict[str, Any]] = []
+    own: list[dict[str, Any]] = []
+    for tool in tools:
+        function = function_of(tool)
+        if function is None:
+            own.append(dict(tool))
+        else:
+            renamed = {
+                "parametersJsonSchema" if name == "parameters" else name: value
+                for name, value in function.items()
+                if name != "strict"
+            }
+            declared.append(renamed)
+    return ([{"functionDeclarations": declared}] if declared else []) + own
+
+
+def _usage(usage: Mapping[str, Any]) -> Usage:
+    thoughts = count(usage.get("thoughtsTokenCount"))
+    prompt = count(usage.get("promptTokenCount"))
+    return Usage(
+        input_tokens=None if prompt is None else total(prompt, count(usage.get("toolUsePromptTokenCount"))),
+        output_tokens=total(count(usage.get("candidatesTokenCount")), thoughts),
+        cache_read_tokens=count(usage.get("cachedContentTokenCount")),
+        reasoning_tokens=thoughts,
+    )
+
+
+class ContentStream:
+    """Reads the chunks of one streamed response, each a response with a part of the content; see `StreamReader`.
+
+    The stream has no last event, unless that is an error: it ends with the connection.
+    """
+
+    def __init__(self) -> None:
+        self.done = False
+        self._response: dict[str, Any] = {}
+        self._candidates: dict[int, dict[str, Any]] = {}
+        self._characters = 0
+
+    def feed(self, event: Event) -> bool:
+        """Take one event; True when it carries text that is no thought, or a function call.
+
+        Raises:
+            ProviderError: the event is an error, or no JSON.
+        """
+        chunk = event_object(event)
+        if chunk.get("error"):
+            if not is_answer(chunk["error"]):
+                raise failure_in_answer(chunk["error"])
+            self.done = True
+        # What is said again, such as the usage so far, counts as it was said last.
+        self._response.update((name, value) for name, value in chunk.items() if name != "candidates")
+        carries = False
+        for candidate in objects(chunk.get("candidates")):
+            carries |= self._take(candidate)
+        return carries
+
+    def body(self) -> dict[str, Any]:
+        """The response as the non-streaming API would have given it.
+
+        Raises:
+            ProviderError: kind ``malformed``: the stream ended before every candidate was finished.
+        """
+        finished = self._candidates and all("finishReason" in one for one in self._candidates.values())
+        blocked = object_or_empty(self._response.get("promptFeedback")).get("blockReason")
+        if not finished and not blocked and not self.done:
+            raise malformed(f"the stream was cut: it ended after {self._characters} characters, without a finishReason")
+        if not self._candidates:
+            return self._response
+        return {**self._response, "candidates": [self._candidates[number] for number in sorted(self._candidates)]}
+
+    def _take(self, piece: dict[str, Any]) -> bool:
+        number = piece.get("index")
+        candidate = self._candidates.setdefault(number if isinstance(number, int) else 0, {})
+        candidate.update((name, value) for name, value in piece.items() if name != "content" and value is not None)
+        content = piece.get("content")
+        if not isinstance(content, dict):
+            return False
+        whole = candidate.setdefault("content", {name: value for name, value in content.items() if name != "parts"})
+        parts = whole.setdefault("parts", [])
+        carries = False
+        for part in objects(content.get("parts")):
+            carries |= self._add(parts, part)
+        return carries
+
+    def _add(self, parts: list[dict[str, Any]], part: dict[str, Any]) -> bool:
+        text = part.get("text")
+        if not isinstance(text, str):
+            parts.append(part)
+            return "functionCall" in part
+        last = parts[-1] if parts else {}
+        if isinstance(last.get("text"), str) and last.get("thought") == part.get("thought"):
+            parts[-1] = {**last, **part, "text": last["text"] + text}
+        else:
+            parts.append(part)
+        if part.get("thought") is True:
+            return False
+        self._characters += len(text)
+        return bool(text)

@@ -1,0 +1,159 @@
+"""Prompts in the shape of chat completions, taken apart for formats that want another."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.text import first_line
+
+
+class PastCall(NamedTuple):
+    """A tool call of an assistant's message: what the model asked for earlier in the conversation."""
+
+    id: str | None
+    name: str
+    arguments: Mapping[str, Any]
+    text: str  # the arguments as they were
+    signature: str | None  # what Gemini wants back with the call
+
+
+def refused(message: str) -> ProviderError:
+    """The error for a prompt that this format cannot carry; nothing is sent."""
+    return ProviderError(message, kind="bad_request")
+
+
+def with_images(messages: Iterable[Mapping[str, Any]], images: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Copies of the messages, the images added to the last one of the user's, or to a new one.
+
+    Args:
+        messages: of the prompt.
+        images: URLs, https: or data:.
+    """
+    copies = [dict(message) for message in messages]
+    if not images:
+        return copies
+    last = next((message for message in reversed(copies) if message.get("role") == "user"), None)
+    if last is None:
+        last = {"role": "user", "content": []}
+        copies.append(last)
+    last["content"] = parts_of(last.get("content")) + [
+        {"type": "image_url", "image_url": {"url": url}} for url in images
+    ]
+    return copies
+
+
+def leading_system(
+    messages: list[dict[str, Any]], roles: tuple[str, ...] = ("system", "developer")
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The messages with instructions that the conversation starts with, and the others."""
+    first = next((i for i, message in enumerate(messages) if message.get("role") not in roles), len(messages))
+    return messages[:first], messages[first:]
+
+
+def plain_text(messages: Iterable[Mapping[str, Any]]) -> str | None:
+    """The text of messages, a blank line between them; None when they hold more than text."""
+    texts = []
+    for message in messages:
+        parts = parts_of(message.get("content"))
+        if any(set(part) != {"type", "text"} or part["type"] != "text" for part in parts):
+            return None
+        texts.append("".join(part["text"] for part in parts))
+    return "\n\n".join(texts)
+
+
+def parts_of(content: Any) -> list[dict[str, Any]]:
+    """The parts of a message; a text is one part, an empty one none."""
+    if isinstance(content, list | tuple):
+        return [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
+    return [{"type": "text", "text": content}] if content else []
+
+
+def image_url(part: Mapping[str, Any]) -> str | None:
+    """The URL of an ``image_url`` part, None for any other part."""
+    if part.get("type") != "image_url":
+        return None
+    image = part.get("image_url")
+    url = image.get("url") if isinstance(image, Mapping) else image
+    return url if isinstance(url, str) else None
+
+
+def inline_data(url: str) -> tuple[str, str] | None:
+    """Media type and base64 of what a data: URL holds, None for any other URL."""
+    if url[:5].lower() != "data:":
+        return None
+    head, _, data = url[5:].partition(",")
+    if not head.endswith(";base64"):
+        from base64 import b64encode
+        from urllib.parse import unquote_to_bytes
+
+        data = b64encode(unquote_to_bytes(data)).decode("ascii")
+    return head.partition(";")[0] or "text/plain", data
+
+
+def past_calls(message: Mapping[str, Any]) -> list[PastCall]:
+    """The tool calls of an assistant's message.
+
+    Raises:
+        ProviderError: kind ``bad_request``: one has no name, or its arguments are no JSON object.
+    """
+    return [_past_call(call) for call in message.get("tool_calls") or ()]
+
+
+def _past_call(call: Any) -> PastCall:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise refused(
+            "a tool call in the messages has no function name; it should look like "
+            '{"id": ..., "type": "function", "function": {"name": ..., "arguments": ...}}'
+        )
+    arguments = function.get("arguments")
+    text = json.dumps(arguments) if isinstance(arguments, Mapping) else arguments or "{}"
+    try:
+        arguments = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        arguments = None
+    if not isinstance(arguments, dict):
+        name = first_line(function["name"], 60)
+        raise refused(f"the arguments of the tool call {name!r} in the messages are no JSON object")
+    extra = call.get("extra_content")
+    google = extra.get("google") if isinstance(extra, Mapping) else None
+    signature = google.get("thought_signature") if isinstance(google, Mapping) else None
+    return PastCall(call.get("id"), function["name"], arguments, text, signature)
+
+
+def function_of(tool: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The function ``{"name", "description", "parameters"}`` of a tool, None for a tool of the provider's own."""
+    if isinstance(tool.get("function"), Mapping):
+        return tool["function"]  # type: ignore[no-any-return]
+    return tool if "name" in tool and "type" not in tool and "input_schema" not in tool else None
+
+
+def named_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema as ``{"name", "schema"}``, named by its title; one that has that form already is left as it is."""
+    if _is_named(schema):
+        return dict(schema)
+    title = schema.get("title")
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", title)[:64] if isinstance(title, str) else ""
+    return {"name": name or "answer", "schema": dict(schema)}
+
+
+def plain_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON schema alone."""
+    return dict(schema["schema"] if _is_named(schema) else schema)
+
+
+def with_params(body: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with the user's parameters, which win; what is an object in both is merged."""
+    merged = dict(body)
+    for name, value in params.items():
+        before = merged.get(name)
+        merged[name] = {**before, **value} if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _is_named(schema: Mapping[str, Any]) -> bool:
+    return isinstance(schema.get("schema"), Mapping) and isinstance(schema.get("name"), str)

@@ -1,0 +1,67 @@
+"""Where models are served for everybody: the hosts that nothing is asked of in a session that replays."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from urllib.parse import urlsplit
+
+from pytest_llmeval.config.base_url import is_loopback, plain_host
+from pytest_llmeval.formats.registry import find_provider, has_own_address, known_providers
+
+# With all hosts below each. Hosts that serve much beside models, such as api.cloudflare.com, are not among them.
+_HOSTS = frozenset(
+    {
+        *("api.openai.com", "api.anthropic.com", "claude.googleapis.com", "generativelanguage.googleapis.com"),
+        *("generativelanguage.mtls.googleapis.com", "prediction.vertexai.goog"),
+        *("openai.azure.com", "openai.azure.us", "openai.azure.cn", "cognitiveservices.azure.com"),
+        *("services.ai.azure.com", "models.ai.azure.com", "inference.ai.azure.com", "inference.ml.azure.com"),
+        *("api.groq.com", "api.x.ai", "api.mistral.ai", "codestral.mistral.ai", "api.cohere.com", "api.cohere.ai"),
+        *("api.deepseek.com", "api.together.xyz", "api.together.ai", "api.fireworks.ai", "openrouter.ai"),
+        *("api.perplexity.ai", "api-inference.huggingface.co", "router.huggingface.co", "endpoints.huggingface.cloud"),
+        *("api.cerebras.ai", "api.sambanova.ai", "integrate.api.nvidia.com", "ai.api.nvidia.com"),
+        *("api.replicate.com", "api.voyageai.com", "api.jina.ai", "deepsearch.jina.ai", "ollama.com", "api.ai21.com"),
+        *("api.moonshot.ai", "api.moonshot.cn", "dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"),
+        *("dashscope-us.aliyuncs.com", "open.bigmodel.cn", "api.z.ai", "api.minimax.io", "api.minimax.chat"),
+        *("api.minimaxi.com", "qianfan.baidubce.com", "api.hunyuan.cloud.tencent.com", "volces.com"),
+        *("api.stepfun.com", "api.siliconflow.cn", "api.siliconflow.com", "api.lingyiwanwu.com"),
+        *("api.baichuan-ai.com", "api.deepinfra.com", "api.novita.ai", "api.hyperbolic.xyz", "api.lambda.ai"),
+        *("api.studio.nebius.com", "api.studio.nebius.ai", "api.tokenfactory.nebius.com", "api.writer.com"),
+        *("api.reka.ai", "api.upstage.ai", "api.aleph-alpha.com", "api.inceptionlabs.ai", "api.venice.ai"),
+        *("api.friendli.ai", "api.featherless.ai", "api.inference.net", "api.scaleway.ai", "api.poe.com"),
+        *("inference.baseten.co", "api.runpod.ai", "llm.chutes.ai", "api.sarvam.ai", "api.aimlapi.com"),
+        *("models.github.ai", "ai-gateway.vercel.sh", "gateway.ai.cloudflare.com", "api.portkey.ai"),
+        *("ai-gateway.helicone.ai", "oai.helicone.ai", "gateway.helicone.ai", "router.requesty.ai"),
+        *("us.inference.heroku.com", "inference.do-ai.run", "llm.api.cloud.yandex.net"),
+    }
+)
+
+# With the name of a region in them.
+_REGIONAL = re.compile(
+    r"(?:.+\.)?bedrock-(?:agent-)?(?:runtime|mantle)(?:-fips)?\.[a-z0-9-]+\.(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)"
+    r"|runtime\.sagemaker(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?"
+    r"|aws-external-anthropic\.[a-z0-9-]+\.api\.aws"
+    r"|(?:[a-z0-9-]+-)?aiplatform\.(?:mtls\.|[a-z0-9-]+\.rep\.)?googleapis\.com"
+    r"|[a-z0-9-]+\.ml\.cloud\.ibm\.com"
+    r"|inference\.generativeai\.[a-z0-9-]+\.oci\.oraclecloud\.com"
+)
+
+
+def is_model_host(host: str) -> bool:
+    """Whether models are served at a host, for everybody; a host of a configuration is not asked for here.
+
+    Args:
+        host: a name, without port.
+    """
+    name = plain_host(host)
+    labels = name.split(".")
+    return not _all_hosts().isdisjoint(".".join(labels[i:]) for i in range(len(labels))) or (
+        _REGIONAL.fullmatch(name) is not None
+    )
+
+
+@cache
+def _all_hosts() -> frozenset[str]:
+    own = (find_provider(name).base_url for name in known_providers() if has_own_address(name))
+    hosts = {urlsplit(url).hostname or "" for url in own if url}
+    return _HOSTS | {host for host in hosts if host and not is_loopback(host)}

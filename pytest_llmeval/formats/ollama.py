@@ -1,0 +1,218 @@
+"""Ollama's own chat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from pytest_llmeval.formats.base import Event, HttpFormat, ModelRequest, Prompt
+from pytest_llmeval.formats.messages import (
+    function_of,
+    image_url,
+    inline_data,
+    parts_of,
+    past_calls,
+    plain_schema,
+    refused,
+    with_images,
+    with_params,
+)
+from pytest_llmeval.formats.reading import (
+    FILTERED,
+    answer_in_error,
+    count,
+    event_object,
+    failure_in_answer,
+    finish_reason,
+    is_answer,
+    listed,
+    malformed,
+    object_or_empty,
+    objects,
+    text_or_none,
+    tool_call,
+)
+from pytest_llmeval.reply import Answer, Usage
+
+_FIELDS = {
+    "format",
+    "keep_alive",
+    "logprobs",
+    "messages",
+    "options",
+    "shift",
+    "stream",
+    "think",
+    "tools",
+    "top_logprobs",
+    "truncate",
+}
+
+
+class OllamaChat(HttpFormat):
+    """The wire format of ``POST {base_url}/api/chat``; see `Provider`.
+
+    Args:
+        name: the provider's name.
+        base_url: of the server, as in ``http://127.0.0.1:11434``.
+        api_key_env: the environment variable with the key, None when it needs none.
+    """
+
+    wire_format = "ollama"
+
+    def __init__(
+        self,
+        name: str = "ollama",
+        base_url: str | None = "http://127.0.0.1:11434",
+        api_key_env: str | None = None,
+    ) -> None:
+        super().__init__(name, base_url, api_key_env)
+
+    def request(self, model: str, prompt: Prompt) -> ModelRequest:
+        """The HTTP request for this prompt.
+
+        A schema becomes ``format``. A parameter that is no field of the request itself goes into ``options``, its
+        name unchanged. ``stream`` is always said, since Ollama streams unless told not to.
+
+        Raises:
+            ProviderError: kind ``bad_request``: an image is no data: URL, or a tool call in the messages is none.
+        """
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": _messages(with_images(prompt.messages, prompt.images)),
+            "stream": False,
+        }
+        if prompt.tools:
+            functions = [(tool, function_of(tool)) for tool in prompt.tools]
+            body["tools"] = [
+                dict(tool) if function is None else {"type": "function", "function": dict(function)}
+                for tool, function in functions
+            ]
+        if prompt.schema is not None:
+            body["format"] = plain_schema(prompt.schema)
+        options = {name: value for name, value in prompt.params.items() if name not in _FIELDS}
+        if options:
+            body["options"] = options
+        body = with_params(body, {name: value for name, value in prompt.params.items() if name in _FIELDS})
+        if prompt.stream:
+            body["stream"] = True
+        return ModelRequest(
+            provider=self.name, model=model, path="/api/chat", body=body, stream=bool(body.get("stream"))
+        )
+
+    def answer(self, body: Mapping[str, Any]) -> Answer:
+        """The answer in a response body.
+
+        Raises:
+            ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
+        """
+        if body.get("error"):
+            return answer_in_error(body["error"])
+        message = body.get("message")
+        if not isinstance(message, dict):
+            raise malformed(f"the response has no message, {listed(body)}")
+        content = message.get("content")
+        functions = [(call, object_or_empty(call.get("function"))) for call in objects(message.get("tool_calls"))]
+        calls = tuple(
+            tool_call(function.get("name"), function.get("arguments"), call.get("id")) for call, function in functions
+        )
+        reason = finish_reason(body.get("done_reason"))
+        return Answer(
+            text=content if isinstance(content, str) else "",
+            tool_calls=calls,
+            usage=Usage(input_tokens=count(body.get("prompt_eval_count")), output_tokens=count(body.get("eval_count"))),
+            finish_reason="tool_calls" if calls and reason in ("stop", None) else reason,
+            refusal=FILTERED if reason == "content_filter" else None,
+            response_model=text_or_none(body.get("model")),
+        )
+
+    def stream(self) -> OllamaStream:
+        """A reader for one streamed response."""
+        return OllamaStream()
+
+
+class OllamaStream:
+    """Reads the lines of one streamed response; see `StreamReader`."""
+
+    framing: Literal["lines"] = "lines"
+
+    def __init__(self) -> None:
+        self.done = False
+        self._response: dict[str, Any] = {}
+        self._message: dict[str, Any] = {}
+
+    def feed(self, event: Event) -> bool:
+        """Take one line; True when it carries text or a tool call.
+
+        Raises:
+            ProviderError: the line is an error, or no JSON.
+        """
+        chunk = event_object(event)
+        if chunk.get("error") and not is_answer(chunk["error"]):
+            raise failure_in_answer(chunk["error"])
+        self._response.update(chunk)
+        self.done = chunk.get("done") is True or "error" in chunk
+        carries = False
+        for name, value in object_or_empty(chunk.get("message")).items():
+            before = self._message.get(name)
+            if name == "tool_calls":
+                self._message[name] = [*(before or ()), *objects(value)]
+                carries |= bool(value)
+            elif name in ("content", "thinking") and isinstance(value, str) and isinstance(before, str | None):
+                self._message[name] = (before or "") + value
+                carries |= name == "content" and bool(value)
+            else:
+                self._message[name] = value
+        return carries
+
+    def body(self) -> dict[str, Any]:
+        """The response as the non-streaming API would have given it.
+
+        Raises:
+            ProviderError: kind ``malformed``: the stream ended before it was done.
+        """
+        if not self.done:
+            content = self._message.get("content")
+            got = len(content) if isinstance(content, str) else 0
+            raise malformed(f"the stream was cut: it ended after {got} characters, before it was done")
+        return {**self._response, "message": self._message}
+
+
+def _messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    converted: list[dict[str, Any]] = []
+    names: dict[str | None, str] = {}  # of functions, by the ids of their calls
+    for message in messages:
+        role, content = message.get("role"), message.get("content")
+        parts = parts_of(content)
+        one = {
+            **{name: value for name, value in message.items() if name not in ("content", "tool_calls", "name")},
+            "content": "".join(part.get("text") or "" for part in parts if part.get("type") == "text"),
+        }
+        images = [_image(part) for part in parts if part.get("type") != "text"]
+        if images:
+            one["images"] = images
+        if calls := past_calls(message):
+            names.update((call.id, call.name) for call in calls)
+            one["tool_calls"] = [
+                {
+                    **({"id": call.id} if call.id else {}),
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                }
+                for call in calls
+            ]
+        if role == "tool" and (name := message.get("name") or names.get(message.get("tool_call_id"))):
+            one.setdefault("tool_name", name)
+        converted.append(one)
+    return converted
+
+
+def _image(part: Mapping[str, Any]) -> str:
+    url = image_url(part)
+    inline = inline_data(url) if url is not None else None
+    if inline is None:
+        raise refused(
+            "Ollama takes text and images whose bytes are in a data: URL, as in data:image/png;base64,...; "
+            "it fetches nothing itself"
+        )
+    return inline[1]

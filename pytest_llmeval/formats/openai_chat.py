@@ -1,0 +1,285 @@
+"""OpenAI's chat completions, whole and streamed; most other servers speak them as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmeval.formats.base import Event, HttpFormat, ModelRequest, Prompt
+from pytest_llmeval.formats.messages import named_schema, with_images
+from pytest_llmeval.formats.reading import (
+    FILTERED,
+    answer_in_error,
+    count,
+    event_object,
+    failure_in_answer,
+    finish_reason,
+    is_answer,
+    listed,
+    malformed,
+    object_or_empty,
+    text_or_none,
+    tool_call,
+)
+from pytest_llmeval.reply import Answer, ToolCall, Usage
+
+if TYPE_CHECKING:
+    pass
+
+
+class OpenAIChat(HttpFormat):
+    """The wire format of ``POST {base_url}/chat/completions``; see `Provider`.
+
+    Args:
+        name: the provider's name, as in ``groq``.
+        base_url: up to and including its version, as in ``https://api.openai.com/v1``.
+        api_key_env: the environment variable with the key, None when it needs none.
+    """
+
+    wire_format = "chat"
+
+    def __init__(
+        self,
+        name: str = "openai",
+        base_url: str | None = "https://api.openai.com/v1",
+        api_key_env: str | None = "OPENAI_API_KEY",
+    ) -> None:
+        super().__init__(name, base_url, api_key_env)
+
+    def request(self, model: str, prompt: Prompt) -> ModelRequest:
+        """The HTTP request for this prompt.
+
+        A schema becomes ``response_format``: a plain JSON schema as ``{"name", "schema"}`` without ``strict``,
+        since strict mode takes only some schemas; ``{"name", "schema", "strict": true}`` is passed on as it is.
+        """
+        body: dict[str, Any] = {"model": model, "messages": with_images(prompt.messages, prompt.images)}
+        if prompt.tools:
+            body["tools"] = [_wrapped(tool) for tool in prompt.tools]
+        if prompt.schema is not None:
+            body["response_format"] = {"type": "json_schema", "json_schema": named_schema(prompt.schema)}
+        body.update(prompt.params)
+        if prompt.stream:
+            body["stream"] = True
+            body["stream_options"] = {"include_usage": True}
+        return ModelRequest(
+            provider=self.name, model=model, path="/chat/completions", body=body, stream=bool(body.get("stream"))
+        )
+
+    def answer(self, body: Mapping[str, Any]) -> Answer:
+        """The answer in a response body; of several choices the first.
+
+        Raises:
+            ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
+        """
+        if body.get("error"):
+            return answer_in_error(body["error"])
+        choices = body.get("choices")
+        if not isinstance(choices, list) or not choices:
+            error = body.get("detail") or body  # where some write what others write into ``error``
+            if ("message" in body or "detail" in body) and is_answer(error):
+                return answer_in_error(error)
+            raise malformed(f"the response has no choices, {listed(body)}")
+        choice = choices[0]
+        if not isinstance(choice, dict):
+            raise malformed(f"the response's choice is not an object but {type(choice).__name__}")
+        if choice.get("error"):
+            return answer_in_error(choice["error"])
+        reason = finish_reason(choice.get("finish_reason"))
+        message = choice.get("message")
+        if not isinstance(message, dict):
+            raise malformed(f"the response's choice has no message, {listed(choice)}")
+        return Answer(
+            text=_text(message.get("content")),
+            tool_calls=_tool_calls(message),
+            usage=_usage(body.get("usage")),
+            finish_reason=reason,
+            refusal=text_or_none(message.get("refusal")) or (FILTERED if reason == "content_filter" else None),
+            response_model=text_or_none(body.get("model")),
+            response_id=text_or_none(body.get("id")),
+        )
+
+    def stream(self) -> ChatStream:
+        """A reader for one streamed response."""
+
+        return ChatStream()
+
+
+def _wrapped(tool: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(tool) if "type" in tool else {"type": "function", "function": dict(tool)}
+
+
+def _text(content: Any) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):  # parts, as Mistral sends them; those that think are not the answer
+        parts = (part for part in content if isinstance(part, dict) and part.get("type") in ("text", "output_text"))
+        return "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+    raise malformed(f"the message's content is not text but {type(content).__name__}")
+
+
+def _tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
+    calls = message.get("tool_calls")
+    if calls is None and isinstance(message.get("function_call"), dict):
+        calls = [{"function": message["function_call"]}]
+    if calls is None:
+        return ()
+    if not isinstance(calls, list):
+        raise malformed(f"tool_calls is not a list but {type(calls).__name__}")
+    return tuple(_tool_call(call) for call in calls)
+
+
+def _tool_call(call: Any) -> ToolCall:
+    function = call.get("function", call.get("custom")) if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        raise malformed("a tool call has no function name")
+    # Ollama and some gateways send the arguments as an object, custom tools as their input.
+    arguments = function.get("arguments", function.get("input"))
+    google = object_or_empty(object_or_empty(call.get("extra_content")).get("google"))
+    return tool_call(function.get("name"), arguments, call.get("id"), google.get("thought_signature"))
+
+
+def _usage(usage: Any) -> Usage:
+    if not isinstance(usage, dict):
+        return Usage()
+    prompt = object_or_empty(usage.get("prompt_tokens_details"))
+    completion = object_or_empty(usage.get("completion_tokens_details"))
+    return Usage(
+        input_tokens=count(usage.get("prompt_tokens")),
+        output_tokens=count(usage.get("completion_tokens")),
+        cache_read_tokens=count(prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))),  # second: DeepSeek
+        cache_write_tokens=count(prompt.get("cache_write_tokens")),
+        reasoning_tokens=count(completion.get("reasoning_tokens")),
+    )
+
+
+_JOINED = {"content", "refusal", "reasoning", "reasoning_content"}
+
+
+class ChatStream:
+    """Reads the chunks of one streamed chat completion; see `StreamReader`."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self._head: dict[str, Any] = {}
+        self._usage: Any = None
+        self._choices: dict[int, dict[str, Any]] = {}
+
+    def feed(self, event: Event) -> bool:
+        """Take one event; True when it carries text, a refusal or a tool call.
+
+        Raises:
+            ProviderError: the event is an error, or no JSON.
+        """
+        if event.data.strip() == "[DONE]":
+            self.done = True
+            return False
+        chunk = event_object(event)
+        if chunk.get("error") or event.name == "error":
+            error = chunk.get("error") or chunk
+            if not is_answer(error):
+                raise failure_in_answer(error)
+            self._head["error"] = error
+            self.done = True
+            return False
+        for name, value in chunk.items():
+            if name not in ("choices", "usage") and value is not None:
+                self._head.setdefault(name, value)
+        extra = chunk.get("x_groq")
+        usage = chunk.get("usage") or (extra.get("usage") if isinstance(extra, dict) else None)
+        if usage:
+            self._usage = usage
+        choices = chunk.get("choices")
+        carries = False
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict):
+                carries |= self._take(choice)
+        return carries
+
+    def body(self) -> dict[str, Any]:
+        """The response as the non-streaming API would have given it.
+
+        Raises:
+            ProviderError: kind ``malformed``: the stream ended before ``[DONE]`` and before every choice was finished.
+        """
+        finished = self._choices and all(choice["finish_reason"] for choice in self._choices.values())
+        if not self.done and not finished:
+            got = sum(len(choice["message"]["content"] or "") for choice in self._choices.values())
+            raise malformed(f"the stream was cut: it ended after {got} characters without a finish_reason or [DONE]")
+        body = {**self._head, "choices": [self._choices[index] for index in sorted(self._choices)]}
+        if "object" in body:
+            body["object"] = "chat.completion"
+        if self._usage is not None:
+            body["usage"] = self._usage
+        return body
+
+    def _take(self, piece: dict[str, Any]) -> bool:
+        number = piece.get("index")
+        index = number if isinstance(number, int) else 0
+        choice = self._choices.get(index)
+        if choice is None:
+            message = {"role": "assistant", "content": None}
+            choice = self._choices[index] = {"index": index, "message": message, "finish_reason": None}
+        for name, value in piece.items():
+            if name == "logprobs":
+                if isinstance(value, dict):
+                    _merge_lists(choice.setdefault("logprobs", {}), value)
+            elif name not in ("index", "delta", "message") and value is not None:
+                choice[name] = value
+        delta = piece.get("delta")
+        return _merge_delta(choice["message"], delta) if isinstance(delta, dict) else False
+
+
+def _merge_delta(message: dict[str, Any], delta: dict[str, Any]) -> bool:
+    carries = False
+    for name, value in delta.items():
+        if name == "tool_calls":
+            for call in value if isinstance(value, list) else ():
+                if isinstance(call, dict):
+                    _merge_call(message.setdefault("tool_calls", []), call)
+                    carries = True
+        elif name in _JOINED:
+            text = _streamed_text(value)
+            if text is not None:
+                message[name] = (message.get(name) or "") + text
+                carries |= bool(text) and name in ("content", "refusal")
+        elif value is not None:
+            message[name] = value
+    return carries
+
+
+def _streamed_text(value: Any) -> str | None:
+    if isinstance(value, list):  # parts, as Mistral sends them; those that think are not the answer
+        parts = [part.get("text") for part in value if isinstance(part, dict) and part.get("type") == "text"]
+        return "".join(part for part in parts if isinstance(part, str))
+    return value if isinstance(value, str) else None
+
+
+def _merge_call(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
+    function = piece.get("function")
+    function = function if isinstance(function, dict) else {}
+    number = piece.get("index")
+    if not isinstance(number, int):  # some servers leave it out and send each call whole
+        number = len(calls) if piece.get("id") or function.get("name") or not calls else len(calls) - 1
+    if not 0 <= number <= len(calls):
+        number = len(calls)
+    if number == len(calls):
+        calls.append({"id": None, "type": "function", "function": {"name": "", "arguments": ""}})
+    call = calls[number]
+    for field in ("id", "extra_content"):  # the latter from Google's servers, with a signature to be sent back
+        if piece.get(field):
+            call[field] = piece[field]
+    if isinstance(name := function.get("name"), str):
+        call["function"]["name"] += name
+    if isinstance(arguments := function.get("arguments"), str):
+        call["function"]["arguments"] += arguments
+
+
+def _merge_lists(target: dict[str, Any], source: dict[str, Any]) -> None:
+    for name, value in source.items():
+        if isinstance(value, list):
+            before = target.get(name)
+            target[name] = [*before, *value] if isinstance(before, list) else value
+        else:
+            target.setdefault(name, value)

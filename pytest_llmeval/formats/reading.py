@@ -1,0 +1,157 @@
+"""Reading what a server sent: nothing in it may be trusted to have the promised type."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.formats.base import Event
+from pytest_llmeval.reply import Answer, ToolCall, ending
+from pytest_llmeval.text import first_line
+
+FILTERED = "stopped by the provider's content filter"
+
+"""The refusal of an answer that a filter has blocked or cut, where the provider has no words for it."""
+
+_MOST_TOKENS = 10**12
+
+_DEEPEST = 100  # levels of a call's arguments; json reads more of them than it can write where the stack is longer
+
+
+def count(value: Any) -> int | None:
+    """A number of tokens, None unless it is one; what no model can mean would break all that is calculated with it."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS else None
+
+
+def total(*counts: int | None) -> int | None:
+    """The sum of those that are known, None when none is."""
+    known = [number for number in counts if number is not None]
+    return sum(known) if known else None
+
+
+def text_or_none(value: Any) -> str | None:
+    """A text that is not empty, else None."""
+    return value if isinstance(value, str) and value else None
+
+
+def object_or_empty(value: Any) -> dict[str, Any]:
+    """A JSON object, an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The JSON objects in a list, none for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def failure_in_answer(error: Any) -> ProviderError:
+    """What an error within an answer means, in a dialect near OpenAI's; what knows that is imported with the first."""
+    from pytest_llmeval.formats import failure
+
+    return failure.failure_in_answer(error)
+
+
+def answer_in_error(error: Any) -> Answer:
+    """The answer in what the provider tells as an error, when it is the model's own failure.
+
+    Raises:
+        ProviderError: it is an error of another kind.
+    """
+    from pytest_llmeval.formats import failure
+
+    return failure.answer_in_error(error)
+
+
+def is_answer(error: Any) -> bool:
+    """Whether an error within a stream is the model's own failure, so that the stream is an answer."""
+    try:
+        answer_in_error(error)
+    except ProviderError:
+        return False
+    return True
+
+
+def finish_reason(word: Any) -> str | None:
+    """Why an answer ended, in our words; None when the provider does not say.
+
+    Raises:
+        ProviderError: kind ``overloaded``: the provider says that it failed, so that what there is is half an answer.
+    """
+    reason = ending(text_or_none(word))
+    if reason is not None and reason.lower() == "error":
+        raise ProviderError(f"the provider broke the answer off: it ended with {reason!r}", kind="overloaded")
+    return reason
+
+
+def malformed(message: str) -> ProviderError:
+    """The error for an answer that is not what the API promises."""
+    return ProviderError(message, kind="malformed")
+
+
+def listed(content: Mapping[str, Any]) -> str:
+    """What an object has instead of what it should have."""
+    return f"only {first_line(', '.join(map(str, content)), 80)}" if content else "it is empty"
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def tool_call(name: Any, arguments: Any, identity: Any = None, signature: Any = None) -> ToolCall:
+    """A tool call in normal form.
+
+    Args:
+        name: of the function.
+        arguments: a JSON object, or the text of one.
+        identity: the provider's id of the call.
+        signature: what Gemini wants back with it.
+
+    Raises:
+        ProviderError: kind ``malformed``: there is no name, or an object is nested too deeply.
+    """
+    if not isinstance(name, str) or not name:
+        raise malformed("a tool call has no function name")
+    if isinstance(arguments, dict):
+        if _is_deep(arguments):
+            raise malformed(f"the arguments of a tool call are nested more than {_DEEPEST} levels deep")
+        raw, parsed = json.dumps(arguments), arguments
+    else:
+        raw = arguments if isinstance(arguments, str) else ""
+        try:
+            parsed = json.loads(raw)
+        except (ValueError, RecursionError):
+            parsed = None
+        if _is_deep(parsed):
+            parsed = None
+    return ToolCall(
+        name=name,
+        arguments=parsed if isinstance(parsed, dict) else None,
+        raw_arguments=raw,
+        id=text_or_none(identity),
+        signature=text_or_none(signature),
+    )
+
+
+def event_object(event: Event) -> dict[str, Any]:
+    """The JSON object an event of a stream holds, an empty one when it holds another value.
+
+    Raises:
+        ProviderError: kind ``malformed``: it is no JSON.
+    """
+    try:
+        content = json.loads(event.data)
+    except (ValueError, RecursionError):
+        raise malformed(f"an event of the stream is not JSON: {first_line(event.data, 100)}") from None
+    return object_or_empty(content)

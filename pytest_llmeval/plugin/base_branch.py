@@ -1,0 +1,156 @@
+"""The branch a change is merged into: the gate's settings and the baseline come from there, so none excuses itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import pytest
+
+from pytest_llmeval.config.settings import Settings, load_settings
+from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.plugin.options import given
+from pytest_llmeval.text import first_line
+
+_TABLES = ("pyproject.toml", "llmeval.toml")
+
+_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,200}")
+
+
+class Base(NamedTuple):
+    """A commit of this repository.
+
+    Attributes:
+        ref: its name, as in ``origin/main``.
+        commit: its hash.
+        top: the repository's folder.
+    """
+
+    ref: str
+    commit: str
+    top: Path
+
+    def read(self, path: Path) -> bytes | None:
+        """A file as it stands there, None when there is none.
+
+        Args:
+            path: in this checkout.
+        """
+        path = Path(os.path.abspath(path))  # noqa: PTH100 - a link is looked up as the name it has
+        if not path.is_relative_to(self.top):
+            return None
+        return _git(self.top, "show", f"{self.commit}:{path.relative_to(self.top).as_posix()}")
+
+
+def named_base(config: pytest.Config) -> str | None:
+    """The name of the branch to compare with: by option, else by what GitHub says of a pull request.
+
+    Raises:
+        ConfigError: it can be no name of a branch.
+    """
+    option: str | None = given(config, "llm_baseline_ref")
+    name = option or os.environ.get("GITHUB_BASE_REF") or None
+    if name is not None and not _REF.fullmatch(name):
+        said = "--llm-baseline-ref" if option else "GITHUB_BASE_REF"
+        raise ConfigError(f"{said}={first_line(name, 80)}: no name of a branch, tag or commit (as in main)")
+    return name
+
+
+def find_base(name: str, folder: Path) -> Base | None:
+    """The commit of that name, ``origin/NAME`` before ``NAME``; None when git has neither.
+
+    Args:
+        name: of a branch, tag or commit.
+        folder: in the repository.
+    """
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    if top is None:
+        return None
+    for ref in (f"origin/{name}", name):
+        commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        if commit:
+            return Base(ref, commit.decode().strip(), Path(os.fsdecode(top).rstrip("\n")))
+    return None
+
+
+def as_base_says(settings: Settings, base: Base) -> tuple[Settings, list[str]]:
+    """This checkout's settings with the gate and the baseline of the base.
+
+    Args:
+        settings: of this checkout.
+        base: what it is compared with.
+
+    Returns:
+        The settings, and what differs, a sentence each.
+
+    Raises:
+        ConfigError: the base's own settings are wrong.
+    """
+    contents = {name: base.read(settings.root / name) for name in _TABLES}
+    with TemporaryDirectory(prefix="llmeval-") as folder:
+        Path(folder, ".git").mkdir()  # where the search for a table ends
+        for name, content in contents.items():
+            if content is not None:
+                Path(folder, name).write_bytes(content)
+        try:
+            theirs = load_settings(Path(folder))
+        except ConfigError as error:
+            raise ConfigError(f"{base.ref}: {error}") from None
+    if theirs.file is None:
+        return settings, [f"{base.ref} has no [tool.llmeval] yet: the gate goes by the settings of this change"]
+    again = theirs.baseline_again
+    gated = settings._replace(
+        categories=theirs.categories,
+        gate=theirs.gate,
+        baseline=theirs.baseline or settings.baseline,
+        baseline_again=settings.root / again.relative_to(theirs.root) if again is not None else None,
+    )
+    notes = []
+    if (settings.categories, settings.gate) != (theirs.categories, theirs.gate):
+        notes.append(f"this change edits the gate's settings; those of {base.ref} count")
+    if theirs.baseline and settings.baseline != theirs.baseline:
+        notes.append(f"this change names another baseline; that of {base.ref} counts: {first_line(theirs.baseline)}")
+    return gated, notes
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit that is checked out, as git or GitHub tells; None when neither does."""
+    commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+    if commit:
+        return commit.decode("ascii", "replace").strip()
+    return os.environ.get("GITHUB_SHA") or None
+
+
+def when_words(created: str, commit: str | None) -> str:
+    """How old a saved run is and at which commit it was made: ``12 days old, at commit 3f2c1ab``.
+
+    Args:
+        created: ISO date and time.
+        commit: None when it is not known.
+    """
+    try:
+        then = datetime.fromisoformat(created)
+    except ValueError:
+        return ""
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    days = max(0, (datetime.now(UTC) - then).days)
+    age = "saved today" if days == 0 else f"{days} day{'' if days == 1 else 's'} old"
+    return f"{age}, at commit {first_line(commit[:7], 7)}" if commit else age
+
+
+def _git(folder: Path, *arguments: str) -> bytes | None:
+    """What git says; None when it says no, or is not there."""
+    command = ["git", "-C", os.fspath(folder), *arguments]
+    try:
+        done = subprocess.run(  # noqa: S603 - names of branches are checked, and none can be an option
+            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,1 @@
+"""The calls of the application under test: seen, answered, kept."""

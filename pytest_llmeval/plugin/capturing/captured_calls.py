@@ -1,0 +1,315 @@
+"""The calls of the application under test in a trial: found, sent, put into the results.
+
+A call whose reply is not stored goes out in one of two ways. Where the test may be left, the engine sends it in the
+application's place, with the application's own address and headers: nobody of the application is there to receive the
+answer, and its client may be closed by then. Where the test must wait, as in a thread, and where the application has
+a proxy or a transport of its own, the application's transport sends it, and the answer is watched on its way, so that
+a stream stays a stream. Only the first way counts against ``--llm-concurrency``; both count against the budget.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Generator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from pytest_llmeval.capture.clients import Asked, Broken, OwnCall, Pending, Replacement
+from pytest_llmeval.capture.outgoing import InPlaceOf, Refused, headers_to_send, kept_refusal, key_and_headers
+from pytest_llmeval.capture.route import Models, Route, routed
+from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
+from pytest_llmeval.errors import MissingReply, NotRerouted, ReplyError
+from pytest_llmeval.formats.replay import Delivery, delivered
+from pytest_llmeval.plugin.capturing.sending import Sending
+from pytest_llmeval.plugin.running.own_frames import own_frames
+from pytest_llmeval.plugin.running.replies import Question, Unanswered
+from pytest_llmeval.plugin.running.tasks import settled
+from pytest_llmeval.plugin.running.trial import Trial, call_of
+from pytest_llmeval.text import first_line
+
+if TYPE_CHECKING:
+    from pytest_llmeval.plugin.capturing.captured import LlmCapture
+
+_NOT_HANDED_ON = ("connection", "content-encoding", "content-length", "transfer-encoding")
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A call whose answer is stored, or on its way by the engine; a `Pending`."""
+
+    asked: Asked
+    route: Route
+    draw: Draw
+    question: Question | None  # None for a call of a fixture that outlives the test
+    future: Future[Fulfilled]
+
+
+class CapturedCalls:
+    """The `Listener` of one execution of a test.
+
+    Args:
+        trial: what the calls belong to.
+        capture: is told of each answer.
+        models: those a call may name.
+        scopes: tells calls of fixtures that outlive the test.
+        fixture: by which name it is told of.
+        compares: whether models are compared: then a sample that the model on trial never answered is an error, though
+            the application coped and the test passes. Without, that coping is what a test may be about.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        capture: LlmCapture,
+        models: Models,
+        scopes: FixtureScopes,
+        fixture: str = "llm_capture",
+        *,
+        compares: bool = False,
+    ) -> None:
+        self.trial = trial
+        self._fixture = fixture
+        self._compares = compares
+        self._capture = capture
+        self._models = models
+        self._scopes = scopes
+        self._troubles: dict[Question, tuple[Route, ReplyError]] = {}
+        self._on_trial: set[int] = set()  # samples that asked the model on trial
+        self._answered: set[int] = set()  # samples it has answered
+        self._elsewhere: defaultdict[int, set[str]] = defaultdict(set)
+
+    def begin(self, asked: Asked) -> Pending | OwnCall:
+        """Start a call, or find its answer.
+
+        Raises:
+            ForkedCall: it is made in a process that the test has forked.
+            Unanswered: there can be none.
+            Suspended: it is on its way, and the body will be run again.
+        """
+        __tracebackhide__ = True
+        trial = self.trial
+        trial.process.check()
+        try:
+            route = routed(asked.what, self._models)
+        except NotRerouted as error:
+            raise self._unanswered(error) from None
+        if route.on_trial:
+            self._on_trial.add(trial.sample)
+        else:
+            self._elsewhere[trial.sample].add(route.model.full_name)
+        digests = trial.pipeline.digests(route.model, route.request)
+        if (fixture := self._scopes.current) is not None:
+            draw = fixture.draw(trial.module, digests)
+            question, future = None, self._start(asked, route, draw, may_leave=False)
+        else:
+            begin = partial(self._start_unless_left, asked, route)
+            question, future = trial.start_call(digests, begin)
+            draw = trial.draw(question)
+        if future is None:
+            return self._own(asked, route, draw, question)
+        return Waiting(asked, route, draw, question, future)
+
+    async def settled(self, future: Future[Any]) -> None:
+        """Wait for an answer in asynchronous code."""
+        await settled(future)
+
+    def end(self, pending: Any) -> Delivery | OwnCall:
+        """The answer that is there now, or leave to send the call after all.
+
+        Raises:
+            Broken: the provider gave none.
+            Unanswered: it was not asked.
+        """
+        __tracebackhide__ = True
+        waiting: Waiting = pending
+        try:
+            fulfilled = waiting.future.result()
+        except Refused as error:
+            self.failed(waiting.route, waiting.question, error.error)
+            if error.said is None and error.kind == "connection":
+                # What the engine cannot reach the application's transport may: it may know other certificates.
+                return self._own(waiting.asked, waiting.route, waiting.draw, waiting.question)
+            return _refusal(error)
+        except ReplyError as error:
+            raise self._unanswered(error) from None
+        self.received(waiting.route, waiting.question, fulfilled)
+        what, entry = waiting.asked.what, fulfilled.entry
+        pieces = len(entry.chunk_offsets)
+        return delivered(what.format, entry.response, stream=what.stream, pieces=pieces, status=entry.status)
+
+    def passes_by(self, method: str, url: str) -> None:
+        """Let a call of a model go that cannot be captured, unless nothing is to reach a model.
+
+        Raises:
+            Unanswered: nothing is.
+        """
+        __tracebackhide__ = True
+        if self.trial.pipeline.mode == "replay":
+            parts = urlsplit(url)
+            asked = first_line(f"{method} {parts.hostname}{parts.path}", 100)
+            raise self._unanswered(
+                MissingReply(
+                    f"the application asked {asked}, which {self._fixture} cannot record, and --llm-mode=replay lets "
+                    "nothing reach a model; keep it out of this run, or run in another mode (formats that are "
+                    "recorded: OpenAI's, Anthropic's Messages, Gemini's, Ollama's)"
+                )
+            )
+
+    def received(self, route: Route, question: Question | None, fulfilled: Fulfilled) -> None:
+        """Put an answer into the trial's results."""
+        trial = self.trial
+        trial.used[fulfilled.entry.key] = fulfilled
+        if question is None:
+            return
+        self._troubles.pop(question, None)
+        if route.on_trial:
+            self._answered.add(question.sample)
+        if question.sample != trial.sample:
+            return  # of a thread that has outlived its sample: it is no answer of the one that runs now
+        call = call_of(fulfilled, route.request.provider, route.request.model, question)
+        call = call._replace(response=fulfilled.entry.response)
+        self._capture.add(route.request.body, route.model.name, call, question)
+
+    def failed(self, route: Route, question: Question | None, error: ReplyError) -> None:
+        """A provider gave no answer; whether the test is judged depends on what the application makes of it."""
+        if question is not None:
+            self._troubles.setdefault(question, (route, error))
+            self.trial.give_back(question)
+
+    def review(self, error: BaseException | None) -> BaseException | None:
+        """What really came out of a sample, given what left its body."""
+        sample = self.trial.sample
+        if isinstance(error, Unanswered):
+            return error.error.with_traceback(own_frames(error.__traceback__))
+        if isinstance(error, ReplyError):
+            return error
+        troubles = [trouble for question, trouble in self._troubles.items() if question.sample == sample]
+        if troubles and error is not None:
+            # A wrong answer of an application whose provider was down says nothing of the model.
+            return troubles[0][1].with_traceback(own_frames(error.__traceback__))
+        by_itself = any(call.request_model == self.trial.model.model for call in self.trial.calls)  # by llm()
+        on_trial = [trouble for route, trouble in troubles if route.on_trial]
+        if self._compares and on_trial and sample not in self._answered and not by_itself:
+            # Nor does a right one: a model that never answers must not pass by what the application says without it.
+            return on_trial[0]
+        if self._elsewhere[sample] and sample not in self._on_trial and not by_itself:
+            return NotRerouted(self._never_asked(sorted(self._elsewhere[sample])))
+        return error
+
+    def _start_unless_left(self, asked: Asked, route: Route, draw: Draw, may_leave: bool) -> Future[Fulfilled] | None:
+        return self._start(asked, route, draw, may_leave=may_leave)
+
+    def _start(self, asked: Asked, route: Route, draw: Draw, *, may_leave: bool) -> Future[Fulfilled] | None:
+        """The answer, stored or to come; None when the application is to send the call."""
+        pipeline = self.trial.pipeline
+        future: Future[Fulfilled] = Future()
+        try:
+            key, fulfilled = pipeline.find(route.model, route.provider, route.request, draw)
+            if fulfilled is not None:
+                future.set_result(fulfilled)
+            elif may_leave and (asked.plain or route.moved):
+                secret, headers = key_and_headers(route, asked.headers)
+                provider = InPlaceOf(route.provider, headers)
+                endpoint = provider.endpoint(route, secret)
+                return kept_refusal(pipeline.send(route.model, route.request, draw, key, endpoint), provider)
+            else:
+                return None
+        except ReplyError as error:
+            future.set_exception(error)
+        return future
+
+    def _own(self, asked: Asked, route: Route, draw: Draw, question: Question | None) -> OwnCall:
+        __tracebackhide__ = True
+        pipeline = self.trial.pipeline
+        try:
+            key, _ = pipeline.find(route.model, route.provider, route.request, draw)
+            secret, headers = headers_to_send(route, asked.headers)
+            held = pipeline.hold(route.model, route.request)
+        except ReplyError as error:
+            raise self._unanswered(error) from None
+        instead = None
+        if route.moved or route.rewritten:
+            content = json.dumps(route.request.body).encode()
+            instead = Replacement(url=route.url, headers=headers, content=content)
+        return Sending(
+            calls=self,
+            route=route,
+            draw=draw,
+            question=question,
+            key=key,
+            held=held,
+            secret=secret or "",
+            instead=instead,
+        )
+
+    def _unanswered(self, error: ReplyError) -> Unanswered:
+        self.trial.failures.append(error)
+        return Unanswered(error)
+
+    def _never_asked(self, asked: list[str]) -> str:
+        trial, production = self._models.trial, [model.full_name for model in self._models.production]
+        named = f"in production is {', '.join(production)}" if production else "no model is configured as production"
+        if production == [trial.full_name]:
+            named = "the one in production"
+        return (
+            f"the application asked {', '.join(asked)} and never the model on trial, {trial.full_name} ({named}); "
+            f'name the model it asks in [tool.llmeval]: model = "provider/model", or have it ask {self._fixture}.model'
+        )
+
+
+def _refusal(error: Refused) -> Delivery:
+    """The response that says what the provider said.
+
+    Raises:
+        Broken: it said nothing.
+    """
+    said = error.said
+    if said is None and error.kind == "timeout":
+        raise Broken(str(error), timed_out=True)
+    # The engine has asked again already, as often as it helps; SDKs heed this.
+    retried = {"x-should-retry": "false"}
+    if said is None:
+        content = json.dumps({"error": {"message": str(error), "type": error.kind, "code": error.kind}}).encode()
+        headers = {"content-type": "application/json", **retried}
+        return Delivery(status=error.status or 502, headers=headers, chunks=(content,))
+    headers = {name: value for name, value in said.headers.items() if name.lower() not in _NOT_HANDED_ON}
+    return Delivery(
+        status=said.status, headers={**headers, **(retried if said.status >= 400 else {})}, chunks=(said.content,)
+    )
+
+
+@dataclass(slots=True)
+class OfFixture:
+    """The calls of a fixture that outlives the test: made once, though the test may be executed again."""
+
+    name: str
+    asked: Counter[tuple[str, str]]
+
+    def draw(self, module: str, digests: tuple[str, str]) -> Draw:
+        """Which answer the next call means."""
+        self.asked[digests] += 1
+        return Draw(case=f"{module}::{self.name}", module=module, occurrence=self.asked[digests] - 1)
+
+
+class FixtureScopes:
+    """Knows which fixture is being set up, if it outlives the test: pytest keeps what leaves one."""
+
+    def __init__(self) -> None:
+        self.current: OfFixture | None = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        """Note it while it is set up."""
+        if fixturedef.scope == "function":
+            return (yield)
+        before, self.current = self.current, OfFixture(fixturedef.argname, Counter())
+        try:
+            return (yield)
+        finally:
+            self.current = before

@@ -1,0 +1,98 @@
+"""What the fixture ``llm_capture`` gives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from pytest_llmeval.capture.clients import listen
+from pytest_llmeval.capture.route import Models
+from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.engine.requests import NO_KEY
+from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.plugin.capturing.captured import LlmCapture
+from pytest_llmeval.plugin.capturing.captured_calls import CapturedCalls, FixtureScopes
+from pytest_llmeval.plugin.capturing.saved_calls import SavedCalls
+from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.guard import register
+from pytest_llmeval.plugin.running.trial import Trial
+
+_SCOPES = "llmeval-fixture-scopes"
+
+# Either variable holds the key.
+OTHER_KEYS = {"ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN",), "GEMINI_API_KEY": ("GOOGLE_API_KEY",)}
+
+
+@contextmanager
+def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> Iterator[LlmCapture]:
+    """Capture calls while inside.
+
+    Args:
+        trial: what they belong to.
+        evaluation: the session's.
+        config: where the hooks are registered that this needs.
+    """
+    scopes = config.pluginmanager.get_plugin(_SCOPES)
+    if scopes is None:
+        scopes = FixtureScopes()
+        register(config, scopes, _SCOPES)
+    models = models_of(trial.model, evaluation)
+    capture = LlmCapture(trial)
+    calls: CapturedCalls | SavedCalls
+    if trial.saved is not None:
+        calls = SavedCalls(trial, trial.saved, capture)
+    else:
+        calls = CapturedCalls(trial, capture, models, scopes, compares=evaluation.compares)
+    trial.reviews.append(calls.review)
+    with _keys_for(models):
+        before = listen(calls)
+        try:
+            yield capture
+        finally:
+            listen(before)
+
+
+def models_of(trial: ModelSettings, evaluation: Evaluation) -> Models:
+    """The models that calls of an application may name."""
+    settings = evaluation.settings
+    named: list[ModelSettings] = []
+    for name in (settings.model, settings.baseline, evaluation.baseline):
+        if name is not None and not name.endswith(".jsonl"):
+            with suppress(ConfigError):
+                named.append(settings.find_model(name))
+    return Models(
+        trial=trial,
+        production=_usable(named),
+        configured=_usable([*settings.models.values(), *evaluation.models]),
+    )
+
+
+def _usable(models: list[ModelSettings]) -> tuple[ModelSettings, ...]:
+    """Each once, without those that nothing but their own use would show to be wrong."""
+    found: dict[str, ModelSettings] = {}
+    for model in models:
+        with suppress(ConfigError):
+            find_provider(model.provider, model.base_url)
+            found[model.name] = model
+    return tuple(found.values())
+
+
+@contextmanager
+def _keys_for(models: Models) -> Iterator[None]:
+    """Let SDKs make their clients where there is no key, since replaying needs none."""
+    missing = []
+    for model in (models.trial, *models.production):
+        name = model.api_key_env or find_provider(model.provider, model.base_url).api_key_env
+        if name and not any(os.environ.get(other) for other in (name, *OTHER_KEYS.get(name, ()))):
+            os.environ[name] = NO_KEY
+            missing.append(name)
+    try:
+        yield
+    finally:
+        for name in missing:
+            if os.environ.get(name) == NO_KEY:
+                del os.environ[name]

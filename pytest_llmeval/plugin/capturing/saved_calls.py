@@ -1,0 +1,104 @@
+"""The calls of the application under test in a test that is judged again: each gets a saved reply in its own format."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmeval.errors import ConfigError, MissingReply, ReplyError
+from pytest_llmeval.formats.body import body_of
+from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.formats.replay import Delivery, delivered
+from pytest_llmeval.plugin.rejudging.saved_answers import Given, SavedAnswers
+from pytest_llmeval.plugin.running.replies import Unanswered
+from pytest_llmeval.plugin.running.tasks import settled
+from pytest_llmeval.runs.results import Call
+
+if TYPE_CHECKING:
+    from pytest_llmeval.capture.clients import Asked, Pending
+    from pytest_llmeval.formats.recognise import Format
+    from pytest_llmeval.plugin.capturing.captured import LlmCapture
+    from pytest_llmeval.plugin.running.trial import Trial
+
+_PIECES = 8  # that a streamed answer comes in
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A call whose reply is there; a `Pending`."""
+
+    asked: Asked
+    future: Future[Given]
+    place: int
+
+
+class SavedCalls:
+    """The `Listener` of a test that is judged again.
+
+    Args:
+        trial: what the calls belong to; a `SavedAnswers` answers it.
+        answers: those.
+        capture: is told of each call.
+    """
+
+    def __init__(self, trial: Trial, answers: SavedAnswers, capture: LlmCapture) -> None:
+        self.trial = trial
+        self._answers = answers
+        self._capture = capture
+        self._lock = threading.Lock()
+
+    def begin(self, asked: Asked) -> Pending:
+        """Find the reply to a call."""
+        words = self._answers.words(asked.what.body)
+        with self._lock:
+            return _Waiting(asked, self._answers.reply(words, self.trial.sample), self.trial.next_place())
+
+    async def settled(self, future: Future[Any]) -> None:
+        """Wait for an answer in asynchronous code."""
+        await settled(future)
+
+    def end(self, pending: Any) -> Delivery:
+        """The reply in the format the application expects.
+
+        Raises:
+            Unanswered: there is none that could be meant.
+        """
+        __tracebackhide__ = True
+        waiting: _Waiting = pending
+        try:
+            given = waiting.future.result()
+        except ReplyError as error:
+            self.trial.failures.append(error)
+            raise Unanswered(error) from None
+        what, call = waiting.asked.what, given.call
+        self._capture.add(what.body, self.trial.model.name, call, waiting.place)
+        body = call.response
+        if body is None or _format_of(call) != what.format:
+            body = body_of(what.format, call.answer, what.model)
+        return delivered(what.format, body, stream=what.stream, pieces=_PIECES)
+
+    def passes_by(self, method: str, url: str) -> None:
+        """Refuse a call that could not be recorded: nobody is asked for a baseline that is saved.
+
+        Raises:
+            Unanswered: always.
+        """
+        __tracebackhide__ = True
+        error = MissingReply("a call in a format that is not recorded has no saved reply")
+        self.trial.failures.append(error)
+        raise Unanswered(error)
+
+    def review(self, error: BaseException | None) -> BaseException | None:
+        """What really came out of a sample, given what left its body."""
+        return error.error if isinstance(error, Unanswered) else error
+
+
+def _format_of(call: Call) -> Format | None:
+    """The wire format in which a reply was given, None when its provider is not known any more."""
+    try:  # the address is of no matter, but a provider that is not ours needs one
+        found: Format | None = getattr(find_provider(call.provider, "https://127.0.0.1"), "wire_format", None)
+    except ConfigError:
+        return None
+    return found

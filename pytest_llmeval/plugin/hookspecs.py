@@ -1,0 +1,89 @@
+"""Hooks a project may implement in its ``conftest.py``, and what makes plain functions of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmeval.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pytest_llmeval.formats.base import Provider
+    from pytest_llmeval.store.entry import Entry
+
+
+@pytest.hookspec
+def pytest_llmeval_providers() -> dict[str, Provider]:
+    """Add providers: wire formats this package does not speak.
+
+    Returns:
+        Each by its name, as in ``name/model``; `pytest_llmeval.formats.base.Provider` says what it must offer.
+    """
+    return {}
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_llmeval_normalize(text: str) -> str | None:
+    """Say what of a text counts when a stored reply is looked up; what is sent to the model stays as it is.
+
+    Called with every text of a request, for what is different in every run: the time, a random id, a temporary path.
+
+    Args:
+        text: a text anywhere in the body of a request.
+
+    Returns:
+        The text without what does not count, or None to leave it to others. The first answer is taken.
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_llmeval_redact(entry: Entry) -> Entry | None:
+    """Take out of a reply what must not stand in the recordings; called once for each before it is written.
+
+    Args:
+        entry: the request and its reply. Make another with ``dataclasses.replace(entry, response=...)``; its ``key``,
+            ``sample`` and ``occurrence`` must stay, since it is found by them.
+
+    Returns:
+        What is written instead, or None to leave it to others. The first answer is taken.
+    """
+
+
+def normalizer(hooks: Any) -> Callable[[str], str] | None:
+    """The first of these hooks as a function of any text, None when nobody implements it.
+
+    Args:
+        hooks: ``config.hook``.
+    """
+    hook = hooks.pytest_llmeval_normalize
+    if not hook.get_hookimpls():
+        return None
+
+    def normalize(text: str) -> str:
+        result: Any = hook(text=text)
+        if result is None:
+            return text
+        if not isinstance(result, str):
+            raise ConfigError(f"the hook pytest_llmeval_normalize returned {type(result).__name__}, not text or None")
+        return result
+
+    return normalize
+
+
+def redactor(hooks: Any) -> Callable[[Entry], Entry | None] | None:
+    """The second of them as a function, None when nobody implements it.
+
+    Args:
+        hooks: ``config.hook``.
+    """
+    hook = hooks.pytest_llmeval_redact
+    if not hook.get_hookimpls():
+        return None
+
+    def redact(entry: Entry) -> Entry | None:
+        result: Entry | None = hook(entry=entry)
+        return result
+
+    return redact

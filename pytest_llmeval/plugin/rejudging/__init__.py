@@ -1,0 +1,1 @@
+"""The baseline's saved replies, judged again by today's tests."""

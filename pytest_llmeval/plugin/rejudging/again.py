@@ -1,0 +1,72 @@
+"""A saved case while its replies are judged again, and the verdict that comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
+from pytest_llmeval.runs.results import CaseResult, SampleResult
+
+
+class Again:
+    """A saved case while it is judged again.
+
+    Attributes:
+        saved: the case as it was saved.
+        answers: its replies; None until a fixture has asked for them.
+        result: what today's test says of them; None until the test was run to its end.
+    """
+
+    def __init__(self, saved: CaseResult) -> None:
+        self.saved = saved
+        self.answers: SavedAnswers | None = None
+        self.result: CaseResult | None = None
+
+    def verdict(self, now: CaseResult) -> CaseResult:
+        """The baseline's result for the comparison.
+
+        Args:
+            now: has what the case is called today.
+        """
+        same_tests = bool(now.judged_by) and (self.saved.judged_by, self.saved.content) == (now.judged_by, now.content)
+        saved = self.saved._replace(
+            key=now.key, content=now.content, judged_by=now.judged_by, file=now.file, line=now.line
+        )
+        again, answers = self.result, self.answers
+        if again is None or answers is None or _went_another_way(again.samples, self.saved.samples, answers):
+            return saved._replace(rejudged="as_saved")
+        fail_now = [
+            replies.by_place
+            for replies, then, today in zip(answers.samples, self.saved.samples, again.samples, strict=True)
+            if then.outcome == "pass" and today.outcome == "fail"
+        ]
+        if fail_now and same_tests:
+            return saved._replace(rejudged="other_code")
+        return again._replace(rejudged="not_compared" if any(fail_now) else "")
+
+
+def _went_another_way(today: Iterable[SampleResult], saved: Iterable[SampleResult], answers: SavedAnswers) -> bool:
+    """Whether a sample asked more, less or in another order than when it was saved, or could not be judged."""
+    for sample, then, replies in zip(today, saved, answers.samples, strict=True):
+        if judged_as_error(then):
+            continue
+        # A test that fails early asks no more: that is its verdict.
+        if replies.another_way or sample.outcome == "error" or (sample.outcome == "pass" and replies.left):
+            return True
+    return False
+
+
+def judged_as_error(saved: SampleResult) -> bool:
+    """Whether a saved sample had no reply that could be judged again."""
+    return saved.outcome == "error" and (saved.category != "exception" or not saved.calls)
+
+
+again_key = pytest.StashKey[Again]()
+
+"""On a test while it is judged again."""
+
+judged_again_key = pytest.StashKey[Again | None]()
+
+"""On a test whose saved replies were judged again; None on one that the baseline does not have."""

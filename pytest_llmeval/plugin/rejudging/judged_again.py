@@ -1,0 +1,56 @@
+"""The baseline's saved replies, judged again by today's tests.
+
+Each test that the baseline has is executed once more, before all else, with the saved replies in place of a model: set
+up, run and torn down as ever, but nothing of it is reported as a test. So a changed check changes both sides alike, and
+what differs between them is what the model said.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_llmeval.plugin.identity import case_key, case_of
+from pytest_llmeval.plugin.items import uses_llm
+from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
+from pytest_llmeval.plugin.running.scheduler import execute
+from pytest_llmeval.plugin.running.trial import trial_key
+from pytest_llmeval.plugin.saved_baseline import SavedBaseline
+
+
+class JudgedAgain:
+    """Executes each test for the baseline before it is executed for the model on trial."""
+
+    def __init__(self, baseline: SavedBaseline) -> None:
+        self._baseline = baseline
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        """Judge a test's saved replies, once; the test itself is left to others."""
+        if judged_again_key in item.stash or not uses_llm(item):
+            return
+        saved = self._baseline.counterpart(case_key(item, _model_of(item)), case_of(item))
+        again = item.stash[judged_again_key] = Again(saved) if saved is not None else None
+        if again is not None:
+            _judge(item, again)
+
+
+def _judge(item: pytest.Item, again: Again) -> None:
+    properties, markers = len(item.user_properties), list(item.own_markers)
+    sections: list[object] = getattr(item, "_report_sections", [])
+    reported = len(sections)
+    item.stash[again_key] = again
+    try:
+        # Not with the next test: what the test shares with others stays up for its own execution.
+        execute(item, item.parent)
+    finally:
+        del item.stash[again_key]
+        item.stash.setdefault(trial_key, None)  # type: ignore[misc]
+        del item.stash[trial_key]
+        del item.user_properties[properties:]
+        item.own_markers[:] = markers
+        del sections[reported:]
+
+
+def _model_of(item: pytest.Item) -> str:
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("llm_model", "")) if callspec is not None else ""

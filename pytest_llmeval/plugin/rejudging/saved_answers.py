@@ -1,0 +1,79 @@
+"""What answers the calls of a test that is judged again: the replies of one case of a saved run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_llmeval.engine.requests import Asked
+from pytest_llmeval.errors import MissingReply
+from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.runs.results import Call, CaseResult
+from pytest_llmeval.runs.saved_replies import SavedReplies
+
+if TYPE_CHECKING:
+    from pytest_llmeval.config.settings import ModelSettings
+    from pytest_llmeval.engine.fulfilled import Draw
+    from pytest_llmeval.engine.pipeline import Pipeline
+    from pytest_llmeval.formats.base import Prompt
+
+
+class Given(NamedTuple):
+    """A saved reply that was given again; a `Fulfilled` without an entry, since nothing is to be recorded.
+
+    Attributes:
+        call: as it was saved.
+    """
+
+    answer: Answer
+    measures: Measures
+    call: Call
+
+
+class SavedAnswers:
+    """Stands in a `Trial` where the pipeline does, and never asks anybody.
+
+    Args:
+        saved: the case as it was saved.
+        pipeline: makes the digests of what is asked.
+    """
+
+    def __init__(self, saved: CaseResult, pipeline: Pipeline) -> None:
+        self.samples = [SavedReplies(sample.calls) for sample in saved.samples]
+        self._pipeline = pipeline
+
+    def asked(self, model: ModelSettings, prompt: Prompt) -> Asked:
+        """As `Pipeline.asked`."""
+        return self._pipeline.asked(model, prompt)
+
+    def words(self, body: Mapping[str, Any]) -> str:
+        """As `Pipeline.words`."""
+        return self._pipeline.words(body)
+
+    @staticmethod
+    def call_of(given: Any) -> Call:
+        """The call that a reply was saved with."""
+        call: Call = given.call
+        return call
+
+    def submit(self, asked: Asked, draw: Draw) -> Future[Given]:
+        """The saved reply to a prompt, as `Pipeline.submit` gives one."""
+        return self.reply(asked.prompt, draw.sample)
+
+    def reply(self, prompt: str, sample: int) -> Future[Given]:
+        """The saved reply to a request; a future that is done.
+
+        Args:
+            prompt: digest of what is asked.
+            sample: which sample asks.
+        """
+        future: Future[Given] = Future()
+        call = self.samples[sample].take(prompt)
+        if call is None:
+            future.set_exception(MissingReply("the baseline has no reply that could answer this call"))
+        else:
+            measures = call.measures._replace(source="recording")
+            given = call._replace(measures=measures, spent=0.0)
+            future.set_result(Given(answer=call.answer, measures=measures, call=given))
+        return future

@@ -1,0 +1,1 @@
+"""What reports: gathers results, compares, writes, prints."""

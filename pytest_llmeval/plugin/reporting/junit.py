@@ -1,0 +1,75 @@
+"""The gate in the JUnit file, so that CI dashboards are red too, and one test case for a test that ran twice.
+
+Private to pytest, used by nobody else here: ``_pytest.junitxml.xml_key`` and what it leads to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+from pytest_llmeval.text import harmless
+
+if TYPE_CHECKING:
+    from pytest_llmeval.analysis.comparison import Comparison
+
+
+def add_to_junit(config: pytest.Config, comparison: Comparison) -> None:
+    """Add a failed test case named after the gate, when a JUnit file is being written."""
+    xml = _xml(config)
+    if xml is None:
+        return
+    message = harmless("\n".join(comparison.reasons) or "the gate failed")
+    phases: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
+    for when in phases:
+        report = pytest.TestReport(
+            nodeid=f"llmeval.py::gate[{comparison.candidate.model} vs {comparison.baseline.model}]",
+            location=("llmeval.py", 0, "gate"),
+            keywords={},
+            outcome="failed" if when == "call" else "passed",
+            longrepr=message if when == "call" else None,
+            when=when,
+        )
+        xml.pytest_runtest_logreport(report)
+
+
+def error_in_junit(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Let the JUnit file count a case that could not be judged as an error, as pytest's last line does.
+
+    Args:
+        config: of the session.
+        report: of the test's call, before pytest is told of it.
+    """
+    testcase = earlier_testcase(config, report)
+    if testcase is not None:
+
+        def append(report: pytest.TestReport) -> None:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            message = harmless(str(report.longrepr if crash is None else crash.message))
+            testcase._add_simple("error", message, str(report.longrepr))
+
+        testcase.append_failure = append
+
+
+def earlier_testcase(config: pytest.Config, report: pytest.TestReport) -> Any:
+    """What writes a test's case while its report is being told, None when no JUnit file is being written."""
+    xml = _xml(config)
+    return xml.node_reporter(report) if xml is not None and hasattr(xml, "node_reporters_ordered") else None
+
+
+def forget_testcase(config: pytest.Config, testcase: Any) -> None:
+    """Take a test case out again, and out of the counts."""
+    xml = _xml(config)
+    xml.node_reporters_ordered.remove(testcase)
+    found = {node.tag for node in testcase.to_xml()} & {"error", "failure", "skipped"}
+    for counted in found or {"passed"}:
+        xml.stats[counted] -= 1
+
+
+def _xml(config: pytest.Config) -> Any:
+    try:
+        from _pytest.junitxml import xml_key
+    except ImportError:
+        return None
+    return config.stash.get(xml_key, None)

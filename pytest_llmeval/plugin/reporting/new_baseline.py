@@ -1,0 +1,114 @@
+"""``--llm-update-baseline``: when a session may become the baseline, and what it then changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.errors import RunFileError
+
+if TYPE_CHECKING:
+    from pytest_llmeval.plugin.base_branch import Base
+    from pytest_llmeval.plugin.evaluation import Evaluation
+    from pytest_llmeval.plugin.saved_baseline import SavedBaseline
+    from pytest_llmeval.runs.results import CaseResult, Run
+
+
+def save_baseline(evaluation: Evaluation, run: Run, partial: str | None) -> list[str]:
+    """Save a session's run as the baseline.
+
+    Args:
+        evaluation: the session's.
+        run: its results.
+        partial: why not all cases were run, None when they were.
+
+    Returns:
+        What changed, a line each; those about what got worse start with ``WORSE``.
+
+    Raises:
+        RunFileError: the run must not become the baseline, or the file cannot be written; the old one stays.
+    """
+    file, old = evaluation.baseline_file, evaluation.saved.run if evaluation.saved is not None else None
+    if file is None:
+        return []
+    run = run._replace(baseline=None, results=run.in_order())
+    broken = [result for result in run.results if any(sample.outcome == "error" for sample in result.samples)]
+    if evaluation.update == "merge" and old is not None:
+        from pytest_llmeval.runs.merge import with_cases_replaced
+
+        new = with_cases_replaced(old, run)
+        if len(broken) == len(run.results):
+            raise RunFileError(f"{file.name} stays as it was: no case that ran could be judged")
+    else:
+        new = run._replace(complete=True)
+        if partial is not None:
+            raise RunFileError(
+                f"{file.name} stays as it was: {partial}, and a baseline holds every case; "
+                "--llm-update-baseline=merge replaces the cases that ran and keeps the others"
+            )
+        if broken:
+            errors = "1 case has" if len(broken) == 1 else f"{len(broken)} cases have"
+            raise RunFileError(
+                f"{file.name} stays as it was: {errors} an answer that could not be judged ({broken[0].key}); "
+                "run again, answers that came are not paid twice"
+            )
+    _refuse_secrets(new, evaluation.secrets(), file)
+    from pytest_llmeval.report.baseline_changes import change_lines
+    from pytest_llmeval.runs.file import save_run
+
+    save_run(file, new)
+    kept = f"; {len(broken)} with an answer that could not be judged left as they were" if broken else ""
+    first, *worse = change_lines(old, new)
+    return [f"{file.name} saved: {first}{kept}", *worse]
+
+
+def changes_of_baseline(saved: SavedBaseline, base: Base | None) -> list[str]:
+    """What this checkout changes in the baseline of the branch it is compared with, in a sentence.
+
+    Args:
+        saved: the baseline as it is there.
+        base: that branch; None where the baseline is this checkout's own.
+    """
+    if base is None or not saved.where.endswith(f" of {base.ref}"):
+        return []
+    if not saved.file.exists():
+        return [f"this change removes the baseline {saved.file.name}; that of {base.ref} counts"]
+    from pytest_llmeval.runs.file import load_run
+
+    try:
+        new = load_run(saved.file)
+    except RunFileError as error:
+        return [f"this change breaks the baseline: {error}"]
+    old = saved.results
+    after = new.of_model(saved.name) or {result.key: result for result in new.results}
+    edited = [key for key in {**old, **after} if _said(old.get(key)) != _said(after.get(key))]
+    if not edited:
+        return []
+    worse = sum(
+        key in old and old[key].outcome == "pass" and (key not in after or after[key].outcome != "pass")
+        for key in edited
+    )
+    cases = "1 case" if len(edited) == 1 else f"{len(edited)} cases"
+    return [f"this change edits the baseline: {cases}, {worse} worse; that of {base.ref} counts"]
+
+
+def _said(result: CaseResult | None) -> object:
+    """What a reader would call an edit: another row, verdict or answer, or that the case is not there."""
+    if result is None:
+        return None
+    samples = [(s.outcome, s.category, [c.answer for c in s.calls]) for s in result.samples]
+    return result.content, result.min_pass_rate, samples
+
+
+def _refuse_secrets(run: Run, secrets: dict[str, str], file: Path) -> None:
+    """A baseline is committed: no key goes into it that a model or an application repeated."""
+    from pytest_llmeval.credentials import find_secrets
+    from pytest_llmeval.json_text import canonical_json
+    from pytest_llmeval.runs.file import result_to_json
+
+    for result in run.results:
+        found = find_secrets(canonical_json(result_to_json(result)), secrets)
+        if found:
+            raise RunFileError(
+                f"{file.name} stays as it was: {result.key} holds {found[0]}, which must not be committed"
+            )

@@ -1,0 +1,56 @@
+"""Imports what judging and the summary need, while there are file descriptors to read modules with.
+
+A suite that uses them up must not cost the results: this is called before the first test runs, and under xdist, in the
+process that reports, when the first report comes. What only some sessions need is small.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_ALWAYS = (
+    "pytest_llmeval.differences",
+    "pytest_llmeval.analysis.measure",
+    "pytest_llmeval.plugin.reporting.close_look",
+    "pytest_llmeval.plugin.reporting.controller",
+    "pytest_llmeval.plugin.hookspecs",
+    "pytest_llmeval.plugin.reporting.junit",
+    "pytest_llmeval.plugin.reporting.last_failed",
+    "pytest_llmeval.plugin.reporting.last_words",
+    "pytest_llmeval.plugin.reporting.replaced",
+    "pytest_llmeval.plugin.reporting.short_summary",
+    "pytest_llmeval.plugin.reporting.status_line",
+    "pytest_llmeval.plugin.reporting.store_notes",
+    "pytest_llmeval.plugin.reporting.terminal",
+    "pytest_llmeval.report.several_models",
+    "pytest_llmeval.report.sections",
+    "pytest_llmeval.runs.file",
+    "pytest_llmeval.store.store.recording_file",
+    "pytest_llmeval.store.recordings",
+)
+
+_COMPARING = (
+    "pytest_llmeval.analysis.adaptive",
+    "pytest_llmeval.analysis.compare",
+    "pytest_llmeval.report.category",
+    "pytest_llmeval.report.several_models",
+    "pytest_llmeval.report.figures",
+    "pytest_llmeval.report.verdict",
+    "pytest_llmeval.report.breakdown",
+    "pytest_llmeval.report.breakdown",
+    "pytest_llmeval.report.breakdown",
+    "pytest_llmeval.analysis.routing",
+    "pytest_llmeval.analysis.sensitivity",
+    "pytest_llmeval.store.staleness",
+    "pytest_llmeval.runs.unused",
+)
+
+
+def import_all(*, compares: bool) -> None:
+    """Import it all.
+
+    Args:
+        compares: whether there is a baseline; what only that needs would cost other sessions a tenth of a second.
+    """
+    for name in (*_ALWAYS, *(_COMPARING if compares else ())):
+        import_module(name)

@@ -1,0 +1,89 @@
+"""One line under pytest's dots on a terminal: how far, how many in flight, how many regressed, what was spent."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmeval.report.numbers import dollars
+
+if TYPE_CHECKING:
+    from pytest_llmeval.plugin.reporting.controller import Controller
+
+INTERVAL = 0.1  # seconds between two writings
+
+WARM_UP = 2.0  # seconds before the time that is left is told: the first replies came from the store
+
+# What a terminal does with these is as old as terminals; pytest's own writer has nothing for it.
+BELOW, ERASE, UP = "\n\r", "\x1b[K", "\x1b[1A"
+
+
+class StatusLine:
+    """Written below the line pytest writes on, whose cursor it leaves where it was.
+
+    Only on a terminal, without ``-v`` and ``-q``, and not with ``-s``, where tests write to it themselves.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        self._writer = config.get_terminal_writer() if reporter is not None else None
+        self._began = time.perf_counter()
+        self._written = 0.0
+        self._shown = ""
+        self.wanted = (
+            self._writer is not None
+            and self._writer._file.isatty()
+            and os.environ.get("TERM", "") not in ("", "dumb")
+            and config.get_verbosity() == 0
+            and config.getoption("capture", default="fd") != "no"
+        )
+
+    def update(self, controller: Controller, in_flight: int | None) -> None:
+        """Write the line anew, unless that was done just now."""
+        now = time.perf_counter()
+        if self._writer is None or not self.wanted or now - self._written < INTERVAL:
+            return
+        self._written = now
+        self._write(status(controller, in_flight, now - self._began, self._writer.fullwidth - 1))
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        if self._writer is None or text == self._shown:
+            return
+        self._shown = text
+        column = self._writer.width_of_current_line
+        back = f"\r\x1b[{column}C" if column else "\r"
+        # Where pytest went on to a new line, that line still holds what stood below the one before.
+        self._writer._file.write(f"{ERASE}{BELOW}{text}{ERASE}{UP}{back}")
+        self._writer._file.flush()
+
+
+def status(controller: Controller, in_flight: int | None, elapsed: float, width: int) -> str:
+    """The line's text.
+
+    Args:
+        controller: knows the results so far.
+        in_flight: calls, None when they are made in other processes.
+        elapsed: seconds since the start.
+        width: columns there are.
+    """
+    done, total = len(controller.results) + len(controller.skipped), max(controller.collected, 1)
+    parts = [f"{done}/{total} cases"]
+    if in_flight is not None:
+        parts.append(f"{in_flight} in flight")
+    if controller.evaluation.compares:
+        parts.append(f"{controller.regressed} newly failing")
+    budget = controller.evaluation.budget
+    if controller.spent or budget is not None:
+        parts.append(f"{dollars(controller.spent)} spent" + (f" of {dollars(budget)}" if budget is not None else ""))
+    if 0 < done < total and elapsed >= WARM_UP:
+        left = round(elapsed / done * (total - done))
+        parts.append(f"{left // 60}:{left % 60:02d} left")
+    return " | ".join(parts)[:width]

@@ -1,0 +1,65 @@
+"""A session in which nothing asks a model, though the baseline has cases that would have run: all of them are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_llmeval.plugin.evaluation import Evaluation
+
+_TABLES = ("pyproject.toml", "llmeval.toml")
+
+
+def vanished(config: pytest.Config, collected: Collection[str]) -> str | None:
+    """Why such a session is no pass; None when there is no baseline run, or none of its tests was to run.
+
+    Args:
+        config: of a session that asked no model.
+        collected: the ids of its tests, the deselected ones included.
+    """
+    if not collected or not _may_have_a_baseline(config):
+        return None
+    from pytest_llmeval.errors import LlmevalError
+    from pytest_llmeval.plugin.build_evaluation import evaluation_of
+
+    try:
+        return _told(config, evaluation_of(config), collected)
+    except LlmevalError:
+        return None  # a mistake in the table is told where a model is asked
+
+
+def _told(config: pytest.Config, evaluation: Evaluation, collected: Collection[str]) -> str | None:
+    from pytest_llmeval.plugin.selection import expected
+
+    saved, root = evaluation.saved, evaluation.root
+    if saved is None or evaluation.baseline is None:
+        return None
+    there = {(config.rootpath / nodeid.split("::")[0], nodeid.split("[")[0].partition("::")[2]) for nodeid in collected}
+    tests = {key.test: (root / key.test.split("::")[0], key.test.partition("::")[2]) for key in saved.results}
+    if any(test in there for test in tests.values()):
+        return None  # they were deselected
+    files = {path.relative_to(root).as_posix() for path, _ in there if path.is_relative_to(root)}
+    gone = [key for key in saved.results if expected(key.test, config, root, files)]
+    if not gone:
+        return None
+    cases = "1 case" if len(gone) == 1 else f"{len(gone)} cases"
+    return (
+        f"GATE FAILED: could not be measured: no test asks a model, and the baseline {saved.where} has {cases} "
+        "that would have run"
+    )
+
+
+def _may_have_a_baseline(config: pytest.Config) -> bool:
+    """A glance at the files, since sessions that have nothing to do with models come by here."""
+    for folder in {config.rootpath, config.invocation_params.dir}:
+        for name in _TABLES:
+            try:
+                content = (folder / name).read_bytes()
+            except OSError:
+                continue
+            if b"llmeval" in content and b".jsonl" in content:
+                return True
+    return False

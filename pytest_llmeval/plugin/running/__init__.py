@@ -1,0 +1,1 @@
+"""What runs tests: trials, samples, suspended tests."""

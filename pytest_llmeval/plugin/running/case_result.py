@@ -1,0 +1,201 @@
+"""What became of a case: of its test's body, and of what plugins, subtests and fixtures made of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_llmeval.checks.categories import GENERAL
+from pytest_llmeval.errors import CheckFailed, ReplyError
+from pytest_llmeval.plugin.collect import model_of
+from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.identity import case_key, case_of, content_digest
+from pytest_llmeval.plugin.rejudging.again import judged_again_key
+from pytest_llmeval.plugin.rejudging.judged_by import judged_by
+from pytest_llmeval.plugin.running.judge import ASSERTIONS, SamplesFailed, sample_result
+from pytest_llmeval.plugin.running.replies import Unanswered, attempts_key
+from pytest_llmeval.plugin.running.trial import Trial, trial_key
+from pytest_llmeval.runs.results import CaseResult, SampleResult
+from pytest_llmeval.text import first_line, harmless
+
+
+def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], report: pytest.TestReport) -> CaseResult:
+    """The result of a case whose body has ended.
+
+    Args:
+        item: the test.
+        trial: of it.
+        call: what came out of the call phase.
+        report: on it, as all plugins have made it.
+    """
+    samples = tuple(trial.results[index] for index in sorted(trial.results))
+    if not samples:
+        # The body never ran: an async test that nobody runs, a test that another plugin stopped.
+        error = call.excinfo.value if call.excinfo is not None else None
+        reason = _reason_of(report) if report.failed else "the test's body was not run"
+        samples = (_not_judged(error, reason),)
+    elif report.failed and not _is_xpass(report) and all(sample.outcome == "pass" for sample in samples):
+        samples = _failed_by_others(trial, samples, report)
+    case = trial.case
+    path, line, _ = item.location
+    return CaseResult(
+        key=trial.key,
+        model=trial.model.name,
+        samples=samples,
+        min_pass_rate=trial.min_pass_rate,
+        dataset=case.dataset if case is not None else None,
+        task=case.task if case is not None else None,
+        tags=case.tags if case is not None else (),
+        input=case.input if case is not None else None,
+        content=content_digest(case),
+        wording=case.wording if case is not None else "",
+        judged_by=judged_by(item, trial.root),
+        file=path.replace("\\", "/"),
+        line=(line or 0) + 1,
+    )
+
+
+def after_teardown(
+    trial: Trial, result: CaseResult, call: pytest.CallInfo[None], report: pytest.TestReport
+) -> CaseResult:
+    """The result of a case whose fixtures failed behind it.
+
+    One that asserts behind its ``yield`` judges the answer; one that breaks leaves nobody knows what.
+
+    Args:
+        trial: of the test.
+        result: of its body.
+        call: what came out of the teardown.
+        report: on it.
+    """
+    if result.outcome != "pass":
+        return result
+    samples = _failed_by_others(trial, result.samples, report)
+    if call.excinfo is not None and not isinstance(call.excinfo.value, ASSERTIONS):
+        samples = tuple(sample._replace(outcome="error", category="teardown") for sample in samples)
+    return result._replace(samples=samples)
+
+
+def set_up_result(item: pytest.Item, evaluation: Evaluation, error: BaseException | None) -> CaseResult:
+    """The result of a case whose fixtures failed before it: an error, since no reply was judged."""
+    name = model_of(item, evaluation)
+    key = case_key(item, name)
+    sample = sample_result(0, error, category=None)
+    if sample.outcome != "error":
+        sample = SampleResult(index=0, outcome="error", category="setup", reason=sample.reason, detail=sample.detail)
+    case = case_of(item)
+    return CaseResult(
+        key=key,
+        model=name,
+        samples=(sample,),
+        content=content_digest(case),  # without it the case would pass for another, whose row had changed
+        wording=case.wording if case is not None else "",
+        file=key.test.split("::")[0],
+    )
+
+
+def tell_of_error(report: pytest.TestReport, result: CaseResult) -> None:
+    """Say why nothing was judged where the exception does not: an application went on, and an assert failed."""
+    detail = next((sample.detail for sample in result.samples if sample.outcome == "error"), "")
+    if detail.partition("\n")[0] not in report.longreprtext:
+        report.sections.append(("an error, not a wrong answer", detail))
+
+
+def is_of_subtest(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
+    """Whether a report is on a part of a test whose body still runs."""
+    trial = item.stash.get(trial_key, None)
+    return call.when == "call" and trial is not None and trial.phase == "call"
+
+
+def note_subtest(
+    trial: Trial, call: pytest.CallInfo[None], report: pytest.TestReport, *, shown: bool, misses: bool
+) -> None:
+    """Keep that a subtest failed, which the test's body does not come to know.
+
+    Args:
+        trial: whose body runs.
+        call: what came out of the subtest.
+        report: on the subtest.
+        shown: whether the report is to be seen; not that of saved replies that are judged again.
+        misses: whether the gate decides about a failing case.
+    """
+    if not report.failed:
+        return
+    reason = _reason_of(report)
+    trial.soft_failures.append(call.excinfo.value if call.excinfo is not None else AssertionError(reason))
+    if not shown:
+        report.outcome = "passed"
+        report.longrepr = None
+        report.when = "setup"  # of which nobody tells that it passed
+    elif misses:
+        report.outcome = "skipped"
+        report.wasxfail = first_line(reason)
+
+
+def _not_judged(error: BaseException | None, reason: str) -> SampleResult:
+    sample = sample_result(0, error, category=None) if error is not None else None
+    if sample is not None and sample.outcome == "error":
+        return sample
+    return SampleResult(
+        index=0, outcome="error", category="not_run", reason=first_line(reason), detail=harmless(reason)
+    )
+
+
+def _failed_by_others(
+    trial: Trial, samples: tuple[SampleResult, ...], report: pytest.TestReport
+) -> tuple[SampleResult, ...]:
+    """The samples of a test that passed by itself and was failed by another plugin or a fixture.
+
+    Of several samples nobody tells which it was, so that none may count as passed.
+    """
+    reason = _reason_of(report)
+    return tuple(
+        sample._replace(
+            outcome="fail",
+            category=trial.category or GENERAL,
+            reason=first_line(reason),
+            detail=harmless(reason),
+        )
+        if sample.outcome == "pass"
+        else sample
+        for sample in samples
+    )
+
+
+def _reason_of(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    message = str(getattr(crash, "message", "")).strip()
+    if message:
+        return message
+    lines = [line for line in report.longreprtext.splitlines() if line.strip()]
+    return lines[0].strip() if lines else "failed by another plugin"
+
+
+def _is_xpass(report: pytest.TestReport) -> bool:
+    return isinstance(report.longrepr, str) and report.longrepr.startswith("[XPASS(strict)]")
+
+
+_OF_THE_ANSWER = (CheckFailed, ReplyError, SamplesFailed, Unanswered)
+
+
+def tell_of_executions(report: pytest.TestReport, item: pytest.Item, error: BaseException | None) -> None:
+    """Add a section to the report of a test whose state of its own may have been changed by an earlier execution.
+
+    Args:
+        report: of one phase of the test.
+        item: the test.
+        error: what the phase ended with, None when it passed.
+    """
+    attempts = item.stash.get(attempts_key, None)
+    own = attempts.number if attempts is not None else 1
+    again = item.stash.get(judged_again_key, None) is not None
+    if not report.failed or own + again < 2 or isinstance(error, _OF_THE_ANSWER):
+        return
+    told = f"executed {own + again} times, "
+    if again:
+        told += "once with the baseline's replies (--llm-baseline=none leaves that out)"
+    if own > 1:
+        told += (
+            f"{', then again ' if again else ''}since it waits for replies without blocking; "
+            "mark it @pytest.mark.llm_blocking if its body must not run twice"
+        )
+    report.sections.append(("executed more than once", told))

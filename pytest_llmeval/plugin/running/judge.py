@@ -1,0 +1,207 @@
+"""What came out of a test's body → a sample's result.
+
+With an answer there is something to judge: whatever the test's own code raises then, an assertion or not, is a failing
+answer. What is no judgement of an answer is an error: no reply, wrong use of this package, an exception before the
+first answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.analysis.unseen import NOTHING_ASKED
+from pytest_llmeval.checks.categories import category_of_failure, decided_category, mark_decided
+from pytest_llmeval.errors import (
+    BudgetExceeded,
+    CheckFailed,
+    ForkedCall,
+    LlmevalError,
+    MissingReply,
+    NothingAsked,
+    NotRerouted,
+    ProviderError,
+    RecordingError,
+    RefusedInReplay,
+    ReplyError,
+)
+from pytest_llmeval.plugin.running.failing_statement import told as statement_told
+from pytest_llmeval.plugin.running.own_frames import place_of
+from pytest_llmeval.plugin.running.replies import Unanswered
+from pytest_llmeval.reply import Reply, ending_category, without_answer
+from pytest_llmeval.runs.results import Call, SampleResult
+from pytest_llmeval.score import Score
+from pytest_llmeval.text import first_line, harmless, without_addresses
+
+ASSERTIONS = (AssertionError, pytest.fail.Exception)
+
+
+class SamplesFailed(AssertionError):
+    """Too few samples of a case passed."""
+
+    __module__ = "builtins"  # so that a traceback names it without its module
+
+
+def sample_result(
+    index: int,
+    error: BaseException | None,
+    *,
+    category: str | None,
+    scores: Sequence[Score] = (),
+    calls: Sequence[Call] = (),
+    root: Path = Path(),
+) -> SampleResult:
+    """The result of one sample.
+
+    Args:
+        index: the sample's index, from 0.
+        error: what left the test's body, None when nothing did.
+        category: the error category of what has none of its own, as the test's marker says.
+        scores: what its checks found.
+        calls: what was asked and answered.
+        root: the folder the user's code stands in.
+    """
+    passed = SampleResult(index=index, outcome="pass", scores=tuple(scores), calls=tuple(calls))
+    if error is None:
+        return passed
+    told = _telling(error)
+    if (refused := _refusal_behind(told)) is not None:  # what an SDK makes of it says less
+        told = MissingReply(str(refused))
+    asserted = isinstance(told, ASSERTIONS)
+    message = without_addresses(str(told))  # else a saved baseline would change with every run
+    if not asserted and not isinstance(told, ReplyError):
+        message = f"{type(told).__name__}: {message}" if message else type(told).__name__
+        passed = passed._replace(raised=_raised(told, root))
+    reason = first_line(statement_told(told, message) if asserted else message) or "assertion failed"
+    detail = harmless(f"{message}\n{_listed(error)}" if isinstance(error, BaseExceptionGroup) else message)
+    if not (asserted or _broke_on_an_answer(told, calls)):
+        return passed._replace(outcome="error", category=_kind(told), reason=reason, detail=detail)
+    if told is not error and (decided := decided_category(error)) and not decided_category(told):
+        mark_decided(told, decided)  # a ``with category(...)`` around the whole group
+    return passed._replace(
+        outcome="fail",
+        category=category_of_failure(
+            told,
+            marker=category,
+            ending=ending_category(calls[-1].answer) if calls else None,
+            otherwise="wrong_answer" if asserted else "exception",
+        ),
+        reason=reason,
+        detail=detail,
+    )
+
+
+def without_reply(given: Sequence[Reply], calls: Sequence[Call]) -> CheckFailed | None:
+    """The failure of a sample whose answer is none, though no assert minds: a blocked prompt, thoughts without an end.
+
+    Only the last answer counts, and only one that the test itself got: what an application makes of its own is its
+    business. A test that has read the reply's ``refusal`` or ``finish_reason`` has judged that already.
+
+    Args:
+        given: the replies that the test itself got.
+        calls: all that was asked and answered.
+    """
+    if not given or not calls or given[-1].answer is not calls[-1].answer or given[-1].ending_was_read:
+        return None
+    if (lacking := without_answer(given[-1].answer)) is None:
+        return None
+    category, reason = lacking
+    return CheckFailed(
+        f"{reason}; a test that expects it asserts reply.refusal or reply.finish_reason", category=category
+    )
+
+
+def _telling(error: BaseException) -> BaseException:
+    """Of a group the exception that decides: what says that nothing was judged, else an assertion, else the first."""
+    if isinstance(error, Unanswered):  # in a fixture; in the body nothing is left of it by now
+        return error.error
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    alone = [_telling(one) for one in _alone(error)]
+    for kinds in (ReplyError, LlmevalError, ASSERTIONS):
+        for one in alone:
+            if isinstance(one, kinds):
+                return one
+    return alone[0]
+
+
+def _alone(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _alone(inner)
+    else:
+        yield error
+
+
+def _listed(group: BaseException) -> str:
+    lines = [f"  {type(one).__name__}: {first_line(str(one))}" for one in _alone(group)]
+    return "\n".join(["all that was raised together:", *lines])
+
+
+def _broke_on_an_answer(error: BaseException, calls: Sequence[Call]) -> bool:
+    """Whether an exception, which is no assertion, is what the test's own code made of an answer.
+
+    Not what ends a task from outside, such as asyncio's CancelledError; `sys.exit` of an application is a failing test
+    to pytest.
+    """
+    return bool(calls) and isinstance(error, (Exception, SystemExit)) and not isinstance(error, LlmevalError)
+
+
+def _raised(error: BaseException, root: Path) -> str:
+    place = place_of(error, root)
+    return harmless(f"{type(error).__name__} at {place}") if place else ""
+
+
+def _refusal_behind(error: BaseException) -> RefusedInReplay | None:
+    behind: BaseException | None = error
+    seen = set()
+    while behind is not None and id(behind) not in seen:
+        if isinstance(behind, RefusedInReplay):
+            return behind
+        seen.add(id(behind))
+        behind = behind.__cause__ or behind.__context__
+    return None
+
+
+def _kind(error: BaseException) -> str:
+    """What kept a sample from being judged, in one word."""
+    match error:
+        case ProviderError(kind=kind):
+            return kind
+        case MissingReply():
+            return "no_reply_recorded"
+        case NotRerouted():
+            return "not_rerouted"
+        case NothingAsked():
+            return NOTHING_ASKED
+        case ForkedCall():
+            return "forked"
+        case BudgetExceeded():
+            return "budget"
+        case RecordingError():
+            return "broken_recording"
+        case _:
+            return "exception"
+
+
+def failure_message(samples: Sequence[SampleResult], min_pass_rate: float) -> str:
+    """Why a case of several samples did not pass; samples that failed alike are named together."""
+    judged = [sample for sample in samples if sample.outcome != "error"]
+    failed = [sample for sample in judged if sample.outcome == "fail"]
+    groups: dict[tuple[str | None, str], list[SampleResult]] = {}
+    for sample in failed:
+        groups.setdefault((sample.category, sample.detail), []).append(sample)
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    worst = ordered[0][0]
+    needed = "" if min_pass_rate >= 1 else f", at least {min_pass_rate:.0%} must pass"
+    lines = [f"{worst.category}: {worst.reason} ({len(failed)} of {len(judged)} samples failed{needed})"]
+    for group in ordered:
+        numbers = ", ".join(str(sample.index + 1) for sample in group)
+        lines.append(f"{'sample' if len(group) == 1 else 'samples'} {numbers}: {group[0].category}")
+        lines += [f"    {line}" for line in group[0].detail.splitlines()[:12]]
+    errors = [sample for sample in samples if sample.outcome == "error"]
+    if errors:
+        lines.append(f"{len(errors)} of {len(samples)} samples could not be judged: {errors[0].reason}")
+    return "\n".join(lines)

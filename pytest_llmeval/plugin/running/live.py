@@ -1,0 +1,107 @@
+"""Which fixtures of classes, modules and packages are set up, and which tests must run before they are torn down."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from functools import partial
+from typing import Any, NamedTuple
+
+import pytest
+
+from pytest_llmeval.plugin.running.replies import Attempts
+
+
+class _Live(NamedTuple):
+    node: pytest.Collector
+    name: str | None  # of the parameter, None for a fixture that has none
+    value: object  # its index
+
+
+class LiveFixtures:
+    """Follows the fixtures between function and session scope.
+
+    A test that waits for a reply must be executed again while these are still up: to set them up twice would be a
+    surprise to whoever wrote them.
+
+    Attributes:
+        executes: the test that is executed now with the one after it: it must not be left once it has set up what is
+            torn down right after it.
+    """
+
+    def __init__(self) -> None:
+        self._live: dict[pytest.FixtureDef[Any], _Live] = {}
+        self.executes: tuple[pytest.Item, pytest.Item | None, Attempts] | None = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        """Note what is set up, and on which collector."""
+        if (
+            fixturedef.scope != "function"
+            and isinstance(request.node, pytest.Collector)
+            and (fixturedef.scope != "session" or fixturedef.params)
+        ):
+            name = fixturedef.argname if fixturedef.params else None
+            live = self._live[fixturedef] = _Live(request.node, name, getattr(request, "param_index", 0))
+            request.addfinalizer(partial(self._live.pop, fixturedef, None))
+            if self.executes is not None:
+                item, nextitem, attempts = self.executes
+                if nextitem is None or _left(live, item, nextitem):
+                    attempts.may_leave = False
+        return (yield)
+
+    def must_run_first(
+        self, item: pytest.Item, nextitem: pytest.Item | None, pending: Iterable[pytest.Item]
+    ) -> list[pytest.Item]:
+        """The waiting tests under the innermost thing that is torn down on the way from an item to the next."""
+        waiting = list(pending)
+        if not waiting or nextitem is None:
+            return self._innermost(waiting)
+        leaving = [live for live in self._live.values() if _left(live, item, nextitem)]
+        for live in sorted(leaving, key=_depth, reverse=True):
+            group = [other for other in waiting if _under(live, other)]
+            if group:
+                return self._innermost(group)
+        return []
+
+    def _innermost(self, group: list[pytest.Item]) -> list[pytest.Item]:
+        """Those of a group that share the most with what is set up: the others would tear it down under them."""
+        for live in sorted(self._live.values(), key=_depth):
+            group = [item for item in group if _under(live, item)] or group
+        return group
+
+    def is_last(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Whether something this item has set up is torn down right after it."""
+        return nextitem is None or any(_left(live, item, nextitem) for live in self._live.values())
+
+    def would_tear_down(self, item: pytest.Item) -> bool:
+        """Whether executing an item now would tear something down that other tests still use."""
+        return not all(_holds(live.node, item) for live in self._live.values())
+
+
+def _left(live: _Live, item: pytest.Item, nextitem: pytest.Item) -> bool:
+    """Whether something is torn down between an item and the next."""
+    return _holds(live.node, item) and not _under(live, nextitem)
+
+
+def _under(live: _Live, item: pytest.Item) -> bool:
+    """Whether an item can use what is set up."""
+    return _holds(live.node, item) and (live.name is None or _parameter(item, live.name) == live.value)
+
+
+def _holds(node: pytest.Collector, item: pytest.Item) -> bool:
+    each: Any = item
+    while each is not None and each is not node:
+        each = each.parent
+    return each is not None
+
+
+def _depth(live: _Live) -> int:
+    return len(live.node.listchain())
+
+
+def _parameter(item: pytest.Item, name: str) -> object:
+    """Index of the value an item has of a fixture's parameter, None when it has none."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.indices.get(name) if callspec is not None else None

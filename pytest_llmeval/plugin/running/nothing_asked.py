@@ -1,0 +1,76 @@
+"""A sample that asked no model, though its test takes a fixture that asks one, says nothing of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pytest_llmeval.errors import NothingAsked, ReplyError
+from pytest_llmeval.plugin.items import FIXTURES
+from pytest_llmeval.plugin.running.replies import Unanswered
+from pytest_llmeval.plugin.running.trial import Trial
+
+_SEEN_BY_GATEWAY = "llm_gateway sees other processes and other HTTP clients"
+
+
+def review_of(item: pytest.Item, trial: Trial) -> Callable[[BaseException | None], BaseException | None]:
+    """What a trial's reviews need to tell such a sample.
+
+    A test that looks at ``llm_capture.calls`` says itself how many there should be. One that gets a fixture without
+    asking for it, from an autouse fixture, may be about something else.
+
+    Args:
+        item: the test.
+        trial: of it.
+    """
+
+    def review(error: BaseException | None) -> BaseException | None:
+        judged = error is None or isinstance(error, (AssertionError, pytest.fail.Exception))
+        if trial.has_asked(trial.sample) or not judged or isinstance(error, ReplyError):
+            return error
+        if trial.looked or trial.failures or not (taken := _taken(item)):
+            return error
+        return Unanswered(NothingAsked(_words(taken, trial)))  # of which pytest shows the words alone
+
+    return review
+
+
+def _words(taken: str, trial: Trial) -> str:
+    other = next(
+        (sample for sample in range(trial.samples) if sample != trial.sample and trial.has_asked(sample)), None
+    )
+    if other is not None and trial.asked_in_setup():
+        return (
+            f"sample {trial.sample + 1} asked no model: a fixture asks once, before the first sample; ask in the "
+            "test's body, so that each sample has an answer of its own"
+        )
+    though = f", though sample {other + 1} did" if other is not None else ""
+    if taken == "llm":
+        return (
+            f"the test asked no model{though}: it takes llm and has not called it; does it keep replies from another "
+            "test, or in a fixture of wider scope?"
+        )
+    return (
+        f"no call of a model was seen{though}: does the application cache answers, ask in a fixture of wider scope, at "
+        f"import, from another process, or by a client that is not captured? ({_SEEN_BY_GATEWAY}; clear caches "
+        "before each test)"
+    )
+
+
+def _taken(item: pytest.Item) -> str:
+    """The fixture by which a test itself asks a model, directly or by fixtures it takes; "" when none."""
+    info = getattr(item, "_fixtureinfo", None)
+    names = list(getattr(info, "argnames", ()))
+    names += [name for mark in item.iter_markers("usefixtures") for name in mark.args]
+    found, seen = set(), set()
+    while names:
+        name = names.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in FIXTURES:
+            found.add(name)
+        for definition in getattr(info, "name2fixturedefs", {}).get(name, ()):
+            names += definition.argnames
+    return next((name for name in reversed(FIXTURES) if name in found), "")

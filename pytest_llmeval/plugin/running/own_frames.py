@@ -1,0 +1,47 @@
+"""Where in a traceback the user's own code stands."""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+from types import TracebackType
+
+_OURS = str(Path(__file__).parents[1])
+
+_INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sysconfig.get_path("stdlib")})
+
+
+def own_frames(traceback: TracebackType | None) -> TracebackType | None:
+    """A traceback as far as the user's own code goes: the inside of an SDK tells nothing of a missing reply."""
+    frames: list[TracebackType] = []
+    while traceback is not None:
+        name = traceback.tb_frame.f_code.co_filename
+        if not name.startswith(_OURS):
+            if name.startswith(_INSTALLED) and frames:
+                break
+            frames.append(traceback)
+        traceback = traceback.tb_next
+    kept: TracebackType | None = None
+    for frame in reversed(frames):
+        kept = TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return kept
+
+
+def place_of(error: BaseException, root: Path) -> str:
+    """Where an exception came from, as ``tests/test_a.py:12``: the innermost line of the user's code; "" for nowhere.
+
+    Args:
+        error: with its traceback.
+        root: the folder the user's code stands in.
+    """
+    lines: list[tuple[str, int]] = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        lines.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    if not lines:
+        return ""
+    below = [line for line in lines if Path(line[0]).is_relative_to(root)]
+    own = [line for line in below if not line[0].startswith((_OURS, *_INSTALLED)) and "site-packages" not in line[0]]
+    file, number = own[-1] if own else lines[-1]
+    return f"{Path(file).relative_to(root).as_posix() if own else Path(file).name}:{number}"

@@ -1,0 +1,254 @@
+"""Runs trials in the process that runs the tests: samples, results, and what the test's report says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.guard import faults_of, register
+from pytest_llmeval.plugin.harmless import make_harmless
+from pytest_llmeval.plugin.items import being_set_up, uses_llm
+from pytest_llmeval.plugin.payload import Payload, attach, mark_second, without_verdict
+from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
+from pytest_llmeval.plugin.running.case_result import (
+    after_teardown,
+    is_of_subtest,
+    note_subtest,
+    result_of,
+    set_up_result,
+    tell_of_error,
+    tell_of_executions,
+)
+from pytest_llmeval.plugin.running.live import LiveFixtures
+from pytest_llmeval.plugin.running.replies import FirstPass, Suspended, first_pass_key, more_samples_key
+from pytest_llmeval.plugin.running.samples import SWALLOWED, sampled
+from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_schedule
+from pytest_llmeval.plugin.running.selected import Selected
+from pytest_llmeval.plugin.running.trial import Trial, trial_key
+from pytest_llmeval.runs.results import CaseResult
+
+if TYPE_CHECKING:
+    from pytest_llmeval.engine.fulfilled import Fulfilled
+
+_result_key = pytest.StashKey[CaseResult]()
+
+
+class Runner:
+    """The hooks of a process that runs tests; registered when the first test that asks a model is collected."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
+        self.selected = Selected(evaluation)
+        self.scheduler: Scheduler | None = None
+        self._reporting_process: int | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Count the trials before anybody takes some away."""
+        self.selected.collect(items)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what was left out, and have the tests that ask models overlap, where this pytest can."""
+        self.selected.finish(session)
+        option = session.config.option
+        if option.collectonly or getattr(option, "setuponly", False) or getattr(option, "setupplan", False):
+            return
+        config, faults = session.config, faults_of(session.config)
+        faults.failed = self._fail
+        reporting = session.config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
+        if hasattr(config, "workerinput"):
+            from pytest_llmeval.plugin.running.sendable import Sendable
+
+            register(config, Sendable(), "llmeval-sendable")
+        self._reporting_process = os.getpid() if reporting is not None else None
+        if reporting is not None and self.selected.trials:
+            reporting.preload(self.evaluation)
+        if self.evaluation.most_samples is not None:
+            from pytest_llmeval.plugin.running.second_pass import SecondPass
+
+            decide = reporting.second_pass if reporting is not None else list
+            register(config, SecondPass(session, self.evaluation.most_samples, decide), "llmeval-second-pass")
+        if can_schedule(session):
+            live = LiveFixtures()
+            tick = reporting.tick if reporting is not None else lambda: None
+            scheduler = Scheduler(session, live, window=4 * self.evaluation.concurrency, tick=tick)
+            for name, plugin in (("live", live), ("scheduler", scheduler), ("outermost", Outermost(scheduler))):
+                register(config, plugin, f"llmeval-{name}")
+            self.scheduler = scheduler
+            faults.waiting = scheduler.pending
+        if self.evaluation.saved is not None and self.evaluation.baseline is not None:
+            from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
+
+            register(config, JudgedAgain(self.evaluation.saved), "llmeval-judged-again")
+
+    def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
+        """Count the trials that are left out."""
+        self.selected.deselect(items)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Let the fixtures know whose they are."""
+        being_set_up.append(item)
+        try:
+            return (yield)
+        finally:
+            being_set_up.pop()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Run the body once per sample, each with its own scores."""
+        trial = item.stash.get(trial_key, None)
+        if trial is None or not isinstance(item, pytest.Function):
+            return (yield)
+        if trial.suspended:  # a fixture caught the exception and went on without its reply
+            trial.replies.block(SWALLOWED)
+            trial.phase = "teardown"
+            raise Suspended("waiting for a reply")
+        body = item.obj
+        trial.phase = "call"
+        # Before the plugins for async tests make a plain function of it: scores are kept in the body's own context.
+        item.obj = sampled(trial, body)
+        try:
+            yield
+        finally:
+            item.obj = body
+            trial.phase = "teardown"
+        if trial.suspended:
+            # Here, not in an async body: some event loops let nothing but an Exception out.
+            raise Suspended("waiting for a reply")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Put the case's result on its report, which is how it reaches the process that reports."""
+        asks = uses_llm(item)
+        trial = item.stash.get(trial_key, None) if asks else None
+        if not asks or (trial is not None and trial.suspended):
+            return (yield)
+        again = item.stash.get(again_key, None)
+        if call.when == "call" and trial is not None and again is None:
+            _name_in_junit(item, trial)
+        report = yield
+        if trial is not None and is_of_subtest(item, call):
+            note_subtest(trial, call, report, shown=again is None, misses=self._misses(item))
+        elif again is not None:
+            _keep_for_baseline(item, trial, call, report, again)
+        else:
+            self._report(item, trial, call, report)
+        if again is None:
+            tell_of_executions(report, item, call.excinfo.value if call.excinfo is not None else None)
+        make_harmless(report)
+        return report
+
+    def pytest_sessionfinish(self) -> None:
+        """Let go of connections and files."""
+        if self.scheduler is not None and self.scheduler.pending:
+            count = len(self.scheduler.pending)
+            waiting = "1 test was" if count == 1 else f"{count} tests were"
+            self.evaluation.notes.append(f"{waiting} waiting for replies and not finished")
+        self.evaluation.close()
+
+    def _report(
+        self, item: pytest.Item, trial: Trial | None, call: pytest.CallInfo[None], report: pytest.TestReport
+    ) -> None:
+        """Put a case's result on the report of one of its phases."""
+        if more_samples_key in item.stash:
+            mark_second(report)
+        record = trial is not None and self.evaluation.record
+        used = trial.used.values() if trial is not None and record else ()
+        if report.skipped and call.when in ("setup", "call"):
+            self._attach(item, report, None, used)
+        elif call.when == "setup" and report.failed:
+            error = call.excinfo.value if call.excinfo is not None else None
+            self._attach(item, report, set_up_result(item, self.evaluation, error))
+        elif call.when == "call" and trial is not None:
+            result = item.stash[_result_key] = result_of(item, trial, call, report)
+            if trial.replies.reason:
+                self.evaluation.notes.append(f"warning: {item.nodeid} waited for each reply: {trial.replies.reason}")
+            self._attach(item, report, result, used)
+            if report.failed and result.outcome == "fail" and self._misses(item):
+                report.outcome = "skipped"
+                report.wasxfail = f"{result.category}: {_reason(result)}"
+            if report.failed and result.outcome == "error":
+                tell_of_error(report, result)
+        elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is owed
+            self._attach(item, report, None)
+        elif call.when == "teardown" and trial is not None:
+            judged = item.stash.get(_result_key, None)
+            if report.failed and judged is not None:
+                self._attach(item, report, after_teardown(trial, judged, call, report))
+            if self.evaluation.most_samples is not None and more_samples_key not in item.stash:
+                item.stash[first_pass_key] = _first_pass(trial)
+            # What a test asked and got is on its report now; kept until the end it would be most of a session's memory.
+            del item.stash[trial_key]
+
+    def _misses(self, item: pytest.Item) -> bool:
+        """Whether the gate decides about a failing case, since the baseline has it too."""
+        if self.evaluation.update is not None:
+            return True
+        if self.evaluation.saved is not None:
+            again = item.stash.get(judged_again_key, None)
+            if again is None:
+                return False
+            judged = again.verdict(self.selected.named(item))
+            return judged.outcome != "error" and judged.rejudged != "not_compared"
+        return self.selected.on_both_sides(item)
+
+    def _fail(self, item: pytest.Item, report: pytest.TestReport, reason: str) -> None:
+        """Give a test that this plugin could not judge a result that says so."""
+        if not uses_llm(item):
+            return
+        self._attach(item, report, set_up_result(item, self.evaluation, None))
+        without_verdict(report, reason)
+
+    def _attach(
+        self, item: pytest.Item, report: pytest.TestReport, result: CaseResult | None, used: Iterable[Fulfilled] = ()
+    ) -> None:
+        notes = self.evaluation.notes
+        again = item.stash.get(judged_again_key, None)
+        payload = Payload(
+            result=result,
+            entries=tuple(fulfilled.entry for fulfilled in used),
+            selection=self.selected.told(),
+            baseline=again.verdict(result) if again is not None and result is not None else None,
+            notes=tuple(notes),
+        )
+        # A worker of xdist sends its reports, and so does a process that another plugin forks for a test.
+        attach(report, payload, as_text=os.getpid() != self._reporting_process)
+        del notes[:]
+
+
+def _keep_for_baseline(
+    item: pytest.Item, trial: Trial | None, call: pytest.CallInfo[None], report: pytest.TestReport, again: Again
+) -> None:
+    """Keep what today's test says of saved replies."""
+    if trial is None or report.skipped:
+        return
+    if call.when == "call":
+        again.result = result_of(item, trial, call, report)
+    elif call.when == "teardown" and report.failed and again.result is not None:
+        again.result = after_teardown(trial, again.result, call, report)
+
+
+def _name_in_junit(item: pytest.Item, trial: Trial) -> None:
+    if not any(name == "llm_model" for name, _ in item.user_properties):
+        item.user_properties.append(("llm_model", trial.model.name))
+
+
+def _reason(result: CaseResult) -> str:
+    return next(sample.reason for sample in result.samples if sample.category == result.category)
+
+
+def _first_pass(trial: Trial) -> FirstPass:
+    """What was judged; for a sample that could not be, a second pass asks again."""
+    futures = trial.replies.futures
+    return FirstPass(
+        results={index: result for index, result in trial.results.items() if result.outcome != "error"},
+        errors=dict(trial.errors),
+        in_setup={question: futures[question] for question in trial.seen_in_setup if question in futures},
+    )

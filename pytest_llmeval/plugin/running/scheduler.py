@@ -1,0 +1,319 @@
+"""Suspended tests: hundreds of calls in flight from plain synchronous tests, in one thread.
+
+A test whose reply is not there yet is left by `Suspended`, reported as nothing, and executed again from its start
+when the reply has arrived; other tests run meanwhile. An execution that was left counts for nothing whatever came out
+of it, since an application may swallow any exception.
+
+Private to pytest, each with its feature test in `can_schedule`: ``_pytest.runner.runtestprotocol`` (as
+pytest-rerunfailures uses it), ``session._setupstate``, and in xdist's workers ``WorkerInteractor.item_index``. Without
+them every call simply waits.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import unittest
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.plugin.collect import runs_once
+from pytest_llmeval.plugin.guard import register
+from pytest_llmeval.plugin.items import uses_llm
+from pytest_llmeval.plugin.markers import closest_markers
+from pytest_llmeval.plugin.running.live import LiveFixtures
+from pytest_llmeval.plugin.running.replies import Attempts, attempts_key
+from pytest_llmeval.plugin.running.trial import DIFFERS, trial_key
+
+MOST_EXECUTIONS = 50
+
+_WAITED = "llmeval-waited"
+
+
+def can_schedule(session: pytest.Session) -> bool:
+    """Whether this pytest has what the scheduler needs, and nothing was asked for that needs tests in their order."""
+    try:
+        from _pytest.runner import runtestprotocol  # noqa: F401
+    except ImportError:
+        return False
+    state = getattr(session, "_setupstate", None)
+    worker = xdist_worker(session.config)
+    if hasattr(session.config, "workerinput") and not hasattr(worker, "torun"):
+        return False
+    wants_order = any(
+        session.config.getoption(name, default=None)
+        for name in ("usepdb", "trace", "stepwise", "setupshow", "setuponly", "setupplan")
+    )
+    return hasattr(state, "teardown_exact") and hasattr(state, "stack") and not wants_order
+
+
+class Scheduler:
+    """Executes the tests that ask models.
+
+    Args:
+        window: the most tests that wait for replies.
+        tick: called now and then while nothing but waiting is to be done.
+    """
+
+    def __init__(
+        self, session: pytest.Session, live: LiveFixtures, *, window: int, tick: Callable[[], None] = lambda: None
+    ) -> None:
+        self._tick = tick
+        self.session = session
+        self.live = live
+        self.window = window
+        self.pending: dict[pytest.Item, Attempts] = {}
+        self._ready: deque[pytest.Item] = deque()
+        self._arrived = threading.Event()
+        self._depth = 0
+        self._passed_on: pytest.Item | None = None
+        self._runs_again = _runs_failing_tests_again(session.config)
+        self._worker = xdist_worker(session.config)
+        self._index: dict[pytest.Item, int] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Execute a test that asks a model; any other is left to pytest, with tests that must run first after it."""
+        if self._passed_on is item:
+            self._passed_on = None
+            return None
+        others = [other for other in self.pending if other is not item]
+        first = self.live.must_run_first(item, nextitem, others)
+        following = first[0] if first else nextitem
+        if not uses_llm(item) or not _may_be_left(item):
+            return self._pass_on(item, following, nextitem)
+        attempts = item.stash.setdefault(attempts_key, Attempts())
+        last = self.live.is_last(item, following)
+        reports = self._execute(item, attempts, following, may_leave=not last)
+        if reports is None:
+            self.pending[item] = attempts
+            if not self.session.config.pluginmanager.has_plugin(_WAITED):
+                register(self.session.config, _Waited(), _WAITED)
+            self._arm(item, attempts)
+            return True
+        self.pending.pop(item, None)
+        if any(report.failed for report in reports) and self._runs_again(item):
+            # Another plugin executes failing tests again and counts how often: it starts anew with the same replies.
+            attempts.may_leave = False
+            self.session._setupstate.teardown_exact(item)
+            return self._pass_on(item, following, nextitem)
+        del item.stash[attempts_key]
+        hooks = item.ihook
+        hooks.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for report in reports:
+            hooks.pytest_runtest_logreport(report=report)
+        hooks.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _pass_on(self, item: pytest.Item, following: pytest.Item | None, nextitem: pytest.Item | None) -> bool | None:
+        """Leave a test to pytest and its other plugins; what it shares with those that wait stays up behind it."""
+        if following is nextitem:
+            return None
+        self._passed_on = item
+        with self._within():  # else the waiting test that follows could go on with itself as the next
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+        return True
+
+    def after(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Go on with waiting tests, once every wrapper around a test's protocol has been left."""
+        if self._depth or not self.pending:
+            return
+        while not self._stopped() and (group := self.live.must_run_first(item, nextitem, self.pending)):
+            self._go_on(self._next_of(group), nextitem)
+        held: list[pytest.Item] = []
+        while self.pending and not self._stopped():
+            self._arrived.clear()
+            if not self._ready:
+                if len(self.pending) - len(held) < self.window:
+                    break  # rather start another test than wait
+                self._wait()
+                continue
+            ready = self._ready.popleft()
+            if ready not in self.pending or self.pending[ready].waits_for:
+                continue  # it has run meanwhile, and perhaps waits for other replies by now
+            if self.live.would_tear_down(ready):
+                held.append(ready)
+            else:
+                self._go_on(ready, nextitem)
+        self._ready.extendleft(reversed(held))
+        if not self._stopped():
+            self._fit(nextitem)
+
+    def _next_of(self, group: list[pytest.Item]) -> pytest.Item:
+        """One of a group whose replies are there; waits for the first."""
+        while True:
+            self._arrived.clear()
+            for item in group:
+                if not self.pending[item].waits_for:
+                    return item
+            self._wait()
+
+    def _wait(self) -> None:
+        """Wait until a test has its replies, but not so long that nobody sees anything move."""
+        self._arrived.wait(0.5)
+        self._tick()
+
+    def _go_on(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Execute a waiting test again, in a protocol of its own: its neighbours' warning filters are not its own."""
+        self.session._setupstate.teardown_exact(item)
+        with self._within(), self._reported_by_xdist_as(item):
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+
+    @contextmanager
+    def _within(self) -> Iterator[None]:
+        """Execute a test within the protocol of another, behind which alone waiting tests go on."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+
+    @contextmanager
+    def _reported_by_xdist_as(self, item: pytest.Item) -> Iterator[None]:
+        """Let xdist's worker report the item that runs, not the one it was given last."""
+        if self._worker is None:
+            yield
+            return
+        if not self._index:
+            self._index = {each: place for place, each in enumerate(self.session.items)}
+        given = self._worker.item_index
+        self._worker.item_index = self._index[item]
+        try:
+            yield
+        finally:
+            self._worker.item_index = given
+
+    def _fit(self, nextitem: pytest.Item | None) -> None:
+        """Tear down what the next test does not use, as pytest expects before it."""
+        chain = nextitem.listchain() if nextitem is not None else []
+        stack = list(self.session._setupstate.stack)
+        if stack != chain[: len(stack)]:
+            self.session._setupstate.teardown_exact(nextitem)
+
+    def _execute(
+        self, item: pytest.Item, attempts: Attempts, nextitem: pytest.Item | None, *, may_leave: bool
+    ) -> list[pytest.TestReport] | None:
+        """Execute a test; None when it was left."""
+        replies = attempts.replies
+        before = set(replies.futures)
+        properties, markers = len(item.user_properties), list(item.own_markers)
+        attempts.number += 1
+        attempts.may_leave = may_leave and not replies.blocking
+        if trial_key in item.stash:
+            del item.stash[trial_key]
+        self.live.executes = item, nextitem, attempts
+        try:
+            reports = execute(item, nextitem)
+        finally:
+            self.live.executes = None
+        trial = item.stash.get(trial_key, None)
+        if trial is None or not trial.suspended:
+            return reports
+        if before - trial.seen:
+            replies.block(DIFFERS)
+        elif attempts.number >= MOST_EXECUTIONS:
+            replies.block(f"it has asked {MOST_EXECUTIONS} times one after the other")
+        attempts.waits_for = 0
+        del item.user_properties[properties:]
+        item.own_markers[:] = markers
+        attempts.stale = len(reports[-1].sections) + attempts.stale
+        return None
+
+    def _arm(self, item: pytest.Item, attempts: Attempts) -> None:
+        """Have the item told when all its replies are there."""
+        trial = item.stash[trial_key]
+        missing = list(dict.fromkeys(trial.waiting))
+        attempts.waits_for = len(missing)
+        attempts.since = time.perf_counter()
+        lock = threading.Lock()
+        if not missing:
+            self._ready.append(item)
+        for future in missing:
+            future.add_done_callback(partial(self._arrive, item, attempts, lock))
+
+    def _arrive(self, item: pytest.Item, attempts: Attempts, lock: threading.Lock, _: Future[Any]) -> None:
+        with lock:
+            attempts.waits_for -= 1
+            complete = attempts.waits_for == 0
+        if complete:
+            attempts.replies.waited += time.perf_counter() - attempts.since
+            self._ready.append(item)
+            self._arrived.set()
+
+    def _stopped(self) -> bool:
+        return bool(self.session.shouldstop or self.session.shouldfail)
+
+
+def execute(item: pytest.Item, nextitem: pytest.Item | pytest.Collector | None) -> list[pytest.TestReport]:
+    """Set up, run and tear down a test once, and report nothing of it.
+
+    Args:
+        item: the test.
+        nextitem: what is not to be torn down behind it: that of the next test, or a collector and those above it.
+    """
+    from _pytest.runner import runtestprotocol
+
+    reports: list[pytest.TestReport] = runtestprotocol(item, log=False, nextitem=nextitem)  # type: ignore[arg-type]
+    return reports
+
+
+class _Waited:
+    """Registered once a test has been left."""
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Leave out what executions that count for nothing have printed, and count the time spent waiting."""
+        report = yield
+        attempts = item.stash.get(attempts_key, None)
+        if attempts is not None:
+            del report.sections[: attempts.stale]
+            if report.when == "call":
+                report.duration += attempts.replies.waited
+        return report
+
+
+class Outermost:
+    """The wrapper around all others of a test's protocol; registered after everything else."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        """Go on with waiting tests behind each test."""
+        result = yield
+        self.scheduler.after(item, nextitem)
+        return result
+
+
+def _may_be_left(item: pytest.Item) -> bool:
+    """Whether a test may be executed more than once."""
+    case = getattr(item, "cls", None)
+    return (
+        isinstance(item, pytest.Function)
+        and not runs_once(item, closest_markers(item))
+        and not (isinstance(case, type) and issubclass(case, unittest.TestCase))
+        and "subtests" not in item.fixturenames
+    )
+
+
+def _runs_failing_tests_again(config: pytest.Config) -> Callable[[pytest.Item], bool]:
+    """A test for whether another plugin executes an item again when it fails."""
+    if not config.pluginmanager.has_plugin("rerunfailures"):
+        return lambda item: False
+    reruns = bool(config.getoption("reruns", default=None))
+    return lambda item: reruns or item.get_closest_marker("flaky") is not None
+
+
+def xdist_worker(config: pytest.Config) -> Any:
+    """Xdist's plugin in a worker process, which knows the item that is reported by its index; None elsewhere."""
+    plugins = config.pluginmanager.get_plugins()
+    return next((plugin for plugin in plugins if type(plugin).__name__ == "WorkerInteractor"), None)

@@ -1,0 +1,59 @@
+"""Waiting in an async test for what another thread makes, under asyncio or trio."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from concurrent.futures import Future
+from typing import Any
+
+
+def current_task() -> int:
+    """Identity of the asyncio or trio task that runs, 0 when none does."""
+    # Another thread may be importing either right now, so that it is there but has no contents yet.
+    for module, name in (("asyncio", "current_task"), ("trio.lowlevel", "current_task")):
+        current = getattr(sys.modules.get(module), name, None)
+        if current is not None:
+            with contextlib.suppress(RuntimeError):
+                return id(current())
+    return 0
+
+
+async def settled(future: Future[Any]) -> None:
+    """Wait for a future of another thread under asyncio or trio; its exception is left in it."""
+    if future.done():
+        return
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        await _settled_trio(future)
+    else:
+        await _settled_asyncio(future)
+
+
+async def _settled_asyncio(future: Future[Any]) -> None:
+    import asyncio
+
+    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake(_: Future[Any]) -> None:
+        with contextlib.suppress(RuntimeError):  # the test was cancelled and its loop is closed
+            loop.call_soon_threadsafe(arrived.set)
+
+    future.add_done_callback(wake)
+    await arrived.wait()
+
+
+async def _settled_trio(future: Future[Any]) -> None:
+    import trio
+
+    token, arrived = trio.lowlevel.current_trio_token(), trio.Event()
+
+    def wake(_: Future[Any]) -> None:
+        with contextlib.suppress(trio.RunFinishedError):
+            token.run_sync_soon(arrived.set)
+
+    future.add_done_callback(wake)
+    await arrived.wait()

@@ -1,0 +1,399 @@
+"""A trial: one execution of a test item under one model, what it asks and how far its samples have come."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from bisect import bisect
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import pytest
+
+from pytest_llmeval.case import Case
+from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.plugin.capturing.forked import OwnProcess
+from pytest_llmeval.plugin.running.replies import Attempts, Question, Replies, Suspended
+from pytest_llmeval.plugin.running.tasks import current_task, settled
+from pytest_llmeval.reply import Reply
+from pytest_llmeval.runs.results import Call, CaseKey, SampleResult
+
+if TYPE_CHECKING:
+    from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
+    from pytest_llmeval.engine.pipeline import Pipeline
+    from pytest_llmeval.engine.requests import Asked
+    from pytest_llmeval.formats.base import Prompt
+    from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
+    from pytest_llmeval.score import Score
+
+DIFFERS = "its prompt differs each time the test runs, so that it can be neither overlapped nor replayed"
+
+
+class _Lane(NamedTuple):
+    """One line of thought within a sample: of several, none tells in which order they ask."""
+
+    sample: int
+    thread: int
+    task: int
+    ordered: bool
+    may_leave: bool
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        return self.sample, self.thread, self.task
+
+
+class Trial:
+    """One execution of a test item under one model.
+
+    Attributes:
+        key: identity of the case.
+        module: the test's file relative to the root.
+        model: the model on trial.
+        attempts: this execution and the earlier ones of the same test.
+        samples: how many answers are wanted.
+        category: the error category of plain asserts, as the test's marker says.
+        root: the folder test files are relative to.
+        repeatable: whether the body may be run again at all.
+        first: number of the first sample: pytest-repeat's further runs of a case draw further samples.
+        raises: whether a failing case fails its test; not where saved replies are judged again.
+        saved: what answers in place of the pipeline where saved replies are judged again, else None.
+        phase: of pytest's protocol; replies are waited for in ``teardown``.
+        suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
+        process: the one it runs in.
+        reviews: each says what really came out of a sample, given what left its body.
+        soft_failures: what failed in parts of the sample that the body does not come to know of, as in subtests.
+        looked: whether the test has looked at the calls it made, so that it says itself how many there should be.
+        calls: those of the sample that runs, in the order they were asked.
+        given: of these the replies that the test itself has got, and no application under test.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: CaseKey,
+        module: str,
+        model: ModelSettings,
+        pipeline: Pipeline,
+        attempts: Attempts,
+        case: Case | None = None,
+        samples: int = 1,
+        first: int = 0,
+        min_pass_rate: float = 1.0,
+        category: str | None = None,
+        repeatable: bool = True,
+        saved: SavedAnswers | None = None,
+        root: Path = Path(),
+    ) -> None:
+        self.key = key
+        self.module = module
+        self.model = model
+        self.pipeline = pipeline
+        self.attempts = attempts
+        self.case = case
+        self.samples = samples
+        self.first = first
+        self.min_pass_rate = min_pass_rate
+        self.category = category
+        self.repeatable = repeatable
+        self.saved = saved
+        self.raises = saved is None
+        self.looked = False
+        self.root = root
+        self.phase: Literal["setup", "call", "teardown"] = "setup"
+        self.suspended = False
+        self.results: dict[int, SampleResult] = {}
+        self.errors: dict[int, BaseException] = {}
+        self.skips: dict[int, BaseException] = {}
+        self.used: dict[str, Fulfilled] = {}
+        self.waiting: list[Future[Fulfilled]] = []
+        self.seen: set[Question] = set()
+        self.seen_in_setup: set[Question] = set()
+        self.process = OwnProcess()
+        self.reviews: list[Callable[[BaseException | None], BaseException | None]] = [self.process.review]
+        # Of the sample that runs now.
+        self.sample = 0
+        self.calls: list[Call] = []
+        self.given: list[Reply] = []
+        self.scores: list[Score] = []
+        self.failures: list[ReplyError] = []
+        self.soft_failures: list[BaseException] = []
+        self.left = False
+        self._asked: dict[Question, int] = {}
+        self._given_back: set[Question] = set()
+        self._place = 0
+        self._lanes: set[tuple[int, int, int]] = set()
+        self._setup: tuple[dict[Question, int], int, list[Call], list[Reply]] | None = None
+        self._order: dict[Question, int] = {}
+        self._places: list[int] = []
+        self._count = itertools.count()
+        self._lock = threading.Lock()
+
+    @property
+    def replies(self) -> Replies:
+        """What the executions share."""
+        return self.attempts.replies
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether the whole test may be left and executed again later."""
+        return self.attempts.may_leave
+
+    def end_setup(self) -> None:
+        """Keep apart what fixtures have asked."""
+        if self._setup is None:
+            self._setup = self._asked, self._place, self.calls, self.given
+            self.seen_in_setup = set(self.seen)
+
+    def begin_sample(self, index: int) -> None:
+        """Make ready for running the body for one sample.
+
+        What fixtures asked before the body belongs to the first sample.
+        """
+        self.end_setup()
+        asked, place, calls, given = self._setup if self._setup is not None and index == 0 else ({}, 0, [], [])
+        self.sample = index
+        self._asked, self._place, self.calls, self.given = dict(asked), place, list(calls), list(given)
+        self._places = [-1] * len(calls)
+        self.scores, self.failures, self.left, self.looked = [], [], False, False
+        self.soft_failures = []
+        self._lanes.clear()
+        self._given_back.clear()
+
+    def ask(self, prompt: Prompt) -> Reply:
+        """The reply to a prompt, in synchronous code.
+
+        Raises:
+            ReplyError: there is none.
+            Suspended: there is none yet, and the body will be run again.
+        """
+        __tracebackhide__ = True
+        return self.ask_many([prompt])[0]
+
+    def ask_many(self, prompts: list[Prompt]) -> list[Reply]:
+        """The replies to several prompts, all sent before the first is waited for.
+
+        Raises:
+            ReplyError: one of them has none.
+            Suspended: some are not there yet, and the body will be run again.
+        """
+        __tracebackhide__ = True
+        replies = []
+        for question, future in self._start(prompts):  # no comprehension: before 3.12 it is a frame of its own
+            replies.append(self._received(question, future))
+        return replies
+
+    async def ask_async(self, prompt: Prompt) -> Reply:
+        """The reply to a prompt, in an async test, whichever event loop runs it.
+
+        Raises:
+            ReplyError: there is none.
+            Suspended: there is none yet, and the body will be run again.
+        """
+        __tracebackhide__ = True
+        [(question, future)] = self._start([prompt])
+        await settled(future)
+        return self._received(question, future)
+
+    def _start(self, prompts: list[Prompt]) -> list[tuple[Question, Future[Fulfilled]]]:
+        """Send prompts, or find what earlier executions sent.
+
+        Raises:
+            Suspended: some replies are not there yet, and the body may be left.
+        """
+        __tracebackhide__ = True
+        lane = self._entered_lane()
+        asked = [self.pipeline.asked(self.model, prompt) for prompt in prompts]
+        questions = [self._question(each, ordered=lane.ordered) for each in asked]
+        found = [(question, self._future(question, each)) for question, each in zip(questions, asked, strict=True)]
+        if lane.may_leave and not self.replies.blocking:
+            self._leave_unless_done(lane, [future for _, future in found])
+        return found
+
+    def start_call(
+        self, digests: tuple[str, str], begin: Callable[[Draw, bool], Future[Fulfilled] | None]
+    ) -> tuple[Question, Future[Fulfilled] | None]:
+        """Start a call that an application makes, or find what came of it in an earlier execution.
+
+        Args:
+            digests: of what is asked, as `Pipeline.digests` gives them.
+            begin: makes the call, told which answer is meant and whether the test may be left for it; None when the
+                application is to make it itself.
+
+        Raises:
+            Suspended: the reply is not there yet, and the body may be left.
+        """
+        __tracebackhide__ = True
+        lane = self._entered_lane()
+        question = self._numbered(digests, ordered=lane.ordered)
+        may_leave = lane.may_leave and not self.replies.blocking
+        with self._lock:
+            future = self.replies.futures.get(question)
+            if future is None:
+                future = begin(self.draw(question), may_leave)
+                if future is not None:
+                    self.replies.futures[question] = future
+        if future is not None and may_leave:
+            self._leave_unless_done(lane, [future])
+        return question, future
+
+    def has_asked(self, sample: int) -> bool:
+        """Whether a sample asked a model, whatever came of it."""
+        return any(question.sample == sample for question in self._order)
+
+    def asked_in_setup(self) -> bool:
+        """Whether a fixture asked before the test's body."""
+        return bool(self.seen_in_setup)
+
+    def next_place(self) -> int:
+        """Where the next call stands among those of its sample."""
+        return next(self._count)
+
+    def add(self, call: Call, asked: Question | int) -> None:
+        """Put a call that has its answer where it was asked, whichever was answered first.
+
+        Args:
+            call: the call.
+            asked: what was asked, or its place from `next_place`.
+        """
+        place = asked if isinstance(asked, int) else self._order.get(asked, 0)
+        with self._lock:
+            index = bisect(self._places, place)
+            self._places.insert(index, place)
+            self.calls.insert(index, call)
+
+    def give_back(self, question: Question) -> None:
+        """Ask it again next time the same is asked: it got no answer, so that none is numbered after it."""
+        with self._lock:
+            self._given_back.add(question)
+
+    def draw(self, question: Question) -> Draw:
+        """Which answer a question means."""
+        from pytest_llmeval.engine.fulfilled import Draw
+
+        return Draw(
+            case=str(self.key),
+            module=self.module,
+            sample=self.first + question.sample,
+            occurrence=question.occurrence,
+        )
+
+    def _entered_lane(self) -> _Lane:
+        """Who asks, and whether the test may be left for the reply.
+
+        Raises:
+            ForkedCall: it is another process.
+            Suspended: it was left here already.
+        """
+        __tracebackhide__ = True
+        self.process.check()
+        thread, task = threading.get_ident(), current_task()
+        main = thread == threading.main_thread().ident
+        # A thread of the application has nobody above it who would know what a Suspended means.
+        lane = _Lane(self.sample, thread, task, main and not task, main and self._may_leave())
+        if lane.place in self._lanes and lane.may_leave:
+            # The test swallowed the exception and goes on with nothing: no money for a made-up continuation.
+            raise Suspended("still waiting for a reply")
+        return lane
+
+    def _leave_unless_done(self, lane: _Lane, futures: list[Future[Fulfilled]]) -> None:
+        """Leave the test for the replies that are not there yet.
+
+        Raises:
+            Suspended: there are some.
+        """
+        __tracebackhide__ = True
+        missing = [future for future in futures if not future.done()]
+        if missing:
+            self.left = self.suspended = True
+            self.waiting += missing
+            self._lanes.add(lane.place)
+            raise Suspended("waiting for a reply")
+
+    def _may_leave(self) -> bool:
+        return (
+            self.repeatable
+            and (self.may_leave or (self.samples > 1 and self.phase == "call"))
+            and self.phase != "teardown"
+            and not self.replies.blocking
+        )
+
+    def _question(self, asked: Asked, *, ordered: bool) -> Question:
+        # By what replies are looked up by: requests that differ only in a trace id are one question asked twice.
+        return self._numbered((asked.prompt, asked.digest), ordered=ordered)
+
+    def _numbered(self, digests: tuple[str, str], *, ordered: bool) -> Question:
+        first = Question(self.sample, *digests, 0)
+        with self._lock:
+            again = [question for question in self._given_back if question._replace(occurrence=0) == first]
+            if again:
+                question = min(again)
+                self._given_back.discard(question)
+            else:
+                occurrence = self._asked.get(first, 0)
+                self._asked[first] = occurrence + 1
+                question = first._replace(occurrence=occurrence) if occurrence else first
+            self.seen.add(question)
+            self._order[question] = self.next_place()
+            if ordered:  # with several tasks or threads the order says nothing
+                if not self.replies.in_order(self._place, question):
+                    self.replies.block(DIFFERS)
+                self._place += 1
+        return question
+
+    def _future(self, question: Question, asked: Asked) -> Future[Fulfilled]:
+        with self._lock:
+            future = self.replies.futures.get(question)
+            if future is None:
+                pipeline: Any = self.saved or self.pipeline
+                future = self.replies.futures[question] = pipeline.submit(asked, self.draw(question))
+        return future
+
+    def _received(self, question: Question, future: Future[Fulfilled]) -> Reply:
+        """Wait for a reply and put it into the trial's results.
+
+        Raises:
+            ReplyError: there is none.
+        """
+        __tracebackhide__ = True
+        try:
+            fulfilled = future.result()
+        except ReplyError as error:
+            self.failures.append(error)
+            # The traceback of the thread that made it tells a user nothing.
+            raise error.with_traceback(None) from None
+        if self.saved is not None:
+            self.add(self.saved.call_of(fulfilled), question)
+        else:
+            self.used[fulfilled.entry.key] = fulfilled
+            self.add(call_of(fulfilled, self.model.provider, self.model.model, question), question)
+        reply = Reply(fulfilled.answer, fulfilled.measures, self.model.name)
+        self.given.append(reply)
+        return reply
+
+
+def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question) -> Call:
+    """The record of a call that has its answer.
+
+    Args:
+        fulfilled: the answer.
+        provider: the wire format it was asked in.
+        model: the model that was asked, as the provider names it.
+        question: what was asked.
+    """
+    return Call(
+        provider=provider,
+        request_model=model,
+        prompt=question.prompt,
+        answer=fulfilled.answer,
+        measures=fulfilled.measures,
+        spent=fulfilled.spent,
+        key=fulfilled.entry.key,
+        recorded_at=fulfilled.entry.recorded_at,
+    )
+
+
+trial_key = pytest.StashKey[Trial]()

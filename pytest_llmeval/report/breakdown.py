@@ -1,0 +1,274 @@
+"""Failures by task, tag, length and wording, and which model suits which task; only where that says anything."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from pytest_llmeval.analysis.routing import Choice, Route
+from pytest_llmeval.analysis.sensitivity import PARAPHRASES, Reworded, Sensitivity, Worst
+from pytest_llmeval.analysis.slices import EDGES, Slice, bucket_of, count_by, input_tokens
+from pytest_llmeval.datasets.rewording import question_of
+from pytest_llmeval.report.numbers import change, count, dollars, percent, plural, points
+from pytest_llmeval.report.paper import Column, Line, Paper, clip, table
+from pytest_llmeval.runs.results import CaseResult, number_place
+from pytest_llmeval.text import first_line
+
+Results = Mapping[str, Sequence[CaseResult]]
+
+L = TypeVar("L")
+
+NO_TASK = "(no task)"
+
+_MOST_ROWS = 12
+
+_UNKNOWN = len(EDGES) + 1
+
+
+def task_lines(paper: Paper, models: Results) -> list[Line]:
+    """The share of failing answers per task, of many tasks the worst; nothing where there is one task."""
+    return _lines(paper, "task", models, lambda result: [result.task or ""], lambda name: name or NO_TASK)
+
+
+def tag_lines(paper: Paper, models: Results) -> list[Line]:
+    """The same per tag; a case with several tags counts in each."""
+    return _lines(paper, "tag", models, lambda result: dict.fromkeys(result.tags), str)
+
+
+def length_lines(paper: Paper, models: Results) -> list[Line]:
+    """The same per bucket of input tokens, shortest first; nothing where all inputs are about as long."""
+    known = {bucket for each in models.values() for result in each for bucket in _buckets(result)} - {_UNKNOWN}
+    if len(known) < 2:
+        return []
+    return _lines(paper, "input tokens", models, _buckets, _bucket_name, order=lambda bucket: bucket)
+
+
+def _buckets(result: CaseResult) -> list[int]:
+    tokens = input_tokens(result)
+    return [_UNKNOWN if tokens is None else bucket_of(tokens)]
+
+
+def _bucket_name(bucket: int) -> str:
+    if bucket == _UNKNOWN:
+        return "unknown"
+    if bucket == 0:
+        return f"under {EDGES[0]:,}"
+    return f"{EDGES[bucket - 1]:,} and more" if bucket == len(EDGES) else f"{EDGES[bucket - 1]:,} to {EDGES[bucket]:,}"
+
+
+def _lines(
+    paper: Paper,
+    head: str,
+    models: Results,
+    names: Callable[[CaseResult], Iterable[L]],
+    show: Callable[[L], str],
+    *,
+    order: Callable[[L], int] | None = None,
+) -> list[Line]:
+    counted = {model: count_by(results, names) for model, results in models.items()}
+    rows = list(dict.fromkeys(row for slices in counted.values() for row in slices))
+    if len(rows) < 2:
+        return []
+    hidden = max(0, len(rows) - _MOST_ROWS) if paper.verbosity <= 0 and order is None else 0
+    if hidden:  # what fails most stays
+        rows.sort(key=lambda row: -max(_share(slices.get(row)) for slices in counted.values()))
+        del rows[_MOST_ROWS:]
+    rows.sort(key=order if order is not None else lambda row: _place(show(row)))
+    body = [
+        Column(head="cases", cells=[str(max(_cases(slices.get(row)) for slices in counted.values())) for row in rows])
+    ]
+    for model, slices in counted.items():
+        found = [slices.get(row, Slice()) for row in rows]
+        shares = [percent(each.failed, each.judged) for each in found]
+        width = max(map(len, shares))
+        body.append(
+            Column(
+                head=clip(paper.clean(model), 24),
+                cells=[
+                    f"{count(each.failed, each.judged)} {share:>{width}}" if each.judged else "-"
+                    for each, share in zip(found, shares, strict=True)
+                ],
+                short=[count(each.failed, each.judged) if each.judged else "-" for each in found],
+            )
+        )
+    lines = paper.write(f"failing answers by {head}", "bold")
+    lines += table(paper, head, [paper.clean(show(row)) for row in rows], body)
+    return lines + ([Line(f"  {hidden} more that fail no more often (-v names all)")] if hidden else [])
+
+
+def _place(name: str) -> tuple[bool, list[tuple[int, str]]]:
+    """Where a name stands among others; the numbers in it count as numbers, and what has no name is last."""
+    parts = re.findall(r"\d+|\D+", name)
+    return name == NO_TASK, [number_place(part) if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _share(found: Slice | None) -> float:
+    return found.failed / found.judged if found is not None and found.judged else -1.0
+
+
+def _cases(found: Slice | None) -> int:
+    return found.cases if found is not None else 0
+
+
+def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:
+    """The routing table: per task the cheapest model that fits, and why the others do not.
+
+    Args:
+        paper: what it is written on.
+        routes: one per task; none where nothing could be compared.
+    """
+    if not routes:
+        return []
+    lines = paper.write("routing by task: the cheapest model without a gated regression on it", "bold")
+    chosen = [next((each for each in route.choices if each.model == route.model), None) for route in routes]
+    body = [
+        Column(head="cases", cells=[str(max(each.cases for each in route.choices)) for route in routes]),
+        Column(
+            head="model",
+            cells=[paper.clean(route.model or "-") for route in routes],
+            right=False,
+        ),
+        Column(head="failing", cells=[_failing(each) for each in chosen]),
+        Column(head="$/passed", cells=[dollars(each.cost.value) if each and each.cost else "-" for each in chosen]),
+        Column(head="cost", cells=[_cheaper(route, each) for route, each in zip(routes, chosen, strict=True)]),
+    ]
+    lines += table(paper, "task", [paper.clean(route.task or NO_TASK) for route in routes], body)
+    baseline = next((each.model for each in routes[0].choices if each.baseline), "the baseline")
+    lines += paper.write(f"cost: of a passed answer, against {baseline}", indent=2)
+    for route in routes:
+        lines += _why(paper, route)
+    return lines
+
+
+def _failing(choice: Choice | None) -> str:
+    return count(choice.samples - choice.passed, choice.samples) if choice else ""
+
+
+def _cheaper(route: Route, choice: Choice | None) -> str:
+    baseline = next((each for each in route.choices if each.baseline), None)
+    if choice is None or baseline is None or not choice.cost or not baseline.cost:
+        return ""
+    return "stays" if choice.baseline else change(baseline.cost.value, choice.cost.value)
+
+
+def _why(paper: Paper, route: Route) -> list[Line]:
+    """What kept the models out that were not chosen, those with the same reason together, and why there may be none."""
+    kept_out: dict[str, list[str]] = {}
+    for choice in route.choices:
+        if choice.fitness != "fits":
+            kept_out.setdefault(f"{choice.fitness}: {choice.reason}", []).append(choice.model)
+    told = [f"{', '.join(models)}: {why}" for why, models in kept_out.items()]
+    if route.model is None:
+        told.insert(0, route.reason)
+    elif route.reason.startswith("the cheapest that fits of"):
+        told.append(route.reason)
+    return paper.write(f"{route.task or NO_TASK}: {'; '.join(told)}", indent=2, hang=2) if told else []
+
+
+_FEWEST_FOR_INTERVAL = 5
+
+_MOST_WORST = 3
+
+
+def wording_lines(paper: Paper, models: Mapping[str, Sensitivity], *, worst_of: Sequence[str]) -> list[Line]:
+    """The change that each way of rewording makes to the pass rate of each model, and the worst wordings.
+
+    Args:
+        paper: what it is written on.
+        models: those whose results hold several wordings.
+        worst_of: the models whose worst wordings are named.
+    """
+    if not models:
+        return []
+    most = max(models.values(), key=lambda each: each.wordings)
+    title = f"wordings: {plural(most.cases, 'case')} in {most.wordings} wordings"
+    if paper.verbosity <= 0 and not any(model.worst for model in models.values()):
+        return paper.write(f"{title}, of which none made a difference", hang=2)
+    lines = paper.write(title, "bold")
+    ways = list(dict.fromkeys(each.name for model in models.values() for each in model.reworded))
+    ways.sort(key=lambda way: way != PARAPHRASES)
+    spread = any(model.spread is not None for model in models.values())
+    body = []
+    for name, model in models.items():
+        by_way = {each.name: each for each in model.reworded}
+        found = [by_way.get(way) for way in ways]
+        last = [_spread(paper, model)] if spread else []
+        body.append(
+            Column(
+                head=clip(paper.clean(name), 24),
+                cells=[*_cells(paper, found), *last],
+                short=[*(points(each.change.value) if each else "-" for each in found), *last],
+            )
+        )
+    rows = [*ways, *(["spread"] if spread else [])]
+    lines += table(paper, "passing so worded", rows, body, rules={len(ways)} if spread else ())
+    told = "points against the same cases in their own words"
+    if spread:
+        told += "; spread: standard deviation of the pass rate over the wordings of a case"
+    if any(model.spread is not None and model.spread.noise for model in models.values()):
+        told += ", chance included where each was answered once (--llm-samples=3 takes it out)"
+    lines += paper.write(told, indent=2)
+    for name in worst_of:
+        if name in models:
+            lines += _worst_lines(paper, name if len(models) > 1 else "", models[name].worst)
+    return lines
+
+
+def wording_words(models: Mapping[str, Sensitivity], name: str) -> str:
+    """The same of one model in a few words, "" when there is nothing."""
+    model = models.get(name)
+    if model is None:
+        return ""
+    changes = [f"{each.name} {points(each.change.value)}" for each in model.reworded]
+    return f"wordings: {', '.join(changes)} points against the cases' own words"
+
+
+def _cells(paper: Paper, found: Sequence[Reworded | None]) -> list[str]:
+    """Passing samples, the change and half its interval, each below its like."""
+    parts = [
+        (count(each.passed, each.samples), points(each.change.value), _half(paper, each)) if each else ("-", "", "")
+        for each in found
+    ]
+    widths = [max(len(part[place]) for part in parts) for place in range(3)]
+    return [f"{part[0]:>{widths[0]}} {part[1]:>{widths[1]}}{part[2]:<{widths[2]}}" for part in parts]
+
+
+def _half(paper: Paper, found: Reworded) -> str:
+    """Half of the interval, where there are enough cases for one."""
+    half = found.change.high - found.change.value
+    if found.change.cases < _FEWEST_FOR_INTERVAL or not 0 < half < math.inf:
+        return ""
+    return f" {_plus_minus(paper)}{100 * half:.1f}"
+
+
+def _spread(paper: Paper, model: Sensitivity) -> str:
+    return "-" if model.spread is None else f"{_plus_minus(paper)}{100 * model.spread.value:.1f}"
+
+
+def _plus_minus(paper: Paper) -> str:
+    return "+/-" if paper.ascii else "±"
+
+
+def _worst_lines(paper: Paper, name: str, worst: Sequence[Worst]) -> list[Line]:
+    shown = worst if paper.verbosity > 0 else worst[:_MOST_WORST]
+    front = f"{name}: " if name else ""
+    if not worst:
+        return paper.write(f"{front}no case depends on its wording", indent=2, hang=2)
+    verb = "depends on its wording" if len(worst) == 1 else "depend on their wording, the worst first"
+    rest = f", {len(shown)} shown (-v shows all)" if len(shown) < len(worst) else ""
+    lines = paper.write(f"{front}{plural(len(worst), 'case')} {verb}{rest}", indent=2, hang=2)
+    for each in shown:
+        passed, best = count(each.passed, each.samples), count(each.best_passed, each.best_samples)
+        own = "own words" if not each.best.wording else f"+{each.best.wording}"
+        tail = f"  {passed}, {own} {best}"
+        room = paper.width - 4 - len(tail)
+        if room < 20:
+            lines += paper.write(str(each.case.key) + tail, indent=4, hang=2)
+        else:
+            lines.append(Line("    " + clip(paper.clean(str(each.case.key)), room) + tail))
+        text = question_of(each.case.input)
+        if text:
+            lines.append(Line("      " + clip(paper.clean(first_line(text)), paper.width - 6)))
+    return lines

@@ -1,0 +1,87 @@
+"""The cases of one error category, each with what became of it and the words that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
+from pytest_llmeval.report.cases import case_lines, failing_sample, named, passes, reply_text
+from pytest_llmeval.report.numbers import count, plural, points
+from pytest_llmeval.report.paper import Line, Paper, clip, wrap
+from pytest_llmeval.report.verdict import evidence, mark_of, remarks, style_of, title
+from pytest_llmeval.runs.results import CaseKey, CaseResult
+from pytest_llmeval.text import did_you_mean, first_line
+
+_MOST_LINES = 3
+
+_WORDS = {"NEW": ("red",), "KNOWN": (), "FIXED": ("green",)}
+
+
+def category_cases(paper: Paper, comparison: Comparison, name: str) -> list[Line]:
+    """The new, known and fixed cases of a category; the new ones with their changed words."""
+    row = next((row for row in comparison.rows if row.name == name), None)
+    if row is None:
+        known = [row.name for row in comparison.rows]
+        guess = did_you_mean(name, known)
+        told = f"no case failed as {name}{guess} (error categories of this comparison: {', '.join(known) or 'none'})"
+        return paper.write(told, "yellow")
+    lines = [*title(paper, comparison), Line(""), *_head(paper, row)]
+    lines += [
+        line
+        for remark in remarks(paper, comparison)
+        if remark.startswith(f"{name}: ")
+        for line in paper.write(remark.removeprefix(f"{name}: "), indent=2)
+    ]
+    groups = {"NEW": row.new, "KNOWN": _known(comparison, row), "FIXED": row.fixed}
+    for word, keys in groups.items():
+        for key in keys:
+            lines += _case(paper, comparison, name, key, word)
+    return lines
+
+
+def category_cases_alone(paper: Paper, results: Sequence[CaseResult], name: str) -> list[Line]:
+    """The cases that fail in a category where nothing is compared, with their reasons and replies."""
+    several = len({result.model for result in results}) > 1
+    failing = [result for result in results if result.outcome == "fail" and result.category == name]
+    if not failing:
+        known = list(dict.fromkeys(result.category or "" for result in results if result.outcome == "fail"))
+        told = f"no case failed as {name}{did_you_mean(name, known)} (error categories of this run: "
+        return paper.write(f"{told}{', '.join(known) or 'none'})", "yellow", hang=2)
+    lines = paper.write(f"{plural(len(failing), 'case')} failed as {name}", "bold")
+    for result in failing:
+        lines.append(named(paper, f"{result.model}: " if several else "", str(result.key), indent=2))
+        sample = failing_sample(result, name)
+        lines += paper.write(first_line(sample.reason) if sample else "", indent=4, hang=2)
+        reply = wrap(paper.clean(reply_text(sample)[: 4 * paper.width]), paper.width - 6)
+        lines += [Line(f"    | {line}") for line in reply[: _MOST_LINES if paper.verbosity <= 0 else None] if line]
+    return lines
+
+
+def _head(paper: Paper, row: CategoryRow) -> list[Line]:
+    before = count(row.baseline_failed, row.baseline_judged)
+    after = count(row.candidate_failed, row.candidate_judged)
+    words = f"{row.name}: {before} {paper.arrow} {after} samples, {points(row.change)} points, {row.word}"
+    p = evidence(row)
+    told = f", p {p if p.startswith('<') else f'= {p}'}" if p else ""
+    gated = "" if row.gated else ", not gated"
+    return paper.write(words + told + gated, "bold", *style_of(mark_of(row)))
+
+
+def _known(comparison: Comparison, row: CategoryRow) -> Sequence[CaseKey]:
+    told = {*row.new, *row.fixed}
+    return [
+        key
+        for key in comparison.compared
+        if key not in told
+        and (result := comparison.candidate_results.get(key)) is not None
+        and any(sample.category == row.name for sample in result.judged)
+    ]
+
+
+def _case(paper: Paper, comparison: Comparison, name: str, key: CaseKey, word: str) -> list[Line]:
+    before, after = comparison.baseline_results.get(key), comparison.candidate_results.get(key)
+    head = f"  {word:<5} "
+    tail = f"  {passes(before)} {paper.arrow} {passes(after)}" if word != "NEW" and before and after else ""
+    line = Line(head + clip(paper.clean(str(key)), paper.width - len(head) - len(tail)) + tail, _WORDS[word])
+    detailed = word == "NEW" or (word == "KNOWN" and paper.verbosity > 0)
+    return [line, *case_lines(paper, comparison, name, key, indent=len(head))] if detailed else [line]

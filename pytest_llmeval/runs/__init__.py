@@ -1,0 +1,1 @@
+"""The results of a session, and the file they are saved in."""

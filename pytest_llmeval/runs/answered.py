@@ -1,0 +1,29 @@
+"""Which models answered under which name: an alias may move to another model between two answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from pytest_llmeval.runs.results import CaseResult
+
+
+def answered_under_one_name(results: Iterable[CaseResult]) -> list[str]:
+    """A line for each model that was asked under one name and answered under several.
+
+    Args:
+        results: of a session, those of its baseline among them.
+    """
+    answers: dict[str, Counter[str]] = {}
+    for result in results:
+        for sample in result.samples:
+            for call in sample.calls:
+                if call.answer.response_model:
+                    counts = answers.setdefault(f"{call.provider}/{call.request_model}", Counter())
+                    counts[call.answer.response_model] += 1
+    return [
+        f"{name} was answered by {len(counts)} models: "
+        + ", ".join(f"{model} ({count})" for model, count in counts.most_common())
+        for name, counts in answers.items()
+        if len(counts) > 1
+    ]

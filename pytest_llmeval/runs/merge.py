@@ -1,0 +1,114 @@
+"""Several saved runs → one: shards of one evaluation, or a part of the cases run anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_llmeval.errors import RunFileError
+from pytest_llmeval.runs.results import CaseResult, Run, SampleResult, TrialKey, model_words
+
+Named = tuple[str, Run]
+
+"""A run with the name of its file."""
+
+
+def merge_shards(shards: Sequence[Named]) -> Run:
+    """Join the runs of shards: of several machines, each of which ran a part of the cases.
+
+    A case of two shards is one case. Answers that are the same in both count once, and answers of other numbers (of
+    ``pytest-repeat``, or of more samples) are put together; an answer that could be judged stands for one that could
+    not. The run is complete when the shards together have every case that any of them left out.
+
+    Args:
+        shards: at least one, with the names of their files.
+
+    Raises:
+        RunFileError: they are no shards of one run: one line for each thing that contradicts.
+    """
+    (first_name, first), *others = shards
+    problems = [text for name, run in others for text in _other_models(first_name, first, name, run)]
+    results: dict[TrialKey, tuple[str, CaseResult]] = {}
+    for name, run in shards:
+        for result in run.results:
+            earlier = results.get(result.trial)
+            if earlier is None:
+                results[result.trial] = name, result
+                continue
+            united = _united(earlier[1], result)
+            if isinstance(united, str):
+                problems.append(f"{result.key} under {result.model}: {united} in {earlier[0]} and in {name}")
+            else:
+                results[result.trial] = name, united
+    if problems:
+        count = "1 contradiction" if len(problems) == 1 else f"{len(problems)} contradictions"
+        raise RunFileError("\n".join([f"these are no shards of one run: {count}", *problems[:20]]))
+    merged = first._replace(
+        created=min(run.created for _, run in shards),
+        commit=first.commit if all(run.commit == first.commit for _, run in shards) else None,
+        results=tuple(result for _, result in results.values()),
+    )
+    runs = [run for _, run in shards]
+    if any(run.complete is None for run in runs):
+        return merged._replace(complete=None, left_out=())
+    missing = missing_trials(merged, runs)
+    # What a shard lacks for any other reason than that it was left out, no other shard is known to have.
+    complete = not missing and all(run.complete or run.left_out for run in runs)
+    known = all(run.complete or run.left_out for run in runs)
+    return merged._replace(complete=complete, left_out=missing if known else ())
+
+
+def missing_trials(merged: Run, shards: Sequence[Run]) -> tuple[TrialKey, ...]:
+    """The trials that shards left out and none of them ran."""
+    present = {result.trial for result in merged.results}
+    left_out = dict.fromkeys(trial for run in shards for trial in run.left_out)
+    return tuple(trial for trial in left_out if trial not in present)
+
+
+def with_cases_replaced(old: Run, new: Run) -> Run:
+    """A run with those cases replaced that were run anew.
+
+    A case with an answer that could not be judged is not taken over: one bad moment of a provider must not cost a
+    good result.
+
+    Args:
+        old: a run of one model.
+        new: a later one of the same model, of some of its cases or of others.
+    """
+    sound = {result.trial: result for result in new.results if not any(s.outcome == "error" for s in result.samples)}
+    merged = {**{result.trial: result for result in old.results}, **sound}
+    return new._replace(complete=old.complete, left_out=old.left_out, results=tuple(merged.values()))
+
+
+def _other_models(first_name: str, first: Run, name: str, run: Run) -> list[str]:
+    problems = []
+    if first.baseline != run.baseline:
+        problems.append(
+            f"{name} is compared with {run.baseline or 'no baseline'}, {first_name} with {first.baseline or 'none'}"
+        )
+    for model in dict.fromkeys((*first.models, *run.models)):
+        old, new = first.models.get(model), run.models.get(model)
+        if old is None or new is None:
+            problems.append(f"{first_name if old is None else name} has no model {model}")
+        elif dict(old) != dict(new):
+            problems.append(f"{model} is {model_words(new)} in {name} and {model_words(old)} in {first_name}")
+    return problems
+
+
+def _united(first: CaseResult, second: CaseResult) -> CaseResult | str:
+    """One result of two of the same case, or what they contradict each other in."""
+    if first.content != second.content:
+        return "its row differs"
+    samples = {sample.index: sample for sample in first.samples}
+    for sample in second.samples:
+        other = samples.setdefault(sample.index, sample)
+        if other.outcome == "error" and sample.outcome != "error":
+            samples[sample.index] = sample
+        elif sample.outcome != "error" and other.outcome != "error" and _said(other) != _said(sample):
+            return f"answer {sample.index + 1} differs"
+    return first._replace(samples=tuple(samples[index] for index in sorted(samples)))
+
+
+def _said(sample: SampleResult) -> tuple[object, ...]:
+    """What makes two answers the same, wherever and whenever they were given."""
+    calls = tuple((call.prompt, call.answer.text, call.answer.refusal, call.answer.tool_calls) for call in sample.calls)
+    return sample.outcome, sample.category, calls

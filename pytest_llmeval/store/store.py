@@ -1,0 +1,72 @@
+"""Where replies are kept: recordings in the repository, and a cache on this machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.recordings import Recordings
+
+if TYPE_CHECKING:
+    from pytest_llmeval.store.cache import Cache
+
+
+class Store:
+    """The two layers as one. Replaying recordings needs no cache, and nothing the cache is made of is imported.
+
+    Args:
+        make_cache: gives the cache of this machine, called when it is first needed; None to do without.
+        recordings: what is committed, None to do without.
+    """
+
+    def __init__(self, make_cache: Callable[[], Cache] | None, recordings: Recordings | None) -> None:
+        self._make_cache = make_cache
+        self._cache: Cache | None = None
+        self._making = threading.Lock()
+        self.recordings = recordings
+
+    def lookup(
+        self, module: str, key: str, *, since: datetime | None = None
+    ) -> tuple[Entry, Literal["recording", "cache"]] | None:
+        """The entry with this key, from the recordings of a test module or else from the cache, and which it was.
+
+        Recordings of modules that are gone count as the module's own: it may have been one of them.
+
+        Args:
+            module: the test module's path relative to the root, with forward slashes.
+            key: from `request_key`.
+            since: when given, a cached entry from after this moment is better than a recording from before it.
+
+        Raises:
+            RecordingError: the module's recordings cannot be read.
+        """
+        recorded = None
+        if self.recordings is not None:
+            recorded = self.recordings.get(module, key) or self.recordings.of_gone_module(module, key)
+        if recorded is not None and (since is None or recorded.moment >= since):
+            return recorded, "recording"
+        cache = self._opened()
+        cached = cache.get(key) if cache is not None else None
+        if cached is not None and (recorded is None or since is None or cached.moment >= since):
+            return cached, "cache"
+        return (recorded, "recording") if recorded is not None else None
+
+    def keep(self, entry: Entry) -> None:
+        """Put an entry into the cache; recordings are written at the end of a session, if at all."""
+        cache = self._opened()
+        if cache is not None:
+            cache.put(entry)
+
+    def close(self) -> None:
+        """Close the cache; call it in the main thread."""
+        if self._cache is not None:
+            self._cache.close()
+
+    def _opened(self) -> Cache | None:
+        if self._cache is None and self._make_cache is not None:
+            with self._making:
+                self._cache = self._cache or self._make_cache()
+        return self._cache
