@@ -86,7 +86,7 @@ lowest: .venv-uv/made
 sdks: $(VENV)/test
 	$(BIN)/python tests/sdks
 	$(BIN)/python docs/generate.py
-	$(BIN)/python -m pytest -q tests/test_real_servers.py
+	$(BIN)/python -m pytest -q tests/plugin/capturing/test_real_servers.py
 
 benchmark:
 	$(PYTHON) benchmarks/speed

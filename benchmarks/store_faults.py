@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.store.cache import Cache
 from pytest_llmeval.store.recordings import Recordings
-from tests.test_store_crash import MODULE, entry, kill_cache_writers, kill_recordings_writers
+from tests.store.test_crash import MODULE, entry, kill_cache_writers, kill_recordings_writers
 
 MUST_BE_ZERO = ("lost", "unsound", "half a file", "run", "answers taken", "deleted outside")
 

@@ -125,7 +125,7 @@ def _captured() -> str:
 
 def _configuration() -> str:
     """Every key of [tool.llmeval], from its JSON Schema."""
-    schema = json.loads((ROOT / "pytest_llmeval" / "config.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / "pytest_llmeval" / "config" / "config.schema.json").read_text(encoding="utf-8"))
     return _table(("key", "allowed"), [(f"`{key}`", _cell(allowed)) for key, allowed in _keys(schema, schema, "")])
 
 

@@ -27,6 +27,7 @@ def json_words(value: object, width: int = _VALUE) -> str:
 
 
 def one_line(text: str) -> str:
+    """The text on one line, harmless, any run of white space one space."""
     return " ".join(harmless(text).split())
 
 

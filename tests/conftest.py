@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,13 +34,15 @@ for name in (
         importlib.import_module(name)
 
 
+TESTS = Path(__file__).parent
+
 # Of the sessions of pytest that the tests run, those that `make quick` runs too, without xdist.
 QUICK_SESSIONS = {
-    "test_plugin_cases.py",
-    "test_plugin_errors.py",
-    "test_plugin_gate.py",
-    "test_plugin_llm.py",
-    "test_plugin_samples.py",
+    "plugin/test_cases.py",
+    "plugin/test_errors.py",
+    "plugin/reporting/test_gate.py",
+    "plugin/running/test_llm.py",
+    "plugin/running/test_samples.py",
 }
 
 
@@ -51,7 +54,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         callspec = getattr(item, "callspec", None)
         plain = callspec is not None and callspec.params.get("session") == "plain"
-        quick = (plain and item.path.name in QUICK_SESSIONS) or "pytester" not in getattr(item, "fixturenames", ())
+        quick = (plain and item.path.relative_to(TESTS).as_posix() in QUICK_SESSIONS) or "pytester" not in getattr(
+            item, "fixturenames", ()
+        )
         if quick and item.get_closest_marker("slow") is None:
             item.add_marker("quick")
 

@@ -17,71 +17,41 @@ from pathlib import Path
 import pytest
 
 import pytest_llmeval
+from tests.layout import GROUND, MOST_FILES, MOST_LINES, mistakes, modules
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pytest_llmeval"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-# Everyone may import these: exceptions, the nouns, and what makes text harmless.
-COMMON = {"ending", "errors", "reply", "wording", "report.text", "report.lines"}
-# What each of the lowest parts may import beside itself.
-BELOW = {"stats": COMMON, "store": COMMON, "providers": COMMON}
-
 
 def imports() -> Iterator[tuple[str, str]]:
-    """Which file imports which module, wherever in it the import stands."""
+    """Which file imports which module, of whatever package."""
     for file in PACKAGE.rglob("*.py"):
         name = file.relative_to(PACKAGE).as_posix()
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 yield from ((name, alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{name}: relative import"
                 yield name, str(node.module)
-                if node.module == "pytest_llmeval":
-                    yield from ((name, f"pytest_llmeval.{alias.name}") for alias in node.names)
 
 
 IMPORTS = sorted(set(imports()))
 
 
-def part(file: str) -> str:
-    """The part of the package a file belongs to."""
-    return file.split("/")[0].removesuffix(".py")
-
-
 def test_plugin_alone_imports_pytest() -> None:
     users = {file for file, module in IMPORTS if module.split(".")[0] in ("pytest", "_pytest", "pluggy", "xdist")}
-    assert {part(file) for file in users} == {"plugin"}
+    assert {file.split("/")[0] for file in users} == {"plugin"}
 
 
 def test_pytests_private_modules_are_named_in_two_files_alone() -> None:
     """Those that have no other way; each looks first whether what it needs is there."""
     private = {file for file, module in IMPORTS if module.split(".")[0] == "_pytest"}
-    assert private <= {"plugin/junit.py", "plugin/scheduler.py"}
+    assert private <= {"plugin/reporting/junit.py", "plugin/running/scheduler.py"}
 
 
-def test_nothing_imports_the_plugin_but_the_names_the_package_exports() -> None:
-    users = {file for file, module in IMPORTS if module.startswith("pytest_llmeval.plugin")}
-    assert {file for file in users if part(file) != "plugin"} <= {"__init__.py"}
-
-
-@pytest.mark.parametrize("lowest", BELOW)
-def test_the_lowest_parts_know_neither_each_other_nor_what_is_above(lowest: str) -> None:
-    found = {
-        f"{file} imports {module}"
-        for file, module in IMPORTS
-        if part(file) == lowest
-        and module.startswith("pytest_llmeval.")
-        and not module.startswith(f"pytest_llmeval.{lowest}")
-        and not any(f"{module}.".startswith(f"pytest_llmeval.{allowed}.") for allowed in BELOW[lowest])
-    }
-    assert found == set()
-
-
-@pytest.mark.parametrize("lowest", BELOW)
-def test_pure_parts_do_no_http(lowest: str) -> None:
-    assert [file for file, module in IMPORTS if part(file) == lowest and module.split(".")[0] == "httpx"] == []
+@pytest.mark.parametrize("pure", ["stats", "store", "formats", "checks", "analysis", "report"])
+def test_pure_parts_do_no_http(pure: str) -> None:
+    assert [file for file, module in IMPORTS if file.startswith(f"{pure}/") and module.split(".")[0] == "httpx"] == []
 
 
 def test_the_entry_loads_nothing_heavy() -> None:
@@ -134,7 +104,7 @@ def test_pytest_rewrites_nothing_of_this_package(tmp_path: Path) -> None:
         "    rewritten = {name for name, module in sys.modules.items() if name.startswith('pytest_llmeval')\n"
         "                 and type(module.__loader__).__name__ == 'AssertionRewritingHook'}\n"
         "    assert rewritten <= {'pytest_llmeval', 'pytest_llmeval.plugin', 'pytest_llmeval.plugin.fixtures',\n"
-        "        'pytest_llmeval.plugin.guard'}\n"
+        "        'pytest_llmeval.plugin.guard', 'pytest_llmeval.plugin.items'}\n"
         "    assert type(sys.modules[__name__].__loader__).__name__ == 'AssertionRewritingHook'\n",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -149,6 +119,18 @@ def test_what_is_exported_is_what_the_modules_hold_also_when_they_are_loaded_ane
         "assert pytest_llmeval.datasets.load.Case is pytest_llmeval.Case is not Case"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_only_the_front_door_says_what_it_exports() -> None:
+    named = [
+        file.relative_to(PACKAGE).as_posix()
+        for file in PACKAGE.rglob("*.py")
+        if any(
+            isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
+            for node in ast.parse(file.read_text(encoding="utf-8")).body
+        )
+    ]
+    assert named == ["__init__.py"]
 
 
 @pytest.mark.parametrize("name", pytest_llmeval.__all__)
@@ -185,11 +167,6 @@ def test_the_changelog_knows_this_version() -> None:
     assert PROJECT["version"] in re.findall(r"^## \[([0-9.]+)\]", changelog, re.MULTILINE)
 
 
-def test_every_file_can_be_read_in_a_sitting() -> None:
-    lengths = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in PACKAGE.rglob("*.py")}
-    assert {name: length for name, length in lengths.items() if length > 600} == {}
-
-
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     pytest.importorskip("hatchling.build", reason="hatchling is not installed in this environment")
     code = f"from hatchling.build import build_wheel; print(build_wheel({str(tmp_path)!r}))"
@@ -203,3 +180,86 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     assert {name for name in files if name.startswith("pytest_llmeval/")} == shipped | {"pytest_llmeval/py.typed"}
     assert f"{info}/licenses/LICENSE" in files
     assert "llmeval = pytest_llmeval.plugin" in entries
+
+
+def test_the_package_keeps_every_rule() -> None:
+    assert mistakes(PACKAGE) == []
+
+
+def test_the_tests_lie_in_folders_named_as_those_of_the_package() -> None:
+    ours = {file.parent.relative_to(PACKAGE) for file in modules(PACKAGE).values()}
+    tests = ROOT / "tests"
+    theirs = {file.parent.relative_to(tests) for file in tests.rglob("test_*.py")}
+    assert {folder.as_posix() for folder in theirs - ours} <= {"sdks", "ifeval", "ifeval/suite"}
+
+
+def tree(folder: Path, files: dict[str, str]) -> Path:
+    """A package that keeps every rule, with some files more."""
+    package = folder / "pytest_llmeval"
+    kept = {f"{name}.py": "" for name in sorted(GROUND)}
+    kept |= {"__init__.py": "", "stats/__init__.py": "", "stats/gate.py": "", "plugin/__init__.py": ""}
+    for name, text in (kept | files).items():
+        path = package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return package
+
+
+def test_a_tree_that_keeps_every_rule_has_no_mistake(tmp_path: Path) -> None:
+    assert mistakes(tree(tmp_path, {"engine/call.py": "from pytest_llmeval.errors import LlmevalError"})) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "mistake"),
+    [
+        ({"helpers.py": ""}, "helpers.py belongs into a folder"),
+        ({f"loose{n}.py": "" for n in range(2)}, "11 loose modules; 10 are allowed"),
+        ({f"store/part{n}.py": "" for n in range(MOST_FILES + 1)}, "store/ has 21 files; 20 are allowed"),
+        ({"extras/one.py": ""}, "extras/ has no place in the order of the folders"),
+        ({"report/gate.py": ""}, "2 files are named gate.py"),
+        ({"stats/long.py": "x = 1\n" * (MOST_LINES + 1)}, "stats.long has 601 lines; 600 are allowed"),
+        (
+            {"plugin/trial.py": "", "engine/call.py": "import pytest_llmeval.plugin.trial"},
+            "engine.call imports plugin.trial, which stands above it",
+        ),
+        (
+            {"plugin/trial.py": "", "store/key.py": "def f():\n    from pytest_llmeval.plugin import trial"},
+            "store.key imports plugin.trial, which stands above it",
+        ),
+        (
+            {"config/age.py": "", "text.py": "from pytest_llmeval.config.age import age_words"},
+            "text imports config.age, which stands above it",
+        ),
+        (
+            {"checks/fact.py": "from pytest_llmeval.stats.gate import judge"},
+            "checks.fact imports stats.gate; checks/ is to know nothing of stats/",
+        ),
+        (
+            {"engine/call.py": "from pytest_llmeval import Reply"},
+            "engine.call imports , which stands above it",
+        ),
+        (
+            {
+                "plugin/reporting/terminal.py": "",
+                "plugin/options.py": "import pytest_llmeval.plugin.reporting.terminal",
+            },
+            "plugin.options imports plugin.reporting.terminal, which not every process needs",
+        ),
+        (
+            {
+                "plugin/reporting/terminal.py": "",
+                "plugin/running/trial.py": "from pytest_llmeval.plugin.reporting.terminal import write",
+            },
+            "plugin.running.trial imports plugin.reporting.terminal, which runs in another process",
+        ),
+        (
+            {
+                "engine/call.py": "from pytest_llmeval.engine.limits import most",
+                "engine/limits.py": "def f():\n    from pytest_llmeval.engine.call import Call",
+            },
+            "circle: engine.call -> engine.limits -> engine.call",
+        ),
+    ],
+)
+def test_a_tree_that_breaks_a_rule_is_found_out(tmp_path: Path, files: dict[str, str], mistake: str) -> None:
+    assert mistake in mistakes(tree(tmp_path, files))

@@ -15,7 +15,7 @@ def variants(case: Case, *, paraphrases: bool = True, rules: Sequence[str] = (),
     Args:
         case: in its row's own words.
         paraphrases: whether those of the row are among them.
-        rules: names of `pytest_llmeval.datasets.perturb.RULES`; one that finds nothing to change in the input gives no case.
+        rules: names of `pytest_llmeval.datasets.perturb.RULES`; one that changes nothing gives no case.
         seed: of the rules.
     """
     found = [case]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_llmeval.formats.base import Event, HttpFormat, ModelRequest, Prompt
 from pytest_llmeval.formats.messages import named_schema, with_images
@@ -22,9 +22,6 @@ from pytest_llmeval.formats.reading import (
     tool_call,
 )
 from pytest_llmeval.reply import Answer, ToolCall, Usage
-
-if TYPE_CHECKING:
-    pass
 
 
 class OpenAIChat(HttpFormat):
@@ -100,7 +97,6 @@ class OpenAIChat(HttpFormat):
 
     def stream(self) -> ChatStream:
         """A reader for one streamed response."""
-
         return ChatStream()
 
 

@@ -15,14 +15,12 @@ from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.registry import find_provider, register_provider
 from pytest_llmeval.plugin.base_branch import Base, as_base_says, find_base, named_base
 from pytest_llmeval.plugin.config_table import settings_of
-from pytest_llmeval.plugin.evaluation import CONCURRENCY, Update, evaluation_key, header_of
+from pytest_llmeval.plugin.evaluation import CONCURRENCY, Evaluation, Update, evaluation_key, header_of
 from pytest_llmeval.plugin.options import MODES, given
 from pytest_llmeval.plugin.saved_baseline import SavedBaseline, model_in
 
 if TYPE_CHECKING:
     from pytest_llmeval.plugin.base_branch import Base
-    from pytest_llmeval.plugin.evaluation import Evaluation
-    from pytest_llmeval.plugin.saved_baseline import SavedBaseline
     from pytest_llmeval.runs.results import Run
     from pytest_llmeval.stats.dependence import Dispersion
     from pytest_llmeval.store.staleness import Staleness

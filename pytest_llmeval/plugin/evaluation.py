@@ -48,7 +48,7 @@ class Evaluation:
         update: whether this session is to become the saved run.
         root: the folder test files are relative to.
         staleness: how old a stored reply may be, None for any age.
-        hook: where to call the hooks of `pytest_llmeval.plugin.hookspecs`, which a folder's ``conftest.py`` may add late.
+        hook: where to call the hooks of `hookspecs`, which a folder's ``conftest.py`` may add late.
         notes: what is odd but harmless, such as a cache that cannot be used; told in the summary. No warnings: under
             ``-W error`` they would fail a test that has nothing to do with it.
         samples: samples per case over the markers', None to leave those.

@@ -6,7 +6,6 @@ import functools
 import hashlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +13,6 @@ from pytest_llmeval.case import Case
 from pytest_llmeval.json_text import lenient_json
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.runs.results import CaseKey
-
-if TYPE_CHECKING:
-    pass
 
 
 def case_of(item: pytest.Item) -> Case | None:

@@ -1,4 +1,4 @@
-"""Single cases: new misses with the words that changed, cases that were not compared, cases that could not be judged."""
+"""Single cases: new misses with the words that changed, cases not compared, cases that could not be judged."""
 
 from __future__ import annotations
 
@@ -123,6 +123,7 @@ def _names(paper: Paper, keys: Sequence[CaseKey]) -> list[Line]:
 
 
 def more(paper: Paper, total: int) -> list[Line]:
+    """How many cases are not named, if any."""
     hidden = total - MOST_CASES
     return [Line(f"  {hidden} more (-v names all)")] if hidden > 0 and paper.verbosity <= 0 else []
 

@@ -62,7 +62,9 @@ ENVIRONMENTS = {
         clients=("google-genai", "aiohttp", "requests", "urllib of Python", "curl in a process of its own"),
         beside={"google-genai": "aiohttp"},
     ),
-    "litellm proxy": Environment(packages=("litellm[proxy]",)),  # a server of tests/test_real_servers.py
+    "litellm proxy": Environment(
+        packages=("litellm[proxy]",)
+    ),  # a server of tests/plugin/capturing/test_real_servers.py
 }
 
 

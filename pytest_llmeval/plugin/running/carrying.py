@@ -12,7 +12,7 @@ import json
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -20,9 +20,6 @@ from pytest_llmeval.plugin.running.failing_statement import failing_statement
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
 from pytest_llmeval.plugin.shown import SEEN, shown
 from pytest_llmeval.report.prompts import asked_in
-
-if TYPE_CHECKING:
-    pass
 
 
 class Carrying:

@@ -564,7 +564,8 @@ def test_nothing_is_installed_in_other_modes(plain_session: Session, mode: str) 
         def test_ferry(llm_capture):
             assert llm_capture.calls == []
             assert not hasattr(sys, "_llmeval_no_network")
-            assert not {"pytest_llmeval.capture.no_network", "pytest_llmeval.plugin.capturing.offline"} & set(sys.modules)
+            unwanted = {"pytest_llmeval.capture.no_network", "pytest_llmeval.plugin.capturing.offline"}
+            assert not unwanted & set(sys.modules)
         """)
     plain_session.run(f"--llm-mode={mode}", subprocess=True).assert_outcomes(passed=1)
 

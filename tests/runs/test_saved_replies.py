@@ -14,7 +14,7 @@ from pytest_llmeval.plugin.saved_baseline import moved_tests
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult
 from pytest_llmeval.runs.saved_replies import SavedReplies
-from tests.test_capture_frames import PROVIDERS, again
+from tests.formats.test_capture_frames import PROVIDERS, again
 
 
 def call(prompt: str, text: str = "") -> Call:

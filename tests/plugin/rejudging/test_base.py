@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pytest_llmeval.plugin.base_branch import find_base, when_words
+from tests.plugin.rejudging.test_judged_again import CASES, SUITE, _elsewhere, clerk, rows, save  # noqa: F401 - a fixture among them
 from tests.server import Request, Server, completion
 from tests.sessions import Session, told
-from tests.test_judged_again import CASES, SUITE, _elsewhere, clerk, rows, save  # noqa: F401 - a fixture among them
 
 
 def git(session: Session, *arguments: str) -> str:

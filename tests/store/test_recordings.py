@@ -532,7 +532,7 @@ for number in range(first, first + 20):
 
 @pytest.mark.slow
 def test_two_processes_write_at_once_and_nothing_is_lost(recordings: Recordings, warnings: list[str]) -> None:
-    code = WRITER.format(path=[str(Path(__file__).parent), *sys.path])
+    code = WRITER.format(path=[str(Path(__file__).parents[1]), *sys.path])
     processes = [
         subprocess.Popen([sys.executable, "-c", code, str(first), str(recordings.directory)]) for first in (0, 20)
     ]

@@ -174,11 +174,12 @@ def test_a_refusal_in_a_child_makes_the_case_an_error(session: Session, server: 
     assert server.requests == []
 
 
-@pytest.mark.parametrize("name", errors.__all__)
+ERRORS = [name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)]
+
+
+@pytest.mark.parametrize("name", ERRORS)
 def test_errors_come_from_another_process_as_they_were(name: str) -> None:
     kind = getattr(errors, name)
-    if name == "ProviderErrorKind":
-        return
     error = {
         "DatasetError": lambda: kind("a.csv", ["a.csv:1: wrong"]),
         "ProviderError": lambda: kind("no answer", kind="timeout", status=504),

@@ -14,8 +14,8 @@ import pytest
 from pytest_llmeval.formats.base import Event, Prompt
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.reply import Answer, Measures, Reply, ToolCall
+from tests.formats.test_sdks import anthropic, genai, openai, root, without
 from tests.server import Server
-from tests.test_providers_sdks import anthropic, genai, openai, root, without
 from tests.wire import ANTHROPIC_BODY, CHAT_BODY, GEMINI_BODY, OLLAMA_BODY, RESPONSES_BODY
 
 USER = {"role": "user", "content": "Weather in Rome?"}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.captured_clients import CLIENTS
+from tests.plugin.running.test_failing_answers import found
 from tests.server import Reply, Request, Server, completion, event, streamed
 from tests.sessions import Session, told
-from tests.test_failing_answers import found
 
 BLOCKED = Reply(
     status=400, body={"error": {"message": "Not let through.", "code": "content_filter", "param": "prompt"}}
@@ -379,7 +379,7 @@ def test_the_sdks_of_all_providers_meet_a_block_live_and_replayed(
     provider, block = SDKS[client]
     server.answer = lambda _: block
     plain_session.configure(f'[tool.llmeval]\nmodel = "{provider}/prod-1"\n')
-    plain_session.write((Path(__file__).parent / "captured_clients.py").read_text(encoding="utf-8"), "clients.py")
+    plain_session.write((Path(__file__).parents[2] / "captured_clients.py").read_text(encoding="utf-8"), "clients.py")
     plain_session.write(f"""
         import json, os
         from clients import CLIENTS

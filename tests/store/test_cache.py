@@ -211,7 +211,7 @@ cache.close()
 @pytest.mark.slow
 def test_processes_make_and_fill_one_cache_at_once(cache: Cache, warnings: list[str]) -> None:
     """One writes into the table, one into files, to the same keys; one of them wins and nothing is torn."""
-    code = WRITER.format(path=[str(Path(__file__).parent), *sys.path])
+    code = WRITER.format(path=[str(Path(__file__).parents[1]), *sys.path])
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(cache.directory), case, size],

@@ -292,7 +292,7 @@ def test_no_other_sdk_swallows_or_repeats_a_miss(plain_session: Session, server:
         [tool.llmeval]
         model = "{client.removeprefix("google-").replace("genai", "gemini")}/prod-1"
     """)
-    plain_session.write((Path(__file__).parent / "captured_clients.py").read_text(encoding="utf-8"), "clients.py")
+    plain_session.write((Path(__file__).parents[2] / "captured_clients.py").read_text(encoding="utf-8"), "clients.py")
     plain_session.write(f"""
         import pytest
         from clients import CLIENTS

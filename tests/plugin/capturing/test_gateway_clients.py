@@ -38,7 +38,7 @@ def test_a_client_is_recorded_and_replayed(
         [tool.llmeval.models.production]
         model = "{family}/prod-1"
     """)
-    plain_session.write((Path(__file__).parent / "gateway_clients.py").read_text(encoding="utf-8"), "clients.py")
+    plain_session.write((Path(__file__).parents[2] / "gateway_clients.py").read_text(encoding="utf-8"), "clients.py")
     plain_session.write(f"""
         import pytest
         from clients import CLIENTS

@@ -67,7 +67,7 @@ def entry(number: int, size: int | None = None) -> Entry:
 
 
 def start(code: str, directory: Path, first: int) -> subprocess.Popen[str]:
-    code = code.format(path=[str(Path(__file__).parent), *sys.path])
+    code = code.format(path=[str(Path(__file__).parents[1]), *sys.path])
     arguments = [sys.executable, "-c", code, str(directory), str(first)]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
 
