@@ -5,19 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
-
-
-class Entropy(NamedTuple):
-    """How spread answers are, in bits.
-
-    Attributes:
-        plain: of the observed shares; too low on average for few answers.
-        corrected: with Miller and Madow's (1955) correction for that.
-    """
-
-    plain: float
-    corrected: float
+from typing import Any
 
 
 def pairwise_agreement(answers: Sequence[Hashable]) -> float | None:
@@ -30,20 +18,6 @@ def pairwise_agreement(answers: Sequence[Hashable]) -> float | None:
     if number < 2:
         return None
     return sum(count * (count - 1) for count in Counter(answers).values()) / (number * (number - 1))
-
-
-def entropy(answers: Sequence[Hashable]) -> Entropy | None:
-    """How spread the answers are: 0 bits when all are equal. Biased for 10 answers or fewer.
-
-    Returns:
-        None when there is no answer.
-    """
-    number = len(answers)
-    if not number:
-        return None
-    counts = Counter(answers)
-    plain = math.fsum(count / number * math.log2(number / count) for count in counts.values())
-    return Entropy(plain, plain + (len(counts) - 1) / (2 * number * math.log(2)))
 
 
 def fleiss_kappa(ratings: Sequence[Mapping[Any, int]]) -> float | None:
@@ -71,35 +45,6 @@ def fleiss_kappa(ratings: Sequence[Mapping[Any, int]]) -> float | None:
     totals = _totals(ratings)
     expected = math.fsum((count / (number * len(ratings))) ** 2 for count in totals.values())
     return None if len(totals) < 2 else (observed - expected) / (1 - expected)
-
-
-def krippendorff_alpha(ratings: Sequence[Mapping[Any, int]]) -> float | None:
-    """Agreement of raters beyond chance, for labels without order (Krippendorff 2004); items may lack ratings.
-
-    Args:
-        ratings: how often each item was given each label; items with fewer than two ratings are left out.
-
-    Returns:
-        None when all ratings are equal, or there are none, so that chance explains everything.
-    """
-    paired = [item for item in ratings if sum(item.values()) >= 2]
-    totals = _totals(paired)
-    if len(totals) < 2:
-        return None
-    number = sum(totals.values())
-    observed = math.fsum(sum(item.values()) * (1 - _agreeing(item)) for item in paired) / number
-    expected = 1 - sum(count * (count - 1) for count in totals.values()) / (number * (number - 1))
-    return 1 - observed / expected
-
-
-def pass_at_k(passed: int, samples: int, k: int) -> float | None:
-    """The chance that at least one of k answers passes, from more samples than k without bias (Chen et al. 2021).
-
-    Returns:
-        None when there are fewer samples than k.
-    """
-    _check(passed, samples, k)
-    return None if k > samples else 1 - math.comb(samples - passed, k) / math.comb(samples, k)
 
 
 def pass_hat_k(passed: int, samples: int, k: int) -> float | None:

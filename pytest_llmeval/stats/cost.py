@@ -79,44 +79,6 @@ def cost_per_resolved(costs: Sequence[float], resolved: Sequence[int], confidenc
     return Estimate(value, max(0.0, value - half), value + half)
 
 
-def cost_per_resolved_change(
-    costs_baseline: Sequence[float],
-    resolved_baseline: Sequence[int],
-    costs_candidate: Sequence[float],
-    resolved_candidate: Sequence[int],
-    confidence: float = 0.95,
-) -> Estimate | None:
-    """The rise of the cost per resolved sample on the same cases, in USD, with the delta method's paired interval.
-
-    Args:
-        costs_baseline: USD of each case, over all its samples.
-        resolved_baseline: how many samples of each case passed.
-        costs_candidate: the same of the same cases, in the same order.
-        resolved_candidate: the same of the same cases, in the same order.
-        confidence: as a fraction.
-
-    Returns:
-        None when a side resolved nothing. The interval is open (without bounds) for one case.
-    """
-    _check(costs_baseline, resolved_baseline)
-    _check(costs_candidate, resolved_candidate)
-    if len(costs_baseline) != len(costs_candidate):
-        raise ValueError(
-            f"{len(costs_baseline)} cases of the baseline came with {len(costs_candidate)} of the candidate; "
-            "a change is measured on the same cases"
-        )
-    if not sum(resolved_baseline) or not sum(resolved_candidate):
-        return None
-    rise = math.fsum(costs_candidate) / sum(resolved_candidate) - math.fsum(costs_baseline) / sum(resolved_baseline)
-    if len(costs_baseline) < 2:
-        return Estimate(rise, -math.inf, math.inf)
-    before = _influences(costs_baseline, resolved_baseline)
-    after = _influences(costs_candidate, resolved_candidate)
-    error = _error([new - old for new, old in zip(after, before, strict=True)])
-    half = normal_quantile(0.5 + confidence / 2) * error
-    return Estimate(rise, rise - half, rise + half)
-
-
 def _influences(costs: Sequence[float], resolved: Sequence[int]) -> list[float]:
     """How far each case moves the ratio of the sums."""
     total = sum(resolved)

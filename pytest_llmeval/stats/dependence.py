@@ -7,7 +7,7 @@ counts then differ by more than independent samples can.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pytest_llmeval.stats.special import normal_cdf
@@ -40,23 +40,6 @@ class Dispersion(NamedTuple):
         return self.phi > phi_max and self.chance <= PLAUSIBLE
 
 
-class Copies(NamedTuple):
-    """How often the samples of a case are the same text.
-
-    Attributes:
-        cases: cases with two samples or more whose answers are long enough to tell.
-        repeated: those whose samples are all the same, character for character.
-    """
-
-    cases: int
-    repeated: int
-
-    @property
-    def suspected(self) -> bool:
-        """Whether at least half of the cases, and five or more, repeat themselves."""
-        return self.cases >= FEWEST_CASES and 2 * self.repeated >= self.cases
-
-
 def dispersion(strata: Iterable[Stratum]) -> Dispersion | None:
     """Measure how far two runs of the same code lie apart: sum (x - E)^2 / sum Var of the hypergeometric law.
 
@@ -78,22 +61,3 @@ def dispersion(strata: Iterable[Stratum]) -> Dispersion | None:
         variances += first * second * failures * (both - failures) / (both**2 * (both - 1))
         count += 1
     return Dispersion(squares / variances, count) if count else None
-
-
-def find_copies(answers: Iterable[Sequence[str]], *, shortest: int = 200) -> Copies:
-    """Count the cases whose samples are copies of one text.
-
-    Short answers ("yes") agree without being copies, so they are left out. This is a suspicion only, for a run whose
-    dispersion is unknown: `dispersion` decides where there are two runs of the same code.
-
-    Args:
-        answers: the texts of each case's samples in one run.
-        shortest: length, in characters, from which independent answers are not expected to be equal.
-    """
-    cases = repeated = 0
-    for texts in answers:
-        if len(texts) < 2 or len(texts[0]) < shortest:
-            continue
-        cases += 1
-        repeated += len(set(texts)) == 1
-    return Copies(cases, repeated)

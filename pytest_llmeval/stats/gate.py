@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from pytest_llmeval.stats.dependence import Copies, Dispersion
+from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.intervals import Interval, change_interval, population_interval
 from pytest_llmeval.stats.multiplicity import Family, tarone_holm
 from pytest_llmeval.stats.planning import samples_needed, samples_until_testable
-from pytest_llmeval.stats.surprise import ScoreTest, Stratum, by_family, is_broken, sign_flip_test, surprise_test
+from pytest_llmeval.stats.surprise import ScoreTest, Stratum, by_family, sign_flip_test, surprise_test
 
 Method = Literal["exact", "sign-flip"]
 
@@ -49,15 +49,6 @@ class GateRules:
     phi_max: float = 1.5
     top_up_p: float = 0.05
     confidence: float = 0.95
-
-    @classmethod
-    def model_swap(cls) -> GateRules:
-        """For another model rather than another prompt: at least 3 cases and 10 points.
-
-        Another model fails other cases even when it is no worse, and an exact test says so. The larger floor keeps
-        what matters: of the alarms left, 92 % are true rises by 5 points or more, instead of 49 %.
-        """
-        return cls(min_cases=3.0, min_points=0.10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +97,6 @@ class CategoryVerdict:
         cases: how many cases were compared.
         skipped: places of the cases without a judged sample on one side.
         contributions: the score of every case, by place.
-        broken: places of the cases that never failed and now always do.
         method: ``sign-flip`` counts each case once.
         method_reason: why it does, "" for ``exact``.
         phi: the dispersion of two runs of the same code, None when it was not measured: then nobody knows whether the
@@ -136,7 +126,6 @@ class CategoryVerdict:
     cases: int
     skipped: tuple[int, ...]
     contributions: tuple[int, ...]
-    broken: tuple[int, ...]
     method: Method
     method_reason: str
     phi: float | None
@@ -171,7 +160,6 @@ def judge(
     per_category: Mapping[str, CategoryRule] | None = None,
     *,
     dispersion: Dispersion | None = None,
-    copies: Copies | None = None,
     families: Sequence[Hashable] = (),
 ) -> dict[str, CategoryVerdict]:
     """Judge every error category: exact tests, adjusted for their number, with a floor on what is worth failing for.
@@ -184,7 +172,6 @@ def judge(
         rules: of the whole gate.
         per_category: of single categories; what is not named goes by the defaults.
         dispersion: of two runs of the same code, None when there are no two.
-        copies: how often samples are equal texts; asked only where the dispersion is unknown.
         families: per case what it has in common with others that are no cases of their own, such as the wordings of
             one question; () when every case is one. The exact test asks whether any of these cases changed, so each
             counts there. What is worth failing for, and whether other cases would show it too, goes by families.
@@ -194,7 +181,7 @@ def judge(
     """
     rules = rules or GateRules()
     by_name = {name: (per_category or {}).get(name, CategoryRule()) for name in categories}
-    repeats = _why_repeats(rules, dispersion, copies)
+    repeats = _why_repeats(rules, dispersion)
     measured = {name: _measure(name, strata, repeats, families) for name, strata in categories.items()}
     verdicts: dict[str, CategoryVerdict] = {}
     for gated in (True, False):
@@ -231,14 +218,10 @@ def undecided(verdicts: Mapping[str, CategoryVerdict], rules: GateRules | None =
     return [name for name, verdict in verdicts.items() if verdict.gated and verdict.p <= rules.top_up_p]
 
 
-def _why_repeats(rules: GateRules, dispersion: Dispersion | None, copies: Copies | None) -> str:
+def _why_repeats(rules: GateRules, dispersion: Dispersion | None) -> str:
     """Why each case must count once, "" when samples may count."""
-    if dispersion is not None:
-        if dispersion.repeats(rules.phi_max):
-            return f"samples of a run repeat each other (phi {dispersion.phi:.1f})"
-        return ""
-    if copies is not None and copies.suspected:
-        return f"all samples are the same text in {copies.repeated} of {copies.cases} cases"
+    if dispersion is not None and dispersion.repeats(rules.phi_max):
+        return f"samples of a run repeat each other (phi {dispersion.phi:.1f})"
     return ""
 
 
@@ -320,7 +303,6 @@ def _decide(
         cases=len(compared),
         skipped=tuple(index for index, stratum in enumerate(measured.strata) if not stratum.compared),
         contributions=measured.test.contributions,
-        broken=tuple(i for i, s in enumerate(measured.strata) if s[2] and is_broken(s)),
         method=measured.method,
         method_reason=measured.reason,
         phi=None if dispersion is None else dispersion.phi,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pytest_llmeval.stats.special import beta_quantile, find_root, normal_quantile, t_quantile
+from pytest_llmeval.stats.special import find_root, normal_quantile, t_quantile
 from pytest_llmeval.stats.surprise import Stratum
 
 
@@ -29,33 +29,6 @@ def wilson(errors: int, samples: int, confidence: float = 0.95) -> Interval:
     half = z * math.sqrt(errors * (samples - errors) / samples + z * z / 4)
     low = 0.0 if errors == 0 else (centre - half) / (samples + z * z)
     high = 1.0 if errors == samples else (centre + half) / (samples + z * z)
-    return Interval(low, high)
-
-
-def clopper_pearson(errors: int, samples: int, confidence: float = 0.95) -> Interval:
-    """The exact interval of a rate, never too short (Clopper and Pearson 1934).
-
-    Raises:
-        ValueError: there is no sample, or there are more errors than samples.
-    """
-    _check(errors, samples)
-    outside = (1 - confidence) / 2
-    low = 0.0 if errors == 0 else beta_quantile(outside, errors, samples - errors + 1)
-    high = 1.0 if errors == samples else beta_quantile(1 - outside, errors + 1, samples - errors)
-    return Interval(low, high)
-
-
-def jeffreys(errors: int, samples: int, confidence: float = 0.95) -> Interval:
-    """The Bayesian interval of a rate under Jeffreys' prior, closed at 0 and 1 (Brown, Cai and DasGupta 2001).
-
-    Raises:
-        ValueError: there is no sample, or there are more errors than samples.
-    """
-    _check(errors, samples)
-    outside = (1 - confidence) / 2
-    shapes = errors + 0.5, samples - errors + 0.5
-    low = 0.0 if errors == 0 else beta_quantile(outside, *shapes)
-    high = 1.0 if errors == samples else beta_quantile(1 - outside, *shapes)
     return Interval(low, high)
 
 
@@ -88,38 +61,6 @@ def tango(worse: int, better: int, cases: int, confidence: float = 0.95) -> Inte
     low = -1.0 if better == cases else find_root(lambda delta: score(delta) - z, -1.0, change)
     high = 1.0 if worse == cases else find_root(lambda delta: score(delta) + z, change, 1.0)
     return Interval(low, high)
-
-
-def newcombe(both: int, worse: int, better: int, neither: int, confidence: float = 0.95) -> Interval:
-    """The change of a rate from two Wilson intervals, one sample per case and side (Newcombe 1998, method 10).
-
-    Args:
-        both: cases that fail on both sides.
-        worse: cases that passed before and fail now.
-        better: cases that failed before and pass now.
-        neither: cases that pass on both sides.
-        confidence: as a fraction.
-
-    Raises:
-        ValueError: there is no case.
-    """
-    cases = both + worse + better + neither
-    _check(both, cases)
-    candidate, baseline = (both + worse) / cases, (both + better) / cases
-    low_c, high_c = wilson(both + worse, cases, confidence)
-    low_b, high_b = wilson(both + better, cases, confidence)
-    margins = (both + worse) * (better + neither) * (both + better) * (worse + neither)
-    cross = float(both * neither - worse * better)
-    if cross > 0:
-        cross = max(0.0, cross - cases / 2)
-    correlation = cross / math.sqrt(margins) if margins else 0.0
-
-    def distance(first: float, second: float) -> float:
-        return math.sqrt(max(0.0, first * first - 2 * correlation * first * second + second * second))
-
-    change = candidate - baseline
-    low = change - distance(candidate - low_c, high_b - baseline)
-    return Interval(low, change + distance(high_c - candidate, baseline - low_b))
 
 
 def change_interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Interval | None:

@@ -20,17 +20,6 @@ class Family(NamedTuple):
     size: float
 
 
-def holm(p: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
-    """Adjust p-values for the chance of any false alarm, whatever their dependence (Holm 1979).
-
-    Args:
-        p: raw p-values.
-        weights: above 0; a weight of 3 gives three times the share of alpha.
-    """
-    shares = _checked(p, weights)
-    return _step_down(p, shares, range(len(p)), sum(shares))
-
-
 def tarone_holm(
     p: Sequence[float], p_min: Sequence[float], alpha: float, weights: Sequence[float] | None = None
 ) -> Family:
@@ -62,18 +51,6 @@ def tarone_holm(
     return Family(_step_down(p, shares, tested, size), testable, size)
 
 
-def hochberg(p: Sequence[float]) -> list[float]:
-    """Adjust p-values for the chance of any false alarm, if they are not negatively dependent (Hochberg 1988)."""
-    _checked(p, None)
-    return _step_up(p, [rank + 1.0 for rank in range(len(p))])
-
-
-def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """Adjust p-values for the expected share of false alarms among alarms (Benjamini and Hochberg 1995)."""
-    _checked(p, None)
-    return _step_up(p, [len(p) / (len(p) - rank) for rank in range(len(p))])
-
-
 def _step_down(p: Sequence[float], shares: Sequence[float], tested: Sequence[int], total: float) -> list[float]:
     adjusted = [1.0] * len(p)
     reached = 0.0
@@ -81,16 +58,6 @@ def _step_down(p: Sequence[float], shares: Sequence[float], tested: Sequence[int
         reached = max(reached, min(1.0, total / shares[index] * p[index]))
         adjusted[index] = reached
         total -= shares[index]
-    return adjusted
-
-
-def _step_up(p: Sequence[float], factors: Sequence[float]) -> list[float]:
-    """From the largest p down; factors are those of the largest, the second largest and so on."""
-    adjusted = [1.0] * len(p)
-    reached = 1.0
-    for index, factor in zip(sorted(range(len(p)), key=lambda i: -p[i]), factors, strict=True):
-        reached = min(reached, factor * p[index])
-        adjusted[index] = reached
     return adjusted
 
 

@@ -152,15 +152,6 @@ def surprise_test(strata: Sequence[Stratum]) -> ScoreTest:
     )
 
 
-def rate_test(strata: Sequence[Stratum]) -> float:
-    """One-sided exact Cochran-Mantel-Haenszel test: chance of as many candidate failures if no case changed."""
-    laws = []
-    for n_baseline, n_candidate, failures in _margins(strata):
-        fewest, ways = _hypergeometric(n_baseline, n_candidate, failures)
-        laws.append(_gather(range(fewest, fewest + len(ways)), ways))
-    return add_up(laws).at_least(sum(stratum.errors_candidate for stratum in strata if stratum.informative))
-
-
 def sign_flip_test(strata: Iterable[Stratum]) -> tuple[float, float, float]:
     """Test exactly whether cases got worse, counting each case once, whatever ties its samples together.
 
@@ -178,27 +169,6 @@ def sign_flip_test(strata: Iterable[Stratum]) -> tuple[float, float, float]:
     sizes = [abs(step) for step in steps if step]
     law = add_up(((-size, 0.5), (size, 0.5)) for size in sorted(sizes))
     return law.at_least(sum(steps)), law.at_most(sum(steps)), 0.5 ** len(sizes)
-
-
-def is_broken(stratum: Stratum) -> bool:
-    """Whether a case never failed before and now always does, by less than a 1 in 20 chance."""
-    errors_baseline, n_baseline, errors_candidate, n_candidate = stratum
-    if not n_baseline or not n_candidate or errors_baseline or errors_candidate < n_candidate:
-        return False
-    return math.comb(n_baseline + n_candidate, n_candidate) >= 20
-
-
-def mcnemar_e_value(worse: int, better: int) -> float:
-    """Evidence, valid at any stopping time, that pairs get worse rather than better.
-
-    The likelihood ratio against an even chance, averaged over chances from 1/2 to 1.
-
-    Args:
-        worse: pairs that passed before and fail now.
-        better: pairs that failed before and pass now.
-    """
-    pairs = worse + better
-    return sum(math.comb(pairs + 1, j) for j in range(worse + 1)) / ((pairs + 1) * math.comb(pairs, worse))
 
 
 def _margins(strata: Iterable[Stratum]) -> list[tuple[int, int, int]]:
