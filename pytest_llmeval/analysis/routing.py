@@ -16,7 +16,10 @@ from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.stats.cost import Estimate
 from pytest_llmeval.stats.gate import GateRules
 
-Fitness = Literal["fits", "regressed", "too many errors", "too many failures", "not enough data"]
+Fitness = Literal["fits", "regressed", "too many errors", "not enough data"]
+
+MAX_ERRORS = 0.05  # the largest share of samples that may be without a judgement
+MUST_FIND = 0.20  # the rise of all failures that the comparison must have been able to find
 
 Results = Mapping[CaseKey, CaseResult]
 
@@ -124,32 +127,21 @@ def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, Catego
     )
 
 
-def route(
-    comparisons: Mapping[str, Sequence[Comparison]],
-    *,
-    max_errors: float = 0.05,
-    max_shares: Mapping[str, float] | None = None,
-    must_find: float = 0.20,
-) -> list[Route]:
+def route(comparisons: Mapping[str, Sequence[Comparison]]) -> list[Route]:
     """Choose a model for every task.
 
-    A candidate fits when no gated category regressed and none is undecided, when its errors and failures keep the
-    limits, and when there was enough to tell: a rise of its failures by ``must_find`` would have been found with 80 %
-    chance. Of the models that fit, the baseline among them, the one with the lowest cost per passed answer is chosen.
+    A candidate fits when no gated category regressed and none is undecided, when few of its samples are errors, and
+    when there was enough to tell: a rise of its failures by `MUST_FIND` would have been found with 80 % chance. Of the
+    models that fit, the baseline among them, the one with the lowest cost per passed answer is chosen.
 
     Args:
         comparisons: per task one comparison for each candidate, all with the same baseline.
-        max_errors: the largest share of samples that may be without a judgement, as a fraction.
-        max_shares: per error category the largest share of answers that may fail in it, as a fraction.
-        must_find: the rise that must have been findable, as a fraction.
     """
-    limits = max_shares or {}
     routes = []
     for task, compared in comparisons.items():
         if not compared:
             continue
-        choices = [_baseline(compared[0], max_errors, limits)]
-        choices += [_candidate(comparison, max_errors, limits, must_find) for comparison in compared]
+        choices = [_baseline(compared[0]), *map(_candidate, compared)]
         choices.sort(key=lambda choice: (math.inf if choice.cost is None else choice.cost.value, not choice.baseline))
         routes.append(_chosen(task, choices))
     return routes
@@ -173,12 +165,9 @@ def _chosen(task: str, choices: Sequence[Choice]) -> Route:
     return Route(task=task, model=model, reason=reason, choices=tuple(choices))
 
 
-def _baseline(comparison: Comparison, max_errors: float, limits: Mapping[str, float]) -> Choice:
+def _baseline(comparison: Comparison) -> Choice:
     results = comparison.baseline_results
-    shares = {row.name: (row.baseline_failed, row.baseline_judged) for row in comparison.rows}
-    errors = _error_share(results)
-    reason: str
-    fitness, reason = _within_limits(errors, max_errors, shares, limits)
+    fitness, reason = _errors(results)
     if not comparison.baseline.samples:
         fitness, reason = "not enough data", "no answer could be judged"
     return _choice(
@@ -191,13 +180,12 @@ def _baseline(comparison: Comparison, max_errors: float, limits: Mapping[str, fl
     )
 
 
-def _candidate(comparison: Comparison, max_errors: float, limits: Mapping[str, float], must_find: float) -> Choice:
+def _candidate(comparison: Comparison) -> Choice:
     regressed = tuple(row.name for row in comparison.rows if row.gated and row.word == "REGRESSED")
     undecided = [row for row in comparison.rows if row.gated and row.word == "INCONCLUSIVE"]
     finds = _finds(comparison)
     results = comparison.candidate_results
-    shares = {row.name: (row.candidate_failed, row.candidate_judged) for row in comparison.rows}
-    fitness, reason = _within_limits(_error_share(results), max_errors, shares, limits)
+    fitness, reason = _errors(results)
     if regressed:
         # The gate's reasons name the categories that regressed first, worst first.
         row = next(row for row in comparison.rows if row.name == regressed[0])
@@ -209,7 +197,7 @@ def _candidate(comparison: Comparison, max_errors: float, limits: Mapping[str, f
     elif fitness == "fits" and comparison.gate == "failed":
         measured = any("could not be measured" in reason for reason in comparison.reasons)
         fitness, reason = ("not enough data" if measured else "regressed"), comparison.reasons[0]
-    elif fitness == "fits" and (finds is None or finds > must_find):
+    elif fitness == "fits" and (finds is None or finds > MUST_FIND):
         told = "no rise could be found" if finds is None else f"only a rise by {100 * finds:.0f} points would be found"
         fitness, reason = "not enough data", f"{told} in {len(comparison.compared)} cases"
     return _choice(
@@ -250,21 +238,17 @@ def _choice(
     )
 
 
-def _within_limits(
-    errors: float, max_errors: float, shares: Mapping[str, tuple[int, int]], limits: Mapping[str, float]
-) -> tuple[Fitness, str]:
-    if errors > max_errors:
-        return "too many errors", f"{errors:.0%} of its samples could not be judged; at most {max_errors:.0%} may be so"
-    for name, limit in limits.items():
-        failed, judged = shares.get(name, (0, 0))
-        if judged and failed > limit * judged + 1e-9:
-            return "too many failures", f"{name} in {failed} of {judged} answers; at most {limit:.1%} are allowed"
+def _errors(results: Results) -> tuple[Fitness, str]:
+    share = _error_share(results)
+    if share > MAX_ERRORS:
+        return "too many errors", f"{share:.0%} of its samples could not be judged; at most {MAX_ERRORS:.0%} may be so"
     return "fits", ""
 
 
 def _error_share(results: Results) -> float:
     samples = sum(len(result.samples) for result in results.values())
-    return 1 - sum(len(result.judged) for result in results.values()) / samples if samples else 0.0
+    judged = sum(len(result.judged) for result in results.values())
+    return (samples - judged) / samples if samples else 0.0
 
 
 def _finds(comparison: Comparison) -> float | None:
