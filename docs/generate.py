@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md and docs/: lists of options, outputs of commands, messages of checks, a picture.
+"""Write the generated parts of README.md and docs/: lists, outputs of commands, messages of checks, a picture.
 
     python docs/generate.py [--check]
 

@@ -1,10 +1,10 @@
 """The picture in README.md: what a run of the example project prints, with its colours, as an SVG terminal.
 
-`python docs/generate.py` writes docs/picture.svg. What differs from day to day is left out: the seconds that the run took
-and the age of the baseline. The picture is the same on every machine, so a test compares all of it.
+`python docs/generate.py` writes docs/picture.svg. What differs from day to day is left out: the seconds a run takes and
+the age of the baseline. The picture is the same on every machine, so a test compares all of it.
 
-No library draws it. rich would, but it refers to a font on a server, numbers its styles by a hash, and would be one more
-package to pin, for the sixty lines below.
+No library draws it. rich would, but it refers to a font on a server, numbers its styles by a hash, and would be one
+more package to pin, for the sixty lines below.
 """
 
 from __future__ import annotations
