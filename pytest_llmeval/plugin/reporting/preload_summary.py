@@ -25,7 +25,7 @@ _ALWAYS = (
     "pytest_llmeval.report.several_models",
     "pytest_llmeval.report.sections",
     "pytest_llmeval.runs.file",
-    "pytest_llmeval.store.store.recording_file",
+    "pytest_llmeval.store.recording_file",
     "pytest_llmeval.store.recordings",
 )
 
@@ -33,11 +33,8 @@ _COMPARING = (
     "pytest_llmeval.analysis.adaptive",
     "pytest_llmeval.analysis.compare",
     "pytest_llmeval.report.category",
-    "pytest_llmeval.report.several_models",
     "pytest_llmeval.report.figures",
     "pytest_llmeval.report.verdict",
-    "pytest_llmeval.report.breakdown",
-    "pytest_llmeval.report.breakdown",
     "pytest_llmeval.report.breakdown",
     "pytest_llmeval.analysis.routing",
     "pytest_llmeval.analysis.sensitivity",
