@@ -88,8 +88,15 @@ def _show(options: argparse.Namespace) -> int:
     if options.model is not None and options.model not in names:
         raise ConfigError(f"--model={options.model}: the run has no such model (models: {', '.join(names)})")
     comparisons = _within(run, settings, [options.model] if options.model else names)
-    alone = names[0] if names == [settings.baseline] else None
-    _print(comparisons, measure_each(run), run.results, options, settings, alone=alone, everything=True)
+    _print(
+        comparisons,
+        measure_each(run),
+        run.results,
+        options,
+        settings,
+        alone=names == [settings.baseline],
+        everything=True,
+    )
     return PASSED
 
 
@@ -184,7 +191,7 @@ def _print(
     options: argparse.Namespace,
     settings: Settings,
     *,
-    alone: str | None = None,
+    alone: bool = False,
     everything: bool = False,
 ) -> None:
     from pytest_llmeval.analysis.routing import routes_of

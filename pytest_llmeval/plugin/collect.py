@@ -147,9 +147,9 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     name = model_of(item, evaluation)
     key = case_key(item, name)
     again = item.stash.get(again_key, None)
-    if again is not None and evaluation.saved is not None:
+    if again is not None:
         category = default_category(item, marks)
-        trial = _saved_trial(again, evaluation.saved.model, evaluation, key, case, wanted, category)
+        trial = _saved_trial(again, again.model, evaluation, key, case, wanted, category)
         trial.root = item.config.rootpath
         return trial
     samples = evaluation.samples or (case.samples if case is not None else None) or wanted.n

@@ -24,10 +24,8 @@ def llm_model(request: pytest.FixtureRequest) -> str:
     from pytest_llmeval.plugin.collect import model_of
     from pytest_llmeval.plugin.rejudging.again import again_key
 
-    evaluation = evaluation_of(request.config)
-    if again_key in request.node.stash and evaluation.saved is not None:
-        return evaluation.saved.name
-    return model_of(request.node, evaluation)
+    again = request.node.stash.get(again_key, None)
+    return again.model.name if again is not None else model_of(request.node, evaluation_of(request.config))
 
 
 @pytest.fixture

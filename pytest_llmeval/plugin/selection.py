@@ -31,6 +31,17 @@ class Selection(NamedTuple):
     unselected: tuple[CaseKey, ...] = ()
     moved: tuple[tuple[str, str], ...] = ()
 
+    def joined(self, other: Selection) -> Selection:
+        """With what another process was to run; each says the same, and says all of it the first time."""
+        return Selection(
+            collected=max(self.collected, other.collected),
+            deselected=max(self.deselected, other.deselected),
+            left_out=self.left_out or other.left_out,
+            cases=max(self.cases, other.cases),
+            unselected=self.unselected or other.unselected,
+            moved=self.moved or other.moved,
+        )
+
 
 def expected(test: str, config: pytest.Config, root: Path, files: Collection[str]) -> bool:
     """Whether a session would have run a test of a saved run, if it were still there.

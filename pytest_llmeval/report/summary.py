@@ -27,7 +27,7 @@ def summary(
     ascii: bool = False,  # noqa: A002
     verbosity: int = 0,
     show: str = "--llm-show",
-    alone: str | None = None,
+    alone: bool = False,
     listed: bool = False,
 ) -> list[Line]:
     """The report of a session as lines.
@@ -41,7 +41,7 @@ def summary(
         ascii: whether only ASCII may be written.
         verbosity: as pytest counts it: 1 shows every case, -1 the gates alone, -2 only a gate that failed.
         show: the option that lists a category's cases.
-        alone: the model on trial if it is the baseline itself.
+        alone: whether the model on trial is the baseline itself.
         listed: whether a category's cases are listed behind it, so that they need not stand here too.
     """
     paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show, listed=listed)

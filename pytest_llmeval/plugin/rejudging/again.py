@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.runs.results import CaseResult, SampleResult
 
@@ -15,12 +16,14 @@ class Again:
 
     Attributes:
         saved: the case as it was saved.
+        model: what its model's name stood for.
         answers: its replies; None until a fixture has asked for them.
         result: what today's test says of them; None until the test was run to its end.
     """
 
-    def __init__(self, saved: CaseResult) -> None:
+    def __init__(self, saved: CaseResult, model: ModelSettings) -> None:
         self.saved = saved
+        self.model = model
         self.answers: SavedAnswers | None = None
         self.result: CaseResult | None = None
 

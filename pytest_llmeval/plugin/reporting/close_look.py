@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from pytest_llmeval.analysis.comparison import Comparison
@@ -38,7 +40,7 @@ class CloseLook:
         if report.failed and not looked_at:
             self._show_reply(report, result)
 
-    def lines(self, paper: Paper, comparisons: list[Comparison], results: tuple[CaseResult, ...]) -> list[Line]:
+    def lines(self, paper: Paper, comparisons: Sequence[Comparison], results: tuple[CaseResult, ...]) -> list[Line]:
         """The cases that are shown closely, a blank line between them."""
         if not (self._shown.failing or self._shown.passing):
             return []

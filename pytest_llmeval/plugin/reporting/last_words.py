@@ -6,19 +6,21 @@ from collections.abc import Generator
 
 import pytest
 
-from pytest_llmeval.plugin.reporting.controller import Controller
+from pytest_llmeval.plugin.reporting.gathering import Gathered
+from pytest_llmeval.plugin.reporting.judging import Judging
 from pytest_llmeval.plugin.reporting.terminal import write_verdict
 
 
 class LastWords:
     """Registered when the first result arrives."""
 
-    def __init__(self, controller: Controller) -> None:
-        self._controller = controller
+    def __init__(self, gathered: Gathered, judging: Judging) -> None:
+        self._gathered = gathered
+        self._judging = judging
 
     @pytest.hookimpl(wrapper=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
         """Write it behind everything but pytest's last line."""
         yield
-        if self._controller.config.get_verbosity() > 0:
-            write_verdict(terminalreporter, self._controller)
+        if self._gathered.config.get_verbosity() > 0:
+            write_verdict(terminalreporter, self._gathered, self._judging.comparisons)

@@ -3,19 +3,79 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_llmeval.analysis.comparison import Comparison
     from pytest_llmeval.plugin.evaluation import Evaluation
     from pytest_llmeval.plugin.payload import Payload
     from pytest_llmeval.plugin.reporting.close_look import CloseLook
-    from pytest_llmeval.plugin.reporting.controller import Controller
+    from pytest_llmeval.plugin.reporting.gathering import Gathered
+    from pytest_llmeval.plugin.reporting.judging import Judging
     from pytest_llmeval.plugin.reporting.last_failed import LastFailed
+    from pytest_llmeval.plugin.reporting.notes import Notes
     from pytest_llmeval.plugin.reporting.replaced import Replaced
     from pytest_llmeval.plugin.reporting.status_line import StatusLine
+    from pytest_llmeval.plugin.reporting.writing import Writing
+
+NOT_SAVED = "not saved"
+
+
+class Parts(NamedTuple):
+    """What a session that has results needs, each with one job; made when the first of them arrives."""
+
+    gathered: Gathered
+    judging: Judging
+    writing: Writing
+    notes: Notes
+    status: StatusLine
+    close_look: CloseLook
+    last_failed: LastFailed
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Parts:
+        """The parts of a session, registered where pytest calls them."""
+        from pytest_llmeval.plugin.guard import register
+        from pytest_llmeval.plugin.reporting.close_look import CloseLook
+        from pytest_llmeval.plugin.reporting.gathering import Gathered
+        from pytest_llmeval.plugin.reporting.judging import Judging
+        from pytest_llmeval.plugin.reporting.last_failed import LastFailed
+        from pytest_llmeval.plugin.reporting.last_words import LastWords
+        from pytest_llmeval.plugin.reporting.notes import Notes
+        from pytest_llmeval.plugin.reporting.status_line import StatusLine
+        from pytest_llmeval.plugin.reporting.writing import Writing
+
+        gathered, notes = Gathered(config), Notes(config)
+        judging, writing = Judging(gathered, notes.lines), Writing(gathered, notes.lines)
+        last_failed = LastFailed(config)
+        register(config, last_failed, "llmeval-last-failed")
+        register(config, LastWords(gathered, judging), "llmeval-last-words")
+        return cls(gathered, judging, writing, notes, StatusLine(config), CloseLook(config), last_failed)
+
+    def take(self, report: pytest.TestReport, payload: Payload) -> None:
+        """Take in what is on a report, before pytest shows it."""
+        self.notes.take(report, payload)
+        self.writing.add(self.gathered.take(report, payload))
+        self.close_look.take(report, payload)
+        self.last_failed.take(report, payload)
+
+    def finish(self, stopped: str | None = None) -> None:
+        """Compare, and write what is to be written.
+
+        Args:
+            stopped: why the session did not come to its end, None when it did.
+        """
+        self.gathered.ended = stopped is None
+        self.judging.compare(stopped)
+        if stopped is None:
+            self.judging.note_samples()
+        self.writing.finish()
+        self.notes.finish(self.gathered, compared=bool(self.judging.comparisons))
+        self.writing.record()
 
 
 class Reporting:
@@ -23,36 +83,20 @@ class Reporting:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.controller: Controller | None = None
-        self._status: StatusLine | None = None
+        self._parts: Parts | None = None
         self._replaced: Replaced | None = None
         self._vanished: str | None = None
-        self._close_look: CloseLook
-        self._last_failed: LastFailed
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
-        """Take a case's result off its report; once pytest has written its dot, tell how far it all is."""
+        """Take a case's result off its report; once pytest has written its dot, update the status line."""
         payload = _payload_on(report)
         if payload is None:
             return (yield)
-        if self.controller is None:
-            from pytest_llmeval.plugin.guard import register
-            from pytest_llmeval.plugin.reporting.close_look import CloseLook
-            from pytest_llmeval.plugin.reporting.controller import Controller
-            from pytest_llmeval.plugin.reporting.last_failed import LastFailed
-            from pytest_llmeval.plugin.reporting.last_words import LastWords
-            from pytest_llmeval.plugin.reporting.status_line import StatusLine
-
-            self.controller = Controller(self.config)
-            self.preload(self.controller.evaluation)
-            self._status = StatusLine(self.config)
-            self._close_look, self._last_failed = CloseLook(self.config), LastFailed(self.config)
-            register(self.config, self._last_failed, "llmeval-last-failed")
-            register(self.config, LastWords(self.controller), "llmeval-last-words")
-        self.controller.take(report, payload)
-        self._close_look.take(report, payload)
-        self._last_failed.take(report, payload)
+        if self._parts is None:
+            self._parts = Parts.of(self.config)
+            self.preload(self._parts.gathered.evaluation)
+        self._parts.take(report, payload)
         if payload.result is not None:
             from pytest_llmeval.plugin.reporting.junit import error_in_junit
             from pytest_llmeval.plugin.reporting.short_summary import tell_reason
@@ -61,7 +105,7 @@ class Reporting:
             if report.when == "call" and report.failed and payload.result.outcome == "error":
                 error_in_junit(self.config, report)
         yield
-        if self.controller.evaluation.most_samples is not None:
+        if self._parts.gathered.evaluation.most_samples is not None:
             self._note(report)
         del report.llmeval  # pytest keeps the report; who else reads them has done so by now
         self.tick()
@@ -73,14 +117,13 @@ class Reporting:
         import_all(compares=evaluation.compares)
 
     def second_pass(self) -> list[str]:
-        """The ids of the tests that get more samples, told on the terminal; asked once all tests have run."""
-        chosen, told = self.controller.second_pass() if self.controller is not None else ([], "")
+        """The ids of the tests that get more samples, shown on the terminal; asked once all tests have run."""
+        chosen, told = self._parts.judging.second_pass() if self._parts is not None else ([], "")
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if chosen and self._replaced is not None:
             self._replaced.begin()
-        if chosen and reporter is not None and self.config.get_verbosity() >= 0:
-            if self._status is not None:
-                self._status.clear()
+        if chosen and self._parts is not None and reporter is not None and self.config.get_verbosity() >= 0:
+            self._parts.status.clear()
             if self.config.get_terminal_writer().width_of_current_line:
                 reporter.write_line("")  # xdist's dots are not ended by ensure_newline
             reporter.write_line(told)
@@ -88,7 +131,7 @@ class Reporting:
 
     def second_pass_by_worker(self) -> dict[str, list[int]]:
         """The same as the numbers of the tests, by the worker of xdist that has run them."""
-        chosen, places = self.second_pass(), self.controller.places if self.controller is not None else {}
+        chosen, places = self.second_pass(), self._parts.gathered.places if self._parts is not None else {}
         by_worker: dict[str, list[int]] = {}
         for nodeid in chosen:
             worker, place = places[nodeid]
@@ -102,12 +145,11 @@ class Reporting:
         self._replaced.take(report)
 
     def tick(self) -> None:
-        """Tell how far it all is, on a terminal."""
-        if self.controller is not None and self._status is not None:
-            in_flight = (
-                None if getattr(self.config.option, "numprocesses", None) else self.controller.evaluation.in_flight
-            )
-            self._status.update(self.controller, in_flight)
+        """Update the status line."""
+        if self._parts is not None:
+            gathered = self._parts.gathered
+            elsewhere = getattr(self.config.option, "numprocesses", None)
+            self._parts.status.update(gathered, None if elsewhere else gathered.evaluation.in_flight)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
@@ -116,7 +158,7 @@ class Reporting:
             return None
         payload = _payload_on(report)  # still there when another plugin asks before this one has taken it off
         outcome: str | None = payload.result.outcome if payload is not None and payload.result is not None else None
-        if outcome is None and self.controller is not None:
+        if outcome is None and self._parts is not None:
             from pytest_llmeval.plugin.reporting.short_summary import outcome_told
 
             outcome = outcome_told(report)
@@ -130,29 +172,46 @@ class Reporting:
         try:
             result = yield
         finally:
-            if self._status is not None:
-                self._status.clear()
+            if self._parts is not None:
+                self._parts.status.clear()
             if self._replaced is not None:
                 self._replaced.drop_earlier(session)
         # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
         if not session.shouldstop and not session.shouldfail:
-            if self.controller is not None:
-                session.testsfailed += self.controller.judge()
+            if self._parts is not None:
+                self._parts.finish()
+                session.testsfailed += len(self._parts.judging.failed) + self._parts.writing.unwritten
             else:
                 session.testsfailed += self._asked_for or self._lacks_all(session)
         return result
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Write what is left to be written, tell pytest's last line and the JUnit file of the gate."""
-        if self.controller is not None:
-            self.controller.finish()
+        """Write what a stopped session leaves; put failed gates into pytest's last line and the JUnit file."""
+        if self._parts is not None:
+            if not self._parts.gathered.ended:
+                self._parts.finish("the session was stopped before its end")
+            self._count(self._parts.judging.failed, self._parts.writing.unwritten)
         elif self._asked_for:
             from pytest_llmeval.plugin.evaluation import existing_evaluation
 
             evaluation = existing_evaluation(self.config)
             if evaluation is not None:
                 evaluation.notes.append("NOT SAVED: the baseline stays as it was: no test asked a model")
+
+    def _count(self, failed: Sequence[Comparison], unwritten: int) -> None:
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            # Other plugins look into the __dict__ of whatever is counted.
+            if failed:
+                word = "gate failed" if len(failed) == 1 else "gates failed"
+                reporter.stats.setdefault(word, []).extend(SimpleNamespace(gate=gate) for gate in failed)
+            if unwritten:
+                reporter.stats.setdefault(NOT_SAVED, []).extend(SimpleNamespace() for _ in range(unwritten))
+        from pytest_llmeval.plugin.reporting.junit import add_to_junit
+
+        for comparison in failed:
+            add_to_junit(self.config, comparison)
 
     def _lacks_all(self, session: pytest.Session) -> bool:
         """Whether all cases of the baseline are gone; it is told in the summary."""
@@ -184,10 +243,12 @@ class Reporting:
         if self._vanished is not None:
             terminalreporter.section("language model evaluation", sep="=")
             terminalreporter.write_line(self._vanished, red=True, bold=True)
-        if self.controller is not None:
+        if (parts := self._parts) is not None:
             from pytest_llmeval.plugin.reporting.terminal import write_summary
 
-            write_summary(terminalreporter, self.controller, self._close_look)
+            write_summary(
+                terminalreporter, parts.gathered, parts.judging.comparisons, parts.notes.lines, parts.close_look
+            )
         elif "pytest_llmeval.plugin.evaluation" in sys.modules:
             from pytest_llmeval.plugin.reporting.terminal import write_notes
 

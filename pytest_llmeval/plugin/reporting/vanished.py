@@ -32,10 +32,11 @@ def vanished(config: pytest.Config, collected: Collection[str]) -> str | None:
 
 
 def _told(config: pytest.Config, evaluation: Evaluation, collected: Collection[str]) -> str | None:
+    from pytest_llmeval.plugin.baseline import SavedBaseline
     from pytest_llmeval.plugin.selection import expected
 
-    saved, root = evaluation.saved, evaluation.root
-    if saved is None or evaluation.baseline is None:
+    saved, root = evaluation.baseline, evaluation.root
+    if not isinstance(saved, SavedBaseline):
         return None
     there = {(config.rootpath / nodeid.split("::")[0], nodeid.split("[")[0].partition("::")[2]) for nodeid in collected}
     tests = {key.test: (root / key.test.split("::")[0], key.test.partition("::")[2]) for key in saved.results}

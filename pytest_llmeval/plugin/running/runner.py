@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.plugin.baseline import ModelBaseline, NewBaseline, SavedBaseline
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.guard import faults_of, register
 from pytest_llmeval.plugin.harmless import make_harmless
@@ -80,10 +81,10 @@ class Runner:
                 register(config, plugin, f"llmeval-{name}")
             self.scheduler = scheduler
             faults.waiting = scheduler.pending
-        if self.evaluation.saved is not None and self.evaluation.baseline is not None:
+        if isinstance(baseline := self.evaluation.baseline, SavedBaseline):
             from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
 
-            register(config, JudgedAgain(self.evaluation.saved), "llmeval-judged-again")
+            register(config, JudgedAgain(baseline, self.selected.moved), "llmeval-judged-again")
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Count the trials that are left out."""
@@ -189,15 +190,14 @@ class Runner:
 
     def _misses(self, item: pytest.Item) -> bool:
         """Whether the gate decides about a failing case, since the baseline has it too."""
-        if self.evaluation.update is not None:
-            return True
-        if self.evaluation.saved is not None:
-            again = item.stash.get(judged_again_key, None)
-            if again is None:
-                return False
-            judged = again.verdict(self.selected.named(item))
-            return judged.outcome != "error" and judged.rejudged != "not_compared"
-        return self.selected.on_both_sides(item)
+        match self.evaluation.baseline:
+            case NewBaseline():
+                return True
+            case ModelBaseline() as baseline:
+                return self.selected.on_both_sides(item, baseline)
+        again = item.stash.get(judged_again_key, None)
+        judged = again.verdict(self.selected.named(item)) if again is not None else None
+        return judged is not None and judged.outcome != "error" and judged.rejudged != "not_compared"
 
     def _fail(self, item: pytest.Item, report: pytest.TestReport, reason: str) -> None:
         """Give a test that this plugin could not judge a result that says so."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.plugin.baseline import ModelBaseline, moved_tests
 from pytest_llmeval.plugin.collect import model_of
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.identity import case_key, case_of, content_digest
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
-from pytest_llmeval.plugin.saved_baseline import moved_tests
 from pytest_llmeval.plugin.selection import Selection, expected, not_selected
 from pytest_llmeval.runs.results import CaseKey, CaseResult, TrialKey
 
@@ -23,10 +23,12 @@ class Selected:
     Attributes:
         trials: how many trials there are, before anybody takes some away.
         deselected: how many of them were left out.
+        moved: the tests that have another name than in the saved baseline, with the name they had.
     """
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.deselected = self.trials = 0
+        self.moved: dict[str, str] = {}
         self._evaluation = evaluation
         self._trials: list[pytest.Item] = []
         self._selection: Selection | None = Selection()
@@ -62,8 +64,8 @@ class Selected:
         selection = Selection(
             collected=len(self._trials), deselected=self.deselected, left_out=left_out, cases=len(collected)
         )
-        saved = self._evaluation.saved
-        if saved is not None:
+        saved = self._evaluation.baseline.results
+        if saved:
             for item in self._trials:
                 collected[keys[id(item)][0]] = content_digest(case_of(item))
             root = self._evaluation.root
@@ -74,19 +76,19 @@ class Selected:
             tests = {key.test for key in collected}
             gone = [
                 test
-                for test in dict.fromkeys(key.test for key in saved.results)
+                for test in dict.fromkeys(key.test for key in saved)
                 if test not in tests and (expected(test, session.config, root, files) or not _exists(test, root))
             ]
-            saved.moved.update(moved_tests(saved.results, collected, gone))
-            now = {old: new for new, old in saved.moved.items()}
-            names = [key._replace(test=now.get(key.test, key.test)) for key in saved.results]
+            self.moved = moved_tests(saved, collected, gone)
+            now = {old: new for new, old in self.moved.items()}
+            names = [key._replace(test=now.get(key.test, key.test)) for key in saved]
             wanted = {test for test in gone if test not in now and expected(test, session.config, root, files)}
             # Of a test that is there, the rows that are not were taken away.
             wanted |= {test for test in tests if expected(test, session.config, root, files)}
             selection = selection._replace(
                 cases=len({*collected, *names}),
                 unselected=not_selected(names, {*self._models, *(collected.keys() - known)}, known, wanted),
-                moved=tuple(saved.moved.items()),
+                moved=tuple(self.moved.items()),
             )
         self._selection = selection
         self._plain = selection._replace(left_out=(), unselected=(), moved=())
@@ -113,15 +115,11 @@ class Selected:
             judged_by=judged_by(item, item.config.rootpath),
         )
 
-    def on_both_sides(self, item: pytest.Item) -> bool:
+    def on_both_sides(self, item: pytest.Item, baseline: ModelBaseline) -> bool:
         """Whether a case is run under a model on trial and under the baseline."""
-        evaluation = self._evaluation
-        if evaluation.baseline is None:
-            return False
         key, name = self.key(item)
-        models = self._models.get(key, set())
-        others = models - {evaluation.baseline} if name == evaluation.baseline else models & {evaluation.baseline}
-        return bool(others)
+        others = self._models.get(key, set()) - {name}
+        return bool(others) if name == baseline.name else baseline.name in others
 
 
 def _exists(test: str, root: Path) -> bool:
