@@ -20,6 +20,7 @@ class Payload(NamedTuple):
     """A case's result with what else the reporting process must know.
 
     Attributes:
+        case: which case it is.
         result: None when the test was skipped.
         entries: replies to be written into the recordings.
         selection: what the process was to run.
@@ -27,6 +28,7 @@ class Payload(NamedTuple):
         notes: what is odd but harmless.
     """
 
+    case: CaseKey
     result: CaseResult | None
     entries: tuple[Entry, ...]
     selection: Selection
@@ -87,6 +89,7 @@ def without_verdict(report: pytest.TestReport, reason: str) -> None:
 def _text_of(payload: Payload) -> str:
     return json.dumps(
         {
+            "case": payload.case,
             "result": result_to_json(payload.result) if payload.result is not None else None,
             "entries": [entry.to_json() for entry in payload.entries],
             "selection": _selection_to_json(payload.selection),
@@ -105,6 +108,7 @@ def _read(text: str) -> Payload:
 
         entries = tuple(StoredEntry.from_json(entry) for entry in data["entries"])
     return Payload(
+        case=CaseKey(*data["case"]),
         result=result_from_json(data["result"]) if data["result"] is not None else None,
         entries=entries,
         selection=_selection_from_json(data["selection"]),

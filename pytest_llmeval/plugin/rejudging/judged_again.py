@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import pytest
 
 from pytest_llmeval.plugin.baseline import SavedBaseline
-from pytest_llmeval.plugin.identity import case_key, case_of
+from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.scheduler import execute
@@ -36,8 +36,8 @@ class JudgedAgain:
         """Judge a test's saved replies, once; the test itself is left to others."""
         if judged_again_key in item.stash or not uses_llm(item):
             return
-        key = case_key(item, _model_of(item))
-        saved = self._baseline.counterpart(key._replace(test=self._moved.get(key.test, key.test)), case_of(item))
+        key, case = identity_of(item).key, identity_of(item).case
+        saved = self._baseline.counterpart(key._replace(test=self._moved.get(key.test, key.test)), case)
         again = item.stash[judged_again_key] = Again(saved, self._baseline.model) if saved is not None else None
         if again is not None:
             _judge(item, again)
@@ -58,8 +58,3 @@ def _judge(item: pytest.Item, again: Again) -> None:
         del item.user_properties[properties:]
         item.own_markers[:] = markers
         del sections[reported:]
-
-
-def _model_of(item: pytest.Item) -> str:
-    callspec = getattr(item, "callspec", None)
-    return str(callspec.params.get("llm_model", "")) if callspec is not None else ""

@@ -30,7 +30,7 @@ class Gathered:
         results: by case and model.
         again: the cases of a saved baseline, judged again by today's tests.
         entries: replies for the recordings, by test file and key.
-        skipped: ids of the tests that were skipped: no result is expected for them.
+        skipped: by test that was skipped its case: no result is expected for it.
         selection: what was to run.
         places: by test the worker of xdist that ran it ("" in this process), and its number there.
         owed: tests whose second report is still to come.
@@ -45,7 +45,7 @@ class Gathered:
         self.results: dict[TrialKey, CaseResult] = {}
         self.again: dict[CaseKey, CaseResult] = {}
         self.entries: dict[str, dict[str, Entry]] = {}
-        self.skipped: set[str] = set()
+        self.skipped: dict[str, CaseKey] = {}
         self.selection = Selection()
         self.places: dict[str, tuple[str, int]] = {}
         self.owed: set[str] = set()
@@ -76,7 +76,7 @@ class Gathered:
             self.again[payload.baseline.key] = payload.baseline
             new += self.named_as_saved([payload.baseline])
         if payload.result is None:
-            self.skipped.add(report.nodeid)
+            self.skipped[report.nodeid] = payload.case
         elif self._ran_before_elsewhere(report):
             pass  # xdist's --dist=each runs every case in every worker; it counts once
         else:
@@ -218,15 +218,6 @@ class Gathered:
     def _last_failed(self) -> bool:
         """Whether pytest has left out what did not fail last, of which it tells nobody."""
         return bool(self.config.getoption("lf", default=False) and self.config.cache.get("cache/lastfailed", {}))
-
-    def skipped_cases(self) -> int:
-        """How many cases were skipped, under whichever models."""
-        ends = tuple(f"{mark}{model.name}]" for model in self.evaluation.models for mark in "[-")
-
-        def case(node: str) -> str:
-            return next((node.removesuffix(end) for end in ends if node.endswith(end)), node)
-
-        return len({case(node) for node in self.skipped})
 
     def _cases(self, trials: int) -> int:
         """How many cases so many trials are, each case being run with every model."""

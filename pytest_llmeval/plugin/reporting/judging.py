@@ -52,12 +52,13 @@ class Judging:
         run = gathered.run()
         self._notes += answered_under_one_name([*gathered.results.values(), *gathered.again.values()])
         rules, unmeasurable = self._rules(baseline), [*self._evaluation.unmeasurable, *self._unseen()]
+        skipped = len(set(gathered.skipped.values()))
         for name in self._evaluation.candidates:
             # A candidate that the first samples decided is judged by these, though the baseline got more for another:
             # a second look at it could fail it by chance.
             decided = self._first_pass if name not in self._more else None
             candidate = self._candidate(baseline, run, name)
-            extent = Extent(stopped, gathered.part(len(candidate.results)), unmeasurable, gathered.skipped_cases())
+            extent = Extent(stopped, gathered.part(len(candidate.results)), unmeasurable, skipped)
             self.comparisons.append(compare(self._before(baseline, decided or run), candidate, rules, extent))
         if isinstance(baseline, SavedBaseline):
             self._notes += changes_of_baseline(baseline)

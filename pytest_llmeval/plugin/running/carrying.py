@@ -67,7 +67,7 @@ def _seen(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None]) -> dict[
 
 def _error(trial: Trial, index: int, call: pytest.CallInfo[None]) -> BaseException | None:
     """What left the body: of several samples it is kept with the trial."""
-    if trial.samples > 1:
+    if trial.settings.samples > 1:
         return trial.errors.get(index)
     return call.excinfo.value if call.excinfo is not None else None
 

@@ -6,9 +6,7 @@ import pytest
 
 from pytest_llmeval.checks.categories import GENERAL
 from pytest_llmeval.errors import CheckFailed, ReplyError
-from pytest_llmeval.plugin.collect import model_of
-from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.identity import case_key, case_of, content_digest
+from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.rejudging.again import judged_again_key
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.plugin.running.judge import ASSERTIONS, SamplesFailed, sample_result
@@ -35,20 +33,25 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
         samples = (_not_judged(error, reason),)
     elif report.failed and not _is_xpass(report) and all(sample.outcome == "pass" for sample in samples):
         samples = _failed_by_others(trial, samples, report)
-    case = trial.case
+    return named(item)._replace(model=trial.model.name, samples=samples, min_pass_rate=trial.settings.min_pass_rate)
+
+
+def named(item: pytest.Item) -> CaseResult:
+    """A result that holds no more than which case it is of."""
+    identity = identity_of(item)
+    case = identity.case
     path, line, _ = item.location
     return CaseResult(
-        key=trial.key,
-        model=trial.model.name,
-        samples=samples,
-        min_pass_rate=trial.min_pass_rate,
+        key=identity.key,
+        model=identity.model,
+        samples=(),
         dataset=case.dataset if case is not None else None,
         task=case.task if case is not None else None,
         tags=case.tags if case is not None else (),
         input=case.input if case is not None else None,
-        content=content_digest(case),
+        content=identity.content,
         wording=case.wording if case is not None else "",
-        judged_by=judged_by(item, trial.root),
+        judged_by=judged_by(item, item.config.rootpath),
         file=path.replace("\\", "/"),
         line=(line or 0) + 1,
     )
@@ -75,22 +78,12 @@ def after_teardown(
     return result._replace(samples=samples)
 
 
-def set_up_result(item: pytest.Item, evaluation: Evaluation, error: BaseException | None) -> CaseResult:
+def set_up_result(item: pytest.Item, error: BaseException | None) -> CaseResult:
     """The result of a case whose fixtures failed before it: an error, since no reply was judged."""
-    name = model_of(item, evaluation)
-    key = case_key(item, name)
     sample = sample_result(0, error, category=None)
     if sample.outcome != "error":
         sample = SampleResult(index=0, outcome="error", category="setup", reason=sample.reason, detail=sample.detail)
-    case = case_of(item)
-    return CaseResult(
-        key=key,
-        model=name,
-        samples=(sample,),
-        content=content_digest(case),  # without it the case would pass for another, whose row had changed
-        wording=case.wording if case is not None else "",
-        file=key.test.split("::")[0],
-    )
+    return named(item)._replace(samples=(sample,))
 
 
 def tell_of_error(report: pytest.TestReport, result: CaseResult) -> None:
@@ -121,7 +114,7 @@ def note_subtest(
     if not report.failed:
         return
     reason = _reason_of(report)
-    trial.soft_failures.append(call.excinfo.value if call.excinfo is not None else AssertionError(reason))
+    trial.sample.soft_failures.append(call.excinfo.value if call.excinfo is not None else AssertionError(reason))
     if not shown:
         report.outcome = "passed"
         report.longrepr = None
@@ -151,7 +144,7 @@ def _failed_by_others(
     return tuple(
         sample._replace(
             outcome="fail",
-            category=trial.category or GENERAL,
+            category=trial.settings.category or GENERAL,
             reason=first_line(reason),
             detail=harmless(reason),
         )

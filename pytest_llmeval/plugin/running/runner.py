@@ -12,12 +12,14 @@ from pytest_llmeval.plugin.baseline import ModelBaseline, NewBaseline, SavedBase
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.guard import faults_of, register
 from pytest_llmeval.plugin.harmless import make_harmless
+from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import being_set_up, uses_llm
 from pytest_llmeval.plugin.payload import Payload, attach, mark_second, without_verdict
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.case_result import (
     after_teardown,
     is_of_subtest,
+    named,
     note_subtest,
     result_of,
     set_up_result,
@@ -166,7 +168,7 @@ class Runner:
             self._attach(item, report, None, used)
         elif call.when == "setup" and report.failed:
             error = call.excinfo.value if call.excinfo is not None else None
-            self._attach(item, report, set_up_result(item, self.evaluation, error))
+            self._attach(item, report, set_up_result(item, error))
         elif call.when == "call" and trial is not None:
             result = item.stash[_result_key] = result_of(item, trial, call, report)
             if trial.replies.reason:
@@ -196,14 +198,14 @@ class Runner:
             case ModelBaseline() as baseline:
                 return self.selected.on_both_sides(item, baseline)
         again = item.stash.get(judged_again_key, None)
-        judged = again.verdict(self.selected.named(item)) if again is not None else None
+        judged = again.verdict(named(item)) if again is not None else None
         return judged is not None and judged.outcome != "error" and judged.rejudged != "not_compared"
 
     def _fail(self, item: pytest.Item, report: pytest.TestReport, reason: str) -> None:
         """Give a test that this plugin could not judge a result that says so."""
         if not uses_llm(item):
             return
-        self._attach(item, report, set_up_result(item, self.evaluation, None))
+        self._attach(item, report, set_up_result(item, None))
         without_verdict(report, reason)
 
     def _attach(
@@ -212,6 +214,7 @@ class Runner:
         notes = self.evaluation.notes
         again = item.stash.get(judged_again_key, None)
         payload = Payload(
+            case=identity_of(item).key,
             result=result,
             entries=tuple(fulfilled.entry for fulfilled in used),
             selection=self.selected.told(),

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.plugin.baseline import ModelBaseline, moved_tests
-from pytest_llmeval.plugin.collect import model_of
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.identity import case_key, case_of, content_digest
+from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.plugin.selection import Selection, expected, not_selected
-from pytest_llmeval.runs.results import CaseKey, CaseResult, TrialKey
+from pytest_llmeval.runs.results import CaseKey
 
 
 class Selected:
@@ -53,7 +52,7 @@ class Selected:
         for item in self._trials:
             if id(item) in kept:  # now, while files can still be opened
                 judged_by(item, item.config.rootpath)
-        keys = {id(item): self.key(item) for item in self._trials}
+        keys = {id(item): identity_of(item).trial for item in self._trials}
         left_out = tuple(key for place, key in keys.items() if place not in kept)
         for place, (case, model) in keys.items():
             if place in kept:
@@ -66,8 +65,7 @@ class Selected:
         )
         saved = self._evaluation.baseline.results
         if saved:
-            for item in self._trials:
-                collected[keys[id(item)][0]] = content_digest(case_of(item))
+            collected = {identity_of(item).key: identity_of(item).content for item in self._trials}
             root = self._evaluation.root
             files = {key.test.split("::")[0] for key in collected}
             files |= {
@@ -99,25 +97,9 @@ class Selected:
         first, self._selection = self._selection, None
         return first or self._plain
 
-    def key(self, item: pytest.Item) -> TrialKey:
-        """Identity of a trial."""
-        name = model_of(item, self._evaluation)
-        return case_key(item, name), name
-
-    def named(self, item: pytest.Item) -> CaseResult:
-        """A result that holds no more than which case it is of."""
-        key, name = self.key(item)
-        return CaseResult(
-            key=key,
-            model=name,
-            samples=(),
-            content=content_digest(case_of(item)),
-            judged_by=judged_by(item, item.config.rootpath),
-        )
-
     def on_both_sides(self, item: pytest.Item, baseline: ModelBaseline) -> bool:
         """Whether a case is run under a model on trial and under the baseline."""
-        key, name = self.key(item)
+        key, name = identity_of(item).trial
         others = self._models.get(key, set()) - {name}
         return bool(others) if name == baseline.name else baseline.name in others
 
