@@ -195,44 +195,24 @@ def _print(
     everything: bool = False,
 ) -> None:
     from pytest_llmeval.analysis.routing import routes_of
-    from pytest_llmeval.report.paper import Line
+    from pytest_llmeval.report.paper import Line, Paper
     from pytest_llmeval.report.summary import every_measure, list_category, summary, verdict
 
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
         return
     encoding = (stream.encoding or "ascii").lower().replace("-", "")
-    width, ascii_only = min(shutil.get_terminal_size().columns, 100), not encoding.startswith("utf")
-    verbosity = options.verbose - options.quiet
+    width, verbosity = max(24, min(shutil.get_terminal_size().columns, 100)), options.verbose - options.quiet
+    paper = Paper(width, not encoding.startswith("utf"), verbosity, "--show", listed=options.show is not None)
     routes = []
     if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):
         routes = routes_of(comparisons, settings.categories)
-    lines = summary(
-        comparisons,
-        figures,
-        results,
-        routes=routes,
-        width=width,
-        ascii=ascii_only,
-        verbosity=verbosity,
-        show="--show",
-        alone=alone,
-        listed=options.show is not None,
-    )
-    for comparison in comparisons if options.show is not None else ():
-        lines += list_category(comparison, options.show, width=width, ascii=ascii_only, verbosity=verbosity)
+    lines = summary(comparisons, figures, results, paper, routes=routes, alone=alone)
+    if options.show is not None and comparisons:
+        lines += list_category(comparisons, results, options.show, paper)
     if verbosity >= (0 if everything else 1):
-        lines += every_measure(figures, width=width, ascii=ascii_only)
-    if verbosity > 0 and (
-        last := verdict(
-            comparisons,
-            width=width,
-            ascii=ascii_only,
-            show="--show",
-            verbosity=verbosity,
-            listed=options.show is not None,
-        )
-    ):
+        lines += every_measure(figures, paper)
+    if verbosity > 0 and (last := verdict(comparisons, paper)):
         lines += [Line(""), *last]
     try:
         stream.write("".join(f"{line.text}\n" for line in lines))

@@ -42,7 +42,7 @@ def case(
 
 
 def told(results: list[CaseResult]) -> str:
-    return "\n".join(line.text for line in every_measure([measure("m", results)], width=80))
+    return "\n".join(line.text for line in every_measure([measure("m", results)]))
 
 
 def rows_of(text: str) -> dict[str, str]:

@@ -10,9 +10,9 @@ import pytest
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
 from pytest_llmeval.plugin.reporting.gathering import Gathered
-from pytest_llmeval.plugin.terminal_lines import write_all, write_lines, writes_unicode
+from pytest_llmeval.plugin.terminal_lines import paper_for, write_all, write_lines
 from pytest_llmeval.report.paper import Paper
-from pytest_llmeval.report.summary import list_category, list_category_alone, summary, verdict
+from pytest_llmeval.report.summary import list_category, summary, verdict
 
 if TYPE_CHECKING:
     from pytest_llmeval.analysis.comparison import Comparison
@@ -31,14 +31,13 @@ def write_summary(
     if not evaluation.models:
         return  # each test has said what is missing
     run = gathered.run()
-    width = config.get_terminal_writer().fullwidth
-    verbosity = config.get_verbosity()
-    if config.getoption("no_summary", default=False):
-        verbosity = min(verbosity, -1)
-    closely = close_look.lines(Paper(width=width, ascii=not writes_unicode()), comparisons, run.in_order())
+    paper = paper_for(config)
+    closely = close_look.lines(paper, comparisons, run.in_order())
+    paper = _paper(gathered, closely=bool(closely))
     if closely:
         reporter.section("cases looked at closely", sep="=")
         write_lines(reporter, closely)
+    verbosity = paper.verbosity
     routes = []
     if comparisons and (verbosity > 0 or (verbosity == 0 and len(comparisons) > 1)):
         from pytest_llmeval.analysis.routing import routes_of
@@ -49,32 +48,13 @@ def write_summary(
         from pytest_llmeval.analysis.measure import measure_each
 
         figures = measure_each(run)
-    lines = summary(
-        comparisons,
-        figures,
-        run.results,
-        routes=routes,
-        width=min(width, 100),
-        ascii=not writes_unicode(),
-        verbosity=verbosity,
-        listed=evaluation.show is not None or bool(closely and verbosity > 1),
-        alone=evaluation.baseline.alone,
-    )
+    lines = summary(comparisons, figures, run.results, paper, routes=routes, alone=evaluation.baseline.alone)
     if not lines:
         return
     reporter.section("language model evaluation", sep="=")
     write_lines(reporter, lines)
-    category = evaluation.show
-    for comparison in comparisons if category is not None else ():
-        listed = list_category(
-            comparison, str(category), width=min(width, 100), ascii=not writes_unicode(), verbosity=verbosity
-        )
-        write_lines(reporter, listed)
-    if category is not None and not comparisons:
-        listed = list_category_alone(
-            run.results, str(category), width=min(width, 100), ascii=not writes_unicode(), verbosity=verbosity
-        )
-        write_lines(reporter, listed)
+    if evaluation.show is not None:
+        write_lines(reporter, list_category(comparisons, run.results, evaluation.show, paper))
     notes = [*notes, *evaluation.notes]
     if verbosity > 0:
         saved = next((path.name for path in evaluation.reports if path.suffix == ".jsonl"), "")
@@ -85,14 +65,25 @@ def write_summary(
 
 def write_verdict(reporter: pytest.TerminalReporter, gathered: Gathered, comparisons: Sequence[Comparison]) -> None:
     """Write the verdict once more."""
-    config, evaluation = gathered.config, gathered.evaluation
-    width = min(config.get_terminal_writer().fullwidth, 100)
-    listed = evaluation.show is not None
-    verbosity = config.get_verbosity()
-    lines = verdict(comparisons, width=width, ascii=not writes_unicode(), verbosity=verbosity, listed=listed)
-    if lines and evaluation.models:
+    lines = verdict(comparisons, _paper(gathered))
+    if lines and gathered.evaluation.models:
         reporter.section("verdict", sep="=")
         write_lines(reporter, lines)
+
+
+def _paper(gathered: Gathered, *, closely: bool = False) -> Paper:
+    """What the summary is written on.
+
+    Args:
+        gathered: knows the session.
+        closely: whether cases are shown closely, which with -vv need not be listed again.
+    """
+    config = gathered.config
+    paper = paper_for(config)
+    quiet = config.getoption("no_summary", default=False)
+    verbosity = min(paper.verbosity, -1) if quiet else paper.verbosity
+    listed = gathered.evaluation.show is not None or (closely and verbosity > 1)
+    return paper._replace(width=max(24, min(paper.width, 100)), verbosity=verbosity, listed=listed)
 
 
 def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
