@@ -73,7 +73,7 @@ class Runner:
         if self.evaluation.most_samples is not None:
             from pytest_llmeval.plugin.running.second_pass import SecondPass
 
-            decide = reporting.second_pass if reporting is not None else list
+            decide = reporting.second_pass if reporting is not None else None
             register(config, SecondPass(session, self.evaluation.most_samples, decide), "llmeval-second-pass")
         if can_schedule(session):
             live = LiveFixtures()

@@ -34,10 +34,10 @@ class SecondPass:
     Args:
         session: the session.
         samples: how many each of its tests has then.
-        decide: gives the ids of the tests, once all have run; asked in the process that reports.
+        decide: gives the ids of the tests, once all have run; None in a worker of xdist, which is sent them.
     """
 
-    def __init__(self, session: pytest.Session, samples: int, decide: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, session: pytest.Session, samples: int, decide: Callable[[], Iterable[str]] | None) -> None:
         self._samples = samples
         self._worker = xdist_worker(session.config)
         self._decide = decide
@@ -51,10 +51,10 @@ class SecondPass:
         return result
 
     def _places(self, session: pytest.Session) -> Sequence[int]:
-        if not hasattr(session.config, "workerinput"):
+        if self._decide is not None:
             chosen = set(self._decide())
             return [place for place, item in enumerate(session.items) if item.nodeid in chosen]
-        if self._worker is None or not session.config.workerinput.get(READY):
+        if self._worker is None or not getattr(session.config, "workerinput", {}).get(READY):
             return []
         try:
             self._worker.sendevent("runtest_protocol_complete", item_index=THROUGH, duration=0.0)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
 import pytest
 
@@ -13,7 +12,7 @@ from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.plugin.selection import Selection, expected, not_selected
-from pytest_llmeval.runs.results import CaseKey
+from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 
 class Selected:
@@ -50,47 +49,55 @@ class Selected:
         """Note which of them are left."""
         kept = set(map(id, session.items))
         for item in self._trials:
-            if id(item) in kept:  # now, while files can still be opened
-                judged_by(item, item.config.rootpath)
-        keys = {id(item): identity_of(item).trial for item in self._trials}
-        left_out = tuple(key for place, key in keys.items() if place not in kept)
-        for place, (case, model) in keys.items():
-            if place in kept:
-                self._models.setdefault(case, set()).add(model)
-        collected = {case: "" for case, _ in keys.values()}
-        # What somebody took away in silence was to run: a change could take away what fails.
-        known = {case for place, (case, _) in keys.items() if place in kept or place in self._deselected}
+            if id(item) in kept:
+                judged_by(item, item.config.rootpath)  # now, while files can still be opened
+                key, model = identity_of(item).trial
+                self._models.setdefault(key, set()).add(model)
         selection = Selection(
-            collected=len(self._trials), deselected=self.deselected, left_out=left_out, cases=len(collected)
+            collected=len(self._trials),
+            deselected=self.deselected,
+            left_out=tuple(identity_of(item).trial for item in self._trials if id(item) not in kept),
+            cases=len({identity_of(item).key for item in self._trials}),
         )
-        saved = self._evaluation.baseline.results
-        if saved:
-            collected = {identity_of(item).key: identity_of(item).content for item in self._trials}
-            root = self._evaluation.root
-            files = {key.test.split("::")[0] for key in collected}
-            files |= {
-                item.path.relative_to(root).as_posix() for item in session.items if item.path.is_relative_to(root)
-            }
-            tests = {key.test for key in collected}
-            gone = [
-                test
-                for test in dict.fromkeys(key.test for key in saved)
-                if test not in tests and (expected(test, session.config, root, files) or not _exists(test, root))
-            ]
-            self.moved = moved_tests(saved, collected, gone)
-            now = {old: new for new, old in self.moved.items()}
-            names = [key._replace(test=now.get(key.test, key.test)) for key in saved]
-            wanted = {test for test in gone if test not in now and expected(test, session.config, root, files)}
-            # Of a test that is there, the rows that are not were taken away.
-            wanted |= {test for test in tests if expected(test, session.config, root, files)}
-            selection = selection._replace(
-                cases=len({*collected, *names}),
-                unselected=not_selected(names, {*self._models, *(collected.keys() - known)}, known, wanted),
-                moved=tuple(self.moved.items()),
-            )
+        if saved := self._evaluation.baseline.results:
+            # What somebody took away in silence was to run: a change could take away what fails.
+            known = {identity_of(item).key for item in self._trials if id(item) in kept | self._deselected}
+            selection = self._beside(saved, session, known, selection)
         self._selection = selection
         self._plain = selection._replace(left_out=(), unselected=(), moved=())
         del self._trials[:]
+
+    def _beside(
+        self, saved: Mapping[CaseKey, CaseResult], session: pytest.Session, known: set[CaseKey], selection: Selection
+    ) -> Selection:
+        """The selection beside a saved run.
+
+        Args:
+            saved: its cases.
+            session: has been collected.
+            known: the cases that are run or were deselected.
+            selection: without the saved run.
+        """
+        collected = {identity_of(item).key: identity_of(item).content for item in self._trials}
+        root, tests = self._evaluation.root, {key.test for key in collected}
+        files = {test.split("::")[0] for test in tests}
+        files |= {item.path.relative_to(root).as_posix() for item in session.items if item.path.is_relative_to(root)}
+
+        def would_run(test: str) -> bool:
+            return expected(test, session.config, root, files)
+
+        missing = [test for test in dict.fromkeys(key.test for key in saved) if test not in tests]
+        gone = [test for test in missing if would_run(test) or not (root / test.split("::")[0]).exists()]
+        self.moved = moved_tests(saved, collected, gone)
+        now = {old: new for new, old in self.moved.items()}
+        names = [key._replace(test=now.get(key.test, key.test)) for key in saved]
+        # Of a test that is there, the rows that are not were taken away.
+        wanted = {test for test in (*tests, *gone) if test not in now and would_run(test)}
+        return selection._replace(
+            cases=len({*collected, *names}),
+            unselected=not_selected(names, {*self._models, *(collected.keys() - known)}, known, wanted),
+            moved=tuple(self.moved.items()),
+        )
 
     def told(self) -> Selection:
         """What the process was to run, whole the first time."""
@@ -102,7 +109,3 @@ class Selected:
         key, name = identity_of(item).trial
         others = self._models.get(key, set()) - {name}
         return bool(others) if name == baseline.name else baseline.name in others
-
-
-def _exists(test: str, root: Path) -> bool:
-    return (root / test.split("::")[0]).exists()
