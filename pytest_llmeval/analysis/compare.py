@@ -52,8 +52,6 @@ class Side(NamedTuple):
     """One side of a comparison: the results of one model.
 
     Attributes:
-        name: of the model.
-        results: by case.
         saved: the saved run they come from, in words; None when they were made in this session.
         saved_when: how old that run is, in words.
         another: of a candidate, whether it is another model than the baseline though their names are the same.

@@ -58,9 +58,7 @@ class SavedBaseline:
     """A saved run.
 
     Attributes:
-        run: what was saved.
         name: the model in it that is the baseline.
-        file: its path in this checkout.
         branch: the branch it was read from, None for this checkout.
         dispersion: how far this run and another of the same model lie apart, None when there is no other.
     """
@@ -104,7 +102,6 @@ class SavedBaseline:
 
         Args:
             key: under which it was saved.
-            case: its row today, None without one.
         """
         saved = self.results.get(key)
         if saved is None or (case is not None and not _same(saved.input, case.input)):
@@ -117,7 +114,6 @@ class NewBaseline:
     """A file that this session's run is saved as; failing cases become known misses.
 
     Attributes:
-        file: the path.
         old: the run the file holds now, None when there is none.
         merge: whether cases that are not run stay as they are.
     """

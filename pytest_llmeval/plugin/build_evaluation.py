@@ -271,10 +271,7 @@ def _new_baseline(
 
     Args:
         words: what was given: ``all`` for the bare option, ``merge``, ``force``.
-        settings: for what to name in an error.
-        baseline: what the session would be compared with.
         file: the same if it is a saved run, else None.
-        models: the models on trial.
 
     Raises:
         ConfigError: it cannot, or it must not.

@@ -31,12 +31,7 @@ _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 
 
 def runs_once(item: pytest.Item, marks: Mapping[str, pytest.Mark]) -> bool:
-    """Whether every call of a test waits: its body must not run twice, or asks from a process that cannot be left.
-
-    Args:
-        item: the test.
-        marks: its `closest_markers`.
-    """
+    """Whether every call of a test waits: its body must not run twice, or asks from a process that cannot be left."""
     return "llm_blocking" in marks or "llm_gateway" in getattr(item, "fixturenames", ())
 
 
@@ -85,12 +80,7 @@ def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:
 
 
 def shared_trial(item: pytest.Item | None, fixture: str) -> Trial:
-    """The trial of this execution of a test, which all fixtures that ask share.
-
-    Args:
-        item: the test that is being set up, None when none is.
-        fixture: the name of the one that wants it.
-    """
+    """The trial of this execution of a test, which all fixtures that ask share."""
     if item is None or fixture not in getattr(item, "fixturenames", ()):
         pytest.fail(
             f"{fixture} must be an argument of the test or of one of its fixtures; "

@@ -39,7 +39,6 @@ class Evaluation:
         samples: samples per case over the markers', None to leave those.
         most_samples: samples per case once a category is undecided, None when their number is fixed.
         wordings: what cases are asked in besides their own words, over the markers'; None to leave those.
-        concurrency: calls in flight.
         budget: USD, None for no limit.
     """
 

@@ -36,13 +36,7 @@ Hook = Callable[..., Any]
 
 
 def register(config: pytest.Config, plugin: object, name: str) -> None:
-    """Register an object's hooks so that what goes wrong in them ends no session.
-
-    Args:
-        config: of the session.
-        plugin: the object.
-        name: of the plugin.
-    """
+    """Register an object's hooks so that what goes wrong in them ends no session."""
     faults = faults_of(config)
     for hook in dir(plugin):
         if hook.startswith("pytest_"):
@@ -72,12 +66,7 @@ def contained(hook: Hook) -> Hook:
 
 
 def broke(where: str, error: BaseException) -> str:
-    """What the user is told, in one line.
-
-    Args:
-        where: the hook, or what was being done.
-        error: what left it.
-    """
+    """What the user is told, in one line."""
     try:
         from pytest_llmeval.text import first_line
 
@@ -130,12 +119,7 @@ class Faults:
             self._add(message, 2 if hook in _OF_COLLECTION else 1)
 
     def tell(self, report: pytest.TestReport, item: pytest.Item | None = None) -> None:
-        """Fail the report of a test in which something went wrong: that of its body, or the first after it.
-
-        Args:
-            report: one of the test's.
-            item: the test, where it runs in this process.
-        """
+        """Fail the report of a test in which something went wrong: that of its body, or the first after it."""
         if not self._tests:
             return
         if report.when == "setup":

@@ -52,11 +52,7 @@ def pytest_llmeval_redact(entry: Entry) -> Entry | None:
 
 
 def normalizer(hooks: Any) -> Callable[[str], str] | None:
-    """The first of these hooks as a function of any text, None when nobody implements it.
-
-    Args:
-        hooks: ``config.hook``.
-    """
+    """The first of these hooks as a function of any text, None when nobody implements it."""
     hook = hooks.pytest_llmeval_normalize
     if not hook.get_hookimpls():
         return None
@@ -73,11 +69,7 @@ def normalizer(hooks: Any) -> Callable[[str], str] | None:
 
 
 def redactor(hooks: Any) -> Callable[[Entry], Entry | None] | None:
-    """The second of them as a function, None when nobody implements it.
-
-    Args:
-        hooks: ``config.hook``.
-    """
+    """The second of them as a function, None when nobody implements it."""
     hook = hooks.pytest_llmeval_redact
     if not hook.get_hookimpls():
         return None

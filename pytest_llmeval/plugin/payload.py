@@ -20,7 +20,6 @@ class Payload(NamedTuple):
     """A case's result with what else the reporting process must know.
 
     Attributes:
-        case: which case it is.
         result: None when the test was skipped.
         entries: replies to be written into the recordings.
         selection: what the process was to run.
@@ -52,8 +51,6 @@ def attach(report: pytest.TestReport, payload: Payload, *, as_text: bool) -> Non
     """Put a result on a report.
 
     Args:
-        report: of the test.
-        payload: the result.
         as_text: whether the report goes to another process: xdist refuses what it cannot serialise.
     """
     report.llmeval = _text_of(payload) if as_text else _Kept.of(payload)  # type: ignore[attr-defined]
@@ -72,12 +69,7 @@ def payload_of(report: pytest.TestReport) -> Payload | None:
 
 
 def without_verdict(report: pytest.TestReport, reason: str) -> None:
-    """Make an error of the result on a report, if it has one.
-
-    Args:
-        report: of the test.
-        reason: why the case could not be judged.
-    """
+    """Make an error of the result on a report, if it has one."""
     as_text = not isinstance(getattr(report, "llmeval", None), _Kept)
     payload = payload_of(report)
     if payload is not None and payload.result is not None:

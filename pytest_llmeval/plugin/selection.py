@@ -47,8 +47,6 @@ def expected(test: str, config: pytest.Config, root: Path, files: Collection[str
     """Whether a session would have run a test of a saved run, if it were still there.
 
     Args:
-        test: its name.
-        config: says what was asked for.
         root: the folder that names of tests are relative to.
         files: those that were collected, relative to the root.
     """

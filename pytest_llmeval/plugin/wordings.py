@@ -23,7 +23,6 @@ class Cases(NamedTuple):
         source: a dataset, or the cases themselves.
         paraphrases: whether those of a row are asked too.
         perturb: the rules by which each case is asked too.
-        seed: of the rules.
     """
 
     source: str | tuple[Case, ...]
@@ -45,7 +44,6 @@ def asked_in(cases: Sequence[Case], wanted: Cases, option: tuple[str, ...] | Non
     """Every case in its own words, each followed by its other wordings.
 
     Args:
-        cases: as they stand in the dataset.
         wanted: by the marker.
         option: by the command line, over the marker; None when it says nothing.
 

@@ -23,7 +23,6 @@ class JudgedAgain:
     """Executes each test for the baseline before it is executed for the model on trial.
 
     Args:
-        baseline: has the replies.
         moved: the tests that have another name than when they were saved, with the name they had.
     """
 

@@ -19,12 +19,7 @@ _TESTS = ("test_*.py", "*_test.py")
 
 
 def judged_by(item: pytest.Item, root: Path) -> str:
-    """Digest of what judges a test: its file, the ``conftest.py`` above it, and what helps the tests of its folder.
-
-    Args:
-        item: the test.
-        root: the folder that names of tests are relative to.
-    """
+    """Digest of what judges a test: its file, the ``conftest.py`` above it, and what helps the tests of its folder."""
     known = item.config.stash.setdefault(_known, {})
     if item.path not in known:
         known[item.path] = _digest(item.path, root)

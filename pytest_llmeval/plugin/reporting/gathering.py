@@ -27,11 +27,9 @@ class Gathered:
     """The results so far, and how much of the session they are.
 
     Attributes:
-        results: by case and model.
         again: the cases of a saved baseline, judged again by today's tests.
         entries: replies for the recordings, by test file and key.
         skipped: by test that was skipped its case: no result is expected for it.
-        selection: what was to run.
         places: by test the worker of xdist that ran it ("" in this process), and its number there.
         owed: tests whose second report is still to come.
         spent: USD so far, as far as prices are known.
@@ -142,7 +140,6 @@ class Gathered:
         """The baseline's results of the cases that this session was to run.
 
         Args:
-            baseline: the session's.
             run: has the results of a baseline that is a model.
 
         Returns:

@@ -35,12 +35,7 @@ def add_to_junit(config: pytest.Config, comparison: Comparison) -> None:
 
 
 def error_in_junit(config: pytest.Config, report: pytest.TestReport) -> None:
-    """Let the JUnit file count a case that could not be judged as an error, as pytest's last line does.
-
-    Args:
-        config: of the session.
-        report: of the test's call, before pytest is told of it.
-    """
+    """Let the JUnit file count a case that could not be judged as an error, as pytest's last line does."""
     testcase = earlier_testcase(config, report)
     if testcase is not None:
 

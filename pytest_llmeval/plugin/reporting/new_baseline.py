@@ -17,8 +17,6 @@ def save_baseline(baseline: NewBaseline, run: Run, partial: str | None, secrets:
     """Save a session's run as the baseline.
 
     Args:
-        baseline: the file.
-        run: the session's results.
         partial: why not all cases were run, None when they were.
         secrets: API keys that must not be in it, by the names of their environment variables.
 

@@ -19,11 +19,7 @@ TOLD_IN_FULL = 5  # errors of one kind
 
 
 class Notes:
-    """The notes of a session.
-
-    Attributes:
-        lines: what the summary shows.
-    """
+    """The notes of a session."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.lines: list[str] = []
@@ -46,7 +42,6 @@ class Notes:
         """Add what the results as a whole show.
 
         Args:
-            gathered: all results.
             compared: whether there are comparisons, which have notes of their own.
         """
         results = list(gathered.results.values())

@@ -3,79 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Sequence
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_llmeval.analysis.comparison import Comparison
     from pytest_llmeval.plugin.evaluation import Evaluation
     from pytest_llmeval.plugin.payload import Payload
-    from pytest_llmeval.plugin.reporting.close_look import CloseLook
-    from pytest_llmeval.plugin.reporting.gathering import Gathered
-    from pytest_llmeval.plugin.reporting.judging import Judging
-    from pytest_llmeval.plugin.reporting.last_failed import LastFailed
-    from pytest_llmeval.plugin.reporting.notes import Notes
+    from pytest_llmeval.plugin.reporting.parts import Parts
     from pytest_llmeval.plugin.reporting.replaced import Replaced
-    from pytest_llmeval.plugin.reporting.status_line import StatusLine
-    from pytest_llmeval.plugin.reporting.writing import Writing
-
-NOT_SAVED = "not saved"
-
-
-class Parts(NamedTuple):
-    """What a session that has results needs, each with one job; made when the first of them arrives."""
-
-    gathered: Gathered
-    judging: Judging
-    writing: Writing
-    notes: Notes
-    status: StatusLine
-    close_look: CloseLook
-    last_failed: LastFailed
-
-    @classmethod
-    def of(cls, config: pytest.Config) -> Parts:
-        """The parts of a session, registered where pytest calls them."""
-        from pytest_llmeval.plugin.guard import register
-        from pytest_llmeval.plugin.reporting.close_look import CloseLook
-        from pytest_llmeval.plugin.reporting.gathering import Gathered
-        from pytest_llmeval.plugin.reporting.judging import Judging
-        from pytest_llmeval.plugin.reporting.last_failed import LastFailed
-        from pytest_llmeval.plugin.reporting.last_words import LastWords
-        from pytest_llmeval.plugin.reporting.notes import Notes
-        from pytest_llmeval.plugin.reporting.status_line import StatusLine
-        from pytest_llmeval.plugin.reporting.writing import Writing
-
-        gathered, notes = Gathered(config), Notes(config)
-        judging, writing = Judging(gathered, notes.lines), Writing(gathered, notes.lines)
-        last_failed = LastFailed(config)
-        register(config, last_failed, "llmeval-last-failed")
-        register(config, LastWords(gathered, judging), "llmeval-last-words")
-        return cls(gathered, judging, writing, notes, StatusLine(config), CloseLook(config), last_failed)
-
-    def take(self, report: pytest.TestReport, payload: Payload) -> None:
-        """Take in what is on a report, before pytest shows it."""
-        self.notes.take(report, payload)
-        self.writing.add(self.gathered.take(report, payload))
-        self.close_look.take(report, payload)
-        self.last_failed.take(report, payload)
-
-    def finish(self, stopped: str | None = None) -> None:
-        """Compare, and write what is to be written.
-
-        Args:
-            stopped: why the session did not come to its end, None when it did.
-        """
-        self.gathered.ended = stopped is None
-        self.judging.compare(stopped)
-        if stopped is None:
-            self.judging.note_samples()
-        self.writing.finish()
-        self.notes.finish(self.gathered, compared=bool(self.judging.comparisons))
-        self.writing.record()
 
 
 class Reporting:
@@ -94,16 +31,11 @@ class Reporting:
         if payload is None:
             return (yield)
         if self._parts is None:
-            self._parts = Parts.of(self.config)
+            from pytest_llmeval.plugin.reporting.parts import Parts
+
+            self._parts = Parts(self.config)
             self.preload(self._parts.gathered.evaluation)
         self._parts.take(report, payload)
-        if payload.result is not None:
-            from pytest_llmeval.plugin.reporting.junit import error_in_junit
-            from pytest_llmeval.plugin.reporting.short_summary import tell_reason
-
-            tell_reason(report, payload.result)
-            if report.when == "call" and report.failed and payload.result.outcome == "error":
-                error_in_junit(self.config, report)
         yield
         if self._parts.gathered.evaluation.most_samples is not None:
             self._note(report)
@@ -179,8 +111,7 @@ class Reporting:
         # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
         if not session.shouldstop and not session.shouldfail:
             if self._parts is not None:
-                self._parts.finish()
-                session.testsfailed += len(self._parts.judging.failed) + self._parts.writing.unwritten
+                session.testsfailed += self._parts.finish()
             else:
                 session.testsfailed += self._asked_for or self._lacks_all(session)
         return result
@@ -189,29 +120,13 @@ class Reporting:
     def pytest_sessionfinish(self) -> None:
         """Write what a stopped session leaves; put failed gates into pytest's last line and the JUnit file."""
         if self._parts is not None:
-            if not self._parts.gathered.ended:
-                self._parts.finish("the session was stopped before its end")
-            self._count(self._parts.judging.failed, self._parts.writing.unwritten)
+            self._parts.count_failures()
         elif self._asked_for:
             from pytest_llmeval.plugin.evaluation import existing_evaluation
 
             evaluation = existing_evaluation(self.config)
             if evaluation is not None:
                 evaluation.notes.append("NOT SAVED: the baseline stays as it was: no test asked a model")
-
-    def _count(self, failed: Sequence[Comparison], unwritten: int) -> None:
-        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            # Other plugins look into the __dict__ of whatever is counted.
-            if failed:
-                word = "gate failed" if len(failed) == 1 else "gates failed"
-                reporter.stats.setdefault(word, []).extend(SimpleNamespace(gate=gate) for gate in failed)
-            if unwritten:
-                reporter.stats.setdefault(NOT_SAVED, []).extend(SimpleNamespace() for _ in range(unwritten))
-        from pytest_llmeval.plugin.reporting.junit import add_to_junit
-
-        for comparison in failed:
-            add_to_junit(self.config, comparison)
 
     def _lacks_all(self, session: pytest.Session) -> bool:
         """Whether all cases of the baseline are gone; it is told in the summary."""
@@ -221,14 +136,11 @@ class Reporting:
             return False  # they were deselected
         from pytest_llmeval.plugin.reporting.vanished import vanished
 
-        lost: Any = plugins.get_plugin(
-            "llmeval-lost"
-        )  # knows what xdist's workers collected, but not what they left out
+        lost: Any = plugins.get_plugin("llmeval-lost")  # knows what workers collected, but not what they left out
         if lost is not None and (option.markexpr or option.deselect):
             return False
-        self._vanished = vanished(
-            self.config, [item.nodeid for item in session.items] if lost is None else lost.collected
-        )
+        collected = [item.nodeid for item in session.items] if lost is None else lost.collected
+        self._vanished = vanished(self.config, collected)
         return self._vanished is not None
 
     @property

@@ -17,12 +17,7 @@ _OUTCOME = "llmeval_outcome"
 
 
 def tell_reason(report: pytest.TestReport, result: CaseResult) -> None:
-    """Put a case's reason first in its report's message, and keep what became of the case for the short summary.
-
-    Args:
-        report: of the test, before pytest is told of it.
-        result: of the case.
-    """
+    """Put a case's reason first in its report's message, and keep what became of the case for the short summary."""
     setattr(report, _OUTCOME, result.outcome)
     crash = getattr(report.longrepr, "reprcrash", None)
     if not report.failed or crash is None:

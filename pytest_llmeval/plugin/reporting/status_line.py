@@ -69,10 +69,8 @@ def status(gathered: Gathered, in_flight: int | None, elapsed: float, width: int
     """The line's text.
 
     Args:
-        gathered: knows the results so far.
         in_flight: calls, None when they are made in other processes.
         elapsed: seconds since the start.
-        width: columns there are.
     """
     done, total = len(gathered.results) + len(gathered.skipped), max(gathered.selection.collected, 1)
     parts = [f"{done}/{total} cases"]

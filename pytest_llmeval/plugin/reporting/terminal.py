@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
 from pytest_llmeval.plugin.reporting.gathering import Gathered
+from pytest_llmeval.plugin.reporting.judging import Judging
 from pytest_llmeval.plugin.terminal_lines import paper_for, write_all, write_lines
 from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.summary import list_category, summary, verdict
@@ -63,19 +64,28 @@ def write_summary(
     write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith(("NOT ", "WORSE "))])
 
 
-def write_verdict(reporter: pytest.TerminalReporter, gathered: Gathered, comparisons: Sequence[Comparison]) -> None:
-    """Write the verdict once more."""
-    lines = verdict(comparisons, _paper(gathered))
-    if lines and gathered.evaluation.models:
-        reporter.section("verdict", sep="=")
-        write_lines(reporter, lines)
+class LastWords:
+    """Writes the verdict once more at the very end, where what was shown before it is long."""
+
+    def __init__(self, gathered: Gathered, judging: Judging) -> None:
+        self._gathered = gathered
+        self._judging = judging
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+        """Write it behind everything but pytest's last line."""
+        yield
+        if self._gathered.config.get_verbosity() > 0:
+            lines = verdict(self._judging.comparisons, _paper(self._gathered))
+            if lines and self._gathered.evaluation.models:
+                terminalreporter.section("verdict", sep="=")
+                write_lines(terminalreporter, lines)
 
 
 def _paper(gathered: Gathered, *, closely: bool = False) -> Paper:
     """What the summary is written on.
 
     Args:
-        gathered: knows the session.
         closely: whether cases are shown closely, which with -vv need not be listed again.
     """
     config = gathered.config

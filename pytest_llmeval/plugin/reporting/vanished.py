@@ -17,7 +17,6 @@ def vanished(config: pytest.Config, collected: Collection[str]) -> str | None:
     """Why such a session is no pass; None when there is no baseline run, or none of its tests was to run.
 
     Args:
-        config: of a session that asked no model.
         collected: the ids of its tests, the deselected ones included.
     """
     if not collected or not _may_have_a_baseline(config):

@@ -20,9 +20,6 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
     """The result of a case whose body has ended.
 
     Args:
-        item: the test.
-        trial: of it.
-        call: what came out of the call phase.
         report: on it, as all plugins have made it.
     """
     samples = tuple(trial.results[index] for index in sorted(trial.results))
@@ -63,12 +60,6 @@ def after_teardown(
     """The result of a case whose fixtures failed behind it.
 
     One that asserts behind its ``yield`` judges the answer; one that breaks leaves nobody knows what.
-
-    Args:
-        trial: of the test.
-        result: of its body.
-        call: what came out of the teardown.
-        report: on it.
     """
     if result.outcome != "pass":
         return result
@@ -105,9 +96,6 @@ def note_subtest(
     """Keep that a subtest failed, which the test's body does not come to know.
 
     Args:
-        trial: whose body runs.
-        call: what came out of the subtest.
-        report: on the subtest.
         shown: whether the report is to be seen; not that of saved replies that are judged again.
         misses: whether the gate decides about a failing case.
     """
@@ -171,13 +159,7 @@ _OF_THE_ANSWER = (CheckFailed, ReplyError, SamplesFailed, Unanswered)
 
 
 def tell_of_executions(report: pytest.TestReport, item: pytest.Item, error: BaseException | None) -> None:
-    """Add a section to the report of a test whose state of its own may have been changed by an earlier execution.
-
-    Args:
-        report: of one phase of the test.
-        item: the test.
-        error: what the phase ended with, None when it passed.
-    """
+    """Add a section to the report of a test whose state of its own may have been changed by an earlier execution."""
     attempts = item.stash.get(attempts_key, None)
     own = attempts.number if attempts is not None else 1
     again = item.stash.get(judged_again_key, None) is not None

@@ -56,12 +56,8 @@ def sample_result(
     """The result of one sample.
 
     Args:
-        index: the sample's index, from 0.
         error: what left the test's body, None when nothing did.
         category: the error category of what has none of its own, as the test's marker says.
-        scores: what its checks found.
-        calls: what was asked and answered.
-        root: the folder the user's code stands in.
     """
     passed = SampleResult(index=index, outcome="pass", scores=tuple(scores), calls=tuple(calls))
     if error is None:
@@ -101,7 +97,6 @@ def without_reply(given: Sequence[Reply], calls: Sequence[Call]) -> CheckFailed 
 
     Args:
         given: the replies that the test itself got.
-        calls: all that was asked and answered.
     """
     if not given or not calls or given[-1].answer is not calls[-1].answer or given[-1].ending_was_read:
         return None

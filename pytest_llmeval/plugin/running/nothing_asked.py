@@ -19,10 +19,6 @@ def review_of(item: pytest.Item, trial: Trial) -> Callable[[BaseException | None
 
     A test that looks at ``llm_capture.calls`` says itself how many there should be. One that gets a fixture without
     asking for it, from an autouse fixture, may be about something else.
-
-    Args:
-        item: the test.
-        trial: of it.
     """
 
     def review(error: BaseException | None) -> BaseException | None:

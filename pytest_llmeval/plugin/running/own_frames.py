@@ -28,12 +28,7 @@ def own_frames(traceback: TracebackType | None) -> TracebackType | None:
 
 
 def place_of(error: BaseException, root: Path) -> str:
-    """Where an exception came from, as ``tests/test_a.py:12``: the innermost line of the user's code; "" for nowhere.
-
-    Args:
-        error: with its traceback.
-        root: the folder the user's code stands in.
-    """
+    """Where an exception came from, as ``tests/test_a.py:12``, in the user's code, or ""."""
     lines: list[tuple[str, int]] = []
     traceback = error.__traceback__
     while traceback is not None:

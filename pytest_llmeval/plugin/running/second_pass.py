@@ -32,7 +32,6 @@ class SecondPass:
     """Executes the second pass in a process that runs tests.
 
     Args:
-        session: the session.
         samples: how many each of its tests has then.
         decide: gives the ids of the tests, once all have run; None in a worker of xdist, which is sent them.
     """

@@ -73,10 +73,7 @@ class Selected:
         """The selection beside a saved run.
 
         Args:
-            saved: its cases.
-            session: has been collected.
             known: the cases that are run or were deselected.
-            selection: without the saved run.
         """
         collected = {identity_of(item).key: identity_of(item).content for item in self._trials}
         root, tests = self._evaluation.root, {key.test for key in collected}

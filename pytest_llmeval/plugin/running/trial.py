@@ -50,7 +50,6 @@ class TrialSettings(NamedTuple):
     """How a case is run.
 
     Attributes:
-        samples: how many answers are wanted.
         first: number of the first sample: pytest-repeat's further runs of a case draw further samples.
         min_pass_rate: the share of judged samples that must pass.
         category: the error category of plain asserts, as the test's marker says.
@@ -70,14 +69,12 @@ class Sample:
     """One run of a test's body: what it has asked and what came of it.
 
     Args:
-        index: from 0.
         setup: what fixtures asked before the body, which belongs to this sample.
 
     Attributes:
         calls: in the order they were asked.
         given: of these the replies that the test itself has got, and no application under test.
         scores: what its checks found.
-        failures: the calls that have no reply.
         soft_failures: what failed in parts of the sample that the body does not come to know of, as in subtests.
         left: whether the body was left because a reply is missing.
         looked: whether the test has looked at the calls it made, so that it says itself how many there should be.
@@ -127,18 +124,12 @@ class Trial:
     """One execution of a test item under one model.
 
     Args:
-        identity: which case it is.
-        model: the model on trial.
-        settings: how the case is run.
-        pipeline: turns prompts into answers.
-        attempts: this execution and the earlier ones of the same test.
         saved: what answers in place of the pipeline where saved replies are judged again, else None.
 
     Attributes:
         raises: whether a failing case fails its test; not where saved replies are judged again.
         phase: of pytest's protocol; replies are waited for in ``teardown``.
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
-        process: the one it runs in.
         reviews: each says what really came out of a sample, given what left its body.
         sample: the one that runs; what fixtures ask before the body belongs to the first.
     """
@@ -292,7 +283,6 @@ class Trial:
         """Put a call that has its answer where it was asked, whichever was answered first.
 
         Args:
-            call: the call.
             asked: what was asked, or its place from `next_place`.
         """
         place = asked if isinstance(asked, int) else self._order.get(asked, 0)
@@ -406,10 +396,8 @@ def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question)
     """The record of a call that has its answer.
 
     Args:
-        fulfilled: the answer.
         provider: the wire format it was asked in.
         model: the model that was asked, as the provider names it.
-        question: what was asked.
     """
     return Call(
         provider=provider,
