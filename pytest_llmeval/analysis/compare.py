@@ -254,7 +254,7 @@ def _copies(before: Results, after: Results, cases: Sequence[CaseKey]) -> list[s
 
 
 def _never(table: Table[CaseKey], before: Results, after: Results) -> tuple[Stratum, ...]:
-    """The strata of a category nobody failed in."""
+    """The strata of a category without failures."""
     judged = [
         [sum(s.outcome != "error" for s in _independent(side[key])) for side in (before, after)] for key in table.cases
     ]

@@ -36,7 +36,7 @@ class Base(NamedTuple):
     top: Path
 
     def read(self, path: Path) -> bytes | None:
-        """A file as it stands there, None when there is none."""
+        """A file of that commit, None when it is not there."""
         path = Path(os.path.abspath(path))  # noqa: PTH100 - a link is looked up as the name it has
         if not path.is_relative_to(self.top):
             return None
@@ -47,7 +47,7 @@ def named_base(config: pytest.Config) -> str | None:
     """The name of the branch to compare with: by option, else by what GitHub says of a pull request.
 
     Raises:
-        ConfigError: it can be no name of a branch.
+        ConfigError: it cannot be the name of a branch.
     """
     option: str | None = given(config, "llm_baseline_ref")
     name = option or os.environ.get("GITHUB_BASE_REF") or None
@@ -106,7 +106,7 @@ def as_base_says(settings: Settings, base: Base) -> tuple[Settings, list[str]]:
 
 
 def commit_of(folder: Path) -> str | None:
-    """The commit that is checked out, as git or GitHub tells; None when neither does."""
+    """The commit that is checked out, according to git or GitHub; None when neither knows."""
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
     if commit:
         return commit.decode("ascii", "replace").strip()

@@ -114,7 +114,7 @@ class NewBaseline:
     """A file that this session's run is saved as; failing cases become known misses.
 
     Attributes:
-        old: the run the file holds now, None when there is none.
+        old: the run the file holds now, None when the file is new.
         merge: whether cases that are not run stay as they are.
     """
 

@@ -91,7 +91,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
 def _as_base_says(
     config: pytest.Config, settings: Settings
 ) -> tuple[Base | None, Settings, list[str], tuple[str, ...]]:
-    """The settings that count, what else is told of them, and what makes the gate worth nothing."""
+    """The settings that count, notes on them, and what makes the gate worthless."""
     name = named_base(config)
     if name is None or given(config, "llm_update_baseline"):
         return None, settings, [], ()
@@ -147,7 +147,7 @@ def _model_baseline(
 
 
 def _saved(file: Path, settings: Settings, base: Base | None) -> SavedBaseline | None:
-    """The saved run, None when there is none yet."""
+    """The saved run, None when the file does not exist yet."""
     run, branch = _run_at(file, base)
     return SavedBaseline(run, _model_of_run(run, file, settings), file, branch) if run is not None else None
 
@@ -163,7 +163,7 @@ def _run_at(file: Path, base: Base | None) -> tuple[Run | None, str | None]:
 
 
 def _run_file(config: pytest.Config, settings: Settings, wanted: str | None, *, from_option: bool) -> Path | None:
-    """The saved run a baseline names: what ends in .jsonl is a file, from the command line or beside the table."""
+    """The saved run a baseline names: what ends in .jsonl is a file, relative to the command line or the table."""
     if wanted is None or wanted in settings.models or not wanted.endswith(".jsonl"):
         return None
     return (config.invocation_params.dir if from_option else settings.root) / wanted
@@ -190,7 +190,7 @@ def _staleness(settings: Settings) -> Staleness | None:
 
 
 def _samples(text: str | None, *, compares: bool) -> tuple[int | None, int | None, list[str]]:
-    """Samples per case at first and at most, and what is to be told of them."""
+    """Samples per case at first and at most, and notes on them."""
     if text is None or text.strip().lower() != "auto":
         return _whole_number(text, "--llm-samples", "a whole number from 1 was expected, or auto"), None, []
     from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
@@ -246,7 +246,7 @@ def _report(config: pytest.Config, name: str, baseline: Path | None) -> Path:
     if not name.endswith(".jsonl"):
         raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: FILE.jsonl)")
     path = config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
-    # Told before anything is paid for.
+    # Reported before anything is paid for.
     if baseline is not None and (
         os.path.realpath(path) == os.path.realpath(baseline)
         or (path.exists() and baseline.exists() and path.samefile(baseline))
@@ -289,8 +289,8 @@ def _new_baseline(
         raise ConfigError(f"{option} saves a run of one model (on trial: {names}); name it with --llm-model=NAME")
     if "force" not in words and any(os.environ.get(name) for name in ("CI", "BUILD_NUMBER")):
         raise ConfigError(
-            f"{option} is not done in CI, where nobody reads what got worse; run it where you can review {file.name} "
-            f"and commit it, or insist with {option}=force"
+            f"{option} is refused in CI, where a regression would go unreviewed; run it where you can review "
+            f"{file.name} and commit it, or override with {option}=force"
         )
     merge = "merge" in words
     if merge and not file.exists():

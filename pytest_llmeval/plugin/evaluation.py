@@ -144,7 +144,7 @@ def header_of(model: ModelSettings) -> dict[str, object]:
 
 
 def _salts(models: Iterable[ModelSettings]) -> dict[str, str]:
-    """What tells apart the models of one name that are served at several addresses."""
+    """A salt for each model whose name is served at several addresses."""
     places: dict[tuple[str, str], set[str | None]] = {}
     models = list(models)
     for model in models:

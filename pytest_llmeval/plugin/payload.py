@@ -1,4 +1,4 @@
-"""What rides on a test's report from where it is run to where it is reported; as JSON where that is another process."""
+"""Data attached to a test report for the reporting process; JSON where that is another process."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def attach(report: pytest.TestReport, payload: Payload, *, as_text: bool) -> Non
 
 
 def payload_of(report: pytest.TestReport) -> Payload | None:
-    """What `attach` put on a report, None when it did not; what came as text is read once."""
+    """The payload attached to a report, or None; text is parsed once."""
     attached: str | None = getattr(report, "llmeval", None)
     if attached is None:
         return None
@@ -69,7 +69,7 @@ def payload_of(report: pytest.TestReport) -> Payload | None:
 
 
 def without_verdict(report: pytest.TestReport, reason: str) -> None:
-    """Make an error of the result on a report, if it has one."""
+    """Turn the result on a report, if any, into an error."""
     as_text = not isinstance(getattr(report, "llmeval", None), _Kept)
     payload = payload_of(report)
     if payload is not None and payload.result is not None:

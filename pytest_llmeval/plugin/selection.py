@@ -52,7 +52,7 @@ def expected(test: str, config: pytest.Config, root: Path, files: Collection[str
     """
     option = config.option
     if getattr(option, "keyword", "") or getattr(option, "lf", False):
-        return False  # nobody can tell
+        return False  # it cannot be known
     name = test.split("::")[0]
     path = root / name
     ignored = [str(each) for each in (getattr(option, "ignore", None) or ())]

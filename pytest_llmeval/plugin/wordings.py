@@ -48,7 +48,7 @@ def asked_in(cases: Sequence[Case], wanted: Cases, option: tuple[str, ...] | Non
         option: by the command line, over the marker; None when it says nothing.
 
     Raises:
-        ConfigError: two cases have the same id, which a dataset would have told.
+        ConfigError: two cases of a list have the same id.
     """
     paraphrases = wanted.paraphrases if option is None else PARAPHRASES in option
     rules = wanted.perturb if option is None else tuple(name for name in option if name != PARAPHRASES)

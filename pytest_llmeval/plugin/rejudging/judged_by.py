@@ -41,7 +41,7 @@ def _files(file: Path, root: Path) -> list[Path]:
         return [file]
     folders = [folder for folder in file.parents if folder.is_relative_to(root)]
     above = [folder / "conftest.py" for folder in folders if (folder / "conftest.py").is_file()]
-    top = folders[-2] if len(folders) > 1 else None  # tests/, say; beside a test at the root lies the application
+    top = folders[-2] if len(folders) > 1 else None  # tests/, say; next to a test at the root lies the application
     helpers = []
     if top is not None:
         helpers = [

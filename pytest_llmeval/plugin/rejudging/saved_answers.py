@@ -28,7 +28,7 @@ class Given(NamedTuple):
 
 
 class SavedAnswers:
-    """Stands in a `Trial` where the pipeline does, and never asks anybody."""
+    """Takes the pipeline's place in a `Trial`, and sends nothing."""
 
     def __init__(self, saved: CaseResult, pipeline: Pipeline) -> None:
         self.samples = [SavedReplies(sample.calls) for sample in saved.samples]

@@ -55,7 +55,7 @@ class CloseLook:
         return no_commands(lines)
 
     def _show_reply(self, report: pytest.TestReport, result: CaseResult) -> None:
-        """Show the reply that a check has judged; what a plain assert compares pytest shows by itself."""
+        """Show the reply that a check has judged; pytest itself shows what a plain assert compares."""
         for sample in result.samples:
             if sample.outcome != "fail" or not sample.calls:
                 continue
@@ -75,5 +75,5 @@ class CloseLook:
 
 
 def _is_quoted(reply: str, shown: str) -> bool:
-    """Whether a traceback shows a reply already; a short one, as "no", stands in many a word."""
+    """Whether a traceback shows a reply already; a short one, such as "no", is part of many words."""
     return any(text in shown for text in (repr(reply), f'"{reply}"', *([reply] if len(reply) > 40 else [])))

@@ -213,7 +213,7 @@ class Gathered:
 
     @property
     def _last_failed(self) -> bool:
-        """Whether pytest has left out what did not fail last, of which it tells nobody."""
+        """Whether pytest has left out what did not fail last, which it does not report."""
         return bool(self.config.getoption("lf", default=False) and self.config.cache.get("cache/lastfailed", {}))
 
     def _cases(self, trials: int) -> int:

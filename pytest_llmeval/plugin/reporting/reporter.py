@@ -85,7 +85,7 @@ class Reporting:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
-        """Words for what pytest has none for: a miss the gate decides about, a case that could not be judged."""
+        """Words of our own for a miss, which the gate decides about, and for a case that could not be judged."""
         if report.when != "call" or report.passed:
             return None
         payload = _payload_on(report)  # still there when another plugin asks before this one has taken it off
@@ -129,7 +129,7 @@ class Reporting:
                 evaluation.notes.append("NOT SAVED: the baseline stays as it was: no test asked a model")
 
     def _lacks_all(self, session: pytest.Session) -> bool:
-        """Whether all cases of the baseline are gone; it is told in the summary."""
+        """Whether all cases of the baseline are gone; the summary says so."""
         option, plugins = self.config.option, self.config.pluginmanager
         runner: Any = plugins.get_plugin("llmeval-runner")
         if option.collectonly or (runner is not None and runner.selected.trials):

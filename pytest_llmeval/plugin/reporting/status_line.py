@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 INTERVAL = 0.1  # seconds between two writings
 
-WARM_UP = 2.0  # seconds before the time that is left is told: the first replies came from the store
+WARM_UP = 2.0  # seconds before the time left is shown: the first replies come from the store
 
-# What a terminal does with these is as old as terminals; pytest's own writer has nothing for it.
+# ANSI control sequences; pytest's TerminalWriter has no equivalent.
 BELOW, ERASE, UP = "\n\r", "\x1b[K", "\x1b[1A"
 
 
@@ -42,7 +42,7 @@ class StatusLine:
         )
 
     def update(self, gathered: Gathered, in_flight: int | None) -> None:
-        """Write the line anew, unless that was done just now."""
+        """Rewrite the line, unless that was done just now."""
         now = time.perf_counter()
         if self._writer is None or not self.wanted or now - self._written < INTERVAL:
             return

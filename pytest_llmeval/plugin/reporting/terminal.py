@@ -97,7 +97,7 @@ def _paper(gathered: Gathered, *, closely: bool = False) -> Paper:
 
 
 def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Write what is to be told of a session that came to no result."""
+    """Write the notes of a session that has no result."""
     evaluation = existing_evaluation(config)
     if evaluation is not None:
         write_all(reporter, evaluation.notes)

@@ -1,4 +1,4 @@
-"""What a closer look at a case needs beside its result: what was asked, and which statement failed.
+"""What a closer look at a case needs besides its result: what was asked, and which statement failed.
 
 A run keeps only a digest of each prompt, and thousands of prompts are no load for a session that shows none. So the
 process that runs a test puts them on its report only where they will be shown: with ``-vv``, and of a failing case

@@ -24,7 +24,7 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
     """
     samples = tuple(trial.results[index] for index in sorted(trial.results))
     if not samples:
-        # The body never ran: an async test that nobody runs, a test that another plugin stopped.
+        # The body never ran: an async test without a plugin for it, a test that another plugin stopped.
         error = call.excinfo.value if call.excinfo is not None else None
         reason = _reason_of(report) if report.failed else "the test's body was not run"
         samples = (_not_judged(error, reason),)
@@ -57,9 +57,9 @@ def named(item: pytest.Item) -> CaseResult:
 def after_teardown(
     trial: Trial, result: CaseResult, call: pytest.CallInfo[None], report: pytest.TestReport
 ) -> CaseResult:
-    """The result of a case whose fixtures failed behind it.
+    """The result of a case whose fixtures failed after it.
 
-    One that asserts behind its ``yield`` judges the answer; one that breaks leaves nobody knows what.
+    A fixture that asserts after its ``yield`` judges the answer; what one that breaks leaves is unknown.
     """
     if result.outcome != "pass":
         return result
@@ -78,7 +78,7 @@ def set_up_result(item: pytest.Item, error: BaseException | None) -> CaseResult:
 
 
 def tell_of_error(report: pytest.TestReport, result: CaseResult) -> None:
-    """Say why nothing was judged where the exception does not: an application went on, and an assert failed."""
+    """Say why nothing was judged, where an application went on and an assert failed."""
     detail = next((sample.detail for sample in result.samples if sample.outcome == "error"), "")
     if detail.partition("\n")[0] not in report.longreprtext:
         report.sections.append(("an error, not a wrong answer", detail))
@@ -106,7 +106,7 @@ def note_subtest(
     if not shown:
         report.outcome = "passed"
         report.longrepr = None
-        report.when = "setup"  # of which nobody tells that it passed
+        report.when = "setup"  # pytest does not show that a setup passed
     elif misses:
         report.outcome = "skipped"
         report.wasxfail = first_line(reason)
@@ -124,9 +124,9 @@ def _not_judged(error: BaseException | None, reason: str) -> SampleResult:
 def _failed_by_others(
     trial: Trial, samples: tuple[SampleResult, ...], report: pytest.TestReport
 ) -> tuple[SampleResult, ...]:
-    """The samples of a test that passed by itself and was failed by another plugin or a fixture.
+    """The samples of a test whose body passed and that another plugin or a fixture failed.
 
-    Of several samples nobody tells which it was, so that none may count as passed.
+    With several samples it is unknown which one that concerns, so none may count as passed.
     """
     reason = _reason_of(report)
     return tuple(

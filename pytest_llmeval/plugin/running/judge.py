@@ -90,7 +90,7 @@ def sample_result(
 
 
 def without_reply(given: Sequence[Reply], calls: Sequence[Call]) -> CheckFailed | None:
-    """The failure of a sample whose answer is none, though no assert minds: a blocked prompt, thoughts without an end.
+    """The failure of a sample without a real answer that no assert noticed: a blocked prompt, endless thoughts.
 
     Only the last answer counts, and only one that the test itself got: what an application makes of its own is its
     business. A test that has read the reply's ``refusal`` or ``finish_reason`` has judged that already.

@@ -15,7 +15,7 @@ _SEEN_BY_GATEWAY = "llm_gateway sees other processes and other HTTP clients"
 
 
 def review_of(item: pytest.Item, trial: Trial) -> Callable[[BaseException | None], BaseException | None]:
-    """What a trial's reviews need to tell such a sample.
+    """A review, for `Trial.reviews`, that finds such a sample.
 
     A test that looks at ``llm_capture.calls`` says itself how many there should be. One that gets a fixture without
     asking for it, from an autouse fixture, may be about something else.
@@ -27,7 +27,7 @@ def review_of(item: pytest.Item, trial: Trial) -> Callable[[BaseException | None
             return error
         if trial.sample.looked or trial.sample.failures or not (taken := _taken(item)):
             return error
-        return Unanswered(NothingAsked(_words(taken, trial)))  # of which pytest shows the words alone
+        return Unanswered(NothingAsked(_words(taken, trial)))  # pytest shows its words alone
 
     return review
 

@@ -51,7 +51,7 @@ class Runner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Count the trials before anybody takes some away."""
+        """Count the trials before others take some away."""
         self.selected.collect(items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -94,7 +94,7 @@ class Runner:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
-        """Let the fixtures know whose they are."""
+        """Note whose fixtures are set up."""
         being_set_up.append(item)
         try:
             return (yield)
@@ -149,7 +149,7 @@ class Runner:
         return report
 
     def pytest_sessionfinish(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""
         if self.scheduler is not None and self.scheduler.pending:
             count = len(self.scheduler.pending)
             waiting = "1 test was" if count == 1 else f"{count} tests were"
@@ -179,7 +179,7 @@ class Runner:
                 report.wasxfail = f"{result.category}: {_reason(result)}"
             if report.failed and result.outcome == "error":
                 tell_of_error(report, result)
-        elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is owed
+        elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is expected
             self._attach(item, report, None)
         elif call.when == "teardown" and trial is not None:
             judged = item.stash.get(_result_key, None)

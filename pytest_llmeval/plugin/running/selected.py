@@ -19,7 +19,7 @@ class Selected:
     """Follows the collection of the tests that ask models.
 
     Attributes:
-        trials: how many trials there are, before anybody takes some away.
+        trials: how many trials there are, before others take some away.
         deselected: how many of them were left out.
         moved: the tests that have another name than in the saved baseline, with the name they had.
     """
@@ -35,13 +35,13 @@ class Selected:
         self._models: dict[CaseKey, set[str]] = {}
 
     def deselect(self, items: Iterable[pytest.Item]) -> None:
-        """Note trials that are left out, and that pytest was told of."""
+        """Note trials that are left out by pytest's own hook."""
         taken = [item for item in items if uses_llm(item)]
         self.deselected += len(taken)
         self._deselected.update(map(id, taken))
 
     def collect(self, items: list[pytest.Item]) -> None:
-        """Note the trials before anybody takes some away."""
+        """Note the trials before others take some away."""
         self._trials = [item for item in items if uses_llm(item)]
         self.trials = len(self._trials)
 
@@ -60,7 +60,7 @@ class Selected:
             cases=len({identity_of(item).key for item in self._trials}),
         )
         if saved := self._evaluation.baseline.results:
-            # What somebody took away in silence was to run: a change could take away what fails.
+            # What was removed silently counts as selected: a change could remove what fails.
             known = {identity_of(item).key for item in self._trials if id(item) in kept | self._deselected}
             selection = self._beside(saved, session, known, selection)
         self._selection = selection

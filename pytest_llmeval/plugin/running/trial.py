@@ -247,8 +247,8 @@ class Trial:
 
         Args:
             digests: of what is asked, as `Pipeline.digests` gives them.
-            begin: makes the call, told which answer is meant and whether the test may be left for it; None when the
-                application is to make it itself.
+            begin: makes the call, given which answer is meant and whether the test may be left for it; returns
+                None when the application is to make it itself.
 
         Raises:
             Suspended: the reply is not there yet, and the body may be left.
@@ -268,7 +268,7 @@ class Trial:
         return question, future
 
     def has_asked(self, sample: int) -> bool:
-        """Whether a sample asked a model, whatever came of it."""
+        """Whether a sample asked a model, answered or not."""
         return any(question.sample == sample for question in self._order)
 
     def asked_in_setup(self) -> bool:
@@ -276,7 +276,7 @@ class Trial:
         return bool(self.seen_in_setup)
 
     def next_place(self) -> int:
-        """Where the next call stands among those of its sample."""
+        """The place of the next call among those of its sample."""
         return next(self._count)
 
     def add(self, call: Call, asked: Question | int) -> None:
@@ -316,7 +316,7 @@ class Trial:
         self.process.check()
         thread, task = threading.get_ident(), current_task()
         main = thread == threading.main_thread().ident
-        # A thread of the application has nobody above it who would know what a Suspended means.
+        # In a thread of the application nothing would catch a Suspended.
         lane = _Lane(self.sample.index, thread, task, main and not task, main and self._may_leave())
         if lane.place in self.sample.lanes and lane.may_leave:
             # The test swallowed the exception and goes on with nothing: no money for a made-up continuation.
@@ -380,7 +380,7 @@ class Trial:
             fulfilled = future.result()
         except ReplyError as error:
             self.sample.failures.append(error)
-            # The traceback of the thread that made it tells a user nothing.
+            # The traceback of the thread that made it means nothing to a user.
             raise error.with_traceback(None) from None
         if self.saved is not None:
             self.add(self.saved.call_of(fulfilled), question)
