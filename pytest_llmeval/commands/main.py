@@ -88,30 +88,32 @@ def _show(options: argparse.Namespace) -> int:
     if options.model is not None and options.model not in names:
         raise ConfigError(f"--model={options.model}: the run has no such model (models: {', '.join(names)})")
     comparisons = _within(run, settings, [options.model] if options.model else names)
-    alone = names[0] if names == [settings.baseline] else None
-    _print(comparisons, measure_each(run), run.results, options, settings, alone=alone, everything=True)
+    _print(
+        comparisons,
+        measure_each(run),
+        run.results,
+        options,
+        settings,
+        alone=names == [settings.baseline],
+        everything=True,
+    )
     return PASSED
 
 
 def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool = False) -> list[Comparison]:
     """The comparisons of a run that holds its baseline too."""
-    from pytest_llmeval.analysis.compare import compare
+    from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
     from pytest_llmeval.analysis.comparison import part_of
 
     if run.baseline is None:
         return []
+    saved = run.models.get(run.baseline, {}).get("saved")
     return [
         compare(
-            run.baseline,
-            run.of_model(run.baseline),
-            name,
-            run.of_model(name),
-            categories=settings.categories,
-            budgets=settings.gate,
-            saved=run.models.get(run.baseline, {}).get("saved"),
-            stopped=_stopped(run),
-            part=part_of(len(run.of_model(name)), _everything(run)),
-            strict=strict,
+            Side(run.baseline, run.of_model(run.baseline), saved=saved),
+            Side(name, after := run.of_model(name)),
+            Rules(settings.categories, settings.gate, strict=strict),
+            Extent(_stopped(run), part_of(len(after), _everything(run))),
         )
         for name in names
         if name != run.baseline
@@ -144,7 +146,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _between(before: Run, after: Run, settings: Settings, options: argparse.Namespace) -> Comparison:
     """The comparison of two runs."""
-    from pytest_llmeval.analysis.compare import compare
+    from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
     from pytest_llmeval.analysis.comparison import part_of
     from pytest_llmeval.runs.results import was_another
 
@@ -159,20 +161,11 @@ def _between(before: Run, after: Run, settings: Settings, options: argparse.Name
 
         dispersion = disagreement(before, load_run(options.baseline_again), old)
         print(dispersion_words(dispersion))
-    return compare(
-        old,
-        before.of_model(old),
-        new,
-        after.of_model(new),
-        categories=settings.categories,
-        budgets=settings.gate,
-        saved=Path(options.baseline).name,
-        stopped=_stopped(after),
-        part=part_of(len(after.of_model(new)), len({*before.of_model(old), *after.of_model(new)})),
-        strict=options.strict,
-        another_model=was_another(before, after, old, new),
-        dispersion=dispersion,
-    )
+    baseline = Side(old, before.of_model(old), saved=Path(options.baseline).name)
+    candidate = Side(new, after.of_model(new), another=was_another(before, after, old, new))
+    part = part_of(len(candidate.results), len({*baseline.results, *candidate.results}))
+    rules = Rules(settings.categories, settings.gate, options.strict, dispersion)
+    return compare(baseline, candidate, rules, Extent(_stopped(after), part))
 
 
 def _stopped(run: Run) -> str | None:
@@ -198,48 +191,28 @@ def _print(
     options: argparse.Namespace,
     settings: Settings,
     *,
-    alone: str | None = None,
+    alone: bool = False,
     everything: bool = False,
 ) -> None:
     from pytest_llmeval.analysis.routing import routes_of
-    from pytest_llmeval.report.paper import Line
+    from pytest_llmeval.report.paper import Line, Paper
     from pytest_llmeval.report.summary import every_measure, list_category, summary, verdict
 
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
         return
     encoding = (stream.encoding or "ascii").lower().replace("-", "")
-    width, ascii_only = min(shutil.get_terminal_size().columns, 100), not encoding.startswith("utf")
-    verbosity = options.verbose - options.quiet
+    width, verbosity = max(24, min(shutil.get_terminal_size().columns, 100)), options.verbose - options.quiet
+    paper = Paper(width, not encoding.startswith("utf"), verbosity, "--show", listed=options.show is not None)
     routes = []
     if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):
         routes = routes_of(comparisons, settings.categories)
-    lines = summary(
-        comparisons,
-        figures,
-        results,
-        routes=routes,
-        width=width,
-        ascii=ascii_only,
-        verbosity=verbosity,
-        show="--show",
-        alone=alone,
-        listed=options.show is not None,
-    )
-    for comparison in comparisons if options.show is not None else ():
-        lines += list_category(comparison, options.show, width=width, ascii=ascii_only, verbosity=verbosity)
+    lines = summary(comparisons, figures, results, paper, routes=routes, alone=alone)
+    if options.show is not None and comparisons:
+        lines += list_category(comparisons, results, options.show, paper)
     if verbosity >= (0 if everything else 1):
-        lines += every_measure(figures, width=width, ascii=ascii_only)
-    if verbosity > 0 and (
-        last := verdict(
-            comparisons,
-            width=width,
-            ascii=ascii_only,
-            show="--show",
-            verbosity=verbosity,
-            listed=options.show is not None,
-        )
-    ):
+        lines += every_measure(figures, paper)
+    if verbosity > 0 and (last := verdict(comparisons, paper)):
         lines += [Line(""), *last]
     try:
         stream.write("".join(f"{line.text}\n" for line in lines))

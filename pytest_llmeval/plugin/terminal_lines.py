@@ -18,13 +18,14 @@ def write_lines(reporter: pytest.TerminalReporter, lines: Iterable[Line]) -> Non
 
 def write_all(reporter: pytest.TerminalReporter, notes: Iterable[str]) -> None:
     """Write notes below one another, each once."""
-    paper = Paper(width=reporter.config.get_terminal_writer().fullwidth, ascii=not writes_unicode())
+    paper = paper_for(reporter.config)
     for text in dict.fromkeys(notes):
         for line in paper.write(text, hang=2):
             reporter.write_line(line.text)
 
 
-def writes_unicode() -> bool:
-    """Whether the terminal can show more than ASCII."""
+def paper_for(config: pytest.Config) -> Paper:
+    """A report's width, characters and verbosity on this terminal."""
     encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
-    return encoding.replace("-", "") in ("utf8", "utf16", "utf32", "gb18030")
+    unicode = encoding.replace("-", "") in ("utf8", "utf16", "utf32", "gb18030")
+    return Paper(config.get_terminal_writer().fullwidth, not unicode, config.get_verbosity())

@@ -35,7 +35,7 @@ NO_BASELINE = "no baseline to compare with (--llm-baseline=NAME)"
 
 
 def models_alone(
-    paper: Paper, models: Sequence[Figures], results: Iterable[CaseResult], *, alone: str | None = None
+    paper: Paper, models: Sequence[Figures], results: Iterable[CaseResult], *, alone: bool = False
 ) -> list[Line]:
     """The summary of models that nothing was compared with; it never looks like a gate that passed."""
     results = list(results)
@@ -53,7 +53,7 @@ def models_alone(
         rows.append(Row("errors", [str(figures.errors) for figures in models]))
     rows += figure_rows(models)
     lines = paper.write(head, "bold") + facts(paper, models) + in_one_line(paper, results)
-    lines += paper.write(NO_BASELINE, hang=2) if alone is None else []
+    lines += paper.write(NO_BASELINE, hang=2) if not alone else []
     errors = error_lines_alone(paper, results)
     errors = [Line(""), *errors] if errors else []
     if not any(figures.passed + figures.failed for figures in models):

@@ -16,19 +16,17 @@ if TYPE_CHECKING:
 
 _COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)()#(?=\[|vso\[)")
 
+PAPER = Paper()
+
 
 def summary(
     comparisons: Sequence[Comparison],
     figures: Sequence[Figures],
     results: Iterable[CaseResult] = (),
+    paper: Paper = PAPER,
     *,
     routes: Sequence[Route] = (),
-    width: int = 80,
-    ascii: bool = False,  # noqa: A002
-    verbosity: int = 0,
-    show: str = "--llm-show",
-    alone: str | None = None,
-    listed: bool = False,
+    alone: bool = False,
 ) -> list[Line]:
     """The report of a session as lines.
 
@@ -36,16 +34,11 @@ def summary(
         comparisons: one per candidate, all with the same baseline; empty when there is no baseline.
         figures: every model of the session; not needed below verbosity 0.
         results: the session's results, for the error categories when nothing was compared.
+        paper: verbosity 1 shows every case, -1 the gates alone, -2 only a gate that failed.
         routes: which model for which task.
-        width: columns of the terminal; no line is wider, from 24 columns on.
-        ascii: whether only ASCII may be written.
-        verbosity: as pytest counts it: 1 shows every case, -1 the gates alone, -2 only a gate that failed.
-        show: the option that lists a category's cases.
-        alone: the model on trial if it is the baseline itself.
-        listed: whether a category's cases are listed behind it, so that they need not stand here too.
+        alone: whether the model on trial is the baseline itself.
     """
-    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show, listed=listed)
-    if verbosity < 0:
+    if paper.verbosity < 0:
         lines = _gates_alone(paper, comparisons, results)
     elif len(comparisons) == 1:
         from pytest_llmeval.report.verdict import one_candidate
@@ -65,93 +58,37 @@ def summary(
 
 
 def list_category(
-    comparison: Comparison,
-    name: str,
-    *,
-    width: int = 80,
-    ascii: bool = False,  # noqa: A002
-    verbosity: int = 0,
+    comparisons: Sequence[Comparison], results: Sequence[CaseResult], name: str, paper: Paper = PAPER
 ) -> list[Line]:
-    """The cases of one error category with the changed words.
-
-    Args:
-        comparison: of a candidate with the baseline.
-        name: the error category.
-        width: columns of the terminal; no line is wider, from 24 columns on.
-        ascii: whether only ASCII may be written.
-        verbosity: 1 shows long replies whole and the cases that fail under both in detail.
-    """
-    from pytest_llmeval.report.category import category_cases
-
-    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
-    return no_commands(category_cases(paper, comparison, name))
-
-
-def verdict(
-    comparisons: Sequence[Comparison],
-    *,
-    width: int = 80,
-    ascii: bool = False,  # noqa: A002
-    show: str = "--llm-show",
-    verbosity: int = 1,
-    listed: bool = False,
-) -> list[Line]:
-    """The gates and what to do next, for the end of a long report; nothing where nothing was compared.
+    """The cases of one error category with the changed words, or, where nothing is compared, those that fail in it.
 
     Args:
         comparisons: one per candidate.
-        width: columns of the terminal; no line is wider, from 24 columns on.
-        ascii: whether only ASCII may be written.
-        show: the option that lists a category's cases.
-        verbosity: as pytest counts it.
-        listed: whether that option was given.
+        results: the session's results.
+        name: the error category.
+        paper: verbosity 1 shows long replies whole and the cases that fail under both in detail.
     """
+    from pytest_llmeval.report.category import category_cases, category_cases_alone
+
+    lines = [line for comparison in comparisons for line in category_cases(paper, comparison, name)]
+    return no_commands(lines if comparisons else category_cases_alone(paper, results, name))
+
+
+def verdict(comparisons: Sequence[Comparison], paper: Paper = PAPER) -> list[Line]:
+    """The gates and what to do next, for the end of a long report; nothing where nothing was compared."""
     from pytest_llmeval.report.several_models import next_of
     from pytest_llmeval.report.verdict import gate_lines
 
-    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show)
     names = [each.candidate.model if len(comparisons) > 1 else "" for each in comparisons]
     lines = [line for each, name in zip(comparisons, names, strict=True) for line in gate_lines(paper, each, name=name)]
-    return no_commands(lines if listed else lines + next_of(paper, comparisons))
+    return no_commands(lines if paper.listed else lines + next_of(paper, comparisons))
 
 
-def list_category_alone(
-    results: Sequence[CaseResult],
-    name: str,
-    *,
-    width: int = 80,
-    ascii: bool = False,  # noqa: A002
-    verbosity: int = 0,
-) -> list[Line]:
-    """The cases that fail in one error category where nothing is compared.
-
-    Args:
-        results: of the session.
-        name: the error category.
-        width: as for `list_category`, and so are the others.
-    """
-    from pytest_llmeval.report.category import category_cases_alone
-
-    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
-    return no_commands(category_cases_alone(paper, results, name))
-
-
-def every_measure(
-    figures: Sequence[Figures],
-    *,
-    width: int = 80,
-    ascii: bool = False,  # noqa: A002
-) -> list[Line]:
-    """Every measure of every model with its interval and what it rests on.
-
-    Args:
-        figures: every model of the session.
-        width: columns of the terminal; no line is wider, from 24 columns on.
-        ascii: whether only ASCII may be written.
-    """
+def every_measure(figures: Sequence[Figures], paper: Paper = PAPER) -> list[Line]:
+    """Every measure of every model with its interval and what it rests on."""
     from pytest_llmeval.report.figures import measures_lines
 
-    return no_commands(measures_lines(Paper(width=max(width, 24), ascii=ascii), figures))
+    return no_commands(measures_lines(paper, figures))
 
 
 def no_commands(lines: list[Line]) -> list[Line]:

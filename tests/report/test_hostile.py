@@ -220,10 +220,8 @@ def test_every_report_fits_and_is_harmless(
     figures = [baseline, *(comparison.candidate for comparison in comparisons)]
     results = [result for comparison in comparisons for result in comparison.candidate_results.values()]
     for lines in (
-        summary(
-            comparisons, figures, routes=data.draw(some_routes()), width=width, ascii=only_ascii, verbosity=verbosity
-        ),
-        summary([], figures, results, width=width, ascii=only_ascii, verbosity=verbosity),
+        summary(comparisons, figures, routes=data.draw(some_routes()), paper=Paper(width, only_ascii, verbosity)),
+        summary([], figures, results, Paper(width, only_ascii, verbosity)),
     ):
         check(lines, width, only_ascii=only_ascii)
 
@@ -236,7 +234,7 @@ def test_every_list_of_a_category_fits_and_is_harmless(
 ) -> None:
     comparison = data.draw(some_comparison(data.draw(some_figures())))
     for name in [data.draw(TEXT), *(row.name for row in comparison.rows)]:
-        lines = list_category(comparison, name, width=width, ascii=only_ascii, verbosity=verbosity)
+        lines = list_category([comparison], [], name, paper=Paper(width, only_ascii, verbosity))
         check(lines, width, only_ascii=only_ascii)
 
 

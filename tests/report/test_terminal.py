@@ -10,7 +10,7 @@ import pytest
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.analysis.measure import PERCENTILES, Figures
 from pytest_llmeval.reply import Answer, Measures, ToolCall
-from pytest_llmeval.report.paper import Line
+from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.report.summary import list_category, summary
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.quantiles import percentile
@@ -217,7 +217,7 @@ def text(lines: list[Line]) -> str:
 
 def report(*comparisons: Comparison, **options: Any) -> str:
     figures = [comparisons[0].baseline, *(comparison.candidate for comparison in comparisons)]
-    return text(summary(comparisons, figures, **options))
+    return text(summary(comparisons, figures, paper=Paper(**options)))
 
 
 FAILED_REPORT = """\
@@ -275,7 +275,7 @@ def test_a_gate_that_passes_names_in_its_sentence_what_it_does_not_vouch_for() -
         "\ngate ok: no error category regressed in 4 cases, but tone 10/1250 → 40/1250 regressed, which is not gated, "
         "refusal 6/1250 → 14/1250 could be noise or not, format 10/1250 → 30/1250 is too few to tell\n"
     ) in shown
-    [quiet] = summary([PASSED._replace(rows=(few,))], [], verbosity=-1, width=300)
+    [quiet] = summary([PASSED._replace(rows=(few,))], [], paper=Paper(verbosity=-1, width=300))
     assert quiet.text.endswith(", but format 10/1250 → 30/1250 is too few to tell")
     assert quiet.style == ("yellow",)
     side = report(PASSED._replace(rows=(few,)), THIRD)
@@ -649,7 +649,7 @@ hallucination: 10/1250 → 55/1250 samples, +3.6 points, REGRESSED, p = 0.004
 
 
 def test_a_category_is_listed_with_the_changed_words() -> None:
-    assert text(list_category(FAILED, "hallucination")) == LIST_REPORT
+    assert text(list_category([FAILED], [], "hallucination")) == LIST_REPORT
 
 
 def test_with_q_the_gate_is_all_that_is_said() -> None:
@@ -660,11 +660,11 @@ def test_with_q_the_gate_is_all_that_is_said() -> None:
 
 def test_with_qq_only_a_gate_that_did_not_pass_is_told() -> None:
     assert report(FAILED, verbosity=-1) == report(FAILED, verbosity=-2)
-    assert summary([PASSED], [BASELINE, CANDIDATE], verbosity=-2) == []
+    assert summary([PASSED], [BASELINE, CANDIDATE], paper=Paper(verbosity=-2)) == []
 
 
 def test_with_q_several_gates_are_told_by_name() -> None:
-    lines = summary([PARTIAL, THIRD], [BASELINE, CANDIDATE], verbosity=-1)
+    lines = summary([PARTIAL, THIRD], [BASELINE, CANDIDATE], paper=Paper(verbosity=-1))
     assert [line.text for line in lines] == [
         "acme-large-2: GATE NOT EVALUATED: only 4 of 250 cases were run (-k refund)",
         "  1 error: not judged, so in no count above",
@@ -674,12 +674,12 @@ def test_with_q_several_gates_are_told_by_name() -> None:
 
 def test_with_q_each_model_has_a_line() -> None:
     errors = [broken(key(f"lost-{number}"), "HTTP 429: slow down") for number in range(3)]
-    assert text(summary([], [], [*MIXED, *errors], verbosity=-1)) == (
+    assert text(summary([], [], [*MIXED, *errors], paper=Paper(verbosity=-1))) == (
         "acme-large-1: 2/4 passed, format 2\n"
         "acme-large-2: 1/4 passed, hallucination 2, refusal 1\n"
         "m: nothing could be judged: 3 errors (rate_limit 3)\n"
     )
-    assert text(summary([], [], [*BEFORE.values(), *errors], verbosity=-1)) == (
+    assert text(summary([], [], [*BEFORE.values(), *errors], paper=Paper(verbosity=-1))) == (
         "2/4 passed, format 2; 3 errors (rate_limit 3)\n"
     )
 
@@ -752,7 +752,7 @@ def test_a_session_without_models_says_nothing() -> None:
 @pytest.mark.parametrize("verbosity", [-1, 0, 1])
 @pytest.mark.parametrize("models", [[BASELINE], [BASELINE, CANDIDATE]])
 def test_nothing_compared_never_looks_like_a_gate_that_passed(models: list[Figures], verbosity: int) -> None:
-    lines = summary([], models, MIXED, verbosity=verbosity)
+    lines = summary([], models, MIXED, paper=Paper(verbosity=verbosity))
     assert not any("green" in line.style or "gate" in line.text.lower() for line in lines)
     assert any(line.text.endswith("2/4 passed, format 2") for line in lines)
 
@@ -857,12 +857,12 @@ def test_an_unknown_category_is_told_with_those_there_are() -> None:
         'no case failed as halucination; did you mean "hallucination"? (error categories\n'
         "of this comparison: hallucination, refusal, format)\n"
     )
-    assert text(list_category(FAILED, "halucination")) == told
+    assert text(list_category([FAILED], [], "halucination")) == told
 
 
 def test_a_fixed_case_is_listed_with_its_counts() -> None:
     assert "  FIXED tests/llm/test_support.py::test_policy[order-4411]  0/5 → 5/5\n" in text(
-        list_category(FAILED, "format")
+        list_category([FAILED], [], "format")
     )
 
 

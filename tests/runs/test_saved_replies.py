@@ -10,7 +10,7 @@ from pytest_llmeval.formats.body import body_of
 from pytest_llmeval.formats.recognise import Format
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import delivered
-from pytest_llmeval.plugin.saved_baseline import moved_tests
+from pytest_llmeval.plugin.baseline import moved_tests
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult
 from pytest_llmeval.runs.saved_replies import SavedReplies

@@ -60,7 +60,7 @@ def models_of(trial: ModelSettings, evaluation: Evaluation) -> Models:
     """The models that calls of an application may name."""
     settings = evaluation.settings
     named: list[ModelSettings] = []
-    for name in (settings.model, settings.baseline, evaluation.baseline):
+    for name in (settings.model, settings.baseline, evaluation.baseline.name):
         if name is not None and not name.endswith(".jsonl"):
             with suppress(ConfigError):
                 named.append(settings.find_model(name))

@@ -54,7 +54,7 @@ class LlmGateway(LlmCapture):
         self.base_url = urls.get(provider) or urls[usual_provider(trial.model) or "openai"]
 
     def __repr__(self) -> str:
-        return f"<llm_gateway: {self._trial.model.name}, {len(self._trial.calls)} calls>"
+        return f"<llm_gateway: {self._trial.model.name}, {len(self._trial.sample.calls)} calls>"
 
 
 @contextmanager
@@ -133,7 +133,7 @@ class _Listener:
             )
         else:
             return None
-        self._untold.setdefault(self._trial.sample, error)
+        self._untold.setdefault(self._trial.sample.index, error)
         return _told(error)
 
     def broken(self, words: str) -> None:
@@ -152,7 +152,7 @@ class _Listener:
             return error
         if self._failures:
             return self._failures[0]
-        untold = self._untold.get(self._trial.sample)
+        untold = self._untold.get(self._trial.sample.index)
         return untold if error is not None and untold is not None else error
 
 

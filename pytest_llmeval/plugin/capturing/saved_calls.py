@@ -53,7 +53,7 @@ class SavedCalls:
         """Find the reply to a call."""
         words = self._answers.words(asked.what.body)
         with self._lock:
-            return _Waiting(asked, self._answers.reply(words, self.trial.sample), self.trial.next_place())
+            return _Waiting(asked, self._answers.reply(words, self.trial.sample.index), self.trial.next_place())
 
     async def settled(self, future: Future[Any]) -> None:
         """Wait for an answer in asynchronous code."""
@@ -70,7 +70,7 @@ class SavedCalls:
         try:
             given = waiting.future.result()
         except ReplyError as error:
-            self.trial.failures.append(error)
+            self.trial.sample.failures.append(error)
             raise Unanswered(error) from None
         what, call = waiting.asked.what, given.call
         self._capture.add(what.body, self.trial.model.name, call, waiting.place)
@@ -87,7 +87,7 @@ class SavedCalls:
         """
         __tracebackhide__ = True
         error = MissingReply("a call in a format that is not recorded has no saved reply")
-        self.trial.failures.append(error)
+        self.trial.sample.failures.append(error)
         raise Unanswered(error)
 
     def review(self, error: BaseException | None) -> BaseException | None:
