@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.reply import Answer
-from pytest_llmeval.report.cases import passes
+from pytest_llmeval.report.cases import passes, side_name
 from pytest_llmeval.report.numbers import dollars, seconds
 from pytest_llmeval.report.paper import Line, Paper, columns, wrap
 from pytest_llmeval.report.prompts import Spoken
@@ -71,20 +71,16 @@ def looks(comparisons: Sequence[Comparison], results: Sequence[CaseResult], *, p
     for comparison in comparisons[:1]:
         for key, result in comparison.baseline_results.items():
             if key in sides:
-                sides[key].append(Side(_named("baseline", result), result, saved=comparison.saved is not None))
+                sides[key].append(Side(side_name("baseline", result.model), result, saved=comparison.saved is not None))
     for comparison in comparisons:
         for key, result in comparison.candidate_results.items():
             if key in sides:
-                sides[key].append(Side(_named("candidate", result), result))
+                sides[key].append(Side(side_name("candidate", result.model), result))
     return [
         Look(key, tuple(each))
         for key, each in sides.items()
         if each and (passing or any(side.result.outcome == "fail" for side in each))
     ]
-
-
-def _named(side: str, result: CaseResult) -> str:
-    return side if result.model == side else f"{side} {result.model}"
 
 
 def look_lines(paper: Paper, look: Look, seen: Seen) -> list[Line]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pytest_llmeval.analysis.compare import compare
 from pytest_llmeval.analysis.measure import measure, measure_each
 from pytest_llmeval.reply import Answer, Measures, Usage
+from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.summary import every_measure, summary
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Run, SampleResult
 from pytest_llmeval.score import Score
@@ -42,7 +43,7 @@ def case(
 
 
 def told(results: list[CaseResult]) -> str:
-    return "\n".join(line.text for line in every_measure([measure("m", results)], width=80))
+    return "\n".join(line.text for line in every_measure(Paper(), [measure("m", results)]))
 
 
 def rows_of(text: str) -> dict[str, str]:
@@ -108,7 +109,7 @@ def test_live_and_recorded_times_are_never_one_number() -> None:
 
 def test_several_samples_of_few_cases_are_too_few_for_a_p95() -> None:
     results = [case(n, (None,) * 5) for n in range(40)]  # 200 calls of 40 cases
-    text = "\n".join(line.text for line in summary([], [measure("m", results)], results))
+    text = "\n".join(line.text for line in summary(Paper(), [], [measure("m", results)], results))
     assert rows_of(text)["latency p50"] == "0.50s"
     assert "latency p95" not in text
 

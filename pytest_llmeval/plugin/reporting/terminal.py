@@ -9,8 +9,8 @@ import pytest
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
 from pytest_llmeval.plugin.reporting.controller import Controller
-from pytest_llmeval.plugin.terminal_lines import write_all, write_lines, writes_unicode
-from pytest_llmeval.report.paper import Paper
+from pytest_llmeval.plugin.terminal_lines import write_all, write_lines
+from pytest_llmeval.report.paper import Paper, terminal_paper, writes_unicode
 from pytest_llmeval.report.summary import list_category, list_category_alone, summary, verdict
 
 if TYPE_CHECKING:
@@ -41,32 +41,19 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller, clo
         from pytest_llmeval.analysis.measure import measure_each
 
         figures = measure_each(run)
-    lines = summary(
-        controller.comparisons,
-        figures,
-        run.results,
-        routes=routes,
-        width=min(width, 100),
-        ascii=not writes_unicode(),
-        verbosity=verbosity,
-        listed=controller.evaluation.show is not None or bool(closely and verbosity > 1),
-        alone=controller.evaluation.alone,
-    )
+    category = controller.evaluation.show
+    listed = category is not None or bool(closely and verbosity > 1)
+    paper = terminal_paper(width, verbosity=verbosity, listed=listed)
+    alone = controller.evaluation.alone is not None
+    lines = summary(paper, controller.comparisons, figures, run.results, routes=routes, alone=alone)
     if not lines:
         return
     reporter.section("language model evaluation", sep="=")
     write_lines(reporter, lines)
-    category = controller.evaluation.show
     for comparison in controller.comparisons if category is not None else ():
-        listed = list_category(
-            comparison, str(category), width=min(width, 100), ascii=not writes_unicode(), verbosity=verbosity
-        )
-        write_lines(reporter, listed)
+        write_lines(reporter, list_category(paper, comparison, str(category)))
     if category is not None and not controller.comparisons:
-        listed = list_category_alone(
-            run.results, str(category), width=min(width, 100), ascii=not writes_unicode(), verbosity=verbosity
-        )
-        write_lines(reporter, listed)
+        write_lines(reporter, list_category_alone(paper, run.results, category))
     notes = [*controller.notes, *controller.evaluation.notes]
     if verbosity > 0:
         saved = next((path.name for path in controller.evaluation.reports if path.suffix == ".jsonl"), "")
@@ -77,10 +64,9 @@ def write_summary(reporter: pytest.TerminalReporter, controller: Controller, clo
 
 def write_verdict(reporter: pytest.TerminalReporter, controller: Controller) -> None:
     """Write the verdict once more."""
-    width = min(controller.config.get_terminal_writer().fullwidth, 100)
-    listed = controller.evaluation.show is not None
-    verbosity = controller.config.get_verbosity()
-    lines = verdict(controller.comparisons, width=width, ascii=not writes_unicode(), verbosity=verbosity, listed=listed)
+    width, verbosity = controller.config.get_terminal_writer().fullwidth, controller.config.get_verbosity()
+    paper = terminal_paper(width, verbosity=verbosity, listed=controller.evaluation.show is not None)
+    lines = verdict(paper, controller.comparisons)
     if lines and controller.evaluation.models:
         reporter.section("verdict", sep="=")
         write_lines(reporter, lines)
