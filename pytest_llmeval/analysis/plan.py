@@ -91,20 +91,13 @@ def plan(
     if cases < 1 or any(number < 1 for number in (*samples, baseline_samples or 1)):
         raise ValueError(f"a plan was asked for {cases} cases and {list(samples)} samples; both are at least 1")
     rules = rules or GateRules()
-    by_name = settings or {}
-    weights = {
-        expected.name: 3.0 if _severity(by_name, expected.name) == "high" else 1.0
-        for expected in categories
-        if _severity(by_name, expected.name) != "low"
-    }
+    each = {expected: (settings or {}).get(expected.name, CategorySettings()).rule() for expected in categories}
+    gated = {expected: rule for expected, rule in each.items() if rule.gated}
     planned = []
-    for expected in categories:
-        if expected.name not in weights:
-            continue
-        level = rules.alpha * weights[expected.name] / sum(weights.values())
-        own = by_name.get(expected.name, CategorySettings())
-        min_cases = 1.0 if own.severity == "high" else rules.min_cases
-        floor = max(min_cases / cases, rules.min_points if own.max_increase is None else own.max_increase)
+    for expected, rule in gated.items():
+        level = rules.alpha * rule.weight / sum(other.weight for other in gated.values())
+        min_cases = rules.min_cases if rule.min_cases is None else rule.min_cases
+        floor = max(min_cases / cases, rules.min_points if rule.max_increase is None else rule.max_increase)
         rises = {
             number: smallest_rise(cases, baseline_samples or number, number, expected, level=level, floor=floor)
             for number in samples
@@ -199,7 +192,3 @@ def _priced(tokens_in: int | None, tokens_out: int | None, price: tuple[float, f
     if tokens_in is None or tokens_out is None:
         return None
     return (tokens_in * price[0] + tokens_out * price[1]) / 1_000_000
-
-
-def _severity(settings: Mapping[str, CategorySettings], name: str) -> str:
-    return settings[name].severity if name in settings else "normal"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from pytest_llmeval.analysis.compare import compare
-from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
+from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, compare
+from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, Results
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.analysis.plan import Expected, smallest_rise
 from pytest_llmeval.config.settings import CategorySettings
-from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.stats.cost import Estimate
 from pytest_llmeval.stats.gate import GateRules
 
@@ -20,8 +19,6 @@ Fitness = Literal["fits", "regressed", "too many errors", "not enough data"]
 
 MAX_ERRORS = 0.05  # the largest share of samples that may be without a judgement
 MUST_FIND = 0.20  # the rise of all failures that the comparison must have been able to find
-
-Results = Mapping[CaseKey, CaseResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,31 +71,21 @@ class Route:
 
 
 def compare_by_task(
-    baseline: str, before: Results, candidates: Mapping[str, Results], **options: Any
+    baseline: Side, candidates: Sequence[Side], rules: Rules = DEFAULTS, extent: Extent = WHOLE
 ) -> dict[str, list[Comparison]]:
     """Compare every candidate with the baseline on every task by itself.
-
-    Args:
-        baseline: name of the baseline.
-        before: its results by case.
-        candidates: per candidate its results by case.
-        options: those of `compare`.
 
     Returns:
         Per task, in order of appearance, one comparison per candidate; the task is "" for the cases without one.
     """
-    task_of = {key: result.task or "" for results in (*candidates.values(), before) for key, result in results.items()}
+    sides = (*candidates, baseline)
+    task_of = {key: result.task or "" for side in sides for key, result in side.results.items()}
+
+    def of_task(side: Side, task: str) -> Side:
+        return side._replace(results={key: each for key, each in side.results.items() if task_of[key] == task})
+
     return {
-        task: [
-            compare(
-                baseline,
-                {key: result for key, result in before.items() if task_of[key] == task},
-                name,
-                {key: result for key, result in after.items() if task_of[key] == task},
-                **options,
-            )
-            for name, after in candidates.items()
-        ]
+        task: [compare(of_task(baseline, task), of_task(each, task), rules, extent) for each in candidates]
         for task in dict.fromkeys(task_of.values())
     }
 
@@ -121,10 +108,9 @@ def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, Catego
     if not tasks or any(comparison.gate == "not evaluated" for comparison in comparisons):
         return []
     first = comparisons[0]
-    after = {comparison.candidate.model: comparison.candidate_results for comparison in comparisons}
-    return route(
-        compare_by_task(first.baseline.model, first.baseline_results, after, categories=categories, saved=first.saved)
-    )
+    baseline = Side(first.baseline.model, first.baseline_results, saved=first.saved)
+    candidates = [Side(each.candidate.model, each.candidate_results) for each in comparisons]
+    return route(compare_by_task(baseline, candidates, Rules(categories)))
 
 
 def route(comparisons: Mapping[str, Sequence[Comparison]]) -> list[Route]:

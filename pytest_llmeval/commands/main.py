@@ -90,24 +90,19 @@ def _show(options: argparse.Namespace) -> int:
 
 def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool = False) -> list[Comparison]:
     """The comparisons of a run that holds its baseline too."""
-    from pytest_llmeval.analysis.compare import compare
+    from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
     from pytest_llmeval.analysis.comparison import part_of
 
     if run.baseline is None:
         return []
+    saved = run.models.get(run.baseline, {}).get("saved")
     cases = len({result.key for result in run.results} | {key for key, _ in run.left_out})
     return [
         compare(
-            run.baseline,
-            run.of_model(run.baseline),
-            name,
-            run.of_model(name),
-            categories=settings.categories,
-            budgets=settings.gate,
-            saved=run.models.get(run.baseline, {}).get("saved"),
-            stopped=_stopped(run),
-            part=part_of(len(run.of_model(name)), cases),
-            strict=strict,
+            Side(run.baseline, run.of_model(run.baseline), saved=saved),
+            Side(name, after := run.of_model(name)),
+            Rules(settings.categories, settings.gate, strict=strict),
+            Extent(_stopped(run), part_of(len(after), cases)),
         )
         for name in names
         if name != run.baseline
@@ -139,7 +134,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _between(before: Run, after: Run, settings: Settings, options: argparse.Namespace) -> Comparison:
     """The comparison of two runs."""
-    from pytest_llmeval.analysis.compare import compare
+    from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
     from pytest_llmeval.analysis.comparison import part_of
     from pytest_llmeval.runs.results import was_another
 
@@ -151,20 +146,11 @@ def _between(before: Run, after: Run, settings: Settings, options: argparse.Name
 
         dispersion = disagreement(before, load_run(options.baseline_again), old)
         print(dispersion_words(dispersion))
-    return compare(
-        old,
-        before.of_model(old),
-        new,
-        after.of_model(new),
-        categories=settings.categories,
-        budgets=settings.gate,
-        saved=Path(options.baseline).name,
-        stopped=_stopped(after),
-        part=part_of(len(after.of_model(new)), len({*before.of_model(old), *after.of_model(new)})),
-        strict=options.strict,
-        another_model=was_another(before, after, old, new),
-        dispersion=dispersion,
-    )
+    baseline = Side(old, before.of_model(old), saved=Path(options.baseline).name)
+    candidate = Side(new, after.of_model(new), another=was_another(before, after, old, new))
+    part = part_of(len(candidate.results), len({*baseline.results, *candidate.results}))
+    rules = Rules(settings.categories, settings.gate, options.strict, dispersion)
+    return compare(baseline, candidate, rules, Extent(_stopped(after), part))
 
 
 def _stopped(run: Run) -> str | None:

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pytest_llmeval.config.place import PYPROJECT, TABLE_FILE, folders_searched, no_table, shown_path
 from pytest_llmeval.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pytest_llmeval.stats.gate import CategoryRule
 
 _CACHE = ".llmeval/cache"
 
@@ -71,6 +74,18 @@ class CategorySettings(NamedTuple):
 
     severity: Literal["high", "normal", "low"] = "normal"
     max_increase: float | None = None
+
+    def rule(self) -> CategoryRule:
+        """What the gate and ``llmeval plan`` go by; the one place that knows what a severity weighs."""
+        from pytest_llmeval.stats.gate import CategoryRule
+
+        high = self.severity == "high"
+        return CategoryRule(
+            weight=3.0 if high else 1.0,
+            gated=self.severity != "low",
+            max_increase=self.max_increase,
+            min_cases=1.0 if high else None,
+        )
 
 
 class GateSettings(NamedTuple):

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side
+from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.routing import Choice, Route, compare_by_task, route
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.reply import Answer, Measures
@@ -45,8 +47,15 @@ def results(
     return found
 
 
+def by_task(
+    before: Results, candidates: dict[str, Results], rules: Rules = DEFAULTS, extent: Extent = WHOLE
+) -> dict[str, list[Comparison]]:
+    sides = [Side(name, after) for name, after in candidates.items()]
+    return compare_by_task(Side("production", before), sides, rules, extent)
+
+
 def routed(before: Results, **candidates: Results) -> dict[str, Route]:
-    routes = route(compare_by_task("production", before, candidates))
+    routes = route(by_task(before, candidates))
     return {each.task: each for each in routes}
 
 
@@ -93,7 +102,7 @@ def test_a_rise_that_may_be_noise_does_not_move_a_task() -> None:
 def test_a_category_that_is_reported_only_does_not_keep_a_model_out() -> None:
     before, after = results("production", "a"), results("small", "a", cost=0.001, wordy=20)
     low = {"wordy": CategorySettings(severity="low")}
-    (found,) = route(compare_by_task("production", before, {"small": after}, categories=low))
+    (found,) = route(by_task(before, {"small": after}, Rules(low)))
     assert found.model == "small"
 
 
@@ -131,7 +140,7 @@ def test_cases_without_a_task_are_a_task_of_their_own() -> None:
 
 def test_what_was_not_compared_is_not_enough_data() -> None:
     before, after = results("production", "a"), results("small", "a", cost=0.001)
-    (found,) = route(compare_by_task("production", before, {"small": after}, stopped="the run was stopped"))
+    (found,) = route(by_task(before, {"small": after}, extent=Extent("the run was stopped")))
     assert choice(found, "small").reason == "the run was stopped"
     gone = routed(before, small=results("small", "b", cost=0.001))
     assert {task: choice(r, "small").fitness for task, r in gone.items()} == {
@@ -143,9 +152,8 @@ def test_what_was_not_compared_is_not_enough_data() -> None:
 
 def test_a_budget_that_is_broken_keeps_a_model_out() -> None:
     before, after = results("production", "a"), results("small", "a", cost=0.02)
-    (found,) = route(
-        compare_by_task("production", before, {"small": after}, budgets=GateSettings(cost_per_resolved=0.1))
-    )
+    budgets = GateSettings(cost_per_resolved=0.1)
+    (found,) = route(by_task(before, {"small": after}, Rules(budgets=budgets)))
     assert choice(found, "small").fitness == "regressed"
     assert "cost_per_resolved rose" in choice(found, "small").reason
 

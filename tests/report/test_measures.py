@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.analysis.compare import compare
+from pytest_llmeval.analysis.compare import Side, compare
 from pytest_llmeval.analysis.measure import measure, measure_each
 from pytest_llmeval.reply import Answer, Measures, Usage
 from pytest_llmeval.report.paper import Paper
@@ -120,5 +120,5 @@ def test_the_other_model_shows_which_answers_are_examined() -> None:
     run = Run(created="", models={"a": {}, "b": {}}, results=(*before, *after))
     rates = [figures.hallucination_rate for figures in measure_each(run)]
     assert [rate and (rate.number, rate.samples) for rate in rates] == [(0, 10), (3, 10)]
-    comparison = compare("a", run.of_model("a"), "b", run.of_model("b"))
+    comparison = compare(Side("a", run.of_model("a")), Side("b", run.of_model("b")))
     assert comparison.baseline.hallucination_rate == rates[0]

@@ -144,19 +144,13 @@ class Controller:
         if baseline is None or self._missing() is not None:
             return [], ""
         from pytest_llmeval.analysis.adaptive import AT_MOST, look_at
+        from pytest_llmeval.analysis.compare import Rules, Side
 
         run = self._first_pass = self.run()
-        before = self._saved_results() if evaluation.saved is not None else run.of_model(baseline)
+        before = Side(baseline, self._saved_results() if evaluation.saved is not None else run.of_model(baseline))
+        rules = Rules(evaluation.settings.categories, dispersion=evaluation.dispersion)
         looks = {
-            name: look_at(
-                baseline,
-                before,
-                name,
-                run.of_model(name),
-                evaluation.settings.categories,
-                another_model=evaluation.is_another(run, name),
-                dispersion=evaluation.dispersion,
-            )
+            name: look_at(before, Side(name, run.of_model(name), another=evaluation.is_another(run, name)), rules)
             for name in evaluation.candidates
         }
         self._more = tuple(name for name, look in looks.items() if look.cases)
@@ -194,10 +188,13 @@ class Controller:
         baseline = evaluation.baseline
         if baseline is None:
             return
-        from pytest_llmeval.analysis.compare import compare
+        from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
 
         run, saved = self.run(), evaluation.saved
         self.notes += answered_under_one_name([*self.results.values(), *self.again.values()])
+        where, when = (
+            (saved.where, when_words(saved.run.created, saved.run.commit)) if saved is not None else (None, "")
+        )
 
         def before(candidate: str) -> Mapping[CaseKey, CaseResult]:
             if saved is not None:
@@ -207,23 +204,16 @@ class Controller:
             decided = self._first_pass if candidate not in self._more else None
             return (decided or run).of_model(baseline)
 
+        rules = Rules(
+            evaluation.settings.categories, evaluation.settings.gate, evaluation.strict, evaluation.dispersion
+        )
+        unmeasurable = (*evaluation.unmeasurable, *self._unseen())
         self.comparisons = [
             compare(
-                baseline,
-                before(name),
-                name,
-                run.of_model(name),
-                categories=evaluation.settings.categories,
-                budgets=evaluation.settings.gate,
-                saved=saved.where if saved is not None else None,
-                saved_when=when_words(saved.run.created, saved.run.commit) if saved is not None else "",
-                stopped=stopped,
-                part=self._part(len(run.of_model(name))),
-                unmeasurable=(*evaluation.unmeasurable, *self._unseen()),
-                skipped=self._skipped_cases(),
-                strict=evaluation.strict,
-                another_model=evaluation.is_another(run, name),
-                dispersion=evaluation.dispersion,
+                Side(baseline, before(name), where, when),
+                Side(name, after := run.of_model(name), another=evaluation.is_another(run, name)),
+                rules,
+                Extent(stopped, self._part(len(after)), unmeasurable, self._skipped_cases()),
             )
             for name in evaluation.candidates
         ]
