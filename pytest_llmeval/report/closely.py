@@ -140,11 +140,13 @@ def _side(paper: Paper, key: CaseKey, side: Side, seen: Seen, prompt: Spoken | N
 
 
 def _alike(key: CaseKey, result: CaseResult, seen: Seen) -> list[list[SampleResult]]:
-    """The samples, those together that answered and were judged alike; of those that passed the first will do."""
+    """The samples, grouped by answers and verdicts; of the groups that passed only the first."""
     groups: dict[object, list[SampleResult]] = {}
     for sample in result.samples:
         answers = [(call.answer.text, call.answer.refusal, repr(call.answer.tool_calls)) for call in sample.calls]
-        groups.setdefault((repr(answers), sample.outcome, sample.category, sample.detail), []).append(sample)
+        scores = [(score.check, score.value) for score in sample.scores]
+        alike = repr((answers, scores)), sample.outcome, sample.category, sample.detail
+        groups.setdefault(alike, []).append(sample)
     passing = [samples for samples in groups.values() if samples[0].outcome == "pass"]
     return [samples for samples in groups.values() if samples[0].outcome != "pass" or samples is passing[0]]
 

@@ -149,7 +149,7 @@ def measures_lines(paper: Paper, models: Sequence[Figures]) -> list[Line]:
             Column(head="of", cells=[row.rests_on for row in rows], right=False),
         ]
         lines += [Line(""), *paper.write(f"every measure of {figures.model}, {_source(figures)}", "bold", hang=2)]
-        lines += table(paper, "measure", [row.name for row in rows], body)
+        lines += table(paper, "measure", [paper.clean(row.name) for row in rows], body)
     return lines
 
 
@@ -203,6 +203,8 @@ def _rates(figures: Figures) -> Iterable[_Row]:
     yield _share("hallucination rate", figures.hallucination_rate, "no answer was examined")
     yield _share("refusal rate", figures.refusal_rate, "no answer was judged")
     yield _share("error rate", figures.error_rate, "no sample")
+    for name, mean in figures.scores:
+        yield _mean(f"score of {name}", mean, _plain2)
 
 
 def _percentile(name: str, figure: Percentile, show: Show) -> _Row:

@@ -17,14 +17,14 @@ _SCORE = Record(
     Score,
     [
         Field("name", path="check"),
-        Field("score_value", path="value"),
+        Field("score_value", NUMBER, "value"),
         Field(
             "score_label",
             path="passed",
             dump=lambda passed: "pass" if passed else "fail",
             load=lambda label: label == "pass",
         ),
-        Field("explanation", path="reason"),
+        Field("explanation", TEXT, "reason"),
         Field("category"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -89,10 +89,14 @@ class Record(Generic[T]):
     def __init__(
         self, make: Callable[..., T], fields: Iterable[Field], parts: Mapping[str, Callable[..., Any]] | None = None
     ) -> None:
-        self._make = make
-        self._parts = parts or {}
         self.fields = tuple(fields)
+        self._parts = {**(parts or {}), "": make}
         self._getters = [attrgetter(field.path or field.name) for field in self.fields]
+        self._readers = [
+            (field.name, field.kind, field.load, field.default, *(field.path or field.name).rpartition(".")[::2])
+            for field in self.fields
+            if not field.derived
+        ]
 
     def to_json(self, record: T) -> dict[str, Any]:
         """The record as a JSON object."""
@@ -109,15 +113,26 @@ class Record(Generic[T]):
         Raises:
             ValueError: a field is missing or wrong; names it.
         """
-        attributes: dict[str, dict[str, Any]] = {"": {}, **{part: {} for part in self._parts}}
-        for field in self.fields:
-            if not field.derived:
-                part, _, name = (field.path or field.name).rpartition(".")
-                attributes[part][name] = _read(field, data)
+        if not isinstance(data, dict):
+            raise ValueError("not a JSON object")
+        attributes: dict[str, dict[str, Any]] = {part: {} for part in self._parts}
+        for name, kind, load, default, part, attribute in self._readers:
+            value = data.get(name, REQUIRED)
+            if value is REQUIRED:
+                if default is REQUIRED:
+                    raise ValueError(f"the field {name!r} is missing")
+                value = default
+            elif kind is not ANY and not kind.holds(value):
+                raise ValueError(f"the field {name!r} is not {kind.words}")
+            elif load is not None:
+                value = load(value)
+            attributes[part][attribute] = value
         for path, make in self._parts.items():
-            outer, _, name = path.rpartition(".")
-            attributes[outer][name] = make(**attributes[path])
-        return self._make(**attributes[""])
+            made = make(**attributes[path])
+            if path:
+                outer, _, attribute = path.rpartition(".")
+                attributes[outer][attribute] = made
+        return cast("T", made)
 
     def list_to_json(self, records: Iterable[T]) -> list[dict[str, Any]]:
         """The records as a JSON array."""
@@ -130,16 +145,3 @@ class Record(Generic[T]):
             ValueError: one of them is wrong.
         """
         return tuple(self.from_json(each) for each in data)
-
-
-def _read(field: Field, data: Mapping[str, Any]) -> Any:
-    if not isinstance(data, dict):
-        raise ValueError("not a JSON object")
-    value = data.get(field.name, REQUIRED)
-    if value is REQUIRED:
-        if field.default is REQUIRED:
-            raise ValueError(f"the field {field.name!r} is missing")
-        return field.default
-    if not field.kind.holds(value):
-        raise ValueError(f"the field {field.name!r} is not {field.kind.words}")
-    return value if field.load is None else field.load(value)
