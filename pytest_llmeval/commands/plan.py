@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.report.paper import Line, Paper
 
 SAMPLES = (1, 3, 5, 10)
-
 SUPPOSED_RATES = (0.01, 0.02, 0.05, 0.10, 0.20)
-
 LARGEST = 1000
 
 

@@ -14,9 +14,7 @@ from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.text import first_line, json_words
 
 MOST_CASES = 5
-
 MOST_LINES = 3
-
 MOST_LINES_VERBOSE = 20
 
 
@@ -156,9 +154,7 @@ def named(paper: Paper, head: str, name: str, *, indent: int) -> Line:
 
 
 _ALIKE = 0.5  # share of words two texts must share for their difference to be readable
-
 _NARROWEST = 20  # columns for a reply next to its label
-
 _TOOL = 100  # characters of one tool call
 
 
@@ -286,7 +282,6 @@ def reply_text(sample: SampleResult | None) -> str:
 
 
 AGAIN = "run again; answers that came are not paid twice"
-
 _HELPS = {
     "authentication": "set the key as the errors say, then run again; answers that came are not paid twice",
     "bad_request": "mend what the errors say of the request: the provider refuses it each time",

@@ -13,7 +13,6 @@ from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.text import did_you_mean, first_line
 
 _MOST_LINES = 3
-
 _WORDS = {"NEW": ("red",), "KNOWN": (), "FIXED": ("green",)}
 
 

@@ -19,7 +19,6 @@ from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.score import Score
 
 _NARROWEST = 16  # columns for a text beside its label
-
 _TAB = "    "
 
 

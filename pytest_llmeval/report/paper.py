@@ -183,7 +183,6 @@ def _start(word: str) -> str:
 
 
 _MARGIN = 2  # the mark and a space
-
 _SHORTEST_NAME = 13
 
 

@@ -40,11 +40,8 @@ if TYPE_CHECKING:
     from pytest_llmeval.runs.results import CaseResult
 
 NO_BASELINE = "no baseline to compare with (--llm-baseline=NAME)"
-
 _COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)()#(?=\[|vso\[)")
-
 _MOST_MISSES = 2  # per candidate, where there are several
-
 _MOST_CATEGORIES = 6
 
 

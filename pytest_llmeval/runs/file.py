@@ -18,9 +18,7 @@ from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
 from pytest_llmeval.store.fields import TEXTS
 
 FORMAT = "llmeval-run"
-
 VERSION = 1
-
 MOST_PROBLEMS = 20  # reported of one file
 
 

@@ -19,9 +19,7 @@ ENTRY_VERSION = 1
 Flaw = Literal["refusal", "truncated", "content_filter", "invalid", "empty"]
 
 _LONGEST = 10**12  # milliseconds
-
 _KEY = re.compile(r"[0-9a-f]{64}")
-
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)")
 
 

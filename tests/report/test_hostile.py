@@ -185,7 +185,6 @@ def some_routes(draw: st.DrawFn) -> list[Route]:
                 cases=draw(COUNT),
                 samples=draw(COUNT),
                 passed=draw(COUNT),
-                error_share=0.0,
                 cost=draw(st.one_of(st.none(), st.builds(Estimate, FLOAT, FLOAT, FLOAT))),
             )
             for place, model in enumerate(models)
