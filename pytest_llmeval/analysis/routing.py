@@ -1,4 +1,4 @@
-"""Which model for which task: the cheapest that is not known to be worse, where there is enough to know it by."""
+"""Choose a model for each task: the cheapest that fits, where there is enough data."""
 
 from __future__ import annotations
 
@@ -26,18 +26,12 @@ class Choice:
     """One model on one task.
 
     Attributes:
-        model: its name.
-        baseline: whether it is the one the others are compared with, which cannot regress.
-        fitness: whether it may be chosen; if not, why.
+        baseline: whether the others are compared with it; it cannot regress.
         reason: the evidence in one sentence, "" for a model that fits.
         cases: how many cases were judged under it, and for a candidate under the baseline too.
         samples: how many answers were judged.
         passed: how many of these passed.
-        error_share: the share of its samples that could not be judged.
-        cost: USD per answer that passed, with its interval; None when a price is unknown or nothing passed.
-        regressed: the gated error categories that regressed, worst first.
-        finds: the smallest rise of all failures that this comparison would have found with 80 % chance, as a fraction;
-            None for the baseline, and when none would be found.
+        cost: USD per answer that passed; None when a price is unknown or nothing passed.
     """
 
     model: str
@@ -47,10 +41,7 @@ class Choice:
     cases: int
     samples: int
     passed: int
-    error_share: float
     cost: Estimate | None
-    regressed: tuple[str, ...] = ()
-    finds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +50,9 @@ class Route:
 
     Attributes:
         task: the task, "" for the cases without one.
-        model: the cheapest that fits; None when none does, or when no price tells which is the cheapest.
-        reason: why there is none, or why it is this one, in one sentence.
-        choices: every model, cheapest first, those without a known cost last.
+        model: the cheapest that fits; None when none does, or when no price is known.
+        reason: for this choice, in one sentence.
+        choices: every model, the cheapest first, those without a known cost last.
     """
 
     task: str
@@ -91,14 +82,10 @@ def compare_by_task(
 
 
 def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, CategorySettings]) -> list[Route]:
-    """The routes that follow from comparing candidates with one baseline over all tasks.
-
-    Args:
-        comparisons: one per candidate, all with the same baseline.
-        categories: how error categories are gated.
+    """The routes that follow from comparing candidates with one baseline.
 
     Returns:
-        One per task; none when no case has a task, when the gate was not evaluated, or when a candidate has the
+        One per task; none when no case has a task, when a gate was not evaluated, or when a candidate has the
         baseline's name, so that there is nothing to choose.
     """
     names = [comparison.candidate.model for comparison in comparisons]
@@ -116,9 +103,9 @@ def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, Catego
 def route(comparisons: Mapping[str, Sequence[Comparison]]) -> list[Route]:
     """Choose a model for every task.
 
-    A candidate fits when no gated category regressed and none is undecided, when few of its samples are errors, and
-    when there was enough to tell: a rise of its failures by `MUST_FIND` would have been found with 80 % chance. Of the
-    models that fit, the baseline among them, the one with the lowest cost per passed answer is chosen.
+    A candidate fits when no gated category regressed or is undecided, when few of its samples are errors, and when the
+    comparison had an 80 % chance to find a rise of its failures by `MUST_FIND`. Of the models that fit, including the
+    baseline, the one with the lowest cost per passed answer is chosen.
 
     Args:
         comparisons: per task one comparison for each candidate, all with the same baseline.
@@ -193,8 +180,6 @@ def _candidate(comparison: Comparison) -> Choice:
         fitness=fitness,
         reason=reason,
         cases=len(comparison.compared),
-        regressed=regressed,
-        finds=finds,
     )
 
 
@@ -206,8 +191,6 @@ def _choice(
     fitness: Fitness,
     reason: str,
     cases: int,
-    regressed: tuple[str, ...] = (),
-    finds: float | None = None,
 ) -> Choice:
     return Choice(
         model=figures.model,
@@ -217,28 +200,21 @@ def _choice(
         cases=cases,
         samples=figures.samples,
         passed=sum(sample.outcome == "pass" for result in results.values() for sample in result.judged),
-        error_share=_error_share(results),
         cost=figures.resolved_answer_cost,
-        regressed=regressed,
-        finds=finds,
     )
 
 
 def _errors(results: Results) -> tuple[Fitness, str]:
-    share = _error_share(results)
+    samples = sum(len(result.samples) for result in results.values())
+    errors = samples - sum(len(result.judged) for result in results.values())
+    share = errors / samples if samples else 0.0
     if share > MAX_ERRORS:
         return "too many errors", f"{share:.0%} of its samples could not be judged; at most {MAX_ERRORS:.0%} may be so"
     return "fits", ""
 
 
-def _error_share(results: Results) -> float:
-    samples = sum(len(result.samples) for result in results.values())
-    judged = sum(len(result.judged) for result in results.values())
-    return (samples - judged) / samples if samples else 0.0
-
-
 def _finds(comparison: Comparison) -> float | None:
-    """How large a rise of all failures together this comparison would have found."""
+    """The smallest rise of all failures that this comparison had an 80 % chance to find, as a fraction."""
     cases = len(comparison.compared)
     total = comparison.total
     if not cases or total.baseline_failed == total.baseline_judged:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_llmeval.commands.cache import add_cache
 from pytest_llmeval.commands.merge import add_merge
 from pytest_llmeval.commands.plan import add_plan
+from pytest_llmeval.commands.project import add_config, models_of, settings_of
 from pytest_llmeval.errors import ConfigError, LlmevalError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        0, or 1 when a gate failed or shards do not make a whole run, or 2 when the command line or a file is wrong.
+        0, or 1 when a gate failed or shards are missing, or 2 when the command line or a file is wrong.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--baseline-again",
         metavar="RUN",
-        help="Another run of the baseline's model: tells whether the samples of a run repeat each other",
+        help="Another run of the baseline's model: shows whether the samples of a run repeat each other",
     )
     compare.set_defaults(run=_compare)
     add_merge(commands)
@@ -71,32 +72,19 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--show", metavar="CATEGORY", help="List the cases of this error category too")
         command.add_argument("-v", "--verbose", action="count", default=0, help="List every case")
         command.add_argument("-q", "--quiet", action="count", default=0, help="The verdict only")
-        command.add_argument(
-            "--config", type=Path, default=None, metavar="FOLDER", help="Where [tool.llmeval] stands (default: here)"
-        )
+        add_config(command)
     return parser
 
 
 def _show(options: argparse.Namespace) -> int:
     from pytest_llmeval.analysis.measure import measure_each
-    from pytest_llmeval.config.settings import load_settings
     from pytest_llmeval.runs.file import load_run
 
     run = load_run(options.run_file)
-    settings = load_settings(options.config or Path.cwd())
-    names = run.models_run()
-    if options.model is not None and options.model not in names:
-        raise ConfigError(f"--model={options.model}: the run has no such model (models: {', '.join(names)})")
-    comparisons = _within(run, settings, [options.model] if options.model else names)
-    _print(
-        comparisons,
-        measure_each(run),
-        run.results,
-        options,
-        settings,
-        alone=names == [settings.baseline],
-        everything=True,
-    )
+    settings = settings_of(options)
+    comparisons = _within(run, settings, models_of(run, options.model))
+    alone = run.models_run() == [settings.baseline]
+    _print(options, settings, comparisons, measure_each(run), run.results, alone=alone, measures=True)
     return PASSED
 
 
@@ -108,12 +96,13 @@ def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool 
     if run.baseline is None:
         return []
     saved = run.models.get(run.baseline, {}).get("saved")
+    cases = len({result.key for result in run.results} | {key for key, _ in run.left_out})
     return [
         compare(
             Side(run.baseline, run.of_model(run.baseline), saved=saved),
             Side(name, after := run.of_model(name)),
             Rules(settings.categories, settings.gate, strict=strict),
-            Extent(_stopped(run), part_of(len(after), _everything(run))),
+            Extent(_stopped(run), part_of(len(after), cases)),
         )
         for name in names
         if name != run.baseline
@@ -122,10 +111,9 @@ def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool 
 
 def _compare(options: argparse.Namespace) -> int:
     from pytest_llmeval.analysis.measure import measure_each
-    from pytest_llmeval.config.settings import load_settings
     from pytest_llmeval.runs.file import load_run
 
-    settings = load_settings(options.config or Path.cwd())
+    settings = settings_of(options)
     before = load_run(options.baseline)
     if options.candidate is not None:
         after = load_run(options.candidate)
@@ -135,11 +123,11 @@ def _compare(options: argparse.Namespace) -> int:
         after = before
         comparisons = _within(before, settings, before.models_run(), strict=options.strict)
         if not comparisons or options.baseline_again:
-            told = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
-            raise ConfigError(f"{options.baseline}: {told}; name both: llmeval compare BASELINE CANDIDATE")
+            why = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
+            raise ConfigError(f"{options.baseline}: {why}; name both: llmeval compare BASELINE CANDIDATE")
         figures = measure_each(before)
-    _print(comparisons, figures, after.results, options, settings)
-    if after.complete is None:  # stopped before its end: somebody waits for a verdict that there is none of
+    _print(options, settings, comparisons, figures, after.results)
+    if after.complete is None:  # it was stopped, and no verdict must not look like a pass
         return GATE_FAILED
     return GATE_FAILED if any(comparison.gate == "failed" for comparison in comparisons) else PASSED
 
@@ -150,10 +138,7 @@ def _between(before: Run, after: Run, settings: Settings, options: argparse.Name
     from pytest_llmeval.analysis.comparison import part_of
     from pytest_llmeval.runs.results import was_another
 
-    old, new = (
-        _one_model(before.models, before.baseline, options.baseline),
-        _one_model(after.models, after.baseline, options.candidate),
-    )
+    old, new = _one_model(before, options.baseline), _one_model(after, options.candidate)
     dispersion = None
     if options.baseline_again:
         from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words
@@ -172,53 +157,58 @@ def _stopped(run: Run) -> str | None:
     return "the run was stopped before its end" if run.complete is None else None
 
 
-def _everything(run: Run) -> int:
-    """How many cases there are, as far as a run knows."""
-    return len({result.key for result in run.results} | {key for key, _ in run.left_out})
-
-
-def _one_model(models: object, baseline: str | None, path: str) -> str:
-    names = [name for name in (models if isinstance(models, dict) else {}) if name != baseline]
+def _one_model(run: Run, path: str) -> str:
+    names = [name for name in run.models if name != run.baseline]
     if len(names) != 1:
         raise ConfigError(f"{path} holds {len(names)} models besides its baseline; two runs of one model are compared")
-    return str(names[0])
+    return names[0]
 
 
 def _print(
+    options: argparse.Namespace,
+    settings: Settings,
     comparisons: Sequence[Comparison],
     figures: Sequence[Figures],
     results: Sequence[CaseResult],
-    options: argparse.Namespace,
-    settings: Settings,
     *,
     alone: bool = False,
-    everything: bool = False,
+    measures: bool = False,
 ) -> None:
+    """Print the report of a run.
+
+    Args:
+        options: of the command line.
+        settings: of the project.
+        comparisons: of the run with its baseline.
+        figures: of the models on trial.
+        results: of the run.
+        alone: whether its only model is the baseline of the project.
+        measures: whether every measure is printed without -v too.
+    """
     from pytest_llmeval.analysis.routing import routes_of
-    from pytest_llmeval.report.paper import Line, Paper
+    from pytest_llmeval.report.paper import joined, terminal_paper
     from pytest_llmeval.report.summary import every_measure, list_category, summary, verdict
 
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
         return
-    encoding = (stream.encoding or "ascii").lower().replace("-", "")
-    width, verbosity = max(24, min(shutil.get_terminal_size().columns, 100)), options.verbose - options.quiet
-    paper = Paper(width, not encoding.startswith("utf"), verbosity, "--show", listed=options.show is not None)
+    listed, verbosity = options.show is not None, options.verbose - options.quiet
+    paper = terminal_paper(shutil.get_terminal_size().columns, verbosity=verbosity, show="--show", listed=listed)
     routes = []
     if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):
         routes = routes_of(comparisons, settings.categories)
-    lines = summary(comparisons, figures, results, paper, routes=routes, alone=alone)
-    if options.show is not None and comparisons:
-        lines += list_category(comparisons, results, options.show, paper)
-    if verbosity >= (0 if everything else 1):
-        lines += every_measure(figures, paper)
-    if verbosity > 0 and (last := verdict(comparisons, paper)):
-        lines += [Line(""), *last]
+    lines = summary(paper, comparisons, figures, results, routes=routes, alone=alone)
+    for comparison in comparisons if listed else ():
+        lines += list_category(paper, comparison, options.show)
+    if verbosity >= (0 if measures else 1):
+        lines += every_measure(paper, figures)
+    if verbosity > 0:
+        lines = joined([lines, verdict(paper, comparisons)])
     try:
         stream.write("".join(f"{line.text}\n" for line in lines))
         stream.flush()
     except OSError as error:
         # What could not be written must not be tried again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        if not isinstance(error, BrokenPipeError):  # piped into head: the verdict stands
+        if not isinstance(error, BrokenPipeError):  # piped into head: the verdict stays
             raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import pytest
 
 from pytest_llmeval.plugin.selection import Selection
-from pytest_llmeval.runs.file import result_from_json, result_to_json
+from pytest_llmeval.runs.codec import result_from_json, result_to_json
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.text import first_line
 

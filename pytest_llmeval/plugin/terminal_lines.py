@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 
 import pytest
 
-from pytest_llmeval.report.paper import Line, Paper
+from pytest_llmeval.report.paper import Line, Paper, writes_unicode
 
 
 def write_lines(reporter: pytest.TerminalReporter, lines: Iterable[Line]) -> None:
@@ -18,14 +17,7 @@ def write_lines(reporter: pytest.TerminalReporter, lines: Iterable[Line]) -> Non
 
 def write_all(reporter: pytest.TerminalReporter, notes: Iterable[str]) -> None:
     """Write notes below one another, each once."""
-    paper = paper_for(reporter.config)
+    paper = Paper(width=reporter.config.get_terminal_writer().fullwidth, ascii=not writes_unicode())
     for text in dict.fromkeys(notes):
         for line in paper.write(text, hang=2):
             reporter.write_line(line.text)
-
-
-def paper_for(config: pytest.Config) -> Paper:
-    """A report's width, characters and verbosity on this terminal."""
-    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
-    unicode = encoding.replace("-", "") in ("utf8", "utf16", "utf32", "gb18030")
-    return Paper(config.get_terminal_writer().fullwidth, not unicode, config.get_verbosity())

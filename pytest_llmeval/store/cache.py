@@ -21,11 +21,8 @@ if TYPE_CHECKING:
     from pytest_llmeval.store.disk import BoundedCache
 
 _DATABASE = "cache.db"
-
 _READINGS = 6  # of a value whose file has gone, the first included
-
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 # A connection that came through a fork must be neither used nor closed: it belongs to the parent.

@@ -265,7 +265,6 @@ class Recordings:
 
 
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_-]*")
-
 _LONGEST = 100
 
 # Windows takes these for devices, whatever follows after a dot.

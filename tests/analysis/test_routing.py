@@ -71,17 +71,15 @@ def test_each_task_gets_the_cheapest_model_that_is_not_worse_on_it() -> None:
     routes = routed(before, small=small)
     assert {task: found.model for task, found in routes.items()} == {"billing": "small", "summaries": "production"}
     refused = choice(routes["summaries"], "small")
-    assert (refused.fitness, refused.regressed) == ("regressed", ("hallucination",))
+    assert (refused.fitness, refused.reason.split()[0]) == ("regressed", "hallucination")
     assert refused.reason == "hallucination rose from 0 of 180 to 36 of 180 answers"
 
 
 def test_the_evidence_is_counted() -> None:
     found = choice(routed(results("production", "a"), small=results("small", "a", cost=0.002, format=1))["a"], "small")
-    assert (found.fitness, found.cases, found.samples, found.passed, found.error_share) == ("fits", 60, 180, 177, 0.0)
+    assert (found.fitness, found.cases, found.samples, found.passed) == ("fits", 60, 180, 177)
     assert found.cost is not None
     assert round(found.cost.value, 6) == round(180 * 0.002 / 177, 6)
-    assert found.finds is not None
-    assert 0 < found.finds <= 0.20
 
 
 def test_too_few_cases_are_not_enough_to_move_a_task() -> None:

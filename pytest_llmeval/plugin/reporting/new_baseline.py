@@ -95,7 +95,7 @@ def _refuse_secrets(run: Run, secrets: Mapping[str, str], file: Path) -> None:
     """A baseline is committed: no key goes into it that a model or an application repeated."""
     from pytest_llmeval.credentials import find_secrets
     from pytest_llmeval.json_text import canonical_json
-    from pytest_llmeval.runs.file import result_to_json
+    from pytest_llmeval.runs.codec import result_to_json
 
     for result in run.results:
         found = find_secrets(canonical_json(result_to_json(result)), secrets)

@@ -11,9 +11,9 @@ from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.judging import Judging
-from pytest_llmeval.plugin.terminal_lines import paper_for, write_all, write_lines
-from pytest_llmeval.report.paper import Paper
-from pytest_llmeval.report.summary import list_category, summary, verdict
+from pytest_llmeval.plugin.terminal_lines import write_all, write_lines
+from pytest_llmeval.report.paper import Paper, terminal_paper, writes_unicode
+from pytest_llmeval.report.summary import list_category, list_category_alone, summary, verdict
 
 if TYPE_CHECKING:
     from pytest_llmeval.analysis.comparison import Comparison
@@ -32,8 +32,9 @@ def write_summary(
     if not evaluation.models:
         return  # each test has said what is missing
     run = gathered.run()
-    paper = paper_for(config)
-    closely = close_look.lines(paper, comparisons, run.in_order())
+    width, verbosity = config.get_terminal_writer().fullwidth, config.get_verbosity()
+    whole = Paper(width=width, ascii=not writes_unicode(), verbosity=verbosity)
+    closely = close_look.lines(whole, comparisons, run.in_order())
     paper = _paper(gathered, closely=bool(closely))
     if closely:
         reporter.section("cases looked at closely", sep="=")
@@ -49,13 +50,16 @@ def write_summary(
         from pytest_llmeval.analysis.measure import measure_each
 
         figures = measure_each(run)
-    lines = summary(comparisons, figures, run.results, paper, routes=routes, alone=evaluation.baseline.alone)
+    lines = summary(paper, comparisons, figures, run.results, routes=routes, alone=evaluation.baseline.alone)
     if not lines:
         return
     reporter.section("language model evaluation", sep="=")
     write_lines(reporter, lines)
     if evaluation.show is not None:
-        write_lines(reporter, list_category(comparisons, run.results, evaluation.show, paper))
+        for comparison in comparisons:
+            write_lines(reporter, list_category(paper, comparison, evaluation.show))
+        if not comparisons:
+            write_lines(reporter, list_category_alone(paper, run.results, evaluation.show))
     notes = [*notes, *evaluation.notes]
     if verbosity > 0:
         saved = next((path.name for path in evaluation.reports if path.suffix == ".jsonl"), "")
@@ -76,7 +80,7 @@ class LastWords:
         """Write it behind everything but pytest's last line."""
         yield
         if self._gathered.config.get_verbosity() > 0:
-            lines = verdict(self._judging.comparisons, _paper(self._gathered))
+            lines = verdict(_paper(self._gathered), self._judging.comparisons)
             if lines and self._gathered.evaluation.models:
                 terminalreporter.section("verdict", sep="=")
                 write_lines(terminalreporter, lines)
@@ -89,11 +93,11 @@ def _paper(gathered: Gathered, *, closely: bool = False) -> Paper:
         closely: whether cases are shown closely, which with -vv need not be listed again.
     """
     config = gathered.config
-    paper = paper_for(config)
-    quiet = config.getoption("no_summary", default=False)
-    verbosity = min(paper.verbosity, -1) if quiet else paper.verbosity
+    verbosity = config.get_verbosity()
+    if config.getoption("no_summary", default=False):
+        verbosity = min(verbosity, -1)
     listed = gathered.evaluation.show is not None or (closely and verbosity > 1)
-    return paper._replace(width=max(24, min(paper.width, 100)), verbosity=verbosity, listed=listed)
+    return terminal_paper(config.get_terminal_writer().fullwidth, verbosity=verbosity, listed=listed)
 
 
 def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:

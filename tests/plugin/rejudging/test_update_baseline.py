@@ -284,7 +284,7 @@ def test_what_is_no_run_is_not_overwritten(plain_session: Session, server: Serve
     before = file.read_bytes()
     result = plain_session.run(UPDATE)
     assert (result.ret, file.read_bytes()) == (4, before)
-    result.stderr.fnmatch_lines(["ERROR: *cases.jsonl is no saved run*"])
+    result.stderr.fnmatch_lines(["ERROR: *cases.jsonl is not a saved run*"])
 
 
 def test_no_key_is_saved_that_a_model_repeated(
