@@ -216,10 +216,10 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
 
 
 def _wrong_path(path: str) -> str | None:
-    from pytest_llmeval.json_text import check_path
+    from pytest_llmeval.json_text import path_steps
 
     try:
-        check_path(path)
+        path_steps(path)
     except ValueError:
         return f"holds {_given(path)}; allowed are JSON paths like metadata.trace, messages[0].name or tools[*].id"
     return None

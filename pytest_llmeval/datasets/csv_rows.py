@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_llmeval.datasets.jsonl import not_utf8
 from pytest_llmeval.datasets.rows import FIELDS, LARGEST_ROW, Problems, Row, field_hint
-from pytest_llmeval.json_text import parse_json
+from pytest_llmeval.json_text import parsed_row
 from pytest_llmeval.text import quoted_ascii
 
 _LISTS = ("context", "tags", "paraphrases")  # split by |
@@ -121,7 +121,7 @@ def _row(line: int, header: list[str], cells: list[str], problems: Problems) -> 
             columns[name.removeprefix(_METADATA)] = cell
         elif name in _JSON:
             try:
-                fields[name] = parse_json(cell)
+                fields[name] = parsed_row(cell)
             except ValueError as error:
                 problems.add(line, f"{name} must be JSON in a CSV file; {error}")
         elif name in _LISTS:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_llmeval.datasets.rows import LARGEST_ROW, Problems, Row
-from pytest_llmeval.json_text import parse_json
+from pytest_llmeval.json_text import parsed_row
 from pytest_llmeval.text import described
 
 
@@ -27,7 +27,7 @@ def read_jsonl(path: Path, problems: Problems) -> Iterator[Row]:
             if not raw:
                 continue
             try:
-                value = parse_json(raw.decode())
+                value = parsed_row(raw.decode())
             except UnicodeDecodeError as error:
                 problems.add(number, not_utf8(error))
             except ValueError as error:

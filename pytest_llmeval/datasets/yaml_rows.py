@@ -205,7 +205,7 @@ class _Builder:
             if text in top.lines:
                 first = top.lines[text]
                 self._problems.add(
-                    line, f"the key {quoted_ascii(text)} stands twice in one object, first on line {first}"
+                    line, f"the key {quoted_ascii(text)} appears twice in one object, first on line {first}"
                 )
             top.key = text
             top.lines[text] = line

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from pytest_llmeval.json_text import canonical_json, visible
+from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.store.key import significant
+from pytest_llmeval.text import visible
 
 _MOST_LINES = 10
 

@@ -135,8 +135,8 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{n}: &{n} [*{p}, *{p}]\n" for p, n in zip("a
     ("content", "problem"),
     [
         ("- id: a\n  input: &x y\n  task: *x\n", "tickets.yaml:3: *x is an alias; write the value itself"),
-        ("- id: a\n  input: x\n  input: y\n", 'tickets.yaml:3: the key "input" stands twice in one object, first on'),
-        ("- id: a\n  input: x\n  metadata:\n    k: 1\n    k: 1\n", 'tickets.yaml:5: the key "k" stands twice'),
+        ("- id: a\n  input: x\n  input: y\n", 'tickets.yaml:3: the key "input" appears twice in one object, first on'),
+        ("- id: a\n  input: x\n  metadata:\n    k: 1\n    k: 1\n", 'tickets.yaml:5: the key "k" appears twice'),
         ("- id: a\n  input: !!python/object/apply:os.system x\n", 'tickets.yaml:2: the tag "!!python/object/apply'),
         ("- id: a\n  input: !secret x\n", 'tickets.yaml:2: the tag "!secret" is not allowed'),
         ("- id: a\n  input: x\n  expected: .nan\n", "tickets.yaml:3: .nan is no number that JSON has"),
