@@ -226,7 +226,7 @@ def test_of_many_problems_fifty_are_shown_and_the_rest_counted(tmp_path: Path) -
     lines = str(caught.value).splitlines()
     assert lines[0] == "tickets.jsonl: 1234 problems in the dataset"
     assert lines[50].startswith("tickets.jsonl:50: not JSON: ")
-    assert lines[51:] == ["and 1184 more, shown when these are mended"]
+    assert lines[51:] == ["and 1184 more, shown when these are fixed"]
 
 
 def test_a_check_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_what_rows_say_is_harmless_in_messages(tmp_path: Path) -> None:
 
 def test_loading_the_nouns_imports_no_reader() -> None:
     code = (
-        "import sys; from pytest_llmeval.cases import Case, load_cases; "
+        "import sys; from pytest_llmeval import Case; from pytest_llmeval.datasets.load import load_cases; "
         "print(sorted({'csv', 'yaml', 'json', 'difflib', 'jsonschema'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
