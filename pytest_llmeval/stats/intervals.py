@@ -1,4 +1,4 @@
-"""Confidence intervals of a rate, and of the change of a rate on the same cases."""
+"""Confidence intervals of a rate, and of its change on the same cases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Interval(NamedTuple):
 
 
 def wilson(errors: int, samples: int, confidence: float = 0.95) -> Interval:
-    """The score interval of a rate (Wilson 1927): what a report shows beside a share.
+    """The score interval of a rate (Wilson 1927), which a report shows next to a share.
 
     Raises:
         ValueError: there is no sample, or there are more errors than samples.
@@ -39,7 +39,6 @@ def tango(worse: int, better: int, cases: int, confidence: float = 0.95) -> Inte
         worse: cases that passed before and fail now.
         better: cases that failed before and pass now.
         cases: all cases, changed or not.
-        confidence: as a fraction.
 
     Raises:
         ValueError: there is no case, or more changed cases than cases.
@@ -64,14 +63,13 @@ def tango(worse: int, better: int, cases: int, confidence: float = 0.95) -> Inte
 
 
 def change_interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Interval | None:
-    """The change of a category's rate on these very cases: what the gate's question asks.
+    """The change of a category's rate on these very cases, which is what the gate tests.
 
     The sampling error within cases, plus a quarter of a sample on each side for what never varied; Tango's interval
-    where every case has one sample per side. Covers 95 to 97 % at a nominal 95 %.
+    when every case has one sample per side. It covers 95 to 97 % at a nominal 95 %.
 
     Args:
         strata: all cases of the category; those without a sample on one side are left out.
-        confidence: as a fraction.
 
     Returns:
         None when no case has samples on both sides.
@@ -100,7 +98,7 @@ def change_interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Inte
 def population_interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Interval | None:
     """The change of a category's rate on cases like these: a paired t interval of the cases' changes.
 
-    Valid whatever ties the samples of a case together, as long as cases are independent.
+    Valid under any dependence of a case's samples, as long as cases are independent.
 
     Returns:
         None when fewer than two cases have samples on both sides.

@@ -1,4 +1,4 @@
-"""Figures averaged over cases, with intervals that count cases, since samples of one case resemble each other."""
+"""Figures averaged over cases; their intervals count cases, since the samples of one case resemble each other."""
 
 from __future__ import annotations
 
@@ -10,14 +10,7 @@ from pytest_llmeval.stats.special import normal_quantile, t_quantile
 
 
 class Mean(NamedTuple):
-    """A figure averaged over cases.
-
-    Attributes:
-        value: the mean.
-        low: the lower end of its interval, minus infinity for one case.
-        high: the upper end, infinity for one case.
-        cases: how many cases it was averaged over.
-    """
+    """A figure averaged over cases, with its interval, which is infinite for one case."""
 
     value: float
     low: float
@@ -30,11 +23,7 @@ class Share(NamedTuple):
 
     Attributes:
         value: the mean of the cases' shares, as a fraction.
-        low: the lower end of its interval.
-        high: the upper end.
-        number: how many samples of ``samples`` it was.
-        samples: how many samples there were.
-        cases: how many cases they came from.
+        number: how many of all samples are counted.
     """
 
     value: float
@@ -46,15 +35,7 @@ class Share(NamedTuple):
 
 
 def mean_over_cases(values: Sequence[float], confidence: float = 0.95) -> Mean | None:
-    """The mean of one value per case, with Student's interval.
-
-    Args:
-        values: one per case.
-        confidence: as a fraction.
-
-    Returns:
-        None when there is no case.
-    """
+    """The mean of one value per case, with Student's interval; None when there is no case."""
     cases = len(values)
     if not cases:
         return None
@@ -67,14 +48,13 @@ def mean_over_cases(values: Sequence[float], confidence: float = 0.95) -> Mean |
 
 
 def share_over_cases(counts: Sequence[tuple[int, int]], confidence: float = 0.95) -> Share | None:
-    """The mean of the cases' shares, with Wilson's interval for as many samples as would tell as much if independent.
+    """The mean of the cases' shares, with Wilson's interval for the effective number of samples.
 
-    That number lies between the cases and the samples and follows from how much the cases' shares differ (Korn and
-    Graubard 1998). With one sample per case it is Wilson's interval itself.
+    That is the number of independent samples with the same variance (Korn and Graubard 1998), at least the number of
+    cases and at most that of samples. With one sample per case it is Wilson's interval.
 
     Args:
-        counts: per case how many of its samples, and how many samples; cases without any are left out.
-        confidence: as a fraction.
+        counts: per case the samples that count and all samples; cases without any are left out.
 
     Returns:
         None when no case has a sample.
