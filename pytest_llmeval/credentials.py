@@ -9,13 +9,9 @@ from typing import NamedTuple
 # A key starts where no word goes on. The letter of a JSON escape such as \n may come right before it, or the m that
 # ends a terminal's colour sequence.
 _ESCAPED = r"(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4})|(?<=[\[0-9;]m)"
-
 _START = rf"(?:(?<![A-Za-z0-9_-])|{_ESCAPED})"
-
 _UNLIKE_BASE64 = rf"(?:(?<![A-Za-z0-9_+/-])|{_ESCAPED})"
-
 SHORTEST_SECRET = 8
-
 """Characters; a key with a shorter value is a placeholder, such as "local"."""
 
 

@@ -9,15 +9,10 @@ from typing import Any, Final
 from pytest_llmeval.text import common_start, harmless, shortened
 
 MOST_WORDS = 10_000  # a side, from the first difference on; the time grows with the product of the two sides
-
 _AROUND = 6  # unchanged words kept on each side of a change
-
 _LONGEST_RUN = 40  # changed words in a row that are shown
-
 _WORD_WIDTH = 200
-
 ABSENT: Final = object()
-
 """Stands for a key or an index that one of two JSON values does not have."""
 
 

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 DEEPEST = 100
-
 """Levels of lists and objects a row may have."""
 
 _TOO_DEEP = f"nested too deep; at most {DEEPEST} levels of lists and objects are allowed"
@@ -91,7 +90,6 @@ def _int(digits: str) -> int:
 
 # Made once: json.dumps and json.loads with arguments make one for every call.
 _STRICT = json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=_int)
-
 _ROW = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int)
 
 
@@ -176,9 +174,7 @@ def as_json(value: Any) -> Any:
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=as_json)
-
 _LENIENT = json.JSONEncoder(sort_keys=True, default=str)
-
 _STEP = re.compile(r'\.?([^.\[\]"\s]+)|\[(\d+|\*)\]|\["([^"]+)"\]')
 
 

@@ -220,56 +220,26 @@ def unfenced(text: str) -> str:
 
 
 FINISHED = frozenset({"stop", "tool_calls"})
-
 """The endings of a finished answer; any other word means that it is not finished."""
 
 TOLD_AS_ERRORS: frozenset[ProviderErrorKind] = frozenset(
     {"content_filter", "invalid_tool_call", "invalid_json", "length"}
 )
-
 """The kinds of a provider's error that are the model's failure: such a response is an answer with that ending."""
 
+# The words of all providers, by ours.
 _WORDS = {
-    "stop": ("complete", "completed", "end_turn", "eos", "eos_token", "stop", "stop_sequence"),
-    "length": (
-        "length",
-        "max_length",
-        "max_output_tokens",
-        "max_tokens",
-        "model_context_window_exceeded",
-        "model_length",
-    ),
-    "tool_calls": ("function_call", "tool_call", "tool_calls", "tool_use"),
-    "content_filter": (
-        "blocklist",
-        "content_filter",
-        "content_filtered",
-        "error_toxic",
-        "guardrail_intervened",
-        "image_prohibited_content",
-        "image_recitation",
-        "image_safety",
-        "model_armor",
-        "prohibited_content",
-        "recitation",
-        "refusal",
-        "safety",
-        "sensitive",
-        "spii",
-    ),
-    "invalid_tool_call": (
-        "invalid_tool_call",
-        "malformed_function_call",
-        "malformed_tool_use",
-        "too_many_tool_calls",
-        "unexpected_tool_call",
-    ),
+    "stop": "complete completed end_turn eos eos_token stop stop_sequence",
+    "length": "length max_length max_output_tokens max_tokens model_context_window_exceeded model_length",
+    "tool_calls": "function_call tool_call tool_calls tool_use",
+    "content_filter": "blocklist content_filter content_filtered error_toxic guardrail_intervened "
+    "image_prohibited_content image_recitation image_safety model_armor prohibited_content recitation refusal safety "
+    "sensitive spii",
+    "invalid_tool_call": "invalid_tool_call malformed_function_call malformed_tool_use too_many_tool_calls "
+    "unexpected_tool_call",
 }
-
-_ENDINGS = {word: name for name, words in _WORDS.items() for word in words}
-
+_ENDINGS = {word: name for name, words in _WORDS.items() for word in words.split()}
 _CATEGORIES = {"length": "truncated", "invalid_tool_call": "tool_call", "invalid_json": "format"}
-
 _REFUSED = {"invalid_tool_call": "an invalid tool call", "invalid_json": "invalid JSON"}
 
 

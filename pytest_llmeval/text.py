@@ -13,18 +13,14 @@ from decimal import Decimal
 from typing import Any
 
 SHORT = 60
-
 """Characters of a text that is shown whole next to another."""
 
 _FIRST_LINE, _MOST_LINES = 200, 40
 
 # CI runners obey these wherever a line holds them (GitHub's old form, Azure's), or when a line starts with "::".
 _ANYWHERE = re.compile(r"##(?=\[|vso\[)")
-
 _LINE_START = re.compile(r"^(?=\s*::)", re.MULTILINE)
-
 _ADDRESS = re.compile(r"(?<= at )0x[0-9A-Fa-f]{4,16}\b")
-
 _JOINERS = "\u200c\u200d"  # part of ordinary words and emoji
 
 

@@ -22,21 +22,16 @@ from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.text import harmless
 
 GENERAL = "wrong_answer"
-
 """The default category; a check with this category leaves the choice to others."""
 
 _OF_WHAT_IS_THERE = frozenset({"hallucination", "unsafe", "slow", "expensive"})
-
 surrounding: ContextVar[str | None] = ContextVar("llmeval_category", default=None)
-
 """The innermost ``with category(...)``."""
 
 default_category: ContextVar[str] = ContextVar("llmeval_default_category", default=GENERAL)
-
 """The category of the test's marker; the plugin sets it, so that scores have the same category as the failure."""
 
 _ATTRIBUTE = "llmeval_category"
-
 __tracebackhide__ = True
 
 

@@ -17,22 +17,18 @@ from pytest_llmeval.score import Score
 from pytest_llmeval.text import presentable
 
 P = ParamSpec("P")
-
 R = TypeVar("R")
-
 __tracebackhide__ = True
-
 recorder: ContextVar[list[Score] | None] = ContextVar("llmeval_scores", default=None)
-
 """The scores of the current sample; the plugin sets a new list for each."""
 
 
 class Unfit(Exception):
     """Raised inside a check: the reply fails it before it could be measured."""
 
-    def __init__(self, reason: str, *, category: str = "format") -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.score = Score(value=0.0, passed=False, reason=reason, category=category)
+        self.score = failed(reason, category="format")
 
 
 def failed(reason: str, *, category: str = GENERAL, value: float = 0.0) -> Score:

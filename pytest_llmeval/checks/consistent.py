@@ -14,7 +14,6 @@ from pytest_llmeval.score import Score
 from pytest_llmeval.text import folded, quoted, shortened, shown
 
 _SHOWN = 8
-
 __tracebackhide__ = True
 
 

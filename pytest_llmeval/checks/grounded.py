@@ -17,9 +17,7 @@ from pytest_llmeval.score import Score
 from pytest_llmeval.text import excerpt, quoted, shown
 
 _SHOWN = 10
-
 MOST_FACTS = 10_000
-
 __tracebackhide__ = True
 
 
@@ -34,7 +32,6 @@ def assert_grounded(
     of quote marks. Claims invented in prose are not found. The score is the share of facts that are in the context.
 
     Args:
-        reply: the answer.
         context: the passages that the answer may use.
         allow: other texts whose facts may be repeated, such as the question.
         category: the error category of a failure; by default ``hallucination``.
@@ -75,11 +72,8 @@ def _named(fact: Fact) -> str:
 
 
 Kind = Literal["quote", "link", "email", "date", "number", "name"]
-
 _SINGLE_QUOTES = "\u2018\u2019\u201a\u201b`\u00b4"
-
 _DOUBLE_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb"
-
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
 
 _FOLDS = str.maketrans(
@@ -88,7 +82,6 @@ _FOLDS = str.maketrans(
 )
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`|\\^{}]+", re.IGNORECASE)
-
 _EMAIL = re.compile(r"(?<![\w.+-])[\w+-][\w.+-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
 _QUOTE = re.compile(
@@ -96,11 +89,8 @@ _QUOTE = re.compile(
 )
 
 _FEWEST_QUOTED_WORDS = 3
-
 _NAME = re.compile(r"(?<![\w-])(?=[A-Za-z]+[-_]?\d{3})[A-Za-z]{1,10}[-_]?\d{3,}[\w-]*")
-
 _LIST_MARK = re.compile(r"^[ \t]{0,8}(?:[*>#-]+[ \t]*)?\(?\d{1,3}[.)](?=\s)", re.MULTILINE)
-
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 _MONTH = (

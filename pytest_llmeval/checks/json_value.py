@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 ANYTHING: Final = object()
-
 MOST_PROBLEMS = 20
-
 __tracebackhide__ = True
 
 
@@ -38,7 +36,6 @@ def assert_json(reply: str, expected: Any = ANYTHING, *, category: str | None = 
     ``true``.
 
     Args:
-        reply: the answer.
         expected: the value it must be.
         category: the error category of a failure; by default ``format`` for what is not JSON, else ``wrong_answer``.
     """

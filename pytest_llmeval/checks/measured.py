@@ -14,7 +14,6 @@ from pytest_llmeval.score import Score
 from pytest_llmeval.text import excerpt, harmless, quoted, shown
 
 _OPENING = 300  # characters in which a refusal is looked for: what comes later is about something else
-
 _THIS = r"(?:that|this|these|those|such|your request|the request|it)\b"
 
 _REFUSALS = re.compile(
@@ -73,7 +72,6 @@ def assert_not_refusal(reply: str, *, category: str | None = None) -> Score:
     The phrases are English, with a few in German, French and Spanish. "I cannot refund this" is not a refusal.
 
     Args:
-        reply: the answer.
         category: the error category of a failure; by default ``refusal``.
     """
     if isinstance(reply, Reply):
@@ -155,7 +153,6 @@ def assert_no_secrets(reply: str, *, category: str | None = None) -> Score:
     The message names only its kind and place.
 
     Args:
-        reply: the answer.
         category: the error category of a failure; by default ``unsafe``.
     """
     found = credential_like(text_of(reply))

@@ -97,11 +97,8 @@ _MAGNITUDES = {
 }  # fmt: skip
 
 _GROUP_MARKS = re.compile("[\u00a0\u202f'\u2019]")
-
 _MINUS = "-\u2212"
-
 _CURRENCY = "$€£¥₹₩₽¢"
-
 _LONGEST = 60  # characters; longer digits are not a figure
 
 _ONES = {

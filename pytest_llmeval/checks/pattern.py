@@ -19,7 +19,6 @@ def assert_matches(reply: str, pattern: str | re.Pattern[str], *, category: str 
     r"""Check that a regular expression matches somewhere in the reply.
 
     Args:
-        reply: the answer.
         pattern: as for `re.search`; ``\A`` and ``\Z`` tie it to the ends, ``(?i)`` ignores case.
         category: the error category of a failure; by default ``wrong_answer``.
 
@@ -37,7 +36,6 @@ def assert_not_matches(reply: str, pattern: str | re.Pattern[str], *, category: 
     """Check that a regular expression matches nowhere in the reply.
 
     Args:
-        reply: the answer.
         pattern: as for `assert_matches`.
         category: the error category of a failure; by default ``wrong_answer``.
 

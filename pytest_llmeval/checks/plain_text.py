@@ -23,9 +23,7 @@ def assert_equal(
     Use a plain ``assert reply == expected`` to compare every character.
 
     Args:
-        reply: the answer.
         expected: the text, or several texts; any of them passes.
-        ignore_case: whether upper and lower case are equal.
         category: the error category of a failure; by default ``wrong_answer``.
     """
     answer = folded(text_of(reply), ignore_case=ignore_case)
@@ -54,11 +52,9 @@ def assert_contains(
     """Check that texts occur in the reply; white space is compared as in `assert_equal`.
 
     Args:
-        reply: the answer.
         text: must occur.
         all: texts that must all occur.
         any: texts; at least one must occur.
-        ignore_case: whether upper and lower case are equal.
         category: the error category of a failure; by default ``wrong_answer``.
 
     Raises:
@@ -96,9 +92,7 @@ def assert_not_contains(
     """Check that a text, or any of several, does not occur in the reply.
 
     Args:
-        reply: the answer.
         text: what must not occur.
-        ignore_case: whether upper and lower case are equal.
         category: the error category of a failure; by default ``wrong_answer``.
     """
     answer = folded(text_of(reply), ignore_case=ignore_case)
@@ -118,9 +112,7 @@ def assert_starts_with(
     """Check how the reply starts; white space before it is ignored.
 
     Args:
-        reply: the answer.
         text: its start, or several; any of them passes.
-        ignore_case: whether upper and lower case are equal.
         category: the error category of a failure; by default ``wrong_answer``.
     """
     answer = folded(text_of(reply), ignore_case=ignore_case)
@@ -138,7 +130,6 @@ def assert_words(
     """Check how many words the reply has, as separated by white space.
 
     Args:
-        reply: the answer.
         at_least: the fewest words.
         at_most: the most words.
         category: the error category of a failure; by default ``format``.

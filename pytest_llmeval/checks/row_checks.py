@@ -26,7 +26,6 @@ def assert_case(reply: str, case: Case, *, calls: Calls | None = None, category:
     compared as JSON.
 
     Args:
-        reply: the answer.
         case: a row of a dataset.
         calls: what checks of tools look at, as in `assert_tool_called`: all replies of an agent, or
             ``llm_capture.calls``; by default the reply.

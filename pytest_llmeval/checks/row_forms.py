@@ -68,7 +68,6 @@ class Form:
 
 
 _CASE: Mapping[str, tuple[str, ...]] = {"ignore_case": (FLAG,)}
-
 _TEXT: Mapping[str, tuple[str, ...]] = {"text": (TEXT, TEXTS), **_CASE}
 
 FORMS: Mapping[str, Form] = {

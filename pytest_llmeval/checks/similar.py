@@ -13,14 +13,11 @@ from pytest_llmeval.score import Score
 from pytest_llmeval.text import SHORT, both_quoted, folded, shown
 
 Method = Literal["ratio", "levenshtein", "token_sort", "token_set", "partial"]
-
 METHODS: tuple[str, ...] = get_args(Method)
 
 # The work grows with the product of the two lengths and cannot be interrupted; these lengths take a fifth of a second.
 MOST_CHARACTERS = 100_000
-
 MOST_CHARACTERS_PARTIAL = (1_000, 50_000)  # of the shorter text, of the longer
-
 __tracebackhide__ = True
 
 
@@ -37,14 +34,12 @@ def assert_similar(
     """Check that the reply is nearly the expected text. Letters are compared, not meaning.
 
     Args:
-        reply: the answer.
         expected: the text, or several; the most similar one counts.
         at_least: the lowest similarity that passes, from 0 to 1.
         method: ``ratio``: share of characters in common, in order (normalised insertions and deletions);
             ``levenshtein``: the same with replacements; ``token_sort``: ratio of the words in alphabetical order;
             ``token_set``: the same, but words that only one side has count little; ``partial``: the best ratio of the
             shorter text with a part of the longer.
-        ignore_case: whether upper and lower case are equal.
         category: the error category of a failure; by default ``wrong_answer``.
 
     Raises:

@@ -16,11 +16,8 @@ from typing import Any, TypeVar
 from pytest_llmeval.errors import LlmevalError
 
 T = TypeVar("T")
-
 SECONDS = 2.0
-
 _START_OF_A_PROCESS = 5.0  # seconds a helper process may take beyond the limit of its work
-
 __tracebackhide__ = True
 
 

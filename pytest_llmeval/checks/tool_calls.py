@@ -17,13 +17,9 @@ from pytest_llmeval.reply import ToolCall, call_words
 from pytest_llmeval.text import first_line, json_words, quoted, shown
 
 _MOST_PROBLEMS = 50  # that are looked for
-
 _MOST_LISTED = 10
-
 _MOST_LINES = 30
-
 _WIDTH = 110  # characters of a line
-
 __tracebackhide__ = True
 
 
@@ -107,7 +103,6 @@ class CallsTools(Protocol):
 
 
 Calls: TypeAlias = CallsTools | Sequence[CallsTools] | Sequence[ToolCall]
-
 """What checks of tools take: a reply, a list of replies, ``llm_capture.calls``, or tool calls."""
 
 

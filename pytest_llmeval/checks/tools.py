@@ -13,7 +13,6 @@ from pytest_llmeval.score import Score
 from pytest_llmeval.text import json_words, listed, nearest, quoted, shown
 
 CATEGORY = "tool_call"
-
 __tracebackhide__ = True
 
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pytest_llmeval.text import plural
 
 AGE = r"^[1-9][0-9]{0,4}[hdw](?![\s\S])"
-
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 

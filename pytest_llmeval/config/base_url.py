@@ -75,7 +75,7 @@ def check_base_url(url: str) -> str:
     shown = first_line(parts.hostname or "", 100)
     if _is_metadata(host):
         raise ConfigError(
-            f"base_url names {shown}, a metadata address of a cloud, which serves no model; use the server's own address"
+            f"base_url names {shown}, a metadata address of a cloud, which serves no model; use the server's own"
         )
     if parts.scheme == "http" and not is_loopback(host) and not _is_private((parts.hostname or "").lower()):
         address = _address(host)

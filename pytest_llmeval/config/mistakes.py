@@ -17,21 +17,14 @@ from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import described, did_you_mean, nearest, quoted_ascii
 
 Place = tuple[str, ...]
-
 """The keys that lead to a value."""
 
 _KEY_NAMES = frozenset({"api_key", "apikey", "x_api_key", "secret_key", "access_token", "authorization", "password"})
-
 _KEY_START = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8}|Bearer\s+\S{8})")
-
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-
 _TYPES = {"object": "a table", "array": "a list", "string": "text", "number": "a number"}
-
 _OPTIONS = frozenset({"budget", "concurrency", "mode", "record", "report", "samples", "strict", "wordings"})
-
 _LARGEST = 2**63 - 1  # a whole number in TOML
-
 _HIDDEN = "a text that is not shown here"
 
 # Sampling parameters people write one table too high.

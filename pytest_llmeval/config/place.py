@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PYPROJECT, TABLE_FILE = "pyproject.toml", "llmeval.toml"
-
 _MOST_NAMED = 3
 
 

@@ -14,11 +14,8 @@ from pytest_llmeval.json_text import parsed_row
 from pytest_llmeval.text import quoted_ascii
 
 _LISTS = ("context", "tags", "paraphrases")  # split by |
-
 _JSON = ("checks", "metadata")
-
 _STRIPPED = ("id", "task")
-
 _METADATA = "metadata."
 
 

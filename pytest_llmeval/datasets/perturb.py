@@ -13,9 +13,7 @@ from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import did_you_mean
 
 _WORDS_PER_TYPO = 8
-
 _SPACES_PER_CHANGE = 4
-
 _SHORTEST_MISTYPED = 4  # letters
 
 # No pattern may match its own opening again: a line of many openings without an end would take quadratic time.
@@ -38,13 +36,9 @@ _LITERAL = re.compile(
 )  # numbers, ids, paths, addresses, letters of options
 
 _WORD = re.compile(r"[^\W\d_]+")
-
 _SPACE = re.compile(r"(?<=[^\s\d]) (?=[^\s\d])")
-
 _OPTION = re.compile(r"[ \t]*\(?([A-Za-z])[).:][ \t]+\S")
-
 _REFERS = re.compile(r"\b(above|below|preceding|previous|following|former|latter)\b", re.IGNORECASE)
-
 Draw = Callable[[], float]  # random(): the only method of random that gives the same numbers in every Python
 
 
@@ -136,7 +130,6 @@ RULES: Mapping[str, Callable[[str, Draw, frozenset[str]], str]] = {
     "whitespace": _whitespace,
     "options": _options,
 }
-
 """The rules by name."""
 
 

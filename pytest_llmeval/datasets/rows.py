@@ -12,11 +12,8 @@ from pytest_llmeval.errors import DatasetError
 from pytest_llmeval.text import described, did_you_mean, harmless, nearest, quoted_ascii, visible
 
 FIELDS = ("id", "input", "expected", "context", "task", "tags", "metadata", "checks", "paraphrases", "samples")
-
 LARGEST_ROW = 1_000_000  # bytes, or characters of a YAML file
-
 _MOST_SAMPLES = 1000
-
 _LONGEST_ID = 100
 
 # The names that other tools give these fields; too far from ours for a comparison of letters.
@@ -234,11 +231,8 @@ def _samples(value: Any) -> str | None:
 
 
 _LIKE_A_WORDING = re.compile(r"\+(\w+)$")  # refund-1+2 is the second wording of refund-1
-
 _SEGMENTS = frozenset({"", ".", ".."})
-
 _CHECK = '{"contains": "30 days"}'
-
 _KNOWN = frozenset(FIELDS)
 
 _RULES: dict[str, Callable[[Any], str | None]] = {

@@ -19,19 +19,12 @@ from pytest_llmeval.json_text import DEEPEST, has_lone_surrogate
 from pytest_llmeval.text import described, quoted_ascii
 
 _LARGEST_FILE = 20_000_000  # bytes: parsing YAML is slow
-
 _UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufeff\uff00-\ufffd\U00010000-\U0010ffff]")
-
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-
 _AMBIGUOUS = {word: word in ("yes", "on") for word in ("yes", "no", "on", "off")}
-
 _NOT_FINITE = frozenset({".inf", "+.inf", "-.inf", ".nan"})
-
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 
 

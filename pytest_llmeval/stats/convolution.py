@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 Law = Sequence[tuple[int, float]]
-
 """The values one number can take, ascending, each with its probability."""
 
 NEGLIGIBLE = 1e-30

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pytest_llmeval.stats.special import normal_quantile
+from pytest_llmeval.stats.special import NORMAL_HALF_WIDTH
 
 _PER_PRICE = 1_000_000
 
@@ -55,7 +55,7 @@ def call_cost(
     return micro_dollars / _PER_PRICE
 
 
-def cost_per_resolved(costs: Sequence[float], resolved: Sequence[int], confidence: float = 0.95) -> Estimate | None:
+def cost_per_resolved(costs: Sequence[float], resolved: Sequence[int]) -> Estimate | None:
     """The cost of all samples, failed ones too, per resolved sample, with the delta method's interval.
 
     Args:
@@ -77,5 +77,5 @@ def cost_per_resolved(costs: Sequence[float], resolved: Sequence[int], confidenc
     influences = [(cost - value * count) / total for cost, count in zip(costs, resolved, strict=True)]
     cases = len(costs)
     error = math.sqrt(math.fsum(influence**2 for influence in influences) * cases / (cases - 1))
-    half = normal_quantile(0.5 + confidence / 2) * error
+    half = NORMAL_HALF_WIDTH * error
     return Estimate(value, max(0.0, value - half), value + half)

@@ -15,7 +15,6 @@ from pytest_llmeval.stats.planning import samples_needed, samples_until_testable
 from pytest_llmeval.stats.surprise import ScoreTest, Stratum, by_family, sign_flip_test, surprise_test
 
 Method = Literal["exact", "sign-flip"]
-
 ROUNDING = 1e-9
 
 
@@ -40,7 +39,6 @@ class GateRules:
         min_points: the smallest rise of a category's rate that fails, as a fraction.
         phi_max: the dispersion of two runs of the same code above which samples count as copies of each other.
         top_up_p: the raw p up to which a category gets more samples.
-        confidence: of the intervals, as a fraction.
     """
 
     alpha: float = 0.05
@@ -48,7 +46,6 @@ class GateRules:
     min_points: float = 0.0
     phi_max: float = 1.5
     top_up_p: float = 0.05
-    confidence: float = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +270,7 @@ def _decide(
         score=measured.test.score,
         difference=difference,
         net=measured.net,
-        interval=(population_interval if once else change_interval)(measured.families, rules.confidence),
+        interval=(population_interval if once else change_interval)(measured.families),
         below_floor=measured.p <= rules.alpha and not material,
         samples_needed=_more_samples(measured, verdict, level),
         errors_baseline=sum(stratum.errors_baseline for stratum in compared),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pytest_llmeval.stats.special import normal_quantile, t_quantile
+from pytest_llmeval.stats.special import CONFIDENCE, NORMAL_HALF_WIDTH, t_quantile
 
 
 class Mean(NamedTuple):
@@ -34,7 +34,7 @@ class Share(NamedTuple):
     cases: int
 
 
-def mean_over_cases(values: Sequence[float], confidence: float = 0.95) -> Mean | None:
+def mean_over_cases(values: Sequence[float]) -> Mean | None:
     """The mean of one value per case, with Student's interval; None when there is no case."""
     cases = len(values)
     if not cases:
@@ -43,11 +43,11 @@ def mean_over_cases(values: Sequence[float], confidence: float = 0.95) -> Mean |
     if cases == 1:
         return Mean(mean, -math.inf, math.inf, 1)
     variance = math.fsum((value - mean) ** 2 for value in values) / (cases - 1)
-    half = t_quantile(0.5 + confidence / 2, cases - 1) * math.sqrt(variance / cases)
+    half = t_quantile(0.5 + CONFIDENCE / 2, cases - 1) * math.sqrt(variance / cases)
     return Mean(mean, mean - half, mean + half, cases)
 
 
-def share_over_cases(counts: Sequence[tuple[int, int]], confidence: float = 0.95) -> Share | None:
+def share_over_cases(counts: Sequence[tuple[int, int]]) -> Share | None:
     """The mean of the cases' shares, with Wilson's interval for the effective number of samples.
 
     That is the number of independent samples with the same variance (Korn and Graubard 1998), at least the number of
@@ -76,7 +76,7 @@ def share_over_cases(counts: Sequence[tuple[int, int]], confidence: float = 0.95
         variance = math.fsum((share - value) ** 2 for share in shares) / (cases - 1) / cases
         independent = value * (1 - value) / variance if variance > 0 else math.inf
         effective = min(float(all_samples), max(effective, independent))
-    z = normal_quantile(0.5 + confidence / 2)
+    z = NORMAL_HALF_WIDTH
     centre = value * effective + z * z / 2
     half = z * math.sqrt(effective * value * (1 - value) + z * z / 4)
     return Share(

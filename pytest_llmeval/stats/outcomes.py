@@ -8,14 +8,13 @@ from typing import Generic, NamedTuple, TypeVar
 
 from pytest_llmeval.stats.surprise import Stratum
 
+_MOST_MISSING = 0.10  # of the candidate's samples
+
 K = TypeVar("K", bound=Hashable)
-
 UNLABELLED = "unlabelled"
-
 """The category of a failure that names none."""
 
 ERROR_PREFIX = "error:"
-
 """The prefix of categories that count errors, before the kind of error."""
 
 
@@ -54,11 +53,10 @@ class Table(Generic[K]):
     samples: int
     errors: int
 
-    def why_invalid(self, *, max_missing: float = 0.10, min_overlap: float = 0.80) -> tuple[str, ...]:
+    def why_invalid(self, *, min_overlap: float = 0.80) -> tuple[str, ...]:
         """Why this comparison must not be judged, one sentence per reason.
 
         Args:
-            max_missing: the share of the candidate's samples that may be errors.
             min_overlap: the share of the baseline's cases that must have run.
         """
         reasons = []
@@ -69,10 +67,9 @@ class Table(Generic[K]):
             reasons.append(
                 f"{len(self.cases)} of the baseline's {expected} cases were run; at least {min_overlap:.0%} must be"
             )
-        if self.errors > max_missing * self.samples:
-            reasons.append(
-                f"{self.errors} of {self.samples} samples could not be judged; at most {max_missing:.0%} may be missing"
-            )
+        if self.errors > _MOST_MISSING * self.samples:
+            errors = f"{self.errors} of {self.samples} samples could not be judged"
+            reasons.append(f"{errors}; at most {_MOST_MISSING:.0%} may be missing")
         return tuple(reasons)
 
 

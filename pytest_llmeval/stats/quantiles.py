@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from pytest_llmeval.stats.special import normal_quantile
+from pytest_llmeval.stats.special import CONFIDENCE, NORMAL_HALF_WIDTH
+
+_OUTSIDE = (1 - CONFIDENCE) / 2
 
 
 class Percentile(NamedTuple):
@@ -31,7 +33,7 @@ class Percentile(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def interval_ranks(values: int, share: float, confidence: float = 0.95) -> tuple[int | None, int | None]:
+def interval_ranks(values: int, share: float) -> tuple[int | None, int | None]:
     """Which order statistics, counted from 1, enclose a percentile of independent values.
 
     Args:
@@ -42,7 +44,6 @@ def interval_ranks(values: int, share: float, confidence: float = 0.95) -> tuple
         The lower and the upper rank, None when even the smallest or the largest value is not a bound.
     """
     _check(share)
-    outside = (1 - confidence) / 2
     low: int | None = None
     high: int | None = None
     below = 0.0
@@ -55,29 +56,22 @@ def interval_ranks(values: int, share: float, confidence: float = 0.95) -> tuple
             + count * log_share
             + (values - count) * log_rest
         )
-        if below <= outside:
+        if below <= _OUTSIDE:
             low = count + 1
-        elif below >= 1 - outside:
+        elif below >= 1 - _OUTSIDE:
             high = count + 1
             break
     return low, high
 
 
 @lru_cache(maxsize=64)
-def fewest_values(share: float, confidence: float = 0.95, *, upper_bound_only: bool = False) -> int:
-    """How many independent values a percentile's interval takes at least.
-
-    Args:
-        share: strictly between 0 and 1; 0.95 is p95.
-        upper_bound_only: whether a one-sided bound from above is enough.
-    """
+def fewest_values(share: float) -> int:
+    """The fewest independent values that a percentile's interval takes."""
     _check(share)
-    outside = 1 - confidence if upper_bound_only else (1 - confidence) / 2
-    farther = share if upper_bound_only else max(share, 1 - share)
-    return math.ceil(math.log(outside) / math.log(farther) - 1e-9)
+    return math.ceil(math.log(_OUTSIDE) / math.log(max(share, 1 - share)) - 1e-9)
 
 
-def percentile(values_by_case: Sequence[Sequence[float]], share: float, confidence: float = 0.95) -> Percentile:
+def percentile(values_by_case: Sequence[Sequence[float]], share: float) -> Percentile:
     """A percentile of all values with its interval.
 
     With one value per case the interval is made of order statistics. Values of one case resemble each other, so with
@@ -90,16 +84,16 @@ def percentile(values_by_case: Sequence[Sequence[float]], share: float, confiden
     """
     cases = [case for case in values_by_case if case]
     ordered = sorted(value for case in cases for value in case)
-    needed = fewest_values(share, confidence)
+    needed = fewest_values(share)
     if len(cases) < needed:
         return Percentile(share, None, None, None, len(ordered), len(cases), needed)
     value = _at_share(ordered, share)
     if len(ordered) == len(cases):
-        low_rank, high_rank = interval_ranks(len(ordered), share, confidence)
+        low_rank, high_rank = interval_ranks(len(ordered), share)
         low = None if low_rank is None else ordered[low_rank - 1]
         high = None if high_rank is None else ordered[high_rank - 1]
     else:
-        half = normal_quantile(0.5 + confidence / 2) * _clustered_error(cases, value)
+        half = NORMAL_HALF_WIDTH * _clustered_error(cases, value)
         low = _at_share(ordered, share - half) if share - half > 0 else None
         high = _at_share(ordered, share + half) if share + half < 1 else None
     return Percentile(share, value, low, high, len(ordered), len(cases), needed)

@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
+CONFIDENCE = 0.95
+"""Of all intervals."""
+
 _SMALLEST = 1e-300
 
 
@@ -34,6 +37,10 @@ def normal_quantile(p: float) -> float:
         if abs(step) < 1e-15 * max(1.0, abs(z)):
             break
     return z
+
+
+NORMAL_HALF_WIDTH = normal_quantile(0.5 + CONFIDENCE / 2)
+"""Of a confidence interval, in standard errors."""
 
 
 def beta_cdf(x: float, a: float, b: float) -> float:
