@@ -107,6 +107,13 @@ _DATES = (
     re.compile(r"(?<![\w/.])(?P<day>\d{1,2})(?P<mark>[/.])(?P<number>\d{1,2})(?P=mark)(?P<year>\d{4})(?!\w)"),
 )
 
+_PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("link", _LINK),
+    ("email", _EMAIL),
+    *(("date", pattern) for pattern in _DATES),
+    ("name", _NAME),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -135,19 +142,12 @@ def facts(text: str) -> Iterator[Fact]:
         for part in re.split(r"\.\.\.|…|\[\.\.\.\]", found[group]):
             if len(part.split()) >= _FEWEST_QUOTED_WORDS:
                 yield Fact("quote", part.strip(), found.start(group), found.end(group))
-    for pattern, kind in ((_LINK, "link"), (_EMAIL, "email")):
-        rest = []
-        for found in pattern.finditer(text):
-            rest.append(found.span())
-            yield Fact(kind, found.group().rstrip(".,;:!?)]*_"), *found.span())  # type: ignore[arg-type]
-        text = _blanked(text, rest)
-    for pattern in _DATES:
+    for kind, pattern in _PATTERNS:
         spans = [found.span() for found in pattern.finditer(text)]
-        yield from (Fact("date", text[start:end], start, end) for start, end in spans)
+        for start, end in spans:
+            written = text[start:end]
+            yield Fact(kind, written.rstrip(".,;:!?)]*_") if kind in ("link", "email") else written, start, end)
         text = _blanked(text, spans)
-    names = [found.span() for found in _NAME.finditer(text)]
-    yield from (Fact("name", text[start:end], start, end) for start, end in names)
-    text = _blanked(text, names)
     text = _blanked(text, [found.span() for found in _LIST_MARK.finditer(text)])
     yield from (Fact("number", one.text, one.start, one.end) for one in numerals(text))
     for one in words_as_numbers(text):

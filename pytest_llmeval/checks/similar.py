@@ -89,14 +89,8 @@ def _similarity(method: str) -> Callable[[str, str], float]:
     from rapidfuzz import fuzz
     from rapidfuzz.distance import Indel, Levenshtein
 
-    match method:
-        case "ratio":
-            return Indel.normalized_similarity
-        case "levenshtein":
-            return Levenshtein.normalized_similarity
-        case "token_sort":
-            return lambda a, b: fuzz.token_sort_ratio(a, b) / 100
-        case "token_set":
-            return lambda a, b: fuzz.token_set_ratio(a, b) / 100
-        case _:
-            return lambda a, b: fuzz.partial_ratio(a, b) / 100
+    if method in ("ratio", "levenshtein"):
+        measure: Callable[[str, str], float] = (Indel if method == "ratio" else Levenshtein).normalized_similarity
+        return measure
+    ratio = getattr(fuzz, f"{method}_ratio")
+    return lambda one, other: ratio(one, other) / 100

@@ -75,7 +75,7 @@ def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, in
     if "input" not in fields:
         what = "what the model is asked: text, a list of chat messages, an object or a list"
         _report_missing(row, fields, problems, "input", what)
-    if problems.count == before and "checks" in fields:
+    if "checks" in fields:
         from pytest_llmeval.checks.row_forms import validate_checks
 
         for complaint in validate_checks(fields["checks"]):
@@ -215,15 +215,6 @@ def _object(value: Any) -> str | None:
     return None if isinstance(value, dict) else f" is {described(value)}; allowed is an object"
 
 
-def _checks(value: Any) -> str | None:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if not isinstance(item, dict):
-                return f"[{index}] is {described(item)}; a check is an object, as in {_CHECK}"
-        return None
-    return f" is {described(value)}; allowed is a list of checks, as in [{_CHECK}]"
-
-
 def _samples(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_SAMPLES:
         return None
@@ -232,7 +223,6 @@ def _samples(value: Any) -> str | None:
 
 _LIKE_A_WORDING = re.compile(r"\+(\w+)$")  # refund-1+2 is the second wording of refund-1
 _SEGMENTS = frozenset({"", ".", ".."})
-_CHECK = '{"contains": "30 days"}'
 _KNOWN = frozenset(FIELDS)
 
 _RULES: dict[str, Callable[[Any], str | None]] = {
@@ -242,7 +232,6 @@ _RULES: dict[str, Callable[[Any], str | None]] = {
     "task": _text,
     "tags": _texts,
     "metadata": _object,
-    "checks": _checks,
     "paraphrases": _texts,
     "samples": _samples,
 }

@@ -14,10 +14,7 @@ def pairwise_agreement(answers: Sequence[Hashable]) -> float | None:
     Returns:
         None for fewer than two answers.
     """
-    number = len(answers)
-    if number < 2:
-        return None
-    return sum(count * (count - 1) for count in Counter(answers).values()) / (number * (number - 1))
+    return _agreeing(Counter(answers)) if len(answers) > 1 else None
 
 
 def fleiss_kappa(ratings: Sequence[Mapping[Any, int]]) -> float | None:
@@ -42,7 +39,9 @@ def fleiss_kappa(ratings: Sequence[Mapping[Any, int]]) -> float | None:
         return None
     number = raters.pop()
     observed = math.fsum(_agreeing(item) for item in ratings) / len(ratings)
-    totals = _totals(ratings)
+    totals: Counter[Any] = Counter()
+    for item in ratings:
+        totals.update({label: count for label, count in item.items() if count})
     expected = math.fsum((count / (number * len(ratings))) ** 2 for count in totals.values())
     return None if len(totals) < 2 else (observed - expected) / (1 - expected)
 
@@ -61,10 +60,3 @@ def pass_hat_k(passed: int, samples: int, k: int) -> float | None:
 def _agreeing(item: Mapping[Any, int]) -> float:
     number = sum(item.values())
     return sum(count * (count - 1) for count in item.values()) / (number * (number - 1))
-
-
-def _totals(ratings: Sequence[Mapping[Any, int]]) -> Counter[Any]:
-    totals: Counter[Any] = Counter()
-    for item in ratings:
-        totals.update({label: count for label, count in item.items() if count})
-    return totals
