@@ -39,7 +39,7 @@ def find_secrets(text: str, known_values: Mapping[str, str]) -> list[str]:
 
 
 def credential_like(text: str) -> tuple[str, int, int] | None:
-    """The first part of a text in the form of a credential, also of a made-up one: its name, start and end."""
+    """The name, start and end of the first text in the form of a credential, real or made up."""
     for shape in (*_SHAPES, *_ONLY_FORMS):
         if shape.hint in text and (found := re.search(shape.pattern, text)):
             return shape.name, *found.span()

@@ -57,7 +57,7 @@ class ToolCall:
             content: the tool's result: a text, or anything that becomes JSON.
         """
         text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-        # Without an id the name tells which call is meant; with one it has no place in OpenAI's form.
+        # Without an id the name identifies the call; with an id, OpenAI's form has no place for the name.
         identity = {"tool_call_id": self.id} if self.id else {"name": self.name}
         return {"role": "tool", **identity, "content": text}
 
