@@ -403,7 +403,7 @@ def test_an_error_with_a_status_is_no_stream() -> None:
         ("length", "truncated", "cut off at the limit"),
         ("content_filter", "refusal", "stopped by the provider's filter"),
         ("invalid_tool_call", "tool_call", "an invalid tool call"),
-        ("invalid_json", "format", "JSON that is none"),
+        ("invalid_json", "format", "invalid JSON"),
         ("pause_turn", "truncated", 'ended with "pause_turn"'),
         ("\x1b[31mODD", "truncated", 'ended with "\\x1b[31mODD"'),
     ],

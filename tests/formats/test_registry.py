@@ -54,7 +54,7 @@ def test_azure_needs_a_base_url() -> None:
     "url", ["file:///etc/passwd", "ftp://x", "api.openai.com/v1", "", "http://", "http://[::1", "https://x:y/"]
 )
 def test_only_http_urls_are_taken(url: str) -> None:
-    with pytest.raises(ConfigError, match="no http or https URL"):
+    with pytest.raises(ConfigError, match="not an http or https URL"):
         find_provider("mine", url)
 
 
