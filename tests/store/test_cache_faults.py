@@ -314,7 +314,7 @@ def test_a_crash_within_a_session_leaves_nothing_open() -> None:
     code = (
         f"import sys, tempfile, pathlib; sys.path[:0] = {[str(Path(__file__).parents[1]), *sys.path]!r}\n"
         "from test_store_cache_faults import entry\n"
-        "from pytest_llmeval.store.store.cache import Cache\n"
+        "from pytest_llmeval.store.cache import Cache\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
         "    pathlib.Path(folder, 'cache').mkdir(mode=0o700)\n"
         "    pathlib.Path(folder, 'cache', 'cache.db').write_text('no database' * 1000)\n"

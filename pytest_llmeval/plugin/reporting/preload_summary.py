@@ -25,7 +25,7 @@ _ALWAYS = (
     "pytest_llmeval.report.several_models",
     "pytest_llmeval.report.sections",
     "pytest_llmeval.runs.file",
-    "pytest_llmeval.store.store.recording_file",
+    "pytest_llmeval.store.recording_file",
     "pytest_llmeval.store.recordings",
 )
 
