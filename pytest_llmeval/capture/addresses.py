@@ -8,41 +8,19 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from pytest_llmeval.formats.registry import find_provider, has_own_address, known_providers
+from pytest_llmeval.formats.base import WireFormat
+from pytest_llmeval.formats.registry import address_of, find_provider, has_own_address, known_providers, own_formats
 
-# By which SDKs and litellm are told another address, with the path each of them expects in it.
-_VARIABLES = {
-    "OPENAI_BASE_URL": ("openai", "/v1"),
-    "OPENAI_API_BASE": ("openai", "/v1"),
-    "ANTHROPIC_BASE_URL": ("anthropic", ""),
-    "ANTHROPIC_API_BASE": ("anthropic", ""),
-    "GOOGLE_GEMINI_BASE_URL": ("gemini", ""),
-    "GROQ_BASE_URL": ("groq", ""),
-    "GROQ_API_BASE": ("groq", "/openai/v1"),
-    "OLLAMA_HOST": ("ollama", ""),
-    "OLLAMA_API_BASE": ("ollama", ""),
-    "MISTRAL_API_BASE": ("mistral", "/v1"),
-    "OPENROUTER_API_BASE": ("openrouter", "/api/v1"),
-    "DEEPSEEK_API_BASE": ("deepseek", "/v1"),
-    "XAI_API_BASE": ("xai", "/v1"),
-    "AZURE_OPENAI_ENDPOINT": ("azure", ""),
-    "AZURE_API_BASE": ("azure", ""),
-}
-
-# All that lead an SDK elsewhere, those too that the gateway does not speak for.
+# Those that lead an SDK elsewhere, beside the variables that our addresses have.
 _LEADS_ELSEWHERE = re.compile(
     r"(?:OPENAI|AZURE|AZURE_OPENAI|ANTHROPIC(?:_[A-Z]+)*|AWS_BEDROCK|GEMINI|GOOGLE_GEMINI|GOOGLE_VERTEX|VERTEX(?:AI)?"
     r"|GROQ|MISTRAL|OPENROUTER|DEEPSEEK|XAI|COHERE|CO|TOGETHER(?:_?AI)?|FIREWORKS(?:_AI)?|PERPLEXITY(?:AI)?|CEREBRAS"
     r"|SAMBANOVA|NVIDIA(?:_NIM)?|REPLICATE|VOYAGE|JINA|MOONSHOT|DASHSCOPE|ZHIPUAI|ZAI|OLLAMA|(?:HOSTED_)?VLLM"
     r"|LM_?STUDIO|LLAMA_?CPP|LITELLM(?:_PROXY)?)_(?:BASE_URL|API_BASE|API_URL)"
-    r"|OLLAMA_HOST|AZURE_OPENAI_ENDPOINT|AZURE_INFERENCE_ENDPOINT|AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
+    r"|AZURE_INFERENCE_ENDPOINT|AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
 )
 
-_ADDED_BY_SDKS = {"anthropic": "/v1", "gemini": "/v1beta"}  # to the address they are given
-
 _VERSION = re.compile(r"/v\d")
-
-_OLLAMA_PORT = 11434
 
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 
@@ -62,27 +40,27 @@ class Addresses:
     """
 
     _places: Mapping[str, _Place] = field(repr=False)  # an address may hold a password
-    _paths: Mapping[str, str] = field(repr=False)
+    _paths: Mapping[str, tuple[str, str]] = field(repr=False)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Addresses:
         """The addresses an environment leads to."""
         places: dict[str, _Place] = {}
-        paths: dict[str, str] = {}
-        for name, (provider, path) in _VARIABLES.items():
-            said = _said(environment.get(name, ""), ollama=provider == "ollama")
+        paths: dict[str, tuple[str, str]] = {}
+        for name, (provider, path) in _variables().items():
+            said = _said(name, environment.get(name, ""))
             if said is not None:
                 places.setdefault(provider, said)
-                paths[name] = said.path
+                paths[name] = (provider, said.path)
             elif not environment.get(name):
-                paths[name] = path
+                paths[name] = (provider, path)
         for provider in known_providers():
             if provider in places or not has_own_address(provider):
                 continue
             if base_url := find_provider(provider).base_url:
-                path = "" if provider in (*_ADDED_BY_SDKS, "ollama") else urlsplit(base_url).path
+                path = "" if address_of(provider).version else urlsplit(base_url).path
                 places[provider] = _Place(_origin(base_url), path)
-        return cls(places, {name: path for name, path in paths.items() if _VARIABLES[name][0] in places})
+        return cls(places, {name: (provider, path) for name, (provider, path) in paths.items() if provider in places})
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -95,7 +73,7 @@ class Addresses:
         Args:
             root: its address, with the token and without a slash at the end.
         """
-        return {name: f"{root}/{_VARIABLES[name][0]}{path}" for name, path in self._paths.items()}
+        return {name: f"{root}/{provider}{path}" for name, (provider, path) in self._paths.items()}
 
     def urls(self, root: str) -> dict[str, str]:
         """By provider, the address below which its own SDK finds it at the gateway.
@@ -116,8 +94,8 @@ class Addresses:
         if provider not in self._places or not slash:
             return None
         place, below = self._places[provider], f"/{rest}"
-        version = _ADDED_BY_SDKS.get(provider)
-        if version is not None and not _VERSION.search(below):  # there are SDKs that expect it in the address
+        version = address_of(provider).version
+        if version and not _VERSION.search(below):  # there are SDKs that expect it in the address
             below = f"{place.path}{version}{below.removeprefix(place.path)}"
         return f"{place.origin}{below}{mark}{query}"
 
@@ -130,11 +108,9 @@ def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
 
 def servers_named(environment: Mapping[str, str]) -> set[tuple[str, int]]:
     """Host and port of each server of models that an environment names."""
-    said = (
-        _said(environment[name], ollama=name.startswith("OLLAMA"))
-        for name in list(environment)
-        if _LEADS_ELSEWHERE.fullmatch(name)
-    )
+    ours = _variables()
+    leading = (name for name in list(environment) if name in ours or _LEADS_ELSEWHERE.fullmatch(name))
+    said = (_said(name, environment[name]) for name in leading)
     return {server for place in said if place is not None and (server := server_of(place.origin)) is not None}
 
 
@@ -148,15 +124,20 @@ def server_of(url: str) -> tuple[str, int] | None:
     return (parts.hostname, port) if parts.hostname else None
 
 
-def _said(address: str, *, ollama: bool) -> _Place | None:
+def _variables() -> dict[str, tuple[str, str]]:
+    """By the name of each variable its provider, and the path that is expected in it."""
+    return {
+        name: (provider, path)
+        for provider in known_providers()
+        for name, path in address_of(provider).variables.items()
+    }
+
+
+def _said(variable: str, address: str) -> _Place | None:
     """Where a variable leads; None when it does not say."""
-    address = address.strip().rstrip("/")
+    whose = {name.partition("_")[0]: each for each in own_formats() for name in each.address.variables}
     try:
-        if ollama and address:
-            address = address if "://" in address else f"http://{address}"
-            parts = urlsplit(address.replace("://:", "://127.0.0.1:").replace("://0.0.0.0", "://127.0.0.1"))
-            bare = parts.scheme == "http" and parts.port is None
-            address = (parts._replace(netloc=f"{parts.netloc}:{_OLLAMA_PORT}") if bare else parts).geturl()
+        address = whose.get(variable.partition("_")[0], WireFormat).address_in(address.strip().rstrip("/"))
         parts = urlsplit(address)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
     except ValueError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pytest_llmeval.formats.base import Event, HttpFormat, ModelRequest, Prompt
+from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.messages import (
     function_of,
     image_url,
@@ -32,7 +33,10 @@ from pytest_llmeval.formats.reading import (
     text_or_none,
     tool_call,
 )
+from pytest_llmeval.formats.replay import known, pieces_of, unnamed
 from pytest_llmeval.reply import Answer, Usage
+
+_PORT = 11434
 
 _FIELDS = {
     "format",
@@ -49,24 +53,33 @@ _FIELDS = {
 }
 
 
-class OllamaChat(HttpFormat):
-    """The wire format of ``POST {base_url}/api/chat``; see `Provider`.
+class OllamaChat(WireFormat):
+    """The wire format of ``POST {base_url}/api/chat``."""
 
-    Args:
-        name: the provider's name.
-        base_url: of the server, as in ``http://127.0.0.1:11434``.
-        api_key_env: the environment variable with the key, None when it needs none.
-    """
-
+    address = Address("http://127.0.0.1:11434", None, {"OLLAMA_HOST": "", "OLLAMA_API_BASE": ""})
     wire_format = "ollama"
+    family = "Ollama's own"
+    path = "/api/chat"
+    streams_unless_told = True
 
-    def __init__(
-        self,
-        name: str = "ollama",
-        base_url: str | None = "http://127.0.0.1:11434",
-        api_key_env: str | None = None,
-    ) -> None:
-        super().__init__(name, base_url, api_key_env)
+    @classmethod
+    def at(cls, name: str, base_url: str | None, api_key_env: str | None) -> WireFormat:
+        """The format at an address; under ``/v1`` Ollama speaks OpenAI's chat completions."""
+        if (base_url or "").endswith("/v1"):
+            from pytest_llmeval.formats.openai_chat import OpenAIChat
+
+            return OpenAIChat(name, base_url, api_key_env)
+        return cls(name, base_url, api_key_env)
+
+    @staticmethod
+    def address_in(value: str) -> str:
+        """The address that ``OLLAMA_HOST`` holds, where scheme and port may be missing."""
+        if not value:
+            return value
+        address = value if "://" in value else f"http://{value}"
+        parts = urlsplit(address.replace("://:", "://127.0.0.1:").replace("://0.0.0.0", "://127.0.0.1"))
+        bare = parts.scheme == "http" and parts.port is None
+        return (parts._replace(netloc=f"{parts.netloc}:{_PORT}") if bare else parts).geturl()
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt.
@@ -96,9 +109,7 @@ class OllamaChat(HttpFormat):
         body = with_params(body, {name: value for name, value in prompt.params.items() if name in _FIELDS})
         if prompt.stream:
             body["stream"] = True
-        return ModelRequest(
-            provider=self.name, model=model, path="/api/chat", body=body, stream=bool(body.get("stream"))
-        )
+        return ModelRequest(provider=self.name, model=model, path=self.path, body=body, stream=bool(body.get("stream")))
 
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body.
@@ -129,6 +140,50 @@ class OllamaChat(HttpFormat):
     def stream(self) -> OllamaStream:
         """A reader for one streamed response."""
         return OllamaStream()
+
+    def events(self, body: Mapping[str, Any], pieces: int) -> Iterator[Event]:
+        """The events of a stream that says what a response body says."""
+        yield from map(unnamed, _lines(body, pieces))
+
+    def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
+        """The body of an unstreamed response that holds an answer."""
+        model = answer.response_model or model
+        message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+        if answer.tool_calls:
+            message["tool_calls"] = [
+                {
+                    **({"id": call.id} if call.id else {}),
+                    "function": {"name": call.name, "arguments": call.arguments or {}},
+                }
+                for call in answer.tool_calls
+            ]
+        reason = answer.finish_reason or "stop"
+        body = {
+            "model": model,
+            "created_at": "1970-01-01T00:00:00Z",
+            "message": message,
+            "done": True,
+            "done_reason": "stop" if reason == "tool_calls" else reason,
+        }
+        usage = answer.usage
+        return body | known({"prompt_eval_count": usage.input_tokens, "eval_count": usage.output_tokens})
+
+
+def _lines(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
+    about = {name: body[name] for name in ("model", "created_at") if name in body}
+    message = object_or_empty(body.get("message"))
+    role = {name: message[name] for name in ("role",) if name in message}
+    texts = {n: v for n, v in message.items() if n in ("thinking", "content") and isinstance(v, str)}
+    for name in sorted(texts, reverse=True):  # thinking comes first
+        for piece in pieces_of(texts[name], pieces) or [""]:
+            yield {**about, "message": {**role, name: piece}, "done": False}
+    if calls := objects(message.get("tool_calls")):
+        yield {**about, "message": {**role, "tool_calls": calls}, "done": False}
+    if "error" in body:
+        yield {"error": body["error"]}
+        return
+    last = {name: value for name, value in message.items() if name not in texts and name != "tool_calls"}
+    yield {**body, "message": last}
 
 
 class OllamaStream:

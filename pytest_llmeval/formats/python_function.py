@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
-from pytest_llmeval.formats.base import ModelRequest, Prompt, StreamReader
+from pytest_llmeval.formats.base import ModelRequest, Prompt, StreamReader, WireFormat
 from pytest_llmeval.formats.failure import failure_of_response, without_secrets
 from pytest_llmeval.formats.reading import (
     FILTERED,
@@ -28,7 +28,7 @@ _USAGE = tuple(Usage.__dataclass_fields__)
 _KEYS = ("text", "tool_calls", "usage", "finish_reason", "refusal", "model", "id")
 
 
-class PythonFunction:
+class PythonFunction(WireFormat):
     """Answers come from ``function(messages, **params)``; see `CallingProvider`.
 
     The function gets the messages, the parameters of the configuration and of the call, and ``tools``, ``schema``,
@@ -40,15 +40,9 @@ class PythonFunction:
         name: ``python:`` and the dotted name of the function.
     """
 
-    base_url: str | None = None
-    api_key_env: str | None = None
-
     def __init__(self, name: str) -> None:
-        self.name = name
+        super().__init__(name)
         self._dotted = name.removeprefix("python:")
-
-    def __repr__(self) -> str:
-        return f"PythonFunction({self.name!r})"
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """What the function will be called with; it is what the answer is stored under, too."""
@@ -112,7 +106,7 @@ class PythonFunction:
         return object_or_empty(body)
 
     def authorization(self, api_key: str) -> Mapping[str, str]:
-        """Nothing: keys are the function's own business."""
+        """Nothing: the function has its own keys."""
         return {}
 
     def answer(self, body: Mapping[str, Any]) -> Answer:
@@ -140,10 +134,6 @@ class PythonFunction:
     def stream(self) -> StreamReader:
         """Nothing is streamed."""
         raise malformed("a Python function cannot be streamed")
-
-    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """What a response with an error status means."""
-        return failure_of_response(status, headers, body)
 
 
 def _found(dotted: str) -> Callable[..., Any]:

@@ -12,7 +12,8 @@ from pytest_llmeval.capture.outgoing import headers_to_send, key_and_headers
 from pytest_llmeval.capture.route import Models, routed
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.errors import NotRerouted
-from pytest_llmeval.formats.recognise import Recognised, recognised
+from pytest_llmeval.formats.base import Recognised
+from pytest_llmeval.formats.recognise import recognised
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
 VERSION = {"anthropic-version": "2026-10-21"}
@@ -72,7 +73,7 @@ def seen(url: str, body: Any, headers: dict[str, str] | None = None, method: str
 def test_calls_of_models_are_recognised(url: str, body: Any, expected: tuple[str, ...]) -> None:
     found = seen(url, body)
     assert found is not None
-    assert (found.format, found.model, found.base_url, found.path) == expected
+    assert (found.format.wire_format, found.model, found.base_url, found.path) == expected
 
 
 @pytest.mark.parametrize(
