@@ -1,4 +1,4 @@
-"""The addresses of models that the environment names: where they lead, and what stands there instead of them."""
+"""The addresses of models in the environment: where they lead, and what the gateway puts in their place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pytest_llmeval.formats.base import WireFormat
 from pytest_llmeval.formats.registry import address_of, find_provider, has_own_address, known_providers, own_formats
 
-# Those that lead an SDK elsewhere, beside the variables that our addresses have.
+# More variables that lead an SDK elsewhere, in addition to those of our addresses.
 _LEADS_ELSEWHERE = re.compile(
     r"(?:OPENAI|AZURE|AZURE_OPENAI|ANTHROPIC(?:_[A-Z]+)*|AWS_BEDROCK|GEMINI|GOOGLE_GEMINI|GOOGLE_VERTEX|VERTEX(?:AI)?"
     r"|GROQ|MISTRAL|OPENROUTER|DEEPSEEK|XAI|COHERE|CO|TOGETHER(?:_?AI)?|FIREWORKS(?:_AI)?|PERPLEXITY(?:AI)?|CEREBRAS"
@@ -26,7 +26,7 @@ _NO_PROXY = ("NO_PROXY", "no_proxy")
 
 
 class _Place(NamedTuple):
-    """Scheme and host, and the path that stands in an address as a provider's SDK wants it."""
+    """Scheme and host, and the path in an address as a provider's SDK wants it."""
 
     origin: str
     path: str
@@ -34,33 +34,34 @@ class _Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the gateway passes requests on: what stands below ``/openai`` goes to OpenAI's host, and so on.
+    """Where the gateway passes requests on: those below ``/openai`` go to OpenAI's host, and so on.
 
-    A variable that is set already names the host of its provider instead, as for the application itself.
+    A variable that is already set decides the host of its provider, as it does for the application.
     """
 
     _places: Mapping[str, _Place] = field(repr=False)  # an address may hold a password
-    _paths: Mapping[str, tuple[str, str]] = field(repr=False)
+    _paths: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Addresses:
         """The addresses an environment leads to."""
         places: dict[str, _Place] = {}
-        paths: dict[str, tuple[str, str]] = {}
-        for name, (provider, path) in _variables().items():
-            said = _said(name, environment.get(name, ""))
-            if said is not None:
-                places.setdefault(provider, said)
-                paths[name] = (provider, said.path)
-            elif not environment.get(name):
-                paths[name] = (provider, path)
+        paths: dict[str, str] = {}
         for provider in known_providers():
-            if provider in places or not has_own_address(provider):
-                continue
-            if base_url := find_provider(provider).base_url:
-                path = "" if address_of(provider).version else urlsplit(base_url).path
-                places[provider] = _Place(_origin(base_url), path)
-        return cls(places, {name: (provider, path) for name, (provider, path) in paths.items() if provider in places})
+            address = address_of(provider)
+            said = {name: _said(name, environment.get(name, "")) for name in address.variables}
+            place = next(filter(None, said.values()), None)
+            own = find_provider(provider).base_url if has_own_address(provider) else None
+            if place is None and own is not None:
+                place = _Place(_origin(own), "" if address.version else urlsplit(own).path)
+            if place is not None:
+                places[provider] = place
+                for name, expected in address.variables.items():
+                    if there := said[name]:
+                        paths[name] = f"/{provider}{there.path}"
+                    elif not environment.get(name):
+                        paths[name] = f"/{provider}{expected}"
+        return cls(places, paths)
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ class Addresses:
         Args:
             root: its address, with the token and without a slash at the end.
         """
-        return {name: f"{root}/{provider}{path}" for name, (provider, path) in self._paths.items()}
+        return {name: f"{root}{path}" for name, path in self._paths.items()}
 
     def urls(self, root: str) -> dict[str, str]:
         """By provider, the address below which its own SDK finds it at the gateway.
@@ -108,7 +109,7 @@ def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
 
 def servers_named(environment: Mapping[str, str]) -> set[tuple[str, int]]:
     """Host and port of each server of models that an environment names."""
-    ours = _variables()
+    ours = {name for provider in known_providers() for name in address_of(provider).variables}
     leading = (name for name in list(environment) if name in ours or _LEADS_ELSEWHERE.fullmatch(name))
     said = (_said(name, environment[name]) for name in leading)
     return {server for place in said if place is not None and (server := server_of(place.origin)) is not None}
@@ -122,15 +123,6 @@ def server_of(url: str) -> tuple[str, int] | None:
     except (KeyError, ValueError):
         return None
     return (parts.hostname, port) if parts.hostname else None
-
-
-def _variables() -> dict[str, tuple[str, str]]:
-    """By the name of each variable its provider, and the path that is expected in it."""
-    return {
-        name: (provider, path)
-        for provider in known_providers()
-        for name, path in address_of(provider).variables.items()
-    }
 
 
 def _said(variable: str, address: str) -> _Place | None:

@@ -18,7 +18,7 @@ class Models:
 
     Attributes:
         trial: the one on trial.
-        production: those the application asks by itself, whose calls go to the one on trial.
+        production: those that the application asks for, and whose calls go to the one on trial.
         configured: all of the configuration.
     """
 
@@ -35,8 +35,8 @@ class Route:
         model: who answers.
         provider: the wire format, as requests of this model are looked up by.
         request: as it is sent.
-        base_url: what stands before its path.
-        moved: whether that is another place than the application meant, where none of its headers may go.
+        base_url: everything before the path.
+        moved: whether that is not the address the application meant; then none of its headers may go there.
         rewritten: whether it names another model than the application did.
         on_trial: whether the model on trial answers.
     """
@@ -61,12 +61,8 @@ class Route:
 def routed(asked: Recognised, models: Models) -> Route:
     """Where a captured request goes: to the model on trial when it names that one or the one in production.
 
-    A ``base_url`` in the configuration of a model decides where its calls go; without one the application's own
-    address stays. A request that names any other model than these stays with that model.
-
-    Args:
-        asked: what the application asks.
-        models: those it may name.
+    A request for any other model stays with that model. The ``base_url`` that the configuration has for a model decides
+    where its calls go; without one they go to the application's own address.
 
     Raises:
         NotRerouted: the model on trial speaks another wire format.
@@ -90,7 +86,7 @@ def routed(asked: Recognised, models: Models) -> Route:
 
 
 def _where_configured(route: Route) -> Route:
-    """The route to the ``base_url`` that the configuration has for the model; the same where it has none."""
+    """The route to the ``base_url`` that the configuration has for the model, if it has one."""
     there = replace(route, base_url=route.provider.base_url or "")
     if route.model.base_url is None or _place(there.url) == _place(route.url):
         return route

@@ -25,9 +25,7 @@ from pytest_llmeval.formats.reading import (
     answer_in_error,
     count,
     event_object,
-    failure_in_answer,
     finish_reason,
-    is_answer,
     listed,
     malformed,
     object_or_empty,
@@ -54,6 +52,7 @@ class AnthropicMessages(WireFormat):
         {"ANTHROPIC_BASE_URL": "", "ANTHROPIC_API_BASE": ""},
         other_keys=("ANTHROPIC_AUTH_TOKEN",),
         version="/v1",
+        hosts=("claude.googleapis.com",),
     )
     wire_format = "messages"
     family = "Anthropic's"
@@ -70,7 +69,7 @@ class AnthropicMessages(WireFormat):
         Blocks that have this form already are passed on as they are.
 
         Raises:
-            ProviderError: kind ``bad_request``: there is no ``max_tokens``, or a tool call in the messages is none.
+            ProviderError: kind ``bad_request``: ``max_tokens`` is missing, or a tool call in the messages is invalid.
         """
         params = dict(prompt.params)
         version = str(params.pop("anthropic_version", _VERSION))
@@ -136,8 +135,8 @@ class AnthropicMessages(WireFormat):
 
     def recognise(self, url: SplitResult, headers: Mapping[str, str], body: Mapping[str, Any]) -> Recognised | None:
         """What a request asks of a model; services for chats of people have such paths and bodies too."""
-        named_as_ours = "anthropic-version" in headers or "max_tokens" in body
-        return super().recognise(url, headers, body) if named_as_ours else None
+        is_ours = "anthropic-version" in headers or "max_tokens" in body
+        return super().recognise(url, headers, body) if is_ours else None
 
     def events(self, body: Mapping[str, Any], pieces: int) -> Iterator[Event]:
         """The events of a stream that says what a response body says."""
@@ -289,11 +288,7 @@ _DELTAS = {
 
 
 class MessagesStream:
-    """Reads the events of one streamed message; see `StreamReader`.
-
-    Attributes:
-        answered: whether all of the answer was seen, and nothing but the word that this is the end follows.
-    """
+    """Reads the events of one streamed message; see `StreamReader`."""
 
     def __init__(self) -> None:
         self.done = False
@@ -304,17 +299,12 @@ class MessagesStream:
         self._inputs: dict[int, str] = {}  # of tools, as JSON, as far as they have come
 
     def feed(self, event: Event) -> bool:
-        """Take one event; True when it carries text or a tool call.
-
-        Raises:
-            ProviderError: the event is an error, or no JSON.
-        """
+        """Take one event; True when it carries text or a tool call."""
         content = event_object(event)
         kind = content.get("type") or event.name
         if kind == "error" or content.get("error"):
             error = content.get("error") or content
-            if not is_answer(error):
-                raise failure_in_answer(error)
+            answer_in_error(error)
             self._message = {**(self._message or {}), "error": error}
             self.done = True
             return False
@@ -339,11 +329,7 @@ class MessagesStream:
         return False
 
     def body(self) -> dict[str, Any]:
-        """The response as the non-streaming API would have given it.
-
-        Raises:
-            ProviderError: kind ``malformed``: the stream ended before the message did.
-        """
+        """The response as the non-streaming API would have given it."""
         if self._message is None or not (self.done or self._message.get("stop_reason")):
             texts = [block.get("text") for block in self._blocks.values()]
             got = sum(len(text) for text in texts if isinstance(text, str))

@@ -1,4 +1,4 @@
-"""Chat completions at Azure, whose address and key are told in another way."""
+"""Chat completions at Azure, which has an address and a key header of its own."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ _EXAMPLES = (
 class AzureChat(OpenAIChat):
     """Azure's chat completions, the current ``/openai/v1`` and the older ``/openai/deployments/...``.
 
-    Args:
-        name: the provider's name.
-        base_url: one that ends in ``/v1``, or one with ``?api-version=``; in the second case the model is the name of
-            the deployment, unless the URL has it.
-        api_key_env: the environment variable with the key.
+    The base URL ends in ``/v1`` or has a query ``?api-version=``. In the second case the model is the name of the
+    deployment, unless the URL names that.
 
     Raises:
-        ConfigError: there is no base URL, or it is neither.
+        ConfigError: the base URL is missing, or is neither.
     """
 
     address = Address(
         None,  # its URL holds the name of the user's resource
         "AZURE_OPENAI_API_KEY",
         {"AZURE_OPENAI_ENDPOINT": "", "AZURE_API_BASE": ""},
+        hosts=(
+            *("openai.azure.com", "openai.azure.us", "openai.azure.cn", "cognitiveservices.azure.com"),
+            *("services.ai.azure.com", "models.ai.azure.com", "inference.ai.azure.com", "inference.ml.azure.com"),
+        ),
     )
     key_header = "api-key"
     key_scheme = ""
@@ -46,7 +47,9 @@ class AzureChat(OpenAIChat):
         versioned = "api-version" in parse_qs(url.query)
         if not path.endswith("/v1") and not versioned:
             shown = first_line(base_url, 100)
-            raise ConfigError(f"base_url {shown!r} is no address of models at Azure; it should look like {_EXAMPLES}")
+            raise ConfigError(
+                f"base_url {shown!r} is not an address of models at Azure; it should look like {_EXAMPLES}"
+            )
         self._needs_deployment = not path.endswith("/v1") and "/deployments/" not in path
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
@@ -110,7 +111,7 @@ class StreamReader(Protocol):
         """Take one event; True when it carries content, the first of which is the first token.
 
         Raises:
-            ProviderError: the event is an error the provider sent within the stream.
+            ProviderError: the event is an error, or not what the API promises.
         """
 
     def body(self) -> dict[str, Any]:
@@ -134,6 +135,7 @@ class Provider(Protocol):
     base_url: str | None
     api_key_env: str | None
 
+    @abstractmethod
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt; only what the user asked for is in it.
 
@@ -141,9 +143,11 @@ class Provider(Protocol):
             ProviderError: kind ``bad_request``: this format cannot carry the prompt, or wants something more.
         """
 
+    @abstractmethod
     def authorization(self, api_key: str) -> Mapping[str, str]:
         """The headers that carry the key."""
 
+    @abstractmethod
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body.
 
@@ -151,9 +155,11 @@ class Provider(Protocol):
             ProviderError: kind ``malformed``, when it holds none.
         """
 
+    @abstractmethod
     def stream(self) -> StreamReader:
         """A reader for one streamed response."""
 
+    @abstractmethod
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """What a response with an error status means; its text is harmless and short."""
 
@@ -181,6 +187,7 @@ class Address(NamedTuple):
         variables: by the name of a variable with a base URL, the path that is expected in it.
         other_keys: variables that may hold the key instead.
         version: what the provider's own SDK adds to the base URL it is given.
+        hosts: others that serve its models, with all hosts below each.
     """
 
     base_url: str | None
@@ -188,6 +195,7 @@ class Address(NamedTuple):
     variables: Mapping[str, str] = {}
     other_keys: tuple[str, ...] = ()
     version: str = ""
+    hosts: tuple[str, ...] = ()
 
 
 _VERSION = re.compile(r"/v\d\w*(/|$)")
@@ -197,7 +205,7 @@ DEPLOYMENT = re.compile(r"/deployments/[^/]+$")
 """Where the end of a base URL names a model, as at Azure."""
 
 
-class WireFormat:
+class WireFormat(Provider):
     """All that is known of a wire format; base class of ours and of those that are registered.
 
     A subclass must have `request`, `answer` and `stream`. That is enough for the fixture ``llm``. Requests that an
@@ -244,7 +252,7 @@ class WireFormat:
     def at(cls, name: str, base_url: str | None, api_key_env: str | None) -> WireFormat:
         """The format at an address, which may lack the API's version as the base URL of the provider's SDK does."""
         parts = urlsplit(base_url or "")
-        if base_url is not None and not _VERSION.search(parts.path):
+        if base_url is not None and cls.address.version and not _VERSION.search(parts.path):
             base_url = urlunsplit(parts._replace(path=parts.path.rstrip("/") + cls.address.version))
         return cls(name, base_url, api_key_env)
 
@@ -258,29 +266,9 @@ class WireFormat:
         """Whose format it is, in words; who speaks one of a family at an address mostly speaks the others there too."""
         return self.wire_format and f"{self.wire_format}'s"
 
-    def request(self, model: str, prompt: Prompt) -> ModelRequest:
-        """The HTTP request for this prompt; only what the user asked for is in it.
-
-        Raises:
-            ProviderError: kind ``bad_request``: this format cannot carry the prompt, or wants something more.
-        """
-        raise self._lacking("request")
-
     def authorization(self, api_key: str) -> Mapping[str, str]:
         """The headers that carry the key."""
         return {self.key_header: f"{self.key_scheme}{api_key}"}
-
-    def answer(self, body: Mapping[str, Any]) -> Answer:
-        """The answer in a response body.
-
-        Raises:
-            ProviderError: kind ``malformed``, when it holds none.
-        """
-        raise self._lacking("answer")
-
-    def stream(self) -> StreamReader:
-        """A reader for one streamed response."""
-        raise self._lacking("stream")
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """What a response with an error status means; its text is harmless and short."""

@@ -43,11 +43,7 @@ class EventParser:
         self._data: list[str] = []
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """The events that this chunk completes.
-
-        Args:
-            chunk: the next bytes of the response; what came before is remembered.
-        """
+        """The events that the next bytes of the response complete."""
         if self._after_carriage_return and chunk.startswith(b"\n"):
             chunk = chunk[1:]
             self._after_carriage_return = False
@@ -101,11 +97,7 @@ class LineParser:
         self._pieces: list[bytes] = []  # of the line that is not complete yet
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """The lines that this chunk completes.
-
-        Args:
-            chunk: the next bytes of the response; what came before is remembered.
-        """
+        """The lines that the next bytes of the response complete."""
         *lines, rest = chunk.split(b"\n")
         events: list[Event] = []
         for line in lines:

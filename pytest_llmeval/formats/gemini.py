@@ -26,9 +26,7 @@ from pytest_llmeval.formats.reading import (
     answer_in_error,
     count,
     event_object,
-    failure_in_answer,
     finish_reason,
-    is_answer,
     listed,
     malformed,
     object_or_empty,
@@ -73,6 +71,7 @@ class GeminiContent(WireFormat):
         {"GOOGLE_GEMINI_BASE_URL": ""},
         other_keys=("GOOGLE_API_KEY",),
         version="/v1beta",
+        hosts=("generativelanguage.mtls.googleapis.com",),
     )
     wire_format = "content"
     family = "Google's"
@@ -85,11 +84,11 @@ class GeminiContent(WireFormat):
         """The HTTP request for this prompt.
 
         System messages at the start become ``systemInstruction``, messages become ``contents``, a schema becomes
-        ``responseJsonSchema``. A parameter that is no field of the request itself goes into ``generationConfig``,
-        its name unchanged. A message with ``parts`` is passed on as it is.
+        ``responseJsonSchema``. Parameters that are not fields of the request go into ``generationConfig``
+        under the same names. A message with ``parts`` is passed on as it is.
 
         Raises:
-            ProviderError: kind ``bad_request``: a tool call in the messages is none.
+            ProviderError: kind ``bad_request``: a tool call in the messages is invalid.
         """
         system, messages = leading_system(with_images(prompt.messages, prompt.images))
         body: dict[str, Any] = {"contents": _contents(messages)}
@@ -129,7 +128,7 @@ class GeminiContent(WireFormat):
         calls = tuple(_call(part) for part in parts if "functionCall" in part)
         finish = finish_reason(candidate.get("finishReason")) if candidates else "content_filter"
         text = "".join(text for text in texts if isinstance(text, str))
-        if finish == "invalid_tool_call" and not text:  # the call stands here
+        if finish == "invalid_tool_call" and not text:  # which is where Gemini puts the call
             text = text_or_none(candidate.get("finishMessage")) or ""
         return Answer(
             text=text,
@@ -150,7 +149,7 @@ class GeminiContent(WireFormat):
         return path.endswith(tuple(f":{method}" for method in _METHODS))
 
     def recognise(self, url: SplitResult, headers: Mapping[str, str], body: Mapping[str, Any]) -> Recognised | None:
-        """What a request asks of a model, None when it asks none in this format."""
+        """What a request asks of a model; None for other requests."""
         found = _PATH.fullmatch(url.path)
         query = parse_qsl(url.query, keep_blank_values=True)
         stream = _METHODS.get(found["method"]) if found else None
@@ -337,15 +336,10 @@ class ContentStream:
         self._characters = 0
 
     def feed(self, event: Event) -> bool:
-        """Take one event; True when it carries text that is no thought, or a function call.
-
-        Raises:
-            ProviderError: the event is an error, or no JSON.
-        """
+        """Take one event; True when it carries a function call, or text other than thoughts."""
         chunk = event_object(event)
         if chunk.get("error"):
-            if not is_answer(chunk["error"]):
-                raise failure_in_answer(chunk["error"])
+            answer_in_error(chunk["error"])
             self.done = True
         # What is said again, such as the usage so far, counts as it was said last.
         self._response.update((name, value) for name, value in chunk.items() if name != "candidates")
@@ -355,11 +349,7 @@ class ContentStream:
         return carries
 
     def body(self) -> dict[str, Any]:
-        """The response as the non-streaming API would have given it.
-
-        Raises:
-            ProviderError: kind ``malformed``: the stream ended before every candidate was finished.
-        """
+        """The response as the non-streaming API would have given it."""
         finished = self._candidates and all("finishReason" in one for one in self._candidates.values())
         blocked = object_or_empty(self._response.get("promptFeedback")).get("blockReason")
         if not finished and not blocked and not self.done:

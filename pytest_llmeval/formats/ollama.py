@@ -23,9 +23,7 @@ from pytest_llmeval.formats.reading import (
     answer_in_error,
     count,
     event_object,
-    failure_in_answer,
     finish_reason,
-    is_answer,
     listed,
     malformed,
     object_or_empty,
@@ -84,11 +82,11 @@ class OllamaChat(WireFormat):
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt.
 
-        A schema becomes ``format``. A parameter that is no field of the request itself goes into ``options``, its
-        name unchanged. ``stream`` is always said, since Ollama streams unless told not to.
+        A schema becomes ``format``. Parameters that are not fields of the request go into ``options`` under
+        the same names. ``stream`` is always sent, since Ollama streams by default.
 
         Raises:
-            ProviderError: kind ``bad_request``: an image is no data: URL, or a tool call in the messages is none.
+            ProviderError: kind ``bad_request``: an image has no data: URL, or a tool call in the messages is invalid.
         """
         body: dict[str, Any] = {
             "model": model,
@@ -197,14 +195,10 @@ class OllamaStream:
         self._message: dict[str, Any] = {}
 
     def feed(self, event: Event) -> bool:
-        """Take one line; True when it carries text or a tool call.
-
-        Raises:
-            ProviderError: the line is an error, or no JSON.
-        """
+        """Take one line; True when it carries text or a tool call."""
         chunk = event_object(event)
-        if chunk.get("error") and not is_answer(chunk["error"]):
-            raise failure_in_answer(chunk["error"])
+        if chunk.get("error"):
+            answer_in_error(chunk["error"])
         self._response.update(chunk)
         self.done = chunk.get("done") is True or "error" in chunk
         carries = False
@@ -221,11 +215,7 @@ class OllamaStream:
         return carries
 
     def body(self) -> dict[str, Any]:
-        """The response as the non-streaming API would have given it.
-
-        Raises:
-            ProviderError: kind ``malformed``: the stream ended before it was done.
-        """
+        """The response as the non-streaming API would have given it."""
         if not self.done:
             content = self._message.get("content")
             got = len(content) if isinstance(content, str) else 0

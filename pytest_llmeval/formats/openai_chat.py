@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
+from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.messages import named_schema, with_images
 from pytest_llmeval.formats.reading import (
@@ -12,9 +14,7 @@ from pytest_llmeval.formats.reading import (
     answer_in_error,
     count,
     event_object,
-    failure_in_answer,
     finish_reason,
-    is_answer,
     listed,
     malformed,
     object_or_empty,
@@ -78,8 +78,9 @@ class OpenAIChat(WireFormat):
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices:
             error = body.get("detail") or body  # where some write what others write into ``error``
-            if ("message" in body or "detail" in body) and is_answer(error):
-                return answer_in_error(error)
+            with suppress(ProviderError):
+                if "message" in body or "detail" in body:
+                    return answer_in_error(error)
             raise malformed(f"the response has no choices, {listed(body)}")
         choice = choices[0]
         if not isinstance(choice, dict):
@@ -242,19 +243,14 @@ class ChatStream:
         self._choices: dict[int, dict[str, Any]] = {}
 
     def feed(self, event: Event) -> bool:
-        """Take one event; True when it carries text, a refusal or a tool call.
-
-        Raises:
-            ProviderError: the event is an error, or no JSON.
-        """
+        """Take one event; True when it carries text, a refusal or a tool call."""
         if event.data.strip() == "[DONE]":
             self.done = True
             return False
         chunk = event_object(event)
         if chunk.get("error") or event.name == "error":
             error = chunk.get("error") or chunk
-            if not is_answer(error):
-                raise failure_in_answer(error)
+            answer_in_error(error)
             self._head["error"] = error
             self.done = True
             return False
@@ -273,11 +269,7 @@ class ChatStream:
         return carries
 
     def body(self) -> dict[str, Any]:
-        """The response as the non-streaming API would have given it.
-
-        Raises:
-            ProviderError: kind ``malformed``: the stream ended before ``[DONE]`` and before every choice was finished.
-        """
+        """The response as the non-streaming API would have given it."""
         finished = self._choices and all(choice["finish_reason"] for choice in self._choices.values())
         if not self.done and not finished:
             got = sum(len(choice["message"]["content"] or "") for choice in self._choices.values())

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.formats.base import ModelRequest, Prompt, StreamReader, WireFormat
 from pytest_llmeval.formats.failure import failure_of_response, without_secrets
+from pytest_llmeval.formats.messages import refused
 from pytest_llmeval.formats.reading import (
     FILTERED,
     count,
@@ -64,7 +65,7 @@ class PythonFunction(WireFormat):
         """Call the function.
 
         Raises:
-            ProviderError: there is no such function, it raised, or it returned something else than promised.
+            ProviderError: the function is missing, raised, or returned something else than promised.
         """
         function = _found(self._dotted)
         arguments = dict(request.body)
@@ -144,7 +145,7 @@ def _found(dotted: str) -> Callable[..., Any]:
         module = import_module(module_name)
     except Exception as error:
         words = first_line(f"{type(error).__name__}: {error}", 160)
-        raise _refused(
+        raise refused(
             f"the module {first_line(module_name, 80)!r} cannot be imported: {words}; is its folder in pytest's "
             "setting pythonpath, or the package installed?"
         ) from None
@@ -155,7 +156,7 @@ def _found(dotted: str) -> Callable[..., Any]:
         names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         nearest = get_close_matches(function_name, names, n=1)
         guess = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise _refused(f"the module {module_name!r} has no function {first_line(function_name, 60)!r}{guess}")
+        raise refused(f"the module {module_name!r} has no function {first_line(function_name, 60)!r}{guess}")
     return function  # type: ignore[no-any-return]
 
 
@@ -190,7 +191,3 @@ def _body_of(failure: ProviderError) -> dict[str, Any]:
         raise failure from None
     refusal = {"refusal": str(failure)} if failure.kind == "content_filter" else {}
     return {"text": "", "finish_reason": failure.kind, **refusal}
-
-
-def _refused(message: str) -> ProviderError:
-    return ProviderError(message, kind="bad_request")

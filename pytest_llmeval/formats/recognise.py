@@ -28,7 +28,7 @@ def in_another_format(path: str) -> bool:
 
 
 def recognised(method: str, url: str, headers: Mapping[str, str], content: bytes) -> Recognised | None:
-    """What a request asks of a model, None when it asks none, or in a format that is not known.
+    """What a request asks of a model; None for other requests, and for formats that are not known.
 
     Args:
         method: as in ``POST``.

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from typing import Any
 
-from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.formats.base import Address, CallingProvider, Provider, WireFormat
+from pytest_llmeval.errors import ConfigError, ProviderError
+from pytest_llmeval.formats.base import (
+    Address,
+    CallingProvider,
+    ModelRequest,
+    Prompt,
+    Provider,
+    StreamReader,
+    WireFormat,
+)
+from pytest_llmeval.reply import Answer
 from pytest_llmeval.text import first_line
 
 # Each by the name of its usual provider; the class has all else. Of two with one `wire_format` the first is the usual.
@@ -63,7 +74,7 @@ def register_provider(name: str, provider: Provider) -> None:
         raise ConfigError(f"the provider {name!r} is built in; register yours under another name")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise ConfigError(
-            f"{first_line(name, 60)!r} is no name for a provider; it takes letters, digits, '.', '_', '-'"
+            f"{first_line(name, 60)!r} is not a name for a provider; it takes letters, digits, '.', '_', '-'"
         )
     missing = [offer for offer in _OFFERS if not hasattr(provider, offer)]
     if missing:
@@ -111,7 +122,7 @@ def has_own_address(name: str) -> bool:
 
 
 def key_variables(name: str) -> tuple[str, ...]:
-    """The environment variables any of which may hold the key that a variable of this name holds; it comes first."""
+    """This environment variable, and the others that may hold the same key instead."""
     addresses = (address_of(provider) for provider in _BUILT_IN)
     return (name, *next((each.other_keys for each in addresses if each.api_key_env == name), ()))
 
@@ -147,7 +158,7 @@ def _function(name: str, base_url: str | None) -> WireFormat:
 
     if not all(part.isidentifier() for part in name.removeprefix("python:").split(".")) or "." not in name:
         raise ConfigError(
-            f"{first_line(name, 100)!r} names no function; it should look like python:package.module.function"
+            f"{first_line(name, 100)!r} does not name a function; it should look like python:package.module.function"
         )
     if base_url is not None:
         raise ConfigError(f"{name} is called, not sent to: it takes no base_url")
@@ -164,14 +175,28 @@ def _moved(provider: Provider, base_url: str | None) -> WireFormat:
 
 
 class _Offered(WireFormat):
-    """A registered object that is no `WireFormat`: its model can be asked, and none of its requests is captured."""
+    """A registered object that is not a `WireFormat`: its models are asked, but no application is captured."""
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider.name, provider.base_url, provider.api_key_env)
-        offers = ("request", "authorization", "answer", "stream", "error")
-        self.__dict__.update({offer: getattr(provider, offer) for offer in offers})
+        self._provider = provider
         if isinstance(provider, CallingProvider):
             self.call = provider.call
+
+    def request(self, model: str, prompt: Prompt) -> ModelRequest:
+        return self._provider.request(model, prompt)
+
+    def authorization(self, api_key: str) -> Mapping[str, str]:
+        return self._provider.authorization(api_key)
+
+    def answer(self, body: Mapping[str, Any]) -> Answer:
+        return self._provider.answer(body)
+
+    def stream(self) -> StreamReader:
+        return self._provider.stream()
+
+    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        return self._provider.error(status, headers, body)
 
 
 def _unknown(name: str) -> str:

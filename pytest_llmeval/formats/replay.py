@@ -37,7 +37,7 @@ def delivered(
         body: the answer, as the same request gives it unstreamed.
         stream: whether it was asked for as a stream.
         pieces: into how many a text is cut, as many as it came in.
-        status: of HTTP; an error is no stream.
+        status: of HTTP; errors are never streamed.
     """
     if not stream or status >= 400:
         content = json.dumps(body).encode()
@@ -93,7 +93,7 @@ def known(fields: Mapping[str, int | None]) -> dict[str, int]:
 def usage_field(
     name: str, counts: Mapping[str, int | None], details: Mapping[str, Mapping[str, int]] | None = None
 ) -> dict[str, Any]:
-    """The field of a body with the counts that are known; nothing where none is."""
-    told = known(counts)
+    """The field of a body with the counts that are known; an empty object when all are unknown."""
+    counted = known(counts)
     more = {key: value for key, value in (details or {}).items() if value}
-    return {name: {**told, **more}} if told else {}
+    return {name: {**counted, **more}} if counted else {}
