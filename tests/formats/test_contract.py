@@ -19,7 +19,16 @@ from pytest_llmeval.capture.route import Models, routed
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.errors import NotRerouted, ProviderError
 from pytest_llmeval.formats import registry
-from pytest_llmeval.formats.base import CallingProvider, Event, ModelRequest, Prompt, Provider, Recognised, WireFormat
+from pytest_llmeval.formats.base import (
+    Address,
+    CallingProvider,
+    Event,
+    ModelRequest,
+    Prompt,
+    Provider,
+    Recognised,
+    WireFormat,
+)
 from pytest_llmeval.formats.framing import has_answered, parser_for
 from pytest_llmeval.formats.openai_chat import OpenAIChat
 from pytest_llmeval.formats.python_function import PythonFunction
@@ -58,6 +67,7 @@ class ParlourStream:
 class Parlour(WireFormat):
     """A format as somebody else would write it, with nothing but what it must have."""
 
+    address = Address("https://parlour.example/v1", "PARLOUR_KEY")
     wire_format = "parlour"
     path = "/parlour/talk"
     fields = ("talk",)
@@ -131,7 +141,7 @@ class Bare:
 
 
 REGISTERED: dict[str, Provider] = {
-    "parlour": Parlour("parlour", "https://parlour.example/v1", "PARLOUR_KEY"),
+    "parlour": Parlour("parlour", *Parlour.address[:2]),
     "subclass": Subclass("subclass", "https://sub.example/v1", "SUB_KEY"),
     "bare": Bare(),
 }
