@@ -98,6 +98,18 @@ def test_only_what_is_posted_is() -> None:
     assert seen("https://api.openai.com/v1/responses", {"model": "m", "input": "?"}, method="GET") is None
 
 
+@pytest.mark.parametrize(("said", "streams"), [({}, True), ({"stream": False}, False)])
+def test_ollama_streams_unless_it_is_told_not_to(said: dict[str, bool], streams: bool) -> None:
+    found = seen("http://127.0.0.1:11434/api/chat", {**CHAT, **said})
+    assert found is not None
+    assert found.stream is streams
+
+
+def test_a_key_in_the_query_is_known() -> None:
+    route = route_of("https://g.com/v1beta/models/gemini-x:generateContent?key=AIza1", {"contents": []}, CANDIDATE)
+    assert key_and_headers(route, {})[0] == "AIza1"
+
+
 def test_headers_that_change_the_answer_are_kept_and_no_other() -> None:
     found = seen("https://a.com/v1/messages", CHAT, {**VERSION, "anthropic-beta": "x", "x-api-key": "secret"})
     assert found is not None

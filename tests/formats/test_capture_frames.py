@@ -78,6 +78,7 @@ def test_tool_calls_and_reasoning_survive(format_: str, body: dict[str, Any]) ->
 def test_a_text_comes_in_as_many_pieces_as_it_came_in() -> None:
     assert again("chat", completion("abcdefghi"), 3)[1] == 3
     assert again("chat", completion("ab"), 50)[1] == 2
+    assert delivered(find_provider("openai"), completion("ab"), stream=True).chunks[-1] == b"data: [DONE]\n\n"
 
 
 @pytest.mark.parametrize("format_", PROVIDERS)
