@@ -140,7 +140,7 @@ def test_a_registered_provider_is_found_and_moves_with_the_base_url() -> None:
     ("name", "provider", "message"),
     [
         ("openai", OpenAIChat(), "the provider 'openai' is built in; register yours under another name"),
-        ("my/own", OpenAIChat(), "'my/own' is no name for a provider"),
+        ("my/own", OpenAIChat(), "'my/own' is not a name for a provider"),
         ("mine", object(), r"the provider 'mine' \(object\) lacks name, base_url, api_key_env, request, "),
     ],
 )
