@@ -22,7 +22,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -201,7 +200,6 @@ def main() -> int:
     sample = everything
     if options.only is None and options.sample < len(everything):
         sample = random.Random(options.seed).sample(everything, options.sample)
-    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(AT_ONCE):
@@ -220,6 +218,7 @@ def main() -> int:
                 lives = survives(mutant, copy, limits[str(Path(mutant.file).parent)])
             finally:
                 copies.put(copy)
+            print(".", end="", file=sys.stderr, flush=True)
             if lives:
                 print(f"{mutant.file}:{mutant.line}: {mutant.change}", flush=True)
             return mutant if lives else None
@@ -227,10 +226,9 @@ def main() -> int:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             survivors = [mutant for mutant in pool.map(run, sample) if mutant is not None]
     killed = len(sample) - len(survivors)
-    minutes = (time.monotonic() - began) / 60
     print(
         f"{killed} of {len(sample)} mutants killed ({killed / len(sample):.0%}; at least {BAR:.0%} must be), "
-        f"of {len(everything)}, in {minutes:.0f} minutes"
+        f"of {len(everything)}, in {computing() / 60 / AT_ONCE:.0f} minutes of {AT_ONCE} cores"
     )
     return 0 if killed >= BAR * len(sample) else 1
 

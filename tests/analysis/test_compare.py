@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.compare import compare, outcomes_of
-from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
+from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, part_of
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
@@ -304,6 +304,10 @@ def test_strictness_fails_what_may_be_noise_and_what_ran_in_part() -> None:
     assert (part.gate, part.part) == ("passed", "1 of 2 cases")
     assert compare("m", answers(""), "m", answers(""), part="1 of 2 cases", strict=True).gate == "failed"
     assert compare("m", answers(""), "m", answers(""), strict=True).gate == "passed"
+
+
+def test_a_part_is_told_and_the_whole_is_not() -> None:
+    assert (part_of(4, 5), part_of(5, 5)) == ("4 of 5 cases", "")
 
 
 def test_two_runs_of_the_baseline_that_lie_apart_make_each_case_count_once() -> None:
