@@ -132,21 +132,21 @@ def mutants_of(file: str) -> Iterator[Mutant]:
 
 
 def tests_of(file: str) -> list[str]:
-    """The tests of a file's folder, its own first."""
+    """The tests of a file's folder: first its own, since most mutants die there, then all."""
     folder = TESTS_OF[str(Path(file).parent)]
     own = f"{folder}/test_{Path(file).name}"
     return [own, folder] if (ROOT / own).exists() else [folder]
 
 
-def passes(copy: Path, tests: list[str], limit: int = 3600) -> bool:
+def passes(copy: Path, tests: str, limit: int = 3600) -> bool:
     """Whether these tests pass in a copy of the package.
 
     Args:
         copy: its root.
-        tests: files and folders.
+        tests: a file or a folder.
         limit: seconds of computing after which they count as failed; a clock would count what else is running.
     """
-    command = ["sh", "-c", f'ulimit -t {limit}; exec "$@"', "sh", sys.executable, *PYTEST.split(), *tests]
+    command = ["sh", "-c", f'ulimit -t {limit}; exec "$@"', "sh", sys.executable, *PYTEST.split(), tests]
     environment = {**os.environ, "PYTHONPATH": str(copy)}
     try:
         done = subprocess.run(
@@ -154,7 +154,7 @@ def passes(copy: Path, tests: list[str], limit: int = 3600) -> bool:
         )
     except subprocess.TimeoutExpired:  # it waits for something
         return False
-    return done.returncode == 0
+    return done.returncode in (0, 5)  # 5: none of them is quick
 
 
 def computing() -> float:
@@ -171,7 +171,7 @@ def survives(mutant: Mutant, copy: Path, limit: int) -> bool:
     # A module of the same size, written within the same second, would be taken for the one that was compiled before.
     shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
     try:
-        return passes(copy, tests_of(mutant.file), limit)
+        return all(passes(copy, tests, limit) for tests in tests_of(mutant.file))
     finally:
         path.write_text(original)
 
@@ -207,7 +207,7 @@ def main() -> int:
         limits = {}
         for source, tests in TESTS_OF.items():
             before = computing()
-            if not passes(Path(folder, "0"), [tests]):
+            if not passes(Path(folder, "0"), tests):
                 print(f"The tests of {source} fail unchanged: pytest -m quick {tests}")
                 return 1
             limits[source] = 10 + round(3 * (computing() - before))
