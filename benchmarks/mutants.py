@@ -15,18 +15,19 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import os
 import random
 import resource
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from queue import SimpleQueue
 from typing import NamedTuple
+
+import pytest
 
 TESTS_OF = {"pytest_llmeval/stats": "tests/stats", "pytest_llmeval/analysis": "tests/analysis"}
 COPIED = ("pytest_llmeval", "tests", "pyproject.toml")
@@ -41,7 +42,9 @@ phases, allowed = [Phase.explicit, Phase.generate], list(HealthCheck)
 options = {"database": None, "deadline": None, "derandomize": True, "phases": phases, "suppress_health_check": allowed}
 settings.register_profile("mutants", **options)
 """
-PYTEST = "-m pytest -x -q -m quick -p no:cacheprovider -p mutants_profile --hypothesis-profile=mutants"
+PYTEST = ["-x", "-q", "-mquick", "-pno:cacheprovider", "-pmutants_profile", "--hypothesis-profile=mutants"]
+PYTEST += ["-Wignore::pytest.PytestAssertRewriteWarning"]  # of modules that are preloaded
+PRELOADED = ("hypothesis.strategies", "scipy.stats", "statsmodels.stats.multitest", "statsmodels.stats.proportion")
 ROOT = Path(__file__).resolve().parent.parent
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
@@ -132,48 +135,37 @@ def mutants_of(file: str) -> Iterator[Mutant]:
 
 
 def tests_of(file: str) -> list[str]:
-    """The tests of a file's folder: first its own, since most mutants die there, then all."""
+    """The tests of a file's folder, its own first."""
     folder = TESTS_OF[str(Path(file).parent)]
     own = f"{folder}/test_{Path(file).name}"
     return [own, folder] if (ROOT / own).exists() else [folder]
 
 
-def passes(copy: Path, tests: str, limit: int = 3600) -> bool:
-    """Whether these tests pass in a copy of the package.
+def start(copy: Path, tests: list[str], limit: int) -> int:
+    """Start tests in a copy of the package.
+
+    They run in a fork of this process, which knows scipy and the like already, and the package not yet.
 
     Args:
         copy: its root.
-        tests: a file or a folder.
+        tests: files and folders.
         limit: seconds of computing after which they count as failed; a clock would count what else is running.
+
+    Returns:
+        The id of the process, which ends with 0 when they pass.
     """
-    command = ["sh", "-c", f'ulimit -t {limit}; exec "$@"', "sh", sys.executable, *PYTEST.split(), tests]
-    environment = {**os.environ, "PYTHONPATH": str(copy)}
-    try:
-        done = subprocess.run(
-            command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=10 * limit
-        )
-    except subprocess.TimeoutExpired:  # it waits for something
-        return False
-    return done.returncode in (0, 5)  # 5: none of them is quick
-
-
-def computing() -> float:
-    """The seconds that finished processes have computed."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def survives(mutant: Mutant, copy: Path, limit: int) -> bool:
-    """Whether all tests of the mutant's folder pass with it, within so many seconds of computing."""
-    path = copy / mutant.file
-    original = path.read_text()
-    path.write_text(mutant.text)
-    # A module of the same size, written within the same second, would be taken for the one that was compiled before.
-    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
-    try:
-        return all(passes(copy, tests, limit) for tests in tests_of(mutant.file))
-    finally:
-        path.write_text(original)
+    process = os.fork()
+    if process:
+        return process
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+    signal.alarm(10 * limit)
+    silence = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(silence, stream)
+    os.chdir(copy)
+    sys.path[:0] = [str(copy)]
+    os.environ["PYTHONPATH"] = str(copy)
+    os._exit(pytest.main([*PYTEST, *tests]))
 
 
 def copy_to(folder: Path) -> Path:
@@ -188,6 +180,47 @@ def copy_to(folder: Path) -> Path:
     return folder
 
 
+def computing() -> float:
+    """The seconds that finished processes have computed."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def limits_of(copy: Path) -> dict[str, int]:
+    """Seconds of computing by folder that a mutant gets: more than three times what its tests take unchanged."""
+    limits = {}
+    for source, tests in TESTS_OF.items():
+        before = computing()
+        _, status = os.waitpid(start(copy, [tests], 3600), 0)
+        if status:
+            sys.exit(f"The tests of {source} fail unchanged: pytest -m quick {tests}")
+        limits[source] = 10 + round(3 * (computing() - before))
+    return limits
+
+
+def survivors_of(sample: list[Mutant], copies: list[Path], limits: Mapping[str, int]) -> Iterator[Mutant]:
+    """Run the tests of every mutant, one in each copy at a time, and give those that pass."""
+    free, running = [*copies], dict[int, tuple[Mutant, Path, str]]()
+    for mutant in [*sample, *[None] * len(copies)]:
+        if not free or mutant is None:
+            process, status = os.wait()
+            ended, copy, original = running.pop(process)
+            (copy / ended.file).write_text(original)
+            free.append(copy)
+            print(".", end="", file=sys.stderr, flush=True)
+            if not status:
+                yield ended
+        if mutant is not None:
+            copy = free.pop()
+            path = copy / mutant.file
+            original = path.read_text()
+            path.write_text(mutant.text)
+            # A module of the same size, written in the same second, would be taken for the one compiled before.
+            shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+            process = start(copy, tests_of(mutant.file), limits[str(Path(mutant.file).parent)])
+            running[process] = mutant, copy, original
+
+
 def main() -> int:
     """Run a sample of mutants, and say which survive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -200,32 +233,13 @@ def main() -> int:
     sample = everything
     if options.only is None and options.sample < len(everything):
         sample = random.Random(options.seed).sample(everything, options.sample)
+    survivors = 0
     with tempfile.TemporaryDirectory() as folder:
-        copies: SimpleQueue[Path] = SimpleQueue()
-        for number in range(AT_ONCE):
-            copies.put(copy_to(Path(folder, str(number))))
-        limits = {}
-        for source, tests in TESTS_OF.items():
-            before = computing()
-            if not passes(Path(folder, "0"), tests):
-                print(f"The tests of {source} fail unchanged: pytest -m quick {tests}")
-                return 1
-            limits[source] = 10 + round(3 * (computing() - before))
-
-        def run(mutant: Mutant) -> Mutant | None:
-            copy = copies.get()
-            try:
-                lives = survives(mutant, copy, limits[str(Path(mutant.file).parent)])
-            finally:
-                copies.put(copy)
-            print(".", end="", file=sys.stderr, flush=True)
-            if lives:
-                print(f"{mutant.file}:{mutant.line}: {mutant.change}", flush=True)
-            return mutant if lives else None
-
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            survivors = [mutant for mutant in pool.map(run, sample) if mutant is not None]
-    killed = len(sample) - len(survivors)
+        copies = [copy_to(Path(folder, str(number))) for number in range(AT_ONCE)]
+        for mutant in survivors_of(sample, copies, limits_of(copies[0])):
+            survivors += 1
+            print(f"{mutant.file}:{mutant.line}: {mutant.change}", flush=True)
+    killed = len(sample) - survivors
     print(
         f"{killed} of {len(sample)} mutants killed ({killed / len(sample):.0%}; at least {BAR:.0%} must be), "
         f"of {len(everything)}, in {computing() / 60 / AT_ONCE:.0f} minutes of {AT_ONCE} cores"
@@ -234,4 +248,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    for name in PRELOADED:
+        importlib.import_module(name)
     sys.exit(main())
