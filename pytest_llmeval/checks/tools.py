@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_llmeval.checks.check import check, failed, passed
+from pytest_llmeval.checks.check import check, failed, is_number, passed
 from pytest_llmeval.checks.json_value import several
 from pytest_llmeval.checks.tool_calls import Calls, Trajectory, argument_problems, trajectory_of
 from pytest_llmeval.errors import LlmevalError
@@ -210,5 +210,5 @@ def _names(check_name: str, names: object) -> list[str]:
 
 
 def _limit(check_name: str, option: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_number(value, 1) or not isinstance(value, int):
         raise LlmevalError(f"assert_{check_name}: {option} is a whole number from 1, not {shown(value)}")
