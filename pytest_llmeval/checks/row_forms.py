@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
 from pytest_llmeval.checks.categories import is_category
+from pytest_llmeval.checks.check import is_number
 from pytest_llmeval.checks.grounded import assert_grounded
 from pytest_llmeval.checks.json_value import assert_json, assert_schema
 from pytest_llmeval.checks.measured import (
@@ -196,14 +197,12 @@ def _problem_of_kind(kinds: tuple[str, ...], value: object) -> str | None:
 
 
 def _is(kind: str, value: object) -> bool:
-    if kind in (NUMBER, SHARE, COUNT, FROM_ONE):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return False
-        if kind == COUNT:
-            return isinstance(value, int) and value >= 0
-        if kind == FROM_ONE:
-            return isinstance(value, int) and value >= 1
-        return 0 < value <= 1 if kind == SHARE else abs(value) < float("inf")
+    if kind == NUMBER:
+        return is_number(value)
+    if kind == SHARE:
+        return is_number(value, 0, 1) and value > 0
+    if kind in (COUNT, FROM_ONE):
+        return is_number(value, 0 if kind == COUNT else 1) and isinstance(value, int)
     if kind == TEXTS:
         return isinstance(value, (list, tuple)) and bool(value) and all(_is(TEXT, one) for one in value)
     if kind in (TEXT, PATTERN):

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.checks.check import check, failed, passed
-from pytest_llmeval.checks.json_value import MOST_PROBLEMS, problems_of_schema, validator
+from pytest_llmeval.checks.json_value import MOST_PROBLEMS, problems_of_schema, several, validator
 from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
-from pytest_llmeval.checks.tool_calls import Calls, listed_problems, trajectory_of
+from pytest_llmeval.checks.tool_calls import Calls, trajectory_of
 from pytest_llmeval.checks.tools import CATEGORY, given_arguments, no_arguments
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
@@ -45,7 +45,8 @@ def assert_valid_tool_calls(calls: Calls, tools: Sequence[Mapping[str, Any]], *,
         problems += [f"{head}: {problem}" for problem in _problems(call, schemas)]
     if not problems:
         return passed(CATEGORY)
-    return failed("\n".join([*listed_problems(problems), *trajectory.lines()]), category=CATEGORY)
+    lines = [several("the schemas are not met", problems), *trajectory.lines()]
+    return failed("\n".join(lines), category=CATEGORY)
 
 
 def _schemas(tools: object) -> Iterator[tuple[str, str | None]]:
