@@ -1,4 +1,4 @@
-"""``llmeval merge``: the runs of shards, joined."""
+"""``llmeval merge``: join the runs of shards."""
 
 from __future__ import annotations
 

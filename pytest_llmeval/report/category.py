@@ -1,4 +1,4 @@
-"""The cases of one error category, each with what became of it and the words that changed."""
+"""List the cases of one error category: new, known or fixed, with the changed words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORDS = {"NEW": ("red",), "KNOWN": (), "FIXED": ("green",)}
 
 
 def category_cases(paper: Paper, comparison: Comparison, name: str) -> list[Line]:
-    """The new, known and fixed cases of a category; the new ones with their changed words."""
+    """The new, known and fixed cases of a category, the new ones with their changed words."""
     row = next((row for row in comparison.rows if row.name == name), None)
     if row is None:
         known = [row.name for row in comparison.rows]

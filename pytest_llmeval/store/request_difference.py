@@ -10,7 +10,7 @@ from typing import Any
 from pytest_llmeval.differences import word_diff
 from pytest_llmeval.json_text import canonical_json, visible
 from pytest_llmeval.store.key import significant
-from pytest_llmeval.text import both_quoted
+from pytest_llmeval.text import both_quoted, shortened
 
 _MOST_LINES = 10
 _MOST_FOUND = 1000
@@ -73,19 +73,19 @@ def _same(asked: Any, recorded: Any) -> bool:
 
 def _joined(path: str, name: str) -> str:
     if not _NAME.fullmatch(name):
-        return f'{path}["{_cut(visible(name), 40)}"]'
+        return f'{path}["{shortened(visible(name), 40)}"]'
     return f"{path}.{name}" if path else name
 
 
 def _line(path: str, asked: Any, recorded: Any) -> str:
     path = path if len(path) <= _WIDTH else f"...{path[-_WIDTH:]}"
     if recorded is _ABSENT:
-        return f"{path}: not in the recorded request, asked {_cut(_shown(asked), _WIDTH)}"
+        return f"{path}: not in the recorded request, asked {shortened(_shown(asked), _WIDTH)}"
     if asked is _ABSENT:
-        return f"{path}: only in the recorded request, {_cut(_shown(recorded), _WIDTH)}"
+        return f"{path}: only in the recorded request, {shortened(_shown(recorded), _WIDTH)}"
     if isinstance(asked, str) and isinstance(recorded, str) and max(len(asked), len(recorded)) > _SHORT:
         return f"{path}: {_words_changed(asked, recorded)}"
-    return f"{path}: recorded {_cut(_shown(recorded), _WIDTH // 2)}, asked {_cut(_shown(asked), _WIDTH // 2)}"
+    return f"{path}: recorded {shortened(_shown(recorded), _WIDTH // 2)}, asked {shortened(_shown(asked), _WIDTH // 2)}"
 
 
 def _shown(value: Any) -> str:
@@ -106,11 +106,3 @@ def _words_changed(asked: str, recorded: str) -> str:
         return " ".join(changed)
     old, new = both_quoted(recorded, asked)
     return f"recorded {old}, asked {new}"
-
-
-def _cut(text: str, width: int) -> str:
-    """The text, without its middle when it is longer than a width in characters."""
-    if len(text) <= width:
-        return text
-    half = (width - 3) // 2
-    return f"{text[:half]}...{text[-half:]}"
