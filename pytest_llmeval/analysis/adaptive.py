@@ -15,6 +15,7 @@ from pytest_llmeval.analysis.compare import Rules, Side, judgement
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.stats.gate import undecided
+from pytest_llmeval.text import plural
 
 AT_FIRST, AT_MOST = 3, 10
 
@@ -56,8 +57,7 @@ def unfinished(comparison: Comparison, undecided: Collection[str], lost: int) ->
     """
     if not lost or comparison.gate != "passed" or comparison.candidate.model not in undecided:
         return comparison
-    tests = "1 test" if lost == 1 else f"{lost} tests"
-    reason = f"{UNMEASURED}: undecided by the first samples, and {tests} did not come to the end of the further ones"
+    reason = f"{UNMEASURED}: undecided by the first samples, and {plural(lost, 'test')} did not come to the end of the further ones"
     return comparison._replace(gate="failed", reasons=(reason,))
 
 

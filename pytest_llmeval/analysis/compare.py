@@ -52,8 +52,6 @@ class Side(NamedTuple):
     """One side of a comparison: the results of one model.
 
     Attributes:
-        name: of the model.
-        results: by case.
         saved: the saved run they come from, in words; None when they were made in this session.
         saved_when: how old that run is, in words.
         another: of a candidate, whether it is another model than the baseline though their names are the same.
@@ -127,7 +125,6 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     gate, reasons = _verdict(rows, [*invalid, *over], extent, strict=rules.strict)
     if gate == "passed" and not before:
         gate, reasons = "not evaluated", ("nothing to compare: no case that ran is in the baseline",)
-    rejudged = Counter(result.rejudged for key, result in before.items() if key in after)
     return Comparison(
         baseline=figures[0],
         candidate=figures[1],
@@ -148,11 +145,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         notes=(
             *broken,
             *notes,
-            *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
-            *_as_saved(rejudged["as_saved"]),
-            *_other_code(rejudged["other_code"]),
-            *_unlike(len(differ.replies)),
-            *_copies(before, after, table.cases),
+            *_compared_otherwise(differ, table, before, after, saved=saved is not None),
             *uncompared,
             *unasked([after[key] for key in judged]),
             *([_skipped(extent.skipped)] if extent.skipped else []),
@@ -184,36 +177,38 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     return Judgement(differ, uncompared, len(new), table, families, overall, verdicts)
 
 
-def _asked_otherwise(count: int, cases: int) -> list[str]:
-    told = (
-        f"the prompt of {count} of {cases} cases changed since the baseline was saved; they are compared all the same"
-    )
-    return [told] if count else []
+def _compared_otherwise(
+    differ: Differences, table: Table[CaseKey], before: Results, after: Results, *, saved: bool
+) -> Iterator[str]:
+    """Which cases are compared in another way than a reader expects, a sentence for each way."""
+    rejudged = Counter(result.rejudged for key, result in before.items() if key in after)
+    if saved and (count := len(differ.prompts)):
+        yield (
+            f"the prompt of {count} of {len(table.cases)} cases changed since the baseline was saved; they are "
+            "compared all the same"
+        )
+    if count := rejudged["as_saved"]:
+        yield (
+            f"{_cases(count, ' asks', ' ask')} the model in another way than when the baseline was saved; the saved "
+            "verdict counts"
+        )
+    if count := rejudged["other_code"]:
+        yield (
+            f"{_cases(count, ' fails', ' fail')} today on replies that passed when the baseline was saved, in tests "
+            "that have not changed: the code behind the replies has; the saved verdict counts"
+        )
+    if count := len(differ.replies):
+        yield (
+            f"{_cases(count, ' is', ' are')} not compared: the baseline's replies to the prompts of then fail today's "
+            "tests"
+        )
+    results = [side[key] for key in table.cases for side in (before, after)]
+    if copies := sum(len(result.samples) - len(_independent(result)) for result in results):
+        yield f"{copies} answers repeat another of their case word for word; each counts once"
 
 
-def _as_saved(count: int) -> list[str]:
-    cases = "1 case asks" if count == 1 else f"{count} cases ask"
-    told = f"{cases} the model in another way than when the baseline was saved; the saved verdict counts"
-    return [told] if count else []
-
-
-def _other_code(count: int) -> list[str]:
-    cases = "1 case fails" if count == 1 else f"{count} cases fail"
-    told = (
-        f"{cases} today on replies that passed when the baseline was saved, in tests that have not changed: the code "
-        "behind the replies has; the saved verdict counts"
-    )
-    return [told] if count else []
-
-
-def _unlike(count: int) -> list[str]:
-    cases = "1 case is" if count == 1 else f"{count} cases are"
-    told = f"{cases} not compared: the baseline's replies to the prompts of then fail today's tests"
-    return [told] if count else []
-
-
-def _cases(count: int) -> str:
-    return "1 case" if count == 1 else f"{count} cases"
+def _cases(count: int, one: str = "", many: str = "") -> str:
+    return f"1 case{one}" if count == 1 else f"{count} cases{many}"
 
 
 def _skipped(count: int) -> str:
@@ -248,15 +243,8 @@ def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
     ]
 
 
-def _copies(before: Results, after: Results, cases: Sequence[CaseKey]) -> list[str]:
-    """That some answers were left out of the test."""
-    results = [side[key] for key in cases for side in (before, after)]
-    copies = sum(len(result.samples) - len(_independent(result)) for result in results)
-    return [f"{copies} answers repeat another of their case word for word; each counts once"] if copies else []
-
-
 def _never(table: Table[CaseKey], before: Results, after: Results) -> tuple[Stratum, ...]:
-    """The strata of a category nobody failed in."""
+    """The strata of a category without failures."""
     judged = [
         [sum(s.outcome != "error" for s in _independent(side[key])) for side in (before, after)] for key in table.cases
     ]

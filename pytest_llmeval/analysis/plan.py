@@ -26,7 +26,6 @@ class Expected:
     """What one error category is expected to be like.
 
     Attributes:
-        name: the category.
         rate: the share of answers that fail in it now, as a fraction.
         variance: the mean of p(1 - p) over the cases, p a case's chance to fail in it; None for that of a typical
             suite.
@@ -42,7 +41,6 @@ class PlannedCategory:
     """What can be found in one error category.
 
     Attributes:
-        expected: what it is like.
         level: the share of alpha it is tested at if every other category were a close call.
         rises: per number of samples the smallest rise of its rate, as a fraction, that is found with 80 % chance; None
             when not even failing always would be.
@@ -78,12 +76,10 @@ def plan(
     """What the gate could find, per category and number of samples per case.
 
     Args:
-        cases: how many cases the dataset has.
         categories: the error categories that will be compared.
         samples: numbers of candidate samples per case.
         baseline_samples: per case, None for as many as the candidate has.
         settings: how categories are gated; those of severity ``low`` are reported only, and left out.
-        rules: of the gate.
 
     Raises:
         ValueError: there is no case, or a number of samples is below 1.
@@ -115,10 +111,8 @@ def smallest_rise(
     nor than what clears the floor with 80 % chance.
 
     Args:
-        cases: how many are compared.
         baseline_samples: per case.
         samples: of the candidate, per case.
-        expected: what the category is like.
         level: one-sided.
         floor: the smallest rise worth failing for, as a fraction.
 
@@ -173,7 +167,6 @@ def mean_call(results: Sequence[CaseResult], price: tuple[float, float] | None =
     """How many calls a sample made on average, and what one cost.
 
     Args:
-        results: those of one model.
         price: USD per million input and output tokens, None for what the calls cost as they were billed.
     """
     samples = [sample for result in results for sample in result.samples if sample.calls]

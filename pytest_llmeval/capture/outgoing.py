@@ -19,14 +19,13 @@ from pytest_llmeval.engine.requests import NO_KEY, api_key_of, no_key
 from pytest_llmeval.engine.told_as_error import answer_told_as_error
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import Event, ModelRequest, Prompt, Provider, StreamReader
-from pytest_llmeval.formats.framing import parser_for
+from pytest_llmeval.formats.framing import framing_of, has_answered, parser_for
+from pytest_llmeval.formats.recognise import keys_in
 from pytest_llmeval.reply import Answer
 
 _OF_THE_CONNECTION = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "expect", "host", "transfer-encoding"}
 )
-
-_AUTHORIZING = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 
 # Of errors that several have who asked the same at once; one of them has sent the request.
 _said: WeakKeyDictionary[ProviderError, Said] = WeakKeyDictionary()
@@ -114,7 +113,7 @@ class _Reader:
         self._keeper = keeper
         self._size = 0
         self._events: list[Event] = []
-        self.framing: str = getattr(reader, "framing", "events")
+        self.framing = framing_of(reader)
 
     @property
     def done(self) -> bool:
@@ -166,7 +165,7 @@ def key_and_headers(route: Route, headers: Mapping[str, str]) -> tuple[str | Non
     """
     if route.moved or (route.rewritten and route.model.api_key_env is not None and _at_its_provider(route)):
         return api_key_of(route.model, route.provider), None
-    values = [headers[name] for name in _AUTHORIZING if name in headers]
+    values = keys_in(headers, route.base_url)
     if any(NO_KEY in value for value in values):
         raise no_key(route.model, route.model.api_key_env or route.provider.api_key_env or "of its provider")
     return (values[0].rpartition(" ")[2] if values else ""), headers  # whatever the scheme, in whichever case
@@ -261,9 +260,7 @@ class Watch:
     @property
     def complete(self) -> bool:
         """Whether the stream has said all there is, though its connection may still be open."""
-        # Some libraries never read an event that says no more than that the one before it was the last.
-        done = self._reader.done or getattr(self._reader, "answered", False)
-        return self._streams and (done or self._error is not None)
+        return self._streams and (has_answered(self._reader) or self._error is not None)
 
     @property
     def finished(self) -> bool:

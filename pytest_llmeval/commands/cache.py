@@ -16,13 +16,13 @@ from pytest_llmeval.config.age import parsed_age
 from pytest_llmeval.config.settings import ModelSettings, Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError, ReplyError
 from pytest_llmeval.reply import Answer
-from pytest_llmeval.report.numbers import dollars, plural
+from pytest_llmeval.report.numbers import dollars
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.unused import unused_recordings
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.recording_file import RecordingFile
 from pytest_llmeval.store.recordings import Recordings
-from pytest_llmeval.text import first_line
+from pytest_llmeval.text import first_line, plural
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.fulfilled import Fulfilled

@@ -6,11 +6,10 @@ import argparse
 from pathlib import Path
 
 from pytest_llmeval.errors import ConfigError, RunFileError
-from pytest_llmeval.report.numbers import plural
 from pytest_llmeval.runs.file import load_run, save_run
 from pytest_llmeval.runs.merge import merge_shards
 from pytest_llmeval.runs.results import Run
-from pytest_llmeval.text import harmless
+from pytest_llmeval.text import harmless, plural
 
 WHOLE, PART = 0, 1
 

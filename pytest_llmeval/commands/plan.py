@@ -16,9 +16,10 @@ from pytest_llmeval.analysis.plan import CallCost, Expected, PlannedCategory, ex
 from pytest_llmeval.commands.project import add_config, models_of, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.report.numbers import dollars, plural
+from pytest_llmeval.report.numbers import dollars
 from pytest_llmeval.report.paper import Column, Line, Paper, table, terminal_paper
 from pytest_llmeval.runs.file import FORMAT, load_run
+from pytest_llmeval.text import plural
 
 SAMPLES = (1, 3, 5, 10)
 SUPPOSED_RATES = (0.01, 0.02, 0.05, 0.10, 0.20)

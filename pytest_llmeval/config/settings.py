@@ -103,11 +103,11 @@ class Settings(NamedTuple):
     """Everything [tool.llmeval] says.
 
     Attributes:
-        file: where the table stands, None when there is none.
+        file: the file with the table, None without a table.
         root: the folder relative paths start from: that of the file, else pytest's rootdir.
         model: default of ``--llm-model``.
         baseline: default of ``--llm-baseline``: a model, or the path of a saved run.
-        baseline_again: another saved run of the same model, to tell how far two runs of it lie apart.
+        baseline_again: another saved run of the same model, to measure how far two runs of it lie apart.
         recordings: the folder of recordings.
         cache: the folder of the local store.
         ignore: JSON paths within requests that do not count when a reply is looked up.
@@ -135,7 +135,7 @@ class Settings(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where the table stands, as a message names it; where none was found, when there is none."""
+        """Where the table is, as a message names it; without a table, where it was looked for."""
         start = self.start or self.root
         if self.file is not None:
             return f"[tool.llmeval] of {shown_path(self.file, self.base or start)}"
@@ -181,7 +181,7 @@ def load_settings(folder: Path, *, otherwise: Path | None = None, base: Path | N
 
 
 def table_file(folder: Path, *, otherwise: Path | None = None) -> Path | None:
-    """The file with the table that counts for the tests of a folder, None when there is none.
+    """The file with the table that counts for the tests of a folder, None without a table.
 
     Args:
         folder: an absolute path.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_llmeval.analysis.compare import Side, compare
-from pytest_llmeval.report.numbers import count, plural
+from pytest_llmeval.report.numbers import count
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run
-from pytest_llmeval.text import harmless
+from pytest_llmeval.text import harmless, plural
 
 MOST_NAMES = 5
 

@@ -11,10 +11,10 @@ from pytest_llmeval.analysis.routing import Choice, Route
 from pytest_llmeval.analysis.sensitivity import PARAPHRASES, Reworded, Sensitivity, Worst
 from pytest_llmeval.analysis.slices import EDGES, Slice, bucket_of, count_by, input_tokens
 from pytest_llmeval.datasets.rewording import question_of
-from pytest_llmeval.report.numbers import change, count, dollars, percent, plural, points
+from pytest_llmeval.report.numbers import change, count, dollars, percent, points
 from pytest_llmeval.report.paper import Column, Line, Paper, clip, table
 from pytest_llmeval.runs.results import CaseResult, number_place
-from pytest_llmeval.text import first_line
+from pytest_llmeval.text import first_line, plural
 
 Results = Mapping[str, Sequence[CaseResult]]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.report.cases import case_lines, failing_sample, named, passes, reply_text
-from pytest_llmeval.report.numbers import count, plural, points
+from pytest_llmeval.report.numbers import count, points
 from pytest_llmeval.report.paper import Line, Paper, clip, wrap
 from pytest_llmeval.report.verdict import evidence, mark_of, remark, style_of, title
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-from pytest_llmeval.text import did_you_mean, first_line
+from pytest_llmeval.text import did_you_mean, first_line, plural
 
 _MOST_LINES = 3
 _WORDS = {"NEW": ("red",), "KNOWN": (), "FIXED": ("green",)}

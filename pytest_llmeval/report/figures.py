@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.analysis.measure import Figures
-from pytest_llmeval.report.numbers import change, difference, dollars, plural, seconds
+from pytest_llmeval.report.numbers import change, difference, dollars, seconds
 from pytest_llmeval.report.paper import Column, Line, Paper, table
 from pytest_llmeval.stats.cost import Estimate
 from pytest_llmeval.stats.means import Mean, Share
 from pytest_llmeval.stats.quantiles import Percentile, fewest_values
+from pytest_llmeval.text import plural
 
 
 class Measured(NamedTuple):

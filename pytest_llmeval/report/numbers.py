@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 
-def plural(number: int, noun: str) -> str:
-    """A number with its noun: ``1 case``, ``2 cases``, ``2 new misses``."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun}es" if noun.endswith("s") else f"{number} {noun}s"
-
-
 def count(part: int, whole: int) -> str:
     """A part of a whole: ``2/250``."""
     return f"{part}/{whole}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.results import CaseResult, Run, SampleResult, TrialKey, model_words
+from pytest_llmeval.text import plural
 
 Named = tuple[str, Run]
 
@@ -40,7 +41,7 @@ def merge_shards(shards: Sequence[Named]) -> Run:
             else:
                 results[result.trial] = name, united
     if problems:
-        count = "1 contradiction" if len(problems) == 1 else f"{len(problems)} contradictions"
+        count = plural(len(problems), "contradiction")
         raise RunFileError("\n".join([f"these are not shards of one run: {count}", *problems[:20]]))
     merged = first._replace(
         created=min(run.created for _, run in shards),

@@ -11,8 +11,8 @@ class Family(NamedTuple):
 
     Attributes:
         adjusted: the p-values after adjustment, 1 for what could not be tested.
-        testable: which could have been found at all.
-        size: the number (with weights: the total weight) alpha is divided by first: Tarone's K.
+        testable: which categories could have been found at all.
+        size: Tarone's K, the first divisor of alpha; with weights a total weight.
     """
 
     adjusted: list[float]
@@ -30,8 +30,8 @@ def tarone_holm(
 
     Args:
         p: raw p-values.
-        p_min: the smallest each could have been, which must not depend on how failures fell to the two sides.
-        alpha: the level the adjusted values will be compared with.
+        p_min: the smallest possible p-values, which must not depend on which side the failures fell to.
+        alpha: the level that the adjusted values will be compared with.
         weights: above 0; a weight of 3 gives three times the share of alpha.
     """
     shares = _checked(p, weights)
@@ -62,7 +62,7 @@ def _step_down(p: Sequence[float], shares: Sequence[float], tested: Sequence[int
 
 
 def _checked(p: Sequence[float], weights: Sequence[float] | None) -> list[float]:
-    """The weights, 1 where none are given.
+    """The weights, by default 1.
 
     Raises:
         ValueError: a p-value is not from 0 to 1, a weight not above 0, or their numbers differ.

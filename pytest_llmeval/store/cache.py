@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_llmeval.json_text import canonical_json, parsed_json, visible
+from pytest_llmeval.json_text import canonical_json, parsed_json
 from pytest_llmeval.store.disk import RefusedDirectory, prepare_directory
 from pytest_llmeval.store.entry import ENTRY_VERSION, Entry, NewerVersion
+from pytest_llmeval.text import visible
 
 if TYPE_CHECKING:
     from pytest_llmeval.store.disk import BoundedCache

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from pytest_llmeval.differences import word_diff
-from pytest_llmeval.json_text import canonical_json, visible
+from pytest_llmeval.differences import ABSENT, paired, word_diff
+from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.store.key import significant
-from pytest_llmeval.text import both_quoted, shortened
+from pytest_llmeval.text import both_quoted, shortened, visible
 
 _MOST_LINES = 10
 _MOST_FOUND = 1000
-_DEEPEST = 40
 _WIDTH = 160
 _SHORT = 24  # characters of a text that is shown whole
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_ABSENT = object()
 
 
 def explain_difference(asked: Mapping[str, Any], recorded: Mapping[str, Any], ignore: Iterable[str] = ()) -> list[str]:
@@ -34,7 +32,8 @@ def explain_difference(asked: Mapping[str, Any], recorded: Mapping[str, Any], ig
         ``messages[0].content: ... the capital of [-France?-]{+Spain?+}``; none when nothing differs.
     """
     ignored = tuple(ignore)
-    found = list(islice(_differences("", significant(asked, ignored), significant(recorded, ignored), 0), _MOST_FOUND))
+    pairs = paired(significant(asked, ignored), significant(recorded, ignored))
+    found = list(islice(((_joined(path), *pair) for path, *pair in pairs if not _same(*pair)), _MOST_FOUND))
     if len(found) <= _MOST_LINES:
         return [_line(*difference) for difference in found]
     lines = [_line(*difference) for difference in found[: _MOST_LINES - 1]]
@@ -42,28 +41,10 @@ def explain_difference(asked: Mapping[str, Any], recorded: Mapping[str, Any], ig
     return [*lines, f"... and {more} more differences"]
 
 
-def _differences(path: str, asked: Any, recorded: Any, depth: int) -> Iterator[tuple[str, Any, Any]]:
-    """The paths at which two values differ, with both values."""
-    if depth < _DEEPEST:
-        if isinstance(asked, Mapping) and isinstance(recorded, Mapping):
-            for name in sorted({*asked, *recorded}, key=str):
-                below = _joined(path, str(name))
-                yield from _differences(below, asked.get(name, _ABSENT), recorded.get(name, _ABSENT), depth + 1)
-            return
-        if isinstance(asked, list | tuple) and isinstance(recorded, list | tuple):
-            for index in range(max(len(asked), len(recorded))):
-                ours = asked[index] if index < len(asked) else _ABSENT
-                theirs = recorded[index] if index < len(recorded) else _ABSENT
-                yield from _differences(f"{path}[{index}]", ours, theirs, depth + 1)
-            return
-    if not _same(asked, recorded):
-        yield path, asked, recorded
-
-
 def _same(asked: Any, recorded: Any) -> bool:
     if type(asked) is type(recorded) and isinstance(asked, str | bytes | bool | int | float):
         return bool(asked == recorded)
-    if asked is _ABSENT or recorded is _ABSENT:
+    if asked is ABSENT or recorded is ABSENT:
         return asked is recorded
     try:
         return canonical_json(asked) == canonical_json(recorded)
@@ -71,17 +52,21 @@ def _same(asked: Any, recorded: Any) -> bool:
         return False
 
 
-def _joined(path: str, name: str) -> str:
-    if not _NAME.fullmatch(name):
-        return f'{path}["{shortened(visible(name), 40)}"]'
-    return f"{path}.{name}" if path else name
+def _joined(path: Iterable[object]) -> str:
+    return "".join(map(_step, path)).removeprefix(".")
+
+
+def _step(key: object) -> str:
+    if isinstance(key, int):
+        return f"[{key}]"
+    return f".{key}" if _NAME.fullmatch(str(key)) else f'["{shortened(visible(str(key)), 40)}"]'
 
 
 def _line(path: str, asked: Any, recorded: Any) -> str:
-    path = path if len(path) <= _WIDTH else f"...{path[-_WIDTH:]}"
-    if recorded is _ABSENT:
+    path = shortened(path, _WIDTH)
+    if recorded is ABSENT:
         return f"{path}: not in the recorded request, asked {shortened(_shown(asked), _WIDTH)}"
-    if asked is _ABSENT:
+    if asked is ABSENT:
         return f"{path}: only in the recorded request, {shortened(_shown(recorded), _WIDTH)}"
     if isinstance(asked, str) and isinstance(recorded, str) and max(len(asked), len(recorded)) > _SHORT:
         return f"{path}: {_words_changed(asked, recorded)}"

@@ -44,11 +44,46 @@ def case(name: object, *samples: SampleResult, test: str = "t.py::t", task: str 
     return CaseResult(key=CaseKey(test, str(name)), model="m", samples=samples, task=task, min_pass_rate=0.5)
 
 
+def test_cases_samples_and_calls_are_counted() -> None:
+    results = [
+        case("a", sample(None, call(3.0, ttft=0.5, cost=0.25)), sample(None, call(1.0, ttft=0.25)), sample("format")),
+        case("b", sample("format", call(2.0))),
+        case("b+terse", sample("format", call(4.0)))._replace(wording="terse"),
+        case("c", sample("timeout", error=True), sample("timeout", call(5.0, source="cache"), error=True)),
+    ]
+    figures = measure("m", results)
+    assert (figures.cases, figures.passed, figures.failed, figures.errors, figures.reworded) == (4, 1, 2, 1, 1)
+    assert (figures.samples, figures.most_samples) == (5, 3)
+    assert (figures.live, figures.replayed) == (4, 1)
+    assert (figures.latency[0].values, figures.ttft[0].values) == (4, 2)
+    assert figures.cost == pytest.approx(0.29)
+    assert figures.spent == pytest.approx(0.28)
+    assert figures.cost_per_resolved == figures.cost
+    unknown = [case("d", sample(None, call()._replace(spent=None)))]
+    assert measure("m", [*results, *unknown]).spent is None
+
+
+def test_a_call_without_time_has_no_speed() -> None:
+    results = [case(n, sample(None, call(0.0, tokens=(5, 10)), call(2.0, tokens=(5, 10)))) for n in range(6)]
+    speed = measure("m", results).tokens_per_second
+    assert speed is not None
+    assert (speed.value, speed.values) == (5.0, 6)
+
+
+def test_samples_that_vary_as_much_as_they_can_stay_within_all_and_nothing() -> None:
+    results = [case(0, sample(), sample("format")), case(1, sample(), sample())]
+    figures = measure("m", results)
+    for mean in (*figures.pass_hat, figures.verdict_agreement):
+        assert mean is not None
+        assert (mean.value, mean.low, mean.high) == (0.5, 0.0, 1.0)
+    assert [mean.value for mean in measure("m", [*results, case(2, sample(error=True))]).pass_hat] == [0.5]
+
+
 def test_percentiles_say_too_few_instead_of_a_false_number() -> None:
     figures = measure("m", [case(n, sample(None, call(n + 1.0, ttft=0.1))) for n in range(80)])
     p50, p95, p99 = figures.latency
     assert (p50.value, p95.value, p99.value) == (40.0, 76.0, None)
-    assert (p99.too_few, p99.values, p99.needed) == (True, 80, 368)
+    assert (p99.values, p99.needed) == (80, 368)
     assert p95.low is not None
     assert p95.high is not None
     assert p95.low < 76.0 < p95.high
@@ -57,7 +92,7 @@ def test_percentiles_say_too_few_instead_of_a_false_number() -> None:
 
 def test_five_samples_of_a_case_are_not_five_cases() -> None:
     figures = measure("m", [case(n, *[sample(None, call(n + 1.0))] * 5) for n in range(20)])
-    assert [(p.values, p.cases, p.too_few) for p in figures.latency] == [
+    assert [(p.values, p.cases, p.value is None) for p in figures.latency] == [
         (100, 20, False),
         (100, 20, True),
         (100, 20, True),

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side
 from pytest_llmeval.analysis.comparison import Comparison
-from pytest_llmeval.analysis.routing import Choice, Route, compare_by_task, route
+from pytest_llmeval.analysis.routing import Choice, Route, compare_by_task, route, routes_of
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
@@ -159,3 +159,4 @@ def test_a_budget_that_is_broken_keeps_a_model_out() -> None:
 def test_nothing_compared_has_no_routes() -> None:
     assert route({}) == []
     assert route({"a": []}) == []
+    assert routes_of([], {}) == []

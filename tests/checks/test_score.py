@@ -172,10 +172,10 @@ def test_with_category_ends_where_the_block_ends() -> None:
 
 @pytest.mark.parametrize("name", ["", " x", "a\nb", "x" * 81, "\x1b[31m", 3, None])
 def test_a_name_that_is_no_category_is_an_error(name: str) -> None:
-    with pytest.raises(LlmevalError, match="is no error category"):
+    with pytest.raises(LlmevalError, match="is not an error category"):
         category(name)
     if name is not None:
-        with pytest.raises(LlmevalError, match="is no error category"):
+        with pytest.raises(LlmevalError, match="is not an error category"):
             assert_equal("a", "a", category=name)
 
 
@@ -213,9 +213,9 @@ def test_control_sequences_of_a_reply_never_reach_the_message(hostile: str) -> N
 def test_a_failing_test_shows_the_users_line_and_one_line_of_ours(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
-        from pytest_llmeval.checks import assert_schema, assert_case, category
-        from pytest_llmeval.checks import assert_matches
-        from pytest_llmeval.cases import Case
+        from pytest_llmeval import assert_case, assert_schema, category
+        from pytest_llmeval import assert_matches
+        from pytest_llmeval import Case
 
         def test_schema():
             with category("mine"):
@@ -236,7 +236,7 @@ def test_a_failing_test_shows_the_users_line_and_one_line_of_ours(pytester: pyte
             "test_*.py:7: CheckFailed",
             ">       assert_case(*",
             'E       CheckFailed: expected "y", got "x"',
-            'E       pytest_llmeval.errors.LlmevalError: assert_matches: "(" is no regular expression: *',
+            'E       pytest_llmeval.errors.LlmevalError: assert_matches: invalid regular expression "(": *',
         ]
     )
     result.stdout.no_fnmatch_line("*pytest_llmeval/checks*")

@@ -110,6 +110,27 @@ def test_every_fault_of_a_provider_is_an_error_told_in_one_line(session: Session
     assert result.ret == 1
 
 
+@pytest.mark.parametrize(("options", "in_full"), [((), 5), (("-v",), 7)])
+def test_of_errors_of_one_kind_the_first_five_are_told_in_full(
+    session: Session, server: Server, options: tuple[str, ...], in_full: int
+) -> None:
+    server.answer = lambda _: FAULTS["404"][0]
+    session.write(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(7))
+        def test_it(llm, number):
+            assert llm(f"question {number}") == "Paris"
+        """
+    )
+    text = shown(session.run(*options))
+    sources = [
+        line for line in text.splitlines() if line.strip().endswith('assert llm(f"question {number}") == "Paris"')
+    ]
+    assert len(sources) == in_full
+
+
 @pytest.mark.parametrize(
     ("provider", "named", "advice"),
     [

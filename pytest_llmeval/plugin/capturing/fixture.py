@@ -13,7 +13,7 @@ from pytest_llmeval.capture.route import Models
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.requests import NO_KEY
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.formats.registry import find_provider, key_variables
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.captured_calls import CapturedCalls, FixtureScopes
 from pytest_llmeval.plugin.capturing.saved_calls import SavedCalls
@@ -22,9 +22,6 @@ from pytest_llmeval.plugin.guard import register
 from pytest_llmeval.plugin.running.trial import Trial
 
 _SCOPES = "llmeval-fixture-scopes"
-
-# Either variable holds the key.
-OTHER_KEYS = {"ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN",), "GEMINI_API_KEY": ("GOOGLE_API_KEY",)}
 
 
 @contextmanager
@@ -60,7 +57,7 @@ def models_of(trial: ModelSettings, evaluation: Evaluation) -> Models:
     """The models that calls of an application may name."""
     settings = evaluation.settings
     named: list[ModelSettings] = []
-    for name in (settings.model, settings.baseline, evaluation.baseline):
+    for name in (settings.model, settings.baseline, evaluation.baseline.name):
         if name is not None and not name.endswith(".jsonl"):
             with suppress(ConfigError):
                 named.append(settings.find_model(name))
@@ -87,7 +84,7 @@ def _keys_for(models: Models) -> Iterator[None]:
     missing = []
     for model in (models.trial, *models.production):
         name = model.api_key_env or find_provider(model.provider, model.base_url).api_key_env
-        if name and not any(os.environ.get(other) for other in (name, *OTHER_KEYS.get(name, ()))):
+        if name and not any(os.environ.get(other) for other in key_variables(name)):
             os.environ[name] = NO_KEY
             missing.append(name)
     try:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.errors import ConfigError, MissingReply, ReplyError
-from pytest_llmeval.formats.body import body_of
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import Delivery, delivered
 from pytest_llmeval.plugin.rejudging.saved_answers import Given, SavedAnswers
@@ -18,7 +17,6 @@ from pytest_llmeval.runs.results import Call
 
 if TYPE_CHECKING:
     from pytest_llmeval.capture.clients import Asked, Pending
-    from pytest_llmeval.formats.recognise import Format
     from pytest_llmeval.plugin.capturing.captured import LlmCapture
     from pytest_llmeval.plugin.running.trial import Trial
 
@@ -53,7 +51,7 @@ class SavedCalls:
         """Find the reply to a call."""
         words = self._answers.words(asked.what.body)
         with self._lock:
-            return _Waiting(asked, self._answers.reply(words, self.trial.sample), self.trial.next_place())
+            return _Waiting(asked, self._answers.reply(words, self.trial.sample.index), self.trial.next_place())
 
     async def settled(self, future: Future[Any]) -> None:
         """Wait for an answer in asynchronous code."""
@@ -70,13 +68,13 @@ class SavedCalls:
         try:
             given = waiting.future.result()
         except ReplyError as error:
-            self.trial.failures.append(error)
+            self.trial.sample.failures.append(error)
             raise Unanswered(error) from None
         what, call = waiting.asked.what, given.call
         self._capture.add(what.body, self.trial.model.name, call, waiting.place)
         body = call.response
-        if body is None or _format_of(call) != what.format:
-            body = body_of(what.format, call.answer, what.model)
+        if body is None or _format_of(call) != what.format.wire_format:
+            body = what.format.body_of(call.answer, what.model)
         return delivered(what.format, body, stream=what.stream, pieces=_PIECES)
 
     def passes_by(self, method: str, url: str) -> None:
@@ -87,7 +85,7 @@ class SavedCalls:
         """
         __tracebackhide__ = True
         error = MissingReply("a call in a format that is not recorded has no saved reply")
-        self.trial.failures.append(error)
+        self.trial.sample.failures.append(error)
         raise Unanswered(error)
 
     def review(self, error: BaseException | None) -> BaseException | None:
@@ -95,10 +93,9 @@ class SavedCalls:
         return error.error if isinstance(error, Unanswered) else error
 
 
-def _format_of(call: Call) -> Format | None:
+def _format_of(call: Call) -> str | None:
     """The wire format in which a reply was given, None when its provider is not known any more."""
     try:  # the address is of no matter, but a provider that is not ours needs one
-        found: Format | None = getattr(find_provider(call.provider, "https://127.0.0.1"), "wire_format", None)
+        return find_provider(call.provider, "https://127.0.0.1").wire_format
     except ConfigError:
         return None
-    return found

@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 
 class Given(NamedTuple):
-    """A saved reply that was given again; a `Fulfilled` without an entry, since nothing is to be recorded.
-
-    Attributes:
-        call: as it was saved.
-    """
+    """A saved reply that was given again; a `Fulfilled` without an entry, since nothing is to be recorded."""
 
     answer: Answer
     measures: Measures
@@ -32,12 +28,7 @@ class Given(NamedTuple):
 
 
 class SavedAnswers:
-    """Stands in a `Trial` where the pipeline does, and never asks anybody.
-
-    Args:
-        saved: the case as it was saved.
-        pipeline: makes the digests of what is asked.
-    """
+    """Takes the pipeline's place in a `Trial`, and sends nothing."""
 
     def __init__(self, saved: CaseResult, pipeline: Pipeline) -> None:
         self.samples = [SavedReplies(sample.calls) for sample in saved.samples]
@@ -62,12 +53,7 @@ class SavedAnswers:
         return self.reply(asked.prompt, draw.sample)
 
     def reply(self, prompt: str, sample: int) -> Future[Given]:
-        """The saved reply to a request; a future that is done.
-
-        Args:
-            prompt: digest of what is asked.
-            sample: which sample asks.
-        """
+        """The saved reply to a request; a future that is done."""
         future: Future[Given] = Future()
         call = self.samples[sample].take(prompt)
         if call is None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.plugin.payload import Payload
 from pytest_llmeval.plugin.shown import BY_HAND, seen_on, shown
 from pytest_llmeval.report.closely import Seen, look_lines, looks
-from pytest_llmeval.report.numbers import plural
 from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.report.summary import no_commands
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-from pytest_llmeval.text import harmless, shortened
+from pytest_llmeval.text import harmless, plural, shortened
 
 REPLY_LINES, LINE_WIDTH = 20, 500  # shown below a traceback
 
@@ -38,7 +39,7 @@ class CloseLook:
         if report.failed and not looked_at:
             self._show_reply(report, result)
 
-    def lines(self, paper: Paper, comparisons: list[Comparison], results: tuple[CaseResult, ...]) -> list[Line]:
+    def lines(self, paper: Paper, comparisons: Sequence[Comparison], results: tuple[CaseResult, ...]) -> list[Line]:
         """The cases that are shown closely, a blank line between them."""
         if not (self._shown.failing or self._shown.passing):
             return []
@@ -53,7 +54,7 @@ class CloseLook:
         return no_commands(lines)
 
     def _show_reply(self, report: pytest.TestReport, result: CaseResult) -> None:
-        """Show the reply that a check has judged; what a plain assert compares pytest shows by itself."""
+        """Show the reply that a check has judged; pytest itself shows what a plain assert compares."""
         for sample in result.samples:
             if sample.outcome != "fail" or not sample.calls:
                 continue
@@ -73,5 +74,5 @@ class CloseLook:
 
 
 def _is_quoted(reply: str, shown: str) -> bool:
-    """Whether a traceback shows a reply already; a short one, as "no", stands in many a word."""
+    """Whether a traceback shows a reply already; a short one, such as "no", is part of many words."""
     return any(text in shown for text in (repr(reply), f'"{reply}"', *([reply] if len(reply) > 40 else [])))
