@@ -55,7 +55,7 @@ def test_cases_samples_and_calls_are_counted() -> None:
     assert (figures.cases, figures.passed, figures.failed, figures.errors, figures.reworded) == (4, 1, 2, 1, 1)
     assert (figures.samples, figures.most_samples) == (5, 3)
     assert (figures.live, figures.replayed) == (4, 1)
-    assert (figures.latencies, figures.ttfts) == ((1.0, 2.0, 3.0, 4.0), (0.25, 0.5))
+    assert (figures.latency[0].values, figures.ttft[0].values) == (4, 2)
     assert figures.cost == pytest.approx(0.29)
     assert figures.spent == pytest.approx(0.28)
     assert figures.cost_per_resolved == figures.cost
@@ -105,7 +105,6 @@ def test_live_and_recorded_figures_are_never_mixed() -> None:
     assert measure("m", replayed).latency[0].value == 9.0
     mixed = measure("m", replayed + fresh)
     assert (mixed.live_figures, mixed.latency[0].values, mixed.latency[0].high) == (True, 10, 1.0)
-    assert mixed.latencies == (1.0,) * 10
 
 
 def test_without_calls_nothing_was_measured() -> None:
@@ -158,14 +157,14 @@ def test_pass_at_1_and_pass_hat_k_are_those_of_the_cases() -> None:
 def test_agreement_is_the_chance_that_two_answers_get_one_verdict() -> None:
     split = case("a", sample(), sample(), sample("format"), sample("format"))
     figures = measure("m", [split, case("b", *[sample()] * 4)])
-    assert figures.agreement == pytest.approx((1 / 3 + 1) / 2)
     assert figures.verdict_agreement is not None
+    assert figures.verdict_agreement.value == pytest.approx((1 / 3 + 1) / 2)
     assert figures.verdict_agreement.cases == 2
 
 
 def test_single_samples_tell_nothing_about_consistency() -> None:
     figures = measure("m", [case("a", sample(None, call(text="{}"))), case("b", sample(None, call(text="x")))])
-    assert (figures.agreement, figures.pass_hat, figures.length_variation, figures.format_agreement) == (
+    assert (figures.verdict_agreement, figures.pass_hat, figures.length_variation, figures.format_agreement) == (
         None,
         (),
         None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmeval.analysis.slices import EDGES, Slice, bucket_of, count_by, input_tokens
+from pytest_llmeval.analysis.slices import Slice, bucket_of, count_by, input_tokens
 from pytest_llmeval.reply import Answer, Measures, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, SampleResult
 
@@ -45,4 +45,3 @@ def test_the_input_of_a_case_is_as_long_as_that_of_its_longest_call() -> None:
 )
 def test_a_bucket_starts_at_its_edge(tokens: int, bucket: int) -> None:
     assert bucket_of(tokens) == bucket
-    assert bucket_of(EDGES[0], [EDGES[0], EDGES[0] + 1]) == 1

@@ -386,10 +386,10 @@ def test_a_broken_recording_is_an_error_that_names_the_line_and_the_way_out(
     good = (plain_session.path / "recordings" / "test_it.jsonl").read_text()
     head, replies = good.split("\n", 1)
     broken = {
-        good[:-30] + "\n": "test_it.jsonl:*: *record anew*",
+        good[:-30] + "\n": "test_it.jsonl:*: *record again*",
         f"{head}\n<<<<<<< ours\n{replies}=======\n{replies}>>>>>>> theirs\n": "test_it.jsonl:2: conflict markers *",
         f"{head.replace('1', '999')}\n{replies}": "*newer*",
-        "\x00\x01": "test_it.jsonl:1: is no file of recordings: *",
+        "\x00\x01": "test_it.jsonl:1: is not a file of recordings: *",
     }
     for text, told in broken.items():
         result = replay_of(plain_session, text)
@@ -438,7 +438,7 @@ def corrupt(path: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        ("garbage", "*the reply cache was corrupt *; moved to * and started anew"),
+        ("garbage", "*the reply cache was corrupt *; moved to * and started again"),
         ("a file", "*the reply cache * is not a directory; replies are neither found in it nor kept"),
         ("a file for its folder", "*the reply cache * cannot be used: *; replies are neither found in it nor kept"),
         ("read-only", "*the reply cache *"),
