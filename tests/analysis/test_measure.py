@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_llmeval.analysis.measure import hallucination_counts, measure, structure_of
+from pytest_llmeval.analysis.measure import hallucination_counts, is_refusal, measure, structure_of, words_of
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.score import Score
@@ -253,3 +253,12 @@ def test_errors_are_outside_every_rate_but_their_own() -> None:
 def test_a_model_without_results_has_no_figures_and_no_failure() -> None:
     figures = measure("m", [])
     assert (figures.cases, figures.pass_at_1, figures.error_rate, figures.latency) == (0, None, None, ())
+
+
+def test_an_answer_is_that_of_the_last_call() -> None:
+    asked = sample(None, call(text="one two three"), call(text='{"a": 1}'), call(text="[1, 2]", refusal="no"))
+    assert structure_of(asked) == "array"
+    assert words_of(asked) == 2
+    assert is_refusal(asked)
+    assert not is_refusal(sample(None, call(refusal="no"), call()))
+    assert (words_of(sample()), is_refusal(sample())) == (None, False)

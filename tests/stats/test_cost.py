@@ -84,3 +84,10 @@ def test_two_cases_have_bounds() -> None:
 def test_sides_of_different_cases_are_refused() -> None:
     with pytest.raises(ValueError, match="2 costs came with 1 counts"):
         cost_per_resolved([0.1, 0.2], [1])
+
+
+def test_an_unknown_number_of_cached_tokens_is_none() -> None:
+    cost = call_cost(
+        input_tokens=1000, output_tokens=0, input_price=3, output_price=1, cache_read_price=0, cache_write_price=9
+    )
+    assert cost == pytest.approx(0.003, rel=1e-9)

@@ -117,3 +117,10 @@ def test_without_a_compared_case_there_is_no_interval() -> None:
 def test_an_interval_ends_at_all_and_nothing() -> None:
     low, high = intervals.change_interval([Stratum(0, 2, 2, 2)]) or (0, 0)
     assert 0 < low < high == 1
+
+
+def test_where_every_pair_changes_the_interval_of_the_change_ends_at_all() -> None:
+    low, high = intervals.tango(5, 0, 5)
+    assert 0 < low < high == 1
+    low, high = intervals.tango(0, 5, 5)
+    assert -1 == low < high < 0
