@@ -65,7 +65,7 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
         content = value.encode("ascii")
         if len(content) > LARGEST_TEXT:
             raise ValueError(f"refusing to store more than {LARGEST_TEXT} bytes")
-        stored: tuple[int, int, str | None, Any] = super().store(zlib.compress(content, 1), False, key=key)
+        stored: tuple[int, int, str | None, Any] = super().store(zlib.compress(content, 1), read=False, key=key)
         return stored
 
     def fetch(self, mode: Any, filename: Any, value: Any, read: bool) -> str:
