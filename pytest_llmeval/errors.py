@@ -46,8 +46,9 @@ class LlmevalError(Exception):
     The first line of the message is the whole story; it is all that pytest's short summary shows.
     """
 
-    def __reduce__(self) -> Any:  # pickle would look for it where its traceback says that it is from
-        return _made_again, (type(self).__name__, self.args, self.__dict__)
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by `__init__`, as exceptions are usually unpickled: it makes one text of its arguments.
+        return Exception.__new__, (type(self), *self.args), self.__dict__
 
 
 class ConfigError(LlmevalError):
@@ -136,9 +137,6 @@ class RefusedInReplay(ConnectionRefusedError):
     def __str__(self) -> str:
         return str(self.strerror)
 
-    def __reduce__(self) -> Any:
-        return _made_again, (type(self).__name__, self.args, self.__dict__)
-
 
 class CheckFailed(AssertionError):
     """A check did not pass.
@@ -155,17 +153,3 @@ class CheckFailed(AssertionError):
         self.category = category
         self.score = score
         self.check = check
-
-
-def _made_again(name: str, args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:
-    """An error from another process."""
-    kind: type[BaseException] = globals()[name]
-    error = kind.__new__(kind, *args)
-    error.__dict__.update(attributes)
-    return error
-
-
-# What ends a test reads "ProviderError: ..." in a traceback and in the summary, without the module's name, as built-in
-# exceptions do: the width of a line is for what went wrong.
-for _error in (RefusedInReplay, ReplyError, *ReplyError.__subclasses__(), *MissingReply.__subclasses__()):
-    _error.__module__ = "builtins"
