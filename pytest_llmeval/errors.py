@@ -20,7 +20,8 @@ RefusedInReplay            a connection to a model that is not made in replay mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 ProviderErrorKind = Literal[
@@ -107,6 +108,20 @@ class BudgetExceeded(ReplyError):
     """The ceiling on money was reached, so the call was not made."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawResponse:
+    """A response that is not an answer, as the provider gave it.
+
+    Attributes:
+        headers: names in lower case.
+        body: decoded; at most 64 KB of an error.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class ProviderError(ReplyError):
     """The provider gave no usable answer.
 
@@ -115,6 +130,7 @@ class ProviderError(ReplyError):
         kind: what went wrong; decides whether the call is tried again.
         status: the HTTP status, None when there was no response.
         retry_after: the server's hint in seconds, None when it gave none.
+        response: what the provider said, None when it said nothing. It is left behind when the error is pickled.
     """
 
     def __init__(
@@ -124,11 +140,17 @@ class ProviderError(ReplyError):
         kind: ProviderErrorKind,
         status: int | None = None,
         retry_after: float | None = None,
+        response: RawResponse | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.status = status
         self.retry_after = retry_after
+        self.response = response
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        new, arguments, attributes = super().__reduce__()
+        return new, arguments, {**attributes, "response": None}
 
 
 class RefusedInReplay(ConnectionRefusedError):

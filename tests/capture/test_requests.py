@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.capture.outgoing import headers_to_send, key_and_headers
+from pytest_llmeval.capture.outgoing import endpoint_of, headers_to_send
 from pytest_llmeval.capture.route import Models, routed
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.errors import NotRerouted
@@ -153,7 +153,9 @@ def test_the_key_of_the_configuration_goes_to_no_address_but_the_configured_or_t
     monkeypatch.setenv("KEY_OF_THE_CANDIDATE", "key-of-the-candidate")
     trial = ModelSettings(name="c", provider="openai", model="cand-2", api_key_env="KEY_OF_THE_CANDIDATE")
     route = route_of(url, ASKED, trial)
-    key, sent = headers_to_send(route, {"authorization": "Bearer key-of-the-application"})
+    headers = {"authorization": "Bearer key-of-the-application"}
+    endpoint = endpoint_of(route, headers)
+    key, sent = endpoint.api_key, headers_to_send(route, endpoint, headers)
     assert key == ("key-of-the-application" if own else "key-of-the-candidate")
     assert [value for name, value in sent.items() if name.lower() == "authorization"] == [f"Bearer {key}"]
 
@@ -161,7 +163,7 @@ def test_the_key_of_the_configuration_goes_to_no_address_but_the_configured_or_t
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "Basic ", ""])
 def test_the_key_is_known_whatever_its_scheme(scheme: str) -> None:
     route = route_of(URL, ASKED, PRODUCTION)
-    assert key_and_headers(route, {"authorization": f"{scheme}key-1"})[0] == "key-1"
+    assert endpoint_of(route, {"authorization": f"{scheme}key-1"}).api_key == "key-1"
 
 
 def test_another_model_stays_as_it_is() -> None:
