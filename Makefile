@@ -24,7 +24,7 @@ test: $(VENV)/test
 quick: $(VENV)/test
 	$(BIN)/python -m pytest -q -n 2 -m quick
 
-# Write the generated parts of README.md and docs/ anew.
+# Write the generated parts of README.md and docs/.
 docs: $(VENV)/test
 	$(BIN)/python docs/generate.py
 

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from simulated import Setting, draw, labels_suite, plant, strata, tags_suite
 
 from pytest_llmeval.analysis.compare import gate_rules
-from pytest_llmeval.stats.dependence import Copies, Dispersion, dispersion
+from pytest_llmeval.stats.dependence import Dispersion, dispersion
 from pytest_llmeval.stats.gate import CategoryVerdict, Verdict, judge, undecided
 
 BAR = 5.0
@@ -61,17 +61,9 @@ def simulate(setting: Setting, rng: random.Random) -> tuple[dict[str, Alarm], fl
         second, unlike_second = draw(old, setting.baseline - setting.baseline // 2, setting, rng)
         both = [a + b for a, b in zip(first, second, strict=True)]
         categories = strata(old, both, candidate)
-        copies = sum(len(found) < len(all_) for found, all_ in zip(unlike, candidate, strict=True))
         phi = dispersion(stratum for rows in strata(old, first, second).values() for stratum in rows)
-        known: dict[str, tuple[Dispersion | None, Copies | None]] = {
-            "nothing known": (None, None),
-            "equal texts seen": (None, Copies(len(candidate), copies)),
-            "two baseline runs": (phi, None),
-        }
-        alarms = {
-            how: _alarm(judge(categories, rules, dispersion=runs, copies=texts), name)
-            for how, (runs, texts) in known.items()
-        }
+        known: dict[str, Dispersion | None] = {"nothing known": None, "two baseline runs": phi}
+        alarms = {how: _alarm(judge(categories, rules, dispersion=runs), name) for how, runs in known.items()}
         # As `compare` does where answers are long enough for an equal one to be a copy.
         once = [a + b for a, b in zip(unlike_first, unlike_second, strict=True)]
         alarms["long answers"] = _alarm(judge(strata(old, once, unlike), rules), name)
@@ -188,7 +180,7 @@ def print_nulls(repeats: int, seed: int, pool: ProcessPoolExecutor) -> bool:
             told = f"{setting.lock:.0%}, {how}" if setting.lock else ("judge 20% wrong" if setting.noise else "none")
             share = counts[how, "prompt"] / repeats
             over = 100 * share > BAR + 200 * math.sqrt(BAR / 100 * (1 - BAR / 100) / repeats)
-            kept = kept and (not over or how in ("nothing known", "equal texts seen"))
+            kept = kept and (not over or how == "nothing known")
             cells = [
                 rate(counts[how, "prompt"], repeats) + (" !" if over else "  "),
                 rate(counts[how, "swap"], repeats),

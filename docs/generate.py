@@ -1,10 +1,10 @@
-"""Write the generated parts of README.md and docs/ anew: lists of options, outputs of commands, messages of checks.
+"""Write the generated parts of README.md and docs/: lists, outputs of commands, messages of checks, a picture.
 
     python docs/generate.py [--check]
 
 Generated are the lists between `<!-- generated: NAME -->` and `<!-- end -->`, the output below each command of a
-console block, and the `# fails` lines of Python blocks. With --check nothing is written, and the exit code is 1 when
-something is stale.
+console block, the `# fails` lines of Python blocks, and docs/picture.svg. With --check nothing is written, and the exit
+code is 1 when something is stale.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.pages import ROOT, Block, Page, Project, all_pages, run_statements
+from docs.picture import PICTURE, fresh_picture
 
 __all__ = ["GENERATED", "fresh_lists", "fresh_page"]
 
@@ -256,18 +257,15 @@ GENERATED: Mapping[str, Callable[[], str]] = {
 
 
 def main() -> int:
-    stale = []
-    for page in all_pages():
-        fresh = fresh_page(page)
-        if fresh == page.text:
-            continue
-        stale.append(str(page))
-        if "--check" not in sys.argv[1:]:
-            page.path.write_text(fresh, encoding="utf-8")
-    print(
-        "\n".join([f"{'stale' if '--check' in sys.argv[1:] else 'written'}: {name}" for name in stale]) or "all fresh"
-    )
-    return 1 if stale and "--check" in sys.argv[1:] else 0
+    check = "--check" in sys.argv[1:]
+    fresh = {page.path: fresh_page(page) for page in all_pages()} | {PICTURE: fresh_picture()}
+    stale = [path for path, text in fresh.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if not check:
+        for path in stale:
+            path.write_text(fresh[path], encoding="utf-8")
+    lines = [f"{'stale' if check else 'written'}: {path.relative_to(ROOT).as_posix()}" for path in stale]
+    print("\n".join(lines) or "all fresh")
+    return 1 if stale and check else 0
 
 
 if __name__ == "__main__":

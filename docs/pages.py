@@ -10,6 +10,7 @@ A comment right before a block says what the block is; readers of the page do no
     <!-- in: example_project -->        a console block run in a copy of the example project
     <!-- in: example_project; exit: 1; show: summary -->   ... whose last command ends with that exit code, and of
                                         which only the summary of the evaluation is shown
+    <!-- show: gate -->                 ... of which only the verdict of the gate and its table are shown
     <!-- show: errors -->               ... of which only the lines are shown that pytest marks with E
     <!-- show: closely -->              ... of which only the cases are shown that are looked at closely
     <!-- answers {...} -->              no block: what the page's models answer to a prompt that holds a text, the first
@@ -45,6 +46,8 @@ _ANSWERS = re.compile(r"^<!-- answers\n(.*?)^-->$", re.MULTILINE | re.DOTALL)
 _FAILS = re.compile(r"# fails \(([^)]*)\): (.*)")
 _CLOSELY = re.compile(r"=+ cases looked at closely =+")
 _SUMMARY = re.compile(r"=+ language model evaluation =+")
+_VERDICT = re.compile(r"(GATE FAILED|gate ok)\b")
+_TOTAL = re.compile(r"  any failure ")
 CUT = "[...]"
 _BROKEN = ("Traceback (most recent call last)", "INTERNALERROR")  # never to be shown as what a command prints
 _AGE = re.compile(r"\bsaved today\b|\b\d+ days? old\b")
@@ -125,8 +128,9 @@ class Page:
 
 
 def all_pages() -> list[Page]:
-    """README.md, CONTRIBUTING.md and the pages of this folder."""
-    return [Page(ROOT / "README.md"), Page(ROOT / "CONTRIBUTING.md"), *map(Page, sorted((ROOT / "docs").glob("*.md")))]
+    """README.md, the other pages for people at the top of the repository, and those of this folder."""
+    at_the_top = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md")
+    return [*(Page(ROOT / name) for name in at_the_top), *map(Page, sorted((ROOT / "docs").glob("*.md")))]
 
 
 def _calls(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -165,6 +169,9 @@ def _selected(lines: list[str], show: str) -> list[str]:
     """The lines of an output that a page shows."""
     if show == "summary":
         return lines[next((number for number, line in enumerate(lines) if _SUMMARY.match(line)), 0) :]
+    if show == "gate":
+        start, end = (next(n for n, line in enumerate(lines) if part.match(line)) for part in (_VERDICT, _TOTAL))
+        return lines[start : end + 1]
     if show == "closely":
         start, end = (next(n for n, line in enumerate(lines) if title.match(line)) for title in (_CLOSELY, _SUMMARY))
         return lines[start:end]

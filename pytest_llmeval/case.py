@@ -13,18 +13,18 @@ class Case:
 
     Attributes:
         id: unique within the dataset; printable text.
-        input: what the application or model is asked: a string, a list of chat messages, or whatever the row holds.
+        input: what the application or model is asked: a string, a list of chat messages, or any JSON of the row.
         expected: what a right answer is or holds, None when the checks alone decide.
-        context: passages the answer must be grounded in.
+        context: passages that the answer must be grounded in.
         task: what the case is about, for slices and routing; never an error category.
         tags: free labels.
-        metadata: whatever else the tests need.
-        checks: checks that come with the row, for `assert_case`.
+        metadata: anything else that the tests need.
+        checks: checks of the row, for `assert_case`.
         paraphrases: other wordings of the input, each asked in a test of its own, for prompt sensitivity.
-        samples: answers wanted for this case, over the marker's; None for the marker's.
+        samples: answers wanted for this case; None for the marker's number.
         dataset: the file's name as the test wrote it.
-        line: the row's line in it, from 1; 0 where there is none.
-        wording: "" for the input as the row has it, "2" and up for its paraphrases, or the name of a rule of
+        line: of the row in the file, from 1; 0 without a file.
+        wording: "" for the row's input, "2" and up for its paraphrases, or the name of a rule of
             `pytest_llmeval.datasets.perturb`. All wordings of a row have its id.
     """
 
@@ -44,5 +44,5 @@ class Case:
 
     @property
     def name(self) -> str:
-        """The id, and the wording where it is another: ``refund-1``, ``refund-1+2``, ``refund-1+typos``."""
+        """The id, and the wording if there is one: ``refund-1``, ``refund-1+2``, ``refund-1+typos``."""
         return f"{self.id}+{self.wording}" if self.wording else self.id

@@ -1,62 +1,72 @@
-"""The changed words between two texts, as plain text: ``refund within [-30-]{+60+} days``."""
+"""Where two JSON values differ, and which words of two texts: ``refund within [-30-]{+60+} days``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+from typing import Any, Final
 
-from pytest_llmeval.text import harmless, shortened
+from pytest_llmeval.text import common_start, harmless, shortened
 
 MOST_WORDS = 10_000  # a side, from the first difference on; the time grows with the product of the two sides
+_AROUND = 6  # unchanged words kept on each side of a change
+_LONGEST_RUN = 40  # changed words in a row that are shown
+_WORD_WIDTH = 200
+ABSENT: Final = object()
+"""Stands for a key or an index that one of two JSON values does not have."""
 
-AROUND = 6  # unchanged words kept on each side of a change
 
-LONGEST_RUN = 40  # changed words in a row that are shown
+def paired(one: Any, other: Any) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+    """Pair up the parts of two JSON values down to where they are not both objects or both lists.
 
-WORD_WIDTH = 200
+    Yields:
+        The keys and indexes that lead to the place, and both values there, one of which may be `ABSENT`; in the order
+        of the first value.
+    """
+    # An explicit stack: a reply may be nested deeper than Python calls.
+    todo: list[tuple[tuple[Any, ...], Any, Any]] = [((), one, other)]
+    while todo:
+        path, left, right = todo.pop()
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            inner = [(key, left.get(key, ABSENT), right.get(key, ABSENT)) for key in {**left, **right}]
+        elif isinstance(left, list | tuple) and isinstance(right, list | tuple):
+            inner = [(place, *pair) for place, pair in enumerate(zip_longest(left, right, fillvalue=ABSENT))]
+        else:
+            yield path, left, right
+            continue
+        todo += [((*path, key), below, across) for key, below, across in reversed(inner)]
 
 
 def word_diff(expected: str, actual: str, *, width: int = 76, lines: int = 20) -> list[str]:
-    """The words that differ, with a few unchanged ones around them.
+    """The words that differ, with a few unchanged ones around them; white space is not compared.
 
-    White space is not compared. Of long texts only the first `MOST_WORDS` words from the first difference on are
-    compared, and of long differences the first lines are given; either is said.
+    Only the first `MOST_WORDS` words from the first difference on are compared, and only the first lines are given;
+    the result says so.
 
     Args:
-        expected: its own words stand in ``[-...-]``.
-        actual: its own words stand in ``{+...+}``.
-        width: columns of a line.
+        expected: its own words are shown in ``[-...-]``.
+        actual: its own words are shown in ``{+...+}``.
+        width: of a line, in columns.
         lines: the most lines to give.
 
     Returns:
-        Harmless lines; none when no word differs.
+        Harmless lines; empty when no word differs.
     """
     left, right = expected.split(), actual.split()
-    start = _common(left, right)
-    left, right = left[start:], right[start:]
+    start = common_start(left, right)
+    before, left, right = left[:start], left[start:], right[start:]
     if not left and not right:
         return []
-    end = _common(left[::-1], right[::-1])
-    before = _words(expected, start)
-    after = left[len(left) - end :] if end else []
+    end = common_start(left[::-1], right[::-1])
+    after = left[len(left) - end :]
     left, right = left[: len(left) - end], right[: len(right) - end]
     cut = len(left) > MOST_WORDS or len(right) > MOST_WORDS
-    pieces = _elided(before, first=True, last=False) + _changes(left[:MOST_WORDS], right[:MOST_WORDS])
-    pieces += ["..."] if cut else _elided(after, first=False, last=True)
+    pieces = _elided(before, head=False) + _changes(left[:MOST_WORDS], right[:MOST_WORDS])
+    pieces += ["..."] if cut else _elided(after, tail=False)
     wrapped = _wrapped(pieces, width, lines)
     if cut:
         wrapped.append(f"(only {MOST_WORDS:,} words from the first difference on were compared)")
     return wrapped
-
-
-def _words(text: str, count: int) -> list[str]:
-    return text.split()[:count]
-
-
-def _common(left: Sequence[str], right: Sequence[str]) -> int:
-    for index, (a, b) in enumerate(zip(left, right, strict=False)):
-        if a != b:
-            return index
-    return min(len(left), len(right))
 
 
 def _changes(left: list[str], right: list[str]) -> list[str]:
@@ -69,7 +79,7 @@ def _changes(left: list[str], right: list[str]) -> list[str]:
         if operation.tag == "equal":
             pieces += _marked(removed, added)
             removed, added = [], []
-            pieces += _elided(left[operation.src_start : operation.src_end], first=False, last=False)
+            pieces += _elided(left[operation.src_start : operation.src_end])
         else:
             removed += left[operation.src_start : operation.src_end]
             added += right[operation.dest_start : operation.dest_end]
@@ -82,23 +92,24 @@ def _marked(removed: list[str], added: list[str]) -> list[str]:
 
 
 def _run(words: list[str]) -> str:
-    return " ".join(words if len(words) <= LONGEST_RUN else [*words[: LONGEST_RUN - AROUND], "...", *words[-AROUND:]])
+    if len(words) > _LONGEST_RUN:
+        words = [*words[: _LONGEST_RUN - _AROUND], "...", *words[-_AROUND:]]
+    return " ".join(words)
 
 
-def _elided(words: list[str], *, first: bool, last: bool) -> list[str]:
-    """Unchanged words with their middle left out, or their start or end at the start or end of the text."""
-    if first:
-        return words if len(words) <= AROUND + 1 else ["...", *words[-AROUND:]]
-    if last:
-        return words if len(words) <= AROUND + 1 else [*words[:AROUND], "..."]
-    return words if len(words) <= 2 * AROUND + 1 else [*words[:AROUND], "...", *words[-AROUND:]]
+def _elided(words: list[str], *, head: bool = True, tail: bool = True) -> list[str]:
+    """Unchanged words without those that are far from a change, which may precede the head and follow the tail."""
+    kept = _AROUND * (head + tail)
+    if len(words) <= kept + 1:
+        return words
+    return [*(words[:_AROUND] if head else []), "...", *(words[-_AROUND:] if tail else [])]
 
 
 def _wrapped(pieces: list[str], width: int, most: int) -> list[str]:
     lines: list[str] = []
     line = ""
     for piece in pieces:
-        word = shortened(harmless(shortened(piece, WORD_WIDTH)), WORD_WIDTH)
+        word = shortened(harmless(shortened(piece, _WORD_WIDTH)), _WORD_WIDTH)
         while len(word) > width:
             if line:
                 lines.append(line)

@@ -1,11 +1,11 @@
 """JSON as text: read strictly, and written in one form for hashing and in one for people and diffs.
 
-Reading refuses what would get lost or break later: repeated keys, NaN, infinities, lone surrogates, deep nesting.
+The readers refuse what would get lost or break later: NaN, infinities and numbers too large to compute with. Rows of
+datasets may not hold repeated keys, lone surrogates or deep nesting either.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -13,18 +13,33 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 DEEPEST = 100
-
 """Levels of lists and objects a row may have."""
 
+_TOO_DEEP = f"nested too deep; at most {DEEPEST} levels of lists and objects are allowed"
 
-def parse_json(text: str) -> Any:
+
+def parsed_json(text: str | bytes) -> Any:
     """The value of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON, holds NaN, an infinity or a number that is too large, or is nested too deep.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text))
+    try:
+        return _STRICT.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def parsed_row(text: str) -> Any:
+    """The value of a row or a cell of a dataset, which is one line of JSON.
 
     Raises:
         ValueError: its message says in one line what is wrong.
     """
     try:
-        value = _decoder.decode(text)
+        value = _ROW.decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
@@ -35,9 +50,6 @@ def parse_json(text: str) -> Any:
     if ("\\ud" in text or "\\uD" in text) and _holds_lone_surrogate(value):
         raise ValueError("a \\ud800-\\udfff escape stands alone: half a character, which no text can hold")
     return value
-
-
-_TOO_DEEP = f"nested too deep; at most {DEEPEST} levels of lists and objects are allowed"
 
 
 def has_lone_surrogate(text: str) -> bool:
@@ -54,12 +66,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in made if keys.count(key) > 1)
-        raise ValueError(f"the key {json.dumps(twice[:60])} stands twice in one object; only one value can be kept")
+        raise ValueError(f"the key {json.dumps(twice[:60])} appears twice in one object; only one value can be kept")
     return made
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number; use null, or text")
+    raise ValueError(f"{name} is not a JSON number; use null, or text")
 
 
 def _float(digits: str) -> float:
@@ -76,7 +88,9 @@ def _int(digits: str) -> int:
         raise ValueError(f"a number of {len(digits)} digits is too large") from None
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int)
+# Made once: json.dumps and json.loads with arguments make one for every call.
+_STRICT = json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=_int)
+_ROW = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int)
 
 
 def _depth_over(value: Any, limit: int) -> bool:
@@ -106,25 +120,23 @@ def _holds_lone_surrogate(value: Any) -> bool:
 
 # Control characters, bidirectional marks and overrides, line separators, invisible fillers, lone surrogates, tags.
 # The joiners U+200C and U+200D stay: they are part of ordinary words and emoji.
-_INVISIBLE = (  # compiled when it is first looked for: replaying does not
+_INVISIBLE = (  # compiled when first needed: replaying does not need it
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
 
 def canonical_json(value: object) -> str:
-    """The value as ASCII JSON that is the same whatever the order of its keys; bytes count by their hash.
+    """The value as ASCII JSON with sorted keys; bytes are replaced by their hash.
 
     Raises:
-        TypeError, ValueError: the value is no JSON.
+        TypeError, ValueError: the value is not JSON.
     """
     return _CANONICAL.encode(value)
 
 
 def lenient_json(value: object) -> str:
-    """The value as ASCII JSON with sorted keys, for digests; what JSON does not know stands as its ``str``."""
+    """The value as ASCII JSON with sorted keys, for digests; what JSON does not know is its ``str``."""
     return _LENIENT.encode(value)
 
 
@@ -132,7 +144,7 @@ def readable_json(value: object) -> str:
     """The value as one line of sorted JSON in which people can read any language and nothing is hidden.
 
     Raises:
-        ValueError: the value is no JSON: NaN, an infinity, a foreign type, or too deeply nested.
+        ValueError: the value is not JSON: NaN, an infinity, a foreign type, or nested too deep.
     """
     try:
         text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, default=as_json)
@@ -141,25 +153,13 @@ def readable_json(value: object) -> str:
     return re.sub(_INVISIBLE, _escaped, text)
 
 
-def parsed_json(text: str) -> Any:
-    """The value of a JSON text.
-
-    Raises:
-        ValueError: it is no JSON, holds NaN or an infinity, or is too deeply nested.
-    """
-    try:
-        return _STRICT.decode(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def visible(text: str) -> str:
-    r"""The text on one line with every control, bidirectional or invisible character as its escape."""
-    return re.sub(_INVISIBLE, lambda match: _SHORT.get(match[0]) or _escaped(match), text)
+def _escaped(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
 def as_json(value: Any) -> Any:
-    """A mapping that is no ``dict`` as one, and bytes as their hash; for ``json.dumps(default=...)``.
+    """Any mapping as a ``dict``, and bytes as their hash; for ``json.dumps(default=...)``.
 
     Raises:
         TypeError: it is something else.
@@ -167,47 +167,23 @@ def as_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, bytes | bytearray):
+        import hashlib
+
         return {"bytes-sha256": hashlib.sha256(value).hexdigest()}
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def _escaped(match: re.Match[str]) -> str:
-    units = match[0].encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError("a number is too large")
-    return value
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-# Made once: json.dumps and json.loads with arguments make one for every call.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=as_json)
-
 _LENIENT = json.JSONEncoder(sort_keys=True, default=str)
-
-_STRICT = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
-
 _STEP = re.compile(r'\.?([^.\[\]"\s]+)|\[(\d+|\*)\]|\["([^"]+)"\]')
 
 
-def check_path(path: str) -> None:
-    """Raise unless this can stand in ``ignore``.
+def path_steps(path: str) -> list[str | int]:
+    """The keys and indexes of a JSON path; ``*`` means every index.
 
     Raises:
-        ValueError: it cannot be understood.
+        ValueError: it is not a path.
     """
-    path_steps(path)
-
-
-def path_steps(path: str) -> list[str | int]:
-    """The keys and indexes of a JSON path; ``*`` stands for every index."""
     steps: list[str | int] = []
     position = len("$") if path.startswith("$") else 0
     while position < len(path):
@@ -223,7 +199,7 @@ def path_steps(path: str) -> list[str | int]:
 
 
 def without_path(value: Any, steps: list[str | int]) -> Any:
-    """A copy of the value without what the steps lead to; an element of a list becomes null, so that none moves."""
+    """A copy without the value at a path; an element of a list becomes null, so that the others keep their index."""
     step, rest = steps[0], steps[1:]
     if isinstance(value, Mapping):
         if step not in value:

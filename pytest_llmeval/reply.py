@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self
 
 from pytest_llmeval.errors import CheckFailed, ProviderErrorKind
+from pytest_llmeval.json_text import parsed_json
 from pytest_llmeval.text import first_line, json_words, one_line, shortened
 
 Source = Literal["live", "cache", "recording"]
@@ -37,8 +38,7 @@ class ToolCall:
     """A function the model wants called.
 
     Attributes:
-        name: the function's name.
-        arguments: its arguments, None when they are not a JSON object.
+        arguments: None when they are not a JSON object.
         raw_arguments: the text as the model sent it.
         id: the provider's id of this call.
         signature: what Gemini wants back with the call, unread.
@@ -51,13 +51,13 @@ class ToolCall:
     signature: str | None = None
 
     def result(self, content: Any) -> dict[str, Any]:
-        """The message that tells the model what came of this call, for every provider.
+        """The message that gives the model the result of this call, for every provider.
 
         Args:
-            content: what the tool gave: a text, or anything that becomes JSON.
+            content: the tool's result: a text, or anything that becomes JSON.
         """
         text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-        # Without an id the name tells which call is meant; with one it has no place in OpenAI's form.
+        # Without an id the name identifies the call; with an id, OpenAI's form has no place for the name.
         identity = {"tool_call_id": self.id} if self.id else {"name": self.name}
         return {"role": "tool", **identity, "content": text}
 
@@ -67,10 +67,10 @@ class Answer:
     """A provider's response in the one form the rest of the package knows.
 
     Attributes:
-        text: the text, "" when there is none.
-        finish_reason: ``stop``, ``length``, ``tool_calls``, ``content_filter``, ``invalid_tool_call`` or
-            ``invalid_json`` for what the provider itself has refused, or the provider's own word.
-        refusal: the refusal of the model or of a filter, when the provider marks one.
+        text: "" when there is none.
+        finish_reason: ``stop``, ``length``, ``tool_calls``, ``content_filter``; ``invalid_tool_call`` or
+            ``invalid_json`` when the provider refused what the model wrote; or the provider's own word.
+        refusal: of the model or of a filter, when the provider marks one.
         response_model: the model that answered, as the provider names it.
         thinking: blocks that Anthropic wants back with the tools' results, unread.
     """
@@ -86,14 +86,13 @@ class Answer:
 
 
 class Measures(NamedTuple):
-    """What one call cost. A replayed call has the figures of the day it was recorded.
+    """What one call cost; a replayed call has the figures from when it was recorded.
 
     Attributes:
         latency: seconds from sending the successful attempt to the end of its answer.
         ttft: seconds to the first token, None for a call that was not streamed.
         cost: USD, None when no price is known.
         attempts: how many times the request was sent, failures included.
-        source: ``live``, ``cache`` or ``recording``.
     """
 
     latency: float
@@ -107,10 +106,8 @@ class Reply(str):
     """A model's answer: a ``str`` that knows what it cost.
 
     Attributes:
-        answer: the provider's answer in normal form.
-        measures: latency, cost and where the reply came from.
         model: the model's name as the test run knows it: the alias, or ``provider/model``.
-        ending_was_read: whether somebody has looked at ``finish_reason`` or ``refusal``, and so judges them.
+        ending_was_read: whether the test has looked at ``finish_reason`` or ``refusal``, and so judges them.
     """
 
     __slots__ = ("answer", "ending_was_read", "measures", "model")
@@ -139,10 +136,9 @@ class Reply(str):
             CheckFailed: category ``format``, when the answer is not JSON.
         """
         __tracebackhide__ = True
-        text = unfenced(self)
         try:
-            return json.loads(text, parse_constant=_not_json)
-        except (ValueError, RecursionError) as error:
+            return parsed_json(unfenced(self))
+        except ValueError as error:
             raise CheckFailed(f"the reply is not JSON: {error}", category="format", check="json") from None
 
     @property
@@ -154,7 +150,7 @@ class Reply(str):
     def message(self) -> dict[str, Any]:
         """The reply as the assistant's message, to be appended to the messages of the next call.
 
-        It has the form of OpenAI's chat completions, as all messages have, whichever the provider.
+        It has the form of OpenAI's chat completions for every provider.
         """
         answer = self.answer
         message: dict[str, Any] = {"role": "assistant", "content": answer.text or answer.refusal or ""}
@@ -184,7 +180,7 @@ class Reply(str):
 
     @property
     def latency(self) -> float:
-        """Seconds of the successful attempt; of a replayed reply, those recorded."""
+        """Seconds of the successful attempt; for a replayed reply, as recorded."""
         return self.measures.latency
 
     @property
@@ -194,7 +190,7 @@ class Reply(str):
 
     @property
     def cost(self) -> float | None:
-        """USD, None when no price is known; of a replayed reply, what it cost when it was recorded."""
+        """USD, None when no price is known; for a replayed reply, what it cost when it was recorded."""
         return self.measures.cost
 
     @property
@@ -223,73 +219,38 @@ def unfenced(text: str) -> str:
     return stripped[stripped.index("\n") + 1 : -3].strip()
 
 
-def _not_json(constant: str) -> Any:
-    raise ValueError(f"{constant} is not a JSON value")
-
-
 FINISHED = frozenset({"stop", "tool_calls"})
-
-"""The endings of a whole answer; every other word is one of an answer that is not finished."""
+"""The endings of a finished answer; any other word means that it is not finished."""
 
 TOLD_AS_ERRORS: frozenset[ProviderErrorKind] = frozenset(
     {"content_filter", "invalid_tool_call", "invalid_json", "length"}
 )
+"""The kinds of a provider's error that are the model's failure: such a response is an answer with that ending."""
 
-"""The kinds of a provider's error that are failures of the model: such a response is an answer that ended so."""
-
+# The words of all providers, by ours.
 _WORDS = {
-    "stop": ("complete", "completed", "end_turn", "eos", "eos_token", "stop", "stop_sequence"),
-    "length": (
-        "length",
-        "max_length",
-        "max_output_tokens",
-        "max_tokens",
-        "model_context_window_exceeded",
-        "model_length",
-    ),
-    "tool_calls": ("function_call", "tool_call", "tool_calls", "tool_use"),
-    "content_filter": (
-        "blocklist",
-        "content_filter",
-        "content_filtered",
-        "error_toxic",
-        "guardrail_intervened",
-        "image_prohibited_content",
-        "image_recitation",
-        "image_safety",
-        "model_armor",
-        "prohibited_content",
-        "recitation",
-        "refusal",
-        "safety",
-        "sensitive",
-        "spii",
-    ),
-    "invalid_tool_call": (
-        "invalid_tool_call",
-        "malformed_function_call",
-        "malformed_tool_use",
-        "too_many_tool_calls",
-        "unexpected_tool_call",
-    ),
+    "stop": "complete completed end_turn eos eos_token stop stop_sequence",
+    "length": "length max_length max_output_tokens max_tokens model_context_window_exceeded model_length",
+    "tool_calls": "function_call tool_call tool_calls tool_use",
+    "content_filter": "blocklist content_filter content_filtered error_toxic guardrail_intervened "
+    "image_prohibited_content image_recitation image_safety model_armor prohibited_content recitation refusal safety "
+    "sensitive spii",
+    "invalid_tool_call": "invalid_tool_call malformed_function_call malformed_tool_use too_many_tool_calls "
+    "unexpected_tool_call",
 }
-
-_ENDINGS = {word: name for name, words in _WORDS.items() for word in words}
-
+_ENDINGS = {word: name for name, words in _WORDS.items() for word in words.split()}
 _CATEGORIES = {"length": "truncated", "invalid_tool_call": "tool_call", "invalid_json": "format"}
-
-_REFUSED = {"invalid_tool_call": "an invalid tool call", "invalid_json": "JSON that is none"}
+_REFUSED = {"invalid_tool_call": "an invalid tool call", "invalid_json": "invalid JSON"}
 
 
 def ending(word: str | None) -> str | None:
-    """A provider's word for why an answer ended, in ours.
+    """Translate a provider's word for why an answer ended.
 
     Args:
-        word: as ``end_turn``, ``MAX_TOKENS`` or ``content_filter: SAFETY``; None when nothing was said.
+        word: such as ``end_turn``, ``MAX_TOKENS`` or ``content_filter: SAFETY``; None when the provider did not say.
 
     Returns:
-        ``stop``, ``length``, ``tool_calls``, ``content_filter`` or ``invalid_tool_call``; a word that is not known as
-        it is.
+        ``stop``, ``length``, ``tool_calls``, ``content_filter`` or ``invalid_tool_call``; an unknown word unchanged.
     """
     if word is None:
         return None
@@ -299,17 +260,17 @@ def ending(word: str | None) -> str | None:
 
 
 def ending_category(answer: Answer) -> str | None:
-    """The error category that the ending of an answer explains a failure with, None when it explains none."""
+    """The error category of a failure that the answer's ending explains, None when it explains none."""
     if answer.refusal or answer.finish_reason == "content_filter":
         return "refusal"
     return _CATEGORIES.get(answer.finish_reason or "")
 
 
 def without_answer(answer: Answer) -> tuple[str, str] | None:
-    """Why there is no answer in an answer: an error category and a reason; None when there may be one.
+    """Why an answer holds nothing to judge, as an error category and a reason; None when it may.
 
-    An answer without text and tool calls is none when it was refused or is not finished; what the provider itself has
-    found invalid is none either.
+    It does not when the provider found it invalid, or when it has no text and no tool call and was refused or is not
+    finished.
     """
     reason, category = answer.finish_reason, ending_category(answer)
     if reason in _REFUSED:
@@ -330,12 +291,7 @@ def without_answer(answer: Answer) -> tuple[str, str] | None:
 
 
 def call_words(call: ToolCall, width: int = 100) -> str:
-    """A tool call on one harmless line, as in ``refund(order="LK-17", amount=84)``.
-
-    Args:
-        call: what the model wants called.
-        width: the most characters.
-    """
+    """A tool call on one harmless line of at most a width in characters: ``refund(order="LK-17", amount=84)``."""
     name, arguments = shortened(str(call.name), 60), call.arguments
     if isinstance(arguments, Mapping):
         shown = ", ".join(f"{shortened(str(key), 30)}={json_words(value)}" for key, value in arguments.items())

@@ -12,37 +12,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-_VALUE = 60  # characters of one argument
+SHORT = 60
+"""Characters of a text that is shown whole next to another."""
 
-
-def json_words(value: object, width: int = _VALUE) -> str:
-    """A JSON value on one line, its middle left out when it is longer than a width in characters."""
-    if isinstance(value, str):
-        value = shortened(value, width)
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = "..."
-    return one_line(shortened(text, width + 2))
-
-
-def one_line(text: str) -> str:
-    """The text on one line, harmless, any run of white space one space."""
-    return " ".join(harmless(text).split())
-
+_FIRST_LINE, _MOST_LINES = 200, 40
 
 # CI runners obey these wherever a line holds them (GitHub's old form, Azure's), or when a line starts with "::".
 _ANYWHERE = re.compile(r"##(?=\[|vso\[)")
-
 _LINE_START = re.compile(r"^(?=\s*::)", re.MULTILINE)
-
 _ADDRESS = re.compile(r"(?<= at )0x[0-9A-Fa-f]{4,16}\b")
-
 _JOINERS = "\u200c\u200d"  # part of ordinary words and emoji
 
 
 def harmless(text: str) -> str:
-    r"""The text with everything escaped that a terminal or a CI runner would obey.
+    r"""Escape everything that a terminal or a CI runner would obey.
 
     Control characters (escape sequences among them), bidirectional marks, line separators and lone surrogates
     become their escapes, as in ``\x1b``; newline and tab stay. A line that a CI runner would take for a command
@@ -66,13 +49,39 @@ def _escape(character: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def visible(text: str) -> str:
+    r"""The harmless text on one line, with newlines and tabs as ``\n`` and ``\t``."""
+    return harmless(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def one_line(text: str) -> str:
+    """The harmless text on one line, with each run of white space as one space."""
+    return " ".join(harmless(text).split())
+
+
+def first_line(text: str, width: int = 200) -> str:
+    """The first line that is not blank, harmless and cut to a width in characters."""
+    line = next((line for line in text.splitlines() if line.strip()), "").strip()
+    line = harmless(line[: 4 * width])
+    return line if len(line) <= width else line[: width - 3] + "..."
+
+
+def presentable(reason: str) -> str:
+    """A failure's message, harmless: at most 40 lines of at most 200 characters."""
+    lines = harmless(reason[:20_000]).strip("\n").split("\n")
+    kept = [shortened(line, _FIRST_LINE) for line in lines[:_MOST_LINES]]
+    if len(lines) > _MOST_LINES or len(reason) > 20_000:
+        kept.append("...")
+    return "\n".join(kept)
+
+
 def without_addresses(text: str) -> str:
-    """The text with memory addresses, as in ``<object at 0x7f...>``, made alike: they differ each time."""
+    """Replace memory addresses, as in ``<object at 0x7f...>``, which differ in each process."""
     return _ADDRESS.sub("0x...", text) if " at 0x" in text else text
 
 
 def shortened(text: str, width: int, mark: str = "...") -> str:
-    """The text cut to a width in characters, the middle left out when it is longer."""
+    """Leave out the middle of a text that is longer than a width in characters."""
     if len(text) <= width:
         return text
     if width <= len(mark) + 2:
@@ -81,43 +90,35 @@ def shortened(text: str, width: int, mark: str = "...") -> str:
     return text[: width - len(mark) - tail] + mark + text[len(text) - tail :]
 
 
-def first_line(text: str, width: int = 200) -> str:
-    """The first line with anything on it, harmless, cut at its end to a width in characters."""
-    line = next((line for line in text.splitlines() if line.strip()), "").strip()
-    line = harmless(line[: 4 * width])
-    return line if len(line) <= width else line[: width - 3] + "..."
-
-
-FIRST_LINE = 200
-
-MOST_LINES = 40
-
-SHORT = 60
-
-"""Characters of a text that is shown whole beside another."""
-
-
 def folded(text: str, *, ignore_case: bool = False) -> str:
-    """The text as checks compare it: Unicode's composed form, any run of white space one space, none at the ends."""
+    """The text as checks compare it: in Unicode's composed form, stripped, with each run of white space one space."""
     text = " ".join(text.split()) if text.isascii() else " ".join(unicodedata.normalize("NFC", text).split())
     return text.casefold() if ignore_case else text
 
 
+def plural(number: int, noun: str) -> str:
+    """A number with its noun: ``1 case``, ``2 cases``, ``2 new misses``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun}es" if noun.endswith("s") else f"{number} {noun}s"
+
+
 def quoted(text: str, width: int = 70) -> str:
-    """The text in quotes on one line, harmless, its middle left out when it is longer than a width in characters."""
-    text = harmless(shortened(text, width))
-    return '"' + shortened(text.replace("\n", "\\n").replace("\t", "\\t"), 2 * width) + '"'
+    """The text in quotes on one line, harmless and shortened to a width in characters."""
+    return '"' + shortened(visible(shortened(text, width)), 2 * width) + '"'
+
+
+def quoted_ascii(text: str) -> str:
+    """A short text in quotes with escapes for everything but ASCII, so that a look-alike letter shows."""
+    return json.dumps(shortened(text, SHORT))
 
 
 def both_quoted(expected: str, actual: str) -> tuple[str, str]:
-    """Two texts in quotes; of long ones the part where they begin to differ."""
+    """Two texts in quotes; if one is long, the part where they begin to differ."""
     if len(expected) <= SHORT and len(actual) <= SHORT:
         return quoted(expected, SHORT), quoted(actual, SHORT)
-    low, high = 0, min(len(expected), len(actual))  # of the common start: halving, since a loop over megabytes is slow
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if expected[low:middle] == actual[low:middle] else (low, middle - 1)
-    start = max(0, low - 20) if low > 30 else 0
+    same = common_start(expected, actual)
+    start = max(0, same - 20) if same > 30 else 0
     return _from(expected, start), _from(actual, start)
 
 
@@ -126,12 +127,46 @@ def _from(text: str, start: int) -> str:
     return quoted(("..." if start else "") + text[start:end] + ("..." if end < len(text) else ""), SHORT + 6)
 
 
+def common_start(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """How many items two texts or lists share at their start, found by halving: a loop over megabytes is slow."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
+
+
+def excerpt(text: str, start: int, end: int, around: int = 30) -> str:
+    """A place in a text with the characters around it, in quotes."""
+    end = min(end, start + 60)
+    left, right = max(0, start - around), min(len(text), end + around)
+    piece = " ".join(text[left:right].split())
+    return quoted(("..." if left else "") + piece + ("..." if right < len(text) else ""), 2 * around + 70)
+
+
+def listed(texts: Sequence[str], limit: int = 3, width: int = 40) -> str:
+    """The first texts in quotes, and how many more there are."""
+    rest = f" and {len(texts) - limit} more" if len(texts) > limit else ""
+    return ", ".join(quoted(text, width) for text in texts[:limit]) + rest
+
+
+def json_words(value: object, width: int = SHORT) -> str:
+    """A JSON value on one line, shortened to a width in characters."""
+    if isinstance(value, str):
+        value = shortened(value, width)
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        text = "..."
+    return one_line(shortened(text, width + 2))
+
+
 def shown(value: object, width: int = 70) -> str:
-    """A JSON value on one line; of an object or array only its size."""
+    """A JSON value on one line; only the size of an object or array."""
     if isinstance(value, str):
         return quoted(value, width)
     if isinstance(value, Mapping):
-        return f"an object with {len(value)} {'key' if len(value) == 1 else 'keys'}" if value else "{}"
+        return f"an object with {plural(len(value), 'key')}" if value else "{}"
     if isinstance(value, (list, tuple)):
         return f"an array of {len(value)}" if value else "[]"
     if isinstance(value, Decimal):
@@ -142,43 +177,11 @@ def shown(value: object, width: int = 70) -> str:
         return shortened(harmless(type(value).__name__), width)
 
 
-def listed(texts: Sequence[str], limit: int = 3, width: int = 40) -> str:
-    """Some texts in quotes, and how many more there are."""
-    rest = f" and {len(texts) - limit} more" if len(texts) > limit else ""
-    return ", ".join(quoted(text, width) for text in texts[:limit]) + rest
-
-
-def excerpt(text: str, start: int, end: int, around: int = 30) -> str:
-    """What stands around a place in a text, in quotes."""
-    end = min(end, start + 60)
-    left, right = max(0, start - around), min(len(text), end + around)
-    piece = " ".join(text[left:right].split())
-    return quoted(("..." if left else "") + piece + ("..." if right < len(text) else ""), 2 * around + 70)
-
-
-def presentable(reason: str) -> str:
-    """A failure's message, harmless and of bounded size: a first line of at most 200 characters, some 40 lines."""
-    lines = harmless(reason[:20_000]).strip("\n").split("\n")
-    kept = [shortened(lines[0], FIRST_LINE), *(shortened(line, FIRST_LINE) for line in lines[1:MOST_LINES])]
-    if len(lines) > MOST_LINES or len(reason) > 20_000:
-        kept.append("...")
-    return "\n".join(kept)
-
-
-_WIDTH = 60
-
-
-def quoted_ascii(text: str) -> str:
-    """A text in quotes, escapes for everything but ASCII, cut to a readable length."""
-    return json.dumps(_cut(text))
-
-
 def described(value: Any, *, mapping: str = "an object") -> str:
-    """What a value of JSON or TOML is, for a message such as ``tags is <this>; allowed is ...``.
+    """What kind of JSON or TOML value it is, for a message such as ``tags is <this>; allowed is ...``.
 
     Args:
-        value: the value; of a text only the beginning is shown.
-        mapping: what a mapping is called in the file's format.
+        mapping: what the file's format calls a mapping.
     """
     match value:
         case None:
@@ -190,7 +193,7 @@ def described(value: Any, *, mapping: str = "an object") -> str:
         case float():
             return f"the number {value}"
         case str():
-            return f"the text {json.dumps(_cut(value), ensure_ascii=False)}"
+            return f"the text {json.dumps(shortened(value, SHORT), ensure_ascii=False)}"
         case list():
             return "a list" if value else "an empty list"
         case dict():
@@ -200,7 +203,7 @@ def described(value: Any, *, mapping: str = "an object") -> str:
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str | None:
-    """The allowed name most like the one given, None when none is near; case does not matter."""
+    """The allowed name most like the given one, upper and lower case alike; None when none is similar."""
     from difflib import get_close_matches
 
     by_lower = {name.lower(): name for name in allowed}
@@ -209,16 +212,12 @@ def nearest(given: str, allowed: Iterable[str]) -> str | None:
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
-    """The end of a message, as in ``; did you mean "input"?``; empty when no name is near."""
+    """The end of a message, as in ``; did you mean "input"?``; empty when no name is similar."""
     name = nearest(given, allowed)
     return f'; did you mean "{name}"?' if name is not None else ""
 
 
 def in_table(*keys: str) -> str:
-    """The head of a table below [tool.llmeval], as it stands in ``pyproject.toml``."""
+    """The head of a table below [tool.llmeval], as ``pyproject.toml`` writes it."""
     parts = (key if re.fullmatch("[A-Za-z0-9_-]+", key) else quoted_ascii(key) for key in keys)
     return f"[{'.'.join(('tool', 'llmeval', *parts))}]"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."

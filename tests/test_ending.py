@@ -340,28 +340,24 @@ START = {"type": "message_start", "message": {"role": "assistant", "id": "m1"}}
 BLOCK = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "You"}}
 POLICY = {"type": "invalid_request_error", "message": "Output blocked by content filtering policy"}
 # Streams that an error ends, which is the model's own failure.
-STREAMS: dict[str, tuple[str, Any, bytes]] = {
-    "chat": (CHAT, "chat", sse(PIECE, {"error": BLOCKED})),
-    "chat-at-once": (CHAT, "chat", sse({"error": {"code": "tool_use_failed", "failed_generation": "<f"}})),
+STREAMS: dict[str, tuple[str, bytes]] = {
+    "chat": (CHAT, sse(PIECE, {"error": BLOCKED})),
+    "chat-at-once": (CHAT, sse({"error": {"code": "tool_use_failed", "failed_generation": "<f"}})),
     "responses": (
         "openai-responses",
-        "responses",
         sse({"type": "error", "code": "content_filter", "sequence_number": 0}),
     ),
     "responses-failed": (
         "openai-responses",
-        "responses",
         sse({"type": "response.failed", "response": {"status": "failed", "output": [], "error": BLOCKED}}),
     ),
-    "messages": ("anthropic", "messages", sse(START, BLOCK, {"type": "error", "error": POLICY})),
-    "messages-at-once": ("anthropic", "messages", sse({"type": "error", "error": POLICY})),
+    "messages": ("anthropic", sse(START, BLOCK, {"type": "error", "error": POLICY})),
+    "messages-at-once": ("anthropic", sse({"type": "error", "error": POLICY})),
     "content": (
         "gemini",
-        "content",
         sse({"candidates": [{"content": {"parts": [{"text": "You"}]}}]}, {"error": BLOCKED}),
     ),
     "ollama": (
-        "ollama",
         "ollama",
         b'{"message": {"content": "You"}, "done": false}\n{"error": "error parsing tool call: raw=x, err=y"}\n',
     ),
@@ -379,11 +375,11 @@ def put_together(name: str, content: bytes) -> Any:
 
 @pytest.mark.parametrize("case", STREAMS)
 def test_a_stream_that_such_an_error_ends_is_an_answer_and_is_replayed_as_it_was(case: str) -> None:
-    name, format_, content = STREAMS[case]
+    name, content = STREAMS[case]
     body = put_together(name, content)
     answer = provider_of(name).answer(body)
     assert answer.finish_reason in ("content_filter", "invalid_tool_call")
-    again = delivered(format_, body, stream=True)
+    again = delivered(provider_of(name), body, stream=True)
     assert again.status == 200
     assert put_together(name, b"".join(again.chunks)) == body
     assert b"error" in again.chunks[-1]
@@ -392,7 +388,7 @@ def test_a_stream_that_such_an_error_ends_is_an_answer_and_is_replayed_as_it_was
 
 def test_an_error_with_a_status_is_no_stream() -> None:
     body = {"error": BLOCKED}
-    delivery = delivered("chat", body, stream=True, status=400)
+    delivery = delivered(find_provider("openai"), body, stream=True, status=400)
     assert (delivery.status, delivery.headers["content-type"]) == (400, "application/json")
     assert json.loads(b"".join(delivery.chunks)) == body
 
@@ -403,7 +399,7 @@ def test_an_error_with_a_status_is_no_stream() -> None:
         ("length", "truncated", "cut off at the limit"),
         ("content_filter", "refusal", "stopped by the provider's filter"),
         ("invalid_tool_call", "tool_call", "an invalid tool call"),
-        ("invalid_json", "format", "JSON that is none"),
+        ("invalid_json", "format", "invalid JSON"),
         ("pause_turn", "truncated", 'ended with "pause_turn"'),
         ("\x1b[31mODD", "truncated", 'ended with "\\x1b[31mODD"'),
     ],

@@ -11,11 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from pytest_llmeval.analysis.compare import judgement
+from pytest_llmeval.analysis.compare import Rules, Side, judgement
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison
-from pytest_llmeval.config.settings import CategorySettings
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import undecided
 
 AT_FIRST, AT_MOST = 3, 10
@@ -36,30 +34,10 @@ class Undecided:
     cases: tuple[CaseKey, ...]
 
 
-def look_at(
-    baseline: str,
-    before: Mapping[CaseKey, CaseResult],
-    candidate: str,
-    after: Mapping[CaseKey, CaseResult],
-    categories: Mapping[str, CategorySettings],
-    *,
-    another_model: bool = False,
-    dispersion: Dispersion | None = None,
-) -> Undecided:
-    """Which categories the first samples leave undecided, and the cases that can settle them.
-
-    Args:
-        baseline: name of the baseline.
-        before: its results by case.
-        candidate: name of the candidate.
-        after: its results by case.
-        categories: how error categories are gated.
-        another_model: whether two models are compared though their names are the same.
-        dispersion: of two runs of the baseline, None when there are no two.
-    """
-    judged = judgement(
-        baseline, before, candidate, after, categories, another_model=another_model, dispersion=dispersion
-    )
+def look_at(baseline: Side, candidate: Side, rules: Rules) -> Undecided:
+    """Which categories the first samples leave undecided, and the cases that can settle them."""
+    judged = judgement(baseline, candidate, rules)
+    before, after = baseline.results, candidate.results
     table, verdicts = judged.table, judged.verdicts
     if table.why_invalid():
         return Undecided(categories={}, cases=())  # more samples do not make it measurable

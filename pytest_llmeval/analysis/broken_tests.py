@@ -1,32 +1,26 @@
-"""Tests that are broken themselves: whatever model answers, they raise the same exception at the same line."""
+"""Find tests that are broken themselves: they raise the same exception at the same line with both models."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 
+from pytest_llmeval.analysis.comparison import Results
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-
-Results = Mapping[CaseKey, CaseResult]
 
 FEWEST = 5
 
-"""Cases of a test function that must raise the same on both sides: fewer may have met bad answers by chance."""
+"""Cases of a test function that must raise the same on both sides; fewer can be bad answers by chance."""
 
 
 def without_broken_tests(before: Results, after: Results) -> tuple[Results, Results, list[str]]:
-    """The results of both sides, with what broken tests say of no model turned into errors.
+    """The results of both sides, with the samples of broken tests turned into errors of category ``exception``.
 
     A test function is broken when at least five of its cases, and at least half of those that both sides could judge,
-    raise the same exception at the same line in every answer of both sides. Their samples become errors of the category
-    ``exception``. With fewer such cases the answers are what raises, and the cases are failing on both sides.
-
-    Args:
-        before: the baseline's results.
-        after: the candidate's.
+    raise the same exception at the same line in every answer of both sides. With fewer such cases the answers raise,
+    and the cases fail on both sides.
 
     Returns:
-        Both, and a sentence for each test function that is broken.
+        The baseline's results, the candidate's, and a sentence for each broken test function.
     """
     raising: defaultdict[tuple[str, str], list[CaseKey]] = defaultdict(list)
     judged: Counter[str] = Counter()

@@ -1,10 +1,10 @@
-"""Which cases of two runs can be compared: what their rows say, in which wordings, and what was asked."""
+"""Find the cases of two runs that can be compared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytest_llmeval.analysis.comparison import Results
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 
@@ -13,9 +13,9 @@ class Differences:
     """The cases of two runs that are not the same in both.
 
     Attributes:
-        rows: their row in the dataset changed, so they are other cases.
-        replies: the saved replies fail today's tests, as `CaseResult.rejudged` says, so that they excuse nothing.
-        prompts: they were asked with another prompt. The effect of that is what one wants to see: they are compared.
+        rows: their row in the dataset changed.
+        replies: their saved replies fail today's tests, see `CaseResult.rejudged`.
+        prompts: their prompt changed. They are compared, to see the effect of the change.
     """
 
     rows: tuple[CaseKey, ...]
@@ -28,13 +28,8 @@ class Differences:
         return frozenset((*self.rows, *self.replies))
 
 
-def differences(before: Mapping[CaseKey, CaseResult], after: Mapping[CaseKey, CaseResult]) -> Differences:
-    """Find the cases that changed from one run to another.
-
-    Args:
-        before: the results of one model by case.
-        after: the same of the later run.
-    """
+def differences(before: Results, after: Results) -> Differences:
+    """Find the cases that changed from one run to a later one."""
     pairs = {key: (before[key], after[key]) for key in after if key in before}
     rows = {key for key, (old, new) in pairs.items() if old.content != new.content}
     replies = {key for key, (old, _) in pairs.items() if old.rejudged == "not_compared"} - rows
@@ -52,21 +47,14 @@ def _asked(result: CaseResult) -> set[str]:
     return {sample.calls[0].prompt for sample in result.samples if sample.calls}
 
 
-Results = Mapping[CaseKey, CaseResult]
-
-
 def comparable_wordings(before: Results, after: Results) -> tuple[Results, Results, tuple[str, ...]]:
     """Both sides without the wordings that only one of them was asked in.
 
-    A paraphrase that is new, or a run in the cases' own words alone, takes nothing away from a case that both sides
-    have: it must neither look like a case that was removed nor make the gate one that could not be measured.
-
-    Args:
-        before: the baseline's results.
-        after: the candidate's.
+    A new paraphrase, or a run without paraphrases, must neither look like a removed case nor make the comparison one
+    that could not be measured.
 
     Returns:
-        The two sides, and what was left out, a sentence each.
+        The baseline's results, the candidate's, and what was left out, a sentence each.
     """
     old, lone_old = _shared(before, after)
     new, lone_new = _shared(after, before)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
@@ -13,7 +15,7 @@ from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, unasked
 from pytest_llmeval.stats.dependence import Dispersion
-from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, judge
+from pytest_llmeval.stats.gate import CategoryVerdict, GateRules, Verdict, judge
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
 from pytest_llmeval.stats.surprise import Stratum, by_family
 
@@ -46,65 +48,81 @@ class Judgement(NamedTuple):
     verdicts: dict[str, CategoryVerdict]
 
 
-def compare(
-    baseline: str,
-    before: Results,
-    candidate: str,
-    after: Results,
-    *,
-    categories: Mapping[str, CategorySettings] | None = None,
-    budgets: GateSettings | None = None,
-    saved: str | None = None,
-    saved_when: str = "",
-    stopped: str | None = None,
-    part: str = "",
-    unmeasurable: Sequence[str] = (),
-    skipped: int = 0,
-    strict: bool = False,
-    another_model: bool = False,
-    dispersion: Dispersion | None = None,
-) -> Comparison:
-    """Compare a candidate with the baseline and judge it.
+class Side(NamedTuple):
+    """One side of a comparison: the results of one model.
 
-    Args:
-        baseline: name of the baseline.
-        before: its results by case.
-        candidate: name of the candidate.
-        after: its results by case.
-        categories: how error categories are gated; what is not named goes by the defaults.
+    Attributes:
+        saved: the saved run they come from, in words; None when they were made in this session.
+        saved_when: how old that run is, in words.
+        another: of a candidate, whether it is another model than the baseline though their names are the same.
+    """
+
+    name: str
+    results: Results
+    saved: str | None = None
+    saved_when: str = ""
+    another: bool = False
+
+
+class Rules(NamedTuple):
+    """What a comparison is judged by.
+
+    Attributes:
+        categories: gating rules by error category; a category that is not listed has the defaults.
         budgets: allowed rises of measured figures.
-        saved: name of the saved run the baseline comes from, None when both ran in this session.
-        saved_when: when that was, in words.
-        stopped: why the session did not come to its end, None when it did; then there is no verdict.
-        part: as in `Comparison`.
-        unmeasurable: what else keeps the comparison from being one, a sentence each.
-        skipped: how many tests were skipped, so that nobody takes them for compared.
         strict: whether INCONCLUSIVE fails the gate.
-        another_model: whether two models are compared though their names are the same.
         dispersion: of two runs of the baseline, None when there are no two.
     """
-    before, after = without_unseen(before, after)
+
+    categories: Mapping[str, CategorySettings] = MappingProxyType({})
+    budgets: GateSettings = GateSettings()
+    strict: bool = False
+    dispersion: Dispersion | None = None
+
+
+class Extent(NamedTuple):
+    """How much of what was to be compared was run.
+
+    Attributes:
+        stopped: why the session did not come to its end, None when it did; then there is no verdict.
+        part: as in `Comparison`.
+        unmeasurable: what else makes the comparison worthless, a sentence each.
+        skipped: number of skipped tests, shown so that they are not mistaken for compared.
+    """
+
+    stopped: str | None = None
+    part: str = ""
+    unmeasurable: Sequence[str] = ()
+    skipped: int = 0
+
+
+DEFAULTS, WHOLE = Rules(), Extent()
+
+
+def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Extent = WHOLE) -> Comparison:
+    """Compare a candidate with the baseline and judge it."""
+    before, after = without_unseen(baseline.results, candidate.results)
     before, after, broken = without_broken_tests(before, after)
+    saved = baseline.saved
     differ, uncompared, candidates, table, families, _, verdicts = judgement(
-        baseline, before, candidate, after, categories or {}, another_model=another_model, dispersion=dispersion
+        baseline._replace(results=before), candidate._replace(results=after), rules
     )
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
     rows = [_row(name, verdict, table.cases, before, after) for name, verdict in verdicts.items()]
     rows.sort(key=_rank)
-    failed = {
-        side: {key for key in judged if results[key].outcome == "fail"}
-        for side, results in (("before", before), ("after", after))
-    }
-    figures = (
-        measure(baseline, before.values(), beside=after.values()),
-        measure(candidate, after.values(), beside=before.values()),
+    failed_before, failed_after = (
+        {key for key in judged if results[key].outcome == "fail"} for results in (before, after)
     )
-    over, notes = _over_budget(*figures, budgets or GateSettings(), saved=saved is not None)
+    figures = (
+        measure(baseline.name, before.values(), beside=after.values()),
+        measure(candidate.name, after.values(), beside=before.values()),
+    )
+    over, notes = _over_budget(*figures, rules.budgets, saved=saved is not None)
     invalid = [
-        *(f"{UNMEASURED}: {reason}" for reason in unmeasurable),
-        *(f"{UNMEASURED}: {reason}" for reason in _invalid(differ, table, before, after, candidates)),
+        f"{UNMEASURED}: {reason}"
+        for reason in (*extent.unmeasurable, *_invalid(differ, table, before, after, candidates))
     ]
-    gate, reasons = _verdict(rows, [*invalid, *over], part=part, stopped=stopped, strict=strict)
+    gate, reasons = _verdict(rows, [*invalid, *over], extent, strict=rules.strict)
     if gate == "passed" and not before:
         gate, reasons = "not evaluated", ("nothing to compare: no case that ran is in the baseline",)
     return Comparison(
@@ -113,9 +131,9 @@ def compare(
         compared=tuple(judged),
         rows=tuple(rows),
         total=_total(table.cases, before, after, families),
-        new=tuple(key for key in judged if key in failed["after"] - failed["before"]),
-        fixed=tuple(key for key in judged if key in failed["before"] - failed["after"]),
-        known=tuple(key for key in judged if key in failed["before"] & failed["after"]),
+        new=tuple(key for key in judged if key in failed_after - failed_before),
+        fixed=tuple(key for key in judged if key in failed_before - failed_after),
+        known=tuple(key for key in judged if key in failed_before & failed_after),
         flaky=tuple(key for key in judged if _flaky(after[key])),
         errors=tuple(key for key in table.cases if key not in judged),
         only_baseline=table.removed,
@@ -127,38 +145,22 @@ def compare(
         notes=(
             *broken,
             *notes,
-            *(_asked_otherwise(len(differ.prompts), len(table.cases)) if saved else ()),
-            *_as_saved(sum(result.rejudged == "as_saved" for key, result in before.items() if key in after)),
-            *_other_code(sum(result.rejudged == "other_code" for key, result in before.items() if key in after)),
-            *_unlike(len(differ.replies)),
-            *_copies(before, after, table.cases),
+            *_compared_otherwise(differ, table, before, after, saved=saved is not None),
             *uncompared,
             *unasked([after[key] for key in judged]),
-            *([_skipped(skipped)] if skipped else []),
+            *([_skipped(extent.skipped)] if extent.skipped else []),
         ),
         saved=saved,
-        saved_when=saved_when,
-        part=part,
+        saved_when=baseline.saved_when,
+        part=extent.part,
         baseline_results=before,
         candidate_results=after,
     )
 
 
-def judgement(
-    baseline: str,
-    before: Results,
-    candidate: str,
-    after: Results,
-    categories: Mapping[str, CategorySettings],
-    *,
-    another_model: bool = False,
-    dispersion: Dispersion | None = None,
-) -> Judgement:
-    """The verdict on every error category.
-
-    Args:
-        baseline: as for `compare`, and so are the others.
-    """
+def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
+    """The verdict on every error category."""
+    before, after = baseline.results, candidate.results
     differ = differences(before, after)
     old, new, uncompared = comparable_wordings(before, after)
     table = tabulate(
@@ -167,44 +169,46 @@ def judgement(
     )
     families = [after[key].row for key in table.cases] if any(after[key].wording for key in table.cases) else []
     strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
-    for name in categories:
+    for name in rules.categories:
         strata.setdefault(name, _never(table, before, after))
-    overall = gate_rules(baseline, candidate, another_model=another_model)
-    rules = {name: _rule(categories.get(name)) for name in strata}
-    verdicts = judge(strata, overall, rules, dispersion=dispersion, families=families)
+    overall = gate_rules(baseline.name, candidate.name, another_model=candidate.another)
+    by_category = {name: settings.rule() for name, settings in rules.categories.items()}
+    verdicts = judge(strata, overall, by_category, dispersion=rules.dispersion, families=families)
     return Judgement(differ, uncompared, len(new), table, families, overall, verdicts)
 
 
-def _asked_otherwise(count: int, cases: int) -> list[str]:
-    told = (
-        f"the prompt of {count} of {cases} cases changed since the baseline was saved; they are compared all the same"
-    )
-    return [told] if count else []
+def _compared_otherwise(
+    differ: Differences, table: Table[CaseKey], before: Results, after: Results, *, saved: bool
+) -> Iterator[str]:
+    """Which cases are compared in another way than a reader expects, a sentence for each way."""
+    rejudged = Counter(result.rejudged for key, result in before.items() if key in after)
+    if saved and (count := len(differ.prompts)):
+        yield (
+            f"the prompt of {count} of {len(table.cases)} cases changed since the baseline was saved; they are "
+            "compared all the same"
+        )
+    if count := rejudged["as_saved"]:
+        yield (
+            f"{_cases(count, ' asks', ' ask')} the model in another way than when the baseline was saved; the saved "
+            "verdict counts"
+        )
+    if count := rejudged["other_code"]:
+        yield (
+            f"{_cases(count, ' fails', ' fail')} today on replies that passed when the baseline was saved, in tests "
+            "that have not changed: the code behind the replies has; the saved verdict counts"
+        )
+    if count := len(differ.replies):
+        yield (
+            f"{_cases(count, ' is', ' are')} not compared: the baseline's replies to the prompts of then fail today's "
+            "tests"
+        )
+    results = [side[key] for key in table.cases for side in (before, after)]
+    if copies := sum(len(result.samples) - len(_independent(result)) for result in results):
+        yield f"{copies} answers repeat another of their case word for word; each counts once"
 
 
-def _as_saved(count: int) -> list[str]:
-    cases = "1 case asks" if count == 1 else f"{count} cases ask"
-    told = f"{cases} the model in another way than when the baseline was saved; the saved verdict counts"
-    return [told] if count else []
-
-
-def _other_code(count: int) -> list[str]:
-    cases = "1 case fails" if count == 1 else f"{count} cases fail"
-    told = (
-        f"{cases} today on replies that passed when the baseline was saved, in tests that have not changed: the code "
-        "behind the replies has; the saved verdict counts"
-    )
-    return [told] if count else []
-
-
-def _unlike(count: int) -> list[str]:
-    cases = "1 case is" if count == 1 else f"{count} cases are"
-    told = f"{cases} not compared: the baseline's replies to the prompts of then fail today's tests"
-    return [told] if count else []
-
-
-def _cases(count: int) -> str:
-    return "1 case" if count == 1 else f"{count} cases"
+def _cases(count: int, one: str = "", many: str = "") -> str:
+    return f"1 case{one}" if count == 1 else f"{count} cases{many}"
 
 
 def _skipped(count: int) -> str:
@@ -239,15 +243,8 @@ def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
     ]
 
 
-def _copies(before: Results, after: Results, cases: Sequence[CaseKey]) -> list[str]:
-    """That some answers were left out of the test."""
-    results = [side[key] for key in cases for side in (before, after)]
-    copies = sum(len(result.samples) - len(_independent(result)) for result in results)
-    return [f"{copies} answers repeat another of their case word for word; each counts once"] if copies else []
-
-
 def _never(table: Table[CaseKey], before: Results, after: Results) -> tuple[Stratum, ...]:
-    """The strata of a category nobody failed in."""
+    """The strata of a category without failures."""
     judged = [
         [sum(s.outcome != "error" for s in _independent(side[key])) for side in (before, after)] for key in table.cases
     ]
@@ -262,18 +259,6 @@ def gate_rules(baseline: str, candidate: str, *, another_model: bool = False) ->
     case is in every category, and 9 new inventions among 250 cases are 3.6 points.
     """
     return GateRules(min_cases=3.0) if another_model or baseline != candidate else GateRules()
-
-
-def _rule(settings: CategorySettings | None) -> CategoryRule:
-    if settings is None:
-        return CategoryRule()
-    high = settings.severity == "high"
-    return CategoryRule(
-        weight=3.0 if high else 1.0,
-        gated=settings.severity != "low",
-        max_increase=settings.max_increase,
-        min_cases=1.0 if high else None,
-    )
 
 
 def _row(name: str, verdict: CategoryVerdict, cases: Sequence[CaseKey], before: Results, after: Results) -> CategoryRow:
@@ -359,17 +344,17 @@ def _invalid(
 
 
 def _verdict(
-    rows: Sequence[CategoryRow], failing: Sequence[str], *, part: str, stopped: str | None, strict: bool
+    rows: Sequence[CategoryRow], failing: Sequence[str], extent: Extent, *, strict: bool
 ) -> tuple[GateState, tuple[str, ...]]:
-    if stopped is not None:
-        return "not evaluated", (stopped,)
+    if extent.stopped is not None:
+        return "not evaluated", (extent.stopped,)
     words = ("REGRESSED", "INCONCLUSIVE") if strict else ("REGRESSED",)
     # What could not be measured comes first: it must not look like a pass.
     reasons = [reason for reason in failing if reason.startswith(UNMEASURED)]
     reasons += [_sentence(row) for row in rows if row.gated and row.word in words]
     reasons += [reason for reason in failing if not reason.startswith(UNMEASURED)]
-    if part and strict:
-        reasons.append(f"only {part} ran, and --llm-strict wants all of them")
+    if extent.part and strict:
+        reasons.append(f"only {extent.part} ran, and --llm-strict wants all of them")
     return ("failed", tuple(reasons)) if reasons else ("passed", ())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pytest_llmeval.reply import unfenced
-from pytest_llmeval.runs.results import Call, CaseResult, Run, SampleResult
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Run, SampleResult
 from pytest_llmeval.stats.agreement import pairwise_agreement, pass_hat_k
 from pytest_llmeval.stats.cost import Estimate, cost_per_resolved
 from pytest_llmeval.stats.means import Mean, Share, mean_over_cases, share_over_cases
@@ -54,6 +54,7 @@ class Figures(NamedTuple):
         refusal_rate: of the judged answers, those that are refusals.
         error_rate: of all samples, those that could not be judged.
         reworded: how many of ``cases`` are other wordings of others.
+        scores: the mean score of each check that gave other scores than 0 and 1, by its name.
     """
 
     model: str
@@ -87,6 +88,7 @@ class Figures(NamedTuple):
     refusal_rate: Share | None = None
     error_rate: Share | None = None
     reworded: int = 0
+    scores: tuple[tuple[str, Mean], ...] = ()
 
 
 def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseResult] = ()) -> Figures:
@@ -139,6 +141,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         hallucination_rate=share_over_cases(hallucination_counts(results, beside)),
         refusal_rate=share_over_cases([(sum(map(is_refusal, r.judged)), len(r.judged)) for r in results]),
         reworded=sum(bool(result.wording) for result in results),
+        scores=_scores(results),
         error_rate=share_over_cases([(len(r.samples) - len(r.judged), len(r.samples)) for r in results]),
     )
 
@@ -233,6 +236,20 @@ def _length_variation(results: Sequence[CaseResult]) -> Mean | None:
 def _format_agreement(results: Sequence[CaseResult]) -> Share | None:
     found = [[structure_of(sample) for sample in result.judged if sample.calls] for result in results]
     return share_over_cases([(int(len(set(kinds)) == 1), 1) for kinds in found if len(kinds) > 1])
+
+
+def _scores(results: Sequence[CaseResult]) -> tuple[tuple[str, Mean], ...]:
+    """Per check the mean over the cases of the case's mean score."""
+    by_check: dict[str, dict[CaseKey, list[float]]] = {}
+    for result in results:
+        for score in (score for sample in result.judged for score in sample.scores):
+            by_check.setdefault(score.check, {}).setdefault(result.key, []).append(score.value)
+    means = []
+    for name, by_case in by_check.items():
+        if any(value not in (0, 1) for values in by_case.values() for value in values):
+            mean = mean_over_cases([math.fsum(values) / len(values) for values in by_case.values()])
+            means += [(name, _within(mean, 0.0, 1.0))] if mean is not None else []
+    return tuple(means)
 
 
 def _over_repeated(

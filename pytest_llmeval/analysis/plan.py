@@ -26,7 +26,6 @@ class Expected:
     """What one error category is expected to be like.
 
     Attributes:
-        name: the category.
         rate: the share of answers that fail in it now, as a fraction.
         variance: the mean of p(1 - p) over the cases, p a case's chance to fail in it; None for that of a typical
             suite.
@@ -42,7 +41,6 @@ class PlannedCategory:
     """What can be found in one error category.
 
     Attributes:
-        expected: what it is like.
         level: the share of alpha it is tested at if every other category were a close call.
         rises: per number of samples the smallest rise of its rate, as a fraction, that is found with 80 % chance; None
             when not even failing always would be.
@@ -78,12 +76,10 @@ def plan(
     """What the gate could find, per category and number of samples per case.
 
     Args:
-        cases: how many cases the dataset has.
         categories: the error categories that will be compared.
         samples: numbers of candidate samples per case.
         baseline_samples: per case, None for as many as the candidate has.
         settings: how categories are gated; those of severity ``low`` are reported only, and left out.
-        rules: of the gate.
 
     Raises:
         ValueError: there is no case, or a number of samples is below 1.
@@ -91,20 +87,13 @@ def plan(
     if cases < 1 or any(number < 1 for number in (*samples, baseline_samples or 1)):
         raise ValueError(f"a plan was asked for {cases} cases and {list(samples)} samples; both are at least 1")
     rules = rules or GateRules()
-    by_name = settings or {}
-    weights = {
-        expected.name: 3.0 if _severity(by_name, expected.name) == "high" else 1.0
-        for expected in categories
-        if _severity(by_name, expected.name) != "low"
-    }
+    each = {expected: (settings or {}).get(expected.name, CategorySettings()).rule() for expected in categories}
+    gated = {expected: rule for expected, rule in each.items() if rule.gated}
     planned = []
-    for expected in categories:
-        if expected.name not in weights:
-            continue
-        level = rules.alpha * weights[expected.name] / sum(weights.values())
-        own = by_name.get(expected.name, CategorySettings())
-        min_cases = 1.0 if own.severity == "high" else rules.min_cases
-        floor = max(min_cases / cases, rules.min_points if own.max_increase is None else own.max_increase)
+    for expected, rule in gated.items():
+        level = rules.alpha * rule.weight / sum(other.weight for other in gated.values())
+        min_cases = rules.min_cases if rule.min_cases is None else rule.min_cases
+        floor = max(min_cases / cases, rules.min_points if rule.max_increase is None else rule.max_increase)
         rises = {
             number: smallest_rise(cases, baseline_samples or number, number, expected, level=level, floor=floor)
             for number in samples
@@ -122,10 +111,8 @@ def smallest_rise(
     nor than what clears the floor with 80 % chance.
 
     Args:
-        cases: how many are compared.
         baseline_samples: per case.
         samples: of the candidate, per case.
-        expected: what the category is like.
         level: one-sided.
         floor: the smallest rise worth failing for, as a fraction.
 
@@ -180,7 +167,6 @@ def mean_call(results: Sequence[CaseResult], price: tuple[float, float] | None =
     """How many calls a sample made on average, and what one cost.
 
     Args:
-        results: those of one model.
         price: USD per million input and output tokens, None for what the calls cost as they were billed.
     """
     samples = [sample for result in results for sample in result.samples if sample.calls]
@@ -199,7 +185,3 @@ def _priced(tokens_in: int | None, tokens_out: int | None, price: tuple[float, f
     if tokens_in is None or tokens_out is None:
         return None
     return (tokens_in * price[0] + tokens_out * price[1]) / 1_000_000
-
-
-def _severity(settings: Mapping[str, CategorySettings], name: str) -> str:
-    return settings[name].severity if name in settings else "normal"

@@ -1,24 +1,24 @@
-"""Which model for which task: the cheapest that is not known to be worse, where there is enough to know it by."""
+"""Choose a model for each task: the cheapest that fits, where there is enough data."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from pytest_llmeval.analysis.compare import compare
-from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
+from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, compare
+from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, Results
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.analysis.plan import Expected, smallest_rise
 from pytest_llmeval.config.settings import CategorySettings
-from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.stats.cost import Estimate
 from pytest_llmeval.stats.gate import GateRules
 
-Fitness = Literal["fits", "regressed", "too many errors", "too many failures", "not enough data"]
+Fitness = Literal["fits", "regressed", "too many errors", "not enough data"]
 
-Results = Mapping[CaseKey, CaseResult]
+MAX_ERRORS = 0.05  # the largest share of samples that may be without a judgement
+MUST_FIND = 0.20  # the rise of all failures that the comparison must have been able to find
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,18 +26,12 @@ class Choice:
     """One model on one task.
 
     Attributes:
-        model: its name.
-        baseline: whether it is the one the others are compared with, which cannot regress.
-        fitness: whether it may be chosen; if not, why.
+        baseline: whether the others are compared with it; it cannot regress.
         reason: the evidence in one sentence, "" for a model that fits.
         cases: how many cases were judged under it, and for a candidate under the baseline too.
         samples: how many answers were judged.
         passed: how many of these passed.
-        error_share: the share of its samples that could not be judged.
-        cost: USD per answer that passed, with its interval; None when a price is unknown or nothing passed.
-        regressed: the gated error categories that regressed, worst first.
-        finds: the smallest rise of all failures that this comparison would have found with 80 % chance, as a fraction;
-            None for the baseline, and when none would be found.
+        cost: USD per answer that passed; None when a price is unknown or nothing passed.
     """
 
     model: str
@@ -47,10 +41,7 @@ class Choice:
     cases: int
     samples: int
     passed: int
-    error_share: float
     cost: Estimate | None
-    regressed: tuple[str, ...] = ()
-    finds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +50,9 @@ class Route:
 
     Attributes:
         task: the task, "" for the cases without one.
-        model: the cheapest that fits; None when none does, or when no price tells which is the cheapest.
-        reason: why there is none, or why it is this one, in one sentence.
-        choices: every model, cheapest first, those without a known cost last.
+        model: the cheapest that fits; None when none does, or when no price is known.
+        reason: for this choice, in one sentence.
+        choices: every model, the cheapest first, those without a known cost last.
     """
 
     task: str
@@ -71,44 +62,30 @@ class Route:
 
 
 def compare_by_task(
-    baseline: str, before: Results, candidates: Mapping[str, Results], **options: Any
+    baseline: Side, candidates: Sequence[Side], rules: Rules = DEFAULTS, extent: Extent = WHOLE
 ) -> dict[str, list[Comparison]]:
     """Compare every candidate with the baseline on every task by itself.
-
-    Args:
-        baseline: name of the baseline.
-        before: its results by case.
-        candidates: per candidate its results by case.
-        options: those of `compare`.
 
     Returns:
         Per task, in order of appearance, one comparison per candidate; the task is "" for the cases without one.
     """
-    task_of = {key: result.task or "" for results in (*candidates.values(), before) for key, result in results.items()}
+    sides = (*candidates, baseline)
+    task_of = {key: result.task or "" for side in sides for key, result in side.results.items()}
+
+    def of_task(side: Side, task: str) -> Side:
+        return side._replace(results={key: each for key, each in side.results.items() if task_of[key] == task})
+
     return {
-        task: [
-            compare(
-                baseline,
-                {key: result for key, result in before.items() if task_of[key] == task},
-                name,
-                {key: result for key, result in after.items() if task_of[key] == task},
-                **options,
-            )
-            for name, after in candidates.items()
-        ]
+        task: [compare(of_task(baseline, task), of_task(each, task), rules, extent) for each in candidates]
         for task in dict.fromkeys(task_of.values())
     }
 
 
 def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, CategorySettings]) -> list[Route]:
-    """The routes that follow from comparing candidates with one baseline over all tasks.
-
-    Args:
-        comparisons: one per candidate, all with the same baseline.
-        categories: how error categories are gated.
+    """The routes that follow from comparing candidates with one baseline.
 
     Returns:
-        One per task; none when no case has a task, when the gate was not evaluated, or when a candidate has the
+        One per task; none when no case has a task, when a gate was not evaluated, or when a candidate has the
         baseline's name, so that there is nothing to choose.
     """
     names = [comparison.candidate.model for comparison in comparisons]
@@ -118,38 +95,26 @@ def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, Catego
     if not tasks or any(comparison.gate == "not evaluated" for comparison in comparisons):
         return []
     first = comparisons[0]
-    after = {comparison.candidate.model: comparison.candidate_results for comparison in comparisons}
-    return route(
-        compare_by_task(first.baseline.model, first.baseline_results, after, categories=categories, saved=first.saved)
-    )
+    baseline = Side(first.baseline.model, first.baseline_results, saved=first.saved)
+    candidates = [Side(each.candidate.model, each.candidate_results) for each in comparisons]
+    return route(compare_by_task(baseline, candidates, Rules(categories)))
 
 
-def route(
-    comparisons: Mapping[str, Sequence[Comparison]],
-    *,
-    max_errors: float = 0.05,
-    max_shares: Mapping[str, float] | None = None,
-    must_find: float = 0.20,
-) -> list[Route]:
+def route(comparisons: Mapping[str, Sequence[Comparison]]) -> list[Route]:
     """Choose a model for every task.
 
-    A candidate fits when no gated category regressed and none is undecided, when its errors and failures keep the
-    limits, and when there was enough to tell: a rise of its failures by ``must_find`` would have been found with 80 %
-    chance. Of the models that fit, the baseline among them, the one with the lowest cost per passed answer is chosen.
+    A candidate fits when no gated category regressed or is undecided, when few of its samples are errors, and when the
+    comparison had an 80 % chance to find a rise of its failures by `MUST_FIND`. Of the models that fit, including the
+    baseline, the one with the lowest cost per passed answer is chosen.
 
     Args:
         comparisons: per task one comparison for each candidate, all with the same baseline.
-        max_errors: the largest share of samples that may be without a judgement, as a fraction.
-        max_shares: per error category the largest share of answers that may fail in it, as a fraction.
-        must_find: the rise that must have been findable, as a fraction.
     """
-    limits = max_shares or {}
     routes = []
     for task, compared in comparisons.items():
         if not compared:
             continue
-        choices = [_baseline(compared[0], max_errors, limits)]
-        choices += [_candidate(comparison, max_errors, limits, must_find) for comparison in compared]
+        choices = [_baseline(compared[0]), *map(_candidate, compared)]
         choices.sort(key=lambda choice: (math.inf if choice.cost is None else choice.cost.value, not choice.baseline))
         routes.append(_chosen(task, choices))
     return routes
@@ -173,12 +138,9 @@ def _chosen(task: str, choices: Sequence[Choice]) -> Route:
     return Route(task=task, model=model, reason=reason, choices=tuple(choices))
 
 
-def _baseline(comparison: Comparison, max_errors: float, limits: Mapping[str, float]) -> Choice:
+def _baseline(comparison: Comparison) -> Choice:
     results = comparison.baseline_results
-    shares = {row.name: (row.baseline_failed, row.baseline_judged) for row in comparison.rows}
-    errors = _error_share(results)
-    reason: str
-    fitness, reason = _within_limits(errors, max_errors, shares, limits)
+    fitness, reason = _errors(results)
     if not comparison.baseline.samples:
         fitness, reason = "not enough data", "no answer could be judged"
     return _choice(
@@ -191,13 +153,12 @@ def _baseline(comparison: Comparison, max_errors: float, limits: Mapping[str, fl
     )
 
 
-def _candidate(comparison: Comparison, max_errors: float, limits: Mapping[str, float], must_find: float) -> Choice:
+def _candidate(comparison: Comparison) -> Choice:
     regressed = tuple(row.name for row in comparison.rows if row.gated and row.word == "REGRESSED")
     undecided = [row for row in comparison.rows if row.gated and row.word == "INCONCLUSIVE"]
     finds = _finds(comparison)
     results = comparison.candidate_results
-    shares = {row.name: (row.candidate_failed, row.candidate_judged) for row in comparison.rows}
-    fitness, reason = _within_limits(_error_share(results), max_errors, shares, limits)
+    fitness, reason = _errors(results)
     if regressed:
         # The gate's reasons name the categories that regressed first, worst first.
         row = next(row for row in comparison.rows if row.name == regressed[0])
@@ -209,7 +170,7 @@ def _candidate(comparison: Comparison, max_errors: float, limits: Mapping[str, f
     elif fitness == "fits" and comparison.gate == "failed":
         measured = any("could not be measured" in reason for reason in comparison.reasons)
         fitness, reason = ("not enough data" if measured else "regressed"), comparison.reasons[0]
-    elif fitness == "fits" and (finds is None or finds > must_find):
+    elif fitness == "fits" and (finds is None or finds > MUST_FIND):
         told = "no rise could be found" if finds is None else f"only a rise by {100 * finds:.0f} points would be found"
         fitness, reason = "not enough data", f"{told} in {len(comparison.compared)} cases"
     return _choice(
@@ -219,8 +180,6 @@ def _candidate(comparison: Comparison, max_errors: float, limits: Mapping[str, f
         fitness=fitness,
         reason=reason,
         cases=len(comparison.compared),
-        regressed=regressed,
-        finds=finds,
     )
 
 
@@ -232,8 +191,6 @@ def _choice(
     fitness: Fitness,
     reason: str,
     cases: int,
-    regressed: tuple[str, ...] = (),
-    finds: float | None = None,
 ) -> Choice:
     return Choice(
         model=figures.model,
@@ -243,32 +200,21 @@ def _choice(
         cases=cases,
         samples=figures.samples,
         passed=sum(sample.outcome == "pass" for result in results.values() for sample in result.judged),
-        error_share=_error_share(results),
         cost=figures.resolved_answer_cost,
-        regressed=regressed,
-        finds=finds,
     )
 
 
-def _within_limits(
-    errors: float, max_errors: float, shares: Mapping[str, tuple[int, int]], limits: Mapping[str, float]
-) -> tuple[Fitness, str]:
-    if errors > max_errors:
-        return "too many errors", f"{errors:.0%} of its samples could not be judged; at most {max_errors:.0%} may be so"
-    for name, limit in limits.items():
-        failed, judged = shares.get(name, (0, 0))
-        if judged and failed > limit * judged + 1e-9:
-            return "too many failures", f"{name} in {failed} of {judged} answers; at most {limit:.1%} are allowed"
+def _errors(results: Results) -> tuple[Fitness, str]:
+    samples = sum(len(result.samples) for result in results.values())
+    errors = samples - sum(len(result.judged) for result in results.values())
+    share = errors / samples if samples else 0.0
+    if share > MAX_ERRORS:
+        return "too many errors", f"{share:.0%} of its samples could not be judged; at most {MAX_ERRORS:.0%} may be so"
     return "fits", ""
 
 
-def _error_share(results: Results) -> float:
-    samples = sum(len(result.samples) for result in results.values())
-    return 1 - sum(len(result.judged) for result in results.values()) / samples if samples else 0.0
-
-
 def _finds(comparison: Comparison) -> float | None:
-    """How large a rise of all failures together this comparison would have found."""
+    """The smallest rise of all failures that this comparison had an 80 % chance to find, as a fraction."""
     cases = len(comparison.compared)
     total = comparison.total
     if not cases or total.baseline_failed == total.baseline_judged:

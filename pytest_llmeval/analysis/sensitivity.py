@@ -1,4 +1,4 @@
-"""How much the wording of a question matters to the answer: one model's results over the wordings of its cases."""
+"""Measure how much a model's answers depend on the wording of the question."""
 
 from __future__ import annotations
 
@@ -14,52 +14,43 @@ PARAPHRASES = "paraphrases"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reworded:
-    """The cases reworded in one way, beside the same cases in their own words.
+    """The cases reworded in one way, compared with the same cases in their own words.
 
     Attributes:
         name: ``paraphrases``, or the rule's name.
-        own_passed: samples that passed in the cases' own words, of ``own_samples`` judged ones.
         passed: samples that passed in the other wordings, of ``samples``.
-        change: the mean over cases of the change of the pass rate, as a fraction, with its interval.
-        worse: cases whose pass rate is lower so worded than in their own words.
-        better: cases whose pass rate is higher.
+        change: the mean over cases of the change of the pass rate, as a fraction.
     """
 
     name: str
-    own_passed: int
-    own_samples: int
     passed: int
     samples: int
     change: Mean
-    worse: int
-    better: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """How far the wordings of a case lie apart.
+    """How much the wordings of a case differ.
 
     Attributes:
-        value: the standard deviation of the pass rate over the wordings of a case, as a fraction; of several cases
-            the root of the mean square.
-        noise: whether chance is in it: with one answer per wording nobody can tell it from the wording.
-        cases: how many cases it is made of.
+        value: the standard deviation of the pass rate over the wordings of a case, as a fraction; the root mean square
+            over cases.
+        noise: whether it includes chance: with one answer per wording the two cannot be separated.
     """
 
     value: float
     noise: bool
-    cases: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worst:
-    """The wording of a case that passes least, where another passes more.
+    """The worst and the best wording of a case.
 
     Attributes:
-        case: its worst wording.
-        best: its best wording; the row's own words if these are among the best.
-        passed: samples of the worst that passed, of ``samples`` judged ones.
-        best_passed: the same of the best, of ``best_samples``.
+        case: in its worst wording.
+        best: in its best wording; in the row's own words if these are among the best.
+        passed: samples that passed in the worst wording, of ``samples`` judged ones.
+        best_passed: the same in the best wording, of ``best_samples``.
     """
 
     case: CaseResult
@@ -78,22 +69,18 @@ class Sensitivity:
         cases: how many cases were judged in their own words and in at least one other wording.
         wordings: how many wordings of them were judged.
         reworded: one per way of rewording, paraphrases first.
-        spread: None when no case was judged in two wordings.
         worst: one per case whose wordings differ, the largest difference first.
     """
 
     cases: int
     wordings: int
     reworded: tuple[Reworded, ...]
-    spread: Spread | None
+    spread: Spread
     worst: tuple[Worst, ...]
 
 
 def sensitivity(results: Iterable[CaseResult]) -> Sensitivity | None:
     """How much one model's answers depend on the wording.
-
-    Args:
-        results: of one model, one per case and wording.
 
     Returns:
         None when no case was judged in its own words and in another wording.
@@ -128,12 +115,11 @@ def _rate(result: CaseResult) -> float:
 
 
 def _reworded(way: str, cases: Sequence[Sequence[CaseResult]]) -> Reworded:
-    own, others, changes = [], [], []
+    others, changes = [], []
     for case in cases:
         row = next(result for result in case if not result.wording)
         other = [result for result in case if result.wording and _way(result) == way]
         if other:
-            own.append(row)
             others += other
             changes.append(math.fsum(map(_rate, other)) / len(other) - _rate(row))
     change = mean_over_cases(changes)
@@ -141,18 +127,14 @@ def _reworded(way: str, cases: Sequence[Sequence[CaseResult]]) -> Reworded:
         raise ValueError(f"no case was asked in the wording {way}")
     return Reworded(
         name=way,
-        own_passed=sum(map(_passed, own)),
-        own_samples=sum(len(result.judged) for result in own),
         passed=sum(map(_passed, others)),
         samples=sum(len(result.judged) for result in others),
         change=change,
-        worse=sum(change < -1e-9 for change in changes),
-        better=sum(change > 1e-9 for change in changes),
     )
 
 
 def _spread(cases: Sequence[Sequence[CaseResult]]) -> Spread:
-    """The variance between wordings, less what the samples of a wording would vary by chance where that is known."""
+    """The variance between wordings, minus the variance by chance where there are several samples per wording."""
     repeated = [[result for result in case if len(result.judged) > 1] for case in cases]
     repeated = [case for case in repeated if len(case) > 1]
     noise = not repeated
@@ -164,7 +146,7 @@ def _spread(cases: Sequence[Sequence[CaseResult]]) -> Spread:
         by_chance = [_rate(result) * (1 - _rate(result)) / (len(result.judged) - 1) for result in case if not noise]
         variances.append(between - math.fsum(by_chance) / len(rates))
     value = math.sqrt(max(0.0, math.fsum(variances) / len(variances)))
-    return Spread(value=value, noise=noise, cases=len(variances))
+    return Spread(value=value, noise=noise)
 
 
 def _worst(cases: Sequence[Sequence[CaseResult]]) -> tuple[Worst, ...]:

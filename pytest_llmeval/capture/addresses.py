@@ -1,4 +1,4 @@
-"""The addresses of models that the environment names: where they lead, and what stands there instead of them."""
+"""The addresses of models in the environment: where they lead, and what the gateway puts in their place."""
 
 from __future__ import annotations
 
@@ -8,47 +8,25 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from pytest_llmeval.formats.registry import find_provider, has_own_address, known_providers
+from pytest_llmeval.formats.base import WireFormat
+from pytest_llmeval.formats.registry import address_of, find_provider, has_own_address, known_providers, own_formats
 
-# By which SDKs and litellm are told another address, with the path each of them expects in it.
-_VARIABLES = {
-    "OPENAI_BASE_URL": ("openai", "/v1"),
-    "OPENAI_API_BASE": ("openai", "/v1"),
-    "ANTHROPIC_BASE_URL": ("anthropic", ""),
-    "ANTHROPIC_API_BASE": ("anthropic", ""),
-    "GOOGLE_GEMINI_BASE_URL": ("gemini", ""),
-    "GROQ_BASE_URL": ("groq", ""),
-    "GROQ_API_BASE": ("groq", "/openai/v1"),
-    "OLLAMA_HOST": ("ollama", ""),
-    "OLLAMA_API_BASE": ("ollama", ""),
-    "MISTRAL_API_BASE": ("mistral", "/v1"),
-    "OPENROUTER_API_BASE": ("openrouter", "/api/v1"),
-    "DEEPSEEK_API_BASE": ("deepseek", "/v1"),
-    "XAI_API_BASE": ("xai", "/v1"),
-    "AZURE_OPENAI_ENDPOINT": ("azure", ""),
-    "AZURE_API_BASE": ("azure", ""),
-}
-
-# All that lead an SDK elsewhere, those too that the gateway does not speak for.
+# More variables that lead an SDK elsewhere, in addition to those of our addresses.
 _LEADS_ELSEWHERE = re.compile(
     r"(?:OPENAI|AZURE|AZURE_OPENAI|ANTHROPIC(?:_[A-Z]+)*|AWS_BEDROCK|GEMINI|GOOGLE_GEMINI|GOOGLE_VERTEX|VERTEX(?:AI)?"
     r"|GROQ|MISTRAL|OPENROUTER|DEEPSEEK|XAI|COHERE|CO|TOGETHER(?:_?AI)?|FIREWORKS(?:_AI)?|PERPLEXITY(?:AI)?|CEREBRAS"
     r"|SAMBANOVA|NVIDIA(?:_NIM)?|REPLICATE|VOYAGE|JINA|MOONSHOT|DASHSCOPE|ZHIPUAI|ZAI|OLLAMA|(?:HOSTED_)?VLLM"
     r"|LM_?STUDIO|LLAMA_?CPP|LITELLM(?:_PROXY)?)_(?:BASE_URL|API_BASE|API_URL)"
-    r"|OLLAMA_HOST|AZURE_OPENAI_ENDPOINT|AZURE_INFERENCE_ENDPOINT|AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
+    r"|AZURE_INFERENCE_ENDPOINT|AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
 )
 
-_ADDED_BY_SDKS = {"anthropic": "/v1", "gemini": "/v1beta"}  # to the address they are given
-
 _VERSION = re.compile(r"/v\d")
-
-_OLLAMA_PORT = 11434
 
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 
 
 class _Place(NamedTuple):
-    """Scheme and host, and the path that stands in an address as a provider's SDK wants it."""
+    """Scheme and host, and the path in an address as a provider's SDK wants it."""
 
     origin: str
     path: str
@@ -56,9 +34,9 @@ class _Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the gateway passes requests on: what stands below ``/openai`` goes to OpenAI's host, and so on.
+    """Where the gateway passes requests on: those below ``/openai`` go to OpenAI's host, and so on.
 
-    A variable that is set already names the host of its provider instead, as for the application itself.
+    A variable that is already set decides the host of its provider, as it does for the application.
     """
 
     _places: Mapping[str, _Place] = field(repr=False)  # an address may hold a password
@@ -69,20 +47,21 @@ class Addresses:
         """The addresses an environment leads to."""
         places: dict[str, _Place] = {}
         paths: dict[str, str] = {}
-        for name, (provider, path) in _VARIABLES.items():
-            said = _said(environment.get(name, ""), ollama=provider == "ollama")
-            if said is not None:
-                places.setdefault(provider, said)
-                paths[name] = said.path
-            elif not environment.get(name):
-                paths[name] = path
         for provider in known_providers():
-            if provider in places or not has_own_address(provider):
-                continue
-            if base_url := find_provider(provider).base_url:
-                path = "" if provider in (*_ADDED_BY_SDKS, "ollama") else urlsplit(base_url).path
-                places[provider] = _Place(_origin(base_url), path)
-        return cls(places, {name: path for name, path in paths.items() if _VARIABLES[name][0] in places})
+            address = address_of(provider)
+            said = {name: _said(name, environment.get(name, "")) for name in address.variables}
+            place = next(filter(None, said.values()), None)
+            own = find_provider(provider).base_url if has_own_address(provider) else None
+            if place is None and own is not None:
+                place = _Place(_origin(own), "" if address.version else urlsplit(own).path)
+            if place is not None:
+                places[provider] = place
+                for name, expected in address.variables.items():
+                    if there := said[name]:
+                        paths[name] = f"/{provider}{there.path}"
+                    elif not environment.get(name):
+                        paths[name] = f"/{provider}{expected}"
+        return cls(places, paths)
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -95,7 +74,7 @@ class Addresses:
         Args:
             root: its address, with the token and without a slash at the end.
         """
-        return {name: f"{root}/{_VARIABLES[name][0]}{path}" for name, path in self._paths.items()}
+        return {name: f"{root}{path}" for name, path in self._paths.items()}
 
     def urls(self, root: str) -> dict[str, str]:
         """By provider, the address below which its own SDK finds it at the gateway.
@@ -116,8 +95,8 @@ class Addresses:
         if provider not in self._places or not slash:
             return None
         place, below = self._places[provider], f"/{rest}"
-        version = _ADDED_BY_SDKS.get(provider)
-        if version is not None and not _VERSION.search(below):  # there are SDKs that expect it in the address
+        version = address_of(provider).version
+        if version and not _VERSION.search(below):  # there are SDKs that expect it in the address
             below = f"{place.path}{version}{below.removeprefix(place.path)}"
         return f"{place.origin}{below}{mark}{query}"
 
@@ -130,11 +109,9 @@ def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
 
 def servers_named(environment: Mapping[str, str]) -> set[tuple[str, int]]:
     """Host and port of each server of models that an environment names."""
-    said = (
-        _said(environment[name], ollama=name.startswith("OLLAMA"))
-        for name in list(environment)
-        if _LEADS_ELSEWHERE.fullmatch(name)
-    )
+    ours = {name for provider in known_providers() for name in address_of(provider).variables}
+    leading = (name for name in list(environment) if name in ours or _LEADS_ELSEWHERE.fullmatch(name))
+    said = (_said(name, environment[name]) for name in leading)
     return {server for place in said if place is not None and (server := server_of(place.origin)) is not None}
 
 
@@ -148,15 +125,11 @@ def server_of(url: str) -> tuple[str, int] | None:
     return (parts.hostname, port) if parts.hostname else None
 
 
-def _said(address: str, *, ollama: bool) -> _Place | None:
+def _said(variable: str, address: str) -> _Place | None:
     """Where a variable leads; None when it does not say."""
-    address = address.strip().rstrip("/")
+    whose = {name.partition("_")[0]: each for each in own_formats() for name in each.address.variables}
     try:
-        if ollama and address:
-            address = address if "://" in address else f"http://{address}"
-            parts = urlsplit(address.replace("://:", "://127.0.0.1:").replace("://0.0.0.0", "://127.0.0.1"))
-            bare = parts.scheme == "http" and parts.port is None
-            address = (parts._replace(netloc=f"{parts.netloc}:{_OLLAMA_PORT}") if bare else parts).geturl()
+        address = whose.get(variable.partition("_")[0], WireFormat).address_in(address.strip().rstrip("/"))
         parts = urlsplit(address)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
     except ValueError:

@@ -18,7 +18,8 @@ from functools import wraps
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
-from pytest_llmeval.formats.recognise import Recognised, in_another_format, may_ask_a_model, recognised
+from pytest_llmeval.formats.base import Recognised
+from pytest_llmeval.formats.recognise import in_another_format, may_ask_a_model, recognised
 from pytest_llmeval.formats.replay import Delivery
 
 MODULES = ("httpx", "httpx2")

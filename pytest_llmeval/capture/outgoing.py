@@ -8,12 +8,11 @@ from urllib.parse import urlsplit
 from pytest_llmeval.capture.route import Route
 from pytest_llmeval.engine.call import Endpoint
 from pytest_llmeval.engine.requests import NO_KEY, api_key_of, no_key
+from pytest_llmeval.formats.recognise import keys_in
 
 _OF_THE_CONNECTION = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "expect", "host", "transfer-encoding"}
 )
-
-_AUTHORIZING = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 
 
 def endpoint_of(route: Route, headers: Mapping[str, str]) -> Endpoint:
@@ -35,7 +34,7 @@ def endpoint_of(route: Route, headers: Mapping[str, str]) -> Endpoint:
     if route.moved or (route.rewritten and model.api_key_env is not None and _at_its_provider(route)):
         key = api_key_of(model, provider)
     else:
-        values = [headers[name] for name in _AUTHORIZING if name in headers]
+        values = keys_in(headers, route.base_url)
         if any(NO_KEY in value for value in values):
             raise no_key(model, model.api_key_env or provider.api_key_env or "of its provider")
         key = values[0].rpartition(" ")[2] if values else None  # whatever the scheme, in whichever case

@@ -1,15 +1,15 @@
 """Error categories: how a failure gets one, and how it is read from an exception.
 
-The first of these that says something decides:
+The first rule that gives a category decides:
 
 1. the keyword ``category=`` of a check;
 2. the innermost ``with category(...)``;
-3. the test's marker, for what has no category of its own: a plain assert, a general check, an exception;
-4. how the answer ended: ``refusal`` for one that was refused or filtered, ``tool_call`` for a tool call that the
-   provider found invalid, ``truncated`` for one that was cut at the limit of tokens. That is the cause of what is
-   missing, but not of what is there: it leaves ``hallucination``, ``unsafe``, ``slow`` and ``expensive`` as they are;
+3. the test's marker, if the failure has no category of its own: a plain assert, a general check, an exception;
+4. how the answer ended: ``refusal`` if it was refused or filtered, ``tool_call`` if the provider found its tool call
+   invalid, ``truncated`` if it was cut at the limit of tokens. An ending explains what is missing from an answer, but
+   not what is in it: ``hallucination``, ``unsafe``, ``slow`` and ``expensive`` stay;
 5. the check's own category;
-6. ``wrong_answer``, or ``exception`` for an exception that is no assertion.
+6. ``wrong_answer``, or ``exception`` for an exception that is not an assertion.
 """
 
 from __future__ import annotations
@@ -22,26 +22,21 @@ from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.text import harmless
 
 GENERAL = "wrong_answer"
-
-"""The category of what nobody gave one; a check whose own category it is has no opinion."""
+"""The default category; a check with this category leaves the choice to others."""
 
 _OF_WHAT_IS_THERE = frozenset({"hallucination", "unsafe", "slow", "expensive"})
-
 surrounding: ContextVar[str | None] = ContextVar("llmeval_category", default=None)
-
 """The innermost ``with category(...)``."""
 
 default_category: ContextVar[str] = ContextVar("llmeval_default_category", default=GENERAL)
-
-"""What the test's marker says; the plugin sets it, so that kept scores have the same category as the failure."""
+"""The category of the test's marker; the plugin sets it, so that scores have the same category as the failure."""
 
 _ATTRIBUTE = "llmeval_category"
-
 __tracebackhide__ = True
 
 
 class _Category:
-    """What `category` returns: a context manager that may be entered once."""
+    """A context manager that may be entered once."""
 
     __slots__ = ("_name", "_outer")
 
@@ -65,10 +60,10 @@ def category(name: str) -> _Category:
     """Give failures inside a ``with`` block an error category: plain asserts, and checks without ``category=``.
 
     Args:
-        name: ``hallucination``, ``format``, … or one of the team's own.
+        name: ``hallucination``, ``format``, … or one of your own.
 
     Raises:
-        LlmevalError: the name is empty, of several lines or not text.
+        LlmevalError: the name is empty, has several lines or is not text.
     """
     if name is None:
         raise _bad_name(name)
@@ -76,20 +71,19 @@ def category(name: str) -> _Category:
 
 
 def category_of(exception: BaseException) -> str | None:
-    """The error category an exception carries, None when the test's marker, or else ``wrong_answer``, decides."""
+    """The error category of an exception, None when the test's marker or the default decides."""
     return decided_category(exception) or (exception.category if isinstance(exception, CheckFailed) else None)
 
 
 def category_of_failure(
     error: BaseException, *, marker: str | None = None, ending: str | None = None, otherwise: str = GENERAL
 ) -> str:
-    """The error category of a failure.
+    """The error category of a failure, by the rules above.
 
     Args:
-        error: what the failure was told with.
-        marker: what the test's marker says.
-        ending: what the ending of the answer explains it with.
-        otherwise: when nothing says anything.
+        marker: the category of the test's marker.
+        ending: the category that the answer's ending explains.
+        otherwise: the default.
     """
     if decided := decided_category(error):
         return decided
@@ -100,13 +94,13 @@ def category_of_failure(
 
 
 def decided_category(error: BaseException) -> str | None:
-    """The category that was asked for by keyword or ``with``, None when it is still open to others."""
+    """The category that a keyword or ``with`` asked for, None when there is none."""
     decided = getattr(error, _ATTRIBUTE, None)
     return decided if isinstance(decided, str) else None
 
 
 def mark_decided(error: BaseException, name: str) -> None:
-    """Give an exception the category that no outer ``with`` changes."""
+    """Give an exception a category that no outer ``with`` changes."""
     with suppress(AttributeError):  # an exception class with __slots__
         setattr(error, _ATTRIBUTE, name)
         if isinstance(error, CheckFailed):
@@ -117,7 +111,7 @@ def valid_category(name: object) -> str | None:
     """The name, None for None.
 
     Raises:
-        LlmevalError: it is no name.
+        LlmevalError: it is not a valid name.
     """
     if name is None:
         return None
@@ -127,10 +121,12 @@ def valid_category(name: object) -> str | None:
 
 
 def is_category(name: str) -> bool:
-    """Whether a text can name an error category: one line, at most 80 characters, no space around it."""
+    """Whether a text can name an error category: one line of at most 80 characters without space around it."""
     return bool(name) and name == name.strip() and len(name) <= 80 and name.isprintable() and harmless(name) == name
 
 
 def _bad_name(name: object) -> LlmevalError:
     shown = harmless(repr(name)[:80])
-    return LlmevalError(f'{shown} is no error category: a short name is, such as "hallucination" or "refund_amount"')
+    return LlmevalError(
+        f'{shown} is not an error category; use a short name such as "hallucination" or "refund_amount"'
+    )

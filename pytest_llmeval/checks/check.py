@@ -1,4 +1,4 @@
-"""How a function that returns a `Score` becomes an ``assert_*``, and where scores are kept."""
+"""How a function that returns a `Score` becomes an ``assert_*``, and who keeps the scores."""
 
 from __future__ import annotations
 
@@ -16,27 +16,18 @@ from pytest_llmeval.score import Score
 from pytest_llmeval.text import presentable
 
 P = ParamSpec("P")
-
 R = TypeVar("R")
-
 __tracebackhide__ = True
-
 recorder: ContextVar[list[Score] | None] = ContextVar("llmeval_scores", default=None)
-
-"""The scores of the sample that is being judged; the plugin sets a fresh list for each."""
+"""The scores of the current sample; the plugin sets a new list for each."""
 
 
 class Unfit(Exception):
-    """Raised inside a check: the reply fails it before it could be measured.
+    """Raised inside a check: the reply fails it before it could be measured."""
 
-    Args:
-        reason: as in `Score`.
-        category: as in `Score`.
-    """
-
-    def __init__(self, reason: str, *, category: str = "format") -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.score = Score(value=0.0, passed=False, reason=reason, category=category)
+        self.score = failed(reason, category="format")
 
 
 def failed(reason: str, *, category: str = GENERAL, value: float = 0.0) -> Score:
@@ -45,24 +36,24 @@ def failed(reason: str, *, category: str = GENERAL, value: float = 0.0) -> Score
 
 
 def passed(category: str = GENERAL, *, value: float = 1.0) -> Score:
-    """A score that passed; its category is the one it would have failed with."""
+    """A score that passed, with the category that a failure would have."""
     return Score(value=value, passed=True, category=category)
 
 
 def check(function: Callable[P, R]) -> Callable[P, R]:
     """Make a function that returns a `Score` into an assertion.
 
-    Use it as ``@check`` on a function named ``assert_polite``, or as ``assert_polite = check(polite)``. What comes out
-    takes the same arguments and a keyword ``category=``, keeps every score for the report, gives the score back when
-    it passed, and else raises `CheckFailed`. An ``async`` function gives one that is awaited.
+    Use it as ``@check`` on a function named ``assert_polite``, or as ``assert_polite = check(polite)``. The assertion
+    takes the same arguments and a keyword ``category=``, keeps every score for the report, returns the score when it
+    passed, and raises `CheckFailed` otherwise. An ``async`` function becomes an assertion to await.
 
     Args:
-        function: takes the reply, and whatever else it likes; its name without ``assert_`` names the check. It may
-            declare ``category: str | None = None`` for the sake of type checkers; it is never given one.
+        function: takes the reply and any other arguments; its name without ``assert_`` names the check. It may
+            declare ``category: str | None = None`` for type checkers, but never receives one.
 
     Raises:
-        CheckFailed: from what is returned, when the score did not pass.
-        LlmevalError: from what is returned, when the function gives no score, or one that is not between 0 and 1.
+        CheckFailed: from the assertion, when the score did not pass.
+        LlmevalError: from the assertion, when the function returns no score, or one that is not between 0 and 1.
     """
     name = getattr(function, "__name__", type(function).__name__).removeprefix("assert_")
     if inspect.iscoroutinefunction(function):
@@ -128,11 +119,10 @@ def raise_failed(reason: str, name: str, value: float, *, decided: str | None, o
     """Raise `CheckFailed`.
 
     Args:
-        reason: its message, already presentable.
-        name: the check's name.
-        value: the score, from 0 to 1.
-        decided: the category asked for by keyword or ``with``, which nothing outside changes any more.
-        own: the check's own category, None when it has no opinion.
+        reason: a presentable message.
+        name: of the check.
+        decided: the category that a keyword or ``with`` asked for; no outer ``with`` changes it.
+        own: the check's own category, None for the default.
     """
     error = CheckFailed(reason, category=decided or own, score=value, check=name)
     if decided:

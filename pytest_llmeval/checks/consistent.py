@@ -1,4 +1,4 @@
-"""A check of several answers against each other."""
+"""A check that compares several answers with each other."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from pytest_llmeval.checks.json_value import parsed
 from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import folded, quoted, shown
+from pytest_llmeval.text import folded, quoted, shortened, shown
 
 _SHOWN = 8
-
 __tracebackhide__ = True
 
 
@@ -29,23 +28,23 @@ def assert_consistent(
 ) -> Score:
     """Check that enough of several replies to the same prompt say the same.
 
-    The score is the share of replies in the largest group. Texts are the same when they differ only in case, white
-    space or the punctuation at their end.
+    The score is the share of replies in the largest group. Texts agree when they differ only in case, white space or
+    the punctuation at their end.
 
     Args:
-        replies: at least two, as ``llm.sample(prompt, n)`` gives them.
-        at_least: the smallest share of replies that must agree, from 0 to 1.
-        field: compare this field of JSON replies; of nested objects ``a.b``.
-        key: compare what this function makes of a reply.
-        category: the error category of a failure; without it ``inconsistent``.
+        replies: at least two, as ``llm.sample(prompt, n)`` returns them.
+        at_least: the smallest share of replies that must agree, above 0 and up to 1.
+        field: compare this field of JSON replies; ``a.b`` in nested objects.
+        key: compare what this function returns for each reply.
+        category: the error category of a failure; by default ``inconsistent``.
 
     Raises:
         LlmevalError: fewer than two replies, both `field` and `key`, or an impossible `at_least`.
     """
     if isinstance(replies, str) or not isinstance(replies, Sequence) or len(replies) < 2:
-        raise LlmevalError("assert_consistent needs at least two replies, as llm.sample(prompt, 5) gives them")
+        raise LlmevalError("assert_consistent needs at least two replies, as llm.sample(prompt, 5) returns them")
     if isinstance(at_least, bool) or not isinstance(at_least, (int, float)) or not 0 < at_least <= 1:
-        raise LlmevalError(f"assert_consistent: at_least={shown(at_least)} is no share above 0 and up to 1")
+        raise LlmevalError(f"assert_consistent: at_least={shown(at_least)} is not a share above 0 and up to 1")
     if field is not None and key is not None:
         raise LlmevalError("assert_consistent takes field= or key=, not both")
     groups: Counter[str] = Counter()
@@ -69,15 +68,12 @@ def assert_consistent(
 
 
 def _summary(ranked: list[tuple[str, int]], examples: Mapping[str, str]) -> str:
-    parts = [
-        f"{count} x {examples[name][:32]}" if len(examples[name]) <= 32 else f"{count} x {examples[name][:28]}..."
-        for name, count in ranked[:3]
-    ]
+    parts = [f"{count} x {shortened(examples[name], 32)}" for name, count in ranked[:3]]
     return ", ".join(parts) + (", ..." if len(ranked) > 3 else "")
 
 
 def _answer(reply: str, field: str | None, key: Callable[[str], object] | None) -> tuple[str, str]:
-    """What is compared of a reply, and how it is shown."""
+    """The part of a reply that is compared, and how it is shown."""
     value: object
     if key is not None:
         value = key(reply)

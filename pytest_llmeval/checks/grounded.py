@@ -1,7 +1,4 @@
-"""A check for invented facts.
-
-A fact is what can be compared letter by letter: a quote, an address, a date, a number, a name with digits.
-"""
+"""A check for invented facts: quotes, addresses, dates, numbers and names with digits that no source holds."""
 
 from __future__ import annotations
 
@@ -20,9 +17,7 @@ from pytest_llmeval.score import Score
 from pytest_llmeval.text import excerpt, quoted, shown
 
 _SHOWN = 10
-
 MOST_FACTS = 10_000
-
 __tracebackhide__ = True
 
 
@@ -30,17 +25,16 @@ __tracebackhide__ = True
 def assert_grounded(
     reply: str, context: str | Sequence[str], *, allow: str | Sequence[str] = (), category: str | None = None
 ) -> Score:
-    """Check that the numbers, dates, links, addresses, names with digits and quotes in the reply stand in the context.
+    """Check that the numbers, dates, links, addresses, names with digits and quotes in the reply are in the context.
 
-    Numbers and dates are compared by what they mean (``1,000`` and ``1000``, ``30`` and ``thirty``, ``2026-03-14`` and
-    ``March 14``), quotes of three words and more letter by letter, case, white space and kinds of quote marks aside.
-    What is invented in words alone is not found. The score is the share of facts that stand in the context.
+    Numbers and dates are compared by meaning (``1,000`` and ``1000``, ``30`` and ``thirty``, ``2026-03-14`` and
+    ``March 14``). Quotes of three words and more are compared letter by letter, except for case, white space and kinds
+    of quote marks. Claims invented in prose are not found. The score is the share of facts that are in the context.
 
     Args:
-        reply: the answer.
-        context: the passages the answer may use.
+        context: the passages that the answer may use.
         allow: other texts whose facts may be repeated, such as the question.
-        category: the error category of a failure; without it ``hallucination``.
+        category: the error category of a failure; by default ``hallucination``.
 
     Raises:
         LlmevalError: there is no context.
@@ -78,11 +72,8 @@ def _named(fact: Fact) -> str:
 
 
 Kind = Literal["quote", "link", "email", "date", "number", "name"]
-
 _SINGLE_QUOTES = "\u2018\u2019\u201a\u201b`\u00b4"
-
 _DOUBLE_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb"
-
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
 
 _FOLDS = str.maketrans(
@@ -91,7 +82,6 @@ _FOLDS = str.maketrans(
 )
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`|\\^{}]+", re.IGNORECASE)
-
 _EMAIL = re.compile(r"(?<![\w.+-])[\w+-][\w.+-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
 _QUOTE = re.compile(
@@ -99,11 +89,8 @@ _QUOTE = re.compile(
 )
 
 _FEWEST_QUOTED_WORDS = 3
-
 _NAME = re.compile(r"(?<![\w-])(?=[A-Za-z]+[-_]?\d{3})[A-Za-z]{1,10}[-_]?\d{3,}[\w-]*")
-
 _LIST_MARK = re.compile(r"^[ \t]{0,8}(?:[*>#-]+[ \t]*)?\(?\d{1,3}[.)](?=\s)", re.MULTILINE)
-
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 _MONTH = (
@@ -120,17 +107,17 @@ _DATES = (
     re.compile(r"(?<![\w/.])(?P<day>\d{1,2})(?P<mark>[/.])(?P<number>\d{1,2})(?P=mark)(?P<year>\d{4})(?!\w)"),
 )
 
+_PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("link", _LINK),
+    ("email", _EMAIL),
+    *(("date", pattern) for pattern in _DATES),
+    ("name", _NAME),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something a text states that can be looked up.
-
-    Attributes:
-        kind: what it is.
-        text: as it is written.
-        start: where it starts.
-        end: where it ends.
-    """
+    """Something a text states that can be looked up."""
 
     kind: Kind
     text: str
@@ -147,27 +134,20 @@ class _Date(NamedTuple):
 def facts(text: str) -> Iterator[Fact]:
     """The facts of a text, by kind.
 
-    What is part of one fact is not given again as another. Left out: numbers that count a list, and number words up
-    to twelve, which texts use without meaning a figure.
+    No fact is part of another. Numbers that count a list are left out, and number words up to twelve, which texts use
+    without meaning a figure.
     """
     for found in _QUOTE.finditer(text):
         group = found.lastindex or 1
         for part in re.split(r"\.\.\.|…|\[\.\.\.\]", found[group]):
             if len(part.split()) >= _FEWEST_QUOTED_WORDS:
                 yield Fact("quote", part.strip(), found.start(group), found.end(group))
-    for pattern, kind in ((_LINK, "link"), (_EMAIL, "email")):
-        rest = []
-        for found in pattern.finditer(text):
-            rest.append(found.span())
-            yield Fact(kind, found.group().rstrip(".,;:!?)]*_"), *found.span())  # type: ignore[arg-type]
-        text = _blanked(text, rest)
-    for pattern in _DATES:
+    for kind, pattern in _PATTERNS:
         spans = [found.span() for found in pattern.finditer(text)]
-        yield from (Fact("date", text[start:end], start, end) for start, end in spans)
+        for start, end in spans:
+            written = text[start:end]
+            yield Fact(kind, written.rstrip(".,;:!?)]*_") if kind in ("link", "email") else written, start, end)
         text = _blanked(text, spans)
-    names = [found.span() for found in _NAME.finditer(text)]
-    yield from (Fact("name", text[start:end], start, end) for start, end in names)
-    text = _blanked(text, names)
     text = _blanked(text, [found.span() for found in _LIST_MARK.finditer(text)])
     yield from (Fact("number", one.text, one.start, one.end) for one in numerals(text))
     for one in words_as_numbers(text):
@@ -176,11 +156,7 @@ def facts(text: str) -> Iterator[Fact]:
 
 
 class Sources:
-    """Texts that facts may come from.
-
-    Args:
-        passages: the texts.
-    """
+    """Texts that facts may come from."""
 
     def __init__(self, passages: Iterable[str]) -> None:
         text = "\n".join(passages)
@@ -192,7 +168,7 @@ class Sources:
         self._dates = {date for pattern in _DATES for found in pattern.finditer(text) for date in _read(found)}
 
     def hold(self, fact: Fact) -> bool:
-        """Whether a fact stands in the sources."""
+        """Whether a fact is in the sources."""
         match fact.kind:
             case "quote":
                 return _plain(fact.text).strip(" .,;:!?") in self._text
@@ -229,7 +205,7 @@ class Sources:
         return any(known.year is None for known in same_day) and date.year in self._numbers
 
     def _holds_whole(self, text: str) -> bool:
-        """Whether a text occurs, and not only as the start or end of a longer word."""
+        """Whether a text occurs as whole words."""
         place = self._text.find(text)
         while place >= 0:
             before = self._text[place - 1 : place]
@@ -241,7 +217,7 @@ class Sources:
 
 
 def _read(found: re.Match[str]) -> Iterator[_Date]:
-    """The days a date can mean: 3/4/2026 is one of two."""
+    """The days that a date can mean: two for 3/4/2026."""
     groups = found.groupdict()
     year, day = int(groups["year"]) if groups.get("year") else None, int(found["day"])
     if groups.get("month"):
@@ -259,7 +235,7 @@ def _plain(text: str) -> str:
 
 
 def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """The text with parts of it replaced by as many marks that belong to no fact."""
+    """The text with parts of it replaced by as many marks that no fact holds."""
     pieces, last = [], 0
     for start, end in spans:
         pieces += [text[last:start], "\x00" * (end - start)]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmeval.checks.check import Unfit, check, failed, passed
 from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
+from pytest_llmeval.differences import ABSENT, paired
 from pytest_llmeval.errors import LlmevalError
+from pytest_llmeval.json_text import parsed_json
 from pytest_llmeval.reply import unfenced
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import harmless, quoted, shortened, shown
@@ -22,9 +24,7 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 ANYTHING: Final = object()
-
 MOST_PROBLEMS = 20
-
 __tracebackhide__ = True
 
 
@@ -32,13 +32,12 @@ __tracebackhide__ = True
 def assert_json(reply: str, expected: Any = ANYTHING, *, category: str | None = None) -> Score:
     """Check that the reply is JSON, and equal to a value when one is given.
 
-    A Markdown code fence around it is ignored, and so is the order of keys; ``3`` equals ``3.0``, but neither ``"3"``
-    nor ``true``.
+    A Markdown code fence around it and the order of keys are ignored; ``3`` equals ``3.0``, but neither ``"3"`` nor
+    ``true``.
 
     Args:
-        reply: the answer.
         expected: the value it must be.
-        category: the error category of a failure; without it ``format`` for what is not JSON, else ``wrong_answer``.
+        category: the error category of a failure; by default ``format`` for what is not JSON, else ``wrong_answer``.
     """
     value = parsed(reply)
     if expected is ANYTHING:
@@ -55,21 +54,13 @@ def parsed(reply: object) -> Any:
     """
     text = unfenced(text_of(reply))
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except RecursionError:
-        raise Unfit("the reply is not JSON: it is nested too deeply") from None
+        return parsed_json(text)
     except ValueError as error:
-        own_words = isinstance(error, json.JSONDecodeError) or len(str(error)) < 60
-        detail = str(error) if own_words else "a number is too long"
-        raise Unfit(f"the reply is not JSON: {detail}: {quoted(text)}" if text else "the reply is empty") from None
-
-
-def _no_constant(constant: str) -> Any:
-    raise ValueError(f"{constant} is not a JSON value")
+        raise Unfit(f"the reply is not JSON: {error}: {quoted(text)}" if text else "the reply is empty") from None
 
 
 def several(what: str, problems: list[str]) -> str:
-    """A message of one problem, or of a list of them, the first of which is on the first line."""
+    """A message about one problem, or a list of them with the first problem on the first line."""
     if len(problems) == 1:
         return problems[0]
     more = len(problems) - 1
@@ -81,61 +72,25 @@ def several(what: str, problems: list[str]) -> str:
 
 
 def differences(expected: Any, actual: Any, *, limit: int) -> list[str]:
-    """Where two JSON values differ, as in ``$.a.b: expected 3, got "3"``; the first ones, up to a limit."""
-    return walked(expected, actual, most=limit, keys=_keys, leaf=_unlike)[:limit]
-
-
-def walked(
-    expected: Any,
-    actual: Any,
-    *,
-    most: int,
-    keys: Callable[[str, Mapping[Any, Any], Mapping[Any, Any]], list[str]],
-    leaf: Callable[[Any, Any], str | None],
-) -> list[str]:
-    """What is found where two JSON values differ, in the order of the expected one.
-
-    Args:
-        expected: what is wanted.
-        actual: what came.
-        most: once so many are found, no further place is looked at.
-        keys: what is wrong with the keys of two objects at a path.
-        leaf: what is wrong with two values that are no objects or lists both, None for nothing.
-    """
-    found: list[str] = []
-    # An explicit stack: a reply may be nested deeper than Python calls.
-    todo: list[tuple[str, Any, Any]] = [("$", expected, actual)]
-    while todo and len(found) < most:
-        path, left, right = todo.pop()
-        if isinstance(left, Mapping) and isinstance(right, Mapping):
-            found += keys(path, left, right)
-            todo += [(path + json_path(key), left[key], right[key]) for key in reversed(left) if key in right]
-        elif isinstance(left, (list, tuple)) and isinstance(right, list):
-            if len(left) != len(right):
-                found.append(f"{place(path)}: expected {len(left)} items, got {len(right)}")
-            pairs = list(zip(left, right, strict=False))
-            todo += [(f"{path}[{index}]", *pairs[index]) for index in range(len(pairs) - 1, -1, -1)]
-        elif (problem := leaf(left, right)) is not None:
-            found.append(f"{place(path)}: {problem}")
-    return found
+    """Where two JSON values differ, as in ``$.a.b: expected 3, got "3"``, up to a limit."""
+    found = (
+        f"{json_path(path)}: {problem}"
+        for path, left, right in paired(expected, actual)
+        if (problem := _unlike(left, right)) is not None
+    )
+    return list(islice(found, limit))
 
 
 def _unlike(left: Any, right: Any) -> str | None:
+    if left is ABSENT:
+        return f"not expected, got {shown(right)}"
+    if right is ABSENT:
+        return f"missing, expected {shown(left)}"
     return None if same_value(left, right) else f"expected {shown(left, 60)}, got {shown(right, 60)}"
 
 
-def _keys(path: str, left: Mapping[Any, Any], right: Mapping[Any, Any]) -> list[str]:
-    missing = [
-        f"{place(path + json_path(key))}: missing, expected {shown(left[key])}" for key in left if key not in right
-    ]
-    unexpected = [
-        f"{place(path + json_path(key))}: not expected, got {shown(right[key])}" for key in right if key not in left
-    ]
-    return missing + unexpected
-
-
 def same_value(left: Any, right: Any) -> bool:
-    """Whether two JSON values that hold no others are the same; ``3`` and ``3.0`` are, ``1`` and ``true`` are not."""
+    """Whether two JSON values that hold no others are equal; ``3`` and ``3.0`` are, ``1`` and ``true`` are not."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
@@ -143,17 +98,16 @@ def same_value(left: Any, right: Any) -> bool:
     return type(left) is type(right) and bool(left == right)
 
 
-def json_path(key: object) -> str:
-    """One step of a path: ``.name``, ``[3]`` or ``["any text"]``."""
+def json_path(steps: Iterable[object]) -> str:
+    """The path that keys and indexes make, harmless and short: ``$.name[3]["any text"]``."""
+    return harmless(shortened("$" + "".join(map(_step, steps)), 100))
+
+
+def _step(key: object) -> str:
     if isinstance(key, int):
         return f"[{key}]"
     text = shortened(str(key), 60)
     return f".{text}" if text.isidentifier() and text.isascii() else f"[{json.dumps(text)}]"
-
-
-def place(path: str) -> str:
-    """A path as it is shown: harmless and short."""
-    return harmless(shortened(path, 100))
 
 
 @check
@@ -164,18 +118,18 @@ def assert_schema(reply: str, schema: Mapping[str, Any] | type[Any], *, category
         reply: the answer; a Markdown code fence around it is ignored.
         schema: a JSON Schema (draft 2020-12 unless its ``$schema`` says otherwise) or a pydantic model class.
             References to other documents are never fetched.
-        category: the error category of a failure; without it ``format``.
+        category: the error category of a failure; by default ``format``.
 
     Raises:
-        LlmevalError: the schema is none, refers to another document, recurses without end or takes longer than two
+        LlmevalError: the schema is invalid, refers to another document, recurses without end or takes longer than two
             seconds.
     """
     if isinstance(schema, type) and hasattr(schema, "model_validate_json"):
-        value = parsed(reply)
+        parsed(reply)
         problems = _problems_of_model(schema, unfenced(reply))
     elif isinstance(schema, Mapping):
         text = _dumped(schema)
-        validator(text)  # a bad schema is told even when the reply is bad too
+        validator(text)  # a bad schema is an error even when the reply is bad too
         value = parsed(reply)
         try:
             problems = within_time(problems_of_schema, text, value)
@@ -201,7 +155,7 @@ def validator(text: str) -> Validator:
     """The validator of a schema written as JSON.
 
     Raises:
-        LlmevalError: it is no schema.
+        LlmevalError: the schema is invalid.
     """
     import jsonschema
     from jsonschema.validators import validator_for
@@ -212,8 +166,9 @@ def validator(text: str) -> Validator:
     try:
         kind.check_schema(schema)
     except jsonschema.SchemaError as error:
-        place = "$" + "".join(json_path(step) for step in error.absolute_path)
-        raise LlmevalError(f"assert_schema: no JSON Schema: {_described(place, error.message)}") from None
+        raise LlmevalError(
+            f"assert_schema: invalid JSON Schema: {_described(error.absolute_path, error.message)}"
+        ) from None
     except RecursionError:
         raise LlmevalError("assert_schema: the schema is nested too deeply") from None
     # This registry knows the drafts themselves and cannot fetch anything.
@@ -221,7 +176,7 @@ def validator(text: str) -> Validator:
 
 
 def problems_of_schema(text: str, value: Any) -> list[str]:
-    """What in a JSON value does not satisfy a schema written as JSON; the first problems.
+    """The first problems of a JSON value that does not satisfy a schema written as JSON.
 
     Raises:
         LlmevalError: the schema cannot be applied.
@@ -237,7 +192,7 @@ def problems_of_schema(text: str, value: Any) -> list[str]:
             "put what it refers to under $defs"
         ) from None
     except re.error as error:
-        raise LlmevalError(f"assert_schema: a pattern is no regular expression: {harmless(str(error)[:100])}") from None
+        raise LlmevalError(f"assert_schema: invalid regular expression: {harmless(str(error)[:100])}") from None
     except RecursionError:
         raise LlmevalError(
             "assert_schema: the schema refers to itself without end, or the reply is nested too deeply"
@@ -251,15 +206,15 @@ def _problems(error: ValidationError) -> Iterable[str]:
         nearest = best_match([error])
         if nearest is not error and nearest is not None:
             error = nearest
-    path = "$" + "".join(json_path(step) for step in error.absolute_path)
+    path = tuple(error.absolute_path)
     asked: Any = error.validator_value
     got: Any = error.instance
     match error.validator:
         case "required" if isinstance(asked, list):
-            # One error per missing name, and none tells which: all are told each time, and counted once.
+            # One error per missing name, without the name: each yields all of them, and the caller counts them once.
             for name in asked:
                 if name not in got:
-                    yield _described(path + json_path(name), "required property is missing")
+                    yield _described((*path, name), "required property is missing")
         case "required":  # draft 3 says it of the property itself
             yield _described(path, "required property is missing")
         case "additionalProperties" if asked is False:
@@ -267,12 +222,11 @@ def _problems(error: ValidationError) -> Iterable[str]:
             patterns = error.schema.get("patternProperties", {}) if isinstance(error.schema, Mapping) else {}
             extra = [key for key in got if key not in known and not any(re.search(p, key) for p in patterns)]
             for key in extra[: MOST_PROBLEMS + 1]:
-                yield _described(path + json_path(key), "property is not allowed")
+                yield _described((*path, key), "property is not allowed")
             if not extra:
                 yield _described(path, error.message)
         case "type":
-            kinds = asked
-            wanted = kinds if isinstance(kinds, str) else " or ".join(map(str, kinds))
+            wanted = asked if isinstance(asked, str) else " or ".join(map(str, asked))
             yield _described(path, f"expected {wanted}, got {shown(got)}")
         case "enum":
             choices = ", ".join(shown(choice, 30) for choice in asked[:8])
@@ -289,8 +243,8 @@ def _problems(error: ValidationError) -> Iterable[str]:
             yield _described(path, error.message)
 
 
-def _described(path: str, problem: str) -> str:
-    return f"{harmless(shortened(path, 100))}: {harmless(shortened(problem, 150))}".replace("\n", " ")
+def _described(path: Iterable[object], problem: str) -> str:
+    return f"{json_path(path)}: {harmless(shortened(problem, 150))}".replace("\n", " ")
 
 
 def _problems_of_model(model: Any, text: str) -> list[str]:
@@ -305,9 +259,8 @@ def _problems_of_model(model: Any, text: str) -> list[str]:
 
 
 def _model_problem(location: tuple[int | str, ...], kind: str, message: str, value: object) -> str:
-    path = "$" + "".join(json_path(step) for step in location)
     if kind == "missing":
-        return _described(path, "required property is missing")
+        return _described(location, "required property is missing")
     if kind == "extra_forbidden":
-        return _described(path, "property is not allowed")
-    return _described(path, f"{message[:1].lower()}{message[1:]}, got {shown(value)}")
+        return _described(location, "property is not allowed")
+    return _described(location, f"{message[:1].lower()}{message[1:]}, got {shown(value)}")

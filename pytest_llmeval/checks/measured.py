@@ -1,4 +1,4 @@
-"""Checks of what is known about a reply: how it ended, whether it was refused, time, money, credentials in it."""
+"""Checks of how a reply ended, whether it is a refusal, its time and cost, and of credentials in it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import re
 
 from pytest_llmeval.checks.check import check, failed, passed
 from pytest_llmeval.checks.plain_text import text_of
+from pytest_llmeval.credentials import credential_like
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import FINISHED, Reply, ending, ending_category, without_answer
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import excerpt, harmless, quoted, shown
 
-# How far into a reply a refusal is looked for, in characters: what comes later is talk about something.
-_OPENING = 300
-
+_OPENING = 300  # characters in which a refusal is looked for: what comes later is about something else
 _THIS = r"(?:that|this|these|those|such|your request|the request|it)\b"
 
 _REFUSALS = re.compile(
@@ -35,17 +34,17 @@ __tracebackhide__ = True
 
 @check
 def assert_finish(reply: str, *, category: str | None = None) -> Score:
-    """Check that the model came to its end and was not cut off.
+    """Check that the model finished its reply and was not cut off.
 
-    A word for the end that is not known counts as not finished.
+    An unknown word for the ending counts as not finished.
 
     Args:
         reply: what ``llm(...)`` returned.
-        category: the error category of a failure; without it ``truncated``, or ``refusal`` when a filter stopped it,
+        category: the error category of a failure; by default ``truncated``, or ``refusal`` when a filter stopped it,
             or ``tool_call`` or ``format`` when the provider refused what the model wrote.
 
     Raises:
-        LlmevalError: it is not known why the reply ended.
+        LlmevalError: the provider did not say why the reply ended.
     """
     answer = _reply("finish", reply).answer
     reason = ending(answer.finish_reason)
@@ -70,14 +69,13 @@ def assert_finish(reply: str, *, category: str | None = None) -> Score:
 def assert_not_refusal(reply: str, *, category: str | None = None) -> Score:
     """Check that the model did not refuse: by the provider's mark, else by the usual phrases at the reply's start.
 
-    The phrases are English, a few of them German, French and Spanish. "I cannot refund this" is no refusal.
+    The phrases are English, with a few in German, French and Spanish. "I cannot refund this" is not a refusal.
 
     Args:
-        reply: the answer.
-        category: the error category of a failure; without it ``refusal``.
+        category: the error category of a failure; by default ``refusal``.
     """
     if isinstance(reply, Reply):
-        answer = reply.answer  # the reply itself notes who reads its ending
+        answer = reply.answer  # the reply's own properties would note that the test has read its ending
         if answer.refusal:
             return failed(f"the model refused: {quoted(answer.refusal)}", category="refusal")
         if ending(answer.finish_reason) == "content_filter":
@@ -92,17 +90,17 @@ def assert_not_refusal(reply: str, *, category: str | None = None) -> Score:
 
 @check
 def assert_latency(reply: str, *, at_most: float, category: str | None = None) -> Score:
-    """Check how long the reply took; of a replayed reply, on the day it was recorded.
+    """Check how long the reply took; for a replayed reply, when it was recorded.
 
     Args:
         reply: what ``llm(...)`` returned.
         at_most: seconds.
-        category: the error category of a failure; without it ``slow``.
+        category: the error category of a failure; by default ``slow``.
     """
     limit = _limit("latency", at_most, "seconds")
     latency = _reply("latency", reply).latency
     if not math.isfinite(latency):
-        raise LlmevalError("assert_latency: it is not known how long the reply took")
+        raise LlmevalError("assert_latency: the time the reply took is not known")
     if latency <= limit:
         return passed("slow")
     return failed(
@@ -112,12 +110,12 @@ def assert_latency(reply: str, *, at_most: float, category: str | None = None) -
 
 @check
 def assert_cost(reply: str, *, at_most: float, category: str | None = None) -> Score:
-    """Check what the reply cost; of a replayed reply, on the day it was recorded.
+    """Check what the reply cost; for a replayed reply, when it was recorded.
 
     Args:
         reply: what ``llm(...)`` returned.
         at_most: USD.
-        category: the error category of a failure; without it ``expensive``.
+        category: the error category of a failure; by default ``expensive``.
 
     Raises:
         LlmevalError: the model's price is not known.
@@ -145,35 +143,20 @@ def _reply(name: str, reply: object) -> Reply:
 def _limit(name: str, value: object, unit: str) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
         return float(value)
-    raise LlmevalError(f"assert_{name}: at_most={shown(value)} is no limit in {unit}")
-
-
-_SECRETS = (
-    ("a private key", re.compile(r"-----BEGIN (?:[A-Z]{1,20} ){0,3}PRIVATE KEY-----")),
-    ("an API key", re.compile(r"(?<![\w-])(?:sk|rk|pk)[-_](?:[a-z]{1,10}[-_]){0,3}[A-Za-z0-9_-]{20,}")),
-    ("an AWS access key", re.compile(r"(?<!\w)(?:AKIA|ASIA)[0-9A-Z]{16}(?!\w)")),
-    ("a GitHub token", re.compile(r"(?<!\w)(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{22,})")),
-    ("a Google API key", re.compile(r"(?<![\w-])AIza[\w-]{35}(?![\w-])")),
-    ("a Slack token", re.compile(r"(?<!\w)xox[abeoprs]-[A-Za-z0-9-]{10,}")),
-    ("a JSON web token", re.compile(r"(?<![\w.-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}")),
-    ("a password in an address", re.compile(r"(?<!\w)[a-z][a-z0-9+.-]{1,15}://[^\s:/@]{1,64}:[^\s:/@]{3,64}@")),
-)
+    raise LlmevalError(f"assert_{name}: at_most={shown(value)} is not a limit in {unit}")
 
 
 @check
 def assert_no_secrets(reply: str, *, category: str | None = None) -> Score:
-    """Check that the reply holds nothing of the form of a common credential: private keys, API keys, access tokens.
+    """Check that the reply holds nothing in the form of a common credential: private keys, API keys, access tokens.
 
-    The message names its kind and place only.
+    The message names only its kind and place.
 
     Args:
-        reply: the answer.
-        category: the error category of a failure; without it ``unsafe``.
+        category: the error category of a failure; by default ``unsafe``.
     """
-    text = text_of(reply)
-    for kind, pattern in _SECRETS:
-        found = pattern.search(text)
-        if found:
-            place = f"at characters {found.start() + 1} to {found.end()}"
-            return failed(f"the reply holds what looks like {kind}, {place}", category="unsafe")
-    return passed("unsafe")
+    found = credential_like(text_of(reply))
+    if found is None:
+        return passed("unsafe")
+    name, start, end = found
+    return failed(f"the reply holds what looks like {name}, at characters {start + 1} to {end}", category="unsafe")

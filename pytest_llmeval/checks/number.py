@@ -1,4 +1,4 @@
-"""A check of a number in the reply, and how people and models write numbers in a text."""
+"""A check of a number in the reply, and the numbers that people and models write in a text."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ def assert_number(
 
     Args:
         reply: the answer, or a number that was taken from it.
-        expected: the number; of ``60 %`` it is 60.
+        expected: the number; 60 for ``60 %``.
         abs: the allowed difference.
         rel: the allowed difference as a share of `expected`; the larger of the two counts.
-        which: the number that counts when the reply holds several different ones; ``only`` does not allow that.
-        category: the error category of a failure; without it ``wrong_answer``, and ``format`` for a reply without
+        which: the number that counts when the reply holds several different ones; ``only`` forbids that.
+        category: the error category of a failure; by default ``wrong_answer``, or ``format`` for a reply without
             a number.
 
     Raises:
-        LlmevalError: the expected number or a tolerance is none.
+        LlmevalError: the expected number or a tolerance is invalid.
     """
     if which not in ("only", "first", "last"):
         raise LlmevalError(f"assert_number: which={shown(which)} does not exist; there are only, first, last")
     for name, value in (("the expected number", expected), ("abs", abs), ("rel", rel)):
         number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
         if not number or not math.isfinite(value) or (name in ("abs", "rel") and value < 0):
-            raise LlmevalError(f"assert_number: {name} is {shown(value)}, which is no number to compare with")
+            raise LlmevalError(f"assert_number: {name} is {shown(value)}, which is not a number to compare with")
     target = Decimal(str(expected))
     allowed = max(Decimal(str(abs)), Decimal(str(rel)) * target.copy_abs())
     if isinstance(reply, (int, float, Decimal)) and not isinstance(reply, bool):
@@ -97,12 +97,9 @@ _MAGNITUDES = {
 }  # fmt: skip
 
 _GROUP_MARKS = re.compile("[\u00a0\u202f'\u2019]")
-
 _MINUS = "-\u2212"
-
 _CURRENCY = "$€£¥₹₩₽¢"
-
-_LONGEST = 60  # characters; what is longer is no figure anyone means
+_LONGEST = 60  # characters; longer digits are not a figure
 
 _ONES = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -126,9 +123,7 @@ class Numeral:
 
     Attributes:
         text: as it is written.
-        start: where it starts.
-        end: where it ends.
-        value: what it means; None for what only looks like a number: a version, an address, endless digits.
+        value: None for what only looks like a number: a version, an address, endless digits.
     """
 
     text: str
@@ -140,9 +135,9 @@ class Numeral:
 def numerals(text: str) -> Iterator[Numeral]:
     """The numbers in a text, in order.
 
-    ``1,234.5``, ``1.234,5``, ``1 234`` with a no-break space and ``1'234`` are read with thousands separators; a
-    single ``1,234`` is twelve hundred thirty-four, a single ``1.234`` is one and a bit. ``$`` and ``%`` make no
-    difference, ``5 million`` and ``5k`` do. A minus counts when no word or digit is glued to its other side.
+    ``1,234.5``, ``1.234,5``, ``1 234`` with a no-break space and ``1'234`` are read with thousands separators; a lone
+    ``1,234`` is read as 1234, a lone ``1.234`` as 1.234. ``$`` and ``%`` are ignored, ``5 million`` and ``5k`` are
+    multiplied. A minus counts when no word or digit is glued to its other side.
     """
     for found in _NUMERAL.finditer(text):
         start, end = found.span()

@@ -19,12 +19,11 @@ def assert_matches(reply: str, pattern: str | re.Pattern[str], *, category: str 
     r"""Check that a regular expression matches somewhere in the reply.
 
     Args:
-        reply: the answer.
         pattern: as for `re.search`; ``\A`` and ``\Z`` tie it to the ends, ``(?i)`` ignores case.
-        category: the error category of a failure; without it ``wrong_answer``.
+        category: the error category of a failure; by default ``wrong_answer``.
 
     Raises:
-        LlmevalError: the pattern is no regular expression, or takes longer than two seconds.
+        LlmevalError: the pattern is invalid, or takes longer than two seconds.
     """
     answer = text_of(reply)
     if _search("matches", pattern, answer) is not None:
@@ -37,9 +36,8 @@ def assert_not_matches(reply: str, pattern: str | re.Pattern[str], *, category: 
     """Check that a regular expression matches nowhere in the reply.
 
     Args:
-        reply: the answer.
         pattern: as for `assert_matches`.
-        category: the error category of a failure; without it ``wrong_answer``.
+        category: the error category of a failure; by default ``wrong_answer``.
 
     Raises:
         LlmevalError: as in `assert_matches`.
@@ -63,10 +61,10 @@ def _search(name: str, pattern: str | re.Pattern[str], text: str) -> list[int] |
 
 
 def compiled_pattern(who: str, pattern: object) -> re.Pattern[str]:
-    """The regular expression.
+    """The regular expression that the user gave.
 
     Raises:
-        LlmevalError: it is none.
+        LlmevalError: it is invalid.
     """
     if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
         return pattern
@@ -75,7 +73,7 @@ def compiled_pattern(who: str, pattern: object) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise LlmevalError(f"{who}: {_shown(pattern)} is no regular expression: {error}") from None
+        raise LlmevalError(f"{who}: invalid regular expression {_shown(pattern)}: {error}") from None
 
 
 def find(pattern: str, flags: int, text: str) -> list[int] | None:

@@ -9,7 +9,7 @@ from pytest_llmeval.checks.check import Unfit, check, failed, passed
 from pytest_llmeval.differences import word_diff
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import SHORT, both_quoted, excerpt, folded, listed, quoted, shown
+from pytest_llmeval.text import SHORT, both_quoted, excerpt, folded, listed, plural, quoted, shown
 
 __tracebackhide__ = True
 
@@ -18,15 +18,13 @@ __tracebackhide__ = True
 def assert_equal(
     reply: str, expected: str | Sequence[str], *, ignore_case: bool = False, category: str | None = None
 ) -> Score:
-    """Check that the reply is the expected text, white space at the ends and its kind and amount elsewhere aside.
+    """Check that the reply is the expected text; white space at the ends, and its kind and amount, are ignored.
 
-    Use a plain ``assert reply == expected`` for a comparison of every character.
+    Use a plain ``assert reply == expected`` to compare every character.
 
     Args:
-        reply: the answer.
-        expected: the text, or several of which any will do.
-        ignore_case: whether ``PARIS`` is ``Paris``.
-        category: the error category of a failure; without it ``wrong_answer``.
+        expected: the text, or several texts; any of them passes.
+        category: the error category of a failure; by default ``wrong_answer``.
     """
     answer = folded(text_of(reply), ignore_case=ignore_case)
     wanted = texts_of("equal", expected)
@@ -54,15 +52,13 @@ def assert_contains(
     """Check that texts occur in the reply; white space is compared as in `assert_equal`.
 
     Args:
-        reply: the answer.
-        text: one that must occur.
-        all: several that must all occur.
-        any: several of which at least one must occur.
-        ignore_case: whether upper and lower case are the same.
-        category: the error category of a failure; without it ``wrong_answer``.
+        text: must occur.
+        all: texts that must all occur.
+        any: texts; at least one must occur.
+        category: the error category of a failure; by default ``wrong_answer``.
 
     Raises:
-        LlmevalError: nothing to look for was given, or an empty text, which every reply contains.
+        LlmevalError: there is nothing to look for, or an empty text, which every reply contains.
     """
     answer = folded(text_of(reply), ignore_case=ignore_case)
     required = [
@@ -72,12 +68,11 @@ def assert_contains(
     alternatives = texts_of("contains", any) if any else []
     if not required and not alternatives:
         raise LlmevalError('assert_contains was given nothing to look for: give a text, all=["..."] or any=["..."]')
-    missing = [text for text in required if folded(text, ignore_case=ignore_case) not in answer]
-    missed_all = bool(alternatives)
-    for alternative in alternatives:
-        if folded(alternative, ignore_case=ignore_case) in answer:
-            missed_all = False
-            break
+    missing, unmet = (
+        [each for each in texts if folded(each, ignore_case=ignore_case) not in answer]
+        for texts in (required, alternatives)
+    )
+    missed_all = bool(alternatives) and unmet == alternatives
     if not missing and not missed_all:
         return passed()
     wanted = len(required) + bool(alternatives)
@@ -97,10 +92,8 @@ def assert_not_contains(
     """Check that a text, or any of several, does not occur in the reply.
 
     Args:
-        reply: the answer.
         text: what must not occur.
-        ignore_case: whether upper and lower case are the same.
-        category: the error category of a failure; without it ``wrong_answer``.
+        category: the error category of a failure; by default ``wrong_answer``.
     """
     answer = folded(text_of(reply), ignore_case=ignore_case)
     for unwanted in texts_of("not_contains", text):
@@ -116,13 +109,11 @@ def assert_not_contains(
 def assert_starts_with(
     reply: str, text: str | Sequence[str], *, ignore_case: bool = False, category: str | None = None
 ) -> Score:
-    """Check how the reply starts, white space before it aside.
+    """Check how the reply starts; white space before it is ignored.
 
     Args:
-        reply: the answer.
-        text: its start, or several of which any will do.
-        ignore_case: whether upper and lower case are the same.
-        category: the error category of a failure; without it ``wrong_answer``.
+        text: its start, or several; any of them passes.
+        category: the error category of a failure; by default ``wrong_answer``.
     """
     answer = folded(text_of(reply), ignore_case=ignore_case)
     wanted = texts_of("starts_with", text)
@@ -136,26 +127,25 @@ def assert_starts_with(
 def assert_words(
     reply: str, *, at_least: int | None = None, at_most: int | None = None, category: str | None = None
 ) -> Score:
-    """Check how many words the reply has; a word is what stands between white space.
+    """Check how many words the reply has, as separated by white space.
 
     Args:
-        reply: the answer.
         at_least: the fewest words.
         at_most: the most words.
-        category: the error category of a failure; without it ``format``.
+        category: the error category of a failure; by default ``format``.
 
     Raises:
-        LlmevalError: neither limit was given, or limits that no reply can keep.
+        LlmevalError: there is no limit, or no reply can meet both.
     """
     for limit in (at_least, at_most):
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-            raise LlmevalError(f"assert_words: {shown(limit)} is no number of words")
+            raise LlmevalError(f"assert_words: expected a word count (an integer from 0), got {shown(limit)}")
     if at_least is None and at_most is None:
         raise LlmevalError("assert_words needs at_least= or at_most=, in words")
     if at_least is not None and at_most is not None and at_least > at_most:
         raise LlmevalError(f"assert_words: no reply has at least {at_least} and at most {at_most} words")
     count = len(text_of(reply).split())
-    words = "1 word" if count == 1 else f"{count} words"
+    words = plural(count, "word")
     if at_most is not None and count > at_most:
         return failed(f"the reply has {words}, allowed are at most {at_most}", category="format", value=at_most / count)
     if at_least is not None and count < at_least:
@@ -177,10 +167,10 @@ def text_of(reply: object) -> str:
 
 
 def texts_of(name: str, value: object, *, several: bool = True) -> list[str]:
-    """What the user gave as the text or texts to compare with.
+    """The text or texts that the user gave to compare with.
 
     Raises:
-        LlmevalError: it is no text or list of texts, or an empty one, which says nothing.
+        LlmevalError: it is not a text or a list of texts, or it is empty.
     """
     texts = list(value) if several and isinstance(value, (list, tuple, set, frozenset)) else [value]
     for text in texts:
@@ -195,7 +185,7 @@ def texts_of(name: str, value: object, *, several: bool = True) -> list[str]:
 
 
 def _look_alike(expected: str, actual: str) -> str:
-    """Names the first differing letters when one of them only looks like the other."""
+    """The first differing letters, when one of them may only look like the other."""
     if len(expected) != len(actual):
         return ""
     for wanted, came in zip(expected, actual, strict=True):

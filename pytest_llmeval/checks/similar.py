@@ -1,4 +1,4 @@
-"""Checks of likeness: nearly the same text."""
+"""A check that a reply is nearly the expected text."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ from pytest_llmeval.score import Score
 from pytest_llmeval.text import SHORT, both_quoted, folded, shown
 
 Method = Literal["ratio", "levenshtein", "token_sort", "token_set", "partial"]
-
 METHODS: tuple[str, ...] = get_args(Method)
 
-# The work grows with the product of the two lengths and cannot be interrupted; these take a fifth of a second.
+# The work grows with the product of the two lengths and cannot be interrupted; these lengths take a fifth of a second.
 MOST_CHARACTERS = 100_000
-
 MOST_CHARACTERS_PARTIAL = (1_000, 50_000)  # of the shorter text, of the longer
-
 __tracebackhide__ = True
 
 
@@ -34,24 +31,22 @@ def assert_similar(
     ignore_case: bool = False,
     category: str | None = None,
 ) -> Score:
-    """Check that the reply is nearly the expected text. Meaning is not compared, only letters.
+    """Check that the reply is nearly the expected text. Letters are compared, not meaning.
 
     Args:
-        reply: the answer.
-        expected: the text, or several of which the most similar counts.
+        expected: the text, or several; the most similar one counts.
         at_least: the lowest similarity that passes, from 0 to 1.
         method: ``ratio``: share of characters in common, in order (normalised insertions and deletions);
             ``levenshtein``: the same with replacements; ``token_sort``: ratio of the words in alphabetical order;
-            ``token_set``: the same, where words that only one side has count little; ``partial``: the best ratio
-            of the shorter text with a part of the longer.
-        ignore_case: whether upper and lower case are the same.
-        category: the error category of a failure; without it ``wrong_answer``.
+            ``token_set``: the same, but words that only one side has count little; ``partial``: the best ratio of the
+            shorter text with a part of the longer.
+        category: the error category of a failure; by default ``wrong_answer``.
 
     Raises:
         LlmevalError: an unknown method, an impossible `at_least`, or texts too long to compare.
     """
     if isinstance(at_least, bool) or not isinstance(at_least, (int, float)) or not 0 < at_least <= 1:
-        raise LlmevalError(f"assert_similar: at_least={shown(at_least)} is no similarity above 0 and up to 1")
+        raise LlmevalError(f"assert_similar: at_least={shown(at_least)} is not a similarity above 0 and up to 1")
     if method not in METHODS:
         raise LlmevalError(f"assert_similar: method {shown(method)} does not exist; there are {', '.join(METHODS)}")
     answer = folded(text_of(reply), ignore_case=ignore_case)
@@ -65,7 +60,7 @@ def assert_similar(
             best, nearest = value, target
     if best >= at_least - 1e-12:
         return passed(value=best)
-    # Rounded down, so that a value just below the limit does not read as the limit.
+    # Rounded down: a value just below the limit must not read as the limit.
     reason = f"similarity {int(best * 1000) / 1000:.3f} is below {at_least:g}"
     wanted, got = both_quoted(nearest, answer)
     lines = [f"{reason}: expected {wanted}, got {got}"]
@@ -94,14 +89,8 @@ def _similarity(method: str) -> Callable[[str, str], float]:
     from rapidfuzz import fuzz
     from rapidfuzz.distance import Indel, Levenshtein
 
-    match method:
-        case "ratio":
-            return Indel.normalized_similarity
-        case "levenshtein":
-            return Levenshtein.normalized_similarity
-        case "token_sort":
-            return lambda a, b: fuzz.token_sort_ratio(a, b) / 100
-        case "token_set":
-            return lambda a, b: fuzz.token_set_ratio(a, b) / 100
-        case _:
-            return lambda a, b: fuzz.partial_ratio(a, b) / 100
+    if method in ("ratio", "levenshtein"):
+        measure: Callable[[str, str], float] = (Indel if method == "ratio" else Levenshtein).normalized_similarity
+        return measure
+    ratio = getattr(fuzz, f"{method}_ratio")
+    return lambda one, other: ratio(one, other) / 100

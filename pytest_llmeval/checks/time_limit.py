@@ -1,4 +1,4 @@
-"""A limit on the time of work that can run away: regular expressions and schemas."""
+"""A time limit for regular expressions and schemas, which can take for ever."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ from typing import Any, TypeVar
 from pytest_llmeval.errors import LlmevalError
 
 T = TypeVar("T")
-
 SECONDS = 2.0
-
 _START_OF_A_PROCESS = 5.0  # seconds a helper process may take beyond the limit of its work
-
 __tracebackhide__ = True
 
 
@@ -33,15 +30,14 @@ class _Interrupted(BaseException):
 
 
 def within_time(function: Callable[..., T], *arguments: Any, seconds: float = SECONDS) -> T:
-    """Call a function that may run away.
+    """Call a function, but not for longer than a limit.
 
-    On the main thread a signal ends it, after that much processor time: a busy machine makes no difference, and the
-    real-time alarm stays free for whoever else uses it. Elsewhere a helper process does the work.
+    On the main thread a signal ends it after so many seconds of processor time: a busy machine makes no difference,
+    and the real-time alarm stays free for others. In another thread a helper process does the work.
 
     Args:
-        function: of a module, not nested; `LlmevalError` is the only exception it may raise.
-        arguments: JSON values; the result is one too.
-        seconds: the limit.
+        function: at the top level of a module; it may raise only `LlmevalError`.
+        arguments: JSON values; the result must be one too.
 
     Raises:
         TimedOut: it took longer.
@@ -105,7 +101,7 @@ def _in_a_process(function: Callable[..., T], arguments: tuple[Any, ...], second
 
 
 def _serve() -> None:
-    """The helper process: one request from standard input, one response to standard output."""
+    """Answer one request from standard input on standard output, as the helper process."""
     request = json.load(sys.stdin)
     function = getattr(importlib.import_module(request["module"]), request["name"])
     try:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
-from pytest_llmeval.checks.json_value import json_path, place, same_value, walked
+from pytest_llmeval.checks.json_value import json_path, same_value
 from pytest_llmeval.checks.pattern import find
 from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
+from pytest_llmeval.differences import ABSENT, paired
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall, call_words
 from pytest_llmeval.text import first_line, json_words, quoted, shown
 
-MOST = 50  # problems that are looked for
-
+_MOST_PROBLEMS = 50  # that are looked for
+_MOST_LISTED = 10
+_MOST_LINES = 30
+_WIDTH = 110  # characters of a line
 __tracebackhide__ = True
 
 
@@ -24,26 +27,36 @@ def argument_problems(expected: Mapping[str, Any], actual: Mapping[str, Any], *,
     """Where the arguments are not what was expected, as in ``$.amount: expected 84, got 48``.
 
     Args:
-        expected: by name a value, a compiled regular expression, a class, or a function that is given the value and
-            says whether it is right; objects within may hold the same.
+        expected: by name a value, a compiled regular expression, a class, or a function that takes the value and
+            returns whether it is right; objects within may hold the same.
         actual: what the model gave.
-        exact: whether there may be no further arguments, nor fields of objects within.
+        exact: whether further arguments, and further fields of objects within, are problems.
     """
-    return walked(expected, actual, most=MOST, keys=partial(_keys, exact=exact), leaf=_problem)
+    found = (
+        f"{json_path(path)}: {problem}"
+        for path, wanted, value in paired(expected, actual)
+        if exact or wanted is not ABSENT or isinstance(path[-1], int)
+        if (problem := _problem(wanted, value)) is not None
+    )
+    return list(islice(found, _MOST_PROBLEMS))
 
 
-def _keys(path: str, left: Mapping[Any, Any], right: Mapping[Any, Any], *, exact: bool) -> list[str]:
-    missing = [key for key in left if key not in right]
-    found = [f"{place(path + json_path(key))}: missing, expected {_wanted(left[key])}" for key in missing]
-    extra = [key for key in right if key not in left] if exact else []
-    return found + [f"{place(path + json_path(key))}: not expected, got {json_words(right[key])}" for key in extra]
+def listed_problems(problems: Sequence[str]) -> list[str]:
+    """The first problems, a line each; the first line says how many more there are."""
+    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+    left_out = ["..."] if len(problems) > _MOST_LISTED else []
+    return [problems[0] + more, *problems[1:_MOST_LISTED], *left_out]
 
 
 def _problem(expected: Any, value: Any) -> str | None:
+    if expected is ABSENT:
+        return f"not expected, got {json_words(value)}"
+    if value is ABSENT:
+        return f"missing, expected {_wanted(expected)}"
     if isinstance(expected, re.Pattern):
         right, why = isinstance(value, str) and _matches(expected, value), ""
     elif isinstance(expected, type):
-        # JSON's 3 is a right float; true is no number.
+        # JSON's 3 is a right float; true is not a number.
         kinds = (int, float) if expected is float else expected
         right, why = isinstance(value, kinds) and (expected in (bool, object) or not isinstance(value, bool)), ""
     elif callable(expected):
@@ -67,7 +80,7 @@ def _says(function: Any, value: Any) -> tuple[bool, str]:
     try:
         return bool(function(value)), ""
     except LlmevalError:
-        raise  # of a judge without a reply: an error, not a failure
+        raise  # a judge that got no reply: an error, not a failure
     except Exception as error:  # the model may have given a value of another type than the function can take
         return False, f": {type(error).__name__}: {first_line(str(error), 60)}"
 
@@ -80,32 +93,26 @@ def _wanted(expected: Any) -> str:
     return shown(expected, 60)
 
 
-MOST_LINES = 30
-
-_WIDTH = 110  # characters of a line
-
-
 class CallsTools(Protocol):
     """A `Reply`, or a call of ``llm_capture.calls``."""
 
     @property
     def tool_calls(self) -> Sequence[ToolCall]:
-        """The functions the model wants called."""
+        """The functions that the model wants called."""
         ...
 
 
 Calls: TypeAlias = CallsTools | Sequence[CallsTools] | Sequence[ToolCall]
-
-"""What checks of tools take: a reply, replies, ``llm_capture.calls``, or tool calls."""
+"""What checks of tools take: a reply, a list of replies, ``llm_capture.calls``, or tool calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trajectory:
-    """What was asked of the model, in order.
+    """What the model was asked, in order.
 
     Attributes:
         steps: the tool calls of each call of the model, and the text that came with them.
-        whole: whether the steps are known; they are not where tool calls alone were given.
+        whole: whether the steps are known; they are not when only tool calls were given.
     """
 
     steps: tuple[tuple[tuple[ToolCall, ...], str], ...]
@@ -116,18 +123,18 @@ class Trajectory:
         return [(number, call) for number, (calls, _) in enumerate(self.steps, start=1) for call in calls]
 
     def named(self, number: int) -> str:
-        """The step in words, "" where there is only one."""
+        """The step in words, "" when there is only one."""
         return f" (step {number})" if len(self.steps) > 1 else ""
 
     def lines(self) -> list[str]:
-        """Every step and its tool calls, a line each; of a single step only where it called several tools."""
+        """The tool calls of every step, a line each."""
         lines = []
         for number, (calls, text) in enumerate(self.steps, start=1):
             head = f"step {number}: " if self.whole else ""
             texts = [call_words(call, _WIDTH) for call in calls] or [quoted(text, 80) if text else "no tool, no text"]
             lines += [head + texts[0], *(" " * len(head) + one for one in texts[1:])]
-        if len(lines) > MOST_LINES:
-            half = MOST_LINES // 2
+        if len(lines) > _MOST_LINES:
+            half = _MOST_LINES // 2
             lines = [*lines[:half], f"... {len(lines) - 2 * half} more lines", *lines[-half:]]
         return lines
 
@@ -137,7 +144,7 @@ def trajectory_of(name: str, given: object) -> Trajectory:
 
     Args:
         name: of the check, as in ``tool_called``.
-        given: see `Calls`.
+        given: anything; `Calls` says what is right.
 
     Raises:
         LlmevalError: it is something else.
@@ -150,7 +157,7 @@ def trajectory_of(name: str, given: object) -> Trajectory:
     for one in several:
         calls = _calls(one)
         if calls is None:
-            what = "a text that knows of no tools" if isinstance(one, str) else shown(one)
+            what = "a text without tool calls" if isinstance(one, str) else shown(one)
             raise LlmevalError(
                 f"assert_{name} takes what llm(...) returned, a list of such replies, or llm_capture.calls, not {what}"
             )

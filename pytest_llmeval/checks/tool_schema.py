@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,33 +9,33 @@ from typing import Any
 from pytest_llmeval.checks.check import check, failed, passed
 from pytest_llmeval.checks.json_value import MOST_PROBLEMS, problems_of_schema, validator
 from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
-from pytest_llmeval.checks.tool_calls import Calls, trajectory_of
+from pytest_llmeval.checks.tool_calls import Calls, listed_problems, trajectory_of
 from pytest_llmeval.checks.tools import CATEGORY, given_arguments, no_arguments
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import harmless, listed, quoted, shown
+from pytest_llmeval.text import harmless, listed, nearest, quoted, shown
 
 __tracebackhide__ = True
 
-# Where the JSON Schema of a tool's arguments stands: in OpenAI's form, Anthropic's, Google's.
+# The key of the JSON Schema of a tool's arguments: in OpenAI's form, Anthropic's, Google's.
 _SCHEMAS = ("parameters", "input_schema", "parametersJsonSchema", "parameters_json_schema")
 
 
 @check
 def assert_valid_tool_calls(calls: Calls, tools: Sequence[Mapping[str, Any]], *, category: str | None = None) -> Score:
-    """Check that the model called only tools there are, with arguments that satisfy their schemas.
+    """Check that the model called only existing tools, with arguments that satisfy their schemas.
 
-    No call at all is right, too.
+    A reply without any call passes.
 
     Args:
         calls: as for `assert_tool_called`.
-        tools: as they were given to ``llm``, or as they stand in a captured request, in any provider's form.
-        category: the error category of a failure; without it ``tool_call``.
+        tools: as they were given to ``llm``, or as a captured request holds them, in any provider's form.
+        category: the error category of a failure; by default ``tool_call``.
 
     Raises:
-        LlmevalError: ``tools`` are none, or the schema of one cannot be applied; references to other documents are
-            never fetched.
+        LlmevalError: ``tools`` is not a list of tools, or the schema of a tool cannot be applied; references to other
+            documents are never fetched.
     """
     trajectory = trajectory_of("valid_tool_calls", calls)
     schemas = dict(_schemas(tools))
@@ -46,13 +45,11 @@ def assert_valid_tool_calls(calls: Calls, tools: Sequence[Mapping[str, Any]], *,
         problems += [f"{head}: {problem}" for problem in _problems(call, schemas)]
     if not problems:
         return passed(CATEGORY)
-    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-    lines = [problems[0] + more, *problems[1:10], *(["..."] if len(problems) > 10 else []), *trajectory.lines()]
-    return failed("\n".join(lines), category=CATEGORY)
+    return failed("\n".join([*listed_problems(problems), *trajectory.lines()]), category=CATEGORY)
 
 
 def _schemas(tools: object) -> Iterator[tuple[str, str | None]]:
-    """Names of tools with the schemas of their arguments, as JSON; of a provider's own tools there is none."""
+    """Names of tools with the schemas of their arguments, as JSON; None for a tool without a schema."""
     if not isinstance(tools, (list, tuple)) or not all(isinstance(tool, Mapping) for tool in tools):
         raise LlmevalError(f"assert_valid_tool_calls takes the list of tools the model was given, not {shown(tools)}")
     for tool in tools:
@@ -65,7 +62,7 @@ def _schemas(tools: object) -> Iterator[tuple[str, str | None]]:
         name = function.get("name")
         if not isinstance(name, str):
             if "type" in tool:
-                continue  # such as {"type": "web_search"}, which the provider calls itself
+                continue  # such as {"type": "web_search"}, which the provider calls
             raise LlmevalError(f"assert_valid_tool_calls: a tool has no name, only {listed(list(map(str, tool)))}")
         schema = next((function[key] for key in _SCHEMAS if isinstance(function.get(key), Mapping)), None)
         yield name, None if schema is None else _dumped(name, schema)
@@ -74,7 +71,7 @@ def _schemas(tools: object) -> Iterator[tuple[str, str | None]]:
 def _dumped(name: str, schema: Mapping[str, Any]) -> str:
     try:
         text = json.dumps(schema)
-        validator(text)  # a bad schema is told even when it is not needed
+        validator(text)  # a bad schema is an error even when no call needs it
     except (TypeError, ValueError, RecursionError) as error:
         raise _bad_schema(name, f"not JSON: {harmless(str(error)[:100])}") from None
     except LlmevalError as error:
@@ -84,8 +81,8 @@ def _dumped(name: str, schema: Mapping[str, Any]) -> str:
 
 def _problems(call: ToolCall, schemas: Mapping[str, str | None]) -> list[str]:
     if call.name not in schemas:
-        nearest = difflib.get_close_matches(call.name, list(schemas), n=1)
-        rest = f"the nearest is {quoted(nearest[0])}" if nearest else f"known are {listed(list(schemas)) or 'none'}"
+        similar = nearest(call.name, schemas)
+        rest = f"the nearest is {quoted(similar)}" if similar else f"known are {listed(list(schemas)) or 'none'}"
         return [f"there is no such tool; {rest}"]
     arguments = given_arguments(call)
     if arguments is None:

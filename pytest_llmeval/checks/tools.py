@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.checks.check import check, failed, passed
-from pytest_llmeval.checks.tool_calls import Calls, Trajectory, argument_problems, trajectory_of
+from pytest_llmeval.checks.tool_calls import Calls, Trajectory, argument_problems, listed_problems, trajectory_of
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import json_words, listed, quoted, shown
+from pytest_llmeval.text import json_words, listed, nearest, quoted, shown
 
 CATEGORY = "tool_call"
-
-_MOST_PROBLEMS = 10
-
 __tracebackhide__ = True
 
 
@@ -37,15 +33,15 @@ def assert_tool_called(
         calls: a reply, a list of replies, ``llm_capture.calls``, or tool calls.
         name: of the tool.
         args: arguments the call must have, by name. A value may be a plain one, a compiled regular expression, a
-            class, or a function that is given the argument and says whether it is right. Of an object its fields are
+            class, or a function that takes the argument and returns whether it is right. Fields of objects are
             compared in the same way.
         exact: whether other arguments, and other fields of objects within, are forbidden.
-        times: how often, from 1; without it and ``at_most`` at least once.
+        times: how often, from 1; by default at least once.
         at_most: how often at most, from 1.
-        category: the error category of a failure; without it ``tool_call``.
+        category: the error category of a failure; by default ``tool_call``.
 
     Raises:
-        LlmevalError: an argument is none, or ``calls`` know of no tools.
+        LlmevalError: an argument is invalid, or ``calls`` is a text without tool calls.
     """
     trajectory = trajectory_of("tool_called", calls)
     _name("tool_called", name)
@@ -60,8 +56,9 @@ def assert_tool_called(
     problems = [(_problems(call, args, exact=exact), step) for step, call in named]
     right = sum(not found for found, _ in problems)
     if not right:
-        nearest, step = min(problems, key=lambda one: len(one[0]))
-        return _told(trajectory, *_with_more(f"{quoted(name)}{trajectory.named(step)}", nearest))
+        (first, *others), step = min(problems, key=lambda one: len(one[0]))
+        first = f"{quoted(name)}{trajectory.named(step)}: {first}"
+        return _told(trajectory, *listed_problems([first, *others]))
     wrong = (times is not None and right != times) or (at_most is not None and right > at_most)
     if not wrong:
         return passed(CATEGORY)
@@ -76,8 +73,8 @@ def assert_no_tool_called(calls: Calls, names: str | Sequence[str] = (), *, cate
 
     Args:
         calls: as for `assert_tool_called`.
-        names: of the tools that must not be called; without them no tool at all may be.
-        category: the error category of a failure; without it ``tool_call``.
+        names: of the tools that must not be called; by default any tool.
+        category: the error category of a failure; by default ``tool_call``.
 
     Raises:
         LlmevalError: as in `assert_tool_called`.
@@ -98,9 +95,9 @@ def assert_tool_order(calls: Calls, names: Sequence[str], *, exact: bool = False
 
     Args:
         calls: as for `assert_tool_called`.
-        names: of the tools; one that must be called twice stands there twice.
-        exact: whether no other calls are allowed.
-        category: the error category of a failure; without it ``tool_call``.
+        names: of the tools; repeat the name of a tool that must be called twice.
+        exact: whether other calls are forbidden.
+        category: the error category of a failure; by default ``tool_call``.
 
     Raises:
         LlmevalError: as in `assert_tool_called`.
@@ -117,7 +114,7 @@ def assert_tool_order(calls: Calls, names: Sequence[str], *, exact: bool = False
         return _told(trajectory, f"expected the tool calls {listed(wanted, 6, 30)}, got {got}")
     rest = iter(came)
     for place, name in enumerate(wanted):
-        if name in rest:  # takes from the iterator what stands before it, too
+        if name in rest:  # also consumes what comes before it
             continue
         if name not in came:
             return _told(trajectory, _not_called(name, trajectory))
@@ -136,10 +133,10 @@ def assert_steps(
         calls: a list of replies, or ``llm_capture.calls``.
         at_most: the most calls of the model, from 1.
         tool_calls_at_most: the most calls of tools, from 1.
-        category: the error category of a failure; without it ``tool_call``.
+        category: the error category of a failure; by default ``tool_call``.
 
     Raises:
-        LlmevalError: no limit is given, or one is none, or ``calls`` know of no steps.
+        LlmevalError: no limit is given, a limit is invalid, or ``calls`` holds no steps.
     """
     trajectory = trajectory_of("steps", calls)
     if at_most is None and tool_calls_at_most is None:
@@ -161,15 +158,15 @@ def assert_steps(
 
 
 def given_arguments(call: ToolCall) -> Mapping[str, Any] | None:
-    """The arguments of a call, None when what the model gave is no JSON object; nothing at all is no arguments."""
+    """The arguments of a call, {} when the model gave none at all; None when they are not a JSON object."""
     if call.arguments is None and not call.raw_arguments.strip():
         return {}
     return call.arguments
 
 
 def no_arguments(call: ToolCall) -> str:
-    """Tells of a call whose arguments are no JSON object."""
-    return f"the arguments are no JSON object: {json_words(call.raw_arguments)}"
+    """The problem of a call whose arguments are not a JSON object."""
+    return f"the arguments are not a JSON object: {json_words(call.raw_arguments)}"
 
 
 def _problems(call: ToolCall, args: Mapping[str, Any] | None, *, exact: bool) -> list[str]:
@@ -180,14 +177,8 @@ def _problems(call: ToolCall, args: Mapping[str, Any] | None, *, exact: bool) ->
 
 
 def _told(trajectory: Trajectory, *problems: str, value: float = 0.0) -> Score:
-    """A failure: what is wrong, and below it what the model did."""
+    """A failure with the problems, and what the model did below them."""
     return failed("\n".join([*problems, *trajectory.lines()]), category=CATEGORY, value=value)
-
-
-def _with_more(head: str, problems: Sequence[str]) -> list[str]:
-    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-    left_out = ["..."] if len(problems) > _MOST_PROBLEMS else []
-    return [f"{head}: {problems[0]}{more}", *problems[1:_MOST_PROBLEMS], *left_out]
 
 
 def _not_called(name: str, trajectory: Trajectory) -> str:
@@ -196,8 +187,9 @@ def _not_called(name: str, trajectory: Trajectory) -> str:
         return f"{quoted(name)} was not called: the model was not asked"
     if not came:
         return f"{quoted(name)} was not called, and no other tool"
-    nearest = difflib.get_close_matches(name, came, n=1, cutoff=0.7)
-    return f"{quoted(name)} was not called; {listed(nearest or came)} {'was' if nearest or len(came) == 1 else 'were'}"
+    similar = nearest(name, came)
+    others = came if similar is None else [similar]
+    return f"{quoted(name)} was not called; {listed(others)} {'was' if len(others) == 1 else 'were'}"
 
 
 def _times(count: int) -> str:

@@ -1,9 +1,8 @@
-"""``llmeval cache``: look at stored replies, hand them on, throw them away, ask again."""
+"""``llmeval cache``: look at stored replies, delete them, ask again."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmeval.errors import ConfigError, LlmevalError, RecordingError, ReplyError
+from pytest_llmeval.commands.project import add_config, settings_of
+from pytest_llmeval.errors import ConfigError, LlmevalError, ReplyError
 from pytest_llmeval.report.numbers import dollars, plural
 from pytest_llmeval.text import first_line
 
@@ -30,16 +30,14 @@ _FLAWS = {"refusal": "refused", "truncated": "truncated", "content_filter": "fil
 
 
 def add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register ``llmeval cache`` and what stands below it."""
-    cache = commands.add_parser("cache", help="Look at stored replies, prune them, hand them on, ask again")
+    """Add the command."""
+    cache = commands.add_parser("cache", help="Look at stored replies, prune them, ask again")
     below = cache.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, run: Callable[[argparse.Namespace, Settings], int], text: str) -> argparse.ArgumentParser:
         parser = below.add_parser(name, help=text, description=text)
-        parser.add_argument(
-            "--config", type=Path, default=None, metavar="FOLDER", help="Where [tool.llmeval] stands (default: here)"
-        )
-        parser.set_defaults(run=lambda options: run(options, _settings(options)))
+        add_config(parser)
+        parser.set_defaults(run=lambda options: run(options, settings_of(options)))
         return parser
 
     add("stats", _stats, "Count the replies of the cache and of each file of recordings")
@@ -48,21 +46,13 @@ def add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     unused.add_argument("runs", nargs="+", metavar="RUN", help="A complete run, saved with --llm-report")
     prune.add_argument("runs", nargs="*", metavar="RUN", help="Delete what these complete runs did not use")
     prune.add_argument(
-        "--older-than", metavar="AGE", help="Delete what the cache got before that, as in 12h, 30d or 4w"
+        "--older-than", metavar="AGE", help="Delete replies the cache got longer ago than that, as in 12h, 30d or 4w"
     )
     prune.add_argument("--dry-run", action="store_true", help="Only say what would be deleted")
-    add("export", _export, "Write the replies of the cache into a text file").add_argument("file", type=Path)
-    add("import", _import, "Read replies from such a file into the cache").add_argument("file", type=Path)
     verify = add("verify", _verify, "Ask the models again for some stored replies and compare; exit 1 when some differ")
     verify.add_argument("--count", type=_count, default=10, metavar="N", help="How many at most (default: 10)")
     verify.add_argument("--model", metavar="NAME", help="Only this one: an alias from [tool.llmeval] or provider/model")
-    verify.add_argument("--yes", action="store_true", help="Ask; without it only the expected cost is told")
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    from pytest_llmeval.config.settings import load_settings
-
-    return load_settings((options.config or Path.cwd()).absolute())
+    verify.add_argument("--yes", action="store_true", help="Ask; without it only the expected cost is shown")
 
 
 def _stats(options: argparse.Namespace, settings: Settings) -> int:
@@ -115,39 +105,6 @@ def _prune(options: argparse.Namespace, settings: Settings) -> int:
     return _DONE
 
 
-def _export(options: argparse.Namespace, settings: Settings) -> int:
-    from pytest_llmeval.store.recording_file import file_lines, replace_file
-
-    cache = _cache(settings)
-    fit, refused = _without_secrets(cache.entries(), settings)
-    cache.close()
-    try:
-        replace_file(options.file.absolute(), file_lines(fit))
-    except OSError as error:
-        raise RecordingError(f"{options.file}: cannot be written: {error.strerror or error}") from None
-    print(f"{_replies(len(fit))} written to {first_line(str(options.file))}")
-    return _after(refused, "exported")
-
-
-def _import(options: argparse.Namespace, settings: Settings) -> int:
-    from pytest_llmeval.store.recording_file import RecordingFile
-
-    if not options.file.is_file():
-        raise ConfigError(f"llmeval cache import {options.file}: there is no such file; llmeval cache export makes one")
-    file = RecordingFile.read(options.file, _warn)
-    fit, refused = _without_secrets((entry for entry, _ in file.entries()), settings)
-    cache = _cache(settings)
-    taken = 0
-    for entry in fit:
-        there = cache.get(entry.key)
-        if there is None or there.moment < entry.moment:
-            cache.put(entry)
-            taken += cache.get(entry.key) == entry
-    cache.close()
-    print(f"{_replies(taken)} put into the cache, of {len(fit)}; the others were there or newer")
-    return _after(refused, "imported")
-
-
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
     entries = _stored(settings)
     if options.model is not None:
@@ -157,7 +114,7 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
         raise ConfigError(
             "llmeval cache verify: there is no stored reply" + (" of this model" if options.model else "")
         )
-    # Keys are hashes, so that their order is a draw, and the same one every time.
+    # Keys are hashes, so their order is a random draw, and the same one every time.
     chosen = sorted(entries, key=lambda entry: entry.key)[: options.count]
     unknown = sum(entry.cost is None for entry in chosen)
     cost = f"about ${dollars(sum(entry.cost or 0.0 for entry in chosen))}"
@@ -223,7 +180,7 @@ def _model_of(entry: Entry, settings: Settings) -> ModelSettings:
 
 
 def _content(answer: Answer) -> tuple[object, ...]:
-    """What makes two answers the same: not ids, not usage."""
+    """What makes two answers the same: neither ids nor usage."""
     calls = [
         (call.name, call.raw_arguments if call.arguments is None else call.arguments) for call in answer.tool_calls
     ]
@@ -255,7 +212,7 @@ def _unused_by_file(runs: Iterable[str], settings: Settings) -> dict[Path, list[
         run = load_run(path)
         if not run.complete:
             raise ConfigError(
-                f"{path} is no complete run: what its missing cases use would be taken for unused; "
+                f"{path} is not a complete run: what its missing cases use would count as unused; "
                 "run all tests with --llm-report=FILE.jsonl"
             )
         calls = [call for result in run.results for sample in result.samples for call in sample.calls]
@@ -270,38 +227,6 @@ def _unused_by_file(runs: Iterable[str], settings: Settings) -> dict[Path, list[
         root=settings.root,
         warn=_warn,
     )
-
-
-def _without_secrets(entries: Iterable[Entry], settings: Settings) -> tuple[list[Entry], list[str]]:
-    """The entries that may be handed on, and why others may not."""
-    from pytest_llmeval.credentials import find_secrets
-
-    secrets = _secrets(settings)
-    fit, refused = [], []
-    for entry in entries:
-        found = find_secrets(entry.to_line(), secrets)
-        if found:
-            refused.append(f"the reply with the key {entry.key[:12]}... holds {', '.join(found)}")
-        elif entry.flaw != "empty":
-            fit.append(entry)
-    return fit, refused
-
-
-def _secrets(settings: Settings) -> dict[str, str]:
-    from pytest_llmeval.formats.registry import find_provider
-
-    names = {
-        model.api_key_env or find_provider(model.provider, model.base_url).api_key_env
-        for model in settings.models.values()
-    }
-    return {name: os.environ[name] for name in names if name and os.environ.get(name)}
-
-
-def _after(refused: Sequence[str], done: str) -> int:
-    if refused:
-        count = "1 reply was" if len(refused) == 1 else f"{len(refused)} replies were"
-        raise RecordingError("\n".join([f"{count} not {done}: {refused[0]}", *refused[1:10]]))
-    return _DONE
 
 
 def _cache(settings: Settings) -> Cache:

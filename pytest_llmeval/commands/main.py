@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_llmeval.commands.cache import add_cache
 from pytest_llmeval.commands.merge import add_merge
 from pytest_llmeval.commands.plan import add_plan
+from pytest_llmeval.commands.project import add_config, models_of, settings_of
 from pytest_llmeval.errors import ConfigError, LlmevalError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        0, or 1 when a gate failed or shards do not make a whole run, or 2 when the command line or a file is wrong.
+        0, or 1 when a gate failed or shards are missing, or 2 when the command line or a file is wrong.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--baseline-again",
         metavar="RUN",
-        help="Another run of the baseline's model: tells whether the samples of a run repeat each other",
+        help="Another run of the baseline's model: shows whether the samples of a run repeat each other",
     )
     compare.set_defaults(run=_compare)
     add_merge(commands)
@@ -71,47 +72,37 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--show", metavar="CATEGORY", help="List the cases of this error category too")
         command.add_argument("-v", "--verbose", action="count", default=0, help="List every case")
         command.add_argument("-q", "--quiet", action="count", default=0, help="The verdict only")
-        command.add_argument(
-            "--config", type=Path, default=None, metavar="FOLDER", help="Where [tool.llmeval] stands (default: here)"
-        )
+        add_config(command)
     return parser
 
 
 def _show(options: argparse.Namespace) -> int:
     from pytest_llmeval.analysis.measure import measure_each
-    from pytest_llmeval.config.settings import load_settings
     from pytest_llmeval.runs.file import load_run
 
     run = load_run(options.run_file)
-    settings = load_settings(options.config or Path.cwd())
-    names = run.models_run()
-    if options.model is not None and options.model not in names:
-        raise ConfigError(f"--model={options.model}: the run has no such model (models: {', '.join(names)})")
-    comparisons = _within(run, settings, [options.model] if options.model else names)
-    alone = names[0] if names == [settings.baseline] else None
-    _print(comparisons, measure_each(run), run.results, options, settings, alone=alone, everything=True)
+    settings = settings_of(options)
+    comparisons = _within(run, settings, models_of(run, options.model))
+    alone = run.models_run() == [settings.baseline]
+    _print(options, settings, comparisons, measure_each(run), run.results, alone=alone, measures=True)
     return PASSED
 
 
 def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool = False) -> list[Comparison]:
     """The comparisons of a run that holds its baseline too."""
-    from pytest_llmeval.analysis.compare import compare
+    from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
     from pytest_llmeval.analysis.comparison import part_of
 
     if run.baseline is None:
         return []
+    saved = run.models.get(run.baseline, {}).get("saved")
+    cases = len({result.key for result in run.results} | {key for key, _ in run.left_out})
     return [
         compare(
-            run.baseline,
-            run.of_model(run.baseline),
-            name,
-            run.of_model(name),
-            categories=settings.categories,
-            budgets=settings.gate,
-            saved=run.models.get(run.baseline, {}).get("saved"),
-            stopped=_stopped(run),
-            part=part_of(len(run.of_model(name)), _everything(run)),
-            strict=strict,
+            Side(run.baseline, run.of_model(run.baseline), saved=saved),
+            Side(name, after := run.of_model(name)),
+            Rules(settings.categories, settings.gate, strict=strict),
+            Extent(_stopped(run), part_of(len(after), cases)),
         )
         for name in names
         if name != run.baseline
@@ -120,10 +111,9 @@ def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool 
 
 def _compare(options: argparse.Namespace) -> int:
     from pytest_llmeval.analysis.measure import measure_each
-    from pytest_llmeval.config.settings import load_settings
     from pytest_llmeval.runs.file import load_run
 
-    settings = load_settings(options.config or Path.cwd())
+    settings = settings_of(options)
     before = load_run(options.baseline)
     if options.candidate is not None:
         after = load_run(options.candidate)
@@ -133,25 +123,22 @@ def _compare(options: argparse.Namespace) -> int:
         after = before
         comparisons = _within(before, settings, before.models_run(), strict=options.strict)
         if not comparisons or options.baseline_again:
-            told = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
-            raise ConfigError(f"{options.baseline}: {told}; name both: llmeval compare BASELINE CANDIDATE")
+            why = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
+            raise ConfigError(f"{options.baseline}: {why}; name both: llmeval compare BASELINE CANDIDATE")
         figures = measure_each(before)
-    _print(comparisons, figures, after.results, options, settings)
-    if after.complete is None:  # stopped before its end: somebody waits for a verdict that there is none of
+    _print(options, settings, comparisons, figures, after.results)
+    if after.complete is None:  # it was stopped, and no verdict must not look like a pass
         return GATE_FAILED
     return GATE_FAILED if any(comparison.gate == "failed" for comparison in comparisons) else PASSED
 
 
 def _between(before: Run, after: Run, settings: Settings, options: argparse.Namespace) -> Comparison:
     """The comparison of two runs."""
-    from pytest_llmeval.analysis.compare import compare
+    from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
     from pytest_llmeval.analysis.comparison import part_of
     from pytest_llmeval.runs.results import was_another
 
-    old, new = (
-        _one_model(before.models, before.baseline, options.baseline),
-        _one_model(after.models, after.baseline, options.candidate),
-    )
+    old, new = _one_model(before, options.baseline), _one_model(after, options.candidate)
     dispersion = None
     if options.baseline_again:
         from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words
@@ -159,93 +146,69 @@ def _between(before: Run, after: Run, settings: Settings, options: argparse.Name
 
         dispersion = disagreement(before, load_run(options.baseline_again), old)
         print(dispersion_words(dispersion))
-    return compare(
-        old,
-        before.of_model(old),
-        new,
-        after.of_model(new),
-        categories=settings.categories,
-        budgets=settings.gate,
-        saved=Path(options.baseline).name,
-        stopped=_stopped(after),
-        part=part_of(len(after.of_model(new)), len({*before.of_model(old), *after.of_model(new)})),
-        strict=options.strict,
-        another_model=was_another(before, after, old, new),
-        dispersion=dispersion,
-    )
+    baseline = Side(old, before.of_model(old), saved=Path(options.baseline).name)
+    candidate = Side(new, after.of_model(new), another=was_another(before, after, old, new))
+    part = part_of(len(candidate.results), len({*baseline.results, *candidate.results}))
+    rules = Rules(settings.categories, settings.gate, options.strict, dispersion)
+    return compare(baseline, candidate, rules, Extent(_stopped(after), part))
 
 
 def _stopped(run: Run) -> str | None:
     return "the run was stopped before its end" if run.complete is None else None
 
 
-def _everything(run: Run) -> int:
-    """How many cases there are, as far as a run knows."""
-    return len({result.key for result in run.results} | {key for key, _ in run.left_out})
-
-
-def _one_model(models: object, baseline: str | None, path: str) -> str:
-    names = [name for name in (models if isinstance(models, dict) else {}) if name != baseline]
+def _one_model(run: Run, path: str) -> str:
+    names = [name for name in run.models if name != run.baseline]
     if len(names) != 1:
         raise ConfigError(f"{path} holds {len(names)} models besides its baseline; two runs of one model are compared")
-    return str(names[0])
+    return names[0]
 
 
 def _print(
+    options: argparse.Namespace,
+    settings: Settings,
     comparisons: Sequence[Comparison],
     figures: Sequence[Figures],
     results: Sequence[CaseResult],
-    options: argparse.Namespace,
-    settings: Settings,
     *,
-    alone: str | None = None,
-    everything: bool = False,
+    alone: bool = False,
+    measures: bool = False,
 ) -> None:
+    """Print the report of a run.
+
+    Args:
+        options: of the command line.
+        settings: of the project.
+        comparisons: of the run with its baseline.
+        figures: of the models on trial.
+        results: of the run.
+        alone: whether its only model is the baseline of the project.
+        measures: whether every measure is printed without -v too.
+    """
     from pytest_llmeval.analysis.routing import routes_of
-    from pytest_llmeval.report.paper import Line
+    from pytest_llmeval.report.paper import joined, terminal_paper
     from pytest_llmeval.report.summary import every_measure, list_category, summary, verdict
 
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
         return
-    encoding = (stream.encoding or "ascii").lower().replace("-", "")
-    width, ascii_only = min(shutil.get_terminal_size().columns, 100), not encoding.startswith("utf")
-    verbosity = options.verbose - options.quiet
+    listed, verbosity = options.show is not None, options.verbose - options.quiet
+    paper = terminal_paper(shutil.get_terminal_size().columns, verbosity=verbosity, show="--show", listed=listed)
     routes = []
     if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):
         routes = routes_of(comparisons, settings.categories)
-    lines = summary(
-        comparisons,
-        figures,
-        results,
-        routes=routes,
-        width=width,
-        ascii=ascii_only,
-        verbosity=verbosity,
-        show="--show",
-        alone=alone,
-        listed=options.show is not None,
-    )
-    for comparison in comparisons if options.show is not None else ():
-        lines += list_category(comparison, options.show, width=width, ascii=ascii_only, verbosity=verbosity)
-    if verbosity >= (0 if everything else 1):
-        lines += every_measure(figures, width=width, ascii=ascii_only)
-    if verbosity > 0 and (
-        last := verdict(
-            comparisons,
-            width=width,
-            ascii=ascii_only,
-            show="--show",
-            verbosity=verbosity,
-            listed=options.show is not None,
-        )
-    ):
-        lines += [Line(""), *last]
+    lines = summary(paper, comparisons, figures, results, routes=routes, alone=alone)
+    for comparison in comparisons if listed else ():
+        lines += list_category(paper, comparison, options.show)
+    if verbosity >= (0 if measures else 1):
+        lines += every_measure(paper, figures)
+    if verbosity > 0:
+        lines = joined([lines, verdict(paper, comparisons)])
     try:
         stream.write("".join(f"{line.text}\n" for line in lines))
         stream.flush()
     except OSError as error:
         # What could not be written must not be tried again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        if not isinstance(error, BrokenPipeError):  # piped into head: the verdict stands
+        if not isinstance(error, BrokenPipeError):  # piped into head: the verdict stays
             raise

@@ -1,16 +1,19 @@
-"""``llmeval plan``: what a number of samples could find, and what it would cost, before it is spent."""
+"""``llmeval plan``: what a number of samples could detect and what it would cost."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.commands.project import add_config, models_of, settings_of
+from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.report.numbers import dollars, plural
 
 if TYPE_CHECKING:
     from pytest_llmeval.analysis.plan import CallCost, Expected, PlannedCategory
@@ -18,21 +21,19 @@ if TYPE_CHECKING:
     from pytest_llmeval.report.paper import Line, Paper
 
 SAMPLES = (1, 3, 5, 10)
-
 SUPPOSED_RATES = (0.01, 0.02, 0.05, 0.10, 0.20)
-
 LARGEST = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subject:
-    """What is planned for.
+    """A dataset or a run.
 
     Attributes:
-        title: what it is, one sentence.
-        samples: what each case asks for by itself, None where the plan decides.
-        stored: samples per case the baseline has, None for as many as the candidate.
-        supposed: whether the categories' rates are supposed rather than seen.
+        title: one line.
+        samples: how many each case asks for itself, None where the plan decides.
+        stored: samples per case of the baseline, None for as many as the candidate has.
+        supposed: whether the categories' rates are supposed, not seen.
     """
 
     title: str
@@ -43,8 +44,8 @@ class _Subject:
     supposed: bool
 
 
-def add_plan(commands: Any) -> None:
-    """Add the command to the parsers of ``llmeval``."""
+def add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
     parser = commands.add_parser("plan", help="Say what a number of samples could find, and what they cost")
     parser.add_argument("subject", metavar="DATASET|RUN", help="A dataset, or a run saved with --llm-report")
     parser.add_argument("--samples", type=_number, metavar="N", help="Samples per case (default: 1, 3, 5 and 10)")
@@ -54,15 +55,13 @@ def add_plan(commands: Any) -> None:
     parser.add_argument("--model", help="The model of a run whose failures and costs are taken (default: the baseline)")
     parser.add_argument("--prices", type=_pair, metavar="IN,OUT", help="USD per million input and output tokens")
     parser.add_argument("--tokens", type=_pair, metavar="IN,OUT", help="Tokens of a call, for a dataset")
-    parser.add_argument(
-        "--config", type=Path, default=None, metavar="FOLDER", help="Where [tool.llmeval] stands (default: here)"
-    )
+    add_config(parser)
     parser.set_defaults(run=_plan)
 
 
 def _number(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of samples; allowed are 1 to {LARGEST}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of samples; allowed are 1 to {LARGEST}")
     return int(text)
 
 
@@ -72,17 +71,16 @@ def _pair(text: str) -> tuple[float, float]:
     except ValueError:
         first = second = -1.0
     if not (0 <= first < 1e12 and 0 <= second < 1e12):
-        raise argparse.ArgumentTypeError(f"{text!r} is no pair of numbers for input and output, such as 0.8,4")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a pair of numbers for input and output, such as 0.8,4")
     return first, second
 
 
 def _plan(options: argparse.Namespace) -> int:
     from pytest_llmeval.analysis.compare import gate_rules
     from pytest_llmeval.analysis.plan import plan
-    from pytest_llmeval.config.settings import load_settings
-    from pytest_llmeval.report.paper import Paper
+    from pytest_llmeval.report.paper import terminal_paper
 
-    settings = load_settings(options.config or Path.cwd())
+    settings = settings_of(options)
     path = Path(options.subject)
     subject = _run(options, settings) if _is_run(path) else _dataset(path, options, settings)
     numbers = sorted({*SAMPLES, options.samples} - {None})
@@ -95,8 +93,7 @@ def _plan(options: argparse.Namespace) -> int:
         settings=settings.categories,
         rules=gate_rules("baseline", "candidate"),
     )
-    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    paper = Paper(width=min(shutil.get_terminal_size().columns, 80), ascii=not encoding.startswith("utf"))
+    paper = terminal_paper(min(shutil.get_terminal_size().columns, 80))
     for line in _told(paper, subject, planned, numbers, stored, options.samples):
         print(line.text)
     return 0
@@ -115,24 +112,17 @@ def _is_run(path: Path) -> bool:
 
 def _run(options: argparse.Namespace, settings: Settings) -> _Subject:
     from pytest_llmeval.analysis.plan import Expected, expected_from, mean_call
-    from pytest_llmeval.errors import ConfigError
-    from pytest_llmeval.report.numbers import plural
     from pytest_llmeval.runs.file import load_run
-    from pytest_llmeval.text import quoted_ascii
 
     if options.tokens:
         raise ConfigError("--tokens is for a dataset; a run knows the tokens of its calls")
     run = load_run(options.subject)
-    names = run.models_run()
-    if not names:
+    if not run.results:
         raise ConfigError(f"{options.subject} holds no results, so there is nothing to plan with")
-    if options.model is not None and options.model not in names:
-        raise ConfigError(
-            f"--model={quoted_ascii(options.model)}: the run has no such model (models: {', '.join(names)})"
-        )
-    name = options.model or (run.baseline if run.baseline in names else names[0])
+    names = models_of(run, options.model)
+    name = run.baseline if run.baseline in names else names[0]
     asked = list(run.of_model(name).values())
-    # Other wordings are paid for, and are no more cases.
+    # Other wordings cost money, but are not cases of their own.
     results = [result for result in asked if not result.wording] or asked
     seen = expected_from(results)
     known = {expected.name for expected in seen}
@@ -155,8 +145,6 @@ def _run(options: argparse.Namespace, settings: Settings) -> _Subject:
 def _dataset(path: Path, options: argparse.Namespace, settings: Settings) -> _Subject:
     from pytest_llmeval.analysis.plan import CallCost
     from pytest_llmeval.datasets.load import load_cases
-    from pytest_llmeval.errors import ConfigError
-    from pytest_llmeval.report.numbers import plural
 
     if options.model is not None:
         raise ConfigError("--model is for a run; a dataset holds no models")
@@ -218,8 +206,6 @@ def _told(
 def _in_words(
     paper: Paper, subject: _Subject, planned: Sequence[PlannedCategory], number: int, stored: int | None
 ) -> list[Line]:
-    from pytest_llmeval.report.numbers import plural
-
     count = sum(own or number for own in subject.samples)
     calls = plural(round(count * subject.call.calls), "call")
     cost = "cost unknown" if subject.call.cost is None else f"about ${_money(count, subject.call)}"
@@ -241,7 +227,7 @@ def _in_words(
 
 
 def _adaptive(subject: _Subject) -> str:
-    """What ``--llm-samples=auto`` costs at least and at most; it is over what cases ask for by themselves."""
+    """What ``--llm-samples=auto`` costs at least and at most; it overrides what cases ask for themselves."""
     from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
 
     cases = len(subject.samples)
@@ -263,8 +249,6 @@ def _how_to_price(subject: _Subject) -> str:
 
 
 def _money(samples: int, call: CallCost) -> str:
-    from pytest_llmeval.report.numbers import dollars
-
     return "unknown" if call.cost is None else dollars(samples * call.calls * call.cost)
 
 

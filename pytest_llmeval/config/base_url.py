@@ -1,4 +1,4 @@
-"""Where requests with prompts and keys may go. No name is looked up: what a name means may change between two looks."""
+"""Where requests with prompts and keys may go. No name is looked up: its address may change after the look."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from pytest_llmeval.text import first_line
 
 _NO_HOST = re.compile(r"[\s\\%\x00-\x1f\x7f]")
 
-_METADATA_NAMES = frozenset(
-    {
-        *("metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"),
-        "metadata.tencentyun.com",
-    }
+_METADATA_NAMES = (
+    *("metadata", "metadata.google.internal", "metadata.goog", "metadata.tencentyun.com"),
+    *("instance-data", "instance-data.ec2.internal"),
 )
 
-# Where clouds hand out credentials, as their manuals name it.
+# Where clouds hand out credentials, by their manuals.
 _METADATA_ADDRESSES: frozenset[IPv4Address | IPv6Address] = frozenset(
     {
         IPv4Address("100.100.100.200"),  # Alibaba Cloud
@@ -46,7 +44,7 @@ _PRIVATE_NETWORKS: tuple[IPv4Network | IPv6Network, ...] = (
     *map(IPv6Network, ("fc00::/7", "fe80::/10")),
 )
 
-# A name in a company's, a container's or a home's own network: of one word, or below what no public name stands below.
+# A name in the network of a company, a container host or a home: a single word, or below a domain that is never public.
 _PRIVATE_NAME = re.compile(
     r"[a-z]([a-z0-9_-]*[a-z0-9])?"
     r"|([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)+(local|internal|lan|home\.arpa|test|localhost|svc)"
@@ -58,12 +56,9 @@ _HOLDING_IPV4 = (IPv6Network("::/96"), IPv6Network("64:ff9b::/96"))  # in their 
 def check_base_url(url: str) -> str:
     """The URL without its trailing slash.
 
-    Args:
-        url: the base URL as configured.
-
     Raises:
-        ConfigError: it is no http(s) URL, holds a user name, names a cloud's metadata address in any spelling, or would
-            send prompts unencrypted beyond a private network.
+        ConfigError: it is not an http(s) URL, holds a user name, names a cloud's metadata address in any spelling, or
+            would send prompts unencrypted beyond a private network.
     """
     url = url.strip()
     try:
@@ -73,14 +68,14 @@ def check_base_url(url: str) -> str:
         parts, host = urlsplit(""), ""
     if parts.scheme not in ("http", "https") or not host or _NO_HOST.search(host):
         raise ConfigError(
-            f"base_url {first_line(url, 100)!r} is no http or https URL; it should look like https://api.example.com/v1"
+            f"base_url {first_line(url, 100)!r} is not an http or https URL; it should look like https://api.example.com/v1"
         )
     if "@" in parts.netloc:
         raise ConfigError("base_url holds a user name or a password; name the environment variable: api_key_env")
     shown = first_line(parts.hostname or "", 100)
     if _is_metadata(host):
         raise ConfigError(
-            f"base_url names {shown}, a metadata address of a cloud, where no model is served; use the server's own"
+            f"base_url names {shown}, a metadata address of a cloud, which serves no model; use the server's own"
         )
     if parts.scheme == "http" and not is_loopback(host) and not _is_private((parts.hostname or "").lower()):
         address = _address(host)
@@ -94,11 +89,7 @@ def check_base_url(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine; names other than ``localhost`` are not looked up.
-
-    Args:
-        host: as it stands in a URL, without brackets and port.
-    """
+    """Whether a host, without brackets and port, is this machine; no name but ``localhost`` is."""
     host = plain_host(host)
     address = _address(host)
     if isinstance(address, IPv6Address):
@@ -107,11 +98,7 @@ def is_loopback(host: str) -> bool:
 
 
 def plain_host(host: str) -> str:
-    """As resolvers read it: other alphabets' digits and dots, a trailing dot and an interface's name are gone.
-
-    Args:
-        host: as it stands in a URL, without brackets and port.
-    """
+    """A host as resolvers read it: with ASCII digits and dots, without a trailing dot and an interface's name."""
     name = unicodedata.normalize("NFKC", host).lower().replace("。", ".").rstrip(".")
     return name.partition("%")[0] if ":" in name else name
 
@@ -128,7 +115,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _is_private(host: str) -> bool:
-    """Whether a host is one of a private network, in its usual spelling: others are written to deceive."""
+    """Whether a host is in a private network; only the usual spelling counts, since others are meant to deceive."""
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
@@ -145,7 +132,7 @@ def _is_metadata(host: str) -> bool:
 
 
 def _within(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
-    """IPv4 addresses an IPv6 address leads to, through the system or a gateway."""
+    """The IPv4 addresses that an IPv6 address leads to, through the system or a gateway."""
     if isinstance(address, IPv4Address):
         return []
     found = [address.ipv4_mapped, address.sixtofour]

@@ -1,7 +1,7 @@
-"""What is wrong with the table [tool.llmeval]: the rules of ``config.schema.json``, and what a schema cannot say.
+"""Find mistakes in the table [tool.llmeval], by ``config.schema.json`` and by rules that a schema cannot express.
 
-The schema is the only list of keys. Most tables are right, and a plain look at the schema sees that. jsonschema, whose
-import takes longer than a hundred tests, is asked only about a table that may be wrong: it knows what is wrong with it.
+The schema is the only list of keys. Most tables are right, and a quick look at the schema confirms it. Only for a table
+that may be wrong is jsonschema imported, which takes longer than a hundred tests, but explains what is wrong.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,22 +17,15 @@ from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import described, did_you_mean, nearest, quoted_ascii
 
 Place = tuple[str, ...]
-
 """The keys that lead to a value."""
 
 _KEY_NAMES = frozenset({"api_key", "apikey", "x_api_key", "secret_key", "access_token", "authorization", "password"})
-
 _KEY_START = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8}|Bearer\s+\S{8})")
-
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-
 _TYPES = {"object": "a table", "array": "a list", "string": "text", "number": "a number"}
-
 _OPTIONS = frozenset({"budget", "concurrency", "mode", "record", "report", "samples", "strict", "wordings"})
-
-_LARGEST = 2**63 - 1  # of a whole number, as TOML says
-
-_HIDDEN = "a text that is not repeated here"
+_LARGEST = 2**63 - 1  # a whole number in TOML
+_HIDDEN = "a text that is not shown here"
 
 # Sampling parameters people write one table too high.
 _PARAMS = ("temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "seed", "stop", "reasoning_effort")
@@ -49,7 +42,6 @@ def mistakes_of(table: Mapping[str, Any], name: Place) -> list[str]:
     """One line per mistake: the key's place, what was given, what is allowed, the nearest right name.
 
     Args:
-        table: as it was read from the file.
         name: the keys that lead to the table in its file.
     """
     found: dict[Place, str] = {}
@@ -64,7 +56,7 @@ def mistakes_of(table: Mapping[str, Any], name: Place) -> list[str]:
 
 
 def _violations(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
-    """Where a table breaks the schema."""
+    """The places where a table breaks the schema."""
     rules_of_all = schema()
     if plainly_valid(table, rules_of_all):
         return
@@ -74,7 +66,7 @@ def _violations(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         at = tuple(key for key in error.absolute_path if isinstance(key, str))  # in a list the rest is a position
         keyword, value, rules = str(error.validator), error.instance, cast("dict[str, Any]", error.schema)
         if list(error.schema_path)[-2:-1] == ["propertyNames"]:
-            yield (*at, value), f"is no name that can stand here; allowed are {rules['description']}"
+            yield (*at, value), f"is not a name allowed here; allowed are {rules['description']}"
         elif keyword == "additionalProperties":
             yield from _unknown_keys(value, rules["properties"], at)
         elif keyword == "required":
@@ -91,7 +83,7 @@ def _unknown_keys(table: Mapping[str, Any], known: Mapping[str, Any], at: Place)
 
 def _missing_keys(table: Mapping[str, Any], rules: Mapping[str, Any], at: Place) -> Iterator[tuple[Place, str]]:
     known = rules["properties"]
-    meant = {nearest(key, known) for key in table if key not in known}  # told as unknown keys already
+    meant = {nearest(key, known) for key in table if key not in known}  # already reported as unknown keys
     for key in rules["required"]:
         if key not in table and key not in meant:
             yield (*at, key), f"is missing; it is {known[key]['description']}"
@@ -125,10 +117,10 @@ def _without(value: Any, places: set[Place], at: Place) -> Any:
 
 def _hint(key: str, known: Mapping[str, Any]) -> str:
     if "models" in known and key in _OPTIONS:
-        return f"; it is an option, --llm-{key}, which may stand in pytest's addopts"
+        return f"; it is an option, --llm-{key}, which pytest's addopts may hold"
     guess = did_you_mean(key, known)
     if not guess and key in ("tool", "llmeval"):
-        return "; the keys of [tool.llmeval] stand at the top level of llmeval.toml"
+        return "; in llmeval.toml the keys of [tool.llmeval] are at the top level"
     if "params" in known and (param := nearest(key, _PARAMS)) and (not guess or param == key):
         return f'; did you mean "params = {{ {param} = ... }}"?'
     return guess
@@ -157,7 +149,7 @@ def _place(place: Place) -> str:
 
 
 def _unfit_values(value: Any, at: Place) -> Iterator[tuple[Place, str]]:
-    """Values anywhere in the table that no JSON can hold, and secrets."""
+    """Values anywhere in the table that JSON cannot hold, and secrets."""
     match value:
         case dict():
             for key, inner in value.items():
@@ -195,7 +187,7 @@ def _is_secret(text: str) -> bool:
 
 
 def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
-    """What a schema cannot say; values that break it are passed over."""
+    """Mistakes that a schema cannot express; values that break the schema are skipped."""
     models = table.get("models", {})
     models = models if isinstance(models, dict) else {}
     for alias, model in models.items():
@@ -216,10 +208,10 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
 
 
 def _wrong_path(path: str) -> str | None:
-    from pytest_llmeval.json_text import check_path
+    from pytest_llmeval.json_text import path_steps
 
     try:
-        check_path(path)
+        path_steps(path)
     except ValueError:
         return f"holds {_given(path)}; allowed are JSON paths like metadata.trace, messages[0].name or tools[*].id"
     return None
@@ -257,90 +249,43 @@ _PLAIN_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "number": (int, float),
 }
 
-_ANNOTATIONS = frozenset({"$schema", "$defs", "title", "description", "writeOnly", "properties"})
-
 
 def plainly_valid(value: Any, schema: Mapping[str, Any]) -> bool:
-    """Whether a value obeys a schema; False also where that is not known.
-
-    Args:
-        value: of the types JSON has.
-        schema: a JSON Schema of draft 2020-12.
-    """
+    """Whether a value of JSON's types obeys a JSON Schema of draft 2020-12; False also when that is not known."""
     return _valid(value, schema, schema.get("$defs", {}))
 
 
 def _valid(value: Any, rules: Mapping[str, Any], definitions: Mapping[str, Any]) -> bool:
-    for keyword, rule in rules.items():
-        if keyword in _ANNOTATIONS:
-            continue
-        obeyed = _KEYWORDS.get(keyword)
-        if obeyed is None or not obeyed(value, rule, definitions):
-            return False
-    if not isinstance(value, dict):
-        return True
-    known: Mapping[str, Any] = rules.get("properties", {})
-    others: Any = rules.get("additionalProperties", True)
-    for key, inner in value.items():
-        rule = known.get(key, others)
-        if rule is True:
-            continue
-        if rule is False or not _valid(inner, rule, definitions):
-            return False
-    return True
+    def valid(inner: Any, rule: Any) -> bool:
+        return rule is True or (rule is not False and _valid(inner, rule, definitions))
 
+    def obeys(keyword: str, rule: Any) -> bool:
+        match keyword:
+            case "$schema" | "$defs" | "title" | "description" | "writeOnly" | "properties" | "additionalProperties":
+                return True  # annotations, and what is looked at below
+            case "type":
+                kinds = _PLAIN_TYPES.get(rule) if isinstance(rule, str) else None
+                return kinds is not None and isinstance(value, kinds) and not isinstance(value, bool)
+            case "$ref":
+                name = rule.removeprefix("#/$defs/")
+                return name in definitions and valid(value, definitions[name])
+            case "enum":
+                return isinstance(value, str) and value in rule  # JSON's 1 and true are not Python's
+            case "pattern":
+                return not isinstance(value, str) or re.search(rule, value) is not None
+            case "minimum":
+                return not isinstance(value, (int, float)) or value >= rule
+            case "maximum":
+                return not isinstance(value, (int, float)) or value <= rule
+            case "required":
+                return not isinstance(value, dict) or all(name in value for name in rule)
+            case "propertyNames":
+                return not isinstance(value, dict) or all(valid(name, rule) for name in value)
+            case "items":
+                return not isinstance(value, list) or all(valid(item, rule) for item in value)
+        return False
 
-def _of_type(value: Any, name: Any, _: Mapping[str, Any]) -> bool:
-    return (
-        isinstance(name, str)
-        and name in _PLAIN_TYPES
-        and isinstance(value, _PLAIN_TYPES[name])
-        and not isinstance(value, bool)
-    )
-
-
-def _matches(value: Any, pattern: str, _: Mapping[str, Any]) -> bool:
-    return not isinstance(value, str) or re.search(pattern, value) is not None
-
-
-def _is_one_of(value: Any, allowed: list[Any], _: Mapping[str, Any]) -> bool:
-    return isinstance(value, str) and value in allowed  # JSON's 1 and true are not Python's
-
-
-def _has_all(value: Any, names: list[str], _: Mapping[str, Any]) -> bool:
-    return not isinstance(value, dict) or all(name in value for name in names)
-
-
-def _named_so(value: Any, rules: Mapping[str, Any], definitions: Mapping[str, Any]) -> bool:
-    return not isinstance(value, dict) or all(_valid(name, rules, definitions) for name in value)
-
-
-def _items(value: Any, rules: Mapping[str, Any], definitions: Mapping[str, Any]) -> bool:
-    return not isinstance(value, list) or all(_valid(item, rules, definitions) for item in value)
-
-
-def _at_least(value: Any, least: float, _: Mapping[str, Any]) -> bool:
-    return not isinstance(value, (int, float)) or value >= least
-
-
-def _at_most(value: Any, most: float, _: Mapping[str, Any]) -> bool:
-    return not isinstance(value, (int, float)) or value <= most
-
-
-def _referred(value: Any, place: str, definitions: Mapping[str, Any]) -> bool:
-    name = place.removeprefix("#/$defs/")
-    return name in definitions and _valid(value, definitions[name], definitions)
-
-
-_KEYWORDS: Mapping[str, Callable[[Any, Any, Mapping[str, Any]], bool]] = {
-    "type": _of_type,
-    "pattern": _matches,
-    "enum": _is_one_of,
-    "required": _has_all,
-    "propertyNames": _named_so,
-    "items": _items,
-    "minimum": _at_least,
-    "maximum": _at_most,
-    "$ref": _referred,
-    "additionalProperties": lambda *_: True,  # with the properties, in `_valid`
-}
+    if not all(obeys(keyword, rule) for keyword, rule in rules.items()):
+        return False
+    known, others = rules.get("properties", {}), rules.get("additionalProperties", True)
+    return not isinstance(value, dict) or all(valid(inner, known.get(key, others)) for key, inner in value.items())

@@ -1,4 +1,4 @@
-"""Where the table [tool.llmeval] is looked for: in a folder and those above it, as far as the repository goes."""
+"""The folders that may hold the table [tool.llmeval]: a folder and those above it, up to the repository's root."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PYPROJECT, TABLE_FILE = "pyproject.toml", "llmeval.toml"
-
 _MOST_NAMED = 3
 
 
 def folders_searched(start: Path, otherwise: Path | None = None) -> Iterator[Path]:
-    """The folders a table may stand in, the nearest first.
+    """The folders that may hold the table, the nearest first.
 
     Args:
         start: an absolute path; its parents follow up to the one that holds ``.git``.
-        otherwise: where it may stand too, such as pytest's rootdir.
+        otherwise: one more folder, such as pytest's rootdir.
     """
     seen = False
     for folder in (start, *start.parents):
@@ -30,7 +29,7 @@ def folders_searched(start: Path, otherwise: Path | None = None) -> Iterator[Pat
 
 
 def shown_path(path: Path, base: Path) -> str:
-    """A path as a message names it: relative to a folder, with forward slashes."""
+    """A path relative to a folder, with forward slashes, for a message."""
     try:
         return Path(os.path.relpath(path, base)).as_posix()
     except ValueError:  # on another drive
@@ -38,11 +37,10 @@ def shown_path(path: Path, base: Path) -> str:
 
 
 def no_table(looked: Sequence[Path], base: Path) -> str:
-    """Where there is no table, and what was perhaps meant to be one.
+    """The message that the folders searched hold no table, with a table that may be meant as one.
 
     Args:
-        looked: the folders that were searched.
-        base: what paths are shown relative to.
+        base: the folder that paths are shown relative to.
     """
     there = [folder / PYPROJECT for folder in looked if (folder / PYPROJECT).is_file()]
     if not there:
@@ -56,7 +54,7 @@ def no_table(looked: Sequence[Path], base: Path) -> str:
 
 
 def _meant(file: Path) -> str | None:
-    """The head of a table that looks like a misspelt one."""
+    """The head of a table that looks like a misspelled [tool.llmeval]."""
     import tomllib
 
     from pytest_llmeval.text import first_line, nearest

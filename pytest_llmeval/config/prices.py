@@ -10,9 +10,6 @@ from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.reply import Usage
 from pytest_llmeval.stats.cost import call_cost
 
-# Our names of providers, where the list has others.
-_LISTED_AS = {"gemini": "google", "openai-responses": "openai", "xai": "x-ai"}
-
 
 def cost_of_call(
     model: ModelSettings, usage: Usage, *, response_model: str | None = None, at: str | datetime | None = None
@@ -45,9 +42,8 @@ def cost_of_call(
     price_list = _price_list()
     if price_list is None:
         return None
-    provider = _LISTED_AS.get(model.provider, model.provider)
     for name in dict.fromkeys((response_model, model.model)):
-        cost = _listed_cost(price_list, provider, name, usage, _moment(at)) if name else None
+        cost = _listed_cost(price_list, model.provider, name, usage, _moment(at)) if name else None
         if cost is not None:
             return cost
     return None

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pytest_llmeval.config.place import PYPROJECT, TABLE_FILE, folders_searched, no_table, shown_path
 from pytest_llmeval.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pytest_llmeval.stats.gate import CategoryRule
 
 _CACHE = ".llmeval/cache"
 
@@ -72,6 +75,18 @@ class CategorySettings(NamedTuple):
     severity: Literal["high", "normal", "low"] = "normal"
     max_increase: float | None = None
 
+    def rule(self) -> CategoryRule:
+        """What the gate and ``llmeval plan`` go by; the one place that knows what a severity weighs."""
+        from pytest_llmeval.stats.gate import CategoryRule
+
+        high = self.severity == "high"
+        return CategoryRule(
+            weight=3.0 if high else 1.0,
+            gated=self.severity != "low",
+            max_increase=self.max_increase,
+            min_cases=1.0 if high else None,
+        )
+
 
 class GateSettings(NamedTuple):
     """Allowed rises of measured figures, as fractions: 0.2 is +20 %; None is not gated."""
@@ -88,11 +103,11 @@ class Settings(NamedTuple):
     """Everything [tool.llmeval] says.
 
     Attributes:
-        file: where the table stands, None when there is none.
+        file: the file with the table, None without a table.
         root: the folder relative paths start from: that of the file, else pytest's rootdir.
         model: default of ``--llm-model``.
         baseline: default of ``--llm-baseline``: a model, or the path of a saved run.
-        baseline_again: another saved run of the same model, to tell how far two runs of it lie apart.
+        baseline_again: another saved run of the same model, to measure how far two runs of it lie apart.
         recordings: the folder of recordings.
         cache: the folder of the local store.
         ignore: JSON paths within requests that do not count when a reply is looked up.
@@ -120,7 +135,7 @@ class Settings(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where the table stands, as a message names it; where none was found, when there is none."""
+        """Where the table is, as a message names it; without a table, where it was looked for."""
         start = self.start or self.root
         if self.file is not None:
             return f"[tool.llmeval] of {shown_path(self.file, self.base or start)}"
@@ -166,7 +181,7 @@ def load_settings(folder: Path, *, otherwise: Path | None = None, base: Path | N
 
 
 def table_file(folder: Path, *, otherwise: Path | None = None) -> Path | None:
-    """The file with the table that counts for the tests of a folder, None when there is none.
+    """The file with the table that counts for the tests of a folder, None without a table.
 
     Args:
         folder: an absolute path.

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pytest_llmeval.datasets.jsonl import not_utf8
+from pytest_llmeval.datasets.jsonl import not_utf8, numbered_lines
 from pytest_llmeval.datasets.rows import FIELDS, LARGEST_ROW, Problems, Row, field_hint
-from pytest_llmeval.json_text import parse_json
+from pytest_llmeval.json_text import parsed_row
 from pytest_llmeval.text import quoted_ascii
 
 _LISTS = ("context", "tags", "paraphrases")  # split by |
-
 _JSON = ("checks", "metadata")
-
 _STRIPPED = ("id", "task")
-
 _METADATA = "metadata."
 
 
 def read_csv(path: Path, problems: Problems) -> Iterator[Row]:
-    """The rows of the file; an empty cell is an absent field, an empty row is skipped."""
+    """Read the rows of a CSV file; an empty cell is an absent field, an empty row is skipped."""
     with path.open("rb") as file, _cells_up_to(LARGEST_ROW):
         reader = csv.reader(_lines(file, problems), strict=True)
         header: list[str] | None = None
@@ -64,12 +60,7 @@ def _cells_up_to(limit: int) -> Iterator[None]:
 
 
 def _lines(file: Iterator[bytes], problems: Problems) -> Iterator[str]:
-    for number, raw in enumerate(file, start=1):
-        if number == 1:
-            if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                problems.add(1, "the file is UTF-16; save it as UTF-8")
-                return
-            raw = raw.removeprefix(codecs.BOM_UTF8)
+    for number, raw in numbered_lines(file, problems):
         try:
             yield raw.decode()
         except UnicodeDecodeError as error:
@@ -97,7 +88,7 @@ def _header_is_right(header: list[str], line: int, problems: Problems) -> bool:
             return False
     for name in dict.fromkeys(header):
         if name and header.count(name) > 1:
-            problems.add(line, f"the column {quoted_ascii(name)} stands {header.count(name)} times")
+            problems.add(line, f"the column {quoted_ascii(name)} appears {header.count(name)} times")
         known = name in FIELDS or name == "" or (name.startswith(_METADATA) and name != _METADATA)
         if not known:
             hint = field_hint(name, elsewhere="columns such as metadata.source")
@@ -116,12 +107,12 @@ def _row(line: int, header: list[str], cells: list[str], problems: Problems) -> 
         if not cell.strip():
             continue
         if name == "":
-            problems.add(line, f"the cell {quoted_ascii(cell)} stands in a column without a name")
+            problems.add(line, f"the cell {quoted_ascii(cell)} is in a column without a name")
         elif name.startswith(_METADATA):
             columns[name.removeprefix(_METADATA)] = cell
         elif name in _JSON:
             try:
-                fields[name] = parse_json(cell)
+                fields[name] = parsed_row(cell)
             except ValueError as error:
                 problems.add(line, f"{name} must be JSON in a CSV file; {error}")
         elif name in _LISTS:
@@ -134,6 +125,6 @@ def _row(line: int, header: list[str], cells: list[str], problems: Problems) -> 
         metadata = fields.setdefault("metadata", {})
         if isinstance(metadata, dict):
             for key in metadata.keys() & columns.keys():
-                problems.add(line, f"metadata.{quoted_ascii(key)[1:-1]} stands both in its own column and in metadata")
+                problems.add(line, f"metadata.{quoted_ascii(key)[1:-1]} is both in its own column and in metadata")
             metadata.update(columns)
     return Row(line=line, fields=fields)

@@ -1,4 +1,4 @@
-"""Cases and the datasets they come from: JSONL, CSV, YAML."""
+"""Load the cases of a dataset: JSONL, CSV or YAML."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load_cases(path: Path, name: str) -> list[Case]:
         name: the dataset as the user wrote it, for messages and for `Case.dataset`.
 
     Raises:
-        DatasetError: all problems of the file at once, each with its ``file:line``; of more than 50 the first 50.
+        DatasetError: all problems of the file at once, at most 50, each with its ``file:line``.
     """
     from pytest_llmeval.datasets.rows import Problems, case_of
 
@@ -44,7 +44,7 @@ def load_cases(path: Path, name: str) -> list[Case]:
 
 
 def _rows(path: Path, problems: Problems) -> Iterator[Row]:
-    """The rows of a file of any allowed kind; what cannot be read as a row is reported."""
+    """Read the rows of a file of any kind, and report what cannot be read."""
     try:
         exists, is_file = path.exists(), path.is_file()
     except ValueError:  # NUL in the name
@@ -81,5 +81,5 @@ def _neighbour(path: Path) -> str:
     try:
         names = [entry.name for entry in path.parent.iterdir()]
     except (OSError, ValueError):
-        return "; nor is there its folder"
+        return "; its folder does not exist either"
     return did_you_mean(path.name, names)

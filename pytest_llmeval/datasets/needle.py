@@ -1,4 +1,4 @@
-"""A fact put at a given depth into a long text: does the model still find it there?"""
+"""Put a fact at a given depth into a long text: does the model still find it?"""
 
 from __future__ import annotations
 
@@ -26,20 +26,15 @@ def place_needle(
     length: int | None = None,
     unit: Literal["characters", "tokens"] = "characters",
 ) -> str:
-    """A text of about a given length with a sentence put between two of its sentences.
+    """Put a sentence between two sentences of a text of about a given length; the same arguments give the same text.
 
     Args:
         needle: the sentence.
-        haystack: the text it is put into, without the needle in it. Its beginning is taken; where it is too short it is
-            repeated.
-        depth: where: 0 is before the first sentence, 1 after the last.
-        length: of the whole; the nearest end of a sentence is taken, so that no sentence is cut. None for the haystack
-            as it is, once.
-        unit: of the length. A token is taken for 4 characters, which is near enough for English prose; the number the
-            provider counted stands in the run.
-
-    Returns:
-        The text. The same arguments give the same text.
+        haystack: the text without the needle; its beginning is used, and repeated when it is too short.
+        depth: 0 is before the first sentence, 1 after the last.
+        length: of the whole, up to the nearest end of a sentence; None for the whole haystack, once.
+        unit: of the length. A token counts as 4 characters, which is close enough for English prose; the run holds the
+            number that the provider counted.
 
     Raises:
         ValueError: the needle or haystack is empty, the needle is in the haystack, the depth is not from 0 to 1, or the
@@ -49,7 +44,7 @@ def place_needle(
     if not needle or not haystack.strip():
         raise ValueError("place_needle(needle, haystack, depth): neither the needle nor the haystack may be empty")
     if needle in haystack:
-        raise ValueError("place_needle: the haystack holds the needle already, so that finding it would tell nothing")
+        raise ValueError("place_needle: the haystack already holds the needle, so finding it would prove nothing")
     if not 0 <= depth <= 1:
         raise ValueError(f"place_needle: depth must be from 0 (the beginning) to 1 (the end), not {depth!r}")
     if unit not in ("characters", "tokens"):
@@ -80,13 +75,13 @@ def needle_cases(
 
     Args:
         needle: the sentence that holds the answer.
-        question: the `Case.input`, to be asked of the text, which is ``Case.context[0]``.
-        haystack: the text the needle is put into.
+        question: the `Case.input`, about the text in ``Case.context[0]``.
+        haystack: the text that gets the needle.
         expected: what a right answer holds.
-        depths: where in the text, from 0 to 1; each is a `Case.task`, as in ``depth 50%``, so that reports show it.
-        lengths: of the texts; each is a tag, as in ``length 8000``. None for the haystack as it is.
+        depths: from 0 to 1; each becomes a `Case.task` such as ``depth 50%``, which reports show.
+        lengths: of the texts; each becomes a tag such as ``length 8000``. None for the whole haystack.
         unit: of the lengths; see `place_needle`.
-        id: what the ids of the cases begin with.
+        id: the beginning of the cases' ids.
 
     Raises:
         ValueError: as `place_needle`.
@@ -111,7 +106,7 @@ def needle_cases(
 
 
 def _sentences(haystack: str, room: int | None) -> list[str]:
-    """The sentences that make a text about as long as there is room, the last ending nearest to it."""
+    """Sentences for a text about as long as there is room, in characters."""
     once = _split(haystack.strip())
     once[-1] += "" if room is None else " "
     if room is None:

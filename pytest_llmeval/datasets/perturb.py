@@ -1,6 +1,6 @@
 """Small changes of a text by rule, as people make them when they type: the question stays the same.
 
-The same text, rule, case and seed give the same result on every machine and Python, so that recorded replies are found.
+The same text, rule, case and seed give the same result on every machine and Python: recorded replies are found again.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.text import did_you_mean
 
 _WORDS_PER_TYPO = 8
-
 _SPACES_PER_CHANGE = 4
-
 _SHORTEST_MISTYPED = 4  # letters
 
-# None reaches over its own opening: many of them without an end would each be looked for to the line's.
+# No pattern may match its own opening again: a line of many openings without an end would take quadratic time.
 _PROTECTED = re.compile(
     r"""
       ```.*?(?:```|\Z) | ~~~.*?(?:~~~|\Z)                     # fenced code
@@ -25,7 +24,7 @@ _PROTECTED = re.compile(
     | (?m:^(?:[ ]{4}|\t)[^\n]*)                               # indented code
     | \{[^{}\n]*\} | <[^<>\n]+> | \[\[[^\[\]\n]*\]\]          # placeholders, tags, JSON on a line
     | %\([^()\n]*\)\w | %\w | \$\w+
-    | "[^"\n]*" | “[^“”\n]*” | «[^«»\n]*» | „[^„“”\n]*[“”]    # what is quoted is to be taken literally
+    | "[^"\n]*" | “[^“”\n]*” | «[^«»\n]*» | „[^„“”\n]*[“”]    # quotes are literal
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -37,35 +36,28 @@ _LITERAL = re.compile(
 )  # numbers, ids, paths, addresses, letters of options
 
 _WORD = re.compile(r"[^\W\d_]+")
-
 _SPACE = re.compile(r"(?<=[^\s\d]) (?=[^\s\d])")
-
 _OPTION = re.compile(r"[ \t]*\(?([A-Za-z])[).:][ \t]+\S")
-
 _REFERS = re.compile(r"\b(above|below|preceding|previous|following|former|latter)\b", re.IGNORECASE)
-
-Draw = Callable[[], float]  # of all that random offers, only random() itself gives the same numbers in every Python
+Draw = Callable[[], float]  # random(): the only method of random that gives the same numbers in every Python
 
 
 def perturbed(text: str, rule: str, *, case_id: str = "", seed: int = 0, keep: Iterable[str] = ()) -> str:
-    """The text changed by one rule; the same text where the rule finds nothing to change.
+    """Change a text by one rule; it stays the same if the rule finds nothing to change.
 
-    Code, numbers, ids, addresses, placeholders, acronyms and quoted text stay as they are, and so do the words of
-    ``keep``.
+    Code, numbers, ids, addresses, placeholders, acronyms and quoted text stay, and so do the words of ``keep``.
 
     Args:
         text: what a model is asked.
         rule: one of `RULES`.
-        case_id: id of the case, so that not every case is changed in the same places.
-        seed: another gives other changes.
-        keep: texts whose words must stay, such as the right answer: it may be one of the words of the question.
+        case_id: each case is changed in other places.
+        seed: another seed gives other changes.
+        keep: texts whose words must stay, such as the right answer, which may be a word of the question.
 
     Raises:
         ConfigError: there is no such rule.
     """
     if rule not in RULES:
-        from pytest_llmeval.text import did_you_mean
-
         raise ConfigError(f"unknown rule {rule!r}{did_you_mean(rule, RULES)} (allowed: {', '.join(RULES)})")
     draw = random.Random(f"{seed}\n{rule}\n{case_id}").random
     words = frozenset(word.casefold() for kept in keep for word in _WORD.findall(kept))
@@ -73,7 +65,7 @@ def perturbed(text: str, rule: str, *, case_id: str = "", seed: int = 0, keep: I
 
 
 def _case(text: str, draw: Draw, keep: frozenset[str]) -> str:
-    """All letters small, or all large where they are small already."""
+    """Make all letters small, or all large if they are small already."""
     words = _words(text, keep)
     lower = _replaced(text, words, {match.start(): _lowered(match.group()) for match in words})
     if lower != text:
@@ -90,7 +82,7 @@ def _raised(word: str) -> str:
 
 
 def _typos(text: str, draw: Draw, keep: frozenset[str]) -> str:
-    """In about every eighth word two letters swapped, one doubled, or one left out; the first and last stay."""
+    """In about every eighth word swap two letters, double one, or leave one out; the first and last stay."""
     words = [m for m in _words(text, keep) if len(m.group()) >= _SHORTEST_MISTYPED and m.group().isascii()]
     chosen = _picked(words, 1 + len(words) // _WORDS_PER_TYPO, draw)
     return _replaced(text, words, {match.start(): _mistyped(match.group(), draw) for match in chosen})
@@ -106,7 +98,7 @@ def _mistyped(word: str, draw: Draw) -> str:
 
 
 def _whitespace(text: str, draw: Draw, keep: frozenset[str]) -> str:
-    """Some spaces between words doubled or tripled, and the line ended."""
+    """Double or triple some spaces between words, and end with a newline."""
     spaces = _free(text, _SPACE.finditer(text))
     chosen = _picked(spaces, 1 + len(spaces) // _SPACES_PER_CHANGE, draw)
     changed = _replaced(text, spaces, {match.start(): " " * (2 + int(draw() * 2)) for match in chosen})
@@ -114,7 +106,7 @@ def _whitespace(text: str, draw: Draw, keep: frozenset[str]) -> str:
 
 
 def _options(text: str, draw: Draw, keep: frozenset[str]) -> str:
-    """Lettered options, one a line, in another order; each keeps its letter, so that "B" stays the same answer."""
+    """Reorder lettered options, one per line; each keeps its letter, so that "B" stays the same answer."""
     lines = text.split("\n")
     letters = [match[1] if (match := _OPTION.match(line)) else "" for line in lines]
     fenced = _PROTECTED.sub(lambda match: "\n" * match.group().count("\n") or match.group(), text).split("\n")
@@ -138,12 +130,11 @@ RULES: Mapping[str, Callable[[str, Draw, frozenset[str]], str]] = {
     "whitespace": _whitespace,
     "options": _options,
 }
-
 """The rules by name."""
 
 
 def _shuffled(count: int, draw: Draw) -> list[int]:
-    """The places in an order that is not the one they have."""
+    """The numbers below a count in another order than theirs."""
     order = list(range(count))
     for last in range(count - 1, 0, -1):
         other = int(draw() * (last + 1))
@@ -166,12 +157,12 @@ def _words(text: str, keep: frozenset[str]) -> list[re.Match[str]]:
 
 
 def _free(text: str, found: Iterable[re.Match[str]]) -> list[re.Match[str]]:
-    """Those of the places found, in order, that touch nothing protected."""
+    """The matches, in order, that touch nothing protected."""
     spans = [match.span() for match in _PROTECTED.finditer(text)]
     spans += [match.span() for match in _TOKEN.finditer(text) if _LITERAL.search(match.group())]
     spans.sort(key=lambda span: (span[1], span[0]))
     ends = [end for _, end in spans]
-    # The first start of all that end after a place tells whether any of them reaches over it.
+    # The first start of all spans that end after a place decides whether any of them covers it.
     starts = [start for start, _ in spans]
     for place in range(len(starts) - 2, -1, -1):
         starts[place] = min(starts[place], starts[place + 1])
@@ -185,7 +176,7 @@ def _free(text: str, found: Iterable[re.Match[str]]) -> list[re.Match[str]]:
 
 
 def _replaced(text: str, found: Iterable[re.Match[str]], changes: Mapping[int, str]) -> str:
-    """The text with the places found replaced, by where they start."""
+    """The text with some matches replaced, by their start."""
     parts, done = [], 0
     for match in found:
         if match.start() in changes:

@@ -1,4 +1,4 @@
-"""Other wordings of a case: its paraphrases, and its input changed by rules."""
+"""Reword a case: by its paraphrases, and by rules."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pytest_llmeval.case import Case
 
 
 def variants(case: Case, *, paraphrases: bool = True, rules: Sequence[str] = (), seed: int = 0) -> list[Case]:
-    """The case itself, and the same expectations with its input in other words.
+    """The case, and the same case with its input in other words.
 
     Args:
         case: in its row's own words.
-        paraphrases: whether those of the row are among them.
-        rules: names of `pytest_llmeval.datasets.perturb.RULES`; one that changes nothing gives no case.
+        paraphrases: whether to use the row's paraphrases.
+        rules: names of `pytest_llmeval.datasets.perturb.RULES`; a rule that changes nothing adds no case.
         seed: of the rules.
     """
     found = [case]
@@ -38,7 +38,7 @@ def variants(case: Case, *, paraphrases: bool = True, rules: Sequence[str] = (),
 
 
 def question_of(given: Any) -> str | None:
-    """What of an input is worded: the text, or that of the last message of the user; None when there is none."""
+    """The text of an input, or of the last user message in it; None when there is none."""
     if isinstance(given, str):
         return given
     place = _last_of_user(given)
@@ -49,10 +49,10 @@ def question_of(given: Any) -> str | None:
 
 
 def with_question(given: Any, text: str) -> Any:
-    """The input with another text in the place of `question_of`.
+    """The input with another text instead of its `question_of`.
 
     Raises:
-        ValueError: it has no such place.
+        ValueError: it has none.
     """
     if isinstance(given, str):
         return text
@@ -69,7 +69,7 @@ def with_question(given: Any, text: str) -> Any:
 
 
 def _last_of_user(messages: Any) -> int | None:
-    """The place of the last message of the user, None unless it has one text."""
+    """The index of the last user message, None unless it has one text."""
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         return None
     of_user = [place for place, message in enumerate(messages) if message.get("role") == "user"]
@@ -82,7 +82,7 @@ def _last_of_user(messages: Any) -> int | None:
 
 
 def _only_text(parts: Any) -> int:
-    """The place of the one text among the parts of a message, -1 when there is none or several."""
+    """The index of the only text among the parts of a message, -1 when there is none or several."""
     if not isinstance(parts, list):
         return -1
     found = [place for place, part in enumerate(parts) if isinstance(part, dict) and isinstance(part.get("text"), str)]
@@ -90,7 +90,7 @@ def _only_text(parts: Any) -> int:
 
 
 def _texts(value: Any) -> list[str]:
-    """Every text in a value of JSON, keys left out."""
+    """Every text in a JSON value, without keys."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""A row of a dataset, checked and made a `Case`; the problems of a file are gathered and shown at once."""
+"""Check a row of a dataset and make a `Case` of it; the problems of a file are collected and shown at once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from typing import Any, NamedTuple
 
 from pytest_llmeval.case import Case
 from pytest_llmeval.errors import DatasetError
-from pytest_llmeval.text import described, harmless, quoted_ascii
+from pytest_llmeval.text import described, did_you_mean, harmless, nearest, quoted_ascii, visible
 
 FIELDS = ("id", "input", "expected", "context", "task", "tags", "metadata", "checks", "paraphrases", "samples")
-
 LARGEST_ROW = 1_000_000  # bytes, or characters of a YAML file
-
 _MOST_SAMPLES = 1000
-
 _LONGEST_ID = 100
 
-# What other tools call these fields; too far from our names for a comparison of letters.
+# The names that other tools give these fields; too far from ours for a comparison of letters.
 _OTHER_NAMES = {
     "input": ("prompt", "question", "query", "message", "messages", "vars"),
     "expected": ("target", "ideal", "answer", "reference", "output", "outputs", "ground_truth", "label"),
@@ -37,12 +34,11 @@ _OUR_NAME = {other: ours for ours, others in _OTHER_NAMES.items() for other in o
 
 
 class Row(NamedTuple):
-    """One row as it was read.
+    """One row as it was read, not yet checked.
 
     Attributes:
         line: where it starts, from 1.
-        fields: what it says, not yet checked.
-        lines: where fields stand that are not on the row's first line.
+        lines: of fields that are not on the row's first line.
     """
 
     line: int
@@ -50,15 +46,15 @@ class Row(NamedTuple):
     lines: Mapping[str, int] = MappingProxyType({})
 
     def line_of(self, name: str) -> int:
-        """Where a field stands, or the row if it has none."""
+        """The line of a field, or of the row if it lacks the field."""
         return self.lines.get(name, self.line)
 
 
 def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, int]) -> Case | None:
-    """The case a row describes; None when the row has a problem, which is then reported.
+    """The case that a row describes; None when the row has a problem, which is then reported.
 
     Args:
-        row: a row with any fields of any JSON type; null means that the field is absent.
+        row: with any fields of any JSON type; null means that the field is absent.
         dataset: the file's name as the test wrote it.
         problems: where to report.
         line_of_id: the ids of earlier rows; the row's own is added.
@@ -72,20 +68,14 @@ def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, in
         if complaint:
             problems.add(row.line_of(name), f"{name}{complaint}")
     if "id" not in fields:
-        _report_missing(
-            row, fields, problems, "id", 'give each row one of its own that never changes, as in "id": "refund-1"'
-        )
+        what = 'give each row one of its own that never changes, as in "id": "refund-1"'
+        _report_missing(row, fields, problems, "id", what)
     else:
         _report_duplicate(row, fields["id"], problems, line_of_id)
     if "input" not in fields:
-        _report_missing(
-            row,
-            fields,
-            problems,
-            "input",
-            "what the model is asked: text, a list of chat messages, an object or a list",
-        )
-    if problems.count == before and "checks" in fields:
+        what = "what the model is asked: text, a list of chat messages, an object or a list"
+        _report_missing(row, fields, problems, "input", what)
+    if "checks" in fields:
         from pytest_llmeval.checks.row_forms import validate_checks
 
         for complaint in validate_checks(fields["checks"]):
@@ -113,9 +103,7 @@ def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, in
 
 
 def field_hint(given: str, *, elsewhere: str = "metadata") -> str:
-    """The end of a message on an unknown field: the nearest right name, all allowed ones, and where the rest goes."""
-    from pytest_llmeval.text import did_you_mean
-
+    """The end of a message about an unknown field: the nearest name, all allowed names, and where the rest goes."""
     ours = _OUR_NAME.get(given.lower())
     guess = f'; did you mean "{ours}"?' if ours else did_you_mean(given, FIELDS)
     return f"{guess} (allowed: {', '.join(FIELDS)}; anything else goes into {elsewhere})"
@@ -128,9 +116,7 @@ def _report_unknown(row: Row, fields: Mapping[str, Any], problems: Problems) -> 
 
 
 def _report_missing(row: Row, fields: Mapping[str, Any], problems: Problems, name: str, what: str) -> None:
-    """Say that a required field is absent, unless an unknown one was already taken for it."""
-    from pytest_llmeval.text import nearest
-
+    """Report that a required field is absent, unless an unknown field seems to be a misspelling of it."""
     for other in fields:
         if other not in _KNOWN and name in (_OUR_NAME.get(other.lower()), nearest(other, FIELDS)):
             return
@@ -182,7 +168,7 @@ def _near_id(value: str) -> str:
 
 
 def _input(value: Any) -> str | None:
-    """Text, chat messages, or whatever structure the test takes; what looks like messages must be such."""
+    """Any text, list or object; a list that looks like chat messages must be valid."""
     if not isinstance(value, (str, dict, list)) or value in ([], {}):
         return f" is {described(value)}; allowed is text, a list of chat messages, an object or a list"
     if not isinstance(value, list) or not any(isinstance(message, dict) and "role" in message for message in value):
@@ -229,15 +215,6 @@ def _object(value: Any) -> str | None:
     return None if isinstance(value, dict) else f" is {described(value)}; allowed is an object"
 
 
-def _checks(value: Any) -> str | None:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if not isinstance(item, dict):
-                return f"[{index}] is {described(item)}; a check is an object, as in {_CHECK}"
-        return None
-    return f" is {described(value)}; allowed is a list of checks, as in [{_CHECK}]"
-
-
 def _samples(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_SAMPLES:
         return None
@@ -245,11 +222,7 @@ def _samples(value: Any) -> str | None:
 
 
 _LIKE_A_WORDING = re.compile(r"\+(\w+)$")  # refund-1+2 is the second wording of refund-1
-
 _SEGMENTS = frozenset({"", ".", ".."})
-
-_CHECK = '{"contains": "30 days"}'
-
 _KNOWN = frozenset(FIELDS)
 
 _RULES: dict[str, Callable[[Any], str | None]] = {
@@ -259,7 +232,6 @@ _RULES: dict[str, Callable[[Any], str | None]] = {
     "task": _text,
     "tags": _texts,
     "metadata": _object,
-    "checks": _checks,
     "paraphrases": _texts,
     "samples": _samples,
 }
@@ -268,7 +240,7 @@ _MOST_SHOWN = 50
 
 
 class Problems:
-    """What is wrong with a dataset.
+    """The problems of a dataset.
 
     Args:
         name: the dataset, as the user wrote it.
@@ -286,20 +258,20 @@ class Problems:
         """Report a problem.
 
         Args:
-            line: where it stands, from 1; 0 for the file as a whole.
+            line: of the file, from 1; 0 for the file as a whole.
             text: one line: what was given, what is allowed, the nearest right name.
         """
         self.count += 1
         if len(self._kept) < _MOST_SHOWN:
-            self._kept.append((line, harmless(text).replace("\n", "\\n")))
+            self._kept.append((line, visible(text)))
 
     def error(self) -> DatasetError:
-        """All of them, in the order of the file."""
+        """All problems, in the order of the file."""
         kept = sorted(self._kept, key=lambda problem: problem[0])
-        name = harmless(self._name).replace("\n", "\\n")
+        name = visible(self._name)
         lines = [f"{name}:{line}: {text}" if line else f"{name}: {text}" for line, text in kept]
         error = DatasetError(name, lines)
         if self.count > len(lines):
-            rest = f"and {self.count - len(lines)} more, shown when these are mended"
+            rest = f"and {self.count - len(lines)} more, shown when these are fixed"
             error.args = ("\n".join([f"{name}: {self.count} problems in the dataset", *lines, rest]),)
         return error

@@ -1,43 +1,35 @@
 """Rows of a YAML file: a list of rows, or one list under ``cases``.
 
-Values are made from the parser's events, not by a YAML loader: so there are no tags, no aliases (a few hundred bytes of
-them can stand for gigabytes), no recursion, and every field has its line. Plain scalars mean what they mean in JSON;
-dates, times and whatever else YAML 1.1 would convert stay the text that was written.
+Values are built from the parser's events, not by a YAML loader: there are no tags, no aliases (a few hundred bytes of
+them can mean gigabytes) and no recursion, and every field has its line. Plain scalars mean what they mean in JSON;
+dates, times and all else that YAML 1.1 would convert stay text.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_llmeval.datasets.jsonl import not_utf8
+from pytest_llmeval.datasets.jsonl import is_utf16, not_a_row, not_utf8
 from pytest_llmeval.datasets.rows import LARGEST_ROW, Problems, Row
 from pytest_llmeval.json_text import DEEPEST, has_lone_surrogate
 from pytest_llmeval.text import described, quoted_ascii
 
 _LARGEST_FILE = 20_000_000  # bytes: parsing YAML is slow
-
 _UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufeff\uff00-\ufffd\U00010000-\U0010ffff]")
-
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-
 _AMBIGUOUS = {word: word in ("yes", "on") for word in ("yes", "no", "on", "off")}
-
 _NOT_FINITE = frozenset({".inf", "+.inf", "-.inf", ".nan"})
-
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 
 
 def read_yaml(path: Path, problems: Problems) -> Iterator[Row]:
-    """The rows of the file."""
+    """Read the rows of a YAML file."""
     try:
         import yaml
     except ImportError:
@@ -66,8 +58,7 @@ def _text(path: Path, problems: Problems) -> str | None:
     if len(raw) > _LARGEST_FILE:
         problems.add(0, f"the file has {len(raw):,} bytes; YAML may have {_LARGEST_FILE:,}, JSONL more")
         return None
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        problems.add(1, "the file is UTF-16; save it as UTF-8")
+    if is_utf16(raw, problems):
         return None
     try:
         text = raw.decode("utf-8-sig")
@@ -81,8 +72,8 @@ def _text(path: Path, problems: Problems) -> str | None:
         return None
     bad = _UNPRINTABLE.search(text)
     if bad:
-        text_of_it = ascii(bad.group())[1:-1]
-        problems.add(text.count("\n", 0, bad.start()) + 1, f'{text_of_it} may not stand in YAML; write "{text_of_it}"')
+        escaped = ascii(bad.group())[1:-1]
+        problems.add(text.count("\n", 0, bad.start()) + 1, f'YAML may not hold {escaped}; write "{escaped}"')
         return None
     return text
 
@@ -107,7 +98,7 @@ class _Builder:
         self._rows: dict[int, tuple[_Open, int]] = {}  # by id(value): as it was opened, and its size
 
     def take(self, event: Any) -> bool:
-        """Build on; False when there is no sense in going on."""
+        """Add an event; False when the rest of the file cannot be read."""
         import yaml
 
         line = event.start_mark.line + 1
@@ -120,10 +111,9 @@ class _Builder:
                 self._close(event)
             case yaml.AliasEvent():
                 self._problems.add(line, f"*{event.anchor} is an alias; write the value itself")
-                if not self._is_key():
-                    self._place(None, line)
-                else:
+                if self._is_key():
                     return False
+                self._place(None, line)
             case yaml.DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
@@ -143,9 +133,7 @@ class _Builder:
         for index, value in enumerate(root.value):
             line = root.lines[index]
             if not isinstance(value, dict):
-                self._problems.add(
-                    line, f"the row is {described(value)}; a row is an object with at least id and input"
-                )
+                self._problems.add(line, not_a_row(value))
                 continue
             opened, size = self._rows[id(value)]
             if size > LARGEST_ROW:
@@ -205,7 +193,7 @@ class _Builder:
             if text in top.lines:
                 first = top.lines[text]
                 self._problems.add(
-                    line, f"the key {quoted_ascii(text)} stands twice in one object, first on line {first}"
+                    line, f"the key {quoted_ascii(text)} appears twice in one object, first on line {first}"
                 )
             top.key = text
             top.lines[text] = line
@@ -219,7 +207,7 @@ class _Builder:
         return True
 
     def _resolved(self, text: str, line: int) -> Any:
-        """What a scalar without quotes stands for."""
+        """The value of a scalar without quotes."""
         if text in _NULLS:
             return None
         if text in _BOOLEANS:
@@ -230,7 +218,7 @@ class _Builder:
             self._problems.add(line, f'{text} is {meant} in YAML 1.1; write "{text}" in quotes for text, or {meant}')
             return None
         if lower in _NOT_FINITE:
-            self._problems.add(line, f"{text} is no number that JSON has; write null, or text in quotes")
+            self._problems.add(line, f"{text} is not a JSON number; write null, or text in quotes")
             return None
         number = _NUMBER.fullmatch(text)
         if number is None:

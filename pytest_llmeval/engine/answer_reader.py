@@ -9,7 +9,7 @@ from typing import Any
 from pytest_llmeval.engine.call import Response
 from pytest_llmeval.errors import ProviderError, RawResponse
 from pytest_llmeval.formats.base import Event, Provider, StreamReader
-from pytest_llmeval.formats.framing import EventParser, LineParser, parser_for
+from pytest_llmeval.formats.framing import EventParser, LineParser, has_answered, parser_for
 from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer
 
 _LARGEST_ERROR = 65_536  # bytes of an error, or of a stream before one, that are kept
@@ -62,8 +62,7 @@ class AnswerReader:
     @property
     def complete(self) -> bool:
         """Whether a stream has said all there is, though its connection may still be open."""
-        # Some libraries never read an event that says no more than that the one before it was the last.
-        return self.streams and (self.done or getattr(self._stream, "answered", False))
+        return self.streams and (self._error is not None or has_answered(self._stream))
 
     @property
     def finished(self) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import SplitResult
 
-from pytest_llmeval.formats.base import Event, HttpFormat, ModelRequest, Prompt
+from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.messages import (
     function_of,
     image_url,
@@ -24,9 +25,7 @@ from pytest_llmeval.formats.reading import (
     answer_in_error,
     count,
     event_object,
-    failure_in_answer,
     finish_reason,
-    is_answer,
     listed,
     malformed,
     object_or_empty,
@@ -35,6 +34,7 @@ from pytest_llmeval.formats.reading import (
     tool_call,
     total,
 )
+from pytest_llmeval.formats.replay import UNNAMED, call_id, known, named, pieces_of, usage_field
 from pytest_llmeval.reply import Answer, Usage
 from pytest_llmeval.text import first_line
 
@@ -43,24 +43,23 @@ _VERSION = "2026-10-21"
 _THINKING = ("thinking", "redacted_thinking")
 
 
-class AnthropicMessages(HttpFormat):
-    """The wire format of ``POST {base_url}/messages``; see `Provider`.
+class AnthropicMessages(WireFormat):
+    """The wire format of ``POST {base_url}/messages``."""
 
-    Args:
-        name: the provider's name.
-        base_url: up to and including its version, as in ``https://api.anthropic.com/v1``.
-        api_key_env: the environment variable with the key, None when it needs none.
-    """
-
+    address = Address(
+        "https://api.anthropic.com/v1",
+        "ANTHROPIC_API_KEY",
+        {"ANTHROPIC_BASE_URL": "", "ANTHROPIC_API_BASE": ""},
+        other_keys=("ANTHROPIC_AUTH_TOKEN",),
+        version="/v1",
+        hosts=("claude.googleapis.com",),
+    )
     wire_format = "messages"
-
-    def __init__(
-        self,
-        name: str = "anthropic",
-        base_url: str | None = "https://api.anthropic.com/v1",
-        api_key_env: str | None = "ANTHROPIC_API_KEY",
-    ) -> None:
-        super().__init__(name, base_url, api_key_env)
+    family = "Anthropic's"
+    path = "/messages"
+    meant = ("anthropic-version", "anthropic-beta")
+    key_header = "x-api-key"  # in all versions
+    key_scheme = ""
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt.
@@ -70,7 +69,7 @@ class AnthropicMessages(HttpFormat):
         Blocks that have this form already are passed on as they are.
 
         Raises:
-            ProviderError: kind ``bad_request``: there is no ``max_tokens``, or a tool call in the messages is none.
+            ProviderError: kind ``bad_request``: ``max_tokens`` is missing, or a tool call in the messages is invalid.
         """
         params = dict(prompt.params)
         version = str(params.pop("anthropic_version", _VERSION))
@@ -96,15 +95,11 @@ class AnthropicMessages(HttpFormat):
         return ModelRequest(
             provider=self.name,
             model=model,
-            path="/messages",
+            path=self.path,
             body=body,
             headers={"anthropic-version": version},
             stream=bool(body.get("stream")),
         )
-
-    def authorization(self, api_key: str) -> Mapping[str, str]:
-        """The header that carries the key, in all versions."""
-        return {"x-api-key": api_key}
 
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body.
@@ -137,6 +132,65 @@ class AnthropicMessages(HttpFormat):
     def stream(self) -> MessagesStream:
         """A reader for one streamed response."""
         return MessagesStream()
+
+    def recognise(self, url: SplitResult, headers: Mapping[str, str], body: Mapping[str, Any]) -> Recognised | None:
+        """What a request asks of a model; services for chats of people have such paths and bodies too."""
+        is_ours = "anthropic-version" in headers or "max_tokens" in body
+        return super().recognise(url, headers, body) if is_ours else None
+
+    def events(self, body: Mapping[str, Any], pieces: int) -> Iterator[Event]:
+        """The events of a stream that says what a response body says."""
+        ending = {
+            name: body[name] for name in ("stop_reason", "stop_sequence", "stop_details", "container") if name in body
+        }
+        usage = object_or_empty(body.get("usage"))
+        start = {**body, **dict.fromkeys(ending), "content": []}
+        error = start.pop("error", None)
+        if error is None or "role" in start:  # else the error was all that came
+            yield named({"type": "message_start", "message": start})
+        for index, block in enumerate(objects(body.get("content"))):
+            empty, deltas = _deltas(block, pieces)
+            yield named({"type": "content_block_start", "index": index, "content_block": {**block, **empty}})
+            for delta in deltas:
+                yield named({"type": "content_block_delta", "index": index, "delta": delta})
+            yield named({"type": "content_block_stop", "index": index})
+        if error is not None:
+            yield named({"type": "error", "error": error})
+            return
+        yield named({"type": "message_delta", "delta": ending, "usage": usage})
+        yield named({"type": "message_stop"})
+
+    def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
+        """The body of an unstreamed response that holds an answer."""
+        model = answer.response_model or model
+        content: list[dict[str, Any]] = [dict(block) for block in answer.thinking]
+        if answer.text:
+            content.append({"type": "text", "text": answer.text})
+        for place, call in enumerate(answer.tool_calls):
+            given = call.arguments if call.arguments is not None else call.raw_arguments
+            content.append({"type": "tool_use", "id": call_id(call, place), "name": call.name, "input": given})
+        reason = answer.finish_reason or "stop"
+        body: dict[str, Any] = {
+            "id": answer.response_id or UNNAMED,
+            "type": "message",
+            "role": "assistant",
+            "model": model,
+            "content": content,
+            "stop_reason": _STOP_REASONS.get(reason, reason),
+            "stop_sequence": None,
+        }
+        if answer.refusal:
+            body["stop_details"] = {"type": "refusal", "explanation": answer.refusal}
+        usage = answer.usage
+        stored = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
+        counts = {
+            "input_tokens": None if usage.input_tokens is None else max(0, usage.input_tokens - stored),
+            "output_tokens": usage.output_tokens,
+            "cache_read_input_tokens": usage.cache_read_tokens,
+            "cache_creation_input_tokens": usage.cache_write_tokens,
+        }
+        details = {"output_tokens_details": known({"thinking_tokens": usage.reasoning_tokens})}
+        return body | {"usage": {"input_tokens": 0, "output_tokens": 0}} | usage_field("usage", counts, details)
 
 
 def _turns(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -201,6 +255,30 @@ def _usage(usage: Mapping[str, Any]) -> Usage:
     )
 
 
+def _deltas(block: Mapping[str, Any], pieces: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What of a block is empty at its start, and what then fills it."""
+    empty: dict[str, Any] = {}
+    deltas: list[dict[str, Any]] = []
+    for name in ("thinking", "text"):
+        if isinstance(block.get(name), str):
+            empty[name] = ""
+            deltas += [{"type": f"{name}_delta", name: piece} for piece in pieces_of(block[name], pieces)]
+    if block.get("type") == "thinking" and isinstance(block.get("signature"), str):
+        empty["signature"] = ""
+        deltas.append({"type": "signature_delta", "signature": block["signature"]})
+    if isinstance(block.get("citations"), list):
+        empty["citations"] = []
+        deltas += [{"type": "citations_delta", "citation": citation} for citation in block["citations"]]
+    if block.get("input"):  # {} is what a block starts with anyway
+        given = block["input"]
+        text = given if isinstance(given, str) else json.dumps(given)
+        empty["input"] = {}
+        deltas += [{"type": "input_json_delta", "partial_json": piece} for piece in pieces_of(text, pieces)]
+    return empty, deltas
+
+
+_STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
+
 # What a delta of each type adds to, and whether that is content a user sees.
 _DELTAS = {
     "text_delta": ("text", True),
@@ -210,11 +288,7 @@ _DELTAS = {
 
 
 class MessagesStream:
-    """Reads the events of one streamed message; see `StreamReader`.
-
-    Attributes:
-        answered: whether all of the answer was seen, and nothing but the word that this is the end follows.
-    """
+    """Reads the events of one streamed message; see `StreamReader`."""
 
     def __init__(self) -> None:
         self.done = False
@@ -225,17 +299,12 @@ class MessagesStream:
         self._inputs: dict[int, str] = {}  # of tools, as JSON, as far as they have come
 
     def feed(self, event: Event) -> bool:
-        """Take one event; True when it carries text or a tool call.
-
-        Raises:
-            ProviderError: the event is an error, or no JSON.
-        """
+        """Take one event; True when it carries text or a tool call."""
         content = event_object(event)
         kind = content.get("type") or event.name
         if kind == "error" or content.get("error"):
             error = content.get("error") or content
-            if not is_answer(error):
-                raise failure_in_answer(error)
+            answer_in_error(error)
             self._message = {**(self._message or {}), "error": error}
             self.done = True
             return False
@@ -260,11 +329,7 @@ class MessagesStream:
         return False
 
     def body(self) -> dict[str, Any]:
-        """The response as the non-streaming API would have given it.
-
-        Raises:
-            ProviderError: kind ``malformed``: the stream ended before the message did.
-        """
+        """The response as the non-streaming API would have given it."""
         if self._message is None or not (self.done or self._message.get("stop_reason")):
             texts = [block.get("text") for block in self._blocks.values()]
             got = sum(len(text) for text in texts if isinstance(text, str))

@@ -1,8 +1,7 @@
 """What an error response means, and how long the provider asks us to wait.
 
-One classification serves all who speak OpenAI's dialect, and those near it. Some errors are the model's own failures: a
-prompt or an answer that a filter blocked, an invalid tool call, tokens that were used up before there was an answer.
-Those are answers.
+One classification serves all providers. Some errors are failures of the model itself: a filter blocked the prompt or
+the answer, a tool call was invalid, the tokens ran out before the answer began. Those are answers.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ _BY_STATUS: dict[int, ProviderErrorKind] = {
 # Words that decide although the status says something else.
 _STRONGER_THAN_STATUS = ("billing", "content_filter", "invalid_tool_call", "invalid_json", "not_found")
 
-# Failures of the model that providers tell in words alone.
+# Failures of the model that providers report only in prose.
 _OWN_IN_WORDS: tuple[tuple[ProviderErrorKind, re.Pattern[str]], ...] = (
     (
         "length",
@@ -128,15 +127,12 @@ _READ = 20_000  # characters of a page that are looked at
 
 
 def failure_of_response(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-    """The error behind a response that is no answer.
+    """The error behind a response without an answer; its text is short, harmless and free of secrets.
 
     Args:
-        status: of the response; below 300 for a body that is no JSON object.
+        status: below 300 for a body that is not a JSON object.
         headers: of the response.
         body: of the response, or its beginning.
-
-    Returns:
-        The error, its text short, harmless and without secrets.
     """
     headers = {name.lower(): value for name, value in headers.items()}
     error = _error_object(body)
@@ -150,11 +146,7 @@ def failure_of_response(status: int, headers: Mapping[str, str], body: bytes) ->
 
 
 def failure_in_answer(error: Any) -> ProviderError:
-    """The error that was sent in place of an answer, or in the middle of one, under a status that says success.
-
-    Args:
-        error: the value of ``error`` in the body or event.
-    """
+    """What the value of ``error`` means in a body, or in an event of a stream, whose status says success."""
     error = error if isinstance(error, dict) else {"message": error}
     code = error.get("code")
     status = code if isinstance(code, int) and 400 <= code <= 599 else None
@@ -162,10 +154,7 @@ def failure_in_answer(error: Any) -> ProviderError:
 
 
 def answer_in_error(error: Any) -> Answer:
-    """The answer behind an error that tells of the model's own failure.
-
-    Args:
-        error: the value of ``error`` in the body or event.
+    """The answer behind an error in a body or event that reports a failure of the model itself.
 
     Raises:
         ProviderError: it is an error of another kind.
@@ -203,7 +192,9 @@ def _failure(what: str, status: int | None, headers: Mapping[str, str], error: M
     named = [word for word in words if isinstance(word, str) and word]
     reasons, quotas = _detailed(error.get("details"))
     kind = _kind(status, frozenset(word.lower() for word in (*named, *reasons)), f"{message} {quotas}")
-    if isinstance(metadata, dict) and isinstance(raw := metadata.get("raw"), str):  # what OpenRouter was told itself
+    if isinstance(metadata, dict) and isinstance(
+        raw := metadata.get("raw"), str
+    ):  # what the provider behind OpenRouter said
         inside = _error_object(raw.encode("utf-8", "replace"))
         behind = failure_in_answer({**inside, "metadata": None}).kind if inside is not None else kind
         kind = behind if behind in TOLD_AS_ERRORS else kind
@@ -237,14 +228,14 @@ def _kind(status: int | None, words: frozenset[str], message: str) -> ProviderEr
         return "authentication"
     if _TOOL_CALL_NOT_READ.match(message):
         return "invalid_tool_call"
-    told = [own for own, words_for in _OWN_IN_WORDS if status in _OWN_STATUSES and words_for.search(message)]
-    if "length" in told:  # whatever else was made of what had come by then
+    own_failures = [own for own, words_for in _OWN_IN_WORDS if status in _OWN_STATUSES and words_for.search(message)]
+    if "length" in own_failures:  # whatever error the cut answer led to afterwards
         return "length"
     for kind in _STRONGER_THAN_STATUS:
         if kind in found and (status is None or status < 500):
             return kind
-    if told:
-        return told[0]
+    if own_failures:
+        return own_failures[0]
     if status is None:
         return next(iter(sorted(found)), "overloaded")
     if status >= 500:
@@ -296,7 +287,7 @@ _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
 
 def retry_hint(headers: Mapping[str, str], message: str = "", details: Any = None) -> float | None:
-    """Seconds the server asks us to wait; None when it does not, or says something that is no time.
+    """Seconds the server asks us to wait, None when it gives no valid time.
 
     Args:
         headers: of the response, their names in lower case.
@@ -335,7 +326,7 @@ def _until(text: str, date: str | None) -> float | None:
         return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
     try:
-        # The server's own clock, when it tells it: ours may be wrong.
+        # By the server's clock where it sends one: ours may be wrong.
         now = moment(date) if date else datetime.now(UTC)
         seconds = (moment(text) - now).total_seconds()
     except (ValueError, TypeError, IndexError, OverflowError):

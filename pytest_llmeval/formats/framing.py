@@ -7,13 +7,24 @@ become U+FFFD, and an event without its final blank line counts, as a stream's l
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from pytest_llmeval.formats.base import Event, StreamReader
 
 
+def framing_of(reader: StreamReader) -> Literal["events", "lines"]:
+    """How the stream is framed that a reader takes: as server-sent events, unless it says otherwise."""
+    return "lines" if getattr(reader, "framing", "events") == "lines" else "events"
+
+
+def has_answered(reader: StreamReader) -> bool:
+    """Whether a reader has seen the whole answer; some libraries never read the event that only ends the stream."""
+    return reader.done or bool(getattr(reader, "answered", False))
+
+
 def parser_for(reader: StreamReader) -> EventParser | LineParser:
-    """What turns the bytes of a stream into the events this reader takes: server-sent ones unless it says ``lines``."""
-    return LineParser() if getattr(reader, "framing", "events") == "lines" else EventParser()
+    """A parser that turns the bytes of a stream into the events that a reader takes."""
+    return LineParser() if framing_of(reader) == "lines" else EventParser()
 
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -32,11 +43,7 @@ class EventParser:
         self._data: list[str] = []
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """The events that this chunk completes.
-
-        Args:
-            chunk: the next bytes of the response; what came before is remembered.
-        """
+        """The events that the next bytes of the response complete."""
         if self._after_carriage_return and chunk.startswith(b"\n"):
             chunk = chunk[1:]
             self._after_carriage_return = False
@@ -90,11 +97,7 @@ class LineParser:
         self._pieces: list[bytes] = []  # of the line that is not complete yet
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """The lines that this chunk completes.
-
-        Args:
-            chunk: the next bytes of the response; what came before is remembered.
-        """
+        """The lines that the next bytes of the response complete."""
         *lines, rest = chunk.split(b"\n")
         events: list[Event] = []
         for line in lines:

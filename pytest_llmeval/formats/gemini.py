@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlunsplit
 
-from pytest_llmeval.formats.base import Event, HttpFormat, ModelRequest, Prompt
+from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.messages import (
     function_of,
     image_url,
@@ -24,9 +26,7 @@ from pytest_llmeval.formats.reading import (
     answer_in_error,
     count,
     event_object,
-    failure_in_answer,
     finish_reason,
-    is_answer,
     listed,
     malformed,
     object_or_empty,
@@ -35,6 +35,7 @@ from pytest_llmeval.formats.reading import (
     tool_call,
     total,
 )
+from pytest_llmeval.formats.replay import pieces_of, total_tokens, unnamed, usage_field
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 
 _FIELDS = {
@@ -51,34 +52,43 @@ _FIELDS = {
 }
 
 
-class GeminiContent(HttpFormat):
-    """The wire format of ``POST {base_url}/models/{model}:generateContent``; see `Provider`.
+# The model's name is in the path. Without alt=sse a stream is one JSON array, which no SDK asks for.
+_PATH = re.compile(r"(?P<above>.*)/(?P<place>models|tunedModels)/(?P<model>[^/]+):(?P<method>[A-Za-z]+)")
 
-    Args:
-        name: the provider's name.
-        base_url: up to and including its version, as in ``https://generativelanguage.googleapis.com/v1beta``.
-        api_key_env: the environment variable with the key, None when it needs none.
-    """
+_METHODS = {"generateContent": False, "streamGenerateContent": True}
 
+_FINISH_REASONS = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
+
+_BLOCKED = "the prompt was blocked: "
+
+
+class GeminiContent(WireFormat):
+    """The wire format of ``POST {base_url}/models/{model}:generateContent``."""
+
+    address = Address(
+        "https://generativelanguage.googleapis.com/v1beta",
+        "GEMINI_API_KEY",
+        {"GOOGLE_GEMINI_BASE_URL": ""},
+        other_keys=("GOOGLE_API_KEY",),
+        version="/v1beta",
+        hosts=("generativelanguage.mtls.googleapis.com",),
+    )
     wire_format = "content"
-
-    def __init__(
-        self,
-        name: str = "gemini",
-        base_url: str | None = "https://generativelanguage.googleapis.com/v1beta",
-        api_key_env: str | None = "GEMINI_API_KEY",
-    ) -> None:
-        super().__init__(name, base_url, api_key_env)
+    family = "Google's"
+    key_header = "x-goog-api-key"
+    key_scheme = ""
+    key_parameter = "key"
+    line_end = "\r\n"
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt.
 
         System messages at the start become ``systemInstruction``, messages become ``contents``, a schema becomes
-        ``responseJsonSchema``. A parameter that is no field of the request itself goes into ``generationConfig``,
-        its name unchanged. A message with ``parts`` is passed on as it is.
+        ``responseJsonSchema``. Parameters that are not fields of the request go into ``generationConfig``
+        under the same names. A message with ``parts`` is passed on as it is.
 
         Raises:
-            ProviderError: kind ``bad_request``: a tool call in the messages is none.
+            ProviderError: kind ``bad_request``: a tool call in the messages is invalid.
         """
         system, messages = leading_system(with_images(prompt.messages, prompt.images))
         body: dict[str, Any] = {"contents": _contents(messages)}
@@ -100,10 +110,6 @@ class GeminiContent(HttpFormat):
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
         return ModelRequest(provider=self.name, model=model, path=f"/{place}:{method}", body=body, stream=stream)
 
-    def authorization(self, api_key: str) -> Mapping[str, str]:
-        """The header that carries the key."""
-        return {"x-goog-api-key": api_key}
-
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body; of several candidates the first.
 
@@ -122,7 +128,7 @@ class GeminiContent(HttpFormat):
         calls = tuple(_call(part) for part in parts if "functionCall" in part)
         finish = finish_reason(candidate.get("finishReason")) if candidates else "content_filter"
         text = "".join(text for text in texts if isinstance(text, str))
-        if finish == "invalid_tool_call" and not text:  # the call stands here
+        if finish == "invalid_tool_call" and not text:  # which is where Gemini puts the call
             text = text_or_none(candidate.get("finishMessage")) or ""
         return Answer(
             text=text,
@@ -138,10 +144,70 @@ class GeminiContent(HttpFormat):
         """A reader for one streamed response."""
         return ContentStream()
 
+    def may_ask(self, path: str) -> bool:
+        """Whether a request with this path is worth a closer look."""
+        return path.endswith(tuple(f":{method}" for method in _METHODS))
+
+    def recognise(self, url: SplitResult, headers: Mapping[str, str], body: Mapping[str, Any]) -> Recognised | None:
+        """What a request asks of a model; None for other requests."""
+        found = _PATH.fullmatch(url.path)
+        query = parse_qsl(url.query, keep_blank_values=True)
+        stream = _METHODS.get(found["method"]) if found else None
+        if found is None or stream is None or "contents" not in body or (stream and ("alt", "sse") not in query):
+            return None
+        rest = urlencode([pair for pair in query if pair != ("alt", "sse")])
+        return Recognised(
+            format=self,
+            model=unquote(found["model"]),
+            base_url=urlunsplit(url._replace(path=found["above"], query=rest, fragment="")),
+            path=f"/{found['place']}/{found['model']}:{found['method']}{'?alt=sse' if stream else ''}",
+            body=body,
+            stream=stream,
+        )
+
+    def rerouted(self, asked: Recognised, model: str) -> tuple[str, ModelRequest]:
+        """The base URL and the request when another model is asked: the path names it, the body does not."""
+        method = asked.path.rpartition(":")[2]
+        path = asked.path if asked.model == model else f"/models/{quote(model, safe='')}:{method}"
+        base_url, request = super().rerouted(asked, model)
+        return base_url, replace(request, path=path, body=asked.body)
+
+    def events(self, body: Mapping[str, Any], pieces: int) -> Iterator[Event]:
+        """The events of a stream that says what a response body says."""
+        yield from map(unnamed, _chunks(body, pieces))
+
+    def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
+        """The body of an unstreamed response that holds an answer."""
+        model = answer.response_model or model
+        body: dict[str, Any] = {"modelVersion": model}
+        if answer.response_id:
+            body["responseId"] = answer.response_id
+        if answer.refusal and not answer.text and not answer.tool_calls:
+            body["promptFeedback"] = {"blockReason": answer.refusal.removeprefix(_BLOCKED)}
+        else:
+            parts: list[dict[str, Any]] = [{"text": answer.text}] if answer.text or not answer.tool_calls else []
+            for call in answer.tool_calls:
+                named = {"name": call.name, "args": dict(call.arguments or {}), **({"id": call.id} if call.id else {})}
+                signed = {"thoughtSignature": call.signature} if call.signature else {}
+                parts.append({"functionCall": named, **signed})
+            reason = answer.finish_reason or "stop"
+            finish = {"finishReason": _FINISH_REASONS.get(reason, reason)}
+            body["candidates"] = [{"index": 0, "content": {"role": "model", "parts": parts}, **finish}]
+        usage = answer.usage
+        thoughts = usage.reasoning_tokens or 0
+        counts = {
+            "promptTokenCount": usage.input_tokens,
+            "candidatesTokenCount": None if usage.output_tokens is None else max(0, usage.output_tokens - thoughts),
+            "thoughtsTokenCount": usage.reasoning_tokens,
+            "cachedContentTokenCount": usage.cache_read_tokens,
+            "totalTokenCount": total_tokens(usage),
+        }
+        return body | usage_field("usageMetadata", counts)
+
 
 def _refusal(candidate: Mapping[str, Any], blocked: str | None) -> str:
     if not candidate:
-        return f"the prompt was blocked: {blocked}"
+        return f"{_BLOCKED}{blocked}"
     return text_or_none(candidate.get("finishMessage")) or f"{FILTERED}: {candidate.get('finishReason')}"
 
 
@@ -232,6 +298,31 @@ def _usage(usage: Mapping[str, Any]) -> Usage:
     )
 
 
+def _chunks(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
+    rest = {name: value for name, value in body.items() if name not in ("candidates", "error")}
+    about: dict[str, Any] = {name: rest[name] for name in ("modelVersion", "responseId") if name in rest}
+    ends = []
+    for candidate in objects(body.get("candidates")):
+        content = candidate.get("content")
+        if isinstance(content, dict):
+            parts = [piece for part in objects(content.get("parts")) for piece in _pieces_of_part(part, pieces)]
+            place = {"index": candidate["index"]} if "index" in candidate else {}
+            for part in parts[:-1]:
+                yield {"candidates": [{**place, "content": {**content, "parts": [part]}}], **about}
+            # The last chunk too has content: applications look for it in each.
+            candidate = {**candidate, "content": {**content, "parts": parts[-1:]}}
+        ends.append(candidate)
+    if ends or rest:
+        yield {"candidates": ends, **rest} if ends else rest
+    if "error" in body:
+        yield {"error": body["error"]}
+
+
+def _pieces_of_part(part: Mapping[str, Any], pieces: int) -> list[Mapping[str, Any]]:
+    text = part.get("text")
+    return [{**part, "text": piece} for piece in pieces_of(text, pieces)] if isinstance(text, str) and text else [part]
+
+
 class ContentStream:
     """Reads the chunks of one streamed response, each a response with a part of the content; see `StreamReader`.
 
@@ -245,15 +336,10 @@ class ContentStream:
         self._characters = 0
 
     def feed(self, event: Event) -> bool:
-        """Take one event; True when it carries text that is no thought, or a function call.
-
-        Raises:
-            ProviderError: the event is an error, or no JSON.
-        """
+        """Take one event; True when it carries a function call, or text other than thoughts."""
         chunk = event_object(event)
         if chunk.get("error"):
-            if not is_answer(chunk["error"]):
-                raise failure_in_answer(chunk["error"])
+            answer_in_error(chunk["error"])
             self.done = True
         # What is said again, such as the usage so far, counts as it was said last.
         self._response.update((name, value) for name, value in chunk.items() if name != "candidates")
@@ -263,11 +349,7 @@ class ContentStream:
         return carries
 
     def body(self) -> dict[str, Any]:
-        """The response as the non-streaming API would have given it.
-
-        Raises:
-            ProviderError: kind ``malformed``: the stream ended before every candidate was finished.
-        """
+        """The response as the non-streaming API would have given it."""
         finished = self._candidates and all("finishReason" in one for one in self._candidates.values())
         blocked = object_or_empty(self._response.get("promptFeedback")).get("blockReason")
         if not finished and not blocked and not self.done:

@@ -22,17 +22,12 @@ class PastCall(NamedTuple):
 
 
 def refused(message: str) -> ProviderError:
-    """The error for a prompt that this format cannot carry; nothing is sent."""
+    """The error for a prompt that a format cannot carry; nothing is sent."""
     return ProviderError(message, kind="bad_request")
 
 
 def with_images(messages: Iterable[Mapping[str, Any]], images: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Copies of the messages, the images added to the last one of the user's, or to a new one.
-
-    Args:
-        messages: of the prompt.
-        images: URLs, https: or data:.
-    """
+    """Copies of the messages, with the image URLs added to the user's last message, or to a new one."""
     copies = [dict(message) for message in messages]
     if not images:
         return copies
@@ -98,7 +93,7 @@ def past_calls(message: Mapping[str, Any]) -> list[PastCall]:
     """The tool calls of an assistant's message.
 
     Raises:
-        ProviderError: kind ``bad_request``: one has no name, or its arguments are no JSON object.
+        ProviderError: kind ``bad_request``: one has no name, or its arguments are not a JSON object.
     """
     return [_past_call(call) for call in message.get("tool_calls") or ()]
 
@@ -118,7 +113,7 @@ def _past_call(call: Any) -> PastCall:
         arguments = None
     if not isinstance(arguments, dict):
         name = first_line(function["name"], 60)
-        raise refused(f"the arguments of the tool call {name!r} in the messages are no JSON object")
+        raise refused(f"the arguments of the tool call {name!r} in the messages are not a JSON object")
     extra = call.get("extra_content")
     google = extra.get("google") if isinstance(extra, Mapping) else None
     signature = google.get("thought_signature") if isinstance(google, Mapping) else None

@@ -1,4 +1,4 @@
-"""Where models are served for everybody: the hosts that nothing is asked of in a session that replays."""
+"""The public hosts of models: a session that replays refuses every connection to them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from pytest_llmeval.config.base_url import is_loopback, plain_host
-from pytest_llmeval.formats.registry import find_provider, has_own_address, known_providers
+from pytest_llmeval.formats.registry import address_of, find_provider, has_own_address, known_providers
 
-# With all hosts below each. Hosts that serve much beside models, such as api.cloudflare.com, are not among them.
+# Those that no format and no provider of the registry names, each with all hosts below it. Hosts that also serve much
+# else, such as api.cloudflare.com, are left out.
 _HOSTS = frozenset(
     {
-        *("api.openai.com", "api.anthropic.com", "claude.googleapis.com", "generativelanguage.googleapis.com"),
-        *("generativelanguage.mtls.googleapis.com", "prediction.vertexai.goog"),
-        *("openai.azure.com", "openai.azure.us", "openai.azure.cn", "cognitiveservices.azure.com"),
-        *("services.ai.azure.com", "models.ai.azure.com", "inference.ai.azure.com", "inference.ml.azure.com"),
-        *("api.groq.com", "api.x.ai", "api.mistral.ai", "codestral.mistral.ai", "api.cohere.com", "api.cohere.ai"),
-        *("api.deepseek.com", "api.together.xyz", "api.together.ai", "api.fireworks.ai", "openrouter.ai"),
+        *("api.cohere.com", "api.cohere.ai", "prediction.vertexai.goog", "codestral.mistral.ai", "api.together.ai"),
         *("api.perplexity.ai", "api-inference.huggingface.co", "router.huggingface.co", "endpoints.huggingface.cloud"),
-        *("api.cerebras.ai", "api.sambanova.ai", "integrate.api.nvidia.com", "ai.api.nvidia.com"),
-        *("api.replicate.com", "api.voyageai.com", "api.jina.ai", "deepsearch.jina.ai", "ollama.com", "api.ai21.com"),
+        *("api.sambanova.ai", "integrate.api.nvidia.com", "ai.api.nvidia.com", "ollama.com", "api.ai21.com"),
+        *("api.replicate.com", "api.voyageai.com", "api.jina.ai", "deepsearch.jina.ai"),
         *("api.moonshot.ai", "api.moonshot.cn", "dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"),
         *("dashscope-us.aliyuncs.com", "open.bigmodel.cn", "api.z.ai", "api.minimax.io", "api.minimax.chat"),
         *("api.minimaxi.com", "qianfan.baidubce.com", "api.hunyuan.cloud.tencent.com", "volces.com"),
@@ -48,11 +44,7 @@ _REGIONAL = re.compile(
 
 
 def is_model_host(host: str) -> bool:
-    """Whether models are served at a host, for everybody; a host of a configuration is not asked for here.
-
-    Args:
-        host: a name, without port.
-    """
+    """Whether a host, given without port, is a public host of models; the configuration is not looked at."""
     name = plain_host(host)
     labels = name.split(".")
     return not _all_hosts().isdisjoint(".".join(labels[i:]) for i in range(len(labels))) or (
@@ -62,6 +54,7 @@ def is_model_host(host: str) -> bool:
 
 @cache
 def _all_hosts() -> frozenset[str]:
-    own = (find_provider(name).base_url for name in known_providers() if has_own_address(name))
-    hosts = {urlsplit(url).hostname or "" for url in own if url}
-    return _HOSTS | {host for host in hosts if host and not is_loopback(host)}
+    names = known_providers()
+    own = (find_provider(name).base_url for name in names if has_own_address(name))
+    hosts = {host for url in own if url and (host := urlsplit(url).hostname) and not is_loopback(host)}
+    return _HOSTS | hosts | {host for name in names for host in address_of(name).hosts}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pytest_llmeval.formats.base import Event, HttpFormat, ModelRequest, Prompt
+from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.messages import (
     function_of,
     image_url,
@@ -22,9 +23,7 @@ from pytest_llmeval.formats.reading import (
     answer_in_error,
     count,
     event_object,
-    failure_in_answer,
     finish_reason,
-    is_answer,
     listed,
     malformed,
     object_or_empty,
@@ -32,7 +31,10 @@ from pytest_llmeval.formats.reading import (
     text_or_none,
     tool_call,
 )
+from pytest_llmeval.formats.replay import known, pieces_of, unnamed
 from pytest_llmeval.reply import Answer, Usage
+
+_PORT = 11434
 
 _FIELDS = {
     "format",
@@ -49,33 +51,42 @@ _FIELDS = {
 }
 
 
-class OllamaChat(HttpFormat):
-    """The wire format of ``POST {base_url}/api/chat``; see `Provider`.
+class OllamaChat(WireFormat):
+    """The wire format of ``POST {base_url}/api/chat``."""
 
-    Args:
-        name: the provider's name.
-        base_url: of the server, as in ``http://127.0.0.1:11434``.
-        api_key_env: the environment variable with the key, None when it needs none.
-    """
-
+    address = Address("http://127.0.0.1:11434", None, {"OLLAMA_HOST": "", "OLLAMA_API_BASE": ""})
     wire_format = "ollama"
+    family = "Ollama's own"
+    path = "/api/chat"
+    streams_unless_told = True
 
-    def __init__(
-        self,
-        name: str = "ollama",
-        base_url: str | None = "http://127.0.0.1:11434",
-        api_key_env: str | None = None,
-    ) -> None:
-        super().__init__(name, base_url, api_key_env)
+    @classmethod
+    def at(cls, name: str, base_url: str | None, api_key_env: str | None) -> WireFormat:
+        """The format at an address; under ``/v1`` Ollama speaks OpenAI's chat completions."""
+        if (base_url or "").endswith("/v1"):
+            from pytest_llmeval.formats.openai_chat import OpenAIChat
+
+            return OpenAIChat(name, base_url, api_key_env)
+        return cls(name, base_url, api_key_env)
+
+    @staticmethod
+    def address_in(value: str) -> str:
+        """The address that ``OLLAMA_HOST`` holds, where scheme and port may be missing."""
+        if not value:
+            return value
+        address = value if "://" in value else f"http://{value}"
+        parts = urlsplit(address.replace("://:", "://127.0.0.1:").replace("://0.0.0.0", "://127.0.0.1"))
+        bare = parts.scheme == "http" and parts.port is None
+        return (parts._replace(netloc=f"{parts.netloc}:{_PORT}") if bare else parts).geturl()
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt.
 
-        A schema becomes ``format``. A parameter that is no field of the request itself goes into ``options``, its
-        name unchanged. ``stream`` is always said, since Ollama streams unless told not to.
+        A schema becomes ``format``. Parameters that are not fields of the request go into ``options`` under
+        the same names. ``stream`` is always sent, since Ollama streams by default.
 
         Raises:
-            ProviderError: kind ``bad_request``: an image is no data: URL, or a tool call in the messages is none.
+            ProviderError: kind ``bad_request``: an image has no data: URL, or a tool call in the messages is invalid.
         """
         body: dict[str, Any] = {
             "model": model,
@@ -96,9 +107,7 @@ class OllamaChat(HttpFormat):
         body = with_params(body, {name: value for name, value in prompt.params.items() if name in _FIELDS})
         if prompt.stream:
             body["stream"] = True
-        return ModelRequest(
-            provider=self.name, model=model, path="/api/chat", body=body, stream=bool(body.get("stream"))
-        )
+        return ModelRequest(provider=self.name, model=model, path=self.path, body=body, stream=bool(body.get("stream")))
 
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body.
@@ -130,6 +139,50 @@ class OllamaChat(HttpFormat):
         """A reader for one streamed response."""
         return OllamaStream()
 
+    def events(self, body: Mapping[str, Any], pieces: int) -> Iterator[Event]:
+        """The events of a stream that says what a response body says."""
+        yield from map(unnamed, _lines(body, pieces))
+
+    def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
+        """The body of an unstreamed response that holds an answer."""
+        model = answer.response_model or model
+        message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+        if answer.tool_calls:
+            message["tool_calls"] = [
+                {
+                    **({"id": call.id} if call.id else {}),
+                    "function": {"name": call.name, "arguments": call.arguments or {}},
+                }
+                for call in answer.tool_calls
+            ]
+        reason = answer.finish_reason or "stop"
+        body = {
+            "model": model,
+            "created_at": "1970-01-01T00:00:00Z",
+            "message": message,
+            "done": True,
+            "done_reason": "stop" if reason == "tool_calls" else reason,
+        }
+        usage = answer.usage
+        return body | known({"prompt_eval_count": usage.input_tokens, "eval_count": usage.output_tokens})
+
+
+def _lines(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
+    about = {name: body[name] for name in ("model", "created_at") if name in body}
+    message = object_or_empty(body.get("message"))
+    role = {name: message[name] for name in ("role",) if name in message}
+    texts = {n: v for n, v in message.items() if n in ("thinking", "content") and isinstance(v, str)}
+    for name in sorted(texts, reverse=True):  # thinking comes first
+        for piece in pieces_of(texts[name], pieces) or [""]:
+            yield {**about, "message": {**role, name: piece}, "done": False}
+    if calls := objects(message.get("tool_calls")):
+        yield {**about, "message": {**role, "tool_calls": calls}, "done": False}
+    if "error" in body:
+        yield {"error": body["error"]}
+        return
+    last = {name: value for name, value in message.items() if name not in texts and name != "tool_calls"}
+    yield {**body, "message": last}
+
 
 class OllamaStream:
     """Reads the lines of one streamed response; see `StreamReader`."""
@@ -142,14 +195,10 @@ class OllamaStream:
         self._message: dict[str, Any] = {}
 
     def feed(self, event: Event) -> bool:
-        """Take one line; True when it carries text or a tool call.
-
-        Raises:
-            ProviderError: the line is an error, or no JSON.
-        """
+        """Take one line; True when it carries text or a tool call."""
         chunk = event_object(event)
-        if chunk.get("error") and not is_answer(chunk["error"]):
-            raise failure_in_answer(chunk["error"])
+        if chunk.get("error"):
+            answer_in_error(chunk["error"])
         self._response.update(chunk)
         self.done = chunk.get("done") is True or "error" in chunk
         carries = False
@@ -166,11 +215,7 @@ class OllamaStream:
         return carries
 
     def body(self) -> dict[str, Any]:
-        """The response as the non-streaming API would have given it.
-
-        Raises:
-            ProviderError: kind ``malformed``: the stream ended before it was done.
-        """
+        """The response as the non-streaming API would have given it."""
         if not self.done:
             content = self._message.get("content")
             got = len(content) if isinstance(content, str) else 0

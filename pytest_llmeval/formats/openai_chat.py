@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
-from pytest_llmeval.formats.base import Event, HttpFormat, ModelRequest, Prompt
+from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.messages import named_schema, with_images
 from pytest_llmeval.formats.reading import (
     FILTERED,
     answer_in_error,
     count,
     event_object,
-    failure_in_answer,
     finish_reason,
-    is_answer,
     listed,
     malformed,
     object_or_empty,
+    objects,
     text_or_none,
     tool_call,
 )
+from pytest_llmeval.formats.replay import UNNAMED, call_id, known, pieces_of, total_tokens, unnamed, usage_field
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 
 
-class OpenAIChat(HttpFormat):
-    """The wire format of ``POST {base_url}/chat/completions``; see `Provider`.
+class OpenAIChat(WireFormat):
+    """The wire format of ``POST {base_url}/chat/completions``.
 
     Args:
         name: the provider's name, as in ``groq``.
@@ -33,13 +35,18 @@ class OpenAIChat(HttpFormat):
         api_key_env: the environment variable with the key, None when it needs none.
     """
 
+    address = Address(
+        "https://api.openai.com/v1", "OPENAI_API_KEY", {"OPENAI_BASE_URL": "/v1", "OPENAI_API_BASE": "/v1"}
+    )
     wire_format = "chat"
+    family = "OpenAI's"
+    path = "/chat/completions"
 
     def __init__(
         self,
         name: str = "openai",
-        base_url: str | None = "https://api.openai.com/v1",
-        api_key_env: str | None = "OPENAI_API_KEY",
+        base_url: str | None = address.base_url,
+        api_key_env: str | None = address.api_key_env,
     ) -> None:
         super().__init__(name, base_url, api_key_env)
 
@@ -58,9 +65,7 @@ class OpenAIChat(HttpFormat):
         if prompt.stream:
             body["stream"] = True
             body["stream_options"] = {"include_usage": True}
-        return ModelRequest(
-            provider=self.name, model=model, path="/chat/completions", body=body, stream=bool(body.get("stream"))
-        )
+        return ModelRequest(provider=self.name, model=model, path=self.path, body=body, stream=bool(body.get("stream")))
 
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body; of several choices the first.
@@ -73,8 +78,9 @@ class OpenAIChat(HttpFormat):
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices:
             error = body.get("detail") or body  # where some write what others write into ``error``
-            if ("message" in body or "detail" in body) and is_answer(error):
-                return answer_in_error(error)
+            with suppress(ProviderError):
+                if "message" in body or "detail" in body:
+                    return answer_in_error(error)
             raise malformed(f"the response has no choices, {listed(body)}")
         choice = choices[0]
         if not isinstance(choice, dict):
@@ -98,6 +104,50 @@ class OpenAIChat(HttpFormat):
     def stream(self) -> ChatStream:
         """A reader for one streamed response."""
         return ChatStream()
+
+    def events(self, body: Mapping[str, Any], pieces: int) -> Iterator[Event]:
+        """The events of a stream that says what a response body says."""
+        yield from map(unnamed, _chunks(body, pieces))
+        yield unnamed({"error": body["error"]}) if body.get("error") else Event("", "[DONE]")
+
+    def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
+        """The body of an unstreamed response that holds an answer."""
+        model = answer.response_model or model
+        message: dict[str, Any] = {"role": "assistant", "content": answer.text or None, "refusal": answer.refusal}
+        if not answer.text and not answer.tool_calls and not answer.refusal:
+            message["content"] = ""
+        if answer.tool_calls:
+            message["tool_calls"] = [
+                {
+                    "id": call_id(call, place),
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.raw_arguments},
+                    **_signed(call),
+                }
+                for place, call in enumerate(answer.tool_calls)
+            ]
+        choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason or "stop", "logprobs": None}
+        body = {
+            "id": answer.response_id or UNNAMED,
+            "object": "chat.completion",
+            "created": 0,
+            "model": model,
+            "choices": [choice],
+        }
+        usage = answer.usage
+        counts = {
+            "prompt_tokens": usage.input_tokens,
+            "completion_tokens": usage.output_tokens,
+            "total_tokens": total_tokens(usage),
+        }
+        given = known({"cached_tokens": usage.cache_read_tokens, "cache_write_tokens": usage.cache_write_tokens})
+        made = known({"reasoning_tokens": usage.reasoning_tokens})
+        details = {"prompt_tokens_details": given, "completion_tokens_details": made}
+        return body | usage_field("usage", counts, details)
+
+
+def _signed(call: ToolCall) -> dict[str, Any]:
+    return {"extra_content": {"google": {"thought_signature": call.signature}}} if call.signature else {}
 
 
 def _wrapped(tool: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,7 +200,37 @@ def _usage(usage: Any) -> Usage:
     )
 
 
-_JOINED = {"content", "refusal", "reasoning", "reasoning_content"}
+_JOINED = ("content", "refusal", "reasoning", "reasoning_content")
+
+
+def _chunks(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
+    head = {name: value for name, value in body.items() if name not in ("choices", "error", "usage")}
+    if "object" in head:
+        head["object"] = "chat.completion.chunk"
+
+    def chunk(index: object, delta: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        return {**head, "choices": [{"index": index, "delta": delta, "finish_reason": None, **more}]}
+
+    for place, choice in enumerate(objects(body.get("choices"))):
+        index = choice.get("index", place)
+        message = object_or_empty(choice.get("message"))
+        texts = {name: value for name, value in message.items() if name in _JOINED and isinstance(value, str)}
+        first = {name: value for name, value in message.items() if name not in texts and name != "tool_calls"}
+        yield chunk(index, {**first, **dict.fromkeys(texts, "")})
+        for name, text in texts.items():
+            for piece in pieces_of(text, pieces):
+                yield chunk(index, {name: piece})
+        for number, call in enumerate(objects(message.get("tool_calls"))):
+            function = object_or_empty(call.get("function"))
+            yield chunk(index, {"tool_calls": [{**call, "index": number, "function": {**function, "arguments": ""}}]})
+            arguments = function.get("arguments")
+            for piece in pieces_of(arguments, pieces) if isinstance(arguments, str) else ():
+                yield chunk(index, {"tool_calls": [{"index": number, "function": {"arguments": piece}}]})
+        ending = {name: value for name, value in choice.items() if name not in ("index", "message")}
+        if ending.get("finish_reason") or not body.get("error"):  # an error ends a stream without one
+            yield chunk(index, {}, **ending)
+    if "usage" in body:
+        yield {**head, "choices": [], "usage": body["usage"]}
 
 
 class ChatStream:
@@ -163,19 +243,14 @@ class ChatStream:
         self._choices: dict[int, dict[str, Any]] = {}
 
     def feed(self, event: Event) -> bool:
-        """Take one event; True when it carries text, a refusal or a tool call.
-
-        Raises:
-            ProviderError: the event is an error, or no JSON.
-        """
+        """Take one event; True when it carries text, a refusal or a tool call."""
         if event.data.strip() == "[DONE]":
             self.done = True
             return False
         chunk = event_object(event)
         if chunk.get("error") or event.name == "error":
             error = chunk.get("error") or chunk
-            if not is_answer(error):
-                raise failure_in_answer(error)
+            answer_in_error(error)
             self._head["error"] = error
             self.done = True
             return False
@@ -194,11 +269,7 @@ class ChatStream:
         return carries
 
     def body(self) -> dict[str, Any]:
-        """The response as the non-streaming API would have given it.
-
-        Raises:
-            ProviderError: kind ``malformed``: the stream ended before ``[DONE]`` and before every choice was finished.
-        """
+        """The response as the non-streaming API would have given it."""
         finished = self._choices and all(choice["finish_reason"] for choice in self._choices.values())
         if not self.done and not finished:
             got = sum(len(choice["message"]["content"] or "") for choice in self._choices.values())

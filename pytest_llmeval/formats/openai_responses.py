@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.formats.base import Event, HttpFormat, ModelRequest, Prompt
+from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.messages import (
     function_of,
     image_url,
@@ -22,9 +22,7 @@ from pytest_llmeval.formats.reading import (
     answer_in_error,
     count,
     event_object,
-    failure_in_answer,
     finish_reason,
-    is_answer,
     listed,
     malformed,
     object_or_empty,
@@ -32,28 +30,19 @@ from pytest_llmeval.formats.reading import (
     text_or_none,
     tool_call,
 )
+from pytest_llmeval.formats.replay import UNNAMED, call_id, named, pieces_of, total_tokens, usage_field
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 from pytest_llmeval.text import first_line
 
 
-class OpenAIResponses(HttpFormat):
-    """The wire format of ``POST {base_url}/responses``; see `Provider`.
+class OpenAIResponses(WireFormat):
+    """The wire format of ``POST {base_url}/responses``."""
 
-    Args:
-        name: the provider's name.
-        base_url: up to and including its version, as in ``https://api.openai.com/v1``.
-        api_key_env: the environment variable with the key, None when it needs none.
-    """
-
+    address = Address("https://api.openai.com/v1", "OPENAI_API_KEY")
     wire_format = "responses"
-
-    def __init__(
-        self,
-        name: str = "openai-responses",
-        base_url: str | None = "https://api.openai.com/v1",
-        api_key_env: str | None = "OPENAI_API_KEY",
-    ) -> None:
-        super().__init__(name, base_url, api_key_env)
+    family = "OpenAI's"
+    path = "/responses"
+    fields = ("input", "prompt", "previous_response_id", "conversation")
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """The HTTP request for this prompt.
@@ -62,7 +51,7 @@ class OpenAIResponses(HttpFormat):
         ``text.format``. Items that have this form already are passed on as they are.
 
         Raises:
-            ProviderError: kind ``bad_request``: a tool call in the messages is none.
+            ProviderError: kind ``bad_request``: a tool call in the messages is invalid.
         """
         system, messages = leading_system(with_images(prompt.messages, prompt.images), ("system",))
         instructions = plain_text(system)
@@ -78,9 +67,7 @@ class OpenAIResponses(HttpFormat):
         body = with_params(body, prompt.params)
         if prompt.stream:
             body["stream"] = True
-        return ModelRequest(
-            provider=self.name, model=model, path="/responses", body=body, stream=bool(body.get("stream"))
-        )
+        return ModelRequest(provider=self.name, model=model, path=self.path, body=body, stream=bool(body.get("stream")))
 
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body.
@@ -115,6 +102,60 @@ class OpenAIResponses(HttpFormat):
     def stream(self) -> ResponsesStream:
         """A reader for one streamed response."""
         return ResponsesStream()
+
+    def events(self, body: Mapping[str, Any], pieces: int) -> Iterator[Event]:
+        """The events of a stream that says what a response body says."""
+        for number, event in enumerate(_events(body, pieces)):
+            yield named({**event, "sequence_number": number})
+
+    def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
+        """The body of an unstreamed response that holds an answer."""
+        model = answer.response_model or model
+        contents: list[dict[str, Any]] = []
+        if answer.text or not (answer.refusal or answer.tool_calls):
+            contents.append({"type": "output_text", "text": answer.text, "annotations": [], "logprobs": []})
+        if answer.refusal:
+            contents.append({"type": "refusal", "refusal": answer.refusal})
+        output: list[dict[str, Any]] = []
+        if contents:
+            about = {"type": "message", "id": "msg_saved", "role": "assistant", "status": "completed"}
+            output.append({**about, "content": contents})
+        for place, call in enumerate(answer.tool_calls):
+            about = {"type": "function_call", "id": f"fc_saved_{place}", "status": "completed"}
+            output.append(
+                {**about, "call_id": call_id(call, place), "name": call.name, "arguments": call.raw_arguments}
+            )
+        why = {"length": "max_output_tokens"}.get(answer.finish_reason or "stop", answer.finish_reason)
+        whole = why in (None, "stop", "tool_calls")
+        body = {
+            "id": answer.response_id or UNNAMED,
+            "object": "response",
+            "created_at": 0,
+            "model": model,
+            "status": "completed" if whole else "incomplete",
+            "error": None,
+            "incomplete_details": None if whole else {"reason": why},
+            "instructions": None,
+            "metadata": {},
+            "output": output,
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
+            "temperature": None,
+            "top_p": None,
+        }
+        usage = answer.usage
+        counts = {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "total_tokens": total_tokens(usage),
+        }
+        given = {"cached_tokens": usage.cache_read_tokens or 0, "cache_write_tokens": usage.cache_write_tokens or 0}
+        details = {
+            "input_tokens_details": given,
+            "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
+        }
+        return body | usage_field("usage", counts, details)
 
 
 _CALLS = ("function_call", "custom_tool_call")
@@ -184,6 +225,51 @@ def _usage(usage: Mapping[str, Any]) -> Usage:
     )
 
 
+def _events(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
+    if "status" not in body and body.get("error"):  # an error that came as an event of its own
+        error = object_or_empty(body["error"])
+        yield error if error.get("type") == "error" else {"type": "error", **error}
+        return
+    begun = {**body, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
+    yield {"type": "response.created", "response": begun}
+    yield {"type": "response.in_progress", "response": begun}
+    for place, item in enumerate(objects(body.get("output"))):
+        about = {"output_index": place, "item_id": item.get("id")}
+        empty: dict[str, Any] = {"content": []} if item.get("type") == "message" else {}
+        empty |= {name: "" for name in ("arguments", "input") if isinstance(item.get(name), str)}
+        status = {"status": "in_progress"} if "status" in item else {}
+        yield {"type": "response.output_item.added", "output_index": place, "item": {**item, **status, **empty}}
+        if item.get("type") == "message":
+            for part_place, part in enumerate(objects(item.get("content"))):
+                yield from _part_events(part, {**about, "content_index": part_place}, pieces)
+        elif isinstance(arguments := item.get("arguments"), str):
+            for piece in pieces_of(arguments, pieces):
+                yield {"type": "response.function_call_arguments.delta", **about, "delta": piece}
+            named = {"name": item.get("name"), "arguments": arguments}
+            yield {"type": "response.function_call_arguments.done", **about, **named}
+        elif item.get("type") == "custom_tool_call" and isinstance(given := item.get("input"), str):
+            for piece in pieces_of(given, pieces):
+                yield {"type": "response.custom_tool_call_input.delta", **about, "delta": piece}
+            yield {"type": "response.custom_tool_call_input.done", **about, "input": given}
+        yield {"type": "response.output_item.done", "output_index": place, "item": item}
+    end = body.get("status")
+    last = end if end in ("incomplete", "failed") else "completed"
+    yield {"type": f"response.{last}", "response": dict(body)}
+
+
+def _part_events(part: Mapping[str, Any], about: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
+    kind, name = ("output_text", "text") if part.get("type") == "output_text" else ("refusal", "refusal")
+    text = part.get(name)
+    if not isinstance(text, str):
+        return
+    logprobs: dict[str, Any] = {"logprobs": []} if name == "text" else {}
+    yield {"type": "response.content_part.added", **about, "part": {**part, name: ""}}
+    for piece in pieces_of(text, pieces):
+        yield {"type": f"response.{kind}.delta", **about, "delta": piece, **logprobs}
+    yield {"type": f"response.{kind}.done", **about, name: text, **logprobs}
+    yield {"type": "response.content_part.done", **about, "part": dict(part)}
+
+
 _CONTENT = {
     "response.output_text.delta",
     "response.refusal.delta",
@@ -204,19 +290,14 @@ class ResponsesStream:
         self._characters = 0
 
     def feed(self, event: Event) -> bool:
-        """Take one event; True when it carries text, a refusal or a tool call.
-
-        Raises:
-            ProviderError: the event is an error, or no JSON.
-        """
+        """Take one event; True when it carries text, a refusal or a tool call."""
         if event.data.strip() == "[DONE]":  # some gateways send it
             return False
         content = event_object(event)
         kind = text_or_none(content.get("type")) or event.name
         if kind == "error":
             error = content.get("error") or content
-            if not is_answer(error):
-                raise failure_in_answer(error)
+            answer_in_error(error)
             self._response = {"output": [], "error": error}
             self.done = True
         elif kind in _LAST:
@@ -236,11 +317,7 @@ class ResponsesStream:
         return False
 
     def body(self) -> dict[str, Any]:
-        """The response as the non-streaming API would have given it.
-
-        Raises:
-            ProviderError: kind ``malformed``: the stream ended before the response was completed.
-        """
+        """The response as the non-streaming API would have given it."""
         if not self.done:
             raise malformed(f"the stream was cut: it ended after {self._characters} characters, before its last event")
         if objects(self._response.get("output")) or not self._items:

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
-from pytest_llmeval.formats.base import ModelRequest, Prompt, StreamReader
+from pytest_llmeval.formats.base import ModelRequest, Prompt, StreamReader, WireFormat
 from pytest_llmeval.formats.failure import failure_of_response, without_secrets
+from pytest_llmeval.formats.messages import refused
 from pytest_llmeval.formats.reading import (
     FILTERED,
     count,
@@ -28,7 +29,7 @@ _USAGE = tuple(Usage.__dataclass_fields__)
 _KEYS = ("text", "tool_calls", "usage", "finish_reason", "refusal", "model", "id")
 
 
-class PythonFunction:
+class PythonFunction(WireFormat):
     """Answers come from ``function(messages, **params)``; see `CallingProvider`.
 
     The function gets the messages, the parameters of the configuration and of the call, and ``tools``, ``schema``,
@@ -40,15 +41,9 @@ class PythonFunction:
         name: ``python:`` and the dotted name of the function.
     """
 
-    base_url: str | None = None
-    api_key_env: str | None = None
-
     def __init__(self, name: str) -> None:
-        self.name = name
+        super().__init__(name)
         self._dotted = name.removeprefix("python:")
-
-    def __repr__(self) -> str:
-        return f"PythonFunction({self.name!r})"
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:
         """What the function will be called with; it is what the answer is stored under, too."""
@@ -70,7 +65,7 @@ class PythonFunction:
         """Call the function.
 
         Raises:
-            ProviderError: there is no such function, it raised, or it returned something else than promised.
+            ProviderError: the function is missing, raised, or returned something else than promised.
         """
         function = _found(self._dotted)
         arguments = dict(request.body)
@@ -112,7 +107,7 @@ class PythonFunction:
         return object_or_empty(body)
 
     def authorization(self, api_key: str) -> Mapping[str, str]:
-        """Nothing: keys are the function's own business."""
+        """Nothing: the function has its own keys."""
         return {}
 
     def answer(self, body: Mapping[str, Any]) -> Answer:
@@ -141,10 +136,6 @@ class PythonFunction:
         """Nothing is streamed."""
         raise malformed("a Python function cannot be streamed")
 
-    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """What a response with an error status means."""
-        return failure_of_response(status, headers, body)
-
 
 def _found(dotted: str) -> Callable[..., Any]:
     from importlib import import_module
@@ -154,7 +145,7 @@ def _found(dotted: str) -> Callable[..., Any]:
         module = import_module(module_name)
     except Exception as error:
         words = first_line(f"{type(error).__name__}: {error}", 160)
-        raise _refused(
+        raise refused(
             f"the module {first_line(module_name, 80)!r} cannot be imported: {words}; is its folder in pytest's "
             "setting pythonpath, or the package installed?"
         ) from None
@@ -165,7 +156,7 @@ def _found(dotted: str) -> Callable[..., Any]:
         names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         nearest = get_close_matches(function_name, names, n=1)
         guess = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise _refused(f"the module {module_name!r} has no function {first_line(function_name, 60)!r}{guess}")
+        raise refused(f"the module {module_name!r} has no function {first_line(function_name, 60)!r}{guess}")
     return function  # type: ignore[no-any-return]
 
 
@@ -200,7 +191,3 @@ def _body_of(failure: ProviderError) -> dict[str, Any]:
         raise failure from None
     refusal = {"refusal": str(failure)} if failure.kind == "content_filter" else {}
     return {"text": "", "finish_reason": failure.kind, **refusal}
-
-
-def _refused(message: str) -> ProviderError:
-    return ProviderError(message, kind="bad_request")

@@ -13,7 +13,7 @@ from pytest_llmeval.text import first_line
 
 FILTERED = "stopped by the provider's content filter"
 
-"""The refusal of an answer that a filter has blocked or cut, where the provider has no words for it."""
+"""The refusal in an answer that a filter blocked or cut, where the provider gives no text."""
 
 _MOST_TOKENS = 10**12
 
@@ -21,12 +21,12 @@ _DEEPEST = 100  # levels of a call's arguments; json reads more of them than it 
 
 
 def count(value: Any) -> int | None:
-    """A number of tokens, None unless it is one; what no model can mean would break all that is calculated with it."""
+    """A number of tokens, None for anything else, and for numbers so large that calculating with them would fail."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS else None
 
 
 def total(*counts: int | None) -> int | None:
-    """The sum of those that are known, None when none is."""
+    """The sum of the known counts, None when all are unknown."""
     known = [number for number in counts if number is not None]
     return sum(known) if known else None
 
@@ -46,38 +46,22 @@ def objects(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def failure_in_answer(error: Any) -> ProviderError:
-    """What an error within an answer means, in a dialect near OpenAI's; what knows that is imported with the first."""
-    from pytest_llmeval.formats import failure
-
-    return failure.failure_in_answer(error)
-
-
 def answer_in_error(error: Any) -> Answer:
-    """The answer in what the provider tells as an error, when it is the model's own failure.
+    """The answer in an error within a body or a stream, when the error is the model's own failure.
 
     Raises:
         ProviderError: it is an error of another kind.
     """
-    from pytest_llmeval.formats import failure
+    from pytest_llmeval.formats import failure  # late: most sessions see no error
 
     return failure.answer_in_error(error)
-
-
-def is_answer(error: Any) -> bool:
-    """Whether an error within a stream is the model's own failure, so that the stream is an answer."""
-    try:
-        answer_in_error(error)
-    except ProviderError:
-        return False
-    return True
 
 
 def finish_reason(word: Any) -> str | None:
     """Why an answer ended, in our words; None when the provider does not say.
 
     Raises:
-        ProviderError: kind ``overloaded``: the provider says that it failed, so that what there is is half an answer.
+        ProviderError: kind ``overloaded``: the provider says that it failed, so this is half an answer.
     """
     reason = ending(text_or_none(word))
     if reason is not None and reason.lower() == "error":
@@ -86,7 +70,7 @@ def finish_reason(word: Any) -> str | None:
 
 
 def malformed(message: str) -> ProviderError:
-    """The error for an answer that is not what the API promises."""
+    """The error for an answer that breaks the API's promises."""
     return ProviderError(message, kind="malformed")
 
 
@@ -119,7 +103,7 @@ def tool_call(name: Any, arguments: Any, identity: Any = None, signature: Any = 
         signature: what Gemini wants back with it.
 
     Raises:
-        ProviderError: kind ``malformed``: there is no name, or an object is nested too deeply.
+        ProviderError: kind ``malformed``: the name is missing, or an object is nested too deeply.
     """
     if not isinstance(name, str) or not name:
         raise malformed("a tool call has no function name")
@@ -148,7 +132,7 @@ def event_object(event: Event) -> dict[str, Any]:
     """The JSON object an event of a stream holds, an empty one when it holds another value.
 
     Raises:
-        ProviderError: kind ``malformed``: it is no JSON.
+        ProviderError: kind ``malformed``: the data is not JSON.
     """
     try:
         content = json.loads(event.data)

@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any
 
-from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.formats.base import Provider
+from pytest_llmeval.errors import ConfigError, ProviderError
+from pytest_llmeval.formats.base import (
+    Address,
+    CallingProvider,
+    ModelRequest,
+    Prompt,
+    Provider,
+    StreamReader,
+    WireFormat,
+)
+from pytest_llmeval.reply import Answer
 from pytest_llmeval.text import first_line
 
-
-class _Place(NamedTuple):
-    """Where a server is reached; without a key variable it needs no key."""
-
-    base_url: str | None
-    api_key_env: str | None
-
-
-# All speak OpenAI's chat completions but those that `_made` knows.
-_PLACES = {
-    "anthropic": _Place("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
-    "azure": _Place(None, "AZURE_OPENAI_API_KEY"),  # its URL holds the name of the user's resource
-    "cerebras": _Place("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
-    "deepseek": _Place("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-    "fireworks": _Place("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
-    "gemini": _Place("https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY"),
-    "groq": _Place("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    "llamacpp": _Place("http://127.0.0.1:8080/v1", None),
-    "lmstudio": _Place("http://127.0.0.1:1234/v1", None),
-    "mistral": _Place("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
-    "ollama": _Place("http://127.0.0.1:11434", None),
-    "openai": _Place("https://api.openai.com/v1", "OPENAI_API_KEY"),
-    "openai-responses": _Place("https://api.openai.com/v1", "OPENAI_API_KEY"),
-    "openrouter": _Place("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-    "together": _Place("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
-    "vllm": _Place("http://127.0.0.1:8000/v1", None),
-    "xai": _Place("https://api.x.ai/v1", "XAI_API_KEY"),
+# Each by the name of its usual provider; the class has all else. Of two with one `wire_format` the first is the usual.
+_FORMATS = {
+    "openai": "openai_chat.OpenAIChat",
+    "openai-responses": "openai_responses.OpenAIResponses",
+    "anthropic": "anthropic.AnthropicMessages",
+    "gemini": "gemini.GeminiContent",
+    "ollama": "ollama.OllamaChat",
+    "azure": "azure.AzureChat",
 }
 
-_VERSION = re.compile(r"/v\d\w*(/|$)")
+# Of other providers that speak OpenAI's chat completions.
+_ADDRESSES = {
+    "cerebras": Address("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
+    "deepseek": Address("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", {"DEEPSEEK_API_BASE": "/v1"}),
+    "fireworks": Address("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
+    "groq": Address(
+        "https://api.groq.com/openai/v1", "GROQ_API_KEY", {"GROQ_BASE_URL": "", "GROQ_API_BASE": "/openai/v1"}
+    ),
+    "llamacpp": Address("http://127.0.0.1:8080/v1", None),
+    "lmstudio": Address("http://127.0.0.1:1234/v1", None),
+    "mistral": Address("https://api.mistral.ai/v1", "MISTRAL_API_KEY", {"MISTRAL_API_BASE": "/v1"}),
+    "openrouter": Address("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", {"OPENROUTER_API_BASE": "/api/v1"}),
+    "together": Address("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
+    "vllm": Address("http://127.0.0.1:8000/v1", None),
+    "xai": Address("https://api.x.ai/v1", "XAI_API_KEY", {"XAI_API_BASE": "/v1"}),
+}
+
+_BUILT_IN = (*sorted((*_FORMATS, *_ADDRESSES)),)
 
 _OFFERS = ("name", "base_url", "api_key_env", "request", "authorization", "answer", "stream", "error")
 
@@ -48,7 +57,7 @@ _registered: dict[str, Provider] = {}
 
 def known_providers() -> tuple[str, ...]:
     """The names that need no ``base_url``, and ``azure``, which does; those that were registered come last."""
-    return (*_PLACES, *_registered)
+    return (*_BUILT_IN, *_registered)
 
 
 def register_provider(name: str, provider: Provider) -> None:
@@ -56,16 +65,16 @@ def register_provider(name: str, provider: Provider) -> None:
 
     Args:
         name: for ``name/model``; registering it again replaces the provider.
-        provider: a wire format, or a `CallingProvider`.
+        provider: a `WireFormat`, another object that offers what `Provider` says, or a `CallingProvider`.
 
     Raises:
         ConfigError: the name is one of ours or unfit, or the provider does not offer what `Provider` says.
     """
-    if name in _PLACES:
+    if name in _BUILT_IN:
         raise ConfigError(f"the provider {name!r} is built in; register yours under another name")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise ConfigError(
-            f"{first_line(name, 60)!r} is no name for a provider; it takes letters, digits, '.', '_', '-'"
+            f"{first_line(name, 60)!r} is not a name for a provider; it takes letters, digits, '.', '_', '-'"
         )
     missing = [offer for offer in _OFFERS if not hasattr(provider, offer)]
     if missing:
@@ -74,13 +83,52 @@ def register_provider(name: str, provider: Provider) -> None:
     find_provider.cache_clear()
 
 
-def has_own_address(name: str) -> bool:
-    """Whether a provider is reached at an address of its own unless the configuration names another."""
-    return name not in _PLACES or _PLACES[name].base_url is not None
+@cache
+def own_formats() -> tuple[type[WireFormat], ...]:
+    """The classes of the formats that this package speaks, the usual ones first."""
+    return tuple(_class_of(name) for name in _FORMATS)
+
+
+def wire_formats() -> dict[str, WireFormat]:
+    """The formats in which captured requests are recognised, by the name of a provider that speaks each."""
+    registered = ((name, find_provider(name)) for name in _registered)
+    return {**_usual(), **{name: format_ for name, format_ in registered if format_.wire_format is not None}}
 
 
 @cache
-def find_provider(name: str, base_url: str | None = None) -> Provider:
+def _usual() -> dict[str, WireFormat]:
+    usual: dict[str | None, str] = {}
+    for name, format_ in zip(_FORMATS, own_formats(), strict=True):
+        usual.setdefault(format_.wire_format, name)
+    return {name: find_provider(name) for name in usual.values()}
+
+
+def _class_of(name: str) -> type[WireFormat]:
+    module, _, kind = _FORMATS.get(name, _FORMATS["openai"]).partition(".")
+    found: type[WireFormat] = vars(import_module(f"pytest_llmeval.formats.{module}"))[kind]
+    return found
+
+
+def address_of(name: str) -> Address:
+    """Where a provider is reached by its name alone; nowhere, when it is not built in."""
+    if name in _FORMATS:
+        return _class_of(name).address
+    return _ADDRESSES.get(name, Address(None, None))
+
+
+def has_own_address(name: str) -> bool:
+    """Whether a provider is reached at an address of its own unless the configuration names another."""
+    return name not in _BUILT_IN or address_of(name).base_url is not None
+
+
+def key_variables(name: str) -> tuple[str, ...]:
+    """This environment variable, and the others that may hold the same key instead."""
+    addresses = (address_of(provider) for provider in _BUILT_IN)
+    return (name, *next((each.other_keys for each in addresses if each.api_key_env == name), ()))
+
+
+@cache
+def find_provider(name: str, base_url: str | None = None) -> WireFormat:
     """The wire format of a provider.
 
     Args:
@@ -99,71 +147,56 @@ def find_provider(name: str, base_url: str | None = None) -> Provider:
         base_url = check_base_url(base_url)
     if name in _registered:
         return _moved(_registered[name], base_url)
-    place = _PLACES.get(name)
-    if place is None and base_url is None:
+    if name not in _BUILT_IN and base_url is None:
         raise ConfigError(_unknown(name))
-    place = place or _Place(None, None)
-    return _made(name, base_url or place.base_url, place.api_key_env)
+    address = address_of(name)
+    return _class_of(name).at(name, base_url or address.base_url, address.api_key_env)
 
 
-def _made(name: str, base_url: str | None, api_key_env: str | None) -> Provider:
-    match name:
-        case "anthropic":
-            from pytest_llmeval.formats.anthropic import AnthropicMessages
-
-            return AnthropicMessages(name, _versioned(base_url, "/v1"), api_key_env)
-        case "azure":
-            from pytest_llmeval.formats.azure import AzureChat
-
-            return AzureChat(name, base_url, api_key_env)
-        case "gemini":
-            from pytest_llmeval.formats.gemini import GeminiContent
-
-            return GeminiContent(name, _versioned(base_url, "/v1beta"), api_key_env)
-        case "ollama" if not (base_url or "").endswith("/v1"):  # which is where it speaks OpenAI's chat completions
-            from pytest_llmeval.formats.ollama import OllamaChat
-
-            return OllamaChat(name, base_url, api_key_env)
-        case "openai-responses":
-            from pytest_llmeval.formats.openai_responses import OpenAIResponses
-
-            return OpenAIResponses(name, base_url, api_key_env)
-        case _:
-            from pytest_llmeval.formats.openai_chat import OpenAIChat
-
-            return OpenAIChat(name, base_url, api_key_env)
-
-
-def _versioned(base_url: str | None, version: str) -> str | None:
-    """The URL with the API's version, which the base URL of the provider's own SDK lacks."""
-    from urllib.parse import urlsplit, urlunsplit
-
-    parts = urlsplit(base_url or "")
-    if base_url is None or _VERSION.search(parts.path):
-        return base_url
-    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + version))
-
-
-def _function(name: str, base_url: str | None) -> Provider:
+def _function(name: str, base_url: str | None) -> WireFormat:
     from pytest_llmeval.formats.python_function import PythonFunction
 
     if not all(part.isidentifier() for part in name.removeprefix("python:").split(".")) or "." not in name:
         raise ConfigError(
-            f"{first_line(name, 100)!r} names no function; it should look like python:package.module.function"
+            f"{first_line(name, 100)!r} does not name a function; it should look like python:package.module.function"
         )
     if base_url is not None:
         raise ConfigError(f"{name} is called, not sent to: it takes no base_url")
     return PythonFunction(name)
 
 
-def _moved(provider: Provider, base_url: str | None) -> Provider:
-    if base_url is None:
-        return provider
-    from copy import copy
+def _moved(provider: Provider, base_url: str | None) -> WireFormat:
+    if base_url is not None:
+        from copy import copy
 
-    moved = copy(provider)
-    moved.base_url = base_url
-    return moved
+        provider = copy(provider)
+        provider.base_url = base_url
+    return provider if isinstance(provider, WireFormat) else _Offered(provider)
+
+
+class _Offered(WireFormat):
+    """A registered object that is not a `WireFormat`: its models are asked, but no application is captured."""
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider.name, provider.base_url, provider.api_key_env)
+        self._provider = provider
+        if isinstance(provider, CallingProvider):
+            self.call = provider.call
+
+    def request(self, model: str, prompt: Prompt) -> ModelRequest:
+        return self._provider.request(model, prompt)
+
+    def authorization(self, api_key: str) -> Mapping[str, str]:
+        return self._provider.authorization(api_key)
+
+    def answer(self, body: Mapping[str, Any]) -> Answer:
+        return self._provider.answer(body)
+
+    def stream(self) -> StreamReader:
+        return self._provider.stream()
+
+    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        return self._provider.error(status, headers, body)
 
 
 def _unknown(name: str) -> str:

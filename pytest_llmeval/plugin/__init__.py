@@ -34,13 +34,13 @@ _OFFLINE = "_llmeval_no_network"  # on sys once a session of this process has re
 class _AsWritten:
     """Finds the modules of this package before pytest does, which would rewrite their asserts.
 
-    There are none, and looking for them makes each module take twice as long to load, and many times as long where
-    nothing can be written beside it.
+    There are none. Looking for them doubles the time each module takes to load, and more where no byte code can be
+    written.
     """
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """As the import system asks it."""
+        """Implement `MetaPathFinder.find_spec`."""
         return PathFinder.find_spec(name, path, target) if name.startswith("pytest_llmeval.") else None
 
 
@@ -90,7 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         register(config, LostTests(), "llmeval-lost")
     if any_given(config) or (getattr(config.option, "numprocesses", None) and _has_table(config)):
-        # A mistake is told here where it can be: a worker of xdist could not tell it well.
+        # Mistakes are reported here if possible: a worker of xdist could not report them well.
         _evaluate(config)
         if _wrong in config.stash:
             raise pytest.UsageError(config.stash[_wrong])
@@ -105,7 +105,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     _evaluate(metafunc.config)
     if _wrong in metafunc.config.stash:
-        return  # told once, when the collection is done
+        return  # reported once, when the collection is done
     from pytest_llmeval.plugin.build_evaluation import evaluation_of
     from pytest_llmeval.plugin.collect import parametrize
 
@@ -175,5 +175,5 @@ def _has_table(config: pytest.Config) -> bool:
 
     try:
         return table_file(start_of(config), otherwise=config.rootpath) is not None
-    except ConfigError:  # told when a test asks
+    except ConfigError:  # reported when a test asks
         return True

@@ -36,11 +36,7 @@ class Base(NamedTuple):
     top: Path
 
     def read(self, path: Path) -> bytes | None:
-        """A file as it stands there, None when there is none.
-
-        Args:
-            path: in this checkout.
-        """
+        """A file of that commit, None when it is not there."""
         path = Path(os.path.abspath(path))  # noqa: PTH100 - a link is looked up as the name it has
         if not path.is_relative_to(self.top):
             return None
@@ -51,7 +47,7 @@ def named_base(config: pytest.Config) -> str | None:
     """The name of the branch to compare with: by option, else by what GitHub says of a pull request.
 
     Raises:
-        ConfigError: it can be no name of a branch.
+        ConfigError: it cannot be the name of a branch.
     """
     option: str | None = given(config, "llm_baseline_ref")
     name = option or os.environ.get("GITHUB_BASE_REF") or None
@@ -62,12 +58,7 @@ def named_base(config: pytest.Config) -> str | None:
 
 
 def find_base(name: str, folder: Path) -> Base | None:
-    """The commit of that name, ``origin/NAME`` before ``NAME``; None when git has neither.
-
-    Args:
-        name: of a branch, tag or commit.
-        folder: in the repository.
-    """
+    """The commit of that name, ``origin/NAME`` before ``NAME``; None when git has neither."""
     top = _git(folder, "rev-parse", "--show-toplevel")
     if top is None:
         return None
@@ -80,10 +71,6 @@ def find_base(name: str, folder: Path) -> Base | None:
 
 def as_base_says(settings: Settings, base: Base) -> tuple[Settings, list[str]]:
     """This checkout's settings with the gate and the baseline of the base.
-
-    Args:
-        settings: of this checkout.
-        base: what it is compared with.
 
     Returns:
         The settings, and what differs, a sentence each.
@@ -119,7 +106,7 @@ def as_base_says(settings: Settings, base: Base) -> tuple[Settings, list[str]]:
 
 
 def commit_of(folder: Path) -> str | None:
-    """The commit that is checked out, as git or GitHub tells; None when neither does."""
+    """The commit that is checked out, according to git or GitHub; None when neither knows."""
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
     if commit:
         return commit.decode("ascii", "replace").strip()
@@ -127,12 +114,7 @@ def commit_of(folder: Path) -> str | None:
 
 
 def when_words(created: str, commit: str | None) -> str:
-    """How old a saved run is and at which commit it was made: ``12 days old, at commit 3f2c1ab``.
-
-    Args:
-        created: ISO date and time.
-        commit: None when it is not known.
-    """
+    """How old a saved run is and at which commit it was made: ``12 days old, at commit 3f2c1ab``."""
     try:
         then = datetime.fromisoformat(created)
     except ValueError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,13 @@ from pytest_llmeval.config.settings import ModelSettings, Settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.registry import find_provider, register_provider
 from pytest_llmeval.plugin.base_branch import Base, as_base_says, find_base, named_base
+from pytest_llmeval.plugin.baseline import Baseline, ModelBaseline, NewBaseline, NoBaseline, SavedBaseline, model_in
 from pytest_llmeval.plugin.config_table import settings_of
-from pytest_llmeval.plugin.evaluation import CONCURRENCY, Evaluation, Update, evaluation_key, header_of
+from pytest_llmeval.plugin.evaluation import CONCURRENCY, Evaluation, evaluation_key, header_of
 from pytest_llmeval.plugin.options import MODES, given
-from pytest_llmeval.plugin.saved_baseline import SavedBaseline, model_in
 
 if TYPE_CHECKING:
-    from pytest_llmeval.plugin.base_branch import Base
     from pytest_llmeval.runs.results import Run
-    from pytest_llmeval.stats.dependence import Dispersion
     from pytest_llmeval.store.staleness import Staleness
 
 
@@ -39,54 +38,22 @@ def evaluation_of(config: pytest.Config) -> Evaluation:
 
 def _evaluation(config: pytest.Config) -> Evaluation:
     settings = settings_of(config)
-    base, settings, notes, unmeasurable = _as_base_says(config, settings)
+    base, settings, told, unmeasurable = _as_base_says(config, settings)
     named: list[str] = given(config, "llm_model") or ([settings.model] if settings.model else [])
     candidates = [settings.find_model(name) for name in dict.fromkeys(named)]
     option: str | None = given(config, "llm_baseline")
     wanted = option if option is not None else settings.baseline
-    if wanted in ("none", ""):
-        wanted = None
+    wanted = None if wanted in ("none", "") else wanted
     file = _run_file(config, settings, wanted, from_option=option is not None)
-    update = update_wanted(given(config, "llm_update_baseline") or (), settings, wanted, file, candidates)
-    reports = tuple(_report(config, report, file) for report in given(config, "llm_report") or ())
-    baseline: ModelSettings | None = None
-    saved: SavedBaseline | None = None
-    again: Dispersion | None = None
-    name: str | None = None
-    alone: str | None = None
-    if file is not None:
-        saved = _saved(file, settings, base, notes)
-        if saved is None and update is None and not config.option.collectonly:
-            named_so = f" --llm-baseline={wanted}" if option is not None else ""
-            raise ConfigError(
-                f"there is no baseline run {file}; save one with "
-                f"pytest --llm-model={settings.model or 'NAME'}{named_so} --llm-update-baseline"
-            )
-        if update is not None:
-            alone = candidates[0].name  # it becomes the baseline: what gets worse is told, and not gated
-        if saved is not None:
-            name = saved.name if update is None else None
-            if update == "merge":
-                same_model(saved.run, candidates[0], file)
-            if settings.baseline_again is not None and option is None:
-                from pytest_llmeval.analysis.dispersion import disagreement
-
-                second, _ = _run_at(settings.baseline_again, base)
-                again = disagreement(saved.run, second, saved.name) if second is not None else None
+    baseline: Baseline = NoBaseline()
+    if words := given(config, "llm_update_baseline"):
+        baseline = _new_baseline(words, settings, wanted, file, candidates)
+    elif file is not None:
+        baseline = _saved_baseline(config, settings, file, base, told)
     elif wanted is not None:
-        baseline = settings.find_model(wanted)
-        candidates = [model for model in candidates if model.name != baseline.name]
-        if not candidates:
-            if option is not None and given(config, "llm_model"):
-                raise ConfigError(
-                    f"--llm-baseline={wanted} is the model on trial itself; name another with --llm-model=NAME "
-                    f"(models: {', '.join(settings.models) or 'none configured'})"
-                )
-            alone = baseline.name
-            candidates, baseline = [baseline], None
-        else:
-            name = baseline.name
-    models = (*candidates, baseline) if baseline is not None else tuple(candidates)
+        candidates, baseline = _model_baseline(config, settings, wanted, candidates)
+    reports = tuple(_report(config, report, file) for report in given(config, "llm_report") or ())
+    models = (*candidates, *([baseline.model] if isinstance(baseline, ModelBaseline) else []))
     for found in config.hook.pytest_llmeval_providers():
         for provider, format_ in found.items():
             register_provider(provider, format_)
@@ -98,30 +65,23 @@ def _evaluation(config: pytest.Config) -> Evaluation:
     record = bool(given(config, "llm_record"))
     if record and mode in ("replay", "live"):
         raise ConfigError(f"--llm-record has nothing to write with --llm-mode={mode}; use auto or refresh")
-    samples, most_samples, told = _samples(given(config, "llm_samples"), compares=name is not None)
+    samples, most_samples, of_samples = _samples(given(config, "llm_samples"), compares=baseline.name is not None)
     return Evaluation(
         settings=settings,
-        models=tuple(models),
+        models=models,
         candidates=tuple(model.name for model in candidates),
-        baseline=name,
-        baseline_file=file,
-        saved=saved,
-        base=base,
-        unmeasurable=unmeasurable if name is not None else (),
+        baseline=baseline,
+        unmeasurable=unmeasurable,
         mode=mode,
         record=record,
         samples=samples,
         most_samples=most_samples,
-        notes=[*(notes if name is not None else ()), *told],
+        notes=[*(told if baseline.name is not None else ()), *of_samples],
         wordings=_wordings(given(config, "llm_wordings")),
         strict=bool(given(config, "llm_strict")),
-        dispersion=again,
-        alone=alone,
-        update=update,
         concurrency=_whole_number(given(config, "llm_concurrency"), "--llm-concurrency") or CONCURRENCY,
         budget=_budget(given(config, "llm_budget"), models),
         show=given(config, "llm_show"),
-        root=settings.root,
         staleness=_staleness(settings),
         hook=config.hook,
         reports=reports,
@@ -131,7 +91,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
 def _as_base_says(
     config: pytest.Config, settings: Settings
 ) -> tuple[Base | None, Settings, list[str], tuple[str, ...]]:
-    """The settings that count, what else is told of them, and what makes the gate worth nothing."""
+    """The settings that count, notes on them, and what makes the gate worthless."""
     name = named_base(config)
     if name is None or given(config, "llm_update_baseline"):
         return None, settings, [], ()
@@ -147,15 +107,49 @@ def _as_base_says(
     return base, settings, notes, ()
 
 
-def _saved(file: Path, settings: Settings, base: Base | None, notes: list[str]) -> SavedBaseline | None:
-    """The saved run to compare with, None when there is none yet."""
-    run, ref = _run_at(file, base)
-    if run is None:
-        return None
-    if base is not None and ref is None:
+def _saved_baseline(
+    config: pytest.Config, settings: Settings, file: Path, base: Base | None, notes: list[str]
+) -> SavedBaseline | NoBaseline:
+    saved = _saved(file, settings, base)
+    option: str | None = given(config, "llm_baseline")
+    if saved is None:
+        if config.option.collectonly:
+            return NoBaseline()
+        named = f" --llm-baseline={option}" if option is not None else ""
+        raise ConfigError(
+            f"there is no baseline run {file}; save one with "
+            f"pytest --llm-model={settings.model or 'NAME'}{named} --llm-update-baseline"
+        )
+    if base is not None and saved.branch is None:
         notes.append(f"{base.ref} has no {file.name} yet: this change is compared with the one it brings")
-    where = f"{file.name} of {ref}" if ref is not None else file.name
-    return SavedBaseline(run, _model_of_run(run, file, settings), file, where)
+    if settings.baseline_again is None or option is not None:
+        return saved
+    from pytest_llmeval.analysis.dispersion import disagreement
+
+    second, _ = _run_at(settings.baseline_again, base)
+    return replace(saved, dispersion=disagreement(saved.run, second, saved.name)) if second is not None else saved
+
+
+def _model_baseline(
+    config: pytest.Config, settings: Settings, name: str, candidates: list[ModelSettings]
+) -> tuple[list[ModelSettings], ModelBaseline | NoBaseline]:
+    """The models on trial, and the one they are compared with unless it is alone."""
+    model = settings.find_model(name)
+    others = [each for each in candidates if each.name != model.name]
+    if others:
+        return others, ModelBaseline(model)
+    if given(config, "llm_baseline") is not None and given(config, "llm_model"):
+        raise ConfigError(
+            f"--llm-baseline={name} is the model on trial itself; name another with --llm-model=NAME "
+            f"(models: {', '.join(settings.models) or 'none configured'})"
+        )
+    return [model], NoBaseline(alone=True)
+
+
+def _saved(file: Path, settings: Settings, base: Base | None) -> SavedBaseline | None:
+    """The saved run, None when the file does not exist yet."""
+    run, branch = _run_at(file, base)
+    return SavedBaseline(run, _model_of_run(run, file, settings), file, branch) if run is not None else None
 
 
 def _run_at(file: Path, base: Base | None) -> tuple[Run | None, str | None]:
@@ -169,7 +163,7 @@ def _run_at(file: Path, base: Base | None) -> tuple[Run | None, str | None]:
 
 
 def _run_file(config: pytest.Config, settings: Settings, wanted: str | None, *, from_option: bool) -> Path | None:
-    """The saved run a baseline names: what ends in .jsonl is a file, from the command line or beside the table."""
+    """The saved run a baseline names: what ends in .jsonl is a file, relative to the command line or the table."""
     if wanted is None or wanted in settings.models or not wanted.endswith(".jsonl"):
         return None
     return (config.invocation_params.dir if from_option else settings.root) / wanted
@@ -196,7 +190,7 @@ def _staleness(settings: Settings) -> Staleness | None:
 
 
 def _samples(text: str | None, *, compares: bool) -> tuple[int | None, int | None, list[str]]:
-    """Samples per case at first and at most, and what is to be told of them."""
+    """Samples per case at first and at most, and notes on them."""
     if text is None or text.strip().lower() != "auto":
         return _whole_number(text, "--llm-samples", "a whole number from 1 was expected, or auto"), None, []
     from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
@@ -252,7 +246,7 @@ def _report(config: pytest.Config, name: str, baseline: Path | None) -> Path:
     if not name.endswith(".jsonl"):
         raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: FILE.jsonl)")
     path = config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
-    # Told before anything is paid for.
+    # Reported before anything is paid for.
     if baseline is not None and (
         os.path.realpath(path) == os.path.realpath(baseline)
         or (path.exists() and baseline.exists() and path.samefile(baseline))
@@ -270,23 +264,18 @@ def _report(config: pytest.Config, name: str, baseline: Path | None) -> Path:
     return path
 
 
-def update_wanted(
+def _new_baseline(
     words: Collection[str], settings: Settings, baseline: str | None, file: Path | None, models: list[ModelSettings]
-) -> Update | None:
-    """Whether this session is to become the baseline, told before anything is paid for.
+) -> NewBaseline:
+    """The file this session's run is saved as; what forbids that is reported before anything is paid for.
 
     Args:
         words: what was given: ``all`` for the bare option, ``merge``, ``force``.
-        settings: for what to name in an error.
-        baseline: what the session would be compared with.
         file: the same if it is a saved run, else None.
-        models: the models on trial.
 
     Raises:
         ConfigError: it cannot, or it must not.
     """
-    if not words:
-        return None
     option = "--llm-update-baseline"
     if file is None:
         table = settings.file.name if settings.file is not None else "pyproject.toml"
@@ -300,16 +289,19 @@ def update_wanted(
         raise ConfigError(f"{option} saves a run of one model (on trial: {names}); name it with --llm-model=NAME")
     if "force" not in words and any(os.environ.get(name) for name in ("CI", "BUILD_NUMBER")):
         raise ConfigError(
-            f"{option} is not done in CI, where nobody reads what got worse; run it where you can review {file.name} "
-            f"and commit it, or insist with {option}=force"
+            f"{option} is refused in CI, where a regression would go unreviewed; run it where you can review "
+            f"{file.name} and commit it, or override with {option}=force"
         )
     merge = "merge" in words
     if merge and not file.exists():
         raise ConfigError(f"{option}=merge: there is no {file} to merge into; run all cases once with {option}")
-    return "merge" if merge else "all"
+    old = _saved(file, settings, None)
+    if merge and old is not None:
+        _refuse_another_model(old.run, models[0], file)
+    return NewBaseline(file, old, merge)
 
 
-def same_model(run: Run, model: ModelSettings, file: Path) -> None:
+def _refuse_another_model(run: Run, model: ModelSettings, file: Path) -> None:
     """Refuse to put one model's cases among another's.
 
     Raises:

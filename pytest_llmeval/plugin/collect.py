@@ -4,37 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmeval.case import Case
-from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.datasets.load import load_cases
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.plugin.build_evaluation import evaluation_of
 from pytest_llmeval.plugin.config_table import check_table
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.identity import case_key
+from pytest_llmeval.plugin.identity import Identity, identity_of
 from pytest_llmeval.plugin.items import FIXTURES
-from pytest_llmeval.plugin.markers import Samples, closest_markers, default_category, samples_of
+from pytest_llmeval.plugin.markers import closest_markers, default_category, samples_of
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_as_error
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.running.nothing_asked import review_of
 from pytest_llmeval.plugin.running.replies import Attempts, attempts_key, first_pass_key, more_samples_key
-from pytest_llmeval.plugin.running.trial import Trial, trial_key
+from pytest_llmeval.plugin.running.trial import Trial, TrialSettings, trial_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
-from pytest_llmeval.runs.results import CaseKey
+
+if TYPE_CHECKING:
+    from pytest_llmeval.engine.pipeline import Pipeline
 
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 
 
 def runs_once(item: pytest.Item, marks: Mapping[str, pytest.Mark]) -> bool:
-    """Whether every call of a test waits: its body must not run twice, or asks from a process that cannot be left.
-
-    Args:
-        item: the test.
-        marks: its `closest_markers`.
-    """
+    """Whether every call of a test waits: its body must not run twice, or asks from a process that cannot be left."""
     return "llm_blocking" in marks or "llm_gateway" in getattr(item, "fixturenames", ())
 
 
@@ -82,22 +79,8 @@ def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:
     return loaded[path]
 
 
-def model_of(item: pytest.Item, evaluation: Evaluation) -> str:
-    """Name of the model a test is run with, "" when the session has none."""
-    callspec = getattr(item, "callspec", None)
-    named = callspec.params.get("llm_model") if callspec is not None else None
-    if named is not None:
-        return str(named)
-    return evaluation.models[0].name if evaluation.models else ""
-
-
 def shared_trial(item: pytest.Item | None, fixture: str) -> Trial:
-    """The trial of this execution of a test, which all fixtures that ask share.
-
-    Args:
-        item: the test that is being set up, None when none is.
-        fixture: the name of the one that wants it.
-    """
+    """The trial of this execution of a test, which all fixtures that ask share."""
     if item is None or fixture not in getattr(item, "fixturenames", ()):
         pytest.fail(
             f"{fixture} must be an argument of the test or of one of its fixtures; "
@@ -121,15 +104,9 @@ def shared_trial(item: pytest.Item | None, fixture: str) -> Trial:
 def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     """A fresh trial of an item.
 
-    Args:
-        item: the test.
-        evaluation: the session's.
-
     Raises:
         ConfigError: no model is configured, or a marker is wrong.
     """
-    callspec = getattr(item, "callspec", None)
-    params = callspec.params if callspec is not None else {}
     check_table(item, evaluation.settings)
     if not evaluation.models:
         known = ", ".join(evaluation.settings.models)
@@ -140,35 +117,24 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
             + (f"(models: {known})" if known else "(NAME is provider/model, such as openai/gpt-5.6-mini)")
             + (f"; {settings.place}" if settings.file is None else "")
         )
-    case = params.get("case")
-    case = case if isinstance(case, Case) else None
-    marks = closest_markers(item)
+    marks, identity = closest_markers(item), identity_of(item)
     wanted = samples_of(item, marks)
-    name = model_of(item, evaluation)
-    key = case_key(item, name)
-    again = item.stash.get(again_key, None)
-    if again is not None and evaluation.saved is not None:
-        category = default_category(item, marks)
-        trial = _saved_trial(again, evaluation.saved.model, evaluation, key, case, wanted, category)
-        trial.root = item.config.rootpath
-        return trial
-    samples = evaluation.samples or (case.samples if case is not None else None) or wanted.n
-    attempts = item.stash.get(attempts_key, None) or Attempts()
-    trial = Trial(
+    samples = evaluation.samples or (identity.case.samples if identity.case is not None else None) or wanted.n
+    settings_of_trial = TrialSettings(
+        samples=item.stash.get(more_samples_key, samples),
         # Where a repeat's samples begin must not depend on whether more are drawn later.
-        first=(evaluation.most_samples or samples) * int(params.get("__pytest_repeat_step_number") or 0),
-        attempts=attempts,
-        repeatable=not runs_once(item, marks),
-        root=item.config.rootpath,
-        key=key,
-        module=key.test.split("::")[0],
-        model=evaluation.model(name),
-        pipeline=evaluation.pipeline(),
-        case=case,
-        samples=samples,
+        first=(evaluation.most_samples or samples) * identity.repeat,
         min_pass_rate=wanted.min_pass_rate,
         category=default_category(item, marks),
+        repeatable=not runs_once(item, marks),
+        root=item.config.rootpath,
     )
+    again = item.stash.get(again_key, None)
+    if again is not None:
+        return _saved_trial(identity, again, settings_of_trial, evaluation.pipeline())
+    attempts = item.stash.get(attempts_key, None) or Attempts()
+    model = evaluation.model(identity.model)
+    trial = Trial(identity, model, settings_of_trial, evaluation.pipeline(), attempts)
     if evaluation.mode == "replay":
         from pytest_llmeval.plugin.capturing import offline
 
@@ -176,7 +142,6 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     trial.reviews.append(review_of(item, trial))
     if more_samples_key in item.stash:
         earlier = item.stash[first_pass_key]
-        trial.samples = item.stash[more_samples_key]
         trial.results.update(earlier.results)
         trial.errors.update(earlier.errors)
         for question, future in earlier.in_setup.items():
@@ -184,32 +149,11 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     return trial
 
 
-def _saved_trial(
-    again: Again,
-    model: ModelSettings,
-    evaluation: Evaluation,
-    key: CaseKey,
-    case: Case | None,
-    wanted: Samples,
-    category: str | None,
-) -> Trial:
+def _saved_trial(identity: Identity, again: Again, settings: TrialSettings, pipeline: Pipeline) -> Trial:
     """A trial that judges saved replies again."""
-    pipeline = evaluation.pipeline()
+    samples = again.saved.samples
     again.answers = SavedAnswers(again.saved, pipeline)
-    trial = Trial(
-        attempts=Attempts(),
-        repeatable=False,
-        key=key,
-        module=key.test.split("::")[0],
-        model=model,
-        pipeline=pipeline,
-        case=case,
-        samples=len(again.saved.samples),
-        min_pass_rate=wanted.min_pass_rate,
-        category=category,
-        saved=again.answers,
-    )
-    for place, sample in enumerate(again.saved.samples):
-        if judged_as_error(sample):
-            trial.results[place] = sample._replace(index=place)
+    settings = settings._replace(samples=len(samples), first=0, repeatable=False)
+    trial = Trial(identity, again.model, settings, pipeline, Attempts(), saved=again.answers)
+    trial.results.update({place: s._replace(index=place) for place, s in enumerate(samples) if judged_as_error(s)})
     return trial

@@ -34,10 +34,6 @@ def settings_of(config: pytest.Config) -> Settings:
 def check_table(test: pytest.Item, settings: Settings) -> None:
     """Refuse a test of a package that has a table of its own, in a session that goes by another.
 
-    Args:
-        test: asks a model.
-        settings: what the session goes by.
-
     Raises:
         ConfigError: the nearest table of the test is another one.
     """

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmeval.config.settings import ModelSettings, Settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.registry import find_provider
-from pytest_llmeval.plugin.base_branch import Base
+from pytest_llmeval.plugin.baseline import Baseline, NoBaseline
 from pytest_llmeval.plugin.hookspecs import normalizer
 from pytest_llmeval.plugin.options import Mode
-from pytest_llmeval.plugin.saved_baseline import SavedBaseline
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.pipeline import Pipeline
-    from pytest_llmeval.plugin.base_branch import Base
-    from pytest_llmeval.plugin.saved_baseline import SavedBaseline
-    from pytest_llmeval.runs.results import Run
-    from pytest_llmeval.stats.dependence import Dispersion
     from pytest_llmeval.store.cache import Cache
     from pytest_llmeval.store.staleness import Staleness
-
-
-Update = Literal["all", "merge"]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -38,55 +30,47 @@ class Evaluation:
     Attributes:
         models: all models that are run: those on trial first, then the baseline if it is a model.
         candidates: the names of the models on trial.
-        baseline: name of the model compared with, None when there is no comparison.
-        baseline_file: the file of the saved run, None when the baseline is run in this session.
-        saved: the saved run compared with, None as well when it is to be saved for the first time.
-        base: the branch that the gate's settings and the baseline were read from, None for this checkout.
-        unmeasurable: what keeps the comparison from being one, a sentence each.
-        dispersion: how far this run and another of the same model lie apart, None when there is no other.
-        alone: the model on trial when it is the baseline itself, so that there is nothing to compare it with.
-        update: whether this session is to become the saved run.
-        root: the folder test files are relative to.
+        baseline: what the session is compared with, or becomes.
+        unmeasurable: what makes a comparison worthless, a sentence each.
         staleness: how old a stored reply may be, None for any age.
         hook: where to call the hooks of `hookspecs`, which a folder's ``conftest.py`` may add late.
-        notes: what is odd but harmless, such as a cache that cannot be used; told in the summary. No warnings: under
+        notes: what is odd but harmless, such as a cache that cannot be used; shown in the summary. No warnings: under
             ``-W error`` they would fail a test that has nothing to do with it.
         samples: samples per case over the markers', None to leave those.
-        wordings: what cases are asked in beside their own words, over the markers'; None to leave those.
         most_samples: samples per case once a category is undecided, None when their number is fixed.
+        wordings: what cases are asked in besides their own words, over the markers'; None to leave those.
+        budget: USD, None for no limit.
     """
 
     settings: Settings
     models: tuple[ModelSettings, ...]
     candidates: tuple[str, ...]
-    baseline: str | None
-    baseline_file: Path | None
-    saved: SavedBaseline | None
+    baseline: Baseline
+    unmeasurable: tuple[str, ...]
     mode: Mode
     record: bool
     samples: int | None
+    most_samples: int | None
     wordings: tuple[str, ...] | None
     strict: bool
-    base: Base | None = None
-    unmeasurable: tuple[str, ...] = ()
-    dispersion: Dispersion | None = None
-    alone: str | None = None
-    update: Update | None = None
-    most_samples: int | None = None
-    concurrency: int = 32
-    budget: float | None = None
-    show: str | None = None
-    reports: tuple[Path, ...] = ()
-    notes: list[str] = field(default_factory=list)
-    root: Path = field(default_factory=Path.cwd)
-    staleness: Staleness | None = None
-    hook: Any = None
+    concurrency: int
+    budget: float | None
+    show: str | None
+    reports: tuple[Path, ...]
+    notes: list[str]
+    staleness: Staleness | None
+    hook: Any
     _pipeline: Pipeline | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder test files are relative to."""
+        return self.settings.root
 
     @property
     def compares(self) -> bool:
         """Whether a gate decides instead of each failing case; what becomes the baseline may have misses."""
-        return self.baseline is not None or self.update is not None
+        return not isinstance(self.baseline, NoBaseline)
 
     def model(self, name: str) -> ModelSettings:
         """The model of that name among those that are run."""
@@ -94,13 +78,6 @@ class Evaluation:
             if model.name == name:
                 return model
         raise ConfigError(f"{name} is not among the models of this session: {', '.join(m.name for m in self.models)}")
-
-    def is_another(self, run: Run, name: str) -> bool:
-        """Whether a candidate of this session's run is another model than the saved baseline's, though named alike."""
-        from pytest_llmeval.runs.results import was_another
-
-        saved = self.saved
-        return saved is not None and was_another(saved.run, run, saved.name, name)
 
     def pipeline(self) -> Pipeline:
         """What turns prompts into answers; made at the first call."""
@@ -167,7 +144,7 @@ def header_of(model: ModelSettings) -> dict[str, object]:
 
 
 def _salts(models: Iterable[ModelSettings]) -> dict[str, str]:
-    """What tells apart the models of one name that are served at several addresses."""
+    """A salt for each model whose name is served at several addresses."""
     places: dict[tuple[str, str], set[str | None]] = {}
     models = list(models)
     for model in models:

@@ -20,14 +20,11 @@ def llm_model(request: pytest.FixtureRequest) -> str:
 
     A test that asks for it runs once per ``--llm-model``, and once for the baseline.
     """
-    from pytest_llmeval.plugin.build_evaluation import evaluation_of
-    from pytest_llmeval.plugin.collect import model_of
+    from pytest_llmeval.plugin.identity import identity_of
     from pytest_llmeval.plugin.rejudging.again import again_key
 
-    evaluation = evaluation_of(request.config)
-    if again_key in request.node.stash and evaluation.saved is not None:
-        return evaluation.saved.name
-    return model_of(request.node, evaluation)
+    again = request.node.stash.get(again_key, None)
+    return again.model.name if again is not None else identity_of(request.node).model
 
 
 @pytest.fixture

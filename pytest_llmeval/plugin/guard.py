@@ -36,13 +36,7 @@ Hook = Callable[..., Any]
 
 
 def register(config: pytest.Config, plugin: object, name: str) -> None:
-    """Register an object's hooks so that what goes wrong in them ends no session.
-
-    Args:
-        config: of the session.
-        plugin: the object.
-        name: of the plugin.
-    """
+    """Register an object's hooks so that what goes wrong in them ends no session."""
     faults = faults_of(config)
     for hook in dir(plugin):
         if hook.startswith("pytest_"):
@@ -72,12 +66,7 @@ def contained(hook: Hook) -> Hook:
 
 
 def broke(where: str, error: BaseException) -> str:
-    """What the user is told, in one line.
-
-    Args:
-        where: the hook, or what was being done.
-        error: what left it.
-    """
+    """The message for the user, in one line."""
     try:
         from pytest_llmeval.text import first_line
 
@@ -88,7 +77,7 @@ def broke(where: str, error: BaseException) -> str:
 
 
 def faults_of(config: pytest.Config) -> Faults:
-    """Those of a session."""
+    """The faults of a session."""
     faults: Faults | None = config.pluginmanager.get_plugin(_NAME)
     if faults is None:
         faults = Faults(config)
@@ -97,12 +86,12 @@ def faults_of(config: pytest.Config) -> Faults:
 
 
 class Faults:
-    """What went wrong in a process, and who is to be told.
+    """What went wrong in a process, and where it is reported.
 
     Attributes:
         failed: gives a report of a test, which could not be judged, its result; None where no tests are run.
         waiting: the tests that were left and have no report yet.
-        reported: the ids of the tests that have been told of.
+        reported: the ids of the tests that have a report.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -130,16 +119,11 @@ class Faults:
             self._add(message, 2 if hook in _OF_COLLECTION else 1)
 
     def tell(self, report: pytest.TestReport, item: pytest.Item | None = None) -> None:
-        """Fail the report of a test in which something went wrong: that of its body, or the first after it.
-
-        Args:
-            report: one of the test's.
-            item: the test, where it runs in this process.
-        """
+        """Fail the report of a test in which something went wrong: that of its body, or the first after it."""
         if not self._tests:
             return
         if report.when == "setup":
-            self._told.pop(report.nodeid, None)  # the test is executed, or reported, anew
+            self._told.pop(report.nodeid, None)  # the test is executed, or reported, again
         message = self._tests.get(report.nodeid)
         if message is None or self._told.get(report.nodeid, report.when) != report.when:
             return
@@ -179,12 +163,12 @@ class Faults:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Know whose exit code it is."""
+        """Keep the session, whose exit code may change."""
         self._session = session
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Know which tests have been told of."""
+        """Note which tests have a report."""
         if report.when == "call" or not report.passed:
             self.reported.add(report.nodeid)
 
@@ -223,7 +207,7 @@ class Faults:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
-        """Tell of what concerns no test."""
+        """Write what concerns no test."""
         result = yield
         for line in self._lines:
             terminalreporter.write_line(line, red=True)
@@ -258,7 +242,7 @@ def _guarded_call(hook: Hook, faults: Faults) -> Hook:
 
 
 def _guarded_wrapper(hook: Hook, faults: Faults) -> Hook:
-    """What a wrapper does; whatever becomes of it, the hooks within it run, and their outcome is what comes out."""
+    """Guard a wrapper: even if it breaks, the hooks within it run and their outcome stays."""
     name, parameters = hook.__name__, tuple(inspect.signature(hook).parameters)
     report = parameters.index("report") if name == "pytest_runtest_logreport" else None
     item = parameters.index("item") if name == "pytest_runtest_makereport" else None
@@ -309,9 +293,9 @@ def _guarded_wrapper(hook: Hook, faults: Faults) -> Hook:
 
 
 def _goes_on(hook: str, error: Exception) -> bool:
-    """Whether an exception is none of ours: pytest means it to be raised, or it comes from others' hooks.
+    """Whether an exception is not ours: pytest raises it on purpose, or it comes from another plugin's hook.
 
-    The protocol of a test runs the hooks of everybody. Ours among these are guarded by themselves.
+    The protocol of a test runs the hooks of all plugins; ours among them have guards of their own.
     """
     if isinstance(error, _MEANT):
         return True

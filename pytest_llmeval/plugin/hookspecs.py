@@ -40,7 +40,7 @@ def pytest_llmeval_normalize(text: str) -> str | None:
 
 @pytest.hookspec(firstresult=True)
 def pytest_llmeval_redact(entry: Entry) -> Entry | None:
-    """Take out of a reply what must not stand in the recordings; called once for each before it is written.
+    """Remove from a reply what must not be recorded; called once for each before it is written.
 
     Args:
         entry: the request and its reply. Make another with ``dataclasses.replace(entry, response=...)``; its ``key``,
@@ -52,11 +52,7 @@ def pytest_llmeval_redact(entry: Entry) -> Entry | None:
 
 
 def normalizer(hooks: Any) -> Callable[[str], str] | None:
-    """The first of these hooks as a function of any text, None when nobody implements it.
-
-    Args:
-        hooks: ``config.hook``.
-    """
+    """`pytest_llmeval_normalize` as a function, None when no plugin implements it."""
     hook = hooks.pytest_llmeval_normalize
     if not hook.get_hookimpls():
         return None
@@ -73,11 +69,7 @@ def normalizer(hooks: Any) -> Callable[[str], str] | None:
 
 
 def redactor(hooks: Any) -> Callable[[Entry], Entry | None] | None:
-    """The second of them as a function, None when nobody implements it.
-
-    Args:
-        hooks: ``config.hook``.
-    """
+    """`pytest_llmeval_redact` as a function, None when no plugin implements it."""
     hook = hooks.pytest_llmeval_redact
     if not hook.get_hookimpls():
         return None

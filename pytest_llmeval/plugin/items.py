@@ -6,15 +6,15 @@ import pytest
 
 FIXTURES = ("llm", "llm_capture", "llm_gateway")
 
-"""Those by which a test asks a model."""
+"""Fixtures through which a test queries a model."""
 
 _ASK = frozenset(FIXTURES)
 
 being_set_up: list[pytest.Item] = []
 
-"""The test that is being set up, behind those it runs within; to ask for ``request`` would double what `llm` takes."""
+"""Stack of items in setup, innermost last. Requesting ``request`` instead would double the cost of `llm`."""
 
 
 def uses_llm(test: pytest.Item | pytest.Metafunc) -> bool:
-    """Whether a test asks a model, by itself or through the application under test."""
+    """Whether a test asks a model, directly or through the application under test."""
     return not _ASK.isdisjoint(getattr(test, "fixturenames", ()))

@@ -67,9 +67,6 @@ def read_marker(
     """What a marker says, None when the test has none.
 
     Args:
-        node: the test.
-        marks: its `closest_markers`.
-        name: of the marker.
         signature: takes the marker's arguments; a TypeError of it says what is wrong with them.
 
     Raises:

@@ -111,7 +111,7 @@ def given(config: pytest.Config, name: str) -> Any:
 
 
 def any_given(config: pytest.Config) -> bool:
-    """Whether any of them stands on the command line."""
+    """Whether any of them is on the command line."""
     plain = {"llm_mode": "auto"}
     names = (
         "llm_model",

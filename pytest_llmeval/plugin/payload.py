@@ -1,4 +1,4 @@
-"""What rides on a test's report from where it is run to where it is reported; as JSON where that is another process."""
+"""Data attached to a test report for the reporting process; JSON where that is another process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import pytest
 
 from pytest_llmeval.plugin.selection import Selection
-from pytest_llmeval.runs.file import result_from_json, result_to_json
+from pytest_llmeval.runs.codec import result_from_json, result_to_json
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.text import first_line
 
@@ -27,6 +27,7 @@ class Payload(NamedTuple):
         notes: what is odd but harmless.
     """
 
+    case: CaseKey
     result: CaseResult | None
     entries: tuple[Entry, ...]
     selection: Selection
@@ -50,15 +51,13 @@ def attach(report: pytest.TestReport, payload: Payload, *, as_text: bool) -> Non
     """Put a result on a report.
 
     Args:
-        report: of the test.
-        payload: the result.
         as_text: whether the report goes to another process: xdist refuses what it cannot serialise.
     """
     report.llmeval = _text_of(payload) if as_text else _Kept.of(payload)  # type: ignore[attr-defined]
 
 
 def payload_of(report: pytest.TestReport) -> Payload | None:
-    """What `attach` put on a report, None when it did not; what came as text is read once."""
+    """The payload attached to a report, or None; text is parsed once."""
     attached: str | None = getattr(report, "llmeval", None)
     if attached is None:
         return None
@@ -70,12 +69,7 @@ def payload_of(report: pytest.TestReport) -> Payload | None:
 
 
 def without_verdict(report: pytest.TestReport, reason: str) -> None:
-    """Make an error of the result on a report, if it has one.
-
-    Args:
-        report: of the test.
-        reason: why the case could not be judged.
-    """
+    """Turn the result on a report, if any, into an error."""
     as_text = not isinstance(getattr(report, "llmeval", None), _Kept)
     payload = payload_of(report)
     if payload is not None and payload.result is not None:
@@ -87,6 +81,7 @@ def without_verdict(report: pytest.TestReport, reason: str) -> None:
 def _text_of(payload: Payload) -> str:
     return json.dumps(
         {
+            "case": payload.case,
             "result": result_to_json(payload.result) if payload.result is not None else None,
             "entries": [entry.to_json() for entry in payload.entries],
             "selection": _selection_to_json(payload.selection),
@@ -105,6 +100,7 @@ def _read(text: str) -> Payload:
 
         entries = tuple(StoredEntry.from_json(entry) for entry in data["entries"])
     return Payload(
+        case=CaseKey(*data["case"]),
         result=result_from_json(data["result"]) if data["result"] is not None else None,
         entries=entries,
         selection=_selection_from_json(data["selection"]),

@@ -31,19 +31,28 @@ class Selection(NamedTuple):
     unselected: tuple[CaseKey, ...] = ()
     moved: tuple[tuple[str, str], ...] = ()
 
+    def joined(self, other: Selection) -> Selection:
+        """With what another process was to run; each says the same, and says all of it the first time."""
+        return Selection(
+            collected=max(self.collected, other.collected),
+            deselected=max(self.deselected, other.deselected),
+            left_out=self.left_out or other.left_out,
+            cases=max(self.cases, other.cases),
+            unselected=self.unselected or other.unselected,
+            moved=self.moved or other.moved,
+        )
+
 
 def expected(test: str, config: pytest.Config, root: Path, files: Collection[str]) -> bool:
     """Whether a session would have run a test of a saved run, if it were still there.
 
     Args:
-        test: its name.
-        config: says what was asked for.
         root: the folder that names of tests are relative to.
         files: those that were collected, relative to the root.
     """
     option = config.option
     if getattr(option, "keyword", "") or getattr(option, "lf", False):
-        return False  # nobody can tell
+        return False  # it cannot be known
     name = test.split("::")[0]
     path = root / name
     ignored = [str(each) for each in (getattr(option, "ignore", None) or ())]

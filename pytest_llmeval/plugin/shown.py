@@ -29,7 +29,7 @@ def seen_on(report: pytest.TestReport, seen: Seen) -> None:
         seen.failed_at[key, model, index] = place
 
 
-BY_HAND = 3  # cases that somebody has selected to look at them
+BY_HAND = 3  # cases that were selected one by one to look at them
 
 MOST_UNASKED = 20
 
@@ -40,7 +40,7 @@ class Shown(NamedTuple):
     Attributes:
         failing: those that failed or were missed.
         passing: the others too, where only a few were selected.
-        most: how many at most, None for all: ``-ra`` stands in many a configuration, and asks for no case by name.
+        most: how many at most, None for all: many configurations have ``-ra``, which asks for no case in particular.
     """
 
     failing: bool

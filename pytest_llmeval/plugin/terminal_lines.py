@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 
 import pytest
 
-from pytest_llmeval.report.paper import Line, Paper
+from pytest_llmeval.report.paper import Line, Paper, writes_unicode
 
 
 def write_lines(reporter: pytest.TerminalReporter, lines: Iterable[Line]) -> None:
@@ -22,9 +21,3 @@ def write_all(reporter: pytest.TerminalReporter, notes: Iterable[str]) -> None:
     for text in dict.fromkeys(notes):
         for line in paper.write(text, hang=2):
             reporter.write_line(line.text)
-
-
-def writes_unicode() -> bool:
-    """Whether the terminal can show more than ASCII."""
-    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
-    return encoding.replace("-", "") in ("utf8", "utf16", "utf32", "gb18030")

@@ -23,7 +23,6 @@ class Cases(NamedTuple):
         source: a dataset, or the cases themselves.
         paraphrases: whether those of a row are asked too.
         perturb: the rules by which each case is asked too.
-        seed: of the rules.
     """
 
     source: str | tuple[Case, ...]
@@ -45,12 +44,11 @@ def asked_in(cases: Sequence[Case], wanted: Cases, option: tuple[str, ...] | Non
     """Every case in its own words, each followed by its other wordings.
 
     Args:
-        cases: as they stand in the dataset.
         wanted: by the marker.
         option: by the command line, over the marker; None when it says nothing.
 
     Raises:
-        ConfigError: two cases have the same id, which a dataset would have told.
+        ConfigError: two cases of a list have the same id.
     """
     paraphrases = wanted.paraphrases if option is None else PARAPHRASES in option
     rules = wanted.perturb if option is None else tuple(name for name in option if name != PARAPHRASES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.analysis.compare import compare
+from pytest_llmeval.analysis.compare import Side, compare
 from pytest_llmeval.report.numbers import count, plural
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run
 from pytest_llmeval.text import harmless
@@ -33,7 +33,7 @@ def change_lines(old: Run | None, new: Run) -> list[str]:
     changed = [key for key in after if key in before and _verdict(before[key]) != _verdict(after[key])]
     failing = sum(before[key].outcome == "fail" for key in gone)
     removed = f"{len(gone)} removed" + (f", {failing} of them failing" if failing else "")
-    comparison = compare(before_name, before, name, after)
+    comparison = compare(Side(before_name, before), Side(name, after))
     others = len(comparison.changed)
     words = [f"{len(changed)} changed", f"{len(added)} added", removed]
     words += [f"{others} not comparable, as their row changed"] if others else []

@@ -1,4 +1,4 @@
-"""Failures by task, tag, length and wording, and which model suits which task; only where that says anything."""
+"""Failures by task, tag, length and wording, and which model suits which task; only where they differ."""
 
 from __future__ import annotations
 
@@ -19,26 +19,23 @@ from pytest_llmeval.text import first_line
 Results = Mapping[str, Sequence[CaseResult]]
 
 L = TypeVar("L")
-
 NO_TASK = "(no task)"
-
 _MOST_ROWS = 12
-
 _UNKNOWN = len(EDGES) + 1
 
 
 def task_lines(paper: Paper, models: Results) -> list[Line]:
-    """The share of failing answers per task, of many tasks the worst; nothing where there is one task."""
+    """The share of failing answers per task, of many tasks the worst; empty for a single task."""
     return _lines(paper, "task", models, lambda result: [result.task or ""], lambda name: name or NO_TASK)
 
 
 def tag_lines(paper: Paper, models: Results) -> list[Line]:
-    """The same per tag; a case with several tags counts in each."""
+    """The share of failing answers per tag; a case with several tags counts in each."""
     return _lines(paper, "tag", models, lambda result: dict.fromkeys(result.tags), str)
 
 
 def length_lines(paper: Paper, models: Results) -> list[Line]:
-    """The same per bucket of input tokens, shortest first; nothing where all inputs are about as long."""
+    """The share of failing answers per bucket of input tokens, shortest first; empty where all are in one."""
     known = {bucket for each in models.values() for result in each for bucket in _buckets(result)} - {_UNKNOWN}
     if len(known) < 2:
         return []
@@ -99,7 +96,7 @@ def _lines(
 
 
 def _place(name: str) -> tuple[bool, list[tuple[int, str]]]:
-    """Where a name stands among others; the numbers in it count as numbers, and what has no name is last."""
+    """The sort key of a name: numbers in it count as numbers, and `NO_TASK` comes last."""
     parts = re.findall(r"\d+|\D+", name)
     return name == NO_TASK, [number_place(part) if part.isdecimal() else (-1, part) for part in parts]
 
@@ -113,23 +110,14 @@ def _cases(found: Slice | None) -> int:
 
 
 def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:
-    """The routing table: per task the cheapest model that fits, and why the others do not.
-
-    Args:
-        paper: what it is written on.
-        routes: one per task; none where nothing could be compared.
-    """
+    """The routing table: per task the cheapest model that fits, and why the others do not."""
     if not routes:
         return []
     lines = paper.write("routing by task: the cheapest model without a gated regression on it", "bold")
     chosen = [next((each for each in route.choices if each.model == route.model), None) for route in routes]
     body = [
         Column(head="cases", cells=[str(max(each.cases for each in route.choices)) for route in routes]),
-        Column(
-            head="model",
-            cells=[paper.clean(route.model or "-") for route in routes],
-            right=False,
-        ),
+        Column(head="model", cells=[paper.clean(route.model or "-") for route in routes], right=False),
         Column(head="failing", cells=[_failing(each) for each in chosen]),
         Column(head="$/passed", cells=[dollars(each.cost.value) if each and each.cost else "-" for each in chosen]),
         Column(head="cost", cells=[_cheaper(route, each) for route, each in zip(routes, chosen, strict=True)]),
@@ -154,21 +142,20 @@ def _cheaper(route: Route, choice: Choice | None) -> str:
 
 
 def _why(paper: Paper, route: Route) -> list[Line]:
-    """What kept the models out that were not chosen, those with the same reason together, and why there may be none."""
+    """Why models were not chosen, grouped by reason, and why no model was."""
     kept_out: dict[str, list[str]] = {}
     for choice in route.choices:
         if choice.fitness != "fits":
             kept_out.setdefault(f"{choice.fitness}: {choice.reason}", []).append(choice.model)
-    told = [f"{', '.join(models)}: {why}" for why, models in kept_out.items()]
+    why = [f"{', '.join(models)}: {reason}" for reason, models in kept_out.items()]
     if route.model is None:
-        told.insert(0, route.reason)
+        why.insert(0, route.reason)
     elif route.reason.startswith("the cheapest that fits of"):
-        told.append(route.reason)
-    return paper.write(f"{route.task or NO_TASK}: {'; '.join(told)}", indent=2, hang=2) if told else []
+        why.append(route.reason)
+    return paper.write(f"{route.task or NO_TASK}: {'; '.join(why)}", indent=2, hang=2) if why else []
 
 
 _FEWEST_FOR_INTERVAL = 5
-
 _MOST_WORST = 3
 
 
@@ -176,12 +163,10 @@ def wording_lines(paper: Paper, models: Mapping[str, Sensitivity], *, worst_of: 
     """The change that each way of rewording makes to the pass rate of each model, and the worst wordings.
 
     Args:
-        paper: what it is written on.
-        models: those whose results hold several wordings.
+        paper: the terminal.
+        models: those with results in several wordings.
         worst_of: the models whose worst wordings are named.
     """
-    if not models:
-        return []
     most = max(models.values(), key=lambda each: each.wordings)
     title = f"wordings: {plural(most.cases, 'case')} in {most.wordings} wordings"
     if paper.verbosity <= 0 and not any(model.worst for model in models.values()):
@@ -189,44 +174,35 @@ def wording_lines(paper: Paper, models: Mapping[str, Sensitivity], *, worst_of: 
     lines = paper.write(title, "bold")
     ways = list(dict.fromkeys(each.name for model in models.values() for each in model.reworded))
     ways.sort(key=lambda way: way != PARAPHRASES)
-    spread = any(model.spread is not None for model in models.values())
     body = []
     for name, model in models.items():
         by_way = {each.name: each for each in model.reworded}
         found = [by_way.get(way) for way in ways]
-        last = [_spread(paper, model)] if spread else []
+        spread = f"{paper.plus_minus}{100 * model.spread.value:.1f}"
+        short = [points(each.change.value) if each else "-" for each in found]
         body.append(
-            Column(
-                head=clip(paper.clean(name), 24),
-                cells=[*_cells(paper, found), *last],
-                short=[*(points(each.change.value) if each else "-" for each in found), *last],
-            )
+            Column(head=clip(paper.clean(name), 24), cells=[*_cells(paper, found), spread], short=[*short, spread])
         )
-    rows = [*ways, *(["spread"] if spread else [])]
-    lines += table(paper, "passing so worded", rows, body, rules={len(ways)} if spread else ())
-    told = "points against the same cases in their own words"
-    if spread:
-        told += "; spread: standard deviation of the pass rate over the wordings of a case"
-    if any(model.spread is not None and model.spread.noise for model in models.values()):
-        told += ", chance included where each was answered once (--llm-samples=3 takes it out)"
-    lines += paper.write(told, indent=2)
+    lines += table(paper, "passing so worded", [*ways, "spread"], body, rules={len(ways)})
+    legend = "points against the same cases in their own words"
+    legend += "; spread: standard deviation of the pass rate over the wordings of a case"
+    if any(model.spread.noise for model in models.values()):
+        legend += ", chance included where each was answered once (--llm-samples=3 takes it out)"
+    lines += paper.write(legend, indent=2)
     for name in worst_of:
         if name in models:
             lines += _worst_lines(paper, name if len(models) > 1 else "", models[name].worst)
     return lines
 
 
-def wording_words(models: Mapping[str, Sensitivity], name: str) -> str:
-    """The same of one model in a few words, "" when there is nothing."""
-    model = models.get(name)
-    if model is None:
-        return ""
+def wording_words(model: Sensitivity) -> str:
+    """The change that each way of rewording makes to the pass rate, on one line."""
     changes = [f"{each.name} {points(each.change.value)}" for each in model.reworded]
     return f"wordings: {', '.join(changes)} points against the cases' own words"
 
 
 def _cells(paper: Paper, found: Sequence[Reworded | None]) -> list[str]:
-    """Passing samples, the change and half its interval, each below its like."""
+    """Passing samples, the change and half its interval, aligned."""
     parts = [
         (count(each.passed, each.samples), points(each.change.value), _half(paper, each)) if each else ("-", "", "")
         for each in found
@@ -240,15 +216,7 @@ def _half(paper: Paper, found: Reworded) -> str:
     half = found.change.high - found.change.value
     if found.change.cases < _FEWEST_FOR_INTERVAL or not 0 < half < math.inf:
         return ""
-    return f" {_plus_minus(paper)}{100 * half:.1f}"
-
-
-def _spread(paper: Paper, model: Sensitivity) -> str:
-    return "-" if model.spread is None else f"{_plus_minus(paper)}{100 * model.spread.value:.1f}"
-
-
-def _plus_minus(paper: Paper) -> str:
-    return "+/-" if paper.ascii else "±"
+    return f" {paper.plus_minus}{100 * half:.1f}"
 
 
 def _worst_lines(paper: Paper, name: str, worst: Sequence[Worst]) -> list[Line]:

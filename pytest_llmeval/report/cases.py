@@ -1,4 +1,4 @@
-"""Single cases: new misses with the words that changed, cases not compared, cases that could not be judged."""
+"""Single cases: new misses with the changed words, cases not compared, errors and what helps."""
 
 from __future__ import annotations
 
@@ -8,22 +8,45 @@ from itertools import takewhile, zip_longest
 
 from pytest_llmeval.analysis.comparison import Comparison, Results
 from pytest_llmeval.reply import Answer, call_words
-from pytest_llmeval.report.new_and_known import known_misses, new_misses
-from pytest_llmeval.report.next_step import after_errors
 from pytest_llmeval.report.numbers import count, plural
 from pytest_llmeval.report.paper import Line, Paper, clip, columns, wrap
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.text import first_line, json_words
 
 MOST_CASES = 5
-
 MOST_LINES = 3
-
 MOST_LINES_VERBOSE = 20
 
 
+def new_misses(comparison: Comparison) -> list[tuple[str, CaseKey]]:
+    """The cases that fail now and did not, or failed in another category, with their category.
+
+    Those of gated regressions come first. A case that fails now is either here or in `known_misses`.
+    """
+    rows = sorted(comparison.rows, key=lambda row: not (row.word == "REGRESSED" and row.gated))
+    misses: dict[CaseKey, str] = {}
+    for row in rows:
+        for key in row.new:
+            misses.setdefault(key, row.name)
+    for key in comparison.new:
+        result = comparison.candidate_results.get(key)
+        misses.setdefault(key, (result and result.category) or "failed")
+    return [(name, key) for key, name in misses.items()]
+
+
+def known_misses(comparison: Comparison) -> list[CaseKey]:
+    """The cases that fail as they did with the baseline."""
+    new = {key for _, key in new_misses(comparison)}
+    return [key for key in comparison.known if key not in new]
+
+
+def side_name(side: str, model: str) -> str:
+    """As in ``baseline gpt-5``, or ``baseline`` when the model has that name."""
+    return side if model == side else f"{side} {model}"
+
+
 def miss_lines(paper: Paper, comparison: Comparison, *, most: int = MOST_CASES) -> list[Line]:
-    """The new misses with reason and changed words, the first few or, with -v, all."""
+    """The new misses with reason and changed words; without -v only the first few."""
     misses = new_misses(comparison)
     if not misses:
         return []
@@ -40,7 +63,7 @@ def miss_lines(paper: Paper, comparison: Comparison, *, most: int = MOST_CASES) 
 
 
 def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey, *, indent: int) -> list[Line]:
-    """Why a case fails, and its reply beside the baseline's."""
+    """Why a case fails, and its reply next to the baseline's."""
     before, after = comparison.baseline_results.get(key), comparison.candidate_results.get(key)
     failing = failing_sample(after, category)
     lines = _input_line(paper, after or before, indent)
@@ -62,7 +85,7 @@ def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey
 
 
 def _input_line(paper: Paper, result: CaseResult | None, indent: int) -> list[Line]:
-    """What a case asks, on one line."""
+    """The case's input, on one line."""
     if result is None or not result.input:
         return []
     text = result.input if isinstance(result.input, str) else json_words(result.input, width=4 * paper.width)
@@ -75,7 +98,7 @@ def passes(result: CaseResult) -> str:
 
 
 def counts(paper: Paper, comparison: Comparison) -> list[Line]:
-    """How many cases are known to fail, were fixed, are flaky; with -v names of the latter, with -vv of all."""
+    """How many cases are known misses, fixed or flaky; -v names the latter two, -vv all."""
     groups = [
         ("known", known_misses(comparison), "fail with both"),
         ("fixed", comparison.fixed, "failed with the baseline, pass now"),
@@ -95,14 +118,14 @@ def counts(paper: Paper, comparison: Comparison) -> list[Line]:
 
 
 def count_words(comparison: Comparison) -> str:
-    """The same in a line, "" when there are none: ``12 known misses, 2 fixed, 1 flaky``."""
+    """As in ``12 known misses, 2 fixed, 1 flaky``, "" when there are none."""
     known, fixed, flaky = len(known_misses(comparison)), len(comparison.fixed), len(comparison.flaky)
     words = [plural(known, "known miss") if known else "", f"{fixed} fixed" if fixed else ""]
     return ", ".join(word for word in [*words, f"{flaky} flaky" if flaky else ""] if word)
 
 
 def not_compared_lines(paper: Paper, comparison: Comparison) -> list[Line]:
-    """The cases that only one side has, or that changed since the baseline ran, by name."""
+    """The names of the cases that only one side has, or that changed since the baseline ran."""
     groups = [
         (comparison.changed, "changed since the baseline ran"),
         (comparison.unlike, "whose saved replies, to other prompts, fail today's tests"),
@@ -119,26 +142,19 @@ def not_compared_lines(paper: Paper, comparison: Comparison) -> list[Line]:
 
 def _names(paper: Paper, keys: Sequence[CaseKey]) -> list[Line]:
     shown = keys if paper.verbosity > 0 else keys[:MOST_CASES]
-    return [named(paper, "", str(key), indent=2) for key in shown] + more(paper, len(keys))
-
-
-def more(paper: Paper, total: int) -> list[Line]:
-    """How many cases are not named, if any."""
-    hidden = total - MOST_CASES
-    return [Line(f"  {hidden} more (-v names all)")] if hidden > 0 and paper.verbosity <= 0 else []
+    more = [Line(f"  {len(keys) - len(shown)} more (-v names all)")] if len(shown) < len(keys) else []
+    return [named(paper, "", str(key), indent=2) for key in shown] + more
 
 
 def named(paper: Paper, head: str, name: str, *, indent: int) -> Line:
-    """The name of a case on one line, cut where it is too long."""
+    """The name of a case on one line, cut to the width."""
     room = paper.width - indent
     head = clip(head, room // 2)
     return Line(" " * indent + head + clip(paper.clean(name), room - columns(head)))
 
 
-_ALIKE = 0.5  # share of words two texts must have in common for their difference to be readable
-
-_NARROWEST = 20  # columns for a reply beside its label
-
+_ALIKE = 0.5  # share of words two texts must share for their difference to be readable
+_NARROWEST = 20  # columns for a reply next to its label
 _TOOL = 100  # characters of one tool call
 
 
@@ -146,12 +162,12 @@ def quote_beside(paper: Paper, old: str, new: str, *, indent: int, most: int, in
     """The words that changed between two replies, or both replies where hardly a word is the same.
 
     Args:
-        paper: what it is written on.
+        paper: the terminal.
         old: the baseline's reply, "" when there is none.
         new: the candidate's.
         indent: columns left free before every line.
         most: the most lines of each quotation.
-        in_lines: whether line breaks matter, as to a failure of the format; they do where the words are the same.
+        in_lines: whether line breaks are shown, as for a failure of the format; always where only they differ.
     """
     if not old and not new:
         return []
@@ -173,7 +189,7 @@ def quote_beside(paper: Paper, old: str, new: str, *, indent: int, most: int, in
 
 
 def _difference(old: str, new: str, width: int) -> int:
-    """Where to start to quote two texts: at their beginning, or a few words before they first differ."""
+    """Where to start quoting two texts: at the beginning, or a few words before they first differ."""
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
     if same < width:
         return 0
@@ -185,7 +201,7 @@ def _from(text: str, start: int) -> str:
 
 
 def _lines_beside(paper: Paper, old: str, new: str, *, indent: int, most: int) -> list[Line]:
-    """Some lines of both replies as they are: from the first that differs, and the last."""
+    """Some lines of both replies: from the first that differs, and the last."""
     sides = [("baseline", old.split("\n")), ("candidate", new.split("\n"))]
     longest = max(len(lines) for _, lines in sides)
     pairs = zip_longest(*(lines for _, lines in sides))
@@ -232,19 +248,19 @@ def _alike(old: str, new: str) -> bool:
 
 
 def failing_sample(result: CaseResult | None, category: str) -> SampleResult | None:
-    """The first sample that fails in this category, else the first that fails."""
+    """The first sample that fails in this category, or else the first that fails."""
     failing = [sample for sample in result.judged if sample.outcome == "fail"] if result else []
     return next((sample for sample in failing if sample.category == category), failing[0] if failing else None)
 
 
 def passing_sample(result: CaseResult | None) -> SampleResult | None:
-    """The first sample that passes, else the first that was judged."""
+    """The first sample that passes, or else the first that was judged."""
     judged = result.judged if result else ()
     return next((sample for sample in judged if sample.outcome == "pass"), judged[0] if judged else None)
 
 
 def steps_text(sample: SampleResult | None) -> str:
-    """What an agent did, as in ``find_order(id="LK-17") → refund(amount=84) → answer``; "" where nothing was asked."""
+    """What an agent did, as in ``find_order(id="LK-17") → refund(amount=84) → answer``; "" without a call."""
     return " → ".join(_called(call.answer) or "answer" for call in sample.calls) if sample else ""
 
 
@@ -258,18 +274,45 @@ def takes_steps(sample: SampleResult | None) -> bool:
 
 
 def reply_text(sample: SampleResult | None) -> str:
-    """What the model answered last: its text, its refusal, or in a single step the functions it wanted called."""
+    """The model's last answer: text, refusal or, in a single step, the functions it wanted called."""
     if sample is None or not sample.calls:
         return ""
     answer = sample.calls[-1].answer
     return answer.text.strip() or answer.refusal or ("" if takes_steps(sample) else _called(answer))
 
 
+AGAIN = "run again; answers that came are not paid twice"
+_HELPS = {
+    "authentication": "set the key as the errors say, then run again; answers that came are not paid twice",
+    "bad_request": "mend what the errors say of the request: the provider refuses it each time",
+    "billing": "pay the account or raise its limit, then run again; answers that came are not paid twice",
+    "broken_recording": "mend the file of recordings that the errors name, or restore it",
+    "budget": "a higher --llm-budget goes on where this run stopped; answers that came are not paid twice",
+    "connection": "start the server, or mend base_url or the network as the errors say",
+    "content_filter": "change the prompts that the provider refuses, or put another model on trial",
+    "exception": "mend the test or the application: the errors are exceptions of its own code",
+    "malformed": "check that base_url is the address of an API, and that the provider named is the one it speaks",
+    "no_reply_recorded": "--llm-record --llm-mode=auto asks for the missing replies and records them",
+    "not_found": "mend the model's name or base_url as the errors say",
+    "not_rerouted": "put a model on trial that the application can be made to ask, as the errors say",
+    "setup": "mend the fixtures or settings that the errors name",
+}
+
+
+def after_errors(kinds: Iterable[str]) -> str:
+    """What to do about errors: never what changes nothing.
+
+    Args:
+        kinds: of the errors, the most frequent first.
+    """
+    return _HELPS.get(next(iter(kinds), ""), AGAIN)
+
+
 _SIDES = ("baseline", "candidate")
 
 
 def error_lines(paper: Paper, comparison: Comparison) -> list[Line]:
-    """The cases that could not be judged, with what went wrong; of many with the same cause only the first."""
+    """The cases that could not be judged, with the reasons; of many with the same cause only the first."""
     lines = error_head(paper, comparison)
     kinds = {
         kind: [(str(key), _reasons(comparison, key)) for key in keys]
@@ -279,14 +322,14 @@ def error_lines(paper: Paper, comparison: Comparison) -> list[Line]:
 
 
 def error_head(paper: Paper, comparison: Comparison, *, indent: int = 0) -> list[Line]:
-    """How many there are, in a line."""
+    """One line with the number of errors."""
     if not comparison.errors:
         return []
     return paper.write(f"{_count(comparison)}: not judged, so in no count above", "yellow", "bold", indent=indent)
 
 
 def error_lines_alone(paper: Paper, results: Iterable[CaseResult]) -> list[Line]:
-    """The same where nothing is compared."""
+    """As `error_lines`, where nothing is compared."""
     several = len({result.model for result in results}) > 1
     kinds: dict[str, list[tuple[str, list[str]]]] = {}
     for result in results:
@@ -300,11 +343,11 @@ def error_lines_alone(paper: Paper, results: Iterable[CaseResult]) -> list[Line]
     number = sum(map(len, kinds.values()))
     lines = paper.write(f"{plural(number, 'error')}: not judged, so in no count above", "yellow", "bold", hang=2)
     lines += _grouped(paper, kinds)
-    return lines + paper.write(f"next: {after_errors(next(iter(kinds)))}", hang=6)
+    return lines + paper.write(f"next: {after_errors(kinds)}", hang=6)
 
 
 def _grouped(paper: Paper, kinds: Mapping[str, Sequence[tuple[str, list[str]]]]) -> list[Line]:
-    """A few cases each by name, many by what kept them from being judged."""
+    """A few cases by name, many by kind of error."""
     lines: list[Line] = []
     if paper.verbosity > 0 or sum(map(len, kinds.values())) <= MOST_CASES:
         for name, reasons in sorted(case for cases in kinds.values() for case in cases):
@@ -320,7 +363,7 @@ def _grouped(paper: Paper, kinds: Mapping[str, Sequence[tuple[str, list[str]]]])
 
 
 def _count(comparison: Comparison) -> str:
-    """How many tests had an error, as pytest counts them, and of how many cases."""
+    """The number of tests with an error, as pytest counts them, and of their cases."""
     cases = len(comparison.errors)
     failed = {
         side: sum((found := results.get(key)) is not None and found.outcome == "error" for key in comparison.errors)
@@ -333,7 +376,7 @@ def _count(comparison: Comparison) -> str:
 
 
 def kinds_of_errors(comparison: Comparison) -> dict[str, list[CaseKey]]:
-    """The cases that could not be judged by what kept them from it, the most frequent first."""
+    """The cases that could not be judged, by kind of error, the most frequent first."""
     kinds: dict[str, list[CaseKey]] = {}
     for key in comparison.errors:
         errors = (_error(_results(comparison, side).get(key)) for side in _SIDES)

@@ -8,12 +8,11 @@ from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.report.cases import case_lines, failing_sample, named, passes, reply_text
 from pytest_llmeval.report.numbers import count, plural, points
 from pytest_llmeval.report.paper import Line, Paper, clip, wrap
-from pytest_llmeval.report.verdict import evidence, mark_of, remarks, style_of, title
+from pytest_llmeval.report.verdict import evidence, mark_of, remark, style_of, title
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.text import did_you_mean, first_line
 
 _MOST_LINES = 3
-
 _WORDS = {"NEW": ("red",), "KNOWN": (), "FIXED": ("green",)}
 
 
@@ -26,12 +25,8 @@ def category_cases(paper: Paper, comparison: Comparison, name: str) -> list[Line
         told = f"no case failed as {name}{guess} (error categories of this comparison: {', '.join(known) or 'none'})"
         return paper.write(told, "yellow")
     lines = [*title(paper, comparison), Line(""), *_head(paper, row)]
-    lines += [
-        line
-        for remark in remarks(paper, comparison)
-        if remark.startswith(f"{name}: ")
-        for line in paper.write(remark.removeprefix(f"{name}: "), indent=2)
-    ]
+    explained = remark(paper, row)
+    lines += paper.write(explained, indent=2) if explained else []
     groups = {"NEW": row.new, "KNOWN": _known(comparison, row), "FIXED": row.fixed}
     for word, keys in groups.items():
         for key in keys:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.reply import Answer
-from pytest_llmeval.report.cases import passes
+from pytest_llmeval.report.cases import passes, side_name
 from pytest_llmeval.report.numbers import dollars, seconds
 from pytest_llmeval.report.paper import Line, Paper, columns, wrap
 from pytest_llmeval.report.prompts import Spoken
@@ -19,7 +19,6 @@ from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.score import Score
 
 _NARROWEST = 16  # columns for a text beside its label
-
 _TAB = "    "
 
 
@@ -71,20 +70,16 @@ def looks(comparisons: Sequence[Comparison], results: Sequence[CaseResult], *, p
     for comparison in comparisons[:1]:
         for key, result in comparison.baseline_results.items():
             if key in sides:
-                sides[key].append(Side(_named("baseline", result), result, saved=comparison.saved is not None))
+                sides[key].append(Side(side_name("baseline", result.model), result, saved=comparison.saved is not None))
     for comparison in comparisons:
         for key, result in comparison.candidate_results.items():
             if key in sides:
-                sides[key].append(Side(_named("candidate", result), result))
+                sides[key].append(Side(side_name("candidate", result.model), result))
     return [
         Look(key, tuple(each))
         for key, each in sides.items()
         if each and (passing or any(side.result.outcome == "fail" for side in each))
     ]
-
-
-def _named(side: str, result: CaseResult) -> str:
-    return side if result.model == side else f"{side} {result.model}"
 
 
 def look_lines(paper: Paper, look: Look, seen: Seen) -> list[Line]:
@@ -144,11 +139,13 @@ def _side(paper: Paper, key: CaseKey, side: Side, seen: Seen, prompt: Spoken | N
 
 
 def _alike(key: CaseKey, result: CaseResult, seen: Seen) -> list[list[SampleResult]]:
-    """The samples, those together that answered and were judged alike; of those that passed the first will do."""
+    """The samples, grouped by answers and verdicts; of the groups that passed only the first."""
     groups: dict[object, list[SampleResult]] = {}
     for sample in result.samples:
         answers = [(call.answer.text, call.answer.refusal, repr(call.answer.tool_calls)) for call in sample.calls]
-        groups.setdefault((repr(answers), sample.outcome, sample.category, sample.detail), []).append(sample)
+        scores = [(score.check, score.value) for score in sample.scores]
+        alike = repr((answers, scores)), sample.outcome, sample.category, sample.detail
+        groups.setdefault(alike, []).append(sample)
     passing = [samples for samples in groups.values() if samples[0].outcome == "pass"]
     return [samples for samples in groups.values() if samples[0].outcome != "pass" or samples is passing[0]]
 

@@ -1,4 +1,4 @@
-"""What answers cost and how long they took, in a table; with ``-v``, every measure with its interval."""
+"""What answers cost and how long they took, and every measure with its interval, in tables."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from pytest_llmeval.stats.quantiles import Percentile, fewest_values
 
 
 class Measured(NamedTuple):
-    """One measured figure of a model.
+    """A column of the summary's figures.
 
     Attributes:
-        head: heading of a column.
+        head: the heading; also names the figure in the short report.
         label: the same as the name of a row.
         value: the figure, None when it is unknown.
         show: the figure as text.
         compare: the change from the baseline's to the candidate's as text.
-        unknown: why there may be none; "" for nothing to explain.
+        unknown: why it may be unknown, "" when there is nothing to explain.
         timed: whether it depends on when the model was called.
+        in_short: whether the report of a gate that passed shows it too.
     """
 
     head: str
     label: str
     value: Callable[[Figures], float | None]
     show: Callable[[float | None], str]
-    compare: Callable[[float | None, float | None], str]
-    unknown: str
+    compare: Callable[[float | None, float | None], str] = change
+    unknown: str = ""
     timed: bool = True
+    in_short: bool = False
 
 
 def _latency(share: float) -> Callable[[Figures], float | None]:
@@ -41,7 +43,7 @@ def _latency(share: float) -> Callable[[Figures], float | None]:
 
 
 def _at(percentiles: Sequence[Percentile], share: float) -> float | None:
-    """One of the percentiles, None when there are too few cases to tell."""
+    """One of the percentiles, None when there are too few cases for it."""
     return next((each.value for each in percentiles if each.share == share), None)
 
 
@@ -54,27 +56,34 @@ def _needs(share: float) -> str:
 
 
 MEASURED = (
-    Measured("agree", "agreement", lambda f: f.agreement, _agreement, difference, "", timed=False),
-    Measured("p50", "latency p50", _latency(0.5), seconds, change, _needs(0.5)),
-    Measured("p95", "latency p95", _latency(0.95), seconds, change, _needs(0.95)),
-    Measured("p99", "latency p99", _latency(0.99), seconds, change, _needs(0.99)),
-    Measured("TTFT p50", "TTFT p50", lambda f: _at(f.ttft, 0.5), seconds, change, "TTFT needs 6 streamed cases"),
+    Measured("agree", "agreement", lambda f: f.agreement, _agreement, difference, timed=False),
+    Measured("p50", "latency p50", _latency(0.5), seconds, unknown=_needs(0.5), in_short=True),
+    Measured("p95", "latency p95", _latency(0.95), seconds, unknown=_needs(0.95), in_short=True),
+    Measured("p99", "latency p99", _latency(0.99), seconds, unknown=_needs(0.99)),
+    Measured("TTFT p50", "TTFT p50", lambda f: _at(f.ttft, 0.5), seconds, unknown="TTFT needs 6 streamed cases"),
     Measured(
         "$/resolved",
         "$ per resolved case",
         lambda f: f.cost_per_resolved,
         dollars,
-        change,
-        "$/resolved needs a price and a passed case",
+        unknown="$/resolved needs a price and a passed case",
         timed=False,
+        in_short=True,
     ),
 )
 
+"""The columns, in order. A new column is a new row here."""
+
+
+def shown_of(models: Sequence[Figures]) -> list[Measured]:
+    """The figures that are known of any of the models."""
+    return [each for each in MEASURED if any(each.value(figures) is not None for figures in models)]
+
 
 def figures_table(paper: Paper, baseline: Figures, candidate: Figures, *, saved: str | None) -> list[Line]:
-    """The two models' figures, one row each, and a row with the change where they may be compared."""
+    """The figures of both models, one row each, and a row with the change where they can be compared."""
     both = (baseline, candidate)
-    shown = [measured for measured in MEASURED if any(measured.value(figures) is not None for figures in both)]
+    shown = shown_of(both)
     if not shown:
         return []
     reason = not_comparable(baseline, candidate, saved=saved)
@@ -89,14 +98,14 @@ def figures_table(paper: Paper, baseline: Figures, candidate: Figures, *, saved:
         cells.append(changes)
     body = [Column(head=measured.head, cells=column) for measured, *column in zip(shown, *cells, strict=True)]
     lines = table(paper, "model", names, body)
-    legend = why_unknown(shown, both)
+    legend = why_unknown(both)
     lines += paper.write(legend, indent=2) if legend else []
     lines += paper.write(reason, indent=2, hang=2) if reason else []
     return lines
 
 
 def not_comparable(baseline: Figures, candidate: Figures, *, saved: str | None) -> str:
-    """Which figures of the two models say nothing beside each other, and why; "" when all may be compared."""
+    """Which figures of the two models cannot be compared, and why; "" when all can."""
     if saved:
         return "latency and cost not compared: the baseline is from another session"
     if baseline.live_figures != candidate.live_figures:
@@ -105,9 +114,9 @@ def not_comparable(baseline: Figures, candidate: Figures, *, saved: str | None) 
     return ""
 
 
-def why_unknown(shown: Sequence[Measured], models: Sequence[Figures]) -> str:
-    """What "-" in a table of these figures means, "" when there is none."""
-    reasons = [m.unknown for m in shown if m.unknown and any(m.value(figures) is None for figures in models)]
+def why_unknown(models: Sequence[Figures]) -> str:
+    """What "-" means in a table of these models' figures, "" when no figure is missing."""
+    reasons = [m.unknown for m in shown_of(models) if m.unknown and any(m.value(each) is None for each in models)]
     return f"-: {', '.join(reasons)}" if reasons else ""
 
 
@@ -128,12 +137,7 @@ class _Row(NamedTuple):
 
 
 def measures_lines(paper: Paper, models: Sequence[Figures]) -> list[Line]:
-    """A table of every measure for each model.
-
-    Args:
-        paper: what it is written on.
-        models: those with results.
-    """
+    """A table of every measure for each model with results."""
     lines: list[Line] = []
     for figures in models:
         if not figures.cases:
@@ -145,7 +149,7 @@ def measures_lines(paper: Paper, models: Sequence[Figures]) -> list[Line]:
             Column(head="of", cells=[row.rests_on for row in rows], right=False),
         ]
         lines += [Line(""), *paper.write(f"every measure of {figures.model}, {_source(figures)}", "bold", hang=2)]
-        lines += table(paper, "measure", [row.name for row in rows], body)
+        lines += table(paper, "measure", [paper.clean(row.name) for row in rows], body)
     return lines
 
 
@@ -199,6 +203,8 @@ def _rates(figures: Figures) -> Iterable[_Row]:
     yield _share("hallucination rate", figures.hallucination_rate, "no answer was examined")
     yield _share("refusal rate", figures.refusal_rate, "no answer was judged")
     yield _share("error rate", figures.error_rate, "no sample")
+    for name, mean in figures.scores:
+        yield _mean(f"score of {name}", mean, _plain2)
 
 
 def _percentile(name: str, figure: Percentile, show: Show) -> _Row:

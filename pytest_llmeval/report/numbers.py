@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-
-def plural(number: int, noun: str) -> str:
-    """A number with its noun: ``1 case``, ``2 cases``, ``2 new misses``."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun}es" if noun.endswith("s") else f"{number} {noun}s"
+from pytest_llmeval.text import plural as plural
 
 
 def count(part: int, whole: int) -> str:

@@ -1,10 +1,11 @@
-"""Lines and tables that fit a terminal: how wide text is, where it breaks, which columns are cut."""
+"""Lay out lines and tables to fit a terminal."""
 
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.text import harmless
@@ -29,14 +30,14 @@ class Line(NamedTuple):
 
 
 class Paper(NamedTuple):
-    """What a report is written on.
+    """The terminal a report is laid out for.
 
     Attributes:
-        width: columns of the terminal.
+        width: in columns.
         ascii: whether only ASCII may be written.
         verbosity: as pytest counts it: 0 is normal, 1 is ``-v``, -1 is ``-q``.
-        show: the option that lists a category's cases, where this is printed.
-        listed: whether the cases of a category are listed behind what is printed.
+        show: the option that lists a category's cases here: ``--llm-show`` or ``--show``.
+        listed: whether the cases are listed after the report, so that it need not show them too.
     """
 
     width: int = 80
@@ -47,44 +48,69 @@ class Paper(NamedTuple):
 
     @property
     def arrow(self) -> str:
-        """Between what was and what is."""
+        """What separates before and after."""
         return "->" if self.ascii else "→"
 
     @property
     def times(self) -> str:
-        """Between cases and samples."""
+        """What separates cases and samples."""
         return "x" if self.ascii else "×"  # noqa: RUF001
 
     @property
     def dot(self) -> str:
-        """Between the facts of one line."""
+        """What separates the facts of a line."""
         return "|" if self.ascii else "·"
 
+    @property
+    def plus_minus(self) -> str:
+        """What precedes half of an interval."""
+        return "+/-" if self.ascii else "±"
+
     def clean(self, text: str) -> str:
-        """Text from outside as one harmless line."""
+        """Untrusted text as one harmless line."""
         return self.harmless(" ".join(text.split()))
 
     def harmless(self, text: str) -> str:
-        """Text from outside, harmless, its line breaks and spaces as they are."""
+        """Untrusted text made harmless; line breaks and spaces stay."""
         text = harmless(text)
         if self.ascii and not text.isascii():
             text = text.translate(_TYPOGRAPHY).encode("ascii", "backslashreplace").decode("ascii")
         return text
 
     def write(self, text: str, *style: str, indent: int = 0, hang: int = 0) -> list[Line]:
-        """Text of any length as lines.
+        """Wrap untrusted text of any length into lines.
 
         Args:
-            text: text from outside, or with such in it.
+            text: on one line or several.
             style: names of pytest's markup.
             indent: columns left free before every line.
-            hang: columns left free as well before every line but the first.
+            hang: more columns left free before every line but the first.
         """
         first, *rest = wrap(self.clean(text), self.width - indent - hang, more=hang)
         return [
             Line(" " * indent + first, style),
             *(Line(" " * (indent + hang) + line, style) for line in rest),
         ]
+
+
+def writes_unicode() -> bool:
+    """Whether standard output can show more than ASCII."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
+    return encoding.replace("-", "") in ("utf8", "utf16", "utf32", "gb18030")
+
+
+def terminal_paper(columns: int, *, verbosity: int = 0, show: str = "--llm-show", listed: bool = False) -> Paper:
+    """The paper for standard output: at least 24 columns, at most 100."""
+    width = max(24, min(columns, 100))
+    return Paper(width=width, ascii=not writes_unicode(), verbosity=verbosity, show=show, listed=listed)
+
+
+def joined(sections: Iterable[Sequence[Line]]) -> list[Line]:
+    """The lines of all sections, with an empty line between each two; an empty section is left out."""
+    lines: list[Line] = []
+    for section in sections:
+        lines += [Line(""), *section] if lines and section else section
+    return lines
 
 
 def columns(text: str) -> int:
@@ -99,13 +125,13 @@ def _columns_of(character: str) -> int:
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:
-    """The text filled up with spaces to a width in columns, before it when it is to stand on the right."""
+    """The text filled up with spaces to a width in columns, aligned left or right."""
     filling = " " * (width - columns(text))
     return filling + text if right else text + filling
 
 
 def clip(text: str, width: int) -> str:
-    """The text cut to a width in columns, ``...`` in place of its middle when it is wider."""
+    """The text cut to a width in columns, with ``...`` for its middle."""
     if columns(text) <= width:
         return text
     if width <= 5:
@@ -125,12 +151,12 @@ def _head(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int, *, more: int = 0) -> list[str]:
-    """One harmless line broken into several, none of which a CI runner would take for a command.
+    """Break one harmless line into several; a CI runner takes none of them for a command.
 
     Args:
         text: without line breaks.
-        width: columns of a line.
-        more: columns the first line may be wider.
+        width: of a line, in columns.
+        more: how many columns wider the first line may be.
     """
     width = max(width, 8)
     lines: list[str] = []
@@ -157,18 +183,17 @@ def _start(word: str) -> str:
 
 
 _MARGIN = 2  # the mark and a space
-
 _SHORTEST_NAME = 13
 
 
 class Column(NamedTuple):
-    """One column of numbers or words beside the names.
+    """One column of numbers or words next to the names.
 
     Attributes:
-        head: its heading.
+        head: the heading.
         cells: one per row.
-        short: the cells without what the other columns tell too, for when the table is too wide.
-        right: whether it is aligned on the right.
+        short: shorter cells for when the table is too wide; they leave out what other columns say too.
+        right: whether cells are aligned right.
         gap: columns left free before it.
     """
 
@@ -180,16 +205,16 @@ class Column(NamedTuple):
 
     @property
     def width(self) -> int:
-        """Columns it takes without the gap."""
+        """In columns of the terminal, without the gap."""
         return max(columns(self.head), *map(columns, self.cells))
 
     def shortened(self) -> Column:
         """The column with its short cells, if it has any."""
-        return Column(head=self.head, cells=self.short or self.cells, right=self.right, gap=self.gap)
+        return self._replace(cells=self.short or self.cells)
 
 
 def table_width(names: Sequence[str], body: Sequence[Column]) -> int:
-    """Columns the table would take with all names as long as they are."""
+    """The width of the table in columns if no name is cut."""
     return _MARGIN + max(map(columns, names)) + _body_width(body)
 
 
@@ -203,16 +228,16 @@ def table(
     styles: Sequence[tuple[str, ...]] = (),
     rules: Collection[int] = (),
 ) -> list[Line]:
-    """Rows of a name and cells, as a table, or as a paragraph for each row where no table fits.
+    """Lay out rows as a table, or as a paragraph per row where no table fits.
 
     Args:
-        paper: what it is written on.
+        paper: the terminal.
         head: the heading of the names.
         names: one per row, harmless.
-        body: the columns beside the names, their cells harmless.
-        marks: one character per row before its name, " " for none.
+        body: the other columns, with harmless cells.
+        marks: one character per row, printed before its name.
         styles: one per row.
-        rules: the rows that have a rule above them.
+        rules: indices of the rows that have a line above them.
     """
     marks = marks or [" "] * len(names)
     styles = styles or [()] * len(names)

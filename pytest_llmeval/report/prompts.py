@@ -15,11 +15,8 @@ Spoken = tuple[tuple[str, str], ...]
 """Role and text of each message; the roles of the last ones may be ``tools`` and ``schema``."""
 
 _SYSTEM = ("system", "instructions", "systemInstruction", "system_instruction")
-
 _MESSAGES = ("messages", "input", "contents", "prompt")
-
 _NO_TEXT = ("thinking", "redacted_thinking", "reasoning")  # of earlier answers, often encrypted
-
 _BASE64 = 4 / 3
 
 

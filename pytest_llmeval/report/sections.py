@@ -1,4 +1,4 @@
-"""What a summary says after the gate: by task, by length, by wording, and what the session did."""
+"""Sections of the summary: by task, by length, by wording, and what the session did."""
 
 from __future__ import annotations
 
@@ -21,23 +21,21 @@ Results = Mapping[str, Sequence[CaseResult]]
 def sections(
     paper: Paper, models: Results, *, candidates: Sequence[str], routes: Sequence[Route] = ()
 ) -> list[list[Line]]:
-    """One section for each of these that has something to say.
+    """The sections that have something to say, for every model's results.
 
     Args:
-        paper: what it is written on.
-        models: every model's results.
+        paper: the terminal.
+        models: the results by model.
         candidates: the models whose worst wordings are named.
         routes: which model for which task.
     """
     found: list[list[Line]] = []
-    # What nothing can be said about is not imported: most summaries are short.
-    if any(_is_of_a_slice(result) for results in models.values() for result in results):
-        from pytest_llmeval.report.breakdown import length_lines, tag_lines, task_lines
+    # Most summaries have none of these, and do not pay for the import.
+    if routes or any(_is_of_a_slice(result) for results in models.values() for result in results):
+        from pytest_llmeval.report.breakdown import length_lines, route_lines, tag_lines, task_lines
 
         tags = tag_lines(paper, models) if paper.verbosity > 0 else []
-        found = [task_lines(paper, models), _routes(paper, routes), tags, length_lines(paper, models)]
-    else:
-        found = [_routes(paper, routes)]
+        found = [task_lines(paper, models), route_lines(paper, routes), tags, length_lines(paper, models)]
     sensitivities = _sensitivities(models)
     if sensitivities:
         from pytest_llmeval.report.breakdown import wording_lines
@@ -52,23 +50,14 @@ def _is_of_a_slice(result: CaseResult) -> bool:
     return bool(result.task or result.tags) or any((call.answer.usage.input_tokens or 0) >= 1_000 for call in calls)
 
 
-def _routes(paper: Paper, routes: Sequence[Route]) -> list[Line]:
-    if not routes:
-        return []
-    from pytest_llmeval.report.breakdown import route_lines
-
-    return route_lines(paper, routes)
-
-
 def in_short(comparison: Comparison) -> str:
-    """What rewording does to the candidate, in a few words; "" where no case was reworded."""
-    name = comparison.candidate.model
-    sensitivities = _sensitivities({name: list(comparison.candidate_results.values())})
-    if not sensitivities:
+    """What rewording does to the candidate, on one line; "" where no case was reworded."""
+    found = _sensitivities({"": list(comparison.candidate_results.values())})
+    if not found:
         return ""
     from pytest_llmeval.report.breakdown import wording_words
 
-    return wording_words(sensitivities, name)
+    return wording_words(found[""])
 
 
 def results_of(comparisons: Sequence[Comparison]) -> Results:
@@ -89,7 +78,7 @@ def _sensitivities(models: Results) -> dict[str, Sensitivity]:
 
 
 def called_now(comparisons: Sequence[Comparison]) -> list[Figures]:
-    """The models that ran in this session: the candidates, and the baseline unless it is a saved run."""
+    """The models that ran in this session: the candidates, and the baseline unless it was saved."""
     first = comparisons[0]
     baseline = [] if first.saved else [first.baseline]
     return [*baseline, *(comparison.candidate for comparison in comparisons)]
@@ -106,7 +95,7 @@ def facts(paper: Paper, models: Sequence[Figures]) -> list[Line]:
 
 
 def cases_words(paper: Paper, figures: Figures) -> str:
-    """How many cases with how many samples: ``48 cases x 5 samples``."""
+    """As in ``48 cases x 5 samples``."""
     cases = plural(figures.cases - figures.reworded, "case")
     if figures.reworded:
         cases += f" in {plural(figures.cases, 'wording')}"
@@ -117,7 +106,7 @@ def cases_words(paper: Paper, figures: Figures) -> str:
 
 
 def spent_words(models: Sequence[Figures]) -> list[str]:
-    """What was spent in this session; nothing to say when no call was sent."""
+    """What was spent in this session."""
     spent = [figures.spent for figures in models]
     known = [amount for amount in spent if amount is not None]
     if not any(figures.live for figures in models):

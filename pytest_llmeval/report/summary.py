@@ -1,12 +1,37 @@
-"""The summary a session ends with."""
+"""The summary of a session: the gate first, then the evidence, then what to do next."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_llmeval.report.paper import Line, Paper
+from pytest_llmeval.report.cases import (
+    MOST_CASES,
+    counts,
+    error_head,
+    error_lines,
+    error_lines_alone,
+    miss_lines,
+    not_compared_lines,
+)
+from pytest_llmeval.report.figures import figures_table
+from pytest_llmeval.report.numbers import count, plural
+from pytest_llmeval.report.paper import Line, Paper, joined
+from pytest_llmeval.report.sections import called_now, facts, results_of, sections
+from pytest_llmeval.report.several_models import alone_table, compared_table
+from pytest_llmeval.report.verdict import (
+    baseline_words,
+    category_table,
+    gate_lines,
+    green_lines,
+    improved_lines,
+    next_line,
+    nothing_new,
+    sight,
+    title,
+)
 
 if TYPE_CHECKING:
     from pytest_llmeval.analysis.comparison import Comparison
@@ -14,163 +39,188 @@ if TYPE_CHECKING:
     from pytest_llmeval.analysis.routing import Route
     from pytest_llmeval.runs.results import CaseResult
 
+NO_BASELINE = "no baseline to compare with (--llm-baseline=NAME)"
 _COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)()#(?=\[|vso\[)")
+_MOST_MISSES = 2  # per candidate, where there are several
+_MOST_CATEGORIES = 6
 
 
 def summary(
+    paper: Paper,
     comparisons: Sequence[Comparison],
     figures: Sequence[Figures],
     results: Iterable[CaseResult] = (),
     *,
     routes: Sequence[Route] = (),
-    width: int = 80,
-    ascii: bool = False,  # noqa: A002
-    verbosity: int = 0,
-    show: str = "--llm-show",
-    alone: str | None = None,
-    listed: bool = False,
+    alone: bool = False,
 ) -> list[Line]:
-    """The report of a session as lines.
+    """The report of a session.
 
     Args:
-        comparisons: one per candidate, all with the same baseline; empty when there is no baseline.
-        figures: every model of the session; not needed below verbosity 0.
-        results: the session's results, for the error categories when nothing was compared.
-        routes: which model for which task.
-        width: columns of the terminal; no line is wider, from 24 columns on.
-        ascii: whether only ASCII may be written.
-        verbosity: as pytest counts it: 1 shows every case, -1 the gates alone, -2 only a gate that failed.
-        show: the option that lists a category's cases.
-        alone: the model on trial if it is the baseline itself.
-        listed: whether a category's cases are listed behind it, so that they need not stand here too.
+        paper: verbosity 1 shows every case, -1 only the gates, -2 only gates that failed.
+        comparisons: one per candidate, all with the same baseline; empty without a baseline.
+        figures: of every model of the session; not needed below verbosity 0.
+        results: of the session, for the error categories when nothing was compared.
+        routes: the recommended model for each task.
+        alone: whether the model on trial is the baseline itself.
     """
-    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show, listed=listed)
-    if verbosity < 0:
+    if paper.verbosity < 0:
         lines = _gates_alone(paper, comparisons, results)
-    elif len(comparisons) == 1:
-        from pytest_llmeval.report.verdict import one_candidate
-
-        lines = one_candidate(paper, comparisons[0], routes)
     elif comparisons:
-        from pytest_llmeval.report.several_models import candidates_side_by_side
-
-        lines = candidates_side_by_side(paper, comparisons, routes)
+        lines = _compared(paper, comparisons, routes)
     elif figures:
-        from pytest_llmeval.report.several_models import models_alone
-
-        lines = models_alone(paper, figures, results, alone=alone)
+        lines = _not_compared(paper, figures, list(results), alone)
     else:
         lines = []
     return no_commands(lines)
 
 
-def list_category(
-    comparison: Comparison,
-    name: str,
-    *,
-    width: int = 80,
-    ascii: bool = False,  # noqa: A002
-    verbosity: int = 0,
-) -> list[Line]:
+def verdict(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
+    """The gates and the next step, for the end of a long report; empty when nothing was compared."""
+    return no_commands(_gates(paper, comparisons) + ([] if paper.listed else _next(paper, comparisons)))
+
+
+def list_category(paper: Paper, comparison: Comparison, name: str) -> list[Line]:
     """The cases of one error category with the changed words.
 
     Args:
+        paper: verbosity 1 shows long replies in full, and details of the cases that fail with both models.
         comparison: of a candidate with the baseline.
         name: the error category.
-        width: columns of the terminal; no line is wider, from 24 columns on.
-        ascii: whether only ASCII may be written.
-        verbosity: 1 shows long replies whole and the cases that fail under both in detail.
     """
     from pytest_llmeval.report.category import category_cases
 
-    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
     return no_commands(category_cases(paper, comparison, name))
 
 
-def verdict(
-    comparisons: Sequence[Comparison],
-    *,
-    width: int = 80,
-    ascii: bool = False,  # noqa: A002
-    show: str = "--llm-show",
-    verbosity: int = 1,
-    listed: bool = False,
-) -> list[Line]:
-    """The gates and what to do next, for the end of a long report; nothing where nothing was compared.
-
-    Args:
-        comparisons: one per candidate.
-        width: columns of the terminal; no line is wider, from 24 columns on.
-        ascii: whether only ASCII may be written.
-        show: the option that lists a category's cases.
-        verbosity: as pytest counts it.
-        listed: whether that option was given.
-    """
-    from pytest_llmeval.report.several_models import next_of
-    from pytest_llmeval.report.verdict import gate_lines
-
-    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity, show=show)
-    names = [each.candidate.model if len(comparisons) > 1 else "" for each in comparisons]
-    lines = [line for each, name in zip(comparisons, names, strict=True) for line in gate_lines(paper, each, name=name)]
-    return no_commands(lines if listed else lines + next_of(paper, comparisons))
-
-
-def list_category_alone(
-    results: Sequence[CaseResult],
-    name: str,
-    *,
-    width: int = 80,
-    ascii: bool = False,  # noqa: A002
-    verbosity: int = 0,
-) -> list[Line]:
-    """The cases that fail in one error category where nothing is compared.
-
-    Args:
-        results: of the session.
-        name: the error category.
-        width: as for `list_category`, and so are the others.
-    """
+def list_category_alone(paper: Paper, results: Sequence[CaseResult], name: str) -> list[Line]:
+    """The cases that fail in one error category when nothing is compared."""
     from pytest_llmeval.report.category import category_cases_alone
 
-    paper = Paper(width=max(width, 24), ascii=ascii, verbosity=verbosity)
     return no_commands(category_cases_alone(paper, results, name))
 
 
-def every_measure(
-    figures: Sequence[Figures],
-    *,
-    width: int = 80,
-    ascii: bool = False,  # noqa: A002
-) -> list[Line]:
-    """Every measure of every model with its interval and what it rests on.
-
-    Args:
-        figures: every model of the session.
-        width: columns of the terminal; no line is wider, from 24 columns on.
-        ascii: whether only ASCII may be written.
-    """
+def every_measure(paper: Paper, figures: Sequence[Figures]) -> list[Line]:
+    """Every measure of every model with its interval and its sample size."""
     from pytest_llmeval.report.figures import measures_lines
 
-    return no_commands(measures_lines(Paper(width=max(width, 24), ascii=ascii), figures))
+    return no_commands(measures_lines(paper, figures))
 
 
 def no_commands(lines: list[Line]) -> list[Line]:
-    """The lines, none of which a CI runner takes for a command: a cut or a table may have made one of harmless text."""
+    """The lines with what a CI runner would take for a command broken up: a cut or a table may have made one."""
     return [line._replace(text=_COMMAND.sub(lambda found: (found.group(1) or "") + "|", line.text)) for line in lines]
+
+
+def _compared(paper: Paper, comparisons: Sequence[Comparison], routes: Sequence[Route]) -> list[Line]:
+    """The candidates of one baseline: in the rows of tables when there is one, in columns when there are several."""
+    first, single = comparisons[0], len(comparisons) == 1
+    if single and paper.verbosity <= 0 and nothing_new(first):
+        return green_lines(paper, first)
+    if single:
+        head = title(paper, first)
+    else:
+        head = paper.write(f"{plural(len(comparisons), 'candidate')} vs {baseline_words(first)}", "bold")
+    page = [
+        head + sight(paper, first) + facts(paper, called_now(comparisons)),
+        _gates(paper, comparisons, improved=True),
+    ]
+    compared = any(comparison.compared for comparison in comparisons)
+    more = []
+    if compared:
+        names = [comparison.candidate.model for comparison in comparisons]
+        more = sections(paper, results_of(comparisons), candidates=names, routes=routes)
+    most = MOST_CASES if single else _MOST_MISSES
+    misses = [[] if paper.listed else miss_lines(paper, each, most=most) for each in comparisons]
+    if single and compared:
+        page += [
+            category_table(paper, first),
+            figures_table(paper, first.baseline, first.candidate, saved=first.saved),
+            misses[0],
+            *more,
+            counts(paper, first),
+        ]
+    elif compared:
+        page += [compared_table(paper, comparisons), *more]
+    if single:
+        page += [error_lines(paper, first), not_compared_lines(paper, first)]
+    else:
+        for comparison, lines in zip(comparisons, misses, strict=True):
+            body = [*lines, *error_lines(paper, comparison)]
+            body += counts(paper, comparison) if paper.verbosity > 0 else []
+            body += not_compared_lines(paper, comparison)
+            page.append([*paper.write(comparison.candidate.model, "bold"), *body] if body else [])
+    # With -v the session ends with the next step.
+    page.append([] if paper.listed or paper.verbosity > 0 else _next(paper, comparisons))
+    return joined(page)
+
+
+def _not_compared(paper: Paper, models: Sequence[Figures], results: Sequence[CaseResult], alone: bool) -> list[Line]:
+    """The models when nothing was compared; this never looks like a gate that passed."""
+    head = f"model {models[0].model}" if len(models) == 1 else plural(len(models), "model")
+    lines = paper.write(head, "bold") + facts(paper, models) + _in_one_line(paper, results)
+    lines += paper.write(NO_BASELINE, hang=2) if not alone else []
+    errors = error_lines_alone(paper, results)
+    if not any(figures.passed + figures.failed for figures in models):
+        return joined([lines, errors])
+    by_model = {figures.model: [each for each in results if each.model == figures.model] for figures in models}
+    more = sections(paper, by_model, candidates=list(by_model))
+    return joined([lines, alone_table(paper, models, by_model), errors, *more])
 
 
 def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], results: Iterable[CaseResult]) -> list[Line]:
     if not comparisons:
-        from pytest_llmeval.report.several_models import in_one_line
-
-        return in_one_line(paper, results) if paper.verbosity == -1 else []
-    from pytest_llmeval.report.cases import error_head
-    from pytest_llmeval.report.verdict import gate_lines
-
-    told = [each for each in comparisons if paper.verbosity == -1 or each.gate != "passed"]
+        return _in_one_line(paper, results) if paper.verbosity == -1 else []
     several = len(comparisons) > 1
     lines: list[Line] = []
-    for each in told:
-        lines += gate_lines(paper, each, name=each.candidate.model if several else "")
-        lines += error_head(paper, each, indent=2)
+    for each in comparisons:
+        if paper.verbosity == -1 or each.gate != "passed":
+            lines += gate_lines(paper, each, name=each.candidate.model if several else "")
+            lines += error_head(paper, each, indent=2)
     return lines
+
+
+def _gates(paper: Paper, comparisons: Sequence[Comparison], *, improved: bool = False) -> list[Line]:
+    several = len(comparisons) > 1
+    lines: list[Line] = []
+    for each in comparisons:
+        lines += gate_lines(paper, each, name=each.candidate.model if several else "")
+        lines += improved_lines(paper, each, indent=2 if several else 0) if improved else []
+    return lines
+
+
+def _next(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
+    """What to do now, for the comparison that needs it most."""
+    order = {"failed": 0, "not evaluated": 1, "passed": 2}
+    found = (next_line(paper, each) for each in sorted(comparisons, key=lambda each: order[each.gate]))
+    return next((lines for lines in found if lines), [])
+
+
+def _in_one_line(paper: Paper, results: Iterable[CaseResult]) -> list[Line]:
+    """Each model's results in a line."""
+    by_model: dict[str, list[CaseResult]] = {}
+    for result in results:
+        by_model.setdefault(result.model, []).append(result)
+    lines = []
+    for name, found in by_model.items():
+        front = f"{name}: " if len(by_model) > 1 else ""
+        bad = all(result.outcome == "error" for result in found)
+        lines += paper.write(front + _passed_words(paper, found), *(("yellow", "bold") if bad else ()), hang=2)
+    return lines
+
+
+def _passed_words(paper: Paper, results: Sequence[CaseResult]) -> str:
+    """As in ``203/220 passed, length 6, format 4; 3 errors (connection 2, budget 1)``."""
+    kinds = Counter(result.category or "error" for result in results if result.outcome == "error")
+    errors = f"{plural(kinds.total(), 'error')} ({', '.join(_counted(paper, kinds))})"
+    judged = len(results) - kinds.total()
+    if not judged:
+        return f"nothing could be judged: {errors}"
+    failing = Counter(result.category or "failed" for result in results if result.outcome == "fail")
+    said = ", ".join([f"{count(judged - failing.total(), judged)} passed", *_counted(paper, failing)])
+    return f"{said}; {errors}" if kinds else said
+
+
+def _counted(paper: Paper, names: Counter[str]) -> list[str]:
+    words = [f"{paper.clean(name)} {number}" for name, number in names.most_common(_MOST_CATEGORIES)]
+    return [*words, f"{len(names) - _MOST_CATEGORIES} more"] if len(names) > _MOST_CATEGORIES else words

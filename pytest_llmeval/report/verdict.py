@@ -1,60 +1,21 @@
-"""One candidate beside the baseline: the gate first, then the evidence, then what to do next."""
+"""The gate's verdict on one candidate: in a sentence, by error category, and what to do next."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
 
 from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison
-from pytest_llmeval.report.cases import (
-    count_words,
-    counts,
-    error_lines,
-    kinds_of_errors,
-    miss_lines,
-    not_compared_lines,
-)
-from pytest_llmeval.report.figures import MEASURED, figures_table, not_comparable
-from pytest_llmeval.report.new_and_known import new_misses
-from pytest_llmeval.report.next_step import AGAIN, after_errors
+from pytest_llmeval.report.cases import AGAIN, after_errors, count_words, kinds_of_errors, new_misses, side_name
+from pytest_llmeval.report.figures import MEASURED, not_comparable
 from pytest_llmeval.report.numbers import count, p_value, percent, plural, points
 from pytest_llmeval.report.paper import Column, Line, Paper, table
-from pytest_llmeval.report.sections import called_now, cases_words, facts, in_short, results_of, spent_words
-from pytest_llmeval.report.sections import sections as more_sections
-
-if TYPE_CHECKING:
-    from pytest_llmeval.analysis.routing import Route
+from pytest_llmeval.report.sections import called_now, cases_words, in_short, spent_words
 
 MOST_NAMED = 3  # categories in the gate's sentence
 
 
-def one_candidate(paper: Paper, comparison: Comparison, routes: Sequence[Route] = ()) -> list[Line]:
-    """The whole summary of one candidate; three lines when there is nothing to read."""
-    if paper.verbosity <= 0 and nothing_new(comparison):
-        return _green(paper, comparison)
-    evidence = [
-        category_table(paper, comparison),
-        figures_table(paper, comparison.baseline, comparison.candidate, saved=comparison.saved),
-        [] if paper.listed else miss_lines(paper, comparison),
-        *more_sections(paper, results_of([comparison]), candidates=[comparison.candidate.model], routes=routes),
-        counts(paper, comparison),
-    ]
-    sections = [
-        title(paper, comparison) + sight(paper, comparison) + facts(paper, called_now([comparison])),
-        gate_lines(paper, comparison) + improved_lines(paper, comparison),
-        *(evidence if comparison.compared else []),
-        error_lines(paper, comparison),
-        not_compared_lines(paper, comparison),
-        [] if paper.listed or paper.verbosity > 0 else next_line(paper, comparison),  # with -v it ends the session
-    ]
-    lines: list[Line] = []
-    for section in sections:
-        lines += [Line(""), *section] if lines and section else section
-    return lines
-
-
 def nothing_new(comparison: Comparison) -> bool:
-    """Whether the gate passed and there is nothing that anyone should look at."""
+    """Whether the gate passed and nothing needs a look."""
     unsettled = any(mark_of(row) != " " for row in comparison.rows)
     changed = comparison.changed or comparison.unlike
     left_out = comparison.errors or changed or comparison.only_baseline or comparison.only_candidate
@@ -64,11 +25,13 @@ def nothing_new(comparison: Comparison) -> bool:
 
 def title(paper: Paper, comparison: Comparison) -> list[Line]:
     """Who is compared with whom."""
-    return paper.write(f"{_named('candidate', comparison)} vs {baseline_words(comparison)}", "bold", hang=2)
+    return paper.write(
+        f"{side_name('candidate', comparison.candidate.model)} vs {baseline_words(comparison)}", "bold", hang=2
+    )
 
 
 def sight(paper: Paper, comparison: Comparison) -> list[Line]:
-    """How old a saved baseline is, or what a baseline that runs in the same checkout cannot see."""
+    """How old a saved baseline is, or what a baseline from the same checkout cannot show."""
     if comparison.saved_when:
         return paper.write(f"the baseline is {comparison.saved_when}", hang=2)
     if comparison.saved is not None:
@@ -76,25 +39,19 @@ def sight(paper: Paper, comparison: Comparison) -> list[Line]:
     return paper.write("both ran in this checkout: what its prompts or code do to both alike is not seen", hang=2)
 
 
-def _named(side: Literal["baseline", "candidate"], comparison: Comparison) -> str:
-    """A side with its model, which is often called as the side is."""
-    name = (comparison.baseline if side == "baseline" else comparison.candidate).model
-    return name if name == side else f"{side} {name}"
-
-
 def baseline_words(comparison: Comparison) -> str:
-    """The baseline's name, and where it comes from unless it ran in this session."""
+    """The baseline's name, with its file unless it ran in this session."""
     saved = f" (saved run {comparison.saved})" if comparison.saved else ""
-    return f"{_named('baseline', comparison)}{saved}"
+    return f"{side_name('baseline', comparison.baseline.model)}{saved}"
 
 
 def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[Line]:
-    """The gate's verdict in one sentence, and what else it says about it.
+    """The gate's verdict in one sentence, then its other reasons and its notes.
 
     Args:
-        paper: what it is written on.
-        comparison: of which the gate is told.
-        name: what to put in front when several gates are told.
+        paper: the terminal.
+        comparison: of a candidate with the baseline.
+        name: of the candidate, where there are several.
     """
     first, *others = comparison.reasons or ("",)
     front = f"{name}: " if name else ""
@@ -118,38 +75,40 @@ def _part(comparison: Comparison) -> str:
 
 
 def _but(paper: Paper, comparison: Comparison) -> str:
-    """What a gate that passed does not vouch for, as the end of its sentence: no "ok" hides a category that is not."""
+    """The categories that got worse although the gate passed, to end its sentence: no "ok" hides them."""
     why = {
         "TOO SMALL": "is too few to tell",
         "INCONCLUSIVE": "could be noise or not",
         "REGRESSED": "regressed, which is not gated",
     }
-    told = [
-        f"{row.name} {count(row.baseline_failed, row.baseline_judged)} {paper.arrow} "
-        f"{count(row.candidate_failed, row.candidate_judged)} {why.get(row.word, 'is worse')}"
+    worse = [
+        f"{row.name} {_before_and_after(paper, row)} {why.get(row.word, 'is worse')}"
         for row in comparison.rows
         if mark_of(row) == "~"
     ]
-    more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
-    return f", but {', '.join(told[:MOST_NAMED])}{more}" if told else ""
+    more = f", and {len(worse) - MOST_NAMED} more" if len(worse) > MOST_NAMED else ""
+    return f", but {', '.join(worse[:MOST_NAMED])}{more}" if worse else ""
+
+
+def _before_and_after(paper: Paper, row: CategoryRow) -> str:
+    before = count(row.baseline_failed, row.baseline_judged)
+    return f"{before} {paper.arrow} {count(row.candidate_failed, row.candidate_judged)}"
 
 
 def improved_lines(paper: Paper, comparison: Comparison, *, indent: int = 0) -> list[Line]:
-    """That the total got better although the gate failed, which a single rate would have hidden."""
+    """A note that the total got better although the gate failed."""
     total = comparison.total
     if comparison.gate != "failed" or total.change >= 0:
         return []
-    before = count(total.baseline_failed, total.baseline_judged)
-    after = count(total.candidate_failed, total.candidate_judged)
     return paper.write(
-        f"The total got better: any failure {before} {paper.arrow} {after}, {points(total.change)} points. "
+        f"The total got better: any failure {_before_and_after(paper, total)}, {points(total.change)} points. "
         "The gate looks at each error category by itself.",
         indent=indent,
     )
 
 
 def mark_of(row: CategoryRow) -> str:
-    """``!`` for a gated regression, ``~`` for worse but not gated or not proven, else a space."""
+    """``!`` for a gated regression, ``~`` for one that is not gated or not proven, else a space."""
     if row.word == "REGRESSED":
         return "!" if row.gated else "~"
     return "~" if row.word == "INCONCLUSIVE" or (row.word == "TOO SMALL" and row.change > 0) else " "
@@ -161,7 +120,7 @@ def style_of(mark: str) -> tuple[str, ...]:
 
 
 def category_table(paper: Paper, comparison: Comparison) -> list[Line]:
-    """Counts by error category on both sides, with the verdict, and what its words need explained."""
+    """A table with the counts and the verdict of each error category, with remarks and a legend."""
     rows = [*comparison.rows, comparison.total]
     marks = [*map(mark_of, comparison.rows), " "]
     before = [(row.baseline_failed, row.baseline_judged) for row in rows]
@@ -179,28 +138,25 @@ def category_table(paper: Paper, comparison: Comparison) -> list[Line]:
         body.append(Column(head="verdict", cells=[row.word for row in rows], right=False))
         body.append(Column(head="p", cells=[evidence(row) for row in rows], right=False, gap=1))
     names = [*(paper.clean(row.name) for row in comparison.rows), "any failure"]
-    styles = [*map(style_of, marks)]
-    lines = table(
-        paper, "category", names, body, marks=marks, styles=styles, rules={len(rows) - 1} if comparison.rows else ()
-    )
+    rules = {len(rows) - 1} if comparison.rows else set()
+    lines = table(paper, "category", names, body, marks=marks, styles=[*map(style_of, marks)], rules=rules)
     for remark in remarks(paper, comparison):
         lines += paper.write(remark, indent=2, hang=2)
     return lines + legend(paper, marks)
 
 
 def remarks(paper: Paper, comparison: Comparison) -> list[str]:
-    """What the words of the verdicts need explained, a sentence for each category that has something."""
-    told = ((row.name, _remark(paper, row)) for row in comparison.rows)
-    return [f"{name}: {text}" for name, text in told if text]
+    """What explains the verdicts, a sentence for each category that needs one."""
+    return [f"{row.name}: {text}" for row in comparison.rows if (text := remark(paper, row))]
 
 
 def evidence(row: CategoryRow) -> str:
-    """The p-value where the verdict rests on one."""
+    """The p-value, "" where the verdict does not depend on one."""
     return p_value(row.p) if row.word in ("REGRESSED", "INCONCLUSIVE", "IMPROVED") else ""
 
 
-def legend(paper: Paper, marks: list[str]) -> list[Line]:
-    """What the marks in use mean."""
+def legend(paper: Paper, marks: Sequence[str]) -> list[Line]:
+    """What the marks mean that occur."""
     words = {"!": "! regressed, gated", "~": "~ worse, but not gated or not proven"}
     used = [text for mark, text in words.items() if mark in marks]
     return paper.write(f" {paper.dot} ".join(used), indent=2) if used else []
@@ -212,7 +168,8 @@ def _shares(pairs: list[tuple[int, int]]) -> list[str]:
     return [f"{count(*pair)} {share:>{width}}" for pair, share in zip(pairs, shares, strict=True)]
 
 
-def _remark(paper: Paper, row: CategoryRow) -> str:
+def remark(paper: Paper, row: CategoryRow) -> str:
+    """What explains the verdict on a category, "" when it needs no explanation."""
     remarks = []
     why = {"INCONCLUSIVE": "could be noise", "TOO SMALL": "too few to tell"}.get(row.word, "")
     if why and mark_of(row) == "~":
@@ -237,11 +194,11 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     misses = new_misses(comparison)
     unmeasured = any(reason.startswith(UNMEASURED) for reason in comparison.reasons)
     if unmeasured and comparison.errors:
-        text = _after_errors(comparison)
+        text = after_errors(kinds_of_errors(comparison))
     elif comparison.gate == "failed" and regressed:
         text = f"{paper.show}={regressed[0]} lists its cases with what changed"
     elif (comparison.gate == "failed" and comparison.errors) or _trouble(comparison):
-        text = _after_errors(comparison)
+        text = after_errors(kinds_of_errors(comparison))
     elif comparison.gate == "not evaluated":
         text = "run all cases with both models, then the gate is evaluated"
     elif undecided:
@@ -251,44 +208,40 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     elif misses:
         text = "-v lists every miss with both replies"
     elif comparison.saved and (comparison.changed or comparison.unlike or comparison.only_candidate):
-        text = "save the baseline anew with --llm-update-baseline, so that it has every case as it is now"
+        text = "save the baseline again with --llm-update-baseline, so that it has every case as it is now"
     else:
         return []
     return paper.write(f"next: {text}", hang=6)
 
 
 def _trouble(comparison: Comparison) -> bool:
-    """Whether the rest of the cases would have the same errors, so that running them first tells nothing."""
-    return comparison.gate == "not evaluated" and bool(comparison.errors) and _after_errors(comparison) != AGAIN
+    """Whether the remaining cases would have the same errors, so that it does not help to run them."""
+    trouble = after_errors(kinds_of_errors(comparison))
+    return comparison.gate == "not evaluated" and bool(comparison.errors) and trouble != AGAIN
 
 
-def _after_errors(comparison: Comparison) -> str:
-    return after_errors(next(iter(kinds_of_errors(comparison))))
-
-
-def _green(paper: Paper, comparison: Comparison) -> list[Line]:
-    candidate = comparison.candidate
-    said = f"gate ok{_part(comparison)}: {cases_words(paper, candidate)}, 0 regressed"
+def green_lines(paper: Paper, comparison: Comparison) -> list[Line]:
+    """The whole report in a few lines, for when `nothing_new`."""
+    said = f"gate ok{_part(comparison)}: {cases_words(paper, comparison.candidate)}, 0 regressed"
     rest = count_words(comparison)
+    figures = [*_figures_in_short(paper, comparison), *spent_words(called_now([comparison]))]
     lines = title(paper, comparison) + sight(paper, comparison)
     lines += paper.write(f"{said}, {rest}" if rest else said, "green", hang=2)
-    lines += paper.write(f" {paper.dot} ".join(_in_short(paper, comparison)), hang=2)
+    lines += paper.write(f" {paper.dot} ".join(figures), hang=2)
     reworded = in_short(comparison)
     return lines + (paper.write(reworded, hang=2) if reworded else [])
 
 
-def _in_short(paper: Paper, comparison: Comparison) -> list[str]:
+def _figures_in_short(paper: Paper, comparison: Comparison) -> list[str]:
     before, after = comparison.baseline, comparison.candidate
     reason = not_comparable(before, after, saved=comparison.saved)
     words = []
-    for head in ("p50", "p95", "$/resolved"):
-        measured = next(measured for measured in MEASURED if measured.head == head)
-        comparable = not reason or not (comparison.saved or measured.timed)
-        old, new = measured.value(before) if comparable else None, measured.value(after)
+    for measured in MEASURED:
+        new = measured.value(after) if measured.in_short else None
         if new is not None:
+            comparable = not reason or not (comparison.saved or measured.timed)
+            old = measured.value(before) if comparable else None
             shown = measured.show(new) if old is None else f"{measured.show(old)} {paper.arrow} {measured.show(new)}"
             recorded = " recorded" if measured.timed and not after.live_figures else ""
-            words.append(f"{head} {shown}{recorded}")
-    return (
-        [", ".join(words), *spent_words(called_now([comparison]))] if words else spent_words(called_now([comparison]))
-    )
+            words.append(f"{measured.head} {shown}{recorded}")
+    return [", ".join(words)] if words else []

@@ -1,23 +1,11 @@
-"""How consistent answers are: within a case, and between judges."""
+"""How consistent answers are, within a case and between judges."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
-
-
-class Entropy(NamedTuple):
-    """How spread answers are, in bits.
-
-    Attributes:
-        plain: of the observed shares; too low on average for few answers.
-        corrected: with Miller and Madow's (1955) correction for that.
-    """
-
-    plain: float
-    corrected: float
+from typing import Any
 
 
 def pairwise_agreement(answers: Sequence[Hashable]) -> float | None:
@@ -26,34 +14,17 @@ def pairwise_agreement(answers: Sequence[Hashable]) -> float | None:
     Returns:
         None for fewer than two answers.
     """
-    number = len(answers)
-    if number < 2:
-        return None
-    return sum(count * (count - 1) for count in Counter(answers).values()) / (number * (number - 1))
-
-
-def entropy(answers: Sequence[Hashable]) -> Entropy | None:
-    """How spread the answers are: 0 bits when all are equal. Biased for 10 answers or fewer.
-
-    Returns:
-        None when there is no answer.
-    """
-    number = len(answers)
-    if not number:
-        return None
-    counts = Counter(answers)
-    plain = math.fsum(count / number * math.log2(number / count) for count in counts.values())
-    return Entropy(plain, plain + (len(counts) - 1) / (2 * number * math.log(2)))
+    return _agreeing(Counter(answers)) if len(answers) > 1 else None
 
 
 def fleiss_kappa(ratings: Sequence[Mapping[Any, int]]) -> float | None:
-    """Agreement of raters beyond chance (Fleiss 1971). For judges: it collapses where nearly everything passes.
+    """Agreement of raters beyond chance (Fleiss 1971). It says little when nearly everything passes.
 
     Args:
-        ratings: how often each item was given each label; every item by the same number of raters, two or more.
+        ratings: how often each item got each label; every item from the same number of raters, two or more.
 
     Returns:
-        None when all ratings are equal, or there are none, so that chance explains everything.
+        None when all ratings are equal, or there are none: chance explains everything.
 
     Raises:
         ValueError: items differ in their number of raters, or have fewer than two.
@@ -62,68 +33,30 @@ def fleiss_kappa(ratings: Sequence[Mapping[Any, int]]) -> float | None:
     if len(raters) > 1 or any(number < 2 for number in raters):
         raise ValueError(
             f"Fleiss' kappa was asked for items with {sorted(raters)} ratings each; "
-            "it takes the same number of at least 2 for every item (krippendorff_alpha takes any)"
+            "it takes the same number of at least 2 for every item"
         )
     if not ratings:
         return None
     number = raters.pop()
     observed = math.fsum(_agreeing(item) for item in ratings) / len(ratings)
-    totals = _totals(ratings)
+    totals: Counter[Any] = Counter()
+    for item in ratings:
+        totals.update({label: count for label, count in item.items() if count})
     expected = math.fsum((count / (number * len(ratings))) ** 2 for count in totals.values())
     return None if len(totals) < 2 else (observed - expected) / (1 - expected)
 
 
-def krippendorff_alpha(ratings: Sequence[Mapping[Any, int]]) -> float | None:
-    """Agreement of raters beyond chance, for labels without order (Krippendorff 2004); items may lack ratings.
-
-    Args:
-        ratings: how often each item was given each label; items with fewer than two ratings are left out.
-
-    Returns:
-        None when all ratings are equal, or there are none, so that chance explains everything.
-    """
-    paired = [item for item in ratings if sum(item.values()) >= 2]
-    totals = _totals(paired)
-    if len(totals) < 2:
-        return None
-    number = sum(totals.values())
-    observed = math.fsum(sum(item.values()) * (1 - _agreeing(item)) for item in paired) / number
-    expected = 1 - sum(count * (count - 1) for count in totals.values()) / (number * (number - 1))
-    return 1 - observed / expected
-
-
-def pass_at_k(passed: int, samples: int, k: int) -> float | None:
-    """The chance that at least one of k answers passes, from more samples than k without bias (Chen et al. 2021).
-
-    Returns:
-        None when there are fewer samples than k.
-    """
-    _check(passed, samples, k)
-    return None if k > samples else 1 - math.comb(samples - passed, k) / math.comb(samples, k)
-
-
 def pass_hat_k(passed: int, samples: int, k: int) -> float | None:
-    """The chance that all of k answers pass, without bias: pass^k of tau-bench (Yao et al. 2024).
+    """The unbiased chance that all of k answers pass: pass^k of tau-bench (Yao et al. 2024).
 
     Returns:
         None when there are fewer samples than k.
     """
-    _check(passed, samples, k)
+    if k < 1 or not 0 <= passed <= samples:
+        raise ValueError(f"{passed} of {samples} passing and k = {k} were given; k is at least 1, passing at most all")
     return None if k > samples else math.comb(passed, k) / math.comb(samples, k)
 
 
 def _agreeing(item: Mapping[Any, int]) -> float:
     number = sum(item.values())
     return sum(count * (count - 1) for count in item.values()) / (number * (number - 1))
-
-
-def _totals(ratings: Sequence[Mapping[Any, int]]) -> Counter[Any]:
-    totals: Counter[Any] = Counter()
-    for item in ratings:
-        totals.update({label: count for label, count in item.items() if count})
-    return totals
-
-
-def _check(passed: int, samples: int, k: int) -> None:
-    if k < 1 or not 0 <= passed <= samples:
-        raise ValueError(f"{passed} of {samples} passing and k = {k} were given; k is at least 1, passing at most all")

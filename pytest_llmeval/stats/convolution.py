@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 Law = Sequence[tuple[int, float]]
-
 """The values one number can take, ascending, each with its probability."""
 
 NEGLIGIBLE = 1e-30
@@ -17,9 +16,9 @@ class Sum(NamedTuple):
     """The law of a sum.
 
     Attributes:
-        lowest: the value the first probability belongs to.
-        probabilities: those of the consecutive values from there on.
-        dropped: probability cut off at both ends (below 1e-27), counted against us in every tail.
+        lowest: the value of the first probability.
+        probabilities: of consecutive values.
+        dropped: probability cut off at both ends (below 1e-27), added to every tail.
     """
 
     lowest: int
@@ -27,15 +26,15 @@ class Sum(NamedTuple):
     dropped: float
 
     def at_least(self, value: int) -> float:
-        """The probability that the sum is this value or more."""
+        """The probability of this value or more."""
         return min(1.0, math.fsum(self.probabilities[max(0, value - self.lowest) :]) + self.dropped)
 
     def at_most(self, value: int) -> float:
-        """The probability that the sum is this value or less."""
+        """The probability of this value or less."""
         return min(1.0, math.fsum(self.probabilities[: max(0, value - self.lowest + 1)]) + self.dropped)
 
     def exactly(self, value: int) -> float:
-        """The probability that the sum is this value."""
+        """The probability of this value."""
         place = value - self.lowest
         return self.probabilities[place] if 0 <= place < len(self.probabilities) else 0.0
 
@@ -43,8 +42,8 @@ class Sum(NamedTuple):
 def add_up(laws: Iterable[Law]) -> Sum:
     """The law of the sum of independent numbers.
 
-    Tails below 1e-30 are cut off on the way: the width, and with it the time, then grows with the square root of how
-    many numbers are added. What is cut off is remembered, so that no tail comes out too small.
+    Tails below 1e-30 are cut off on the way: the width, and so the time, then grows with the square root of the number
+    of terms. `Sum.dropped` remembers them, so that no tail is too small.
     """
     lowest, current, dropped = 0, [1.0], 0.0
     for law in laws:
@@ -70,7 +69,7 @@ def add_up(laws: Iterable[Law]) -> Sum:
 
 
 def _negligible(probabilities: list[float]) -> int:
-    """How many of the first probabilities together stay negligible."""
+    """How many of the first probabilities are negligible together."""
     mass = 0.0
     for count, probability in enumerate(probabilities):
         mass += probability

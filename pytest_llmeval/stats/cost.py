@@ -1,4 +1,4 @@
-"""What calls cost, and what a resolved case costs."""
+"""The cost of a call and of a resolved case."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pytest_llmeval.stats.special import normal_quantile
+from pytest_llmeval.stats.special import NORMAL_HALF_WIDTH
 
-PER_PRICE = 1_000_000
+_PER_PRICE = 1_000_000
 
 
 class Estimate(NamedTuple):
@@ -30,17 +30,15 @@ def call_cost(
     cache_read_price: float | None = None,
     cache_write_price: float | None = None,
 ) -> float | None:
-    """What one call costs, in USD.
+    """What one call costs, in USD; prices are in USD per million tokens.
 
     Args:
         input_tokens: all input, cache reads and writes included; None when unknown.
         output_tokens: all output, reasoning included; None when unknown.
-        cache_read_tokens: the part of the input that came from the provider's prompt cache; None counts as none.
-        cache_write_tokens: the part of the input that was written into it; None counts as none.
-        input_price: USD per million tokens.
-        output_price: USD per million tokens.
-        cache_read_price: USD per million tokens, by default that of input.
-        cache_write_price: USD per million tokens, by default that of input.
+        cache_read_tokens: input that came from the provider's prompt cache; None counts as 0.
+        cache_write_tokens: input that was written into it; None counts as 0.
+        cache_read_price: by default that of input.
+        cache_write_price: by default that of input.
 
     Returns:
         None when the number of input or output tokens is unknown: a missing number is never a free call.
@@ -54,81 +52,30 @@ def call_cost(
         + written * (input_price if cache_write_price is None else cache_write_price)
         + output_tokens * output_price
     )
-    return micro_dollars / PER_PRICE
+    return micro_dollars / _PER_PRICE
 
 
-def cost_per_resolved(costs: Sequence[float], resolved: Sequence[int], confidence: float = 0.95) -> Estimate | None:
+def cost_per_resolved(costs: Sequence[float], resolved: Sequence[int]) -> Estimate | None:
     """The cost of all samples, failed ones too, per resolved sample, with the delta method's interval.
 
     Args:
         costs: USD of each case, over all its samples.
         resolved: how many samples of each case passed.
-        confidence: as a fraction.
 
     Returns:
-        None when nothing was resolved, so that no amount would do. The interval is open (0 to infinity) for one case.
+        None when nothing was resolved. The interval for one case is 0 to infinity.
     """
-    _check(costs, resolved)
+    if len(costs) != len(resolved):
+        raise ValueError(f"{len(costs)} costs came with {len(resolved)} counts of resolved samples; each case has both")
     total = sum(resolved)
     if not total:
         return None
     value = math.fsum(costs) / total
     if len(costs) < 2:
         return Estimate(value, 0.0, math.inf)
-    half = normal_quantile(0.5 + confidence / 2) * _error(_influences(costs, resolved))
+    # How far each case moves the ratio of the sums.
+    influences = [(cost - value * count) / total for cost, count in zip(costs, resolved, strict=True)]
+    cases = len(costs)
+    error = math.sqrt(math.fsum(influence**2 for influence in influences) * cases / (cases - 1))
+    half = NORMAL_HALF_WIDTH * error
     return Estimate(value, max(0.0, value - half), value + half)
-
-
-def cost_per_resolved_change(
-    costs_baseline: Sequence[float],
-    resolved_baseline: Sequence[int],
-    costs_candidate: Sequence[float],
-    resolved_candidate: Sequence[int],
-    confidence: float = 0.95,
-) -> Estimate | None:
-    """The rise of the cost per resolved sample on the same cases, in USD, with the delta method's paired interval.
-
-    Args:
-        costs_baseline: USD of each case, over all its samples.
-        resolved_baseline: how many samples of each case passed.
-        costs_candidate: the same of the same cases, in the same order.
-        resolved_candidate: the same of the same cases, in the same order.
-        confidence: as a fraction.
-
-    Returns:
-        None when a side resolved nothing. The interval is open (without bounds) for one case.
-    """
-    _check(costs_baseline, resolved_baseline)
-    _check(costs_candidate, resolved_candidate)
-    if len(costs_baseline) != len(costs_candidate):
-        raise ValueError(
-            f"{len(costs_baseline)} cases of the baseline came with {len(costs_candidate)} of the candidate; "
-            "a change is measured on the same cases"
-        )
-    if not sum(resolved_baseline) or not sum(resolved_candidate):
-        return None
-    rise = math.fsum(costs_candidate) / sum(resolved_candidate) - math.fsum(costs_baseline) / sum(resolved_baseline)
-    if len(costs_baseline) < 2:
-        return Estimate(rise, -math.inf, math.inf)
-    before = _influences(costs_baseline, resolved_baseline)
-    after = _influences(costs_candidate, resolved_candidate)
-    error = _error([new - old for new, old in zip(after, before, strict=True)])
-    half = normal_quantile(0.5 + confidence / 2) * error
-    return Estimate(rise, rise - half, rise + half)
-
-
-def _influences(costs: Sequence[float], resolved: Sequence[int]) -> list[float]:
-    """How far each case moves the ratio of the sums."""
-    total = sum(resolved)
-    ratio = math.fsum(costs) / total
-    return [(cost - ratio * count) / total for cost, count in zip(costs, resolved, strict=True)]
-
-
-def _error(influences: Sequence[float]) -> float:
-    cases = len(influences)
-    return math.sqrt(math.fsum(influence**2 for influence in influences) * cases / (cases - 1))
-
-
-def _check(costs: Sequence[float], resolved: Sequence[int]) -> None:
-    if len(costs) != len(resolved):
-        raise ValueError(f"{len(costs)} costs came with {len(resolved)} counts of resolved samples; each case has both")

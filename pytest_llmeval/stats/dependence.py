@@ -1,29 +1,27 @@
-"""Whether the samples of a run repeat each other, which no test that counts samples survives.
+"""Whether the samples of a run repeat each other: a test that counts samples is wrong then.
 
 A cache, or temperature 0, makes N samples of a case one sample N times. Two runs of the same code show it: their
-counts then differ by more than independent samples can.
+counts then differ by more than those of independent samples.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pytest_llmeval.stats.special import normal_cdf
 from pytest_llmeval.stats.surprise import Stratum
 
-PLAUSIBLE = 0.05
-
-FEWEST_CASES = 5
+_PLAUSIBLE = 0.05
 
 
 class Dispersion(NamedTuple):
     """How far two runs of the same code lie apart, compared with independent samples.
 
     Attributes:
-        phi: 1 on average for independent samples, 2N - 1 when each case's N samples are one answer N times.
-        strata: how many (case, category) pairs it was measured on.
+        phi: 1 on average for independent samples, 2N - 1 when each case has one answer N times.
+        strata: the number of (case, category) pairs.
     """
 
     phi: float
@@ -31,41 +29,24 @@ class Dispersion(NamedTuple):
 
     @property
     def chance(self) -> float:
-        """About how often independent samples give a phi this high: chi-square by Wilson and Hilferty (1931)."""
+        """How often independent samples give a phi this high, about: chi-square by Wilson and Hilferty (1931)."""
         spread = 2 / (9 * self.strata)
         return 1 - normal_cdf((self.phi ** (1 / 3) - (1 - spread)) / math.sqrt(spread))
 
     def repeats(self, phi_max: float) -> bool:
-        """Whether samples repeat each other: phi is above the limit, and not only because it rests on few cases."""
-        return self.phi > phi_max and self.chance <= PLAUSIBLE
-
-
-class Copies(NamedTuple):
-    """How often the samples of a case are the same text.
-
-    Attributes:
-        cases: cases with two samples or more whose answers are long enough to tell.
-        repeated: those whose samples are all the same, character for character.
-    """
-
-    cases: int
-    repeated: int
-
-    @property
-    def suspected(self) -> bool:
-        """Whether at least half of the cases, and five or more, repeat themselves."""
-        return self.cases >= FEWEST_CASES and 2 * self.repeated >= self.cases
+        """Whether samples repeat each other: phi is above the limit, and not only because there are few cases."""
+        return self.phi > phi_max and self.chance <= _PLAUSIBLE
 
 
 def dispersion(strata: Iterable[Stratum]) -> Dispersion | None:
     """Measure how far two runs of the same code lie apart: sum (x - E)^2 / sum Var of the hypergeometric law.
 
     Args:
-        strata: the first run as baseline, the second as candidate; best of all categories together, since few
-            cases make a noisy measure.
+        strata: the first run as baseline, the second as candidate; all categories together, since few cases make a
+            noisy measure.
 
     Returns:
-        None when nothing varied, so that nothing can be said.
+        None when nothing varied.
     """
     squares = variances = 0.0
     count = 0
@@ -78,22 +59,3 @@ def dispersion(strata: Iterable[Stratum]) -> Dispersion | None:
         variances += first * second * failures * (both - failures) / (both**2 * (both - 1))
         count += 1
     return Dispersion(squares / variances, count) if count else None
-
-
-def find_copies(answers: Iterable[Sequence[str]], *, shortest: int = 200) -> Copies:
-    """Count the cases whose samples are copies of one text.
-
-    Short answers ("yes") agree without being copies, so they are left out. This is a suspicion only, for a run whose
-    dispersion is unknown: `dispersion` decides where there are two runs of the same code.
-
-    Args:
-        answers: the texts of each case's samples in one run.
-        shortest: length, in characters, from which independent answers are not expected to be equal.
-    """
-    cases = repeated = 0
-    for texts in answers:
-        if len(texts) < 2 or len(texts[0]) < shortest:
-            continue
-        cases += 1
-        repeated += len(set(texts)) == 1
-    return Copies(cases, repeated)

@@ -1,4 +1,4 @@
-"""The gate: which error categories got more frequent, of all that could have, as one pure function."""
+"""The gate: which error categories became more frequent, as one pure function."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from pytest_llmeval.stats.dependence import Copies, Dispersion
+from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.intervals import Interval, change_interval, population_interval
 from pytest_llmeval.stats.multiplicity import Family, tarone_holm
 from pytest_llmeval.stats.planning import samples_needed, samples_until_testable
-from pytest_llmeval.stats.surprise import ScoreTest, Stratum, by_family, is_broken, sign_flip_test, surprise_test
+from pytest_llmeval.stats.surprise import ScoreTest, Stratum, by_family, sign_flip_test, surprise_test
 
 Method = Literal["exact", "sign-flip"]
-
 ROUNDING = 1e-9
 
 
@@ -31,16 +30,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateRules:
-    """What the whole gate goes by.
+    """The rules of the whole gate.
 
     Attributes:
-        alpha: the chance that a change which changes nothing is failed, over all gated categories together.
-        min_cases: the smallest net worsening worth failing for, in cases: one case that always passed and now always
-            fails is 1.
-        min_points: the smallest rise of a category's rate worth failing for, as a fraction.
+        alpha: the chance that the gate fails a change that changes nothing, over all gated categories together.
+        min_cases: the smallest net worsening that fails, in cases: one case that always passed and now always fails
+            is 1.
+        min_points: the smallest rise of a category's rate that fails, as a fraction.
         phi_max: the dispersion of two runs of the same code above which samples count as copies of each other.
-        top_up_p: the raw p up to which a category deserves more samples.
-        confidence: of the intervals, as a fraction.
+        top_up_p: the raw p up to which a category gets more samples.
     """
 
     alpha: float = 0.05
@@ -48,28 +46,18 @@ class GateRules:
     min_points: float = 0.0
     phi_max: float = 1.5
     top_up_p: float = 0.05
-    confidence: float = 0.95
-
-    @classmethod
-    def model_swap(cls) -> GateRules:
-        """For another model rather than another prompt: at least 3 cases and 10 points.
-
-        Another model fails other cases even when it is no worse, and an exact test says so. The larger floor keeps
-        what matters: of the alarms left, 92 % are true rises by 5 points or more, instead of 49 %.
-        """
-        return cls(min_cases=3.0, min_points=0.10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryRule:
-    """What one category goes by.
+    """The rules of one category.
 
     Attributes:
         weight: its share of alpha, relative to the others; 3 for a severe category.
-        gated: whether it can fail the gate; if not it is judged among its like, and takes no share of alpha.
-        max_increase: the rise of its rate that is allowed, as a fraction; a larger one can fail. None for the rules'
-            ``min_points``.
-        min_cases: instead of the rules'; 0.5 for zero tolerance.
+        gated: whether it can fail the gate; other categories are judged in a family of their own, with an alpha of
+            their own.
+        max_increase: the allowed rise of its rate, as a fraction; None for ``GateRules.min_points``.
+        min_cases: None for ``GateRules.min_cases``; 0.5 for zero tolerance.
     """
 
     weight: float = 1.0
@@ -83,35 +71,29 @@ class CategoryVerdict:
     """What is known about one category.
 
     Attributes:
-        verdict: the one word.
         gated: whether it can fail the gate.
         p: the chance of a worsening like this or stronger if no case changed.
-        adjusted_p: the same among all categories of the family, 1 if untestable; compare it with alpha.
+        adjusted_p: p adjusted for all categories of the family, 1 if untestable; compare it with alpha.
         p_min: the smallest p that these failures could have given.
-        p_better: the chance of an improvement like this or stronger if no case changed.
-        adjusted_p_better: the same among all categories.
+        adjusted_p_better: the adjusted chance of an improvement like this or stronger if no case changed.
         testable: whether a worsening could have been found at all.
-        level: the p that was needed if every other category were a close call, a share of alpha.
+        level: the p needed if every other category is a close call: a share of alpha.
         score: the sum of the contributions, in half-bits of surprise, positive when worse.
         difference: the rise of the rate, averaged over families of cases, as a fraction; None when none was compared.
-        net: the same in families: a question that broke in all of its wordings is one.
-        interval: that of the difference; None when no case (in sign-flip: fewer than two) was compared.
-        below_floor: whether the rise would have been found, but is too small to be worth failing for.
+        net: the rise in families: a question that broke in all of its wordings is 1.
+        interval: of the difference; None when no case (in sign-flip: fewer than two) was compared.
+        below_floor: whether a rise was found that is too small to fail the gate.
         samples_needed: candidate samples per case that would settle an INCONCLUSIVE or TOO SMALL, None when no number
             would with this baseline, and for every other verdict.
         errors_baseline: failed samples in the compared cases.
-        samples_baseline: all judged samples in the compared cases.
+        samples_baseline: judged samples in the compared cases.
         errors_candidate: failed samples in the compared cases.
-        samples_candidate: all judged samples in the compared cases.
+        samples_candidate: judged samples in the compared cases.
         cases: how many cases were compared.
-        skipped: places of the cases without a judged sample on one side.
-        contributions: the score of every case, by place.
-        broken: places of the cases that never failed and now always do.
+        contributions: the score of every case, in the order given.
         method: ``sign-flip`` counts each case once.
         method_reason: why it does, "" for ``exact``.
-        phi: the dispersion of two runs of the same code, None when it was not measured: then nobody knows whether the
-            samples of a run are independent, which the exact test takes for granted.
-        spread: whether a rise with p up to alpha would show on other cases too, or is a matter of these; else None.
+        spread: for a rise with p up to alpha, whether other cases would show it too; else None.
     """
 
     verdict: Verdict
@@ -119,7 +101,6 @@ class CategoryVerdict:
     p: float
     adjusted_p: float
     p_min: float
-    p_better: float
     adjusted_p_better: float
     testable: bool
     level: float
@@ -134,25 +115,21 @@ class CategoryVerdict:
     errors_candidate: int
     samples_candidate: int
     cases: int
-    skipped: tuple[int, ...]
     contributions: tuple[int, ...]
-    broken: tuple[int, ...]
     method: Method
     method_reason: str
-    phi: float | None
     spread: Literal["systematic", "specific cases"] | None
 
     @property
     def worst(self) -> tuple[int, ...]:
-        """Places of the cases that got worse, the most surprising first."""
+        """Indexes of the cases that got worse, the most surprising first."""
         worse = [place for place, score in enumerate(self.contributions) if score > 0]
         return tuple(sorted(worse, key=lambda place: (-self.contributions[place], place)))
 
 
 class _Measured(NamedTuple):
-    """One category before it is seen among the others."""
+    """One category before it is adjusted for the others."""
 
-    strata: Sequence[Stratum]
     compared: list[Stratum]
     families: list[Stratum]
     test: ScoreTest
@@ -171,30 +148,27 @@ def judge(
     per_category: Mapping[str, CategoryRule] | None = None,
     *,
     dispersion: Dispersion | None = None,
-    copies: Copies | None = None,
     families: Sequence[Hashable] = (),
 ) -> dict[str, CategoryVerdict]:
-    """Judge every error category: exact tests, adjusted for their number, with a floor on what is worth failing for.
+    """Judge every error category: exact tests, adjusted for their number, with a floor on the size of a rise.
 
     The result does not depend on the order of cases or categories, nor on any random number.
 
     Args:
-        categories: per category one stratum per case. A category of one side alone belongs in it too, with 0 errors
-            on the other side.
+        categories: per category one stratum per case, also for a category that only one side has.
         rules: of the whole gate.
-        per_category: of single categories; what is not named goes by the defaults.
-        dispersion: of two runs of the same code, None when there are no two.
-        copies: how often samples are equal texts; asked only where the dispersion is unknown.
-        families: per case what it has in common with others that are no cases of their own, such as the wordings of
-            one question; () when every case is one. The exact test asks whether any of these cases changed, so each
-            counts there. What is worth failing for, and whether other cases would show it too, goes by families.
+        per_category: rules of single categories; other categories use the defaults.
+        dispersion: of two runs of the same code, None when it was not measured.
+        families: per case what it shares with cases that are not independent of it, such as the wordings of one
+            question; () when all are independent. The exact test asks whether any of these cases changed, so each
+            counts. The size of a rise, and whether other cases would show it too, is measured in families.
 
     Raises:
         ValueError: a stratum has more errors than samples or a negative count.
     """
     rules = rules or GateRules()
     by_name = {name: (per_category or {}).get(name, CategoryRule()) for name in categories}
-    repeats = _why_repeats(rules, dispersion, copies)
+    repeats = _why_repeats(rules, dispersion)
     measured = {name: _measure(name, strata, repeats, families) for name, strata in categories.items()}
     verdicts: dict[str, CategoryVerdict] = {}
     for gated in (True, False):
@@ -204,41 +178,30 @@ def judge(
         worse = tarone_holm([m.p for m in family], [m.p_min for m in family], rules.alpha, weights)
         better = tarone_holm([m.p_better for m in family], [m.p_min_better for m in family], rules.alpha, weights)
         for place, name in enumerate(names):
-            verdicts[name] = _decide(
-                measured[name], rules, by_name[name], worse, better.adjusted[place], place, dispersion
-            )
+            verdicts[name] = _decide(measured[name], rules, by_name[name], worse, better.adjusted[place], place)
     return {name: verdicts[name] for name in categories}
 
 
 def failing(verdicts: Mapping[str, CategoryVerdict], *, strict: bool = False) -> list[str]:
-    """The gated categories that fail the gate.
-
-    Args:
-        verdicts: those of `judge`.
-        strict: whether INCONCLUSIVE fails too.
-    """
+    """The gated categories that fail the gate; with strict, INCONCLUSIVE fails too."""
     words = {Verdict.REGRESSED, Verdict.INCONCLUSIVE} if strict else {Verdict.REGRESSED}
     return [name for name, verdict in verdicts.items() if verdict.gated and verdict.verdict in words]
 
 
 def undecided(verdicts: Mapping[str, CategoryVerdict], rules: GateRules | None = None) -> list[str]:
-    """The gated categories for which the rest of the samples should be drawn, worsened as they seem.
+    """The gated categories that seem worse, and so need the rest of the samples.
 
-    Asking this first costs no false alarm as long as only the verdict over all samples counts, and the samples of
-    every case are topped up: to repeat only the failed ones would bias the test.
+    This look adds no false alarms as long as only the verdict over all samples counts and every case gets more
+    samples: to repeat only the failed ones would bias the test.
     """
     rules = rules or GateRules()
     return [name for name, verdict in verdicts.items() if verdict.gated and verdict.p <= rules.top_up_p]
 
 
-def _why_repeats(rules: GateRules, dispersion: Dispersion | None, copies: Copies | None) -> str:
+def _why_repeats(rules: GateRules, dispersion: Dispersion | None) -> str:
     """Why each case must count once, "" when samples may count."""
-    if dispersion is not None:
-        if dispersion.repeats(rules.phi_max):
-            return f"samples of a run repeat each other (phi {dispersion.phi:.1f})"
-        return ""
-    if copies is not None and copies.suspected:
-        return f"all samples are the same text in {copies.repeated} of {copies.cases} cases"
+    if dispersion is not None and dispersion.repeats(rules.phi_max):
+        return f"samples of a run repeat each other (phi {dispersion.phi:.1f})"
     return ""
 
 
@@ -248,7 +211,7 @@ def _measure(name: str, strata: Sequence[Stratum], repeats: str, families: Seque
             raise ValueError(
                 f"category {name!r} has a case with {y} of {n_b} and {x} of {n_c} failing; errors go from 0 to all"
             )
-    compared = [stratum for stratum in strata if stratum[1] and stratum[3]]
+    compared = [stratum for stratum in strata if stratum.compared]
     merged = by_family(strata, families) if families else compared
     test = surprise_test(strata)
     p, p_better, p_min, p_min_better = test.p, test.p_better, test.p_min, test.p_min_better
@@ -257,7 +220,6 @@ def _measure(name: str, strata: Sequence[Stratum], repeats: str, families: Seque
         p, p_better, p_min = sign_flip_test(merged)
         p_min_better = p_min
     return _Measured(
-        strata,
         compared,
         merged,
         test,
@@ -265,7 +227,7 @@ def _measure(name: str, strata: Sequence[Stratum], repeats: str, families: Seque
         p_better,
         p_min,
         p_min_better,
-        math.fsum(stratum.change for stratum in merged if stratum[0] or stratum[2]),
+        math.fsum(stratum.change for stratum in merged),
         "sign-flip" if counts_once else "exact",
         repeats if counts_once else "",
     )
@@ -278,7 +240,6 @@ def _decide(
     family: Family,
     adjusted_better: float,
     place: int,
-    dispersion: Dispersion | None,
 ) -> CategoryVerdict:
     """The verdict on one category of a family that was adjusted together."""
     compared = measured.compared
@@ -303,14 +264,13 @@ def _decide(
         p=measured.p,
         adjusted_p=adjusted,
         p_min=measured.p_min,
-        p_better=measured.p_better,
         adjusted_p_better=adjusted_better,
         testable=testable,
         level=level,
         score=measured.test.score,
         difference=difference,
         net=measured.net,
-        interval=(population_interval if once else change_interval)(measured.families, rules.confidence),
+        interval=(population_interval if once else change_interval)(measured.families),
         below_floor=measured.p <= rules.alpha and not material,
         samples_needed=_more_samples(measured, verdict, level),
         errors_baseline=sum(stratum.errors_baseline for stratum in compared),
@@ -318,18 +278,15 @@ def _decide(
         errors_candidate=sum(stratum.errors_candidate for stratum in compared),
         samples_candidate=sum(stratum.n_candidate for stratum in compared),
         cases=len(compared),
-        skipped=tuple(index for index, stratum in enumerate(measured.strata) if not stratum.compared),
         contributions=measured.test.contributions,
-        broken=tuple(i for i, s in enumerate(measured.strata) if s[2] and is_broken(s)),
         method=measured.method,
         method_reason=measured.reason,
-        phi=None if dispersion is None else dispersion.phi,
         spread=_spread(measured, rules.alpha),
     )
 
 
 def _above_floor(net: float, difference: float, rules: GateRules, rule: CategoryRule) -> bool:
-    """Whether a rise is large enough to be worth failing for."""
+    """Whether a rise is large enough to fail the gate."""
     if net < (rules.min_cases if rule.min_cases is None else rule.min_cases) - ROUNDING:
         return False
     if rule.max_increase is None:
@@ -338,7 +295,7 @@ def _above_floor(net: float, difference: float, rules: GateRules, rule: Category
 
 
 def _more_samples(measured: _Measured, verdict: Verdict, level: float) -> int | None:
-    """How many candidate samples per case would settle it: more than there are, and enough to be testable."""
+    """The candidate samples per case that would settle it: more than there are, and enough to be testable."""
     if verdict not in (Verdict.INCONCLUSIVE, Verdict.TOO_SMALL) or measured.method == "sign-flip":
         return None
     wanted = samples_needed(measured.compared, level)

@@ -1,4 +1,4 @@
-"""Confidence intervals of a rate, and of the change of a rate on the same cases."""
+"""Confidence intervals of a rate, and of its change on the same cases."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pytest_llmeval.stats.special import beta_quantile, find_root, normal_quantile, t_quantile
+from pytest_llmeval.stats.means import mean_over_cases
+from pytest_llmeval.stats.special import CONFIDENCE, NORMAL_HALF_WIDTH, find_root, normal_quantile
 from pytest_llmeval.stats.surprise import Stratum
 
 
@@ -17,8 +18,8 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(errors: int, samples: int, confidence: float = 0.95) -> Interval:
-    """The score interval of a rate (Wilson 1927): what a report shows beside a share.
+def wilson(errors: int, samples: int, confidence: float = CONFIDENCE) -> Interval:
+    """The score interval of a rate (Wilson 1927), which a report shows next to a share.
 
     Raises:
         ValueError: there is no sample, or there are more errors than samples.
@@ -32,47 +33,18 @@ def wilson(errors: int, samples: int, confidence: float = 0.95) -> Interval:
     return Interval(low, high)
 
 
-def clopper_pearson(errors: int, samples: int, confidence: float = 0.95) -> Interval:
-    """The exact interval of a rate, never too short (Clopper and Pearson 1934).
-
-    Raises:
-        ValueError: there is no sample, or there are more errors than samples.
-    """
-    _check(errors, samples)
-    outside = (1 - confidence) / 2
-    low = 0.0 if errors == 0 else beta_quantile(outside, errors, samples - errors + 1)
-    high = 1.0 if errors == samples else beta_quantile(1 - outside, errors + 1, samples - errors)
-    return Interval(low, high)
-
-
-def jeffreys(errors: int, samples: int, confidence: float = 0.95) -> Interval:
-    """The Bayesian interval of a rate under Jeffreys' prior, closed at 0 and 1 (Brown, Cai and DasGupta 2001).
-
-    Raises:
-        ValueError: there is no sample, or there are more errors than samples.
-    """
-    _check(errors, samples)
-    outside = (1 - confidence) / 2
-    shapes = errors + 0.5, samples - errors + 0.5
-    low = 0.0 if errors == 0 else beta_quantile(outside, *shapes)
-    high = 1.0 if errors == samples else beta_quantile(1 - outside, *shapes)
-    return Interval(low, high)
-
-
-def tango(worse: int, better: int, cases: int, confidence: float = 0.95) -> Interval:
+def tango(worse: int, better: int, cases: int) -> Interval:
     """The score interval of the change of a rate, one sample per case and side (Tango 1998).
 
     Args:
         worse: cases that passed before and fail now.
         better: cases that failed before and pass now.
         cases: all cases, changed or not.
-        confidence: as a fraction.
 
     Raises:
         ValueError: there is no case, or more changed cases than cases.
     """
     _check(worse + better, cases)
-    z = normal_quantile(0.5 + confidence / 2)
 
     def score(delta: float) -> float:
         b = -worse - better + (2 * cases - worse + better) * delta
@@ -85,52 +57,19 @@ def tango(worse: int, better: int, cases: int, confidence: float = 0.95) -> Inte
         return distance / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, distance)
 
     change = (worse - better) / cases
-    low = -1.0 if better == cases else find_root(lambda delta: score(delta) - z, -1.0, change)
-    high = 1.0 if worse == cases else find_root(lambda delta: score(delta) + z, change, 1.0)
+    low = -1.0 if better == cases else find_root(lambda delta: score(delta) - NORMAL_HALF_WIDTH, -1.0, change)
+    high = 1.0 if worse == cases else find_root(lambda delta: score(delta) + NORMAL_HALF_WIDTH, change, 1.0)
     return Interval(low, high)
 
 
-def newcombe(both: int, worse: int, better: int, neither: int, confidence: float = 0.95) -> Interval:
-    """The change of a rate from two Wilson intervals, one sample per case and side (Newcombe 1998, method 10).
-
-    Args:
-        both: cases that fail on both sides.
-        worse: cases that passed before and fail now.
-        better: cases that failed before and pass now.
-        neither: cases that pass on both sides.
-        confidence: as a fraction.
-
-    Raises:
-        ValueError: there is no case.
-    """
-    cases = both + worse + better + neither
-    _check(both, cases)
-    candidate, baseline = (both + worse) / cases, (both + better) / cases
-    low_c, high_c = wilson(both + worse, cases, confidence)
-    low_b, high_b = wilson(both + better, cases, confidence)
-    margins = (both + worse) * (better + neither) * (both + better) * (worse + neither)
-    cross = float(both * neither - worse * better)
-    if cross > 0:
-        cross = max(0.0, cross - cases / 2)
-    correlation = cross / math.sqrt(margins) if margins else 0.0
-
-    def distance(first: float, second: float) -> float:
-        return math.sqrt(max(0.0, first * first - 2 * correlation * first * second + second * second))
-
-    change = candidate - baseline
-    low = change - distance(candidate - low_c, high_b - baseline)
-    return Interval(low, change + distance(high_c - candidate, baseline - low_b))
-
-
-def change_interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Interval | None:
-    """The change of a category's rate on these very cases: what the gate's question asks.
+def change_interval(strata: Sequence[Stratum]) -> Interval | None:
+    """The change of a category's rate on these very cases, which is what the gate tests.
 
     The sampling error within cases, plus a quarter of a sample on each side for what never varied; Tango's interval
-    where every case has one sample per side. Covers 95 to 97 % at a nominal 95 %.
+    when every case has one sample per side. It covers 95 to 97 % at a nominal 95 %.
 
     Args:
         strata: all cases of the category; those without a sample on one side are left out.
-        confidence: as a fraction.
 
     Returns:
         None when no case has samples on both sides.
@@ -141,7 +80,7 @@ def change_interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Inte
     if all(stratum.n_baseline == stratum.n_candidate == 1 for stratum in compared):
         worse = sum(stratum.errors_candidate > stratum.errors_baseline for stratum in compared)
         better = sum(stratum.errors_candidate < stratum.errors_baseline for stratum in compared)
-        return tango(worse, better, len(compared), confidence)
+        return tango(worse, better, len(compared))
     total = variance = continuity = 0.0
     for y, n_b, x, n_c in compared:
         total += x / n_c - y / n_b
@@ -152,26 +91,20 @@ def change_interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Inte
             both, failures = n_b + n_c, x + y
             variance += failures * (both - failures) / (both * (both - 1)) * (1 / n_b + 1 / n_c)
     cases = len(compared)
-    half = normal_quantile(0.5 + confidence / 2) * math.sqrt(variance + continuity / (4 * cases)) / cases
+    half = NORMAL_HALF_WIDTH * math.sqrt(variance + continuity / (4 * cases)) / cases
     return Interval(max(-1.0, total / cases - half), min(1.0, total / cases + half))
 
 
-def population_interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Interval | None:
+def population_interval(strata: Sequence[Stratum]) -> Interval | None:
     """The change of a category's rate on cases like these: a paired t interval of the cases' changes.
 
-    Valid whatever ties the samples of a case together, as long as cases are independent.
+    Valid under any dependence of a case's samples, as long as cases are independent.
 
     Returns:
         None when fewer than two cases have samples on both sides.
     """
-    changes = [stratum.change for stratum in strata if stratum.compared]
-    cases = len(changes)
-    if cases < 2:
-        return None
-    mean = math.fsum(changes) / cases
-    variance = math.fsum((change - mean) ** 2 for change in changes) / (cases - 1)
-    half = t_quantile(0.5 + confidence / 2, cases - 1) * math.sqrt(variance / cases)
-    return Interval(max(-1.0, mean - half), min(1.0, mean + half))
+    mean = mean_over_cases([stratum.change for stratum in strata if stratum.compared])
+    return None if mean is None or mean.cases < 2 else Interval(max(-1.0, mean.low), min(1.0, mean.high))
 
 
 def _check(errors: int, samples: int) -> None:

@@ -1,4 +1,4 @@
-"""Figures averaged over cases, with intervals that count cases, since samples of one case resemble each other."""
+"""Figures averaged over cases; their intervals count cases, since the samples of one case resemble each other."""
 
 from __future__ import annotations
 
@@ -6,18 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pytest_llmeval.stats.special import normal_quantile, t_quantile
+from pytest_llmeval.stats.special import CONFIDENCE, NORMAL_HALF_WIDTH, t_quantile
 
 
 class Mean(NamedTuple):
-    """A figure averaged over cases.
-
-    Attributes:
-        value: the mean.
-        low: the lower end of its interval, minus infinity for one case.
-        high: the upper end, infinity for one case.
-        cases: how many cases it was averaged over.
-    """
+    """A figure averaged over cases, with its interval, which is infinite for one case."""
 
     value: float
     low: float
@@ -30,11 +23,7 @@ class Share(NamedTuple):
 
     Attributes:
         value: the mean of the cases' shares, as a fraction.
-        low: the lower end of its interval.
-        high: the upper end.
-        number: how many samples of ``samples`` it was.
-        samples: how many samples there were.
-        cases: how many cases they came from.
+        number: how many of all samples are counted.
     """
 
     value: float
@@ -45,16 +34,8 @@ class Share(NamedTuple):
     cases: int
 
 
-def mean_over_cases(values: Sequence[float], confidence: float = 0.95) -> Mean | None:
-    """The mean of one value per case, with Student's interval.
-
-    Args:
-        values: one per case.
-        confidence: as a fraction.
-
-    Returns:
-        None when there is no case.
-    """
+def mean_over_cases(values: Sequence[float]) -> Mean | None:
+    """The mean of one value per case, with Student's interval; None when there is no case."""
     cases = len(values)
     if not cases:
         return None
@@ -62,19 +43,18 @@ def mean_over_cases(values: Sequence[float], confidence: float = 0.95) -> Mean |
     if cases == 1:
         return Mean(mean, -math.inf, math.inf, 1)
     variance = math.fsum((value - mean) ** 2 for value in values) / (cases - 1)
-    half = t_quantile(0.5 + confidence / 2, cases - 1) * math.sqrt(variance / cases)
+    half = t_quantile(0.5 + CONFIDENCE / 2, cases - 1) * math.sqrt(variance / cases)
     return Mean(mean, mean - half, mean + half, cases)
 
 
-def share_over_cases(counts: Sequence[tuple[int, int]], confidence: float = 0.95) -> Share | None:
-    """The mean of the cases' shares, with Wilson's interval for as many samples as would tell as much if independent.
+def share_over_cases(counts: Sequence[tuple[int, int]]) -> Share | None:
+    """The mean of the cases' shares, with Wilson's interval for the effective number of samples.
 
-    That number lies between the cases and the samples and follows from how much the cases' shares differ (Korn and
-    Graubard 1998). With one sample per case it is Wilson's interval itself.
+    That is the number of independent samples with the same variance (Korn and Graubard 1998), at least the number of
+    cases and at most that of samples. With one sample per case it is Wilson's interval.
 
     Args:
-        counts: per case how many of its samples, and how many samples; cases without any are left out.
-        confidence: as a fraction.
+        counts: per case the samples that count and all samples; cases without any are left out.
 
     Returns:
         None when no case has a sample.
@@ -96,7 +76,7 @@ def share_over_cases(counts: Sequence[tuple[int, int]], confidence: float = 0.95
         variance = math.fsum((share - value) ** 2 for share in shares) / (cases - 1) / cases
         independent = value * (1 - value) / variance if variance > 0 else math.inf
         effective = min(float(all_samples), max(effective, independent))
-    z = normal_quantile(0.5 + confidence / 2)
+    z = NORMAL_HALF_WIDTH
     centre = value * effective + z * z / 2
     half = z * math.sqrt(effective * value * (1 - value) + z * z / 4)
     return Share(

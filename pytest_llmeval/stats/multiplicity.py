@@ -11,24 +11,13 @@ class Family(NamedTuple):
 
     Attributes:
         adjusted: the p-values after adjustment, 1 for what could not be tested.
-        testable: which could have been found at all.
-        size: the number (with weights: the total weight) alpha is divided by first: Tarone's K.
+        testable: which categories could have been found at all.
+        size: Tarone's K, the first divisor of alpha; with weights a total weight.
     """
 
     adjusted: list[float]
     testable: list[bool]
     size: float
-
-
-def holm(p: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
-    """Adjust p-values for the chance of any false alarm, whatever their dependence (Holm 1979).
-
-    Args:
-        p: raw p-values.
-        weights: above 0; a weight of 3 gives three times the share of alpha.
-    """
-    shares = _checked(p, weights)
-    return _step_down(p, shares, range(len(p)), sum(shares))
 
 
 def tarone_holm(
@@ -41,8 +30,8 @@ def tarone_holm(
 
     Args:
         p: raw p-values.
-        p_min: the smallest each could have been, which must not depend on how failures fell to the two sides.
-        alpha: the level the adjusted values will be compared with.
+        p_min: the smallest possible p-values, which must not depend on which side the failures fell to.
+        alpha: the level that the adjusted values will be compared with.
         weights: above 0; a weight of 3 gives three times the share of alpha.
     """
     shares = _checked(p, weights)
@@ -62,18 +51,6 @@ def tarone_holm(
     return Family(_step_down(p, shares, tested, size), testable, size)
 
 
-def hochberg(p: Sequence[float]) -> list[float]:
-    """Adjust p-values for the chance of any false alarm, if they are not negatively dependent (Hochberg 1988)."""
-    _checked(p, None)
-    return _step_up(p, [rank + 1.0 for rank in range(len(p))])
-
-
-def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """Adjust p-values for the expected share of false alarms among alarms (Benjamini and Hochberg 1995)."""
-    _checked(p, None)
-    return _step_up(p, [len(p) / (len(p) - rank) for rank in range(len(p))])
-
-
 def _step_down(p: Sequence[float], shares: Sequence[float], tested: Sequence[int], total: float) -> list[float]:
     adjusted = [1.0] * len(p)
     reached = 0.0
@@ -84,18 +61,8 @@ def _step_down(p: Sequence[float], shares: Sequence[float], tested: Sequence[int
     return adjusted
 
 
-def _step_up(p: Sequence[float], factors: Sequence[float]) -> list[float]:
-    """From the largest p down; factors are those of the largest, the second largest and so on."""
-    adjusted = [1.0] * len(p)
-    reached = 1.0
-    for index, factor in zip(sorted(range(len(p)), key=lambda i: -p[i]), factors, strict=True):
-        reached = min(reached, factor * p[index])
-        adjusted[index] = reached
-    return adjusted
-
-
 def _checked(p: Sequence[float], weights: Sequence[float] | None) -> list[float]:
-    """The weights, 1 where none are given.
+    """The weights, by default 1.
 
     Raises:
         ValueError: a p-value is not from 0 to 1, a weight not above 0, or their numbers differ.

@@ -1,4 +1,4 @@
-"""From the samples of two runs to the strata of every error category."""
+"""Count the samples of two runs into the strata of every error category."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from typing import Generic, NamedTuple, TypeVar
 
 from pytest_llmeval.stats.surprise import Stratum
 
+_MOST_MISSING = 0.10  # of the candidate's samples
+
 K = TypeVar("K", bound=Hashable)
-
 UNLABELLED = "unlabelled"
-
-"""The category of a failure that names none, so that counts add up."""
+"""The category of a failure that names none."""
 
 ERROR_PREFIX = "error:"
-
-"""Before the kind of an error, it names the category in which errors are counted."""
+"""The prefix of categories that count errors, before the kind of error."""
 
 
 class SampleOutcome(NamedTuple):
-    """What became of one sample.
+    """The outcome of one sample.
 
     Attributes:
-        passed: whether it passed; of no meaning with an error.
-        categories: the error categories of a failure, each counted for itself.
+        passed: meaningless with an error.
+        categories: the error categories of a failure, each counted separately.
         error: why the sample could not be judged, None when it could.
     """
 
@@ -39,29 +38,26 @@ class Table(Generic[K]):
 
     Attributes:
         cases: the cases present in both runs, in the candidate's order.
-        categories: per error category one stratum per case, in the same order; a sample that could not be judged is
-            left out of them and counted in a category ``error:<kind>``, where all samples are the denominator.
-        added: cases of the candidate alone.
-        removed: cases of the baseline alone.
-        removed_failing: those removed cases of which a baseline sample failed: removing a test must not be the fix.
-        samples: samples of the candidate in the shared cases.
-        errors: those that could not be judged.
+        categories: per error category one stratum per case, in the same order. A sample that could not be judged is
+            counted only in a category ``error:<kind>``, whose denominator is all samples.
+        added: cases that only the candidate has.
+        removed: cases that only the baseline has.
+        samples: of the candidate in the shared cases.
+        errors: the samples that could not be judged.
     """
 
     cases: tuple[K, ...]
     categories: Mapping[str, tuple[Stratum, ...]]
     added: tuple[K, ...]
     removed: tuple[K, ...]
-    removed_failing: tuple[K, ...]
     samples: int
     errors: int
 
-    def why_invalid(self, *, max_missing: float = 0.10, min_overlap: float = 0.80) -> tuple[str, ...]:
-        """Why this comparison must not be judged: one sentence per reason, none when it may be.
+    def why_invalid(self, *, min_overlap: float = 0.80) -> tuple[str, ...]:
+        """Why this comparison must not be judged, one sentence per reason.
 
         Args:
-            max_missing: the share of the candidate's samples that may lack a judgement.
-            min_overlap: the share of the baseline's cases that must be there.
+            min_overlap: the share of the baseline's cases that must have run.
         """
         reasons = []
         expected = len(self.cases) + len(self.removed)
@@ -71,21 +67,20 @@ class Table(Generic[K]):
             reasons.append(
                 f"{len(self.cases)} of the baseline's {expected} cases were run; at least {min_overlap:.0%} must be"
             )
-        if self.errors > max_missing * self.samples:
-            reasons.append(
-                f"{self.errors} of {self.samples} samples could not be judged; at most {max_missing:.0%} may be missing"
-            )
+        if self.errors > _MOST_MISSING * self.samples:
+            errors = f"{self.errors} of {self.samples} samples could not be judged"
+            reasons.append(f"{errors}; at most {_MOST_MISSING:.0%} may be missing")
         return tuple(reasons)
 
 
 def tabulate(baseline: Mapping[K, Sequence[SampleOutcome]], candidate: Mapping[K, Sequence[SampleOutcome]]) -> Table[K]:
-    """Count, for every error category seen on either side, how often each shared case failed in it.
+    """Count, for every error category of either side, how often each shared case failed in it.
 
-    Every case is in every category, so that a failure which moves from one category to another shows in both.
+    Every case is in every category, so that a failure that moves from one category to another shows in both.
 
     Args:
-        baseline: the samples of each case; a case whose prompt or checks changed must have got another key.
-        candidate: the same of the run on trial.
+        baseline: the samples of each case; a case whose prompt or checks changed must have another key.
+        candidate: those of the run on trial.
     """
     cases = tuple(case for case in candidate if case in baseline)
     counts: dict[str, list[list[int]]] = {}
@@ -107,16 +102,12 @@ def tabulate(baseline: Mapping[K, Sequence[SampleOutcome]], candidate: Mapping[K
             Stratum(before, all_before, after, all_after)
             for (before, after), (all_before, all_after) in zip(counts[category], totals, strict=True)
         )
-    removed = tuple(case for case in baseline if case not in candidate)
     samples_seen = sum(len(candidate[case]) for case in cases)
     return Table(
         cases=cases,
         categories=categories,
         added=tuple(case for case in candidate if case not in baseline),
-        removed=removed,
-        removed_failing=tuple(
-            case for case in removed if any(not s.passed and s.error is None for s in baseline[case])
-        ),
+        removed=tuple(case for case in baseline if case not in candidate),
         samples=samples_seen,
         errors=samples_seen - sum(after for _, after in judged),
     )

@@ -1,4 +1,4 @@
-"""How many samples would settle it, and how small a rise a suite can detect at all."""
+"""How many samples would settle a verdict, and how small a rise a suite can detect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pytest_llmeval.stats.special import find_root, normal_quantile
 from pytest_llmeval.stats.surprise import Stratum, score_law
 
-MOST_SAMPLES = 1000
+_MOST_SAMPLES = 1000
 
 
 def samples_needed(strata: Sequence[Stratum], level: float, power: float = 0.8) -> int | None:
@@ -16,11 +16,11 @@ def samples_needed(strata: Sequence[Stratum], level: float, power: float = 0.8) 
 
     Args:
         strata: all cases of the category; those without a sample on one side are left out.
-        level: the one-sided level of this category, alpha divided by the number of testable categories.
+        level: one-sided: alpha divided by the number of testable categories.
         power: the wanted chance of finding it.
 
     Returns:
-        None when the category did not rise, or when no number is enough because the baseline has too few samples.
+        None when the category did not rise, or the baseline has too few samples for any number to be enough.
     """
     compared = [stratum for stratum in strata if stratum.compared]
     if not compared:
@@ -38,24 +38,24 @@ def samples_needed(strata: Sequence[Stratum], level: float, power: float = 0.8) 
     cases = len(compared)
     allowed = (rise / (normal_quantile(1 - level) + normal_quantile(power))) ** 2
     left = allowed - baseline / cases**2
-    if left <= 0 or candidate / cases**2 > MOST_SAMPLES * left:
+    if left <= 0 or candidate / cases**2 > _MOST_SAMPLES * left:
         return None
     return max(1, math.ceil(candidate / cases**2 / left))
 
 
 def samples_until_testable(strata: Sequence[Stratum], level: float) -> int | None:
-    """How many candidate samples per case it takes before these cases, failing as often as now, could be found at all.
+    """How many candidate samples per case make a category testable whose cases go on failing as often as now.
 
     Args:
         strata: all cases of the category.
-        level: the one-sided level of this category.
+        level: one-sided.
 
     Returns:
         None when 1,000 samples are not enough.
     """
     informative = [stratum for stratum in strata if stratum.informative]
-    most = max((stratum.n_candidate for stratum in informative), default=MOST_SAMPLES)
-    while most < MOST_SAMPLES:
+    most = max((stratum.n_candidate for stratum in informative), default=_MOST_SAMPLES)
+    while most < _MOST_SAMPLES:
         most += 1
         smallest = 1.0
         for y, n_b, x, n_c in informative:
@@ -69,9 +69,9 @@ def samples_until_testable(strata: Sequence[Stratum], level: float) -> int | Non
 
 
 def flaky_variance(error_rate: float) -> float:
-    """The mean of p(1 - p) over cases of a typical suite, p the chance that a case fails.
+    """The mean of p(1 - p) over the cases of a typical suite, where p is the chance that a case fails.
 
-    Of the beta law with concentration 0.75, by which most cases always pass, some always fail and some are flaky.
+    By the beta law with concentration 0.75, most cases always pass, some always fail and some are flaky.
     """
     return error_rate * (1 - error_rate) * 0.75 / 1.75
 
@@ -86,10 +86,10 @@ def smallest_detectable_rise(
     variance: float | None = None,
     power: float = 0.8,
 ) -> float | None:
-    """How large a rise of a category's rate, spread over all cases, would be found.
+    """The smallest rise of a category's rate, spread over all cases, that would be found.
 
     Args:
-        cases: how many cases are compared.
+        cases: the number of compared cases.
         samples_baseline: per case.
         samples_candidate: per case.
         error_rate: the baseline's, as a fraction.
@@ -98,7 +98,7 @@ def smallest_detectable_rise(
         power: the wanted chance of finding it.
 
     Returns:
-        The rise as a fraction, None when not even failing always would be found.
+        The rise as a fraction, None when not even a category that always fails would be found.
 
     Raises:
         ValueError: a number of cases or samples is not above 0, or the error rate not from 0 to below 1.

@@ -1,4 +1,4 @@
-"""Percentiles of latencies and the like, with intervals that need no assumption about their law."""
+"""Percentiles of latencies and the like, with intervals that assume nothing about their law."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from pytest_llmeval.stats.special import normal_quantile
+from pytest_llmeval.stats.special import CONFIDENCE, NORMAL_HALF_WIDTH
+
+_OUTSIDE = (1 - CONFIDENCE) / 2
 
 
 class Percentile(NamedTuple):
-    """One percentile of measured values, in the unit of these.
+    """One percentile of measured values with its interval, in their unit; None when there are too few cases.
 
     Attributes:
-        share: which one: 0.95 is p95.
-        value: the smallest measured value that at least this share does not exceed; None when there are too few cases.
-        low: the lower end of its interval, None when there are too few cases.
-        high: the upper end of its interval, None when there are too few cases.
-        values: how many values there were.
-        cases: how many cases they came from.
-        needed: how many cases it takes.
+        share: 0.95 for p95.
+        value: the smallest measured value that at least this share does not exceed.
+        values: the number of values.
+        cases: the number of cases they came from.
+        needed: the number of cases it takes.
     """
 
     share: float
@@ -31,26 +31,19 @@ class Percentile(NamedTuple):
     cases: int
     needed: int
 
-    @property
-    def too_few(self) -> bool:
-        """Whether there are too few cases to tell."""
-        return self.value is None
-
 
 @lru_cache(maxsize=1024)
-def interval_ranks(values: int, share: float, confidence: float = 0.95) -> tuple[int | None, int | None]:
+def interval_ranks(values: int, share: float) -> tuple[int | None, int | None]:
     """Which order statistics, counted from 1, enclose a percentile of independent values.
 
     Args:
-        values: how many values there are.
+        values: the number of values.
         share: strictly between 0 and 1; 0.95 is p95.
-        confidence: as a fraction.
 
     Returns:
-        The lower and the upper rank, None where even the smallest or the largest value is no bound.
+        The lower and the upper rank, None when even the smallest or the largest value is not a bound.
     """
     _check(share)
-    outside = (1 - confidence) / 2
     low: int | None = None
     high: int | None = None
     below = 0.0
@@ -63,60 +56,51 @@ def interval_ranks(values: int, share: float, confidence: float = 0.95) -> tuple
             + count * log_share
             + (values - count) * log_rest
         )
-        if below <= outside:
+        if below <= _OUTSIDE:
             low = count + 1
-        elif below >= 1 - outside:
+        elif below >= 1 - _OUTSIDE:
             high = count + 1
             break
     return low, high
 
 
 @lru_cache(maxsize=64)
-def fewest_values(share: float, confidence: float = 0.95, *, upper_bound_only: bool = False) -> int:
-    """How many independent values a percentile's interval takes at least.
-
-    Args:
-        share: strictly between 0 and 1; 0.95 is p95.
-        confidence: as a fraction.
-        upper_bound_only: whether a one-sided bound from above is enough.
-    """
+def fewest_values(share: float) -> int:
+    """The fewest independent values that a percentile's interval takes."""
     _check(share)
-    outside = 1 - confidence if upper_bound_only else (1 - confidence) / 2
-    farther = share if upper_bound_only else max(share, 1 - share)
-    return math.ceil(math.log(outside) / math.log(farther) - 1e-9)
+    return math.ceil(math.log(_OUTSIDE) / math.log(max(share, 1 - share)) - 1e-9)
 
 
-def percentile(values_by_case: Sequence[Sequence[float]], share: float, confidence: float = 0.95) -> Percentile:
-    """A percentile of all values with its interval, or "too few".
+def percentile(values_by_case: Sequence[Sequence[float]], share: float) -> Percentile:
+    """A percentile of all values with its interval.
 
     With one value per case the interval is made of order statistics. Values of one case resemble each other, so with
-    several the interval is Woodruff's (1952): the share of values below, with its error clustered by case. Neither
-    covers what differs between two sessions; never judge a stored latency by it.
+    several values the interval is Woodruff's (1952): the share of values below, with its error clustered by case.
+    Neither covers what differs between two sessions; never judge a stored latency by it.
 
     Args:
         values_by_case: the measured values of each case; cases without any are left out.
         share: strictly between 0 and 1; 0.95 is p95.
-        confidence: as a fraction.
     """
     cases = [case for case in values_by_case if case]
     ordered = sorted(value for case in cases for value in case)
-    needed = fewest_values(share, confidence)
+    needed = fewest_values(share)
     if len(cases) < needed:
         return Percentile(share, None, None, None, len(ordered), len(cases), needed)
     value = _at_share(ordered, share)
     if len(ordered) == len(cases):
-        low_rank, high_rank = interval_ranks(len(ordered), share, confidence)
+        low_rank, high_rank = interval_ranks(len(ordered), share)
         low = None if low_rank is None else ordered[low_rank - 1]
         high = None if high_rank is None else ordered[high_rank - 1]
     else:
-        half = normal_quantile(0.5 + confidence / 2) * _clustered_error(cases, value)
+        half = NORMAL_HALF_WIDTH * _clustered_error(cases, value)
         low = _at_share(ordered, share - half) if share - half > 0 else None
         high = _at_share(ordered, share + half) if share + half < 1 else None
     return Percentile(share, value, low, high, len(ordered), len(cases), needed)
 
 
 def _clustered_error(cases: Sequence[Sequence[float]], value: float) -> float:
-    """The standard error of the share of values up to a value, cases being independent, not their values."""
+    """The standard error of the share of values up to a value when cases, but not their values, are independent."""
     total = sum(len(case) for case in cases)
     below = [sum(measured <= value for measured in case) for case in cases]
     share = sum(below) / total

@@ -1,4 +1,4 @@
-"""The few special functions the tests and intervals need: normal, beta and t quantiles."""
+"""The special functions that tests and intervals need: normal, beta and t quantiles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
-SMALLEST = 1e-300
+CONFIDENCE = 0.95
+"""Of all intervals."""
+
+_SMALLEST = 1e-300
 
 
 def normal_cdf(z: float) -> float:
@@ -36,6 +39,10 @@ def normal_quantile(p: float) -> float:
     return z
 
 
+NORMAL_HALF_WIDTH = normal_quantile(0.5 + CONFIDENCE / 2)
+"""Of a confidence interval, in standard errors."""
+
+
 def beta_cdf(x: float, a: float, b: float) -> float:
     """The regularised incomplete beta function, by Lentz's continued fraction (DLMF 8.17.22).
 
@@ -50,11 +57,9 @@ def beta_cdf(x: float, a: float, b: float) -> float:
         return 1.0
     if x > (a + 1) / (a + b + 2):
         return 1 - beta_cdf(1 - x, b, a)
-    front = math.exp(
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    )  # fmt: skip
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
     c, d = 1.0, 1 - (a + b) * x / (a + 1)
-    d = 1 / (d if abs(d) > SMALLEST else SMALLEST)
+    d = 1 / (d if abs(d) > _SMALLEST else _SMALLEST)
     fraction = d
     for m in range(1, 1000):
         for numerator in (
@@ -62,9 +67,9 @@ def beta_cdf(x: float, a: float, b: float) -> float:
             -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
         ):
             d = 1 + numerator * d
-            d = 1 / (d if abs(d) > SMALLEST else SMALLEST)
+            d = 1 / (d if abs(d) > _SMALLEST else _SMALLEST)
             c = 1 + numerator / c
-            c = c if abs(c) > SMALLEST else SMALLEST
+            c = c if abs(c) > _SMALLEST else _SMALLEST
             fraction *= c * d
         if abs(c * d - 1) < 1e-16:
             break
@@ -72,23 +77,12 @@ def beta_cdf(x: float, a: float, b: float) -> float:
 
 
 def beta_quantile(p: float, a: float, b: float) -> float:
-    """The quantile of a beta distribution.
-
-    Args:
-        p: from 0 to 1.
-        a: first shape, above 0.
-        b: second shape, above 0.
-    """
+    """The quantile of a beta distribution, with the arguments of `beta_cdf`; p is from 0 to 1."""
     return find_root(lambda x: beta_cdf(x, a, b) - p, 0.0, 1.0)
 
 
 def t_quantile(p: float, degrees: float) -> float:
-    """The quantile of Student's t distribution.
-
-    Args:
-        p: strictly between 0 and 1.
-        degrees: degrees of freedom, above 0.
-    """
+    """The quantile of Student's t distribution; p is strictly between 0 and 1, the degrees of freedom above 0."""
     if p == 0.5:
         return 0.0
     tail = beta_quantile(2 * min(p, 1 - p), degrees / 2, 0.5)

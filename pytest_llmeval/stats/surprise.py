@@ -1,9 +1,9 @@
 """The exact test of one error category: has it become more frequent on these cases?
 
 Every case is a stratum. Given how often it failed on both sides together, the candidate's share of those failures
-follows a hypergeometric law if the case did not change. A case scores the surprise of what was seen, in half-bits,
-positive when it got worse and negative when it got better; the category's score is their sum, whose law is computed
-exactly. With one sample per side this is McNemar's exact test.
+follows a hypergeometric law if the case did not change. A case's score is the surprise of what was seen, in half-bits,
+positive when it got worse and negative when it got better. The category's score is their sum, with its exact law. With
+one sample per side this is McNemar's exact test.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pytest_llmeval.stats.convolution import Law, add_up
 
 
 class Stratum(NamedTuple):
-    """How often one case failed in one category, of the samples that could be judged."""
+    """How often one case failed in one category, out of the samples that could be judged."""
 
     errors_baseline: int
     n_baseline: int
@@ -32,7 +32,7 @@ class Stratum(NamedTuple):
 
     @property
     def informative(self) -> bool:
-        """Whether the case can say anything: both sides have samples, and these do not all agree."""
+        """Whether the case is evidence: both sides have samples, and they do not all agree."""
         return self.compared and 0 < self.errors_baseline + self.errors_candidate < self.n_baseline + self.n_candidate
 
     @property
@@ -42,11 +42,11 @@ class Stratum(NamedTuple):
 
 
 def by_family(strata: Sequence[Stratum], families: Sequence[Hashable] = ()) -> list[Stratum]:
-    """One stratum per family of cases that are no independent cases, such as the wordings of one question.
+    """One stratum per family of cases that are not independent, such as the wordings of one question.
 
     Args:
         strata: one per case; those without a sample on one side are left out.
-        families: per case what its family has in common; () when every case is one by itself.
+        families: per case what its family has in common; () when all cases are independent.
 
     Raises:
         ValueError: there is not one family per case.
@@ -67,11 +67,11 @@ class ScoreTest(NamedTuple):
     Attributes:
         score: the sum of the cases' scores in half-bits, positive when worse.
         p: chance of a score this high or higher if no case changed.
-        p_mid: the same, counting only half of the chance of exactly this score.
+        p_mid: p with half of the chance of exactly this score.
         p_min: the smallest p these failures could have given, however they fell.
         p_better: chance of a score this low or lower if no case changed.
         p_min_better: the smallest p_better these failures could have given.
-        informative: how many cases can say anything.
+        informative: how many cases are evidence.
         contributions: the score of each case, in the order given.
     """
 
@@ -87,7 +87,7 @@ class ScoreTest(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _hypergeometric(n_baseline: int, n_candidate: int, failures: int) -> tuple[int, tuple[int, ...]]:
-    """The fewest failures the candidate can have of all, and in how many ways it can have that many and each more."""
+    """The fewest failures that the candidate can have, and in how many ways it can have that many, one more, ..."""
     fewest, most = max(0, failures - n_baseline), min(failures, n_candidate)
     return fewest, tuple(
         math.comb(n_candidate, k) * math.comb(n_baseline, failures - k) for k in range(fewest, most + 1)
@@ -96,7 +96,7 @@ def _hypergeometric(n_baseline: int, n_candidate: int, failures: int) -> tuple[i
 
 @lru_cache(maxsize=4096)
 def _scores(n_baseline: int, n_candidate: int, failures: int) -> tuple[int, ...]:
-    """The scores that go with the counts of `_hypergeometric`, which never fall from one to the next."""
+    """The ascending scores of the counts of `_hypergeometric`."""
     fewest, ways = _hypergeometric(n_baseline, n_candidate, failures)
     bits_of_all = math.log2(sum(ways))
     scores = []
@@ -121,11 +121,11 @@ def score_law(n_baseline: int, n_candidate: int, failures: int) -> Law:
 
 @lru_cache(maxsize=65536)
 def case_score(errors_baseline: int, n_baseline: int, errors_candidate: int, n_candidate: int) -> int:
-    """How surprising a case's change is, in half-bits: positive when worse, 0 when it says nothing.
+    """How surprising a case's change is, in half-bits: positive when worse, 0 when it is no evidence.
 
     Returns:
-        floor(2 log2(1 / P(as many failures in the candidate or more))) when its share of failures rose, minus the
-        same of "or fewer" when it fell.
+        floor(2 log2(1 / P(as many failures in the candidate or more))) when its share of failures rose, and minus
+        that with "or fewer" when it fell.
     """
     failures = errors_baseline + errors_candidate
     if not n_baseline or not n_candidate or failures in (0, n_baseline + n_candidate):
@@ -134,7 +134,7 @@ def case_score(errors_baseline: int, n_baseline: int, errors_candidate: int, n_c
 
 
 def surprise_test(strata: Sequence[Stratum]) -> ScoreTest:
-    """Test exactly whether these cases got worse, weighing each by how unlikely its own change is."""
+    """Test exactly whether these cases got worse, with each weighed by how unlikely its change is."""
     contributions = tuple(case_score(*stratum) for stratum in strata)
     laws = [score_law(*margin) for margin in _margins(strata)]
     law = add_up(laws)
@@ -152,23 +152,14 @@ def surprise_test(strata: Sequence[Stratum]) -> ScoreTest:
     )
 
 
-def rate_test(strata: Sequence[Stratum]) -> float:
-    """One-sided exact Cochran-Mantel-Haenszel test: chance of as many candidate failures if no case changed."""
-    laws = []
-    for n_baseline, n_candidate, failures in _margins(strata):
-        fewest, ways = _hypergeometric(n_baseline, n_candidate, failures)
-        laws.append(_gather(range(fewest, fewest + len(ways)), ways))
-    return add_up(laws).at_least(sum(stratum.errors_candidate for stratum in strata if stratum.informative))
-
-
 def sign_flip_test(strata: Iterable[Stratum]) -> tuple[float, float, float]:
-    """Test exactly whether cases got worse, counting each case once, whatever ties its samples together.
+    """Test exactly whether cases got worse, counting each case once, under any dependence of its samples.
 
-    Under no change every case's difference of shares could as well have had the other sign. Where very unequal
-    numbers of samples make the common denominator large, differences are rounded to sixtieths: the test stays valid.
+    Without a change, every case's difference of shares could as well have the other sign. If very unequal numbers of
+    samples make the common denominator large, differences are rounded to sixtieths: the test stays valid.
 
     Returns:
-        The chance of a total change this high or higher, of one this low or lower, and the smallest either could be.
+        The chance of a total change this high or higher, of one this low or lower, and the smallest possible chance.
     """
     compared = [stratum for stratum in strata if stratum.informative and stratum.change]
     unit = math.lcm(*(stratum.n_baseline for stratum in compared), *(stratum.n_candidate for stratum in compared))
@@ -180,39 +171,17 @@ def sign_flip_test(strata: Iterable[Stratum]) -> tuple[float, float, float]:
     return law.at_least(sum(steps)), law.at_most(sum(steps)), 0.5 ** len(sizes)
 
 
-def is_broken(stratum: Stratum) -> bool:
-    """Whether a case never failed before and now always does, by less than a 1 in 20 chance."""
-    errors_baseline, n_baseline, errors_candidate, n_candidate = stratum
-    if not n_baseline or not n_candidate or errors_baseline or errors_candidate < n_candidate:
-        return False
-    return math.comb(n_baseline + n_candidate, n_candidate) >= 20
-
-
-def mcnemar_e_value(worse: int, better: int) -> float:
-    """Evidence, valid at any stopping time, that pairs get worse rather than better.
-
-    The likelihood ratio against an even chance, averaged over chances from 1/2 to 1.
-
-    Args:
-        worse: pairs that passed before and fail now.
-        better: pairs that failed before and pass now.
-    """
-    pairs = worse + better
-    return sum(math.comb(pairs + 1, j) for j in range(worse + 1)) / ((pairs + 1) * math.comb(pairs, worse))
-
-
 def _margins(strata: Iterable[Stratum]) -> list[tuple[int, int, int]]:
-    """Samples on both sides and failures of every case that can say anything, in an order of their own."""
-    margins = Counter(
-        (n_baseline, n_candidate, errors_baseline + errors_candidate)
-        for errors_baseline, n_baseline, errors_candidate, n_candidate in strata
-        if n_baseline and n_candidate and 0 < errors_baseline + errors_candidate < n_baseline + n_candidate
+    """The samples on both sides and all failures of every informative case, sorted."""
+    return sorted(
+        (stratum.n_baseline, stratum.n_candidate, stratum.errors_baseline + stratum.errors_candidate)
+        for stratum in strata
+        if stratum.informative
     )
-    return [margin for margin, count in sorted(margins.items()) for _ in range(count)]
 
 
 def _gather(values: Iterable[int], ways: Sequence[int]) -> Law:
-    """A law from ascending values and their integer weights, equal values joined."""
+    """A law from ascending values and their integer weights; equal values are joined."""
     total = sum(ways)
     joined: Counter[int] = Counter()
     for value, weight in zip(values, ways, strict=True):
@@ -221,5 +190,5 @@ def _gather(values: Iterable[int], ways: Sequence[int]) -> Law:
 
 
 def _rounded(value: float) -> int:
-    """The nearest whole number, halves away from zero, so that opposite values stay opposite."""
+    """The nearest whole number, with halves away from zero, so that opposite values stay opposite."""
     return math.floor(abs(value) + 0.5) * (1 if value > 0 else -1)

@@ -13,19 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_llmeval.json_text import canonical_json, parsed_json, visible
+from pytest_llmeval.json_text import canonical_json, parsed_json
 from pytest_llmeval.store.disk import RefusedDirectory, prepare_directory
 from pytest_llmeval.store.entry import ENTRY_VERSION, Entry, NewerVersion
+from pytest_llmeval.text import visible
 
 if TYPE_CHECKING:
     from pytest_llmeval.store.disk import BoundedCache
 
 _DATABASE = "cache.db"
-
 _READINGS = 6  # of a value whose file has gone, the first included
-
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 # A connection that came through a fork must be neither used nor closed: it belongs to the parent.

@@ -22,11 +22,8 @@ import diskcache
 from diskcache.core import DBNAME, DEFAULT_SETTINGS, METADATA, MODE_BINARY, MODE_RAW
 
 DATABASE: str = DBNAME
-
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
 LARGEST_TEXT = 32 * 2**20
-
 _FILE_NAME = re.compile(r"([0-9a-f]{2})[\\/]([0-9a-f]{2})[\\/]([0-9a-f]{28}\.val)")
 
 # All of them are given, so that none is taken from the file. Nothing is ever evicted.
@@ -256,7 +253,6 @@ def _refuse_unless_file(path: Path) -> None:
 
 
 _OF_A_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs", "fuse.rclone"})
-
 _MOUNTS = Path("/proc/self/mounts")
 
 

@@ -13,13 +13,9 @@ from pytest_llmeval.store.key import significant
 
 # Scripts without spaces count by the character.
 _WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af]|\w+")
-
 _LONGEST = 20_000
-
 _MOST_REQUESTS = 2000
-
 _TELLING_WORDS = 40
-
 _FINALISTS = 5
 
 

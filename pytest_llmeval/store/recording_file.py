@@ -20,20 +20,16 @@ from pytest_llmeval.json_text import parsed_json, readable_json
 from pytest_llmeval.store.entry import Entry, NewerVersion
 
 FORMAT = "llmeval-recordings"
-
 FORMAT_VERSION = 1
 
 # The fields of a line are sorted, and before "key" there stand only numbers and text, in which quotes are escaped:
 # the first match is the entry's own key.
 _KEY = re.compile(rb'"key": ?"([0-9a-f]{64})"')
-
 _REQUEST = re.compile(rb'\{"digest": ?"([0-9a-f]{16})", ?"request": ?\{')
 
 # Stands for the model of the reply, so that the models that answered a prompt share it.
 _ANY_MODEL = ""
-
 _MARKERS = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
-
 _LONGEST_WAIT = 30.0
 
 

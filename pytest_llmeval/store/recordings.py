@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.errors import RecordingError
-from pytest_llmeval.json_text import visible
 from pytest_llmeval.store.alike import says_the_same
 from pytest_llmeval.store.elsewhere import Elsewhere
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.recording_file import RecordingFile, file_lines, locked_directory, replace_file
+from pytest_llmeval.text import visible
 
 if TYPE_CHECKING:
     from pytest_llmeval.store.nearest import RequestIndex
@@ -265,7 +265,6 @@ class Recordings:
 
 
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_-]*")
-
 _LONGEST = 100
 
 # Windows takes these for devices, whatever follows after a dot.

@@ -1,32 +1,22 @@
-"""In what a request differs from a recorded one, in a few lines for the message of a miss."""
+"""Say how a request differs from a recorded one, in a few lines."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from pytest_llmeval.json_text import canonical_json, visible
+from pytest_llmeval.differences import ABSENT, paired, word_diff
+from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.store.key import significant
+from pytest_llmeval.text import both_quoted, shortened, visible
 
 _MOST_LINES = 10
-
 _MOST_FOUND = 1000
-
-_MOST_WORDS = 150
-
-_DEEPEST = 40
-
 _WIDTH = 160
-
-_CONTEXT = 24
-
+_SHORT = 24  # characters of a text that is shown whole
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-
-_WORD = re.compile(r"\w+|\s+|[^\w\s]")
-
-_ABSENT = object()
 
 
 def explain_difference(asked: Mapping[str, Any], recorded: Mapping[str, Any], ignore: Iterable[str] = ()) -> list[str]:
@@ -35,14 +25,15 @@ def explain_difference(asked: Mapping[str, Any], recorded: Mapping[str, Any], ig
     Args:
         asked: the body that has no recording.
         recorded: the most similar one that has.
-        ignore: JSON paths that do not count, as for `request_key`.
+        ignore: JSON paths that do not count, as for `RequestIdentity`.
 
     Returns:
-        At most ten lines, harmless to print, such as ``temperature: recorded 0, asked 0.7`` or
-        ``messages[0].content: ...is the capital of [-France-]{+Spain+}?``; none when nothing differs.
+        At most ten harmless lines, such as ``temperature: recorded 0, asked 0.7`` or
+        ``messages[0].content: ... the capital of [-France?-]{+Spain?+}``; none when nothing differs.
     """
     ignored = tuple(ignore)
-    found = list(islice(_differences("", significant(asked, ignored), significant(recorded, ignored), 0), _MOST_FOUND))
+    pairs = paired(significant(asked, ignored), significant(recorded, ignored))
+    found = list(islice(((_joined(path), *pair) for path, *pair in pairs if not _same(*pair)), _MOST_FOUND))
     if len(found) <= _MOST_LINES:
         return [_line(*difference) for difference in found]
     lines = [_line(*difference) for difference in found[: _MOST_LINES - 1]]
@@ -50,28 +41,10 @@ def explain_difference(asked: Mapping[str, Any], recorded: Mapping[str, Any], ig
     return [*lines, f"... and {more} more differences"]
 
 
-def _differences(path: str, asked: Any, recorded: Any, depth: int) -> Iterator[tuple[str, Any, Any]]:
-    """The paths at which two values differ, with both values."""
-    if depth < _DEEPEST:
-        if isinstance(asked, Mapping) and isinstance(recorded, Mapping):
-            for name in sorted({*asked, *recorded}, key=str):
-                below = _joined(path, str(name))
-                yield from _differences(below, asked.get(name, _ABSENT), recorded.get(name, _ABSENT), depth + 1)
-            return
-        if isinstance(asked, list | tuple) and isinstance(recorded, list | tuple):
-            for index in range(max(len(asked), len(recorded))):
-                ours = asked[index] if index < len(asked) else _ABSENT
-                theirs = recorded[index] if index < len(recorded) else _ABSENT
-                yield from _differences(f"{path}[{index}]", ours, theirs, depth + 1)
-            return
-    if not _same(asked, recorded):
-        yield path, asked, recorded
-
-
 def _same(asked: Any, recorded: Any) -> bool:
     if type(asked) is type(recorded) and isinstance(asked, str | bytes | bool | int | float):
         return bool(asked == recorded)
-    if asked is _ABSENT or recorded is _ABSENT:
+    if asked is ABSENT or recorded is ABSENT:
         return asked is recorded
     try:
         return canonical_json(asked) == canonical_json(recorded)
@@ -79,21 +52,25 @@ def _same(asked: Any, recorded: Any) -> bool:
         return False
 
 
-def _joined(path: str, name: str) -> str:
-    if not _NAME.fullmatch(name):
-        return f'{path}["{_cut(visible(name), 40)}"]'
-    return f"{path}.{name}" if path else name
+def _joined(path: Iterable[object]) -> str:
+    return "".join(map(_step, path)).removeprefix(".")
+
+
+def _step(key: object) -> str:
+    if isinstance(key, int):
+        return f"[{key}]"
+    return f".{key}" if _NAME.fullmatch(str(key)) else f'["{shortened(visible(str(key)), 40)}"]'
 
 
 def _line(path: str, asked: Any, recorded: Any) -> str:
-    path = path if len(path) <= _WIDTH else f"...{path[-_WIDTH:]}"
-    if recorded is _ABSENT:
-        return f"{path}: not in the recorded request, asked {_cut(_shown(asked), _WIDTH)}"
-    if asked is _ABSENT:
-        return f"{path}: only in the recorded request, {_cut(_shown(recorded), _WIDTH)}"
-    if isinstance(asked, str) and isinstance(recorded, str) and max(len(asked), len(recorded)) > _CONTEXT:
+    path = shortened(path, _WIDTH)
+    if recorded is ABSENT:
+        return f"{path}: not in the recorded request, asked {shortened(_shown(asked), _WIDTH)}"
+    if asked is ABSENT:
+        return f"{path}: only in the recorded request, {shortened(_shown(recorded), _WIDTH)}"
+    if isinstance(asked, str) and isinstance(recorded, str) and max(len(asked), len(recorded)) > _SHORT:
         return f"{path}: {_words_changed(asked, recorded)}"
-    return f"{path}: recorded {_cut(_shown(recorded), _WIDTH // 2)}, asked {_cut(_shown(asked), _WIDTH // 2)}"
+    return f"{path}: recorded {shortened(_shown(recorded), _WIDTH // 2)}, asked {shortened(_shown(asked), _WIDTH // 2)}"
 
 
 def _shown(value: Any) -> str:
@@ -108,61 +85,9 @@ def _shown(value: Any) -> str:
 
 
 def _words_changed(asked: str, recorded: str) -> str:
-    """The first changed words of a text with a little of what stands around them."""
-    start = _common(asked, recorded)
-    while start and asked[start - 1].isalnum():
-        start -= 1
-    end = _common(asked[start:][::-1], recorded[start:][::-1])
-    while end and asked[-end].isalnum():
-        end -= 1
-    before = asked[max(0, start - _CONTEXT) : start]
-    after = asked[len(asked) - end :][:_CONTEXT]
-    changed = _marked(asked[start : len(asked) - end], recorded[start : len(recorded) - end])
-    return (
-        ("..." if start > _CONTEXT else "")
-        + visible(before)
-        + changed
-        + visible(after)
-        + ("..." if end > _CONTEXT else "")
-    )
-
-
-def _common(one: str, other: str) -> int:
-    """How many characters two texts share at their start."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[:middle] == other[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _marked(asked: str, recorded: str) -> str:
-    ours, theirs = _WORD.findall(asked[:4000]), _WORD.findall(recorded[:4000])
-    if len(ours) > _MOST_WORDS or len(theirs) > _MOST_WORDS:
-        return _change(recorded, asked, _WIDTH // 3)
-    from difflib import SequenceMatcher
-
-    parts = []
-    for kind, i, j, k, m in SequenceMatcher(None, theirs, ours, autojunk=False).get_opcodes():
-        old, new = "".join(theirs[i:j]), "".join(ours[k:m])
-        parts.append(_cut(visible(new), _CONTEXT) if kind == "equal" else _change(old, new, _WIDTH // 4))
-        if sum(map(len, parts)) > _WIDTH:
-            return "".join(parts) + "..."
-    return "".join(parts)
-
-
-def _change(old: str, new: str, width: int) -> str:
-    removed = f"[-{_cut(visible(old), width)}-]" if old else ""
-    added = f"{{+{_cut(visible(new), width)}+}}" if new else ""
-    return removed + added
-
-
-def _cut(text: str, width: int) -> str:
-    """The text, without its middle when it is longer than a width in characters."""
-    if len(text) <= width:
-        return text
-    half = (width - 3) // 2
-    return f"{text[:half]}...{text[-half:]}"
+    """The changed words, or the place where only white space differs."""
+    changed = word_diff(recorded, asked, width=_WIDTH, lines=2)
+    if changed:
+        return " ".join(changed)
+    old, new = both_quoted(recorded, asked)
+    return f"recorded {old}, asked {new}"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.adaptive import AT_MOST, calls_saved, look_at
-from pytest_llmeval.analysis.compare import compare, gate_rules, outcomes_of
+from pytest_llmeval.analysis.compare import Rules, Side, compare, gate_rules, outcomes_of
 from pytest_llmeval.config.settings import CategorySettings
 from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
@@ -55,7 +55,7 @@ def test_whatever_fails_the_gate_was_undecided_before(
 def test_all_cases_judged_on_both_sides_get_more_not_those_that_failed() -> None:
     before = by_key([case(n, None, None, None) for n in range(10)] + [case(10, "error", "error", "error")])
     after = by_key([case(n, *(["hallucination"] * 3 if n < 2 else [None] * 3)) for n in range(12)])
-    look = look_at("a", before, "b", after, {})
+    look = look_at(Side("a", before), Side("b", after), Rules())
     assert (list(look.categories), len(look.cases)) == (["hallucination"], 10)
     assert {key.case for key in look.cases} == {str(n) for n in range(10)}
 
@@ -63,15 +63,15 @@ def test_all_cases_judged_on_both_sides_get_more_not_those_that_failed() -> None
 def test_a_category_that_gates_nothing_draws_nothing() -> None:
     before = by_key([case(n, None, None, None) for n in range(10)])
     after = by_key([case(n, *(["tone"] * 3 if n < 5 else [None] * 3)) for n in range(10)])
-    assert look_at("a", before, "b", after, {"tone": CategorySettings(severity="low")}).cases == ()
-    assert look_at("a", before, "b", after, {}).cases != ()
+    assert look_at(Side("a", before), Side("b", after), Rules({"tone": CategorySettings(severity="low")})).cases == ()
+    assert look_at(Side("a", before), Side("b", after), Rules()).cases != ()
 
 
 def test_what_cannot_be_measured_is_not_paid_for() -> None:
     before = by_key([case(n, None, None, None) for n in range(10)])
     after = by_key([case(n, "hallucination", "error", "error") for n in range(10)])
-    assert look_at("a", before, "b", after, {}).cases == ()
-    assert compare("a", before, "b", after).gate == "failed"
+    assert look_at(Side("a", before), Side("b", after), Rules()).cases == ()
+    assert compare(Side("a", before), Side("b", after)).gate == "failed"
 
 
 def test_calls_that_were_not_made_count_like_the_others_of_their_case() -> None:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
-from pytest_llmeval.analysis.compare import compare
+from pytest_llmeval.analysis.compare import Side, compare
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 
 BROKEN, OTHER = "KeyError at tests/test_mail.py:7", "ValueError at tests/test_mail.py:9"
-Side = dict[CaseKey, CaseResult]
+Results = dict[CaseKey, CaseResult]
 
 
 def sample(index: int, raised: str) -> SampleResult:
@@ -25,7 +25,7 @@ def sample(index: int, raised: str) -> SampleResult:
     return SampleResult(index=index, outcome="fail", category="exception", reason=raised, raised=raised)
 
 
-def side(*cases: Sequence[str], model: str = "m", test: str = "tests/test_mail.py::test_mail") -> Side:
+def side(*cases: Sequence[str], model: str = "m", test: str = "tests/test_mail.py::test_mail") -> Results:
     keys = [CaseKey(test, f"c{number}") for number in range(len(cases))]
     return {
         key: CaseResult(key=key, model=model, samples=tuple(sample(*each) for each in enumerate(case)))
@@ -33,7 +33,7 @@ def side(*cases: Sequence[str], model: str = "m", test: str = "tests/test_mail.p
     }
 
 
-def outcomes(results: Side) -> list[list[str]]:
+def outcomes(results: Results) -> list[list[str]]:
     return [[each.outcome for each in result.samples] for result in results.values()]
 
 
@@ -87,7 +87,8 @@ def test_each_test_function_is_looked_at_by_itself() -> None:
 
 
 def test_a_comparison_cannot_be_measured_with_a_broken_test_and_names_it() -> None:
-    comparison = compare("old", side(*[[BROKEN]] * 8, model="old"), "new", side(*[[BROKEN]] * 8, model="new"))
+    old, new = (Side(name, side(*[[BROKEN]] * 8, model=name)) for name in ("old", "new"))
+    comparison = compare(old, new)
     assert comparison.gate == "failed"
     assert "could not be measured" in comparison.reasons[0]
     assert "tests/test_mail.py::test_mail is broken" in comparison.notes[0]

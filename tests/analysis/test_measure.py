@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pytest
 
 from pytest_llmeval.analysis.measure import hallucination_counts, measure, structure_of
-from pytest_llmeval.analysis.slices import by_input_tokens, by_task
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.score import Score
@@ -49,7 +48,7 @@ def test_percentiles_say_too_few_instead_of_a_false_number() -> None:
     figures = measure("m", [case(n, sample(None, call(n + 1.0, ttft=0.1))) for n in range(80)])
     p50, p95, p99 = figures.latency
     assert (p50.value, p95.value, p99.value) == (40.0, 76.0, None)
-    assert (p99.too_few, p99.values, p99.needed) == (True, 80, 368)
+    assert (p99.values, p99.needed) == (80, 368)
     assert p95.low is not None
     assert p95.high is not None
     assert p95.low < 76.0 < p95.high
@@ -58,7 +57,7 @@ def test_percentiles_say_too_few_instead_of_a_false_number() -> None:
 
 def test_five_samples_of_a_case_are_not_five_cases() -> None:
     figures = measure("m", [case(n, *[sample(None, call(n + 1.0))] * 5) for n in range(20)])
-    assert [(p.values, p.cases, p.too_few) for p in figures.latency] == [
+    assert [(p.values, p.cases, p.value is None) for p in figures.latency] == [
         (100, 20, False),
         (100, 20, True),
         (100, 20, True),
@@ -220,32 +219,3 @@ def test_errors_are_outside_every_rate_but_their_own() -> None:
 def test_a_model_without_results_has_no_figures_and_no_failure() -> None:
     figures = measure("m", [])
     assert (figures.cases, figures.pass_at_1, figures.error_rate, figures.latency) == (0, None, None, ())
-
-
-def test_slices_by_task_hold_every_case_once() -> None:
-    results = [case(n, sample("format" if n == 1 else None), task=("a", None, "b")[n % 3]) for n in range(7)]
-    slices = by_task("m", results)
-    assert {task: figures.cases for task, figures in slices.items()} == {"a": 3, None: 2, "b": 2}
-    assert slices[None].failed == 1
-
-
-def test_buckets_of_input_tokens_go_by_the_longest_call() -> None:
-    results = [
-        case("short", sample(None, call(tokens=(10, 1)))),
-        case("edge", sample(None, call(tokens=(999, 1)), call(tokens=(1000, 1)))),
-        case("long", sample(None, call(tokens=(50_000, 1)))),
-        case("unknown", sample(None, call())),
-    ]
-    buckets = by_input_tokens("m", results, (1000, 10_000))
-    assert [(b.least, b.most, b.figures.cases) for b in buckets] == [
-        (0, 999, 1),
-        (1000, 9999, 1),
-        (10_000, None, 1),
-        (None, None, 1),
-    ]
-
-
-def test_edges_that_do_not_ascend_are_refused() -> None:
-    for edges in ([10, 5], [0, 5], [5, 5]):
-        with pytest.raises(ValueError, match="edges ascend"):
-            by_input_tokens("m", [], edges)

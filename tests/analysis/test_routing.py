@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side
+from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.routing import Choice, Route, compare_by_task, route
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.reply import Answer, Measures
@@ -43,8 +47,15 @@ def results(
     return found
 
 
-def routed(before: Results, options: dict[str, Any] | None = None, **candidates: Results) -> dict[str, Route]:
-    routes = route(compare_by_task("production", before, candidates), **(options or {}))
+def by_task(
+    before: Results, candidates: dict[str, Results], rules: Rules = DEFAULTS, extent: Extent = WHOLE
+) -> dict[str, list[Comparison]]:
+    sides = [Side(name, after) for name, after in candidates.items()]
+    return compare_by_task(Side("production", before), sides, rules, extent)
+
+
+def routed(before: Results, **candidates: Results) -> dict[str, Route]:
+    routes = route(by_task(before, candidates))
     return {each.task: each for each in routes}
 
 
@@ -60,17 +71,15 @@ def test_each_task_gets_the_cheapest_model_that_is_not_worse_on_it() -> None:
     routes = routed(before, small=small)
     assert {task: found.model for task, found in routes.items()} == {"billing": "small", "summaries": "production"}
     refused = choice(routes["summaries"], "small")
-    assert (refused.fitness, refused.regressed) == ("regressed", ("hallucination",))
+    assert (refused.fitness, refused.reason.split()[0]) == ("regressed", "hallucination")
     assert refused.reason == "hallucination rose from 0 of 180 to 36 of 180 answers"
 
 
 def test_the_evidence_is_counted() -> None:
     found = choice(routed(results("production", "a"), small=results("small", "a", cost=0.002, format=1))["a"], "small")
-    assert (found.fitness, found.cases, found.samples, found.passed, found.error_share) == ("fits", 60, 180, 177, 0.0)
+    assert (found.fitness, found.cases, found.samples, found.passed) == ("fits", 60, 180, 177)
     assert found.cost is not None
     assert round(found.cost.value, 6) == round(180 * 0.002 / 177, 6)
-    assert found.finds is not None
-    assert 0 < found.finds <= 0.20
 
 
 def test_too_few_cases_are_not_enough_to_move_a_task() -> None:
@@ -83,7 +92,7 @@ def test_too_few_cases_are_not_enough_to_move_a_task() -> None:
 def test_a_rise_that_may_be_noise_does_not_move_a_task() -> None:
     before, after = results("production", "a", samples=1), results("small", "a", samples=1, cost=0.001, format=5)
     after |= results("small", "a", samples=1, cost=0.001, format=5, refusal=5, tool_call=5)
-    small = choice(routed(before, {"must_find": 1.0}, small=after)["a"], "small")
+    small = choice(routed(before, small=after)["a"], "small")
     assert small.fitness == "not enough data"
     assert "which could be noise" in small.reason
 
@@ -91,18 +100,15 @@ def test_a_rise_that_may_be_noise_does_not_move_a_task() -> None:
 def test_a_category_that_is_reported_only_does_not_keep_a_model_out() -> None:
     before, after = results("production", "a"), results("small", "a", cost=0.001, wordy=20)
     low = {"wordy": CategorySettings(severity="low")}
-    (found,) = route(compare_by_task("production", before, {"small": after}, categories=low))
+    (found,) = route(by_task(before, {"small": after}, Rules(low)))
     assert found.model == "small"
 
 
-def test_errors_and_failures_have_limits() -> None:
+@pytest.mark.parametrize(("errors", "fitness"), [(3, "fits"), (4, "too many errors")])
+def test_at_most_one_sample_in_twenty_may_be_without_a_judgement(errors: int, fitness: str) -> None:
     before = results("production", "a", format=6)
-    after = results("small", "a", cost=0.001, format=6, errors=5)
-    assert choice(routed(before, small=after)["a"], "small").fitness == "too many errors"
-    assert choice(routed(before, {"max_errors": 0.1}, small=after)["a"], "small").fitness == "fits"
-    limited = routed(before, {"max_errors": 0.1, "max_shares": {"format": 0.05}}, small=after)["a"]
-    assert [each.fitness for each in limited.choices] == ["too many failures"] * 2
-    assert (limited.model, limited.reason) == (None, "no model fits")
+    after = results("small", "a", cost=0.001, format=6, errors=errors)
+    assert choice(routed(before, small=after)["a"], "small").fitness == fitness
 
 
 def test_without_prices_nobody_can_tell_the_cheapest() -> None:
@@ -132,7 +138,7 @@ def test_cases_without_a_task_are_a_task_of_their_own() -> None:
 
 def test_what_was_not_compared_is_not_enough_data() -> None:
     before, after = results("production", "a"), results("small", "a", cost=0.001)
-    (found,) = route(compare_by_task("production", before, {"small": after}, stopped="the run was stopped"))
+    (found,) = route(by_task(before, {"small": after}, extent=Extent("the run was stopped")))
     assert choice(found, "small").reason == "the run was stopped"
     gone = routed(before, small=results("small", "b", cost=0.001))
     assert {task: choice(r, "small").fitness for task, r in gone.items()} == {
@@ -144,9 +150,8 @@ def test_what_was_not_compared_is_not_enough_data() -> None:
 
 def test_a_budget_that_is_broken_keeps_a_model_out() -> None:
     before, after = results("production", "a"), results("small", "a", cost=0.02)
-    (found,) = route(
-        compare_by_task("production", before, {"small": after}, budgets=GateSettings(cost_per_resolved=0.1))
-    )
+    budgets = GateSettings(cost_per_resolved=0.1)
+    (found,) = route(by_task(before, {"small": after}, Rules(budgets=budgets)))
     assert choice(found, "small").fitness == "regressed"
     assert "cost_per_resolved rose" in choice(found, "small").reason
 

@@ -12,7 +12,8 @@ from pytest_llmeval.capture.outgoing import endpoint_of, headers_to_send
 from pytest_llmeval.capture.route import Models, routed
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.errors import NotRerouted
-from pytest_llmeval.formats.recognise import Recognised, recognised
+from pytest_llmeval.formats.base import Recognised
+from pytest_llmeval.formats.recognise import recognised
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
 VERSION = {"anthropic-version": "2026-10-21"}
@@ -72,7 +73,7 @@ def seen(url: str, body: Any, headers: dict[str, str] | None = None, method: str
 def test_calls_of_models_are_recognised(url: str, body: Any, expected: tuple[str, ...]) -> None:
     found = seen(url, body)
     assert found is not None
-    assert (found.format, found.model, found.base_url, found.path) == expected
+    assert (found.format.wire_format, found.model, found.base_url, found.path) == expected
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,18 @@ def test_other_requests_are_not(url: str, body: Any) -> None:
 
 def test_only_what_is_posted_is() -> None:
     assert seen("https://api.openai.com/v1/responses", {"model": "m", "input": "?"}, method="GET") is None
+
+
+@pytest.mark.parametrize(("said", "streams"), [({}, True), ({"stream": False}, False)])
+def test_ollama_streams_unless_it_is_told_not_to(said: dict[str, bool], streams: bool) -> None:
+    found = seen("http://127.0.0.1:11434/api/chat", {**CHAT, **said})
+    assert found is not None
+    assert found.stream is streams
+
+
+def test_a_key_in_the_query_is_known() -> None:
+    route = route_of("https://g.com/v1beta/models/gemini-x:generateContent?key=AIza1", {"contents": []}, CANDIDATE)
+    assert endpoint_of(route, {}).api_key == "AIza1"
 
 
 def test_headers_that_change_the_answer_are_kept_and_no_other() -> None:

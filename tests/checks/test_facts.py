@@ -311,7 +311,7 @@ def test_an_unknown_cost_is_an_error_and_no_pass() -> None:
     with pytest.raises(LlmevalError, match="no price is known for acme/large"):
         assert_cost(reply(), at_most=1)
     for limit in (math.nan, -1, "1", True):
-        with pytest.raises(LlmevalError, match="is no limit in USD"):
+        with pytest.raises(LlmevalError, match="is not a limit in USD"):
             assert_cost(reply(cost=1.0), at_most=limit)  # type: ignore[arg-type]
 
 

@@ -53,11 +53,11 @@ def test_json_that_differs_names_the_paths() -> None:
         assert_json, '{"a": {"b": "3"}, "list": [1, true, 3], "x y": 1}', {"a": {"b": 3}, "list": [1, 1], "c": []}
     )
     assert str(failed).split("\n") == [
-        "$.c: missing, expected [] (4 more)",
-        '$["x y"]: not expected, got 1',
-        '$.a.b: expected 3, got "3"',
-        "$.list: expected 2 items, got 3",
+        '$.a.b: expected 3, got "3" (4 more)',
         "$.list[1]: expected 1, got true",
+        "$.list[2]: not expected, got 3",
+        "$.c: missing, expected []",
+        '$["x y"]: not expected, got 1',
     ]
     assert category_of(failed) is None
 

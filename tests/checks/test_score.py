@@ -172,10 +172,10 @@ def test_with_category_ends_where_the_block_ends() -> None:
 
 @pytest.mark.parametrize("name", ["", " x", "a\nb", "x" * 81, "\x1b[31m", 3, None])
 def test_a_name_that_is_no_category_is_an_error(name: str) -> None:
-    with pytest.raises(LlmevalError, match="is no error category"):
+    with pytest.raises(LlmevalError, match="is not an error category"):
         category(name)
     if name is not None:
-        with pytest.raises(LlmevalError, match="is no error category"):
+        with pytest.raises(LlmevalError, match="is not an error category"):
             assert_equal("a", "a", category=name)
 
 
@@ -234,7 +234,7 @@ def test_a_failing_test_shows_the_users_line_and_one_line_of_ours(pytester: pyte
             "test_*.py:5: CheckFailed",
             ">       assert_case(*",
             'E       CheckFailed: expected "y", got "x"',
-            'E       LlmevalError: assert_matches: "(" is no regular expression: *',
+            'E       LlmevalError: assert_matches: invalid regular expression "(": *',
         ]
     )
     result.stdout.no_fnmatch_line("*pytest_llmeval/checks*")

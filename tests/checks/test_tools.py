@@ -121,11 +121,11 @@ def test_arguments_are_compared_exactly_when_asked_for() -> None:
             id="a function of one's own",
         ),
         ({"items": [{"sku": "POT"}]}, '$.items[0].sku: expected "POT", got "PAN"'),
-        ({"items": []}, "$.items: expected 0 items, got 1"),
+        ({"items": []}, '$.items[0]: not expected, got {"sku": "PAN", "count": 1}'),
         ({"why": {"code": "lost", "days": 9}}, '$.why.code: expected "lost", got "late"'),
         ({"why": 3}, '$.why: expected 3, got {"code": "late", "days": 9}'),
         ({"order": {"id": 1}}, '$.order: expected an object with 1 key, got "LK-17"'),
-        ({"amount": 1, "order": 2, "x": 3}, "$.x: missing, expected 3 (2 more)"),
+        ({"amount": 1, "order": 2, "x": 3}, "$.amount: expected 1, got 84 (2 more)"),
     ],
     ids=str,
 )
@@ -145,7 +145,7 @@ def test_a_failure_tells_every_step_below_its_first_line() -> None:
         'step 3: "Refunded."',
     ]
     assert failure(assert_tool_called, [BROKEN], "refund") == [
-        '"refund": the arguments are no JSON object: "{\\"order\\": \\"LK-17\\", \\"amou"',
+        '"refund": the arguments are not a JSON object: "{\\"order\\": \\"LK-17\\", \\"amou"',
         'refund(not JSON: "{\\"order\\": \\"LK-17\\", \\"amou")',
     ]
 
@@ -294,8 +294,8 @@ def test_calls_are_held_against_the_tools_there_are(form: str) -> None:
         '"refund": $.order: expected string, got 17',
         '"refund": $.amount: maximum is 500, got 900 (1 more)',
         '"refund": $.x: property is not allowed',
-        '"refund": the arguments are no JSON object: "{\\"order\\": \\"LK-17\\", \\"amou"',
-        '"refund": the arguments are no JSON object: "[1]"',
+        '"refund": the arguments are not a JSON object: "{\\"order\\": \\"LK-17\\", \\"amou"',
+        '"refund": the arguments are not a JSON object: "[1]"',
         '"refund": $.order: required property is missing',
     ]
 
@@ -312,7 +312,7 @@ def test_a_tool_without_a_schema_takes_any_object() -> None:
             assert_tool_called,
             ("a text", "f"),
             {},
-            "a list of such replies, or llm_capture.calls, not a text that knows of no tools",
+            "a list of such replies, or llm_capture.calls, not a text without tool calls",
         ),
         (assert_no_tool_called, ([reply(), 3],), {}, "assert_no_tool_called takes what llm(...) returned, * not 3"),
         (assert_tool_called, (reply(), ""), {}, 'assert_tool_called takes the name of a tool, not ""'),
@@ -331,7 +331,7 @@ def test_a_tool_without_a_schema_takes_any_object() -> None:
             assert_valid_tool_calls,
             (reply(), [{"name": "f", "parameters": {"type": "objekt"}}]),
             {},
-            'the parameters of "f": no JSON Schema: $.type:*',
+            'the parameters of "f": invalid JSON Schema: $.type:*',
         ),
         (
             assert_valid_tool_calls,

@@ -97,7 +97,7 @@ def test_compare_fails_when_the_candidate_was_stopped(saved: Session, capsys: py
     ("arguments", "told"),
     [
         (["show", "nope.jsonl"], f"cannot read the run nope.jsonl: {os.strerror(errno.ENOENT)}; pytest --llm-report="),
-        (["show", "cases.jsonl"], "cases.jsonl is no saved run: its first line does not say 'llmeval-run'; "),
+        (["show", "cases.jsonl"], "cases.jsonl is not a saved run: its first line does not say 'llmeval-run'; "),
         (["show", "before.jsonl", "--model=x"], "--model=x: the run has no such model (models: production)"),
         (["compare", "before.jsonl", "nope.jsonl"], f"cannot read the run nope.jsonl: {os.strerror(errno.ENOENT)}"),
         (

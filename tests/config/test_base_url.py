@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pytest_llmeval.config.base_url import check_base_url, is_loopback
 from pytest_llmeval.errors import ConfigError
 
-METADATA = "a metadata address of a cloud, where no model is served"
+METADATA = "a metadata address of a cloud, which serves no model"
 
 
 def refusal(url: str) -> str:
@@ -51,7 +51,7 @@ def test_https_goes_anywhere_and_plain_http_to_this_machine(url: str) -> None:
     ],
 )
 def test_what_is_no_http_url_is_refused(url: str) -> None:
-    assert "is no http or https URL; it should look like https://api.example.com/v1" in refusal(url)
+    assert "is not an http or https URL; it should look like https://api.example.com/v1" in refusal(url)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

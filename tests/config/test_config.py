@@ -162,7 +162,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
             "[tool.llmeval]\nsamples = 3\n",
             (
                 "pyproject.toml: [tool.llmeval] samples: unknown key; it is an option, --llm-samples, "
-                "which may stand in pytest's addopts (allowed: model, "
+                "which pytest's addopts may hold (allowed: model, "
             ),
         ),
         (
@@ -201,11 +201,11 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             '[tool.llmeval.models."a/b"]\nmodel = "x/y"\n',
-            'pyproject.toml: [tool.llmeval.models] "a/b": is no name that can stand here; allowed are letters, digits',
+            'pyproject.toml: [tool.llmeval.models] "a/b": is not a name allowed here; allowed are letters, digits',
         ),
         (
             '[tool.llmeval.models."a\\n"]\nmodel = "x/y"\n',
-            'pyproject.toml: [tool.llmeval.models] "a\\n": is no name that can stand here',
+            'pyproject.toml: [tool.llmeval.models] "a\\n": is not a name allowed here',
         ),
         (
             '[tool.llmeval.models.a]\nmodel = "gpt"\n',
@@ -302,7 +302,7 @@ def test_what_json_cannot_hold_is_told_within_lists_too(tmp_path: Path) -> None:
 def test_a_table_in_the_wrong_place_of_llmeval_toml_is_told(tmp_path: Path) -> None:
     [only] = mistakes(tmp_path, '[tool.llmeval]\nmodel = "a/b"\n', "llmeval.toml")
     assert only.startswith(
-        "llmeval.toml: tool: unknown key; the keys of [tool.llmeval] stand at the top level of llmeval.toml"
+        "llmeval.toml: tool: unknown key; in llmeval.toml the keys of [tool.llmeval] are at the top level"
     )
 
 

@@ -141,8 +141,8 @@ def test_input_is_required(tmp_path: Path) -> None:
         ("paraphrases", {}, "paraphrases is an object; allowed is a list of texts"),
         ("task", True, "task is true; allowed is text"),
         ("metadata", [], "metadata is an empty list; allowed is an object"),
-        ("checks", {"contains": "x"}, "checks is an object; allowed is a list of checks"),
-        ("checks", ["contains"], 'checks[0] is the text "contains"; a check is an object'),
+        ("checks", {"contains": "x"}, 'checks is a list such as [{"contains": "30 days"}], not an object with 1 key'),
+        ("checks", ["contains"], 'check 1: expected an object such as {"contains": "30 days"}, got "contains"'),
         ("samples", 0, "samples is the number 0; allowed is a whole number from 1 to 1000"),
         ("samples", 1001, "samples is the number 1001; allowed"),
         ("samples", True, "samples is true; allowed"),
@@ -226,7 +226,7 @@ def test_of_many_problems_fifty_are_shown_and_the_rest_counted(tmp_path: Path) -
     lines = str(caught.value).splitlines()
     assert lines[0] == "tickets.jsonl: 1234 problems in the dataset"
     assert lines[50].startswith("tickets.jsonl:50: not JSON: ")
-    assert lines[51:] == ["and 1184 more, shown when these are mended"]
+    assert lines[51:] == ["and 1184 more, shown when these are fixed"]
 
 
 def test_a_check_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
@@ -240,10 +240,10 @@ def test_a_check_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
     [
         ('{"id": "a", "input": "x"', "not JSON: "),
         ("{'id': 'a'}", "not JSON: "),
-        ('{"id": "a", "input": "x", "input": "y"}', 'the key "input" stands twice in one object'),
-        ('{"id": "a", "input": "x", "metadata": {"k": 1, "k": 1}}', 'the key "k" stands twice'),
-        ('{"id": "a", "input": "x", "expected": NaN}', "NaN is no JSON number"),
-        ('{"id": "a", "input": "x", "expected": -Infinity}', "-Infinity is no JSON number"),
+        ('{"id": "a", "input": "x", "input": "y"}', 'the key "input" appears twice in one object'),
+        ('{"id": "a", "input": "x", "metadata": {"k": 1, "k": 1}}', 'the key "k" appears twice'),
+        ('{"id": "a", "input": "x", "expected": NaN}', "NaN is not a JSON number"),
+        ('{"id": "a", "input": "x", "expected": -Infinity}', "-Infinity is not a JSON number"),
         ('{"id": "a", "input": "x", "expected": 1e999}', "the number 1e999 is too large"),
         ('{"id": "a", "input": "x", "expected": ' + "1" * 5000 + "}", "a number of 5000 digits is too large"),
         ('{"id": "a", "input": "x\\ud800"}', "stands alone: half a character"),
@@ -332,7 +332,7 @@ def test_what_rows_say_is_harmless_in_messages(tmp_path: Path) -> None:
 
 def test_loading_the_nouns_imports_no_reader() -> None:
     code = (
-        "import sys; from pytest_llmeval.cases import Case, load_cases; "
+        "import sys; from pytest_llmeval import Case; from pytest_llmeval.datasets.load import load_cases; "
         "print(sorted({'csv', 'yaml', 'json', 'difflib', 'jsonschema'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -72,7 +72,7 @@ def test_a_length_in_tokens_is_four_characters_each() -> None:
     [
         (("", PARK, 0.5), "may be empty"),
         ((NEEDLE, "  ", 0.5), "may be empty"),
-        ((NEEDLE, f"{PARK} {NEEDLE}", 0.5), "holds the needle already"),
+        ((NEEDLE, f"{PARK} {NEEDLE}", 0.5), "already holds the needle"),
         ((NEEDLE, PARK, 50), "from 0 .* to 1"),
         ((NEEDLE, PARK, float("nan")), "from 0 .* to 1"),
     ],

@@ -135,11 +135,11 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{n}: &{n} [*{p}, *{p}]\n" for p, n in zip("a
     ("content", "problem"),
     [
         ("- id: a\n  input: &x y\n  task: *x\n", "tickets.yaml:3: *x is an alias; write the value itself"),
-        ("- id: a\n  input: x\n  input: y\n", 'tickets.yaml:3: the key "input" stands twice in one object, first on'),
-        ("- id: a\n  input: x\n  metadata:\n    k: 1\n    k: 1\n", 'tickets.yaml:5: the key "k" stands twice'),
+        ("- id: a\n  input: x\n  input: y\n", 'tickets.yaml:3: the key "input" appears twice in one object, first on'),
+        ("- id: a\n  input: x\n  metadata:\n    k: 1\n    k: 1\n", 'tickets.yaml:5: the key "k" appears twice'),
         ("- id: a\n  input: !!python/object/apply:os.system x\n", 'tickets.yaml:2: the tag "!!python/object/apply'),
         ("- id: a\n  input: !secret x\n", 'tickets.yaml:2: the tag "!secret" is not allowed'),
-        ("- id: a\n  input: x\n  expected: .nan\n", "tickets.yaml:3: .nan is no number that JSON has"),
+        ("- id: a\n  input: x\n  expected: .nan\n", "tickets.yaml:3: .nan is not a JSON number"),
         ("- id: a\n  input: x\n  expected: 1e999\n", "tickets.yaml:3: the number 1e999 is too large"),
         (
             "- id: a\n  input: x\n  expected: 12e5\n",
@@ -162,7 +162,7 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{n}: &{n} [*{p}, *{p}]\n" for p, n in zip("a
         ),
         ("- id: a\n   input: x\n", "tickets.yaml:2: not YAML: "),
         ("- id: a\n  input: 'x\n", "tickets.yaml:3: not YAML: "),
-        ("- id: a\n  input: x\x07\n", 'tickets.yaml:2: \\x07 may not stand in YAML; write "\\x07"'),
+        ("- id: a\n  input: x\x07\n", 'tickets.yaml:2: YAML may not hold \\x07; write "\\x07"'),
         (b"- id: a\n  input: \xfc\n", "tickets.yaml:2: not UTF-8: byte 0xfc at byte 10 of the line"),
         ("- " * 101 + "x", "tickets.yaml:1: nested too deep; at most 100 levels"),
         ("[" * 101, "tickets.yaml:1: nested too deep; at most 100 levels"),

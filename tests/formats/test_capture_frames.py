@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.formats.framing import parser_for
-from pytest_llmeval.formats.recognise import Format
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import delivered
+from pytest_llmeval.reply import Answer, ToolCall, Usage
 from tests.server import completion, streamed
 from tests.wire import (
     ANTHROPIC_EVENTS,
@@ -27,7 +27,7 @@ from tests.wire import (
     plain_events,
 )
 
-PROVIDERS: dict[Format, str] = {
+PROVIDERS: dict[str, str] = {
     "chat": "openai",
     "responses": "openai-responses",
     "messages": "anthropic",
@@ -36,7 +36,7 @@ PROVIDERS: dict[Format, str] = {
 }
 
 
-def read(format_: Format, chunks: list[bytes] | tuple[bytes, ...]) -> tuple[dict[str, Any], int]:
+def read(format_: str, chunks: list[bytes] | tuple[bytes, ...]) -> tuple[dict[str, Any], int]:
     """What a stream says, and in how many pieces its content came."""
     reader = find_provider(PROVIDERS[format_]).stream()
     parser = parser_for(reader)
@@ -44,9 +44,9 @@ def read(format_: Format, chunks: list[bytes] | tuple[bytes, ...]) -> tuple[dict
     return (sum([reader.feed(event) for event in events if not reader.done]), reader.body())[::-1]
 
 
-def again(format_: Format, body: Mapping[str, Any], pieces: int = 3) -> tuple[dict[str, Any], int]:
+def again(format_: str, body: Mapping[str, Any], pieces: int = 3) -> tuple[dict[str, Any], int]:
     """What a stream made of a body says."""
-    delivery = delivered(format_, body, stream=True, pieces=pieces)
+    delivery = delivered(find_provider(PROVIDERS[format_]), body, stream=True, pieces=pieces)
     return read(format_, delivery.chunks)
 
 
@@ -63,13 +63,13 @@ def again(format_: Format, body: Mapping[str, Any], pieces: int = 3) -> tuple[di
     ],
 )
 @pytest.mark.parametrize("pieces", [1, 3, 100])
-def test_a_stream_read_and_made_anew_says_the_same(format_: Format, chunks: list[bytes], pieces: int) -> None:
+def test_a_stream_read_and_made_anew_says_the_same(format_: str, chunks: list[bytes], pieces: int) -> None:
     body, _ = read(format_, chunks)
     assert again(format_, body, pieces)[0] == body
 
 
 @pytest.mark.parametrize(("format_", "body"), [("chat", CHAT_BODY), ("responses", RESPONSES_BODY)])
-def test_tool_calls_and_reasoning_survive(format_: Format, body: dict[str, Any]) -> None:
+def test_tool_calls_and_reasoning_survive(format_: str, body: dict[str, Any]) -> None:
     said, _ = again(format_, body)
     provider = find_provider(PROVIDERS[format_])
     assert provider.answer(said) == provider.answer(body)
@@ -78,11 +78,12 @@ def test_tool_calls_and_reasoning_survive(format_: Format, body: dict[str, Any])
 def test_a_text_comes_in_as_many_pieces_as_it_came_in() -> None:
     assert again("chat", completion("abcdefghi"), 3)[1] == 3
     assert again("chat", completion("ab"), 50)[1] == 2
+    assert delivered(find_provider("openai"), completion("ab"), stream=True).chunks[-1] == b"data: [DONE]\n\n"
 
 
 @pytest.mark.parametrize("format_", PROVIDERS)
-def test_what_was_not_asked_as_a_stream_comes_whole(format_: Format) -> None:
-    delivery = delivered(format_, {"any": "\ud800"}, stream=False)
+def test_what_was_not_asked_as_a_stream_comes_whole(format_: str) -> None:
+    delivery = delivered(find_provider(PROVIDERS[format_]), {"any": "\ud800"}, stream=False)
     assert json.loads(b"".join(delivery.chunks)) == {"any": "\ud800"}
     assert delivery.headers["content-type"] == "application/json"
 
@@ -202,4 +203,24 @@ def test_a_stored_answer_of_any_shape_makes_some_stream(body: Any) -> None:
     """What a recordings file holds may have been written by anybody."""
     names = ("choices", "output", "content", "candidates", "message", "usage")
     for format_ in PROVIDERS:
-        assert delivered(format_, dict.fromkeys(names, body), stream=True, pieces=2).status == 200
+        assert (
+            delivered(find_provider(PROVIDERS[format_]), dict.fromkeys(names, body), stream=True, pieces=2).status
+            == 200
+        )
+
+
+def test_the_official_clients_read_a_body_that_was_made() -> None:
+    from anthropic.types import Message
+    from google.genai.types import GenerateContentResponse
+    from openai.types.chat import ChatCompletion
+    from openai.types.responses import Response
+
+    call = ToolCall(name="find", arguments={"order": 7}, raw_arguments='{"order": 7}', id="t1")
+    called = Answer(
+        text="", tool_calls=(call,), finish_reason="tool_calls", usage=Usage(input_tokens=9, output_tokens=4)
+    )
+    for answer in (called, Answer(text="Paris", finish_reason="stop", usage=Usage(input_tokens=1, output_tokens=2))):
+        ChatCompletion.model_validate(find_provider("openai").body_of(answer, "m"), strict=True)
+        Response.model_validate(find_provider("openai-responses").body_of(answer, "m"))
+        Message.model_validate(find_provider("anthropic").body_of(answer, "m"))
+        GenerateContentResponse.model_validate(find_provider("gemini").body_of(answer, "m"))

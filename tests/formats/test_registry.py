@@ -54,7 +54,7 @@ def test_azure_needs_a_base_url() -> None:
     "url", ["file:///etc/passwd", "ftp://x", "api.openai.com/v1", "", "http://", "http://[::1", "https://x:y/"]
 )
 def test_only_http_urls_are_taken(url: str) -> None:
-    with pytest.raises(ConfigError, match="no http or https URL"):
+    with pytest.raises(ConfigError, match="not an http or https URL"):
         find_provider("mine", url)
 
 
@@ -140,7 +140,7 @@ def test_a_registered_provider_is_found_and_moves_with_the_base_url() -> None:
     ("name", "provider", "message"),
     [
         ("openai", OpenAIChat(), "the provider 'openai' is built in; register yours under another name"),
-        ("my/own", OpenAIChat(), "'my/own' is no name for a provider"),
+        ("my/own", OpenAIChat(), "'my/own' is not a name for a provider"),
         ("mine", object(), r"the provider 'mine' \(object\) lacks name, base_url, api_key_env, request, "),
     ],
 )

@@ -453,7 +453,7 @@ HEADER = {"format": "llmeval-run", "version": 1, "created": "x", "commit": None,
         ),
         ("", "*saved.jsonl:1: not JSON: *"),
         ("hello", "*saved.jsonl:1: not JSON: *"),
-        ("{}\n", "*saved.jsonl is no saved run: its first line does not say 'llmeval-run'; pytest --llm-report=*"),
+        ("{}\n", "*saved.jsonl is not a saved run: its first line does not say 'llmeval-run'; pytest --llm-report=*"),
         (json.dumps(HEADER) + "\n{oops\n\n", "*saved.jsonl:2: not JSON: *"),
         (json.dumps(HEADER) + '\n{"test": 1}\n\n', "*saved.jsonl:2: not a result of a case: *"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.formats.test_new_provider import source_of_the_format
 from tests.server import Reply, Server
 from tests.wire import ANTHROPIC_BODY, OLLAMA_LINES, lines
 
@@ -59,3 +60,39 @@ def test_hello(llm):
     address = f"http://127.0.0.1:{server.port}"
     run(pytester, test, "ollama/llama", address, "{ stream = true }").assert_outcomes(passed=1)
     assert server.requests[0].json["options"] == {"seed": 1}
+
+
+def test_an_application_is_captured_in_a_format_of_its_own(pytester: pytest.Pytester, server: Server) -> None:
+    pytester.makepyfile(salon=source_of_the_format())
+    pytester.makeconftest(
+        "from salon import Salon\n"
+        "def pytest_llmeval_providers(): return {'salon': Salon('salon', 'https://salon.example/v1', 'SALON_KEY')}"
+    )
+    pytester.makefile(".toml", pyproject='[tool.llmeval]\nmodel = "salon/prod-1"\n')
+    pytester.makepyfile(f"""
+import httpx
+import pytest
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_weather(llm_capture, stream):
+    body = {{"model": "prod-1", "talk": [{{"role": "user", "content": "Does it rain?"}}], "stream": stream}}
+    headers = {{"X-Salon-Key": "my-key-of-the-salon"}}
+    response = httpx.post("http://127.0.0.1:{server.port}/v1/salon/talk", json=body, headers=headers)
+    assert "It rains." in response.text
+    (call,) = llm_capture.calls
+    assert (call.reply, call.reply.usage.input_tokens) == ("It rains.", 7)
+    assert stream == ("ndjson" in response.headers["content-type"])
+""")
+    said = {"said": "It rains.", "calls": [], "tokens": {"in": 7, "out": 2}, "ended": "stop"}
+    rest = {name: value for name, value in said.items() if name != "said"}
+    streamed = Reply(chunks=lines([{"piece": "It rains."}, rest]), headers={"content-type": "application/x-ndjson"})
+    server.then(said, streamed)
+    arguments = ("-pno:cacheprovider", "-pno:asyncio", "-pno:anyio", "-pno:xdist")
+    result = pytester.runpytest_subprocess(*arguments, "--llm-record", "--llm-mode=auto", "--llm-model=salon/new-2")
+    result.assert_outcomes(passed=2)
+    assert [request.json["model"] for request in server.requests] == ["new-2", "new-2"]
+    pytester.runpytest_subprocess(*arguments, "--llm-mode=replay", "--llm-model=salon/new-2").assert_outcomes(passed=2)
+    assert len(server.requests) == 2
+    recorded = "".join(file.read_text() for file in pytester.path.rglob("*.jsonl"))
+    assert "It rains." in recorded
+    assert "my-key-of-the-salon" not in recorded

@@ -154,6 +154,15 @@ def test_samples_that_came_out_alike_are_shown_once() -> None:
     assert "    sample 6 of 6: error\n    error\n      | no answer" in text
 
 
+def test_equal_answers_with_other_scores_are_told_apart() -> None:
+    graded = [Score(value=value, passed=False, check="polite", category="tone", reason="curt") for value in (0.2, 0.4)]
+    samples = [failed(call("Soon."), scores=(score,))._replace(index=n) for n, score in enumerate(graded)]
+    text = shown(side("production", *samples))
+    assert "sample 1 of 2: failed" in text
+    assert "FAIL polite 0.20 (tone)" in text
+    assert "FAIL polite 0.40 (tone)" in text
+
+
 def test_a_prompt_of_each_side_is_shown_where_they_differ() -> None:
     other = (("user", "Kurz: Wo ist LK-17?"),)
     sides = side("baseline old", passed(call("Dear Ada", prompt="q"))), MISSED

@@ -185,7 +185,6 @@ def some_routes(draw: st.DrawFn) -> list[Route]:
                 cases=draw(COUNT),
                 samples=draw(COUNT),
                 passed=draw(COUNT),
-                error_share=0.0,
                 cost=draw(st.one_of(st.none(), st.builds(Estimate, FLOAT, FLOAT, FLOAT))),
             )
             for place, model in enumerate(models)
@@ -219,11 +218,10 @@ def test_every_report_fits_and_is_harmless(
     comparisons = [data.draw(some_comparison(baseline)) for _ in range(candidates)]
     figures = [baseline, *(comparison.candidate for comparison in comparisons)]
     results = [result for comparison in comparisons for result in comparison.candidate_results.values()]
+    paper = Paper(width=width, ascii=only_ascii, verbosity=verbosity)
     for lines in (
-        summary(
-            comparisons, figures, routes=data.draw(some_routes()), width=width, ascii=only_ascii, verbosity=verbosity
-        ),
-        summary([], figures, results, width=width, ascii=only_ascii, verbosity=verbosity),
+        summary(paper, comparisons, figures, routes=data.draw(some_routes())),
+        summary(paper, [], figures, results),
     ):
         check(lines, width, only_ascii=only_ascii)
 
@@ -236,7 +234,7 @@ def test_every_list_of_a_category_fits_and_is_harmless(
 ) -> None:
     comparison = data.draw(some_comparison(data.draw(some_figures())))
     for name in [data.draw(TEXT), *(row.name for row in comparison.rows)]:
-        lines = list_category(comparison, name, width=width, ascii=only_ascii, verbosity=verbosity)
+        lines = list_category(Paper(width=width, ascii=only_ascii, verbosity=verbosity), comparison, name)
         check(lines, width, only_ascii=only_ascii)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.analysis.compare import compare
+from pytest_llmeval.analysis.compare import Side, compare
 from pytest_llmeval.analysis.measure import measure, measure_each
 from pytest_llmeval.reply import Answer, Measures, Usage
+from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.summary import every_measure, summary
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Run, SampleResult
 from pytest_llmeval.score import Score
@@ -42,7 +43,7 @@ def case(
 
 
 def told(results: list[CaseResult]) -> str:
-    return "\n".join(line.text for line in every_measure([measure("m", results)], width=80))
+    return "\n".join(line.text for line in every_measure(Paper(), [measure("m", results)]))
 
 
 def rows_of(text: str) -> dict[str, str]:
@@ -97,6 +98,30 @@ def test_what_cannot_be_told_says_why_instead_of_a_number() -> None:
     assert "nothing passed" in told([case(0, ("format",))])
 
 
+def scored(number: int, *values: float) -> CaseResult:
+    found = [
+        (Score(value=value, passed=value > 0.5, check="polite"), Score(value=1.0, passed=True)) for value in values
+    ]
+    result = case(number, [None] * len(values))
+    samples = [sample._replace(scores=scores) for sample, scores in zip(result.samples, found, strict=True)]
+    return result._replace(samples=tuple(samples))
+
+
+def test_a_check_that_grades_has_its_mean_score_over_the_cases() -> None:
+    rows = rows_of(told([scored(0, 0.9, 0.7), scored(1, 0.6), scored(2, 0.4)]))
+    assert rows["score of polite"] == "0.60 0.10 to 1.00 3 cases"
+    assert [name for name in rows if name.startswith("score of")] == ["score of polite"]
+    assert "score of" not in told([scored(0, 0, 1), scored(1, 1)])
+
+
+def test_the_name_of_a_check_is_harmless() -> None:
+    hostile = scored(0, 0.3)
+    scores = (Score(value=0.3, passed=True, check="\x1b[31mgrade"),)
+    text = told([hostile._replace(samples=(hostile.samples[0]._replace(scores=scores),))])
+    assert "\x1b" not in text
+    assert "score of \\x1b[31mgrade" in text
+
+
 def test_live_and_recorded_times_are_never_one_number() -> None:
     recorded = [case(n, (None,), latency=9.0, source="recording") for n in range(10)]
     assert "times as recorded with the replies" in told(recorded)
@@ -108,7 +133,7 @@ def test_live_and_recorded_times_are_never_one_number() -> None:
 
 def test_several_samples_of_few_cases_are_too_few_for_a_p95() -> None:
     results = [case(n, (None,) * 5) for n in range(40)]  # 200 calls of 40 cases
-    text = "\n".join(line.text for line in summary([], [measure("m", results)], results))
+    text = "\n".join(line.text for line in summary(Paper(), [], [measure("m", results)], results))
     assert rows_of(text)["latency p50"] == "0.50s"
     assert "latency p95" not in text
 
@@ -119,5 +144,5 @@ def test_the_other_model_shows_which_answers_are_examined() -> None:
     run = Run(created="", models={"a": {}, "b": {}}, results=(*before, *after))
     rates = [figures.hallucination_rate for figures in measure_each(run)]
     assert [rate and (rate.number, rate.samples) for rate in rates] == [(0, 10), (3, 10)]
-    comparison = compare("a", run.of_model("a"), "b", run.of_model("b"))
+    comparison = compare(Side("a", run.of_model("a")), Side("b", run.of_model("b")))
     assert comparison.baseline.hallucination_rate == rates[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_llmeval.analysis.compare import compare
+from pytest_llmeval.analysis.compare import Extent, Side, compare
 from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.reply import Answer, Measures, Usage
@@ -160,8 +160,9 @@ LARGE = side("large", 0.008, billing=1, summaries=2)
 
 
 def test_every_task_gets_a_model_with_the_evidence() -> None:
-    comparisons = [compare("production", BEFORE, name, after) for name, after in (("small", SMALL), ("large", LARGE))]
-    lines = summary(comparisons, [], routes=routes_of(comparisons, {}))
+    candidates = Side("small", SMALL), Side("large", LARGE)
+    comparisons = [compare(Side("production", BEFORE), each) for each in candidates]
+    lines = summary(Paper(), comparisons, [], routes=routes_of(comparisons, {}))
     text = "\n".join(line.text for line in lines)
     start = text.index("routing by task")
     assert text[start : text.index("\n\n", start)] == (
@@ -180,18 +181,18 @@ def test_every_task_gets_a_model_with_the_evidence() -> None:
 
 
 def test_there_is_no_routing_without_tasks_a_verdict_or_another_model() -> None:
-    partial = [compare("production", BEFORE, "small", SMALL, stopped="60 of 125 cases ran")]
+    partial = [compare(Side("production", BEFORE), Side("small", SMALL), extent=Extent(stopped="60 of 125 cases ran"))]
     assert routes_of(partial, {}) == []
-    assert routes_of([compare("production", BEFORE, "production", SMALL)], {}) == []
+    assert routes_of([compare(Side("production", BEFORE), Side("production", SMALL))], {}) == []
     bare = {CaseKey("t", "a"): case("a", "p")}
-    assert routes_of([compare("production", bare, "small", bare)], {}) == []
+    assert routes_of([compare(Side("production", bare), Side("small", bare))], {}) == []
     assert routes_of([], {}) == []
 
 
 def test_one_candidate_is_routed_when_asked_with_v_alone() -> None:
     """The caller decides; the summary shows what it is given."""
-    comparison = compare("production", BEFORE, "small", SMALL)
-    shown = "\n".join(line.text for line in summary([comparison], [], routes=routes_of([comparison], {})))
+    comparison = compare(Side("production", BEFORE), Side("small", SMALL))
+    shown = "\n".join(line.text for line in summary(Paper(), [comparison], [], routes=routes_of([comparison], {})))
     assert "routing by task" in shown
     assert "failing answers by task" in shown
 
@@ -199,7 +200,7 @@ def test_one_candidate_is_routed_when_asked_with_v_alone() -> None:
 def test_models_without_a_baseline_have_their_tasks_side_by_side() -> None:
     results = [*BEFORE.values(), *SMALL.values()]
     figures = [measure("production", BEFORE.values()), measure("small", SMALL.values())]
-    lines = [line.text for line in summary([], figures, results)]
+    lines = [line.text for line in summary(Paper(), [], figures, results)]
     assert "failing answers by task" in lines
     assert lines[lines.index("failing answers by task") + 4].split() == [
         "summaries",
@@ -213,6 +214,6 @@ def test_models_without_a_baseline_have_their_tasks_side_by_side() -> None:
 
 def test_the_same_model_twice_is_told_apart() -> None:
     """A changed prompt: the baseline is a saved run of the model on trial."""
-    comparison = compare("small", BEFORE, "small", SMALL, saved="main.jsonl")
-    shown = "\n".join(line.text for line in summary([comparison], []))
+    comparison = compare(Side("small", BEFORE, saved="main.jsonl"), Side("small", SMALL))
+    shown = "\n".join(line.text for line in summary(Paper(), [comparison], []))
     assert "small (baseline)" in shown

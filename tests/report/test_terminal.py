@@ -10,7 +10,7 @@ import pytest
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.analysis.measure import PERCENTILES, Figures
 from pytest_llmeval.reply import Answer, Measures, ToolCall
-from pytest_llmeval.report.paper import Line
+from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.report.summary import list_category, summary
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.quantiles import percentile
@@ -217,7 +217,8 @@ def text(lines: list[Line]) -> str:
 
 def report(*comparisons: Comparison, **options: Any) -> str:
     figures = [comparisons[0].baseline, *(comparison.candidate for comparison in comparisons)]
-    return text(summary(comparisons, figures, **options))
+    routes = options.pop("routes", ())
+    return text(summary(Paper(**options), comparisons, figures, routes=routes))
 
 
 FAILED_REPORT = """\
@@ -275,7 +276,7 @@ def test_a_gate_that_passes_names_in_its_sentence_what_it_does_not_vouch_for() -
         "\ngate ok: no error category regressed in 4 cases, but tone 10/1250 → 40/1250 regressed, which is not gated, "
         "refusal 6/1250 → 14/1250 could be noise or not, format 10/1250 → 30/1250 is too few to tell\n"
     ) in shown
-    [quiet] = summary([PASSED._replace(rows=(few,))], [], verbosity=-1, width=300)
+    [quiet] = summary(Paper(verbosity=-1, width=300), [PASSED._replace(rows=(few,))], [])
     assert quiet.text.endswith(", but format 10/1250 → 30/1250 is too few to tell")
     assert quiet.style == ("yellow",)
     side = report(PASSED._replace(rows=(few,)), THIRD)
@@ -601,7 +602,7 @@ no baseline to compare with (--llm-baseline=NAME)
 
 
 def test_one_model_without_a_baseline_is_not_compared() -> None:
-    assert text(summary([], [BASELINE], MIXED)) == ALONE_REPORT
+    assert text(summary(Paper(), [], [BASELINE], MIXED)) == ALONE_REPORT
 
 
 SEVERAL_ALONE_REPORT = """\
@@ -629,7 +630,7 @@ no baseline to compare with (--llm-baseline=NAME)
 
 
 def test_several_models_without_a_baseline_are_not_compared() -> None:
-    assert text(summary([], [BASELINE, CANDIDATE], MIXED)) == SEVERAL_ALONE_REPORT
+    assert text(summary(Paper(), [], [BASELINE, CANDIDATE], MIXED)) == SEVERAL_ALONE_REPORT
 
 
 LIST_REPORT = """\
@@ -649,7 +650,7 @@ hallucination: 10/1250 → 55/1250 samples, +3.6 points, REGRESSED, p = 0.004
 
 
 def test_a_category_is_listed_with_the_changed_words() -> None:
-    assert text(list_category(FAILED, "hallucination")) == LIST_REPORT
+    assert text(list_category(Paper(), FAILED, "hallucination")) == LIST_REPORT
 
 
 def test_with_q_the_gate_is_all_that_is_said() -> None:
@@ -660,11 +661,11 @@ def test_with_q_the_gate_is_all_that_is_said() -> None:
 
 def test_with_qq_only_a_gate_that_did_not_pass_is_told() -> None:
     assert report(FAILED, verbosity=-1) == report(FAILED, verbosity=-2)
-    assert summary([PASSED], [BASELINE, CANDIDATE], verbosity=-2) == []
+    assert summary(Paper(verbosity=-2), [PASSED], [BASELINE, CANDIDATE]) == []
 
 
 def test_with_q_several_gates_are_told_by_name() -> None:
-    lines = summary([PARTIAL, THIRD], [BASELINE, CANDIDATE], verbosity=-1)
+    lines = summary(Paper(verbosity=-1), [PARTIAL, THIRD], [BASELINE, CANDIDATE])
     assert [line.text for line in lines] == [
         "acme-large-2: GATE NOT EVALUATED: only 4 of 250 cases were run (-k refund)",
         "  1 error: not judged, so in no count above",
@@ -674,12 +675,12 @@ def test_with_q_several_gates_are_told_by_name() -> None:
 
 def test_with_q_each_model_has_a_line() -> None:
     errors = [broken(key(f"lost-{number}"), "HTTP 429: slow down") for number in range(3)]
-    assert text(summary([], [], [*MIXED, *errors], verbosity=-1)) == (
+    assert text(summary(Paper(verbosity=-1), [], [], [*MIXED, *errors])) == (
         "acme-large-1: 2/4 passed, format 2\n"
         "acme-large-2: 1/4 passed, hallucination 2, refusal 1\n"
         "m: nothing could be judged: 3 errors (rate_limit 3)\n"
     )
-    assert text(summary([], [], [*BEFORE.values(), *errors], verbosity=-1)) == (
+    assert text(summary(Paper(verbosity=-1), [], [], [*BEFORE.values(), *errors])) == (
         "2/4 passed, format 2; 3 errors (rate_limit 3)\n"
     )
 
@@ -687,7 +688,7 @@ def test_with_q_each_model_has_a_line() -> None:
 def test_without_any_answer_there_is_no_table_and_the_reasons_are_grouped() -> None:
     errors = [broken(key(f"lost-{number}"), "HTTP 429: slow down") for number in range(9)]
     none = BASELINE._replace(passed=0, failed=0, errors=9, cases=9, samples=0)
-    assert text(summary([], [none], errors)).splitlines()[2:] == [
+    assert text(summary(Paper(), [], [none], errors)).splitlines()[2:] == [
         "nothing could be judged: 9 errors (rate_limit 9)",
         "no baseline to compare with (--llm-baseline=NAME)",
         "",
@@ -735,7 +736,7 @@ def test_without_any_answer_there_is_no_table_and_the_reasons_are_grouped() -> N
 def test_the_next_step_after_errors_is_one_that_changes_something(kind: str, told: str) -> None:
     sample = SampleResult(index=0, outcome="error", category=kind, reason="of some kind")
     lost = [CaseResult(key=key(f"lost-{number}"), model="m", samples=(sample,)) for number in range(2)]
-    alone = text(summary([], [BASELINE], [*BEFORE.values(), *lost]))
+    alone = text(summary(Paper(), [], [BASELINE], [*BEFORE.values(), *lost]))
     assert alone.count(f"\nnext: {told}") == 1
     failed = FAILED._replace(
         errors=tuple(each.key for each in lost),
@@ -746,13 +747,13 @@ def test_the_next_step_after_errors_is_one_that_changes_something(kind: str, tol
 
 
 def test_a_session_without_models_says_nothing() -> None:
-    assert summary([], []) == []
+    assert summary(Paper(), [], []) == []
 
 
 @pytest.mark.parametrize("verbosity", [-1, 0, 1])
 @pytest.mark.parametrize("models", [[BASELINE], [BASELINE, CANDIDATE]])
 def test_nothing_compared_never_looks_like_a_gate_that_passed(models: list[Figures], verbosity: int) -> None:
-    lines = summary([], models, MIXED, verbosity=verbosity)
+    lines = summary(Paper(verbosity=verbosity), [], models, MIXED)
     assert not any("green" in line.style or "gate" in line.text.lower() for line in lines)
     assert any(line.text.endswith("2/4 passed, format 2") for line in lines)
 
@@ -775,14 +776,14 @@ def test_a_saved_baseline_is_not_counted_as_called_or_paid_now() -> None:
 
 
 def test_the_marks_say_with_words_and_colour_what_is_gated() -> None:
-    styles = {line.text[:15]: line.style for line in summary([FAILED], [BASELINE, CANDIDATE])}
+    styles = {line.text[:15]: line.style for line in summary(Paper(), [FAILED], [BASELINE, CANDIDATE])}
     assert styles["! hallucination"] == ("red",)
     assert styles["~ refusal      "] == ("yellow",)
     assert styles["  format       "] == ()
 
 
 def test_a_regression_that_is_not_gated_has_the_lesser_mark() -> None:
-    lines = summary([FAILED._replace(rows=(HALLUCINATION._replace(gated=False),))], [BASELINE, CANDIDATE])
+    lines = summary(Paper(), [FAILED._replace(rows=(HALLUCINATION._replace(gated=False),))], [BASELINE, CANDIDATE])
     assert [line.style for line in lines if line.text.startswith("~ hallucination")] == [("yellow",)]
     assert not any(line.text.startswith("!") for line in lines)
 
@@ -857,12 +858,12 @@ def test_an_unknown_category_is_told_with_those_there_are() -> None:
         'no case failed as halucination; did you mean "hallucination"? (error categories\n'
         "of this comparison: hallucination, refusal, format)\n"
     )
-    assert text(list_category(FAILED, "halucination")) == told
+    assert text(list_category(Paper(), FAILED, "halucination")) == told
 
 
 def test_a_fixed_case_is_listed_with_its_counts() -> None:
     assert "  FIXED tests/llm/test_support.py::test_policy[order-4411]  0/5 → 5/5\n" in text(
-        list_category(FAILED, "format")
+        list_category(Paper(), FAILED, "format")
     )
 
 

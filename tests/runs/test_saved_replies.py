@@ -1,4 +1,4 @@
-"""Which saved reply answers which request, and a reply in each wire format."""
+"""Which saved reply answers which request."""
 
 from __future__ import annotations
 
@@ -6,15 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.formats.body import body_of
-from pytest_llmeval.formats.recognise import Format
-from pytest_llmeval.formats.registry import find_provider
-from pytest_llmeval.formats.replay import delivered
-from pytest_llmeval.plugin.saved_baseline import moved_tests
-from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
+from pytest_llmeval.plugin.baseline import moved_tests
+from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult
 from pytest_llmeval.runs.saved_replies import SavedReplies
-from tests.formats.test_capture_frames import PROVIDERS, again
 
 
 def call(prompt: str, text: str = "") -> Call:
@@ -63,73 +58,6 @@ def test_each_reply_is_given_once_and_the_same_requests_never_miss(saved: list[s
     again_ = SavedReplies([call(prompt, f"{place}") for place, prompt in enumerate(saved)])
     assert None not in said(again_, *saved)
     assert not again_.by_place
-
-
-ANSWERS = st.builds(
-    Answer,
-    text=st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=30),
-    finish_reason=st.sampled_from(["stop", "length"]),
-    usage=st.builds(
-        Usage,
-        input_tokens=st.integers(60, 100),
-        output_tokens=st.integers(30, 50),
-        cache_read_tokens=st.none() | st.integers(1, 50),
-        reasoning_tokens=st.none() | st.integers(1, 20),
-    ),
-    response_model=st.just("m-2026"),
-    response_id=st.just("r1"),
-)
-CALLED = Answer(
-    text="",
-    tool_calls=(
-        ToolCall(name="find", arguments={"order": 7}, raw_arguments='{"order": 7}', id="t1"),
-        ToolCall(name="stop", arguments={}, raw_arguments="{}", id="t2"),
-    ),
-    finish_reason="tool_calls",
-    usage=Usage(input_tokens=9, output_tokens=4),
-    response_model="m-2026",
-    response_id="r1",
-)
-REFUSED = Answer(text="", refusal="I must not.", finish_reason="content_filter", response_model="m-2026")
-
-
-@pytest.mark.parametrize("format_", PROVIDERS)
-@given(answer=ANSWERS)
-def test_an_answer_is_what_is_read_from_its_body_in_every_format(format_: Format, answer: Answer) -> None:
-    read = find_provider(PROVIDERS[format_]).answer(body_of(format_, answer, "m"))
-    assert (read.text, read.finish_reason, read.response_model) == (answer.text, answer.finish_reason, "m-2026")
-    assert (read.usage.input_tokens, read.usage.output_tokens) == (
-        answer.usage.input_tokens,
-        answer.usage.output_tokens,
-    )
-
-
-@pytest.mark.parametrize("format_", PROVIDERS)
-@pytest.mark.parametrize("stream", [False, True])
-def test_tool_calls_survive_every_format_streamed_and_not(format_: Format, stream: bool) -> None:
-    body = body_of(format_, CALLED, "m")
-    read = find_provider(PROVIDERS[format_]).answer(again(format_, body)[0] if stream else body)
-    assert [(each.name, each.arguments) for each in read.tool_calls] == [("find", {"order": 7}), ("stop", {})]
-    assert read.finish_reason == "tool_calls"
-
-
-@pytest.mark.parametrize("format_", [each for each in PROVIDERS if each != "ollama"])
-def test_a_refusal_stays_one(format_: Format) -> None:
-    assert find_provider(PROVIDERS[format_]).answer(body_of(format_, REFUSED, "m")).refusal
-
-
-def test_the_official_clients_read_a_body_that_was_made(tmp_path: object) -> None:
-    from anthropic.types import Message
-    from google.genai.types import GenerateContentResponse
-    from openai.types.chat import ChatCompletion
-    from openai.types.responses import Response
-
-    for answer in (CALLED, Answer(text="Paris", finish_reason="stop", usage=Usage(input_tokens=1, output_tokens=2))):
-        ChatCompletion.model_validate(body_of("chat", answer, "m"), strict=True)
-        Response.model_validate(body_of("responses", answer, "m"))
-        Message.model_validate(body_of("messages", answer, "m"))
-        GenerateContentResponse.model_validate(body_of("content", answer, "m"))
-        assert delivered("chat", body_of("chat", answer, "m"), stream=True).status == 200
 
 
 def rows(test: str, *cases: str, content: str = "d") -> dict[CaseKey, CaseResult]:

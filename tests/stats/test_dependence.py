@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pytest_llmeval.stats.dependence import Copies, Dispersion, dispersion, find_copies
+from pytest_llmeval.stats.dependence import Dispersion, dispersion
 from pytest_llmeval.stats.surprise import Stratum
 
 
@@ -62,19 +62,3 @@ def test_runs_that_agree_more_than_chance_are_no_copies() -> None:
     measured = dispersion([Stratum(2, 5, 2, 5)] * 10)
     assert measured == (0.0, 10)
     assert not measured.repeats(1.5)
-
-
-def test_long_equal_answers_are_copies() -> None:
-    assert find_copies([["a" * 300] * 5] * 6 + [["a" * 300, "b" * 300]] * 4) == Copies(10, 6)
-    assert Copies(10, 6).suspected
-
-
-def test_short_answers_and_single_samples_say_nothing() -> None:
-    copies = find_copies([["yes"] * 5] * 20 + [["a" * 300]] * 20 + [[]])
-    assert copies == Copies(0, 0)
-    assert not copies.suspected
-
-
-def test_a_few_equal_answers_are_no_suspicion() -> None:
-    assert not Copies(4, 4).suspected
-    assert not Copies(40, 19).suspected

@@ -55,10 +55,10 @@ def test_a_provider_that_fails_far_more_often_regresses_as_an_error_category() -
     assert judge(table.categories)["error:timeout"].verdict == Verdict.REGRESSED
 
 
-def test_cases_of_one_side_are_listed_and_removed_failing_ones_apart() -> None:
+def test_cases_of_one_side_are_listed() -> None:
     table = tabulate({"a": [PASS], "gone": [PASS], "hidden": [PASS, FORMAT]}, {"new": [FORMAT], "a": [PASS]})
     assert (table.cases, table.added) == (("a",), ("new",))
-    assert (table.removed, table.removed_failing) == (("gone", "hidden"), ("hidden",))
+    assert table.removed == ("gone", "hidden")
     assert table.categories == {}
 
 

@@ -37,24 +37,23 @@ def test_the_fewest_values_are_the_first_with_both_ranks(share: float) -> None:
 
 def test_the_numbers_people_should_know() -> None:
     assert [fewest_values(share) for share in (0.5, 0.95, 0.99)] == [6, 72, 368]
-    assert [fewest_values(share, upper_bound_only=True) for share in (0.5, 0.95, 0.99)] == [5, 59, 299]
 
 
 def test_a_percentile_is_a_measured_value_with_measured_bounds() -> None:
     measured = [[float(value)] for value in range(100, 0, -1)]
     p50 = percentile(measured, 0.5)
-    assert (p50.value, p50.low, p50.high, p50.values, p50.cases, p50.too_few) == (50, 40, 61, 100, 100, False)
+    assert (p50.value, p50.low, p50.high, p50.values, p50.cases) == (50, 40, 61, 100, 100)
     assert percentile(measured, 0.95).value == 95
 
 
 def test_too_few_cases_say_so_instead_of_a_number() -> None:
     p95 = percentile([[0.1]] * 71, 0.95)
-    assert (p95.value, p95.low, p95.high, p95.too_few, p95.cases, p95.needed) == (None, None, None, True, 71, 72)
+    assert (p95.value, p95.low, p95.high, p95.cases, p95.needed) == (None, None, None, 71, 72)
 
 
 def test_samples_of_one_case_do_not_count_as_cases() -> None:
     p95 = percentile([[0.1, 0.2, 0.3, 0.4, 0.5]] * 50 + [[]] * 100, 0.95)
-    assert (p95.too_few, p95.values, p95.cases) == (True, 250, 50)
+    assert (p95.value, p95.values, p95.cases) == (None, 250, 50)
 
 
 def test_copies_within_cases_do_not_narrow_the_interval() -> None:

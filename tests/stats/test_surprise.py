@@ -14,9 +14,6 @@ from statsmodels.stats.contingency_tables import mcnemar
 from pytest_llmeval.stats.surprise import (
     Stratum,
     case_score,
-    is_broken,
-    mcnemar_e_value,
-    rate_test,
     score_law,
     sign_flip_test,
     surprise_test,
@@ -56,13 +53,6 @@ def test_the_convolution_equals_brute_force(strata: list[Stratum]) -> None:
     high, low = enumerated([one for one in strata if one.compared], lambda one: case_score(*one))
     test = surprise_test(strata)
     assert (test.p, test.p_better) == pytest.approx((high, low), rel=1e-9)
-
-
-@given(st.lists(stratum(4), max_size=5))
-@settings(max_examples=60, deadline=None)
-def test_the_rate_test_equals_brute_force(strata: list[Stratum]) -> None:
-    high, _ = enumerated([one for one in strata if one.informative], lambda one: one.errors_candidate)
-    assert rate_test(strata) == pytest.approx(high, rel=1e-9)
 
 
 @given(st.lists(stratum(5), max_size=8))
@@ -132,7 +122,6 @@ def test_a_case_that_says_nothing_changes_nothing(strata: list[Stratum], n_basel
         Stratum(n_baseline, n_baseline, 0, 0),
     ]
     assert surprise_test(strata + silent)[:7] == surprise_test(strata)[:7]
-    assert rate_test(strata + silent) == rate_test(strata)
     assert sign_flip_test(strata + silent) == sign_flip_test(strata)
 
 
@@ -153,10 +142,12 @@ def test_one_sample_per_side_is_mcnemar(worse: int, better: int) -> None:
 
 @given(st.integers(1, 12), st.integers(1, 12), st.data())
 @settings(deadline=None)
-def test_one_case_is_fisher_s_exact_test(n_baseline: int, n_candidate: int, data: st.DataObject) -> None:
+def test_one_case_is_never_more_certain_than_fisher_s_exact_test(
+    n_baseline: int, n_candidate: int, data: st.DataObject
+) -> None:
     y, x = data.draw(st.integers(0, n_baseline)), data.draw(st.integers(0, n_candidate))
     fisher = stats.fisher_exact([[x, n_candidate - x], [y, n_baseline - y]], alternative="greater").pvalue
-    assert rate_test([Stratum(y, n_baseline, x, n_candidate)]) == pytest.approx(fisher)
+    assert surprise_test([Stratum(y, n_baseline, x, n_candidate)]).p >= fisher * (1 - 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -185,28 +176,9 @@ def test_more_failures_never_score_less(n_baseline: int, n_candidate: int, data:
     assert math.fsum(chance for _, chance in law) == pytest.approx(1)
 
 
-def test_three_broken_cases_are_found_among_flaky_ones_where_the_plain_rate_is_not() -> None:
+def test_three_broken_cases_are_found_among_flaky_ones() -> None:
     strata = [Stratum(0, 5, 5, 5)] * 3 + [Stratum(2, 5, 1, 5)] * 9 + [Stratum(0, 5, 0, 5)] * 13
-    assert surprise_test(strata).p < 0.05 < rate_test(strata)
-
-
-@pytest.mark.parametrize(
-    ("row", "broken"),
-    [
-        ((0, 3, 3, 3), True),
-        ((0, 2, 2, 2), False),
-        ((0, 1, 1, 1), False),
-        ((0, 10, 2, 2), True),
-        ((1, 10, 3, 3), False),
-        ((0, 5, 4, 5), False),
-        ((0, 0, 5, 5), False),
-        ((0, 5, 0, 0), False),
-    ],
-)
-def test_broken_means_never_before_and_always_now_and_hardly_by_chance(
-    row: tuple[int, int, int, int], broken: bool
-) -> None:
-    assert broken == is_broken(Stratum(*row))
+    assert surprise_test(strata).p < 0.05
 
 
 def test_cut_off_tails_never_make_p_smaller_and_cost_no_digit() -> None:
@@ -235,11 +207,3 @@ def test_very_unequal_numbers_of_samples_leave_the_sign_flip_a_probability() -> 
     assert 0 < worse < 1e-20
     assert better == pytest.approx(1)
     assert smallest == 0.5**120
-
-
-@given(st.integers(0, 12), st.integers(0, 12))
-@settings(deadline=None)
-def test_the_e_value_averages_to_one_when_nothing_changed(worse: int, better: int) -> None:
-    pairs = worse + better
-    mean = sum(math.comb(pairs, k) / 2**pairs * mcnemar_e_value(k, pairs - k) for k in range(pairs + 1))
-    assert mean == pytest.approx(1)

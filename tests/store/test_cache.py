@@ -197,7 +197,7 @@ import os
 import sys
 from pathlib import Path
 sys.path[:0] = {path!r}
-from test_store_cache import entry
+from tests.store.test_cache import entry
 from pytest_llmeval.store.cache import Cache
 cache = Cache(Path(sys.argv[1]), lambda text: print(text, flush=True))
 for number in range(50):
@@ -211,7 +211,7 @@ cache.close()
 @pytest.mark.slow
 def test_processes_make_and_fill_one_cache_at_once(cache: Cache, warnings: list[str]) -> None:
     """One writes into the table, one into files, to the same keys; one of them wins and nothing is torn."""
-    code = WRITER.format(path=[str(Path(__file__).parents[1]), *sys.path])
+    code = WRITER.format(path=[str(Path(__file__).parents[2]), *sys.path])
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(cache.directory), case, size],

@@ -312,8 +312,8 @@ def test_a_path_diskcache_would_rewrite_is_not_used(
 def test_a_crash_within_a_session_leaves_nothing_open() -> None:
     """On 3.13 an unclosed connection is a ResourceWarning when the interpreter ends."""
     code = (
-        f"import sys, tempfile, pathlib; sys.path[:0] = {[str(Path(__file__).parents[1]), *sys.path]!r}\n"
-        "from test_store_cache_faults import entry\n"
+        f"import sys, tempfile, pathlib; sys.path[:0] = {[str(Path(__file__).parents[2]), *sys.path]!r}\n"
+        "from tests.store.test_cache_faults import entry\n"
         "from pytest_llmeval.store.cache import Cache\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
         "    pathlib.Path(folder, 'cache').mkdir(mode=0o700)\n"

@@ -23,7 +23,7 @@ CACHE_WRITER = """
 import sys
 from pathlib import Path
 sys.path[:0] = {path!r}
-from test_store_crash import entry
+from tests.store.test_crash import entry
 from pytest_llmeval.store.cache import Cache
 cache = Cache(Path(sys.argv[1]), lambda text: print(text, flush=True))
 number = int(sys.argv[2])
@@ -37,8 +37,8 @@ RECORDINGS_WRITER = """
 import sys
 from pathlib import Path
 sys.path[:0] = {path!r}
-from test_store_crash import MODULE, entry
-from pytest_llmeval.store import Recordings
+from tests.store.test_crash import MODULE, entry
+from pytest_llmeval.store.recordings import Recordings
 recordings = Recordings(Path(sys.argv[1]), lambda text: print(text, flush=True))
 number = int(sys.argv[2])
 while True:
@@ -67,7 +67,7 @@ def entry(number: int, size: int | None = None) -> Entry:
 
 
 def start(code: str, directory: Path, first: int) -> subprocess.Popen[str]:
-    code = code.format(path=[str(Path(__file__).parents[1]), *sys.path])
+    code = code.format(path=[str(Path(__file__).parents[2]), *sys.path])
     arguments = [sys.executable, "-c", code, str(directory), str(first)]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
 

@@ -32,15 +32,20 @@ def chat(text: str) -> dict[str, Any]:
         (
             chat("What is the capital of Spain?"),
             chat("What is the capital of France?"),
-            "messages[0].content: What is the capital of [-France-]{+Spain+}?",
+            "messages[0].content: What is the capital of [-France?-]{+Spain?+}",
         ),
         (
             chat("The time is 12:02 o'clock and the ticket says nothing. " * 3),
             chat("The time is 12:01 o'clock and the ticket says nothing. " + "The time is 12:02 o'clock and the ticket "
                  "says nothing. " * 2),
-            "messages[0].content: The time is 12:[-01-]{+02+} o'clock and the ticket ...",
+            "messages[0].content: The time is [-12:01-]{+12:02+} o'clock and the ticket says nothing. ...",
         ),
         (chat("short"), chat("shirt"), 'messages[0].content: recorded "shirt", asked "short"'),
+        (
+            chat("Name the capital.\n\nOne word."),
+            chat("Name the capital.\nOne word."),
+            'messages[0].content: recorded "Name the capital.\\nOne word.", asked "Name the capital.\\n\\nOne word."',
+        ),
     ],
 )  # fmt: skip
 def test_a_difference_is_one_line(asked: dict[str, Any], recorded: dict[str, Any], line: str) -> None:

@@ -522,8 +522,8 @@ WRITER = """
 import sys
 from pathlib import Path
 sys.path[:0] = {path!r}
-from test_store_recordings import MODULE, entry
-from pytest_llmeval.store import Recordings
+from tests.store.test_recordings import MODULE, entry
+from pytest_llmeval.store.recordings import Recordings
 first = int(sys.argv[1])
 for number in range(first, first + 20):
     Recordings(Path(sys.argv[2]), print).write(MODULE, [entry(number)])
@@ -532,7 +532,7 @@ for number in range(first, first + 20):
 
 @pytest.mark.slow
 def test_two_processes_write_at_once_and_nothing_is_lost(recordings: Recordings, warnings: list[str]) -> None:
-    code = WRITER.format(path=[str(Path(__file__).parents[1]), *sys.path])
+    code = WRITER.format(path=[str(Path(__file__).parents[2]), *sys.path])
     processes = [
         subprocess.Popen([sys.executable, "-c", code, str(first), str(recordings.directory)]) for first in (0, 20)
     ]

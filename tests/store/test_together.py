@@ -91,8 +91,9 @@ def test_replaying_imports_nothing_heavy(tmp_path: Path) -> None:
 import sys
 sys.path[:0] = {sys.path!r}
 from pathlib import Path
-from pytest_llmeval.store import Recordings, Store
-from pytest_llmeval.store.difference import explain_difference
+from pytest_llmeval.store.recordings import Recordings
+from pytest_llmeval.store.store import Store
+from pytest_llmeval.store.request_difference import explain_difference
 from pytest_llmeval.store.key import RequestIdentity
 body = {{"messages": [{{"role": "user", "content": "Capital of France?"}}]}}
 key = RequestIdentity(provider="openai", path="/chat/completions", model="m", body=body).key(sample=0, occurrence=0)

@@ -68,13 +68,13 @@ class LlmCapture:
         self._captured: dict[int, CapturedCall] = {}  # by identity of the trial's own record
 
     def __repr__(self) -> str:
-        return f"<llm_capture: {self._trial.model.name}, {len(self._trial.calls)} calls>"
+        return f"<llm_capture: {self._trial.model.name}, {len(self._trial.sample.calls)} calls>"
 
     @property
     def calls(self) -> list[CapturedCall]:
         """The calls so far, in the order they were made; of several samples, those of the one that runs."""
-        self._trial.looked = True
-        return [self._captured[id(call)] for call in self._trial.calls if id(call) in self._captured]
+        self._trial.sample.looked = True
+        return [self._captured[id(call)] for call in self._trial.sample.calls if id(call) in self._captured]
 
     def add(self, body: Mapping[str, Any], model: str, call: Call, asked: Question | int) -> None:
         """One more has its answer.

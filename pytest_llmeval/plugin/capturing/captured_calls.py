@@ -102,9 +102,9 @@ class CapturedCalls:
         except NotRerouted as error:
             raise self._unanswered(error) from None
         if route.on_trial:
-            self._on_trial.add(trial.sample)
+            self._on_trial.add(trial.sample.index)
         else:
-            self._elsewhere[trial.sample].add(route.model.full_name)
+            self._elsewhere[trial.sample.index].add(route.model.full_name)
         lookup = trial.pipeline.lookups.of_request(route.model, route.provider, route.request)
         start = partial(self._start, asked, route, lookup)
         try:
@@ -148,7 +148,7 @@ class CapturedCalls:
         self._troubles.pop(question, None)
         if route.on_trial:
             self._answered.add(question.sample)
-        if question.sample != trial.sample:
+        if question.sample != trial.sample.index:
             return  # of a thread that has outlived its sample: it is no answer of the one that runs now
         call = call_of(fulfilled, route.request.provider, route.request.model, question)
         call = call._replace(response=fulfilled.entry.response)
@@ -162,7 +162,7 @@ class CapturedCalls:
 
     def review(self, error: BaseException | None) -> BaseException | None:
         """What really came out of a sample, given what left its body."""
-        sample = self.trial.sample
+        sample = self.trial.sample.index
         if isinstance(error, Unanswered):
             return error.error.with_traceback(own_frames(error.__traceback__))
         if isinstance(error, ReplyError):
@@ -171,7 +171,7 @@ class CapturedCalls:
         if troubles and error is not None:
             # A wrong answer of an application whose provider was down says nothing of the model.
             return troubles[0][1].with_traceback(own_frames(error.__traceback__))
-        by_itself = any(call.request_model == self.trial.model.model for call in self.trial.calls)  # by llm()
+        by_itself = any(call.request_model == self.trial.model.model for call in self.trial.sample.calls)  # by llm()
         on_trial = [trouble for route, trouble in troubles if route.on_trial]
         if self._compares and on_trial and sample not in self._answered and not by_itself:
             # Nor does a right one: a model that never answers must not pass by what the application says without it.
@@ -236,7 +236,7 @@ class CapturedCalls:
         )
 
     def _unanswered(self, error: ReplyError) -> Unanswered:
-        self.trial.failures.append(error)
+        self.trial.sample.failures.append(error)
         return Unanswered(error)
 
     def _never_asked(self, asked: list[str]) -> str:

@@ -13,7 +13,7 @@ from pytest_llmeval.capture.route import Models
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.requests import NO_KEY
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.formats.registry import find_provider, key_variables
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.captured_calls import CapturedCalls, FixtureScopes
 from pytest_llmeval.plugin.capturing.saved_calls import SavedCalls
@@ -22,9 +22,6 @@ from pytest_llmeval.plugin.guard import register
 from pytest_llmeval.plugin.running.trial import Trial
 
 _SCOPES = "llmeval-fixture-scopes"
-
-# Either variable holds the key.
-_OTHER_KEYS = {"ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN",), "GEMINI_API_KEY": ("GOOGLE_API_KEY",)}
 
 
 @contextmanager
@@ -49,8 +46,8 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
         calls = CapturedCalls(trial, capture, models, scopes, compares=evaluation.compares)
     trial.reviews.append(calls.review)
     asked = (models.trial, *models.production)
-    keys = keys_in(model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in asked)
-    with variables_set({name: key for name, key in keys.items() if key == NO_KEY}):
+    names = [model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in asked]
+    with variables_set({name: key for name, key in keys_or_stand_ins(names).items() if key == NO_KEY}):
         before = listen(calls)
         try:
             yield capture
@@ -62,7 +59,7 @@ def models_of(trial: ModelSettings, evaluation: Evaluation) -> Models:
     """The models that calls of an application may name."""
     settings = evaluation.settings
     named: list[ModelSettings] = []
-    for name in (settings.model, settings.baseline, evaluation.baseline):
+    for name in (settings.model, settings.baseline, evaluation.baseline.name):
         if name is not None and not name.endswith(".jsonl"):
             with suppress(ConfigError):
                 named.append(settings.find_model(name))
@@ -83,14 +80,14 @@ def _usable(models: list[ModelSettings]) -> tuple[ModelSettings, ...]:
     return tuple(found.values())
 
 
-def keys_in(names: Iterable[str | None]) -> dict[str, str]:
+def keys_or_stand_ins(names: Iterable[str | None]) -> dict[str, str]:
     """What SDKs find in these variables, with a stand-in for a missing key: they make no client without one.
 
     Replaying needs no key, so that they must be made all the same.
     """
     keys: dict[str, str] = {}
     for name in filter(None, names):
-        found = {other: os.environ.get(other, "") for other in (name, *_OTHER_KEYS.get(name, ()))}
+        found = {other: os.environ.get(other, "") for other in key_variables(name)}
         keys.update({other: key for other, key in found.items() if key} or {name: NO_KEY})
     return keys
 

@@ -19,7 +19,7 @@ from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import Delivery
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.captured_calls import CapturedCalls, FixtureScopes
-from pytest_llmeval.plugin.capturing.fixture import keys_in, models_of, variables_set
+from pytest_llmeval.plugin.capturing.fixture import keys_or_stand_ins, models_of, variables_set
 from pytest_llmeval.plugin.capturing.saved_calls import SavedCalls
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.running.replies import Unanswered
@@ -54,7 +54,7 @@ class LlmGateway(LlmCapture):
         self.base_url = urls.get(provider) or urls[usual_provider(trial.model) or "openai"]
 
     def __repr__(self) -> str:
-        return f"<llm_gateway: {self._trial.model.name}, {len(self._trial.calls)} calls>"
+        return f"<llm_gateway: {self._trial.model.name}, {len(self._trial.sample.calls)} calls>"
 
 
 @contextmanager
@@ -133,7 +133,7 @@ class _Listener:
             )
         else:
             return PassOn()
-        self._untold.setdefault(self._trial.sample, error)
+        self._untold.setdefault(self._trial.sample.index, error)
         return _told(error)
 
     def broken(self, words: str) -> None:
@@ -152,7 +152,7 @@ class _Listener:
             return error
         if self._failures:
             return self._failures[0]
-        untold = self._untold.get(self._trial.sample)
+        untold = self._untold.get(self._trial.sample.index)
         return untold if error is not None and untold is not None else error
 
 
@@ -183,4 +183,4 @@ def _keys(evaluation: Evaluation) -> dict[str, str]:
         usual = usual_provider(model)
         own = find_provider(model.provider, model.base_url).api_key_env
         names += [model.api_key_env, own, find_provider(usual).api_key_env if usual else None]
-    return keys_in(names)
+    return keys_or_stand_ins(names)

@@ -6,7 +6,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.errors import ConfigError, MissingReply, ReplyError
-from pytest_llmeval.formats.body import body_of
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import Delivery, delivered
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
@@ -15,7 +14,6 @@ from pytest_llmeval.runs.results import Call
 
 if TYPE_CHECKING:
     from pytest_llmeval.capture.clients import Asked
-    from pytest_llmeval.formats.recognise import Format
     from pytest_llmeval.plugin.capturing.captured import LlmCapture
     from pytest_llmeval.plugin.running.trial import Trial
 
@@ -46,16 +44,16 @@ class SavedCalls:
         __tracebackhide__ = True
         what, words_digest = asked.what, self._answers.words_digest(asked.what.body)
         with self._lock:
-            given, place = self._answers.reply(words_digest, self.trial.sample), self.trial.next_place()
+            given, place = self._answers.reply(words_digest, self.trial.sample.index), self.trial.next_place()
         try:
             call = given.result().call
         except ReplyError as error:
-            self.trial.failures.append(error)
+            self.trial.sample.failures.append(error)
             raise Unanswered(error) from None
         self._capture.add(what.body, self.trial.model.name, call, place)
         body = call.response
-        if body is None or _format_of(call) != what.format:
-            body = body_of(what.format, call.answer, what.model)
+        if body is None or _format_of(call) != what.format.wire_format:
+            body = what.format.body_of(call.answer, what.model)
         return delivered(what.format, body, stream=what.stream, pieces=_PIECES)
 
     def passes_by(self, method: str, url: str) -> None:
@@ -66,7 +64,7 @@ class SavedCalls:
         """
         __tracebackhide__ = True
         error = MissingReply("a call in a format that is not recorded has no saved reply")
-        self.trial.failures.append(error)
+        self.trial.sample.failures.append(error)
         raise Unanswered(error)
 
     def review(self, error: BaseException | None) -> BaseException | None:
@@ -74,10 +72,9 @@ class SavedCalls:
         return error.error if isinstance(error, Unanswered) else error
 
 
-def _format_of(call: Call) -> Format | None:
+def _format_of(call: Call) -> str | None:
     """The wire format in which a reply was given, None when its provider is not known any more."""
     try:  # the address is of no matter, but a provider that is not ours needs one
-        found: Format | None = getattr(find_provider(call.provider, "https://127.0.0.1"), "wire_format", None)
+        return find_provider(call.provider, "https://127.0.0.1").wire_format
     except ConfigError:
         return None
-    return found

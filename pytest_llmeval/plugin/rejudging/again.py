@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.runs.results import CaseResult, SampleResult
 
@@ -14,22 +15,19 @@ class Again:
     """A saved case while it is judged again.
 
     Attributes:
-        saved: the case as it was saved.
+        model: what its model's name stood for.
         answers: its replies; None until a fixture has asked for them.
         result: what today's test says of them; None until the test was run to its end.
     """
 
-    def __init__(self, saved: CaseResult) -> None:
+    def __init__(self, saved: CaseResult, model: ModelSettings) -> None:
         self.saved = saved
+        self.model = model
         self.answers: SavedAnswers | None = None
         self.result: CaseResult | None = None
 
     def verdict(self, now: CaseResult) -> CaseResult:
-        """The baseline's result for the comparison.
-
-        Args:
-            now: has what the case is called today.
-        """
+        """The baseline's result for the comparison."""
         same_tests = bool(now.judged_by) and (self.saved.judged_by, self.saved.content) == (now.judged_by, now.content)
         saved = self.saved._replace(
             key=now.key, content=now.content, judged_by=now.judged_by, file=now.file, line=now.line

@@ -7,29 +7,37 @@ what differs between them is what the model said.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
-from pytest_llmeval.plugin.identity import case_key, case_of
+from pytest_llmeval.plugin.baseline import SavedBaseline
+from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.scheduler import execute
 from pytest_llmeval.plugin.running.trial import trial_key
-from pytest_llmeval.plugin.saved_baseline import SavedBaseline
 
 
 class JudgedAgain:
-    """Executes each test for the baseline before it is executed for the model on trial."""
+    """Executes each test for the baseline before it is executed for the model on trial.
 
-    def __init__(self, baseline: SavedBaseline) -> None:
+    Args:
+        moved: the tests that have another name than when they were saved, with the name they had.
+    """
+
+    def __init__(self, baseline: SavedBaseline, moved: Mapping[str, str]) -> None:
         self._baseline = baseline
+        self._moved = moved
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """Judge a test's saved replies, once; the test itself is left to others."""
         if judged_again_key in item.stash or not uses_llm(item):
             return
-        saved = self._baseline.counterpart(case_key(item, _model_of(item)), case_of(item))
-        again = item.stash[judged_again_key] = Again(saved) if saved is not None else None
+        key, case = identity_of(item).key, identity_of(item).case
+        saved = self._baseline.counterpart(key._replace(test=self._moved.get(key.test, key.test)), case)
+        again = item.stash[judged_again_key] = Again(saved, self._baseline.model) if saved is not None else None
         if again is not None:
             _judge(item, again)
 
@@ -49,8 +57,3 @@ def _judge(item: pytest.Item, again: Again) -> None:
         del item.user_properties[properties:]
         item.own_markers[:] = markers
         del sections[reported:]
-
-
-def _model_of(item: pytest.Item) -> str:
-    callspec = getattr(item, "callspec", None)
-    return str(callspec.params.get("llm_model", "")) if callspec is not None else ""

@@ -19,12 +19,7 @@ _TESTS = ("test_*.py", "*_test.py")
 
 
 def judged_by(item: pytest.Item, root: Path) -> str:
-    """Digest of what judges a test: its file, the ``conftest.py`` above it, and what helps the tests of its folder.
-
-    Args:
-        item: the test.
-        root: the folder that names of tests are relative to.
-    """
+    """Digest of what judges a test: its file, the ``conftest.py`` above it, and what helps the tests of its folder."""
     known = item.config.stash.setdefault(_known, {})
     if item.path not in known:
         known[item.path] = _digest(item.path, root)
@@ -46,7 +41,7 @@ def _files(file: Path, root: Path) -> list[Path]:
         return [file]
     folders = [folder for folder in file.parents if folder.is_relative_to(root)]
     above = [folder / "conftest.py" for folder in folders if (folder / "conftest.py").is_file()]
-    top = folders[-2] if len(folders) > 1 else None  # tests/, say; beside a test at the root lies the application
+    top = folders[-2] if len(folders) > 1 else None  # tests/, say; next to a test at the root lies the application
     helpers = []
     if top is not None:
         helpers = [

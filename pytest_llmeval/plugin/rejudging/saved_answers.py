@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 
 class Given(NamedTuple):
-    """A saved reply that was given again; a `Fulfilled` without an entry, since nothing is to be recorded.
-
-    Attributes:
-        call: as it was saved.
-    """
+    """A saved reply that was given again; a `Fulfilled` without an entry, since nothing is to be recorded."""
 
     answer: Answer
     measures: Measures
@@ -30,12 +26,7 @@ class Given(NamedTuple):
 
 
 class SavedAnswers:
-    """Stands in a `Trial` where the pipeline does, and never asks anybody.
-
-    Args:
-        saved: the case as it was saved.
-        pipeline: makes the digests of what is asked.
-    """
+    """Takes the pipeline's place in a `Trial`, and sends nothing."""
 
     def __init__(self, saved: CaseResult, pipeline: Pipeline) -> None:
         self.samples = [SavedReplies(sample.calls) for sample in saved.samples]

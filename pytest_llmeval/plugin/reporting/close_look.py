@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from pytest_llmeval.analysis.comparison import Comparison
@@ -38,7 +40,7 @@ class CloseLook:
         if report.failed and not looked_at:
             self._show_reply(report, result)
 
-    def lines(self, paper: Paper, comparisons: list[Comparison], results: tuple[CaseResult, ...]) -> list[Line]:
+    def lines(self, paper: Paper, comparisons: Sequence[Comparison], results: tuple[CaseResult, ...]) -> list[Line]:
         """The cases that are shown closely, a blank line between them."""
         if not (self._shown.failing or self._shown.passing):
             return []
@@ -53,7 +55,7 @@ class CloseLook:
         return no_commands(lines)
 
     def _show_reply(self, report: pytest.TestReport, result: CaseResult) -> None:
-        """Show the reply that a check has judged; what a plain assert compares pytest shows by itself."""
+        """Show the reply that a check has judged; pytest itself shows what a plain assert compares."""
         for sample in result.samples:
             if sample.outcome != "fail" or not sample.calls:
                 continue
@@ -73,5 +75,5 @@ class CloseLook:
 
 
 def _is_quoted(reply: str, shown: str) -> bool:
-    """Whether a traceback shows a reply already; a short one, as "no", stands in many a word."""
+    """Whether a traceback shows a reply already; a short one, such as "no", is part of many words."""
     return any(text in shown for text in (repr(reply), f'"{reply}"', *([reply] if len(reply) > 40 else [])))

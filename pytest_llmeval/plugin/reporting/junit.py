@@ -1,6 +1,6 @@
 """The gate in the JUnit file, so that CI dashboards are red too, and one test case for a test that ran twice.
 
-Private to pytest, used by nobody else here: ``_pytest.junitxml.xml_key`` and what it leads to.
+Private to pytest, used only here: ``_pytest.junitxml.xml_key`` and what it leads to.
 """
 
 from __future__ import annotations
@@ -35,12 +35,7 @@ def add_to_junit(config: pytest.Config, comparison: Comparison) -> None:
 
 
 def error_in_junit(config: pytest.Config, report: pytest.TestReport) -> None:
-    """Let the JUnit file count a case that could not be judged as an error, as pytest's last line does.
-
-    Args:
-        config: of the session.
-        report: of the test's call, before pytest is told of it.
-    """
+    """Let the JUnit file count a case that could not be judged as an error, as pytest's last line does."""
     testcase = earlier_testcase(config, report)
     if testcase is not None:
 
@@ -53,7 +48,7 @@ def error_in_junit(config: pytest.Config, report: pytest.TestReport) -> None:
 
 
 def earlier_testcase(config: pytest.Config, report: pytest.TestReport) -> Any:
-    """What writes a test's case while its report is being told, None when no JUnit file is being written."""
+    """What writes a test's case while its report is handled, None when no JUnit file is being written."""
     xml = _xml(config)
     return xml.node_reporter(report) if xml is not None and hasattr(xml, "node_reporters_ordered") else None
 

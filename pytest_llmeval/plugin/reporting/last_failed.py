@@ -35,7 +35,7 @@ class LastFailed:
         if report.skipped:
             self._missed[report.nodeid] = key
 
-    @pytest.hookimpl(wrapper=True, trylast=True)  # before the summary, which tells what goes wrong here
+    @pytest.hookimpl(wrapper=True, trylast=True)  # before the summary, which reports what goes wrong here
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         """Add the missed tests once pytest has written those that failed."""
         yield

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.errors import RunFileError
 
 if TYPE_CHECKING:
-    from pytest_llmeval.plugin.base_branch import Base
-    from pytest_llmeval.plugin.evaluation import Evaluation
-    from pytest_llmeval.plugin.saved_baseline import SavedBaseline
+    from pytest_llmeval.plugin.baseline import NewBaseline, SavedBaseline
     from pytest_llmeval.runs.results import CaseResult, Run
 
 
-def save_baseline(evaluation: Evaluation, run: Run, partial: str | None) -> list[str]:
+def save_baseline(baseline: NewBaseline, run: Run, partial: str | None, secrets: Mapping[str, str]) -> list[str]:
     """Save a session's run as the baseline.
 
     Args:
-        evaluation: the session's.
-        run: its results.
         partial: why not all cases were run, None when they were.
+        secrets: API keys that must not be in it, by the names of their environment variables.
 
     Returns:
         What changed, a line each; those about what got worse start with ``WORSE``.
@@ -28,12 +26,10 @@ def save_baseline(evaluation: Evaluation, run: Run, partial: str | None) -> list
     Raises:
         RunFileError: the run must not become the baseline, or the file cannot be written; the old one stays.
     """
-    file, old = evaluation.baseline_file, evaluation.saved.run if evaluation.saved is not None else None
-    if file is None:
-        return []
+    file, old = baseline.file, baseline.old.run if baseline.old is not None else None
     run = run._replace(baseline=None, results=run.in_order())
     broken = [result for result in run.results if any(sample.outcome == "error" for sample in result.samples)]
-    if evaluation.update == "merge" and old is not None:
+    if baseline.merge and old is not None:
         from pytest_llmeval.runs.merge import with_cases_replaced
 
         new = with_cases_replaced(old, run)
@@ -52,7 +48,7 @@ def save_baseline(evaluation: Evaluation, run: Run, partial: str | None) -> list
                 f"{file.name} stays as it was: {errors} an answer that could not be judged ({broken[0].key}); "
                 "run again, answers that came are not paid twice"
             )
-    _refuse_secrets(new, evaluation.secrets(), file)
+    _refuse_secrets(new, secrets, file)
     from pytest_llmeval.report.baseline_changes import change_lines
     from pytest_llmeval.runs.file import save_run
 
@@ -62,17 +58,12 @@ def save_baseline(evaluation: Evaluation, run: Run, partial: str | None) -> list
     return [f"{file.name} saved: {first}{kept}", *worse]
 
 
-def changes_of_baseline(saved: SavedBaseline, base: Base | None) -> list[str]:
-    """What this checkout changes in the baseline of the branch it is compared with, in a sentence.
-
-    Args:
-        saved: the baseline as it is there.
-        base: that branch; None where the baseline is this checkout's own.
-    """
-    if base is None or not saved.where.endswith(f" of {base.ref}"):
+def changes_of_baseline(saved: SavedBaseline) -> list[str]:
+    """What this checkout changes in the baseline of the branch it is compared with, in a sentence."""
+    if saved.branch is None:
         return []
     if not saved.file.exists():
-        return [f"this change removes the baseline {saved.file.name}; that of {base.ref} counts"]
+        return [f"this change removes the baseline {saved.file.name}; that of {saved.branch} counts"]
     from pytest_llmeval.runs.file import load_run
 
     try:
@@ -89,7 +80,7 @@ def changes_of_baseline(saved: SavedBaseline, base: Base | None) -> list[str]:
         for key in edited
     )
     cases = "1 case" if len(edited) == 1 else f"{len(edited)} cases"
-    return [f"this change edits the baseline: {cases}, {worse} worse; that of {base.ref} counts"]
+    return [f"this change edits the baseline: {cases}, {worse} worse; that of {saved.branch} counts"]
 
 
 def _said(result: CaseResult | None) -> object:
@@ -100,11 +91,11 @@ def _said(result: CaseResult | None) -> object:
     return result.content, result.min_pass_rate, samples
 
 
-def _refuse_secrets(run: Run, secrets: dict[str, str], file: Path) -> None:
+def _refuse_secrets(run: Run, secrets: Mapping[str, str], file: Path) -> None:
     """A baseline is committed: no key goes into it that a model or an application repeated."""
     from pytest_llmeval.credentials import find_secrets
     from pytest_llmeval.json_text import canonical_json
-    from pytest_llmeval.runs.file import result_to_json
+    from pytest_llmeval.runs.codec import result_to_json
 
     for result in run.results:
         found = find_secrets(canonical_json(result_to_json(result)), secrets)

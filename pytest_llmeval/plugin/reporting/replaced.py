@@ -32,12 +32,12 @@ class Replaced:
                 self._testcases[report.nodeid] = testcase
 
     def begin(self) -> None:
-        """Let the terminal's progress start anew."""
+        """Reset the terminal's progress."""
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         getattr(reporter, "_progress_nodeids_reported", set()).clear()
 
     def drop_earlier(self, session: pytest.Session) -> None:
-        """Take back what the earlier reports have left behind."""
+        """Remove what the earlier reports left behind."""
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if not self._again:
             return

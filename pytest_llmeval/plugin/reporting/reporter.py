@@ -11,11 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from pytest_llmeval.plugin.evaluation import Evaluation
     from pytest_llmeval.plugin.payload import Payload
-    from pytest_llmeval.plugin.reporting.close_look import CloseLook
-    from pytest_llmeval.plugin.reporting.controller import Controller
-    from pytest_llmeval.plugin.reporting.last_failed import LastFailed
+    from pytest_llmeval.plugin.reporting.parts import Parts
     from pytest_llmeval.plugin.reporting.replaced import Replaced
-    from pytest_llmeval.plugin.reporting.status_line import StatusLine
 
 
 class Reporting:
@@ -23,45 +20,24 @@ class Reporting:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.controller: Controller | None = None
-        self._status: StatusLine | None = None
+        self._parts: Parts | None = None
         self._replaced: Replaced | None = None
         self._vanished: str | None = None
-        self._close_look: CloseLook
-        self._last_failed: LastFailed
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
-        """Take a case's result off its report; once pytest has written its dot, tell how far it all is."""
+        """Take a case's result off its report; once pytest has written its dot, update the status line."""
         payload = _payload_on(report)
         if payload is None:
             return (yield)
-        if self.controller is None:
-            from pytest_llmeval.plugin.guard import register
-            from pytest_llmeval.plugin.reporting.close_look import CloseLook
-            from pytest_llmeval.plugin.reporting.controller import Controller
-            from pytest_llmeval.plugin.reporting.last_failed import LastFailed
-            from pytest_llmeval.plugin.reporting.last_words import LastWords
-            from pytest_llmeval.plugin.reporting.status_line import StatusLine
+        if self._parts is None:
+            from pytest_llmeval.plugin.reporting.parts import Parts
 
-            self.controller = Controller(self.config)
-            self.preload(self.controller.evaluation)
-            self._status = StatusLine(self.config)
-            self._close_look, self._last_failed = CloseLook(self.config), LastFailed(self.config)
-            register(self.config, self._last_failed, "llmeval-last-failed")
-            register(self.config, LastWords(self.controller), "llmeval-last-words")
-        self.controller.take(report, payload)
-        self._close_look.take(report, payload)
-        self._last_failed.take(report, payload)
-        if payload.result is not None:
-            from pytest_llmeval.plugin.reporting.junit import error_in_junit
-            from pytest_llmeval.plugin.reporting.short_summary import tell_reason
-
-            tell_reason(report, payload.result)
-            if report.when == "call" and report.failed and payload.result.outcome == "error":
-                error_in_junit(self.config, report)
+            self._parts = Parts(self.config)
+            self.preload(self._parts.gathered.evaluation)
+        self._parts.take(report, payload)
         yield
-        if self.controller.evaluation.most_samples is not None:
+        if self._parts.gathered.evaluation.most_samples is not None:
             self._note(report)
         del report.llmeval  # pytest keeps the report; who else reads them has done so by now
         self.tick()
@@ -73,14 +49,13 @@ class Reporting:
         import_all(compares=evaluation.compares)
 
     def second_pass(self) -> list[str]:
-        """The ids of the tests that get more samples, told on the terminal; asked once all tests have run."""
-        chosen, told = self.controller.second_pass() if self.controller is not None else ([], "")
+        """The ids of the tests that get more samples, shown on the terminal; asked once all tests have run."""
+        chosen, told = self._parts.judging.second_pass() if self._parts is not None else ([], "")
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if chosen and self._replaced is not None:
             self._replaced.begin()
-        if chosen and reporter is not None and self.config.get_verbosity() >= 0:
-            if self._status is not None:
-                self._status.clear()
+        if chosen and self._parts is not None and reporter is not None and self.config.get_verbosity() >= 0:
+            self._parts.status.clear()
             if self.config.get_terminal_writer().width_of_current_line:
                 reporter.write_line("")  # xdist's dots are not ended by ensure_newline
             reporter.write_line(told)
@@ -88,7 +63,7 @@ class Reporting:
 
     def second_pass_by_worker(self) -> dict[str, list[int]]:
         """The same as the numbers of the tests, by the worker of xdist that has run them."""
-        chosen, places = self.second_pass(), self.controller.places if self.controller is not None else {}
+        chosen, places = self.second_pass(), self._parts.gathered.places if self._parts is not None else {}
         by_worker: dict[str, list[int]] = {}
         for nodeid in chosen:
             worker, place = places[nodeid]
@@ -102,21 +77,20 @@ class Reporting:
         self._replaced.take(report)
 
     def tick(self) -> None:
-        """Tell how far it all is, on a terminal."""
-        if self.controller is not None and self._status is not None:
-            in_flight = (
-                None if getattr(self.config.option, "numprocesses", None) else self.controller.evaluation.in_flight
-            )
-            self._status.update(self.controller, in_flight)
+        """Update the status line."""
+        if self._parts is not None:
+            gathered = self._parts.gathered
+            elsewhere = getattr(self.config.option, "numprocesses", None)
+            self._parts.status.update(gathered, None if elsewhere else gathered.evaluation.in_flight)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
-        """Words for what pytest has none for: a miss the gate decides about, a case that could not be judged."""
+        """Words of our own for a miss, which the gate decides about, and for a case that could not be judged."""
         if report.when != "call" or report.passed:
             return None
         payload = _payload_on(report)  # still there when another plugin asks before this one has taken it off
         outcome: str | None = payload.result.outcome if payload is not None and payload.result is not None else None
-        if outcome is None and self.controller is not None:
+        if outcome is None and self._parts is not None:
             from pytest_llmeval.plugin.reporting.short_summary import outcome_told
 
             outcome = outcome_told(report)
@@ -130,23 +104,23 @@ class Reporting:
         try:
             result = yield
         finally:
-            if self._status is not None:
-                self._status.clear()
+            if self._parts is not None:
+                self._parts.status.clear()
             if self._replaced is not None:
                 self._replaced.drop_earlier(session)
         # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
         if not session.shouldstop and not session.shouldfail:
-            if self.controller is not None:
-                session.testsfailed += self.controller.judge()
+            if self._parts is not None:
+                session.testsfailed += self._parts.finish()
             else:
                 session.testsfailed += self._asked_for or self._lacks_all(session)
         return result
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Write what is left to be written, tell pytest's last line and the JUnit file of the gate."""
-        if self.controller is not None:
-            self.controller.finish()
+        """Write what a stopped session leaves; put failed gates into pytest's last line and the JUnit file."""
+        if self._parts is not None:
+            self._parts.count_failures()
         elif self._asked_for:
             from pytest_llmeval.plugin.evaluation import existing_evaluation
 
@@ -155,21 +129,18 @@ class Reporting:
                 evaluation.notes.append("NOT SAVED: the baseline stays as it was: no test asked a model")
 
     def _lacks_all(self, session: pytest.Session) -> bool:
-        """Whether all cases of the baseline are gone; it is told in the summary."""
+        """Whether all cases of the baseline are gone; the summary says so."""
         option, plugins = self.config.option, self.config.pluginmanager
         runner: Any = plugins.get_plugin("llmeval-runner")
         if option.collectonly or (runner is not None and runner.selected.trials):
             return False  # they were deselected
         from pytest_llmeval.plugin.reporting.vanished import vanished
 
-        lost: Any = plugins.get_plugin(
-            "llmeval-lost"
-        )  # knows what xdist's workers collected, but not what they left out
+        lost: Any = plugins.get_plugin("llmeval-lost")  # knows what workers collected, but not what they left out
         if lost is not None and (option.markexpr or option.deselect):
             return False
-        self._vanished = vanished(
-            self.config, [item.nodeid for item in session.items] if lost is None else lost.collected
-        )
+        collected = [item.nodeid for item in session.items] if lost is None else lost.collected
+        self._vanished = vanished(self.config, collected)
         return self._vanished is not None
 
     @property
@@ -184,10 +155,12 @@ class Reporting:
         if self._vanished is not None:
             terminalreporter.section("language model evaluation", sep="=")
             terminalreporter.write_line(self._vanished, red=True, bold=True)
-        if self.controller is not None:
+        if (parts := self._parts) is not None:
             from pytest_llmeval.plugin.reporting.terminal import write_summary
 
-            write_summary(terminalreporter, self.controller, self._close_look)
+            write_summary(
+                terminalreporter, parts.gathered, parts.judging.comparisons, parts.notes.lines, parts.close_look
+            )
         elif "pytest_llmeval.plugin.evaluation" in sys.modules:
             from pytest_llmeval.plugin.reporting.terminal import write_notes
 

@@ -1,4 +1,4 @@
-"""What a line of pytest's short summary says of a case: why, not which type of exception; and ERROR for an error.
+"""Reasons in pytest's short summary instead of types of exceptions, and ERROR for an error.
 
 The terminal shows as much of a report's message as fits beside the test's name, so the message starts with what a
 reader looks for. The traceback above it stays as it is.
@@ -17,12 +17,7 @@ _OUTCOME = "llmeval_outcome"
 
 
 def tell_reason(report: pytest.TestReport, result: CaseResult) -> None:
-    """Put a case's reason first in its report's message, and keep what became of the case for the short summary.
-
-    Args:
-        report: of the test, before pytest is told of it.
-        result: of the case.
-    """
+    """Put a case's reason first in its report's message, and keep what became of the case for the short summary."""
     setattr(report, _OUTCOME, result.outcome)
     crash = getattr(report.longrepr, "reprcrash", None)
     if not report.failed or crash is None:
@@ -37,9 +32,9 @@ def tell_reason(report: pytest.TestReport, result: CaseResult) -> None:
     elif result.outcome == "error" and result.category != "setup":
         crash.message = next(sample.reason for sample in result.samples if sample.outcome == "error")
     else:
-        crash.message = crash.message.removeprefix("Failed: ")  # of pytest.fail, by which we say what is missing
+        crash.message = crash.message.removeprefix("Failed: ")  # pytest.fail adds it, with which we say what is missing
 
 
 def outcome_told(report: Any) -> str | None:
-    """What became of the case that a report tells of, None for a test that asks no model."""
+    """The outcome of a report's case, None for a test that asks no model."""
     return getattr(report, _OUTCOME, None)

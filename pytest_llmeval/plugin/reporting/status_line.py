@@ -11,13 +11,13 @@ import pytest
 from pytest_llmeval.report.numbers import dollars
 
 if TYPE_CHECKING:
-    from pytest_llmeval.plugin.reporting.controller import Controller
+    from pytest_llmeval.plugin.reporting.gathering import Gathered
 
 INTERVAL = 0.1  # seconds between two writings
 
-WARM_UP = 2.0  # seconds before the time that is left is told: the first replies came from the store
+WARM_UP = 2.0  # seconds before the time left is shown: the first replies come from the store
 
-# What a terminal does with these is as old as terminals; pytest's own writer has nothing for it.
+# ANSI control sequences; pytest's TerminalWriter has no equivalent.
 BELOW, ERASE, UP = "\n\r", "\x1b[K", "\x1b[1A"
 
 
@@ -41,13 +41,13 @@ class StatusLine:
             and config.getoption("capture", default="fd") != "no"
         )
 
-    def update(self, controller: Controller, in_flight: int | None) -> None:
-        """Write the line anew, unless that was done just now."""
+    def update(self, gathered: Gathered, in_flight: int | None) -> None:
+        """Rewrite the line, unless that was done just now."""
         now = time.perf_counter()
         if self._writer is None or not self.wanted or now - self._written < INTERVAL:
             return
         self._written = now
-        self._write(status(controller, in_flight, now - self._began, self._writer.fullwidth - 1))
+        self._write(status(gathered, in_flight, now - self._began, self._writer.fullwidth - 1))
 
     def clear(self) -> None:
         """Take the line away."""
@@ -65,24 +65,22 @@ class StatusLine:
         self._writer._file.flush()
 
 
-def status(controller: Controller, in_flight: int | None, elapsed: float, width: int) -> str:
+def status(gathered: Gathered, in_flight: int | None, elapsed: float, width: int) -> str:
     """The line's text.
 
     Args:
-        controller: knows the results so far.
         in_flight: calls, None when they are made in other processes.
         elapsed: seconds since the start.
-        width: columns there are.
     """
-    done, total = len(controller.results) + len(controller.skipped), max(controller.collected, 1)
+    done, total = len(gathered.results) + len(gathered.skipped), max(gathered.selection.collected, 1)
     parts = [f"{done}/{total} cases"]
     if in_flight is not None:
         parts.append(f"{in_flight} in flight")
-    if controller.evaluation.compares:
-        parts.append(f"{controller.regressed} newly failing")
-    budget = controller.evaluation.budget
-    if controller.spent or budget is not None:
-        parts.append(f"{dollars(controller.spent)} spent" + (f" of {dollars(budget)}" if budget is not None else ""))
+    if gathered.evaluation.compares:
+        parts.append(f"{gathered.regressed} newly failing")
+    budget = gathered.evaluation.budget
+    if gathered.spent or budget is not None:
+        parts.append(f"{dollars(gathered.spent)} spent" + (f" of {dollars(budget)}" if budget is not None else ""))
     if 0 < done < total and elapsed >= WARM_UP:
         left = round(elapsed / done * (total - done))
         parts.append(f"{left // 60}:{left % 60:02d} left")

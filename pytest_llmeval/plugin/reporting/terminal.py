@@ -2,92 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
-from pytest_llmeval.plugin.reporting.controller import Controller
-from pytest_llmeval.plugin.terminal_lines import write_all, write_lines, writes_unicode
-from pytest_llmeval.report.paper import Paper
+from pytest_llmeval.plugin.reporting.gathering import Gathered
+from pytest_llmeval.plugin.reporting.judging import Judging
+from pytest_llmeval.plugin.terminal_lines import write_all, write_lines
+from pytest_llmeval.report.paper import Paper, terminal_paper, writes_unicode
 from pytest_llmeval.report.summary import list_category, list_category_alone, summary, verdict
 
 if TYPE_CHECKING:
+    from pytest_llmeval.analysis.comparison import Comparison
     from pytest_llmeval.analysis.measure import Figures
 
 
-def write_summary(reporter: pytest.TerminalReporter, controller: Controller, close_look: CloseLook) -> None:
+def write_summary(
+    reporter: pytest.TerminalReporter,
+    gathered: Gathered,
+    comparisons: Sequence[Comparison],
+    notes: Sequence[str],
+    close_look: CloseLook,
+) -> None:
     """Write the summary of a session in which a model was asked."""
-    config = controller.config
-    if not controller.evaluation.models:
-        return  # each test has told what is missing
-    run = controller.run()
-    width = config.get_terminal_writer().fullwidth
-    verbosity = config.get_verbosity()
-    if config.getoption("no_summary", default=False):
-        verbosity = min(verbosity, -1)
-    closely = close_look.lines(Paper(width=width, ascii=not writes_unicode()), controller.comparisons, run.in_order())
+    config, evaluation = gathered.config, gathered.evaluation
+    if not evaluation.models:
+        return  # each test has said what is missing
+    run = gathered.run()
+    width, verbosity = config.get_terminal_writer().fullwidth, config.get_verbosity()
+    whole = Paper(width=width, ascii=not writes_unicode(), verbosity=verbosity)
+    closely = close_look.lines(whole, comparisons, run.in_order())
+    paper = _paper(gathered, closely=bool(closely))
     if closely:
         reporter.section("cases looked at closely", sep="=")
         write_lines(reporter, closely)
+    verbosity = paper.verbosity
     routes = []
-    if controller.comparisons and (verbosity > 0 or (verbosity == 0 and len(controller.comparisons) > 1)):
+    if comparisons and (verbosity > 0 or (verbosity == 0 and len(comparisons) > 1)):
         from pytest_llmeval.analysis.routing import routes_of
 
-        routes = routes_of(controller.comparisons, controller.evaluation.settings.categories)
+        routes = routes_of(comparisons, evaluation.settings.categories)
     figures: list[Figures] = []
     if verbosity >= 0:
         from pytest_llmeval.analysis.measure import measure_each
 
         figures = measure_each(run)
-    lines = summary(
-        controller.comparisons,
-        figures,
-        run.results,
-        routes=routes,
-        width=min(width, 100),
-        ascii=not writes_unicode(),
-        verbosity=verbosity,
-        listed=controller.evaluation.show is not None or bool(closely and verbosity > 1),
-        alone=controller.evaluation.alone,
-    )
+    lines = summary(paper, comparisons, figures, run.results, routes=routes, alone=evaluation.baseline.alone)
     if not lines:
         return
     reporter.section("language model evaluation", sep="=")
     write_lines(reporter, lines)
-    category = controller.evaluation.show
-    for comparison in controller.comparisons if category is not None else ():
-        listed = list_category(
-            comparison, str(category), width=min(width, 100), ascii=not writes_unicode(), verbosity=verbosity
-        )
-        write_lines(reporter, listed)
-    if category is not None and not controller.comparisons:
-        listed = list_category_alone(
-            run.results, str(category), width=min(width, 100), ascii=not writes_unicode(), verbosity=verbosity
-        )
-        write_lines(reporter, listed)
-    notes = [*controller.notes, *controller.evaluation.notes]
+    if evaluation.show is not None:
+        for comparison in comparisons:
+            write_lines(reporter, list_category(paper, comparison, evaluation.show))
+        if not comparisons:
+            write_lines(reporter, list_category_alone(paper, run.results, evaluation.show))
+    notes = [*notes, *evaluation.notes]
     if verbosity > 0:
-        saved = next((path.name for path in controller.evaluation.reports if path.suffix == ".jsonl"), "")
+        saved = next((path.name for path in evaluation.reports if path.suffix == ".jsonl"), "")
         how = f"llmeval show {saved or 'run.jsonl'}"
         notes.insert(0, f"every measure: {how if saved else f'--llm-report=run.jsonl, then {how}'}")
     write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith(("NOT ", "WORSE "))])
 
 
-def write_verdict(reporter: pytest.TerminalReporter, controller: Controller) -> None:
-    """Write the verdict once more."""
-    width = min(controller.config.get_terminal_writer().fullwidth, 100)
-    listed = controller.evaluation.show is not None
-    verbosity = controller.config.get_verbosity()
-    lines = verdict(controller.comparisons, width=width, ascii=not writes_unicode(), verbosity=verbosity, listed=listed)
-    if lines and controller.evaluation.models:
-        reporter.section("verdict", sep="=")
-        write_lines(reporter, lines)
+class LastWords:
+    """Writes the verdict once more at the very end, where what was shown before it is long."""
+
+    def __init__(self, gathered: Gathered, judging: Judging) -> None:
+        self._gathered = gathered
+        self._judging = judging
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+        """Write it behind everything but pytest's last line."""
+        yield
+        if self._gathered.config.get_verbosity() > 0:
+            lines = verdict(_paper(self._gathered), self._judging.comparisons)
+            if lines and self._gathered.evaluation.models:
+                terminalreporter.section("verdict", sep="=")
+                write_lines(terminalreporter, lines)
+
+
+def _paper(gathered: Gathered, *, closely: bool = False) -> Paper:
+    """What the summary is written on.
+
+    Args:
+        closely: whether cases are shown closely, which with -vv need not be listed again.
+    """
+    config = gathered.config
+    verbosity = config.get_verbosity()
+    if config.getoption("no_summary", default=False):
+        verbosity = min(verbosity, -1)
+    listed = gathered.evaluation.show is not None or (closely and verbosity > 1)
+    return terminal_paper(config.get_terminal_writer().fullwidth, verbosity=verbosity, listed=listed)
 
 
 def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Write what is to be told of a session that came to no result."""
+    """Write the notes of a session that has no result."""
     evaluation = existing_evaluation(config)
     if evaluation is not None:
         write_all(reporter, evaluation.notes)

@@ -14,10 +14,9 @@ _TABLES = ("pyproject.toml", "llmeval.toml")
 
 
 def vanished(config: pytest.Config, collected: Collection[str]) -> str | None:
-    """Why such a session is no pass; None when there is no baseline run, or none of its tests was to run.
+    """Why such a session fails; None without a baseline run, or when none of its tests was to run.
 
     Args:
-        config: of a session that asked no model.
         collected: the ids of its tests, the deselected ones included.
     """
     if not collected or not _may_have_a_baseline(config):
@@ -28,14 +27,15 @@ def vanished(config: pytest.Config, collected: Collection[str]) -> str | None:
     try:
         return _told(config, evaluation_of(config), collected)
     except LlmevalError:
-        return None  # a mistake in the table is told where a model is asked
+        return None  # a mistake in the table is reported where a model is asked
 
 
 def _told(config: pytest.Config, evaluation: Evaluation, collected: Collection[str]) -> str | None:
+    from pytest_llmeval.plugin.baseline import SavedBaseline
     from pytest_llmeval.plugin.selection import expected
 
-    saved, root = evaluation.saved, evaluation.root
-    if saved is None or evaluation.baseline is None:
+    saved, root = evaluation.baseline, evaluation.root
+    if not isinstance(saved, SavedBaseline):
         return None
     there = {(config.rootpath / nodeid.split("::")[0], nodeid.split("[")[0].partition("::")[2]) for nodeid in collected}
     tests = {key.test: (root / key.test.split("::")[0], key.test.partition("::")[2]) for key in saved.results}
@@ -53,7 +53,7 @@ def _told(config: pytest.Config, evaluation: Evaluation, collected: Collection[s
 
 
 def _may_have_a_baseline(config: pytest.Config) -> bool:
-    """A glance at the files, since sessions that have nothing to do with models come by here."""
+    """A quick look at the files, since sessions that ask no model come here too."""
     for folder in {config.rootpath, config.invocation_params.dir}:
         for name in _TABLES:
             try:

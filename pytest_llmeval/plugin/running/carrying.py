@@ -1,4 +1,4 @@
-"""What a closer look at a case needs beside its result: what was asked, and which statement failed.
+"""What a closer look at a case needs besides its result: what was asked, and which statement failed.
 
 A run keeps only a digest of each prompt, and thousands of prompts are no load for a session that shows none. So the
 process that runs a test puts them on its report only where they will be shown: with ``-vv``, and of a failing case
@@ -67,7 +67,7 @@ def _seen(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None]) -> dict[
 
 def _error(trial: Trial, index: int, call: pytest.CallInfo[None]) -> BaseException | None:
     """What left the body: of several samples it is kept with the trial."""
-    if trial.samples > 1:
+    if trial.settings.samples > 1:
         return trial.errors.get(index)
     return call.excinfo.value if call.excinfo is not None else None
 

@@ -6,9 +6,7 @@ import pytest
 
 from pytest_llmeval.checks.categories import GENERAL
 from pytest_llmeval.errors import CheckFailed, ReplyError
-from pytest_llmeval.plugin.collect import model_of
-from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.identity import case_key, case_of, content_digest
+from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.rejudging.again import judged_again_key
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.plugin.running.judge import ASSERTIONS, SamplesFailed, sample_result
@@ -22,33 +20,35 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
     """The result of a case whose body has ended.
 
     Args:
-        item: the test.
-        trial: of it.
-        call: what came out of the call phase.
         report: on it, as all plugins have made it.
     """
     samples = tuple(trial.results[index] for index in sorted(trial.results))
     if not samples:
-        # The body never ran: an async test that nobody runs, a test that another plugin stopped.
+        # The body never ran: an async test without a plugin for it, a test that another plugin stopped.
         error = call.excinfo.value if call.excinfo is not None else None
         reason = _reason_of(report) if report.failed else "the test's body was not run"
         samples = (_not_judged(error, reason),)
     elif report.failed and not _is_xpass(report) and all(sample.outcome == "pass" for sample in samples):
         samples = _failed_by_others(trial, samples, report)
-    case = trial.case
+    return named(item)._replace(model=trial.model.name, samples=samples, min_pass_rate=trial.settings.min_pass_rate)
+
+
+def named(item: pytest.Item) -> CaseResult:
+    """A result that holds no more than which case it is of."""
+    identity = identity_of(item)
+    case = identity.case
     path, line, _ = item.location
     return CaseResult(
-        key=trial.key,
-        model=trial.model.name,
-        samples=samples,
-        min_pass_rate=trial.min_pass_rate,
+        key=identity.key,
+        model=identity.model,
+        samples=(),
         dataset=case.dataset if case is not None else None,
         task=case.task if case is not None else None,
         tags=case.tags if case is not None else (),
         input=case.input if case is not None else None,
-        content=content_digest(case),
+        content=identity.content,
         wording=case.wording if case is not None else "",
-        judged_by=judged_by(item, trial.root),
+        judged_by=judged_by(item, item.config.rootpath),
         file=path.replace("\\", "/"),
         line=(line or 0) + 1,
     )
@@ -57,15 +57,9 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
 def after_teardown(
     trial: Trial, result: CaseResult, call: pytest.CallInfo[None], report: pytest.TestReport
 ) -> CaseResult:
-    """The result of a case whose fixtures failed behind it.
+    """The result of a case whose fixtures failed after it.
 
-    One that asserts behind its ``yield`` judges the answer; one that breaks leaves nobody knows what.
-
-    Args:
-        trial: of the test.
-        result: of its body.
-        call: what came out of the teardown.
-        report: on it.
+    A fixture that asserts after its ``yield`` judges the answer; what one that breaks leaves is unknown.
     """
     if result.outcome != "pass":
         return result
@@ -75,26 +69,16 @@ def after_teardown(
     return result._replace(samples=samples)
 
 
-def set_up_result(item: pytest.Item, evaluation: Evaluation, error: BaseException | None) -> CaseResult:
+def set_up_result(item: pytest.Item, error: BaseException | None) -> CaseResult:
     """The result of a case whose fixtures failed before it: an error, since no reply was judged."""
-    name = model_of(item, evaluation)
-    key = case_key(item, name)
     sample = sample_result(0, error, category=None)
     if sample.outcome != "error":
         sample = SampleResult(index=0, outcome="error", category="setup", reason=sample.reason, detail=sample.detail)
-    case = case_of(item)
-    return CaseResult(
-        key=key,
-        model=name,
-        samples=(sample,),
-        content=content_digest(case),  # without it the case would pass for another, whose row had changed
-        wording=case.wording if case is not None else "",
-        file=key.test.split("::")[0],
-    )
+    return named(item)._replace(samples=(sample,))
 
 
 def tell_of_error(report: pytest.TestReport, result: CaseResult) -> None:
-    """Say why nothing was judged where the exception does not: an application went on, and an assert failed."""
+    """Say why nothing was judged, where an application went on and an assert failed."""
     detail = next((sample.detail for sample in result.samples if sample.outcome == "error"), "")
     if detail.partition("\n")[0] not in report.longreprtext:
         report.sections.append(("an error, not a wrong answer", detail))
@@ -112,20 +96,17 @@ def note_subtest(
     """Keep that a subtest failed, which the test's body does not come to know.
 
     Args:
-        trial: whose body runs.
-        call: what came out of the subtest.
-        report: on the subtest.
         shown: whether the report is to be seen; not that of saved replies that are judged again.
         misses: whether the gate decides about a failing case.
     """
     if not report.failed:
         return
     reason = _reason_of(report)
-    trial.soft_failures.append(call.excinfo.value if call.excinfo is not None else AssertionError(reason))
+    trial.sample.soft_failures.append(call.excinfo.value if call.excinfo is not None else AssertionError(reason))
     if not shown:
         report.outcome = "passed"
         report.longrepr = None
-        report.when = "setup"  # of which nobody tells that it passed
+        report.when = "setup"  # pytest does not show that a setup passed
     elif misses:
         report.outcome = "skipped"
         report.wasxfail = first_line(reason)
@@ -143,15 +124,15 @@ def _not_judged(error: BaseException | None, reason: str) -> SampleResult:
 def _failed_by_others(
     trial: Trial, samples: tuple[SampleResult, ...], report: pytest.TestReport
 ) -> tuple[SampleResult, ...]:
-    """The samples of a test that passed by itself and was failed by another plugin or a fixture.
+    """The samples of a test whose body passed and that another plugin or a fixture failed.
 
-    Of several samples nobody tells which it was, so that none may count as passed.
+    With several samples it is unknown which one that concerns, so none may count as passed.
     """
     reason = _reason_of(report)
     return tuple(
         sample._replace(
             outcome="fail",
-            category=trial.category or GENERAL,
+            category=trial.settings.category or GENERAL,
             reason=first_line(reason),
             detail=harmless(reason),
         )
@@ -178,13 +159,7 @@ _OF_THE_ANSWER = (CheckFailed, ReplyError, SamplesFailed, Unanswered)
 
 
 def tell_of_executions(report: pytest.TestReport, item: pytest.Item, error: BaseException | None) -> None:
-    """Add a section to the report of a test whose state of its own may have been changed by an earlier execution.
-
-    Args:
-        report: of one phase of the test.
-        item: the test.
-        error: what the phase ended with, None when it passed.
-    """
+    """Add a section to the report of a test whose state of its own may have been changed by an earlier execution."""
     attempts = item.stash.get(attempts_key, None)
     own = attempts.number if attempts is not None else 1
     again = item.stash.get(judged_again_key, None) is not None

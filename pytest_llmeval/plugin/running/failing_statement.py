@@ -44,7 +44,7 @@ class Statement(NamedTuple):
 
 
 def told(error: BaseException, message: str) -> str:
-    """What a failed assert is told by: its message, or its source where the message says ``assert (False or None)``."""
+    """Words for a failed assert: its message, or its source where the message says ``assert (False or None)``."""
     first = next((line.strip() for line in message.splitlines() if line.strip()), "assert")
     word, *others = re.sub(r"[\s()]+", " ", first[:200]).split() or [""]
     if word != "assert" or not _CONSTANTS.issuperset(others):
@@ -62,7 +62,7 @@ def failing_statement(error: BaseException) -> Statement | None:
     frames = list(_frames(error.__traceback__))
     if not frames:
         return None
-    # A decorator of another module stands before the test; pytest rewrites the test's module and not the other's.
+    # A decorator of another module wraps the test; pytest rewrites the test's module and not the other's.
     own = next((name for name, _, rewritten in frames if rewritten), frames[-1][0])
     line = next(line for name, line, _ in reversed(frames) if name == own)
     try:

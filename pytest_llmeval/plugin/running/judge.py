@@ -54,12 +54,8 @@ def sample_result(
     """The result of one sample.
 
     Args:
-        index: the sample's index, from 0.
         error: what left the test's body, None when nothing did.
         category: the error category of what has none of its own, as the test's marker says.
-        scores: what its checks found.
-        calls: what was asked and answered.
-        root: the folder the user's code stands in.
     """
     passed = SampleResult(index=index, outcome="pass", scores=tuple(scores), calls=tuple(calls))
     if error is None:
@@ -92,14 +88,13 @@ def sample_result(
 
 
 def without_reply(given: Sequence[Reply], calls: Sequence[Call]) -> CheckFailed | None:
-    """The failure of a sample whose answer is none, though no assert minds: a blocked prompt, thoughts without an end.
+    """The failure of a sample without a real answer that no assert noticed: a blocked prompt, endless thoughts.
 
     Only the last answer counts, and only one that the test itself got: what an application makes of its own is its
     business. A test that has read the reply's ``refusal`` or ``finish_reason`` has judged that already.
 
     Args:
         given: the replies that the test itself got.
-        calls: all that was asked and answered.
     """
     if not given or not calls or given[-1].answer is not calls[-1].answer or given[-1].ending_was_read:
         return None

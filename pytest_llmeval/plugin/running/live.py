@@ -21,7 +21,7 @@ class LiveFixtures:
     """Follows the fixtures between function and session scope.
 
     A test that waits for a reply must be executed again while these are still up: to set them up twice would be a
-    surprise to whoever wrote them.
+    surprise to their authors.
 
     Attributes:
         executes: the test that is executed now with the one after it: it must not be left once it has set up what is

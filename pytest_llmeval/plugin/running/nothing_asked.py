@@ -15,34 +15,30 @@ _SEEN_BY_GATEWAY = "llm_gateway sees other processes and other HTTP clients"
 
 
 def review_of(item: pytest.Item, trial: Trial) -> Callable[[BaseException | None], BaseException | None]:
-    """What a trial's reviews need to tell such a sample.
+    """A review, for `Trial.reviews`, that finds such a sample.
 
     A test that looks at ``llm_capture.calls`` says itself how many there should be. One that gets a fixture without
     asking for it, from an autouse fixture, may be about something else.
-
-    Args:
-        item: the test.
-        trial: of it.
     """
 
     def review(error: BaseException | None) -> BaseException | None:
         judged = error is None or isinstance(error, (AssertionError, pytest.fail.Exception))
-        if trial.has_asked(trial.sample) or not judged or isinstance(error, ReplyError):
+        if trial.has_asked(trial.sample.index) or not judged or isinstance(error, ReplyError):
             return error
-        if trial.looked or trial.failures or not (taken := _taken(item)):
+        if trial.sample.looked or trial.sample.failures or not (taken := _taken(item)):
             return error
-        return Unanswered(NothingAsked(_words(taken, trial)))  # of which pytest shows the words alone
+        return Unanswered(NothingAsked(_words(taken, trial)))  # pytest shows its words alone
 
     return review
 
 
 def _words(taken: str, trial: Trial) -> str:
-    other = next(
-        (sample for sample in range(trial.samples) if sample != trial.sample and trial.has_asked(sample)), None
-    )
+    sample = trial.sample.index
+    others = (other for other in range(trial.settings.samples) if other != sample and trial.has_asked(other))
+    other = next(others, None)
     if other is not None and trial.asked_in_setup():
         return (
-            f"sample {trial.sample + 1} asked no model: a fixture asks once, before the first sample; ask in the "
+            f"sample {sample + 1} asked no model: a fixture asks once, before the first sample; ask in the "
             "test's body, so that each sample has an answer of its own"
         )
     though = f", though sample {other + 1} did" if other is not None else ""

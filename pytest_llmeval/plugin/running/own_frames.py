@@ -1,4 +1,4 @@
-"""Where in a traceback the user's own code stands."""
+"""Where in a traceback the user's own code is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")
 
 
 def own_frames(traceback: TracebackType | None) -> TracebackType | None:
-    """A traceback as far as the user's own code goes: the inside of an SDK tells nothing of a missing reply."""
+    """A traceback down to the user's own code: the inside of an SDK explains no missing reply."""
     frames: list[TracebackType] = []
     while traceback is not None:
         name = traceback.tb_frame.f_code.co_filename
@@ -28,12 +28,7 @@ def own_frames(traceback: TracebackType | None) -> TracebackType | None:
 
 
 def place_of(error: BaseException, root: Path) -> str:
-    """Where an exception came from, as ``tests/test_a.py:12``: the innermost line of the user's code; "" for nowhere.
-
-    Args:
-        error: with its traceback.
-        root: the folder the user's code stands in.
-    """
+    """Where an exception came from, as ``tests/test_a.py:12``, in the user's code, or ""."""
     lines: list[tuple[str, int]] = []
     traceback = error.__traceback__
     while traceback is not None:

@@ -47,7 +47,6 @@ class Replies:
     """The replies of one test, kept from one execution of it to the next.
 
     Attributes:
-        futures: by question.
         sequence: the questions of each sample in the order they were asked.
         blocking: whether every call waits from now on, since the body cannot be left or run again.
         reason: why, when it is the test's own doing; "" otherwise.
@@ -79,7 +78,6 @@ class Attempts:
     """The executions of one test item by the scheduler.
 
     Attributes:
-        replies: what they share.
         may_leave: whether the execution that runs now may leave the test.
         number: executions so far.
         waits_for: how many replies are still missing.
@@ -100,7 +98,6 @@ class FirstPass(NamedTuple):
     """What a test that gets more samples later keeps: the samples it has are not asked for, nor judged, again.
 
     Attributes:
-        results: by sample.
         errors: what left the body, by sample.
         in_setup: the replies that fixtures asked for before the body.
     """

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.plugin.baseline import ModelBaseline, NewBaseline, SavedBaseline
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.guard import faults_of, register
 from pytest_llmeval.plugin.harmless import make_harmless
+from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import being_set_up, uses_llm
 from pytest_llmeval.plugin.payload import Payload, attach, mark_second, without_verdict
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.case_result import (
     after_teardown,
     is_of_subtest,
+    named,
     note_subtest,
     result_of,
     set_up_result,
@@ -48,7 +51,7 @@ class Runner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Count the trials before anybody takes some away."""
+        """Count the trials before others take some away."""
         self.selected.collect(items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -70,7 +73,7 @@ class Runner:
         if self.evaluation.most_samples is not None:
             from pytest_llmeval.plugin.running.second_pass import SecondPass
 
-            decide = reporting.second_pass if reporting is not None else list
+            decide = reporting.second_pass if reporting is not None else None
             register(config, SecondPass(session, self.evaluation.most_samples, decide), "llmeval-second-pass")
         if can_schedule(session):
             live = LiveFixtures()
@@ -80,10 +83,10 @@ class Runner:
                 register(config, plugin, f"llmeval-{name}")
             self.scheduler = scheduler
             faults.waiting = scheduler.pending
-        if self.evaluation.saved is not None and self.evaluation.baseline is not None:
+        if isinstance(baseline := self.evaluation.baseline, SavedBaseline):
             from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
 
-            register(config, JudgedAgain(self.evaluation.saved), "llmeval-judged-again")
+            register(config, JudgedAgain(baseline, self.selected.moved), "llmeval-judged-again")
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Count the trials that are left out."""
@@ -91,7 +94,7 @@ class Runner:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
-        """Let the fixtures know whose they are."""
+        """Note whose fixtures are set up."""
         being_set_up.append(item)
         try:
             return (yield)
@@ -146,7 +149,7 @@ class Runner:
         return report
 
     def pytest_sessionfinish(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""
         if self.scheduler is not None and self.scheduler.pending:
             count = len(self.scheduler.pending)
             waiting = "1 test was" if count == 1 else f"{count} tests were"
@@ -165,7 +168,7 @@ class Runner:
             self._attach(item, report, None, used)
         elif call.when == "setup" and report.failed:
             error = call.excinfo.value if call.excinfo is not None else None
-            self._attach(item, report, set_up_result(item, self.evaluation, error))
+            self._attach(item, report, set_up_result(item, error))
         elif call.when == "call" and trial is not None:
             result = item.stash[_result_key] = result_of(item, trial, call, report)
             if trial.replies.reason:
@@ -176,7 +179,7 @@ class Runner:
                 report.wasxfail = f"{result.category}: {_reason(result)}"
             if report.failed and result.outcome == "error":
                 tell_of_error(report, result)
-        elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is owed
+        elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is expected
             self._attach(item, report, None)
         elif call.when == "teardown" and trial is not None:
             judged = item.stash.get(_result_key, None)
@@ -189,21 +192,20 @@ class Runner:
 
     def _misses(self, item: pytest.Item) -> bool:
         """Whether the gate decides about a failing case, since the baseline has it too."""
-        if self.evaluation.update is not None:
-            return True
-        if self.evaluation.saved is not None:
-            again = item.stash.get(judged_again_key, None)
-            if again is None:
-                return False
-            judged = again.verdict(self.selected.named(item))
-            return judged.outcome != "error" and judged.rejudged != "not_compared"
-        return self.selected.on_both_sides(item)
+        match self.evaluation.baseline:
+            case NewBaseline():
+                return True
+            case ModelBaseline() as baseline:
+                return self.selected.on_both_sides(item, baseline)
+        again = item.stash.get(judged_again_key, None)
+        judged = again.verdict(named(item)) if again is not None else None
+        return judged is not None and judged.outcome != "error" and judged.rejudged != "not_compared"
 
     def _fail(self, item: pytest.Item, report: pytest.TestReport, reason: str) -> None:
         """Give a test that this plugin could not judge a result that says so."""
         if not uses_llm(item):
             return
-        self._attach(item, report, set_up_result(item, self.evaluation, None))
+        self._attach(item, report, set_up_result(item, None))
         without_verdict(report, reason)
 
     def _attach(
@@ -212,6 +214,7 @@ class Runner:
         notes = self.evaluation.notes
         again = item.stash.get(judged_again_key, None)
         payload = Payload(
+            case=identity_of(item).key,
             result=result,
             entries=tuple(fulfilled.entry for fulfilled in used),
             selection=self.selected.told(),

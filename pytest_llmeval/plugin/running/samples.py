@@ -78,7 +78,7 @@ def _unfinished(trial: Trial) -> list[int]:
     """The samples that have no result yet; those that were left before find their replies now."""
     trial.suspended = False
     trial.waiting.clear()
-    return [index for index in range(trial.samples) if index not in trial.results and index not in trial.skips]
+    return [index for index in range(trial.settings.samples) if index not in trial.results and index not in trial.skips]
 
 
 def _begin_round(trial: Trial, unfinished: list[int]) -> set[Question]:
@@ -99,13 +99,13 @@ def _end_round(trial: Trial, asked: set[Question]) -> None:
 def _judged(trial: Trial, index: int) -> Iterator[None]:
     """Keep the result of what happens inside."""
     __tracebackhide__ = True
-    trial.begin_sample(index)
-    scores = recorder.set(trial.scores)
-    category = default_category.set(trial.category or GENERAL)
+    sample = trial.begin_sample(index)
+    scores = recorder.set(sample.scores)
+    category = default_category.set(trial.settings.category or GENERAL)
     try:
         yield
     except BaseException as error:
-        if trial.left and not isinstance(error, (KeyboardInterrupt, pytest.exit.Exception)):
+        if sample.left and not isinstance(error, (KeyboardInterrupt, pytest.exit.Exception)):
             # Whatever the body made of it, what it did without the reply counts for nothing.
             if not _is_suspended(error):
                 trial.replies.block(SWALLOWED)
@@ -117,7 +117,7 @@ def _judged(trial: Trial, index: int) -> Iterator[None]:
                 raise reviewed from (error if isinstance(error, AssertionError) else None)
         raise
     else:
-        if trial.left:
+        if sample.left:
             trial.replies.block(SWALLOWED)
         elif (reviewed := _reviewed(trial, None)) is not None:
             _keep(trial, index, reviewed)
@@ -142,11 +142,11 @@ def _kept(trial: Trial, index: int) -> Iterator[None]:
     try:
         yield
     except pytest.skip.Exception as skip:
-        if trial.samples == 1:
+        if trial.settings.samples == 1:
             raise
         trial.skips[index] = skip
     except (Exception, SystemExit, pytest.fail.Exception) as error:
-        if trial.samples == 1 and trial.raises:
+        if trial.settings.samples == 1 and trial.raises:
             raise
         trial.errors[index] = error
 
@@ -155,17 +155,19 @@ def _reviewed(trial: Trial, error: BaseException | None) -> BaseException | None
     """What really came out of a sample, given what left its body."""
     for review in trial.reviews:
         error = review(error)
-    if error is None and trial.soft_failures:
-        return trial.soft_failures[0]
-    return without_reply(trial.given, trial.calls) if error is None else error
+    if error is not None:
+        return error
+    sample = trial.sample
+    return sample.soft_failures[0] if sample.soft_failures else without_reply(sample.given, sample.calls)
 
 
 def _keep(trial: Trial, index: int, error: BaseException | None) -> None:
-    if trial.failures and not isinstance(error, ReplyError):
-        error = trial.failures[0]  # the application went on without its reply: there was nothing to judge
+    sample, settings = trial.sample, trial.settings
+    if sample.failures and not isinstance(error, ReplyError):
+        error = sample.failures[0]  # the application went on without its reply: there was nothing to judge
         trial.errors[index] = error
     trial.results[index] = sample_result(
-        index, error, category=trial.category, scores=trial.scores, calls=trial.calls, root=trial.root
+        index, error, category=settings.category, scores=sample.scores, calls=sample.calls, root=settings.root
     )
 
 
@@ -174,14 +176,16 @@ def _raise_unless_passed(trial: Trial) -> None:
     if trial.suspended:
         return
     samples = [trial.results[index] for index in sorted(trial.results)]
-    outcome = outcome_of(samples, trial.min_pass_rate)
+    outcome = outcome_of(samples, trial.settings.min_pass_rate)
     if trial.skips and outcome != "fail":
         trial.results.clear()
         raise next(iter(trial.skips.values()))
     if outcome == "pass" or not trial.raises:
         return
     error = trial.errors[next(sample.index for sample in samples if sample.outcome == outcome)]
-    if outcome == "error" or trial.samples == 1:
+    if outcome == "error" or trial.settings.samples == 1:
         raise error
     # The traceback of the first failing sample shows the user's own line.
-    raise SamplesFailed(failure_message(samples, trial.min_pass_rate)).with_traceback(error.__traceback__) from None
+    raise SamplesFailed(failure_message(samples, trial.settings.min_pass_rate)).with_traceback(
+        error.__traceback__
+    ) from None

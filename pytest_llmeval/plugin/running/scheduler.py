@@ -99,7 +99,7 @@ class Scheduler:
             return True
         self.pending.pop(item, None)
         if any(report.failed for report in reports) and self._runs_again(item):
-            # Another plugin executes failing tests again and counts how often: it starts anew with the same replies.
+            # Another plugin executes failing tests again and counts how often: it starts over with the same replies.
             attempts.may_leave = False
             self.session._setupstate.teardown_exact(item)
             return self._pass_on(item, following, nextitem)
@@ -155,7 +155,7 @@ class Scheduler:
             self._wait()
 
     def _wait(self) -> None:
-        """Wait until a test has its replies, but not so long that nobody sees anything move."""
+        """Wait for replies, at most half a second so that the status line keeps moving."""
         self._arrived.wait(0.5)
         self._tick()
 
@@ -226,7 +226,7 @@ class Scheduler:
         return None
 
     def _arm(self, item: pytest.Item, attempts: Attempts) -> None:
-        """Have the item told when all its replies are there."""
+        """Mark the item as ready when all its replies are there."""
         trial = item.stash[trial_key]
         missing = list(dict.fromkeys(trial.waiting))
         attempts.waits_for = len(missing)

@@ -1,13 +1,13 @@
 """The second pass of ``--llm-samples=auto``: once all tests have run, those of undecided categories get more samples.
 
-Its tests are executed anew in the process that ran them before, through pytest's own protocol, so that calls overlap
+Its tests are executed again in the process that ran them before, through pytest's own protocol, so that calls overlap
 and fixtures, reports and crashes are what they always are. Fixtures of modules and of the session are set up again,
 since pytest has torn them down by then. A test keeps the samples it has; its body runs for the further ones alone.
 Reports are not held back until the decision: dots would stand still, and a crash would lose everything. Instead the
 later report of a test replaces the earlier one, see `replaced`.
 
-With xdist only the controller knows all results, so a worker that is through tells it and waits, and gets the places
-of its tests in return. Where this xdist cannot do that, the gate judges the first samples.
+With xdist only the controller knows all results, so a worker that is through reports so and waits, and gets the
+places of its tests in return. Where this xdist cannot do that, the gate judges the first samples.
 
 Private to xdist: ``WorkerInteractor.sendevent`` and ``.torun`` in a worker, ``WorkerController.send_runtest_some``.
 """
@@ -32,12 +32,11 @@ class SecondPass:
     """Executes the second pass in a process that runs tests.
 
     Args:
-        session: the session.
         samples: how many each of its tests has then.
-        decide: gives the ids of the tests, once all have run; asked in the process that reports.
+        decide: gives the ids of the tests, once all have run; None in a worker of xdist, which is sent them.
     """
 
-    def __init__(self, session: pytest.Session, samples: int, decide: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, session: pytest.Session, samples: int, decide: Callable[[], Iterable[str]] | None) -> None:
         self._samples = samples
         self._worker = xdist_worker(session.config)
         self._decide = decide
@@ -51,10 +50,10 @@ class SecondPass:
         return result
 
     def _places(self, session: pytest.Session) -> Sequence[int]:
-        if not hasattr(session.config, "workerinput"):
+        if self._decide is not None:
             chosen = set(self._decide())
             return [place for place, item in enumerate(session.items) if item.nodeid in chosen]
-        if self._worker is None or not session.config.workerinput.get(READY):
+        if self._worker is None or not getattr(session.config, "workerinput", {}).get(READY):
             return []
         try:
             self._worker.sendevent("runtest_protocol_complete", item_index=THROUGH, duration=0.0)
@@ -117,7 +116,7 @@ class WaitingWorkers:
 
     @pytest.hookimpl(wrapper=True, optionalhook=True)
     def pytest_xdist_make_scheduler(self) -> Generator[None, Any, Any]:
-        """Listen to what the scheduler of xdist is told."""
+        """Listen to what is reported to xdist's scheduler."""
         scheduler = yield
         self._listen(scheduler)
         return scheduler
@@ -143,7 +142,7 @@ class WaitingWorkers:
             if self._decided is None:
                 self._decided = {}
                 self._decided = self._decide()
-        finally:  # whatever goes wrong here, nobody waits for ever
+        finally:  # release the workers even if this fails
             while self._waiting:
                 node = self._waiting.pop()
                 places = self._decided.get(node.gateway.id, ()) if self._decided else ()
@@ -152,7 +151,7 @@ class WaitingWorkers:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Let go of who still waits when the session is stopped."""
+        """Release waiting workers when the session stops."""
         self._decided = self._decided or {}
         self._at_work.clear()
         self._answer()

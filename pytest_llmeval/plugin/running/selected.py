@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
 import pytest
 
-from pytest_llmeval.plugin.collect import model_of
+from pytest_llmeval.plugin.baseline import ModelBaseline, moved_tests
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.identity import case_key, case_of, content_digest
+from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
-from pytest_llmeval.plugin.saved_baseline import moved_tests
 from pytest_llmeval.plugin.selection import Selection, expected, not_selected
-from pytest_llmeval.runs.results import CaseKey, CaseResult, TrialKey
+from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 
 class Selected:
     """Follows the collection of the tests that ask models.
 
     Attributes:
-        trials: how many trials there are, before anybody takes some away.
+        trials: how many trials there are, before others take some away.
         deselected: how many of them were left out.
+        moved: the tests that have another name than in the saved baseline, with the name they had.
     """
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.deselected = self.trials = 0
+        self.moved: dict[str, str] = {}
         self._evaluation = evaluation
         self._trials: list[pytest.Item] = []
         self._selection: Selection | None = Selection()
@@ -35,13 +35,13 @@ class Selected:
         self._models: dict[CaseKey, set[str]] = {}
 
     def deselect(self, items: Iterable[pytest.Item]) -> None:
-        """Note trials that are left out, and that pytest was told of."""
+        """Note trials that are left out by pytest's own hook."""
         taken = [item for item in items if uses_llm(item)]
         self.deselected += len(taken)
         self._deselected.update(map(id, taken))
 
     def collect(self, items: list[pytest.Item]) -> None:
-        """Note the trials before anybody takes some away."""
+        """Note the trials before others take some away."""
         self._trials = [item for item in items if uses_llm(item)]
         self.trials = len(self._trials)
 
@@ -49,80 +49,60 @@ class Selected:
         """Note which of them are left."""
         kept = set(map(id, session.items))
         for item in self._trials:
-            if id(item) in kept:  # now, while files can still be opened
-                judged_by(item, item.config.rootpath)
-        keys = {id(item): self.key(item) for item in self._trials}
-        left_out = tuple(key for place, key in keys.items() if place not in kept)
-        for place, (case, model) in keys.items():
-            if place in kept:
-                self._models.setdefault(case, set()).add(model)
-        collected = {case: "" for case, _ in keys.values()}
-        # What somebody took away in silence was to run: a change could take away what fails.
-        known = {case for place, (case, _) in keys.items() if place in kept or place in self._deselected}
+            if id(item) in kept:
+                judged_by(item, item.config.rootpath)  # now, while files can still be opened
+                key, model = identity_of(item).trial
+                self._models.setdefault(key, set()).add(model)
         selection = Selection(
-            collected=len(self._trials), deselected=self.deselected, left_out=left_out, cases=len(collected)
+            collected=len(self._trials),
+            deselected=self.deselected,
+            left_out=tuple(identity_of(item).trial for item in self._trials if id(item) not in kept),
+            cases=len({identity_of(item).key for item in self._trials}),
         )
-        saved = self._evaluation.saved
-        if saved is not None:
-            for item in self._trials:
-                collected[keys[id(item)][0]] = content_digest(case_of(item))
-            root = self._evaluation.root
-            files = {key.test.split("::")[0] for key in collected}
-            files |= {
-                item.path.relative_to(root).as_posix() for item in session.items if item.path.is_relative_to(root)
-            }
-            tests = {key.test for key in collected}
-            gone = [
-                test
-                for test in dict.fromkeys(key.test for key in saved.results)
-                if test not in tests and (expected(test, session.config, root, files) or not _exists(test, root))
-            ]
-            saved.moved.update(moved_tests(saved.results, collected, gone))
-            now = {old: new for new, old in saved.moved.items()}
-            names = [key._replace(test=now.get(key.test, key.test)) for key in saved.results]
-            wanted = {test for test in gone if test not in now and expected(test, session.config, root, files)}
-            # Of a test that is there, the rows that are not were taken away.
-            wanted |= {test for test in tests if expected(test, session.config, root, files)}
-            selection = selection._replace(
-                cases=len({*collected, *names}),
-                unselected=not_selected(names, {*self._models, *(collected.keys() - known)}, known, wanted),
-                moved=tuple(saved.moved.items()),
-            )
+        if saved := self._evaluation.baseline.results:
+            # What was removed silently counts as selected: a change could remove what fails.
+            known = {identity_of(item).key for item in self._trials if id(item) in kept | self._deselected}
+            selection = self._beside(saved, session, known, selection)
         self._selection = selection
         self._plain = selection._replace(left_out=(), unselected=(), moved=())
         del self._trials[:]
+
+    def _beside(
+        self, saved: Mapping[CaseKey, CaseResult], session: pytest.Session, known: set[CaseKey], selection: Selection
+    ) -> Selection:
+        """The selection beside a saved run.
+
+        Args:
+            known: the cases that are run or were deselected.
+        """
+        collected = {identity_of(item).key: identity_of(item).content for item in self._trials}
+        root, tests = self._evaluation.root, {key.test for key in collected}
+        files = {test.split("::")[0] for test in tests}
+        files |= {item.path.relative_to(root).as_posix() for item in session.items if item.path.is_relative_to(root)}
+
+        def would_run(test: str) -> bool:
+            return expected(test, session.config, root, files)
+
+        missing = [test for test in dict.fromkeys(key.test for key in saved) if test not in tests]
+        gone = [test for test in missing if would_run(test) or not (root / test.split("::")[0]).exists()]
+        self.moved = moved_tests(saved, collected, gone)
+        now = {old: new for new, old in self.moved.items()}
+        names = [key._replace(test=now.get(key.test, key.test)) for key in saved]
+        # Of a test that is there, the rows that are not were taken away.
+        wanted = {test for test in (*tests, *gone) if test not in now and would_run(test)}
+        return selection._replace(
+            cases=len({*collected, *names}),
+            unselected=not_selected(names, {*self._models, *(collected.keys() - known)}, known, wanted),
+            moved=tuple(self.moved.items()),
+        )
 
     def told(self) -> Selection:
         """What the process was to run, whole the first time."""
         first, self._selection = self._selection, None
         return first or self._plain
 
-    def key(self, item: pytest.Item) -> TrialKey:
-        """Identity of a trial."""
-        name = model_of(item, self._evaluation)
-        return case_key(item, name), name
-
-    def named(self, item: pytest.Item) -> CaseResult:
-        """A result that holds no more than which case it is of."""
-        key, name = self.key(item)
-        return CaseResult(
-            key=key,
-            model=name,
-            samples=(),
-            content=content_digest(case_of(item)),
-            judged_by=judged_by(item, item.config.rootpath),
-        )
-
-    def on_both_sides(self, item: pytest.Item) -> bool:
+    def on_both_sides(self, item: pytest.Item, baseline: ModelBaseline) -> bool:
         """Whether a case is run under a model on trial and under the baseline."""
-        evaluation = self._evaluation
-        if evaluation.baseline is None:
-            return False
-        key, name = self.key(item)
-        models = self._models.get(key, set())
-        others = models - {evaluation.baseline} if name == evaluation.baseline else models & {evaluation.baseline}
-        return bool(others)
-
-
-def _exists(test: str, root: Path) -> bool:
-    return (root / test.split("::")[0]).exists()
+        key, name = identity_of(item).trial
+        others = self._models.get(key, set()) - {name}
+        return bool(others) if name == baseline.name else baseline.name in others

@@ -25,7 +25,7 @@ class Sendable:
 
 
 def _plain(value: Any, depth: int = 20) -> Any:
-    """A value of nothing but what execnet knows; whatever else it holds is written as Python shows it."""
+    """A value of types that execnet knows; anything else is replaced by its repr."""
     if value is None or type(value) in (bool, int, float, complex, bytes):
         return value
     if depth and isinstance(value, (list, tuple, set, frozenset)):

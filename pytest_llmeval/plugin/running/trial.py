@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pytest
 
-from pytest_llmeval.case import Case
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.plugin.capturing.forked import OwnProcess
+from pytest_llmeval.plugin.identity import Identity
 from pytest_llmeval.plugin.running.replies import Attempts, Question, Replies, Suspended
 from pytest_llmeval.plugin.running.tasks import current_task, settled
 from pytest_llmeval.reply import Reply
-from pytest_llmeval.runs.results import Call, CaseKey, SampleResult
+from pytest_llmeval.runs.results import Call, SampleResult
 
 if TYPE_CHECKING:
     from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
@@ -33,7 +33,7 @@ DIFFERS = "its prompt differs each time the test runs, so that it can be neither
 
 
 class _Lane(NamedTuple):
-    """One line of thought within a sample: of several, none tells in which order they ask."""
+    """A thread or task within a sample; with more than one, the order of calls is undefined."""
 
     sample: int
     thread: int
@@ -46,63 +46,111 @@ class _Lane(NamedTuple):
         return self.sample, self.thread, self.task
 
 
+class TrialSettings(NamedTuple):
+    """How a case is run.
+
+    Attributes:
+        first: number of the first sample: pytest-repeat's further runs of a case draw further samples.
+        min_pass_rate: the share of judged samples that must pass.
+        category: the error category of plain asserts, as the test's marker says.
+        repeatable: whether the body may be run again at all.
+        root: the folder the user's code lies in.
+    """
+
+    samples: int = 1
+    first: int = 0
+    min_pass_rate: float = 1.0
+    category: str | None = None
+    repeatable: bool = True
+    root: Path = Path()
+
+
+class Sample:
+    """One run of a test's body: what it has asked and what came of it.
+
+    Args:
+        setup: what fixtures asked before the body, which belongs to this sample.
+
+    Attributes:
+        calls: in the order they were asked.
+        given: of these the replies that the test itself has got, and no application under test.
+        scores: what its checks found.
+        soft_failures: what failed in parts of the sample that the body does not come to know of, as in subtests.
+        left: whether the body was left because a reply is missing.
+        looked: whether the test has looked at the calls it made, so that it says itself how many there should be.
+        lanes: the threads and tasks that were left.
+        place: how many questions were asked in order.
+    """
+
+    def __init__(self, index: int, setup: Sample | None = None) -> None:
+        self.index = index
+        self.calls: list[Call] = list(setup.calls) if setup is not None else []
+        self.given: list[Reply] = list(setup.given) if setup is not None else []
+        self.place: int = setup.place if setup is not None else 0
+        self.scores: list[Score] = []
+        self.failures: list[ReplyError] = []
+        self.soft_failures: list[BaseException] = []
+        self.left = False
+        self.looked = False
+        self.lanes: set[tuple[int, int, int]] = set()
+        self._asked: dict[Question, int] = dict(setup._asked) if setup is not None else {}
+        self._given_back: set[Question] = set()
+        self._places = [-1] * len(self.calls)
+
+    def question(self, lookup: Lookup) -> Question:
+        """Which question it is to ask this, this time."""
+        first = Question(self.index, lookup.words_digest, lookup.digest, 0)
+        again = [question for question in self._given_back if question._replace(occurrence=0) == first]
+        if again:
+            question = min(again)
+            self._given_back.discard(question)
+            return question
+        occurrence = self._asked.get(first, 0)
+        self._asked[first] = occurrence + 1
+        return first._replace(occurrence=occurrence) if occurrence else first
+
+    def give_back(self, question: Question) -> None:
+        """Release a question that got no answer, so that the next identical call reuses its number."""
+        self._given_back.add(question)
+
+    def add(self, call: Call, place: int) -> None:
+        """Put a call that has its answer where it was asked, whichever was answered first."""
+        index = bisect(self._places, place)
+        self._places.insert(index, place)
+        self.calls.insert(index, call)
+
+
 class Trial:
     """One execution of a test item under one model.
 
-    Attributes:
-        key: identity of the case.
-        module: the test's file relative to the root.
-        model: the model on trial.
-        attempts: this execution and the earlier ones of the same test.
-        samples: how many answers are wanted.
-        category: the error category of plain asserts, as the test's marker says.
-        root: the folder test files are relative to.
-        repeatable: whether the body may be run again at all.
-        first: number of the first sample: pytest-repeat's further runs of a case draw further samples.
-        raises: whether a failing case fails its test; not where saved replies are judged again.
+    Args:
         saved: what answers in place of the pipeline where saved replies are judged again, else None.
+
+    Attributes:
+        raises: whether a failing case fails its test; not where saved replies are judged again.
         phase: of pytest's protocol; replies are waited for in ``teardown``.
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
-        process: the one it runs in.
         reviews: each says what really came out of a sample, given what left its body.
-        soft_failures: what failed in parts of the sample that the body does not come to know of, as in subtests.
-        looked: whether the test has looked at the calls it made, so that it says itself how many there should be.
-        calls: those of the sample that runs, in the order they were asked.
-        given: of these the replies that the test itself has got, and no application under test.
+        sample: the one that runs; what fixtures ask before the body belongs to the first.
     """
 
     def __init__(
         self,
-        *,
-        key: CaseKey,
-        module: str,
+        identity: Identity,
         model: ModelSettings,
+        settings: TrialSettings,
         pipeline: Pipeline,
         attempts: Attempts,
-        case: Case | None = None,
-        samples: int = 1,
-        first: int = 0,
-        min_pass_rate: float = 1.0,
-        category: str | None = None,
-        repeatable: bool = True,
         saved: SavedAnswers | None = None,
-        root: Path = Path(),
     ) -> None:
-        self.key = key
-        self.module = module
+        self.key = identity.key
+        self.module = self.key.test.split("::")[0]
         self.model = model
+        self.settings = settings
         self.pipeline = pipeline
         self.attempts = attempts
-        self.case = case
-        self.samples = samples
-        self.first = first
-        self.min_pass_rate = min_pass_rate
-        self.category = category
-        self.repeatable = repeatable
         self.saved = saved
         self.raises = saved is None
-        self.looked = False
-        self.root = root
         self.phase: Literal["setup", "call", "teardown"] = "setup"
         self.suspended = False
         self.results: dict[int, SampleResult] = {}
@@ -114,21 +162,9 @@ class Trial:
         self.seen_in_setup: set[Question] = set()
         self.process = OwnProcess()
         self.reviews: list[Callable[[BaseException | None], BaseException | None]] = [self.process.review]
-        # Of the sample that runs now.
-        self.sample = 0
-        self.calls: list[Call] = []
-        self.given: list[Reply] = []
-        self.scores: list[Score] = []
-        self.failures: list[ReplyError] = []
-        self.soft_failures: list[BaseException] = []
-        self.left = False
-        self._asked: dict[Question, int] = {}
-        self._given_back: set[Question] = set()
-        self._place = 0
-        self._lanes: set[tuple[int, int, int]] = set()
-        self._setup: tuple[dict[Question, int], int, list[Call], list[Reply]] | None = None
+        self.sample = Sample(0)
+        self._setup: Sample | None = None
         self._order: dict[Question, int] = {}
-        self._places: list[int] = []
         self._count = itertools.count()
         self._lock = threading.Lock()
 
@@ -145,23 +181,14 @@ class Trial:
     def end_setup(self) -> None:
         """Keep apart what fixtures have asked."""
         if self._setup is None:
-            self._setup = self._asked, self._place, self.calls, self.given
+            self._setup = self.sample
             self.seen_in_setup = set(self.seen)
 
-    def begin_sample(self, index: int) -> None:
-        """Make ready for running the body for one sample.
-
-        What fixtures asked before the body belongs to the first sample.
-        """
+    def begin_sample(self, index: int) -> Sample:
+        """Make ready for running the body for one sample."""
         self.end_setup()
-        asked, place, calls, given = self._setup if self._setup is not None and index == 0 else ({}, 0, [], [])
-        self.sample = index
-        self._asked, self._place, self.calls, self.given = dict(asked), place, list(calls), list(given)
-        self._places = [-1] * len(calls)
-        self.scores, self.failures, self.left, self.looked = [], [], False, False
-        self.soft_failures = []
-        self._lanes.clear()
-        self._given_back.clear()
+        self.sample = Sample(index, self._setup if index == 0 else None)
+        return self.sample
 
     def ask(self, prompt: Prompt) -> Reply:
         """The reply to a prompt, in synchronous code.
@@ -220,8 +247,8 @@ class Trial:
 
         Args:
             lookup: what is asked.
-            begin: makes the call, told which answer is meant and whether the test may be left for it; None when the
-                application is to make it itself.
+            begin: makes the call, given which answer is meant and whether the test may be left for it; returns
+                None when the application is to make it itself.
 
         Raises:
             Suspended: the reply is not there yet, and the body may be left.
@@ -241,7 +268,7 @@ class Trial:
         return question, future
 
     def has_asked(self, sample: int) -> bool:
-        """Whether a sample asked a model, whatever came of it."""
+        """Whether a sample asked a model, answered or not."""
         return any(question.sample == sample for question in self._order)
 
     def asked_in_setup(self) -> bool:
@@ -249,26 +276,23 @@ class Trial:
         return bool(self.seen_in_setup)
 
     def next_place(self) -> int:
-        """Where the next call stands among those of its sample."""
+        """The place of the next call among those of its sample."""
         return next(self._count)
 
     def add(self, call: Call, asked: Question | int) -> None:
         """Put a call that has its answer where it was asked, whichever was answered first.
 
         Args:
-            call: the call.
             asked: what was asked, or its place from `next_place`.
         """
         place = asked if isinstance(asked, int) else self._order.get(asked, 0)
         with self._lock:
-            index = bisect(self._places, place)
-            self._places.insert(index, place)
-            self.calls.insert(index, call)
+            self.sample.add(call, place)
 
     def give_back(self, question: Question) -> None:
-        """Ask it again next time the same is asked: it got no answer, so that none is numbered after it."""
+        """Release a question that got no answer, so that the next identical call reuses its number."""
         with self._lock:
-            self._given_back.add(question)
+            self.sample.give_back(question)
 
     def draw(self, question: Question) -> Draw:
         """Which answer a question means."""
@@ -277,7 +301,7 @@ class Trial:
         return Draw(
             case=str(self.key),
             module=self.module,
-            sample=self.first + question.sample,
+            sample=self.settings.first + question.sample,
             occurrence=question.occurrence,
         )
 
@@ -292,9 +316,9 @@ class Trial:
         self.process.check()
         thread, task = threading.get_ident(), current_task()
         main = thread == threading.main_thread().ident
-        # A thread of the application has nobody above it who would know what a Suspended means.
-        lane = _Lane(self.sample, thread, task, main and not task, main and self._may_leave())
-        if lane.place in self._lanes and lane.may_leave:
+        # In a thread of the application nothing would catch a Suspended.
+        lane = _Lane(self.sample.index, thread, task, main and not task, main and self._may_leave())
+        if lane.place in self.sample.lanes and lane.may_leave:
             # The test swallowed the exception and goes on with nothing: no money for a made-up continuation.
             raise Suspended("still waiting for a reply")
         return lane
@@ -308,37 +332,30 @@ class Trial:
         __tracebackhide__ = True
         missing = [future for future in futures if not future.done()]
         if missing:
-            self.left = self.suspended = True
+            self.sample.left = self.suspended = True
             self.waiting += missing
-            self._lanes.add(lane.place)
+            self.sample.lanes.add(lane.place)
             raise Suspended("waiting for a reply")
 
     def _may_leave(self) -> bool:
         return (
-            self.repeatable
-            and (self.may_leave or (self.samples > 1 and self.phase == "call"))
+            self.settings.repeatable
+            and (self.may_leave or (self.settings.samples > 1 and self.phase == "call"))
             and self.phase != "teardown"
             and not self.replies.blocking
         )
 
     def _numbered(self, lookup: Lookup, *, ordered: bool) -> Question:
-        # By what replies are looked up by: requests that differ only in a trace id are one question asked twice.
-        first = Question(self.sample, lookup.words_digest, lookup.digest, 0)
         with self._lock:
-            again = [question for question in self._given_back if question._replace(occurrence=0) == first]
-            if again:
-                question = min(again)
-                self._given_back.discard(question)
-            else:
-                occurrence = self._asked.get(first, 0)
-                self._asked[first] = occurrence + 1
-                question = first._replace(occurrence=occurrence) if occurrence else first
+            sample = self.sample
+            # By what replies are looked up by: requests that differ only in a trace id are one question asked twice.
+            question = sample.question(lookup)
             self.seen.add(question)
             self._order[question] = self.next_place()
             if ordered:  # with several tasks or threads the order says nothing
-                if not self.replies.in_order(self._place, question):
+                if not self.replies.in_order(sample.place, question):
                     self.replies.block(DIFFERS)
-                self._place += 1
+                sample.place += 1
         return question
 
     def _future(self, question: Question, lookup: Lookup) -> Future[Fulfilled]:
@@ -359,8 +376,8 @@ class Trial:
         try:
             fulfilled = future.result()
         except ReplyError as error:
-            self.failures.append(error)
-            # The traceback of the thread that made it tells a user nothing.
+            self.sample.failures.append(error)
+            # The traceback of the thread that made it means nothing to a user.
             raise error.with_traceback(None) from None
         if self.saved is not None:
             self.add(self.saved.call_of(fulfilled), question)
@@ -368,7 +385,7 @@ class Trial:
             self.used[fulfilled.entry.key] = fulfilled
             self.add(call_of(fulfilled, self.model.provider, self.model.model, question), question)
         reply = Reply(fulfilled.answer, fulfilled.measures, self.model.name)
-        self.given.append(reply)
+        self.sample.given.append(reply)
         return reply
 
 
@@ -376,10 +393,8 @@ def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question)
     """The record of a call that has its answer.
 
     Args:
-        fulfilled: the answer.
         provider: the wire format it was asked in.
         model: the model that was asked, as the provider names it.
-        question: what was asked.
     """
     return Call(
         provider=provider,

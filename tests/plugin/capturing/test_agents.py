@@ -120,7 +120,7 @@ def test_arguments_that_are_no_json_are_a_failure_of_the_model(plain_session: Se
     plain_session.run().assert_outcomes(failed=1)
     (result,) = plain_session.results()
     assert (result.outcome, result.category) == ("fail", "tool_call")
-    assert result.samples[0].reason == r'"refund": the arguments are no JSON object: "{\"amount\": \u001b[31m"'
+    assert result.samples[0].reason == r'"refund": the arguments are not a JSON object: "{\"amount\": \u001b[31m"'
 
 
 def test_the_steps_of_a_new_miss_stand_beside_the_baselines(

@@ -210,8 +210,8 @@ def test_a_part_of_the_cases_is_merged_when_that_is_asked(session: Session, serv
     [
         ("production", (UPDATE,), {}, "has no file to write: baseline = 'production' is a model; set baseline ="),
         (None, (UPDATE,), {}, "has no file to write: no baseline is configured; set baseline = 'baseline.jsonl' in"),
-        ("b.jsonl", (UPDATE,), {"CI": "true"}, "is not done in CI, where nobody reads what got worse; *=force"),
-        ("b.jsonl", (UPDATE,), {"BUILD_NUMBER": "1"}, "is not done in CI"),
+        ("b.jsonl", (UPDATE,), {"CI": "true"}, "is refused in CI, where a regression would go unreviewed; *=force"),
+        ("b.jsonl", (UPDATE,), {"BUILD_NUMBER": "1"}, "is refused in CI"),
         ("b.jsonl", (f"{UPDATE}=merge",), {}, "*=merge: there is no *b.jsonl to merge into; run all cases once with"),
         (
             "b.jsonl",
@@ -284,7 +284,7 @@ def test_what_is_no_run_is_not_overwritten(plain_session: Session, server: Serve
     before = file.read_bytes()
     result = plain_session.run(UPDATE)
     assert (result.ret, file.read_bytes()) == (4, before)
-    result.stderr.fnmatch_lines(["ERROR: *cases.jsonl is no saved run*"])
+    result.stderr.fnmatch_lines(["ERROR: *cases.jsonl is not a saved run*"])
 
 
 def test_no_key_is_saved_that_a_model_repeated(

@@ -1,0 +1,131 @@
+"""Compares each model on trial with the baseline, and decides which cases get more samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.plugin.base_branch import when_words
+from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
+from pytest_llmeval.plugin.reporting.gathering import Gathered
+from pytest_llmeval.plugin.reporting.new_baseline import changes_of_baseline
+from pytest_llmeval.runs.answered import answered_under_one_name
+from pytest_llmeval.text import harmless
+
+if TYPE_CHECKING:
+    from pytest_llmeval.analysis.compare import Rules, Side
+    from pytest_llmeval.analysis.comparison import Comparison
+    from pytest_llmeval.runs.results import Run
+
+
+class Judging:
+    """The verdicts of a session.
+
+    Attributes:
+        comparisons: one per candidate, once they are compared; empty without a baseline.
+    """
+
+    def __init__(self, gathered: Gathered, notes: list[str]) -> None:
+        self.comparisons: list[Comparison] = []
+        self._gathered = gathered
+        self._evaluation = gathered.evaluation
+        self._notes = notes
+        self._first_pass: Run | None = None
+        self._more: tuple[str, ...] = ()  # the candidates that the first pass left undecided
+        self._undecided = ""
+
+    @property
+    def failed(self) -> list[Comparison]:
+        """The gates that fail the session."""
+        return [comparison for comparison in self.comparisons if comparison.gate == "failed"]
+
+    def compare(self, stopped: str | None = None) -> None:
+        """Compare each candidate with the baseline.
+
+        Args:
+            stopped: why the session did not come to its end, None when it did.
+        """
+        baseline, gathered = self._evaluation.baseline, self._gathered
+        if not isinstance(baseline, Compared):
+            return
+        from pytest_llmeval.analysis.compare import Extent, compare
+
+        run = gathered.run()
+        self._notes += answered_under_one_name([*gathered.results.values(), *gathered.again.values()])
+        rules, unmeasurable = self._rules(baseline), [*self._evaluation.unmeasurable, *self._unseen()]
+        skipped = len(set(gathered.skipped.values()))
+        for name in self._evaluation.candidates:
+            # A candidate that the first samples decided is judged by these, though the baseline got more for another:
+            # a second look at it could fail it by chance.
+            decided = self._first_pass if name not in self._more else None
+            candidate = self._candidate(baseline, run, name)
+            extent = Extent(stopped, gathered.part(len(candidate.results)), unmeasurable, skipped)
+            self.comparisons.append(compare(self._before(baseline, decided or run), candidate, rules, extent))
+        if isinstance(baseline, SavedBaseline):
+            self._notes += changes_of_baseline(baseline)
+            self._notes += [f"{new} was {old} when the baseline was saved" for new, old in gathered.selection.moved]
+
+    def second_pass(self) -> tuple[list[str], str]:
+        """The ids of the tests that get more samples, and why, in a sentence; none when every category is decided."""
+        baseline, gathered = self._evaluation.baseline, self._gathered
+        if not isinstance(baseline, Compared) or gathered.missing() is not None:
+            return [], ""
+        from pytest_llmeval.analysis.adaptive import AT_MOST, look_at
+
+        run = self._first_pass = gathered.run()
+        before, rules = self._before(baseline, run), self._rules(baseline)
+        names = self._evaluation.candidates
+        looks = {name: look_at(before, self._candidate(baseline, run, name), rules) for name in names}
+        self._more = tuple(name for name, look in looks.items() if look.cases)
+        wanted = {(key, name) for name in self._more for key in looks[name].cases}
+        cases = len({key for key, _ in wanted})
+        if isinstance(baseline, ModelBaseline):
+            wanted |= {(key, baseline.name) for key, _ in wanted}
+        several = len(looks) > 1
+        undecided = [
+            f"{name}: {category}" if several else category
+            for name, look in looks.items()
+            for category in look.categories
+        ]
+        self._undecided = harmless(", ".join(undecided))
+        gathered.owed = gathered.tests_of(wanted)
+        return list(gathered.owed), f"undecided: {self._undecided}; all {cases} cases get {AT_MOST} samples"
+
+    def note_samples(self) -> None:
+        """Say what ``--llm-samples=auto`` has decided, and what it has saved."""
+        if self._evaluation.most_samples is None or self._first_pass is None:
+            return
+        from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST, calls_saved, unfinished
+
+        lost = len(self._gathered.owed)
+        self.comparisons = [unfinished(each, self._more, lost) for each in self.comparisons]
+        spared, everything = calls_saved(self._gathered.results.values())
+        if self._more:
+            said = f"{AT_FIRST} per case, then {AT_MOST} since undecided: {self._undecided}"
+        else:
+            said = f"{AT_FIRST} per case were enough to decide every category"
+        self._notes.append(f"samples: {said}; {spared:,} of {everything:,} calls saved against {AT_MOST} everywhere")
+
+    def _before(self, baseline: Compared, run: Run) -> Side:
+        from pytest_llmeval.analysis.compare import Side
+
+        side = Side(baseline.name, self._gathered.before(baseline, run))
+        if isinstance(baseline, ModelBaseline):
+            return side
+        return side._replace(saved=baseline.where, saved_when=when_words(baseline.run.created, baseline.run.commit))
+
+    def _candidate(self, baseline: Compared, run: Run, name: str) -> Side:
+        from pytest_llmeval.analysis.compare import Side
+
+        return Side(name, run.of_model(name), another=baseline.is_another(run, name))
+
+    def _rules(self, baseline: Compared) -> Rules:
+        from pytest_llmeval.analysis.compare import Rules
+
+        settings = self._evaluation.settings
+        return Rules(settings.categories, settings.gate, self._evaluation.strict, baseline.dispersion)
+
+    def _unseen(self) -> list[str]:
+        """That nothing was measured at all, as where the application's HTTP client is one that is not captured."""
+        results = self._gathered.results.values()
+        asked = any(sample.calls for result in results for sample in result.samples)
+        return [] if asked or not results else ["no call of a model was seen in any case"]

@@ -1,0 +1,82 @@
+"""What a session that has results needs, each part with one job; made when the first result arrives."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_llmeval.plugin.guard import register
+from pytest_llmeval.plugin.payload import Payload
+from pytest_llmeval.plugin.reporting.close_look import CloseLook
+from pytest_llmeval.plugin.reporting.gathering import Gathered
+from pytest_llmeval.plugin.reporting.judging import Judging
+from pytest_llmeval.plugin.reporting.junit import add_to_junit, error_in_junit
+from pytest_llmeval.plugin.reporting.last_failed import LastFailed
+from pytest_llmeval.plugin.reporting.notes import Notes
+from pytest_llmeval.plugin.reporting.short_summary import tell_reason
+from pytest_llmeval.plugin.reporting.status_line import StatusLine
+from pytest_llmeval.plugin.reporting.terminal import LastWords
+from pytest_llmeval.plugin.reporting.writing import Writing
+
+NOT_SAVED = "not saved"
+
+
+class Parts:
+    """The parts, in the order they take part."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.notes = Notes(config)
+        self.gathered = Gathered(config)
+        self.judging = Judging(self.gathered, self.notes.lines)
+        self.writing = Writing(self.gathered, self.notes.lines)
+        self.status = StatusLine(config)
+        self.close_look = CloseLook(config)
+        self._last_failed = LastFailed(config)
+        self._config = config
+        register(config, self._last_failed, "llmeval-last-failed")
+        register(config, LastWords(self.gathered, self.judging), "llmeval-last-words")
+
+    def take(self, report: pytest.TestReport, payload: Payload) -> None:
+        """Take in what is on a report, before pytest shows it."""
+        self.notes.take(report, payload)
+        self.writing.add(self.gathered.take(report, payload))
+        self.close_look.take(report, payload)
+        self._last_failed.take(report, payload)
+        if payload.result is not None:
+            tell_reason(report, payload.result)
+            if report.when == "call" and report.failed and payload.result.outcome == "error":
+                error_in_junit(self._config, report)
+
+    def finish(self, stopped: str | None = None) -> int:
+        """Compare, and write what is to be written.
+
+        Args:
+            stopped: why the session did not come to its end, None when it did.
+
+        Returns:
+            How many gates fail the session, and how many files could not be written.
+        """
+        self.gathered.ended = stopped is None
+        self.judging.compare(stopped)
+        if stopped is None:
+            self.judging.note_samples()
+        self.writing.finish()
+        self.notes.finish(self.gathered, compared=bool(self.judging.comparisons))
+        self.writing.record()
+        return len(self.judging.failed) + self.writing.unwritten
+
+    def count_failures(self) -> None:
+        """Put failed gates into pytest's last line and the JUnit file; first write what a stopped session leaves."""
+        if not self.gathered.ended:
+            self.finish("the session was stopped before its end")
+        failed, unwritten = self.judging.failed, self.writing.unwritten
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        # Other plugins look into the __dict__ of whatever is counted.
+        if failed and reporter is not None:
+            word = "gate failed" if len(failed) == 1 else "gates failed"
+            reporter.stats.setdefault(word, []).extend(SimpleNamespace(gate=gate) for gate in failed)
+        if unwritten and reporter is not None:
+            reporter.stats.setdefault(NOT_SAVED, []).extend(SimpleNamespace() for _ in range(unwritten))
+        for comparison in failed:
+            add_to_junit(self._config, comparison)

@@ -1,0 +1,139 @@
+"""Results as JSON objects.
+
+The names of a call's figures are OpenTelemetry's for generative AI, without their ``gen_ai.`` prefixes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Rejudged, SampleResult
+from pytest_llmeval.score import Score
+from pytest_llmeval.store.fields import LIST, NUMBER, OBJECT, TEXT, TEXTS, Field, Record, one_of, or_null
+
+_SCORE = Record(
+    Score,
+    [
+        Field("name", path="check"),
+        Field("score_value", NUMBER, "value"),
+        Field(
+            "score_label",
+            path="passed",
+            dump=lambda passed: "pass" if passed else "fail",
+            load=lambda label: label == "pass",
+        ),
+        Field("explanation", TEXT, "reason"),
+        Field("category"),
+    ],
+)
+
+_TOOL_CALL = Record(
+    ToolCall,
+    [
+        Field("id", default=None),
+        Field("name", TEXT),
+        Field("arguments", or_null(OBJECT)),
+        Field("raw_arguments", TEXT, default=""),
+        Field("signature", default=None, omit=True),
+    ],
+)
+
+_CALL = Record(
+    Call,
+    [
+        Field("provider", TEXT),
+        Field("request_model", TEXT),
+        Field("prompt", TEXT),
+        Field("response_model", path="answer.response_model"),
+        Field("response_id", path="answer.response_id"),
+        Field(
+            "finish_reasons",
+            LIST,
+            "answer.finish_reason",
+            dump=lambda reason: [reason] if reason else [],
+            load=lambda reasons: reasons[0] if reasons else None,
+        ),
+        Field("input_tokens", or_null(NUMBER), "answer.usage.input_tokens"),
+        Field("output_tokens", or_null(NUMBER), "answer.usage.output_tokens"),
+        Field("cache_read_input_tokens", path="answer.usage.cache_read_tokens"),
+        Field("cache_creation_input_tokens", path="answer.usage.cache_write_tokens"),
+        Field("reasoning_output_tokens", path="answer.usage.reasoning_tokens"),
+        Field("output", TEXT, "answer.text"),
+        Field("refusal", path="answer.refusal"),
+        Field("tool_calls", LIST, "answer.tool_calls", dump=_TOOL_CALL.list_to_json, load=_TOOL_CALL.list_from_json),
+        Field(
+            "thinking",
+            LIST,
+            "answer.thinking",
+            default=(),
+            omit=True,
+            dump=list,
+            load=lambda blocks: tuple(dict(block) for block in blocks),
+        ),
+        Field("duration", NUMBER, "measures.latency"),
+        Field("time_to_first_chunk", or_null(NUMBER), "measures.ttft"),
+        Field("cost", or_null(NUMBER), "measures.cost"),
+        Field("cost_spent", or_null(NUMBER), "spent"),
+        Field("attempts", NUMBER, "measures.attempts"),
+        Field("source", path="measures.source"),
+        Field("key", default=None),
+        Field("recorded_at", default=None),
+        Field("response", or_null(OBJECT), default=None, omit=True),
+    ],
+    parts={"answer.usage": Usage, "answer": Answer, "measures": Measures},
+)
+
+_SAMPLE = Record(
+    SampleResult,
+    [
+        Field("index", NUMBER),
+        Field("outcome", one_of(get_args(Outcome))),
+        Field("category", or_null(TEXT)),
+        Field("reason", TEXT),
+        Field("detail", TEXT),
+        Field("evaluations", LIST, "scores", dump=_SCORE.list_to_json, load=_SCORE.list_from_json),
+        Field("calls", LIST, dump=_CALL.list_to_json, load=_CALL.list_from_json),
+        Field("raised", TEXT, default="", omit=True),
+    ],
+)
+
+# What has a default is missing in runs of older versions.
+_RESULT = Record(
+    CaseResult,
+    [
+        Field("test", TEXT, "key.test"),
+        Field("case", TEXT, "key.case"),
+        Field("model", TEXT),
+        Field("outcome", derived=True),
+        Field("category", derived=True),
+        Field("dataset", or_null(TEXT)),
+        Field("task", or_null(TEXT)),
+        Field("tags", TEXTS, dump=list, load=tuple),
+        Field("input"),
+        Field("content", TEXT),
+        Field("wording", TEXT, default=""),
+        Field("min_pass_rate", NUMBER),
+        Field("file", TEXT),
+        Field("line", NUMBER),
+        Field("judged_by", TEXT, default=""),
+        Field("rejudged", one_of(get_args(Rejudged)), default="", omit=True),
+        Field("samples", LIST, dump=_SAMPLE.list_to_json, load=_SAMPLE.list_from_json),
+    ],
+    parts={"key": CaseKey},
+)
+
+
+def result_to_json(result: CaseResult) -> dict[str, Any]:
+    """A case's result as a JSON object; `result_from_json` reads it back."""
+    return _RESULT.to_json(result)
+
+
+def result_from_json(data: Mapping[str, Any]) -> CaseResult:
+    """The result in a JSON object.
+
+    Raises:
+        ValueError: a field is missing or wrong; names it.
+    """
+    return _RESULT.from_json(data)
