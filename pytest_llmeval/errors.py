@@ -20,7 +20,8 @@ RefusedInReplay            a connection to a model that is not made in replay mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 ProviderErrorKind = Literal[
@@ -46,8 +47,9 @@ class LlmevalError(Exception):
     The first line of the message is the whole story; it is all that pytest's short summary shows.
     """
 
-    def __reduce__(self) -> Any:  # pickle would look for it where its traceback says that it is from
-        return _made_again, (type(self).__name__, self.args, self.__dict__)
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by `__init__`, as exceptions are usually unpickled: it makes one text of its arguments.
+        return Exception.__new__, (type(self), *self.args), self.__dict__
 
 
 class ConfigError(LlmevalError):
@@ -106,6 +108,20 @@ class BudgetExceeded(ReplyError):
     """The ceiling on money was reached, so the call was not made."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawResponse:
+    """A response that is not an answer, as the provider gave it.
+
+    Attributes:
+        headers: names in lower case.
+        body: decoded; at most 64 KB of an error.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class ProviderError(ReplyError):
     """The provider gave no usable answer.
 
@@ -114,6 +130,7 @@ class ProviderError(ReplyError):
         kind: what went wrong; decides whether the call is tried again.
         status: the HTTP status, None when there was no response.
         retry_after: the server's hint in seconds, None when it gave none.
+        response: what the provider said, None when it said nothing. It is left behind when the error is pickled.
     """
 
     def __init__(
@@ -123,11 +140,17 @@ class ProviderError(ReplyError):
         kind: ProviderErrorKind,
         status: int | None = None,
         retry_after: float | None = None,
+        response: RawResponse | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.status = status
         self.retry_after = retry_after
+        self.response = response
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        new, arguments, attributes = super().__reduce__()
+        return new, arguments, {**attributes, "response": None}
 
 
 class RefusedInReplay(ConnectionRefusedError):
@@ -135,9 +158,6 @@ class RefusedInReplay(ConnectionRefusedError):
 
     def __str__(self) -> str:
         return str(self.strerror)
-
-    def __reduce__(self) -> Any:
-        return _made_again, (type(self).__name__, self.args, self.__dict__)
 
 
 class CheckFailed(AssertionError):
@@ -155,17 +175,3 @@ class CheckFailed(AssertionError):
         self.category = category
         self.score = score
         self.check = check
-
-
-def _made_again(name: str, args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:
-    """An error from another process."""
-    kind: type[BaseException] = globals()[name]
-    error = kind.__new__(kind, *args)
-    error.__dict__.update(attributes)
-    return error
-
-
-# What ends a test reads "ProviderError: ..." in a traceback and in the summary, without the module's name, as built-in
-# exceptions do: the width of a line is for what went wrong.
-for _error in (RefusedInReplay, ReplyError, *ReplyError.__subclasses__(), *MissingReply.__subclasses__()):
-    _error.__module__ = "builtins"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.checks.categories import category_of
 from pytest_llmeval.checks.measured import assert_finish, assert_not_refusal
-from pytest_llmeval.engine.told_as_error import answer_told_as_error
+from pytest_llmeval.engine.answer_reader import answer_told_as_error
 from pytest_llmeval.errors import CheckFailed, ProviderError
 from pytest_llmeval.formats.framing import parser_for
 from pytest_llmeval.formats.registry import find_provider

@@ -1,4 +1,4 @@
-"""Stands between the HTTP clients of httpx and httpx2 and their transports, and hands calls of models to a listener.
+"""Intercepts calls of models between the clients of httpx and httpx2 and their transports, for a listener.
 
 A client asks its method ``_transport_for_url`` for the transport of each request: replaced there, the transports of
 clients made earlier, mounts, proxies and transports of an application's own are all seen. The method is private, so a
@@ -11,12 +11,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import wraps
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pytest_llmeval.formats.base import Recognised
 from pytest_llmeval.formats.recognise import in_another_format, may_ask_a_model, recognised
@@ -88,30 +88,41 @@ class OwnCall(Protocol):
         """There is no response, or no more of it."""
 
 
-class Pending(Protocol):
-    """A call whose answer is stored, or is on its way without the application.
+@dataclass(frozen=True, slots=True)
+class PassOn:
+    """The request goes its way as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The application's own transport sends the call."""
+
+    call: OwnCall
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The answer is on its way without the application.
 
     Attributes:
         future: done once it is there.
+        settled: waits for that in asynchronous code.
+        end: gives what comes next, once it is there; raises as `Listener.begin` does.
     """
 
     future: Future[Any]
+    settled: Callable[[Future[Any]], Awaitable[None]]
+    end: Callable[[], Delivery | Send]
 
 
 class Listener(Protocol):
     """Whoever captures calls."""
 
-    def begin(self, asked: Asked) -> Pending | OwnCall:
-        """Start a call, or leave to send it. What is raised goes to the application."""
-
-    async def settled(self, future: Future[Any]) -> None:
-        """Wait for an answer in asynchronous code."""
-
-    def end(self, pending: Pending) -> Delivery | OwnCall:
-        """The answer that is there now, or leave to send the call after all.
+    def begin(self, asked: Asked) -> Delivery | Wait | Send:
+        """Start a call, or give its answer at once. What is raised goes to the application.
 
         Raises:
-            Broken: there is none.
+            Broken: there is no answer.
         """
 
     def passes_by(self, method: str, url: str) -> None:
@@ -146,7 +157,7 @@ def _install() -> None:
     for name in MODULES:
         if name in sys.modules or importlib.util.find_spec(name) is not None:
             module = importlib.import_module(name)
-            if _installed.get(name) is not module:  # which may have been imported anew
+            if _installed.get(name) is not module:  # the module may have been imported again
                 _stand_between(module) if _asks(module) else _stand_in_transports(module)
                 _installed[name] = module
 
@@ -235,16 +246,15 @@ def _transports(module: ModuleType) -> tuple[type, type]:
             self._inner = choose(url)
 
         def handle_request(self, request: Any) -> Any:
-            listening = _listener
-            asked = _asked(listening, module, self._inner, request, request.read()) if listening else None
-            if listening is None or asked is None:
+            step = _begun(module, self._inner, request, request.read())
+            if isinstance(step, Wait):
+                step.future.exception()  # waits
+                step = _unless_broken(module, step.end)
+            if isinstance(step, PassOn):
                 return self._inner.handle_request(request)
-            call: Any = listening.begin(asked)
-            if hasattr(call, "future"):
-                call.future.exception()  # waits
-                call = _ended(module, listening, call)
-                if isinstance(call, Delivery):
-                    return _response(module, call)
+            if isinstance(step, Delivery):
+                return _response(module, step)
+            call = step.call
             outgoing = _outgoing(module, request, call)
             try:
                 response = self._choose(outgoing.url).handle_request(outgoing)
@@ -259,16 +269,15 @@ def _transports(module: ModuleType) -> tuple[type, type]:
             self._inner = choose(url)
 
         async def handle_async_request(self, request: Any) -> Any:
-            listening = _listener
-            asked = _asked(listening, module, self._inner, request, await request.aread()) if listening else None
-            if listening is None or asked is None:
+            step = _begun(module, self._inner, request, await request.aread())
+            if isinstance(step, Wait):
+                await step.settled(step.future)
+                step = _unless_broken(module, step.end)
+            if isinstance(step, PassOn):
                 return await self._inner.handle_async_request(request)
-            call: Any = listening.begin(asked)
-            if hasattr(call, "future"):
-                await listening.settled(call.future)
-                call = _ended(module, listening, call)
-                if isinstance(call, Delivery):
-                    return _response(module, call)
+            if isinstance(step, Delivery):
+                return _response(module, step)
+            call = step.call
             outgoing = _outgoing(module, request, call)
             try:
                 response = await self._choose(outgoing.url).handle_async_request(outgoing)
@@ -328,22 +337,29 @@ def _transports(module: ModuleType) -> tuple[type, type]:
     return Capturing, AsyncCapturing
 
 
-def _ended(module: ModuleType, listening: Listener, pending: Pending) -> Delivery | OwnCall:
+def _begun(module: ModuleType, inner: Any, request: Any, content: bytes) -> PassOn | Delivery | Wait | Send:
+    listening = _listener
+    if listening is None:
+        return PassOn()
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    what = recognised(request.method, str(request.url), headers, content)
+    if what is not None:
+        asked = Asked(what=what, headers=headers, plain=_is_plain(module, inner))
+        return _unless_broken(module, lambda: listening.begin(asked))
+    if in_another_format(request.url.path):
+        listening.passes_by(request.method, str(request.url))
+    return PassOn()
+
+
+_Step = TypeVar("_Step")
+
+
+def _unless_broken(module: ModuleType, step: Callable[[], _Step]) -> _Step:
     try:
-        return listening.end(pending)
+        return step()
     except Broken as broken:
         error = module.ReadTimeout if broken.timed_out else module.ConnectError
         raise error(str(broken)) from None
-
-
-def _asked(listening: Listener, module: ModuleType, inner: Any, request: Any, content: bytes) -> Asked | None:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    what = recognised(request.method, str(request.url), headers, content)
-    if what is None:
-        if in_another_format(request.url.path):
-            listening.passes_by(request.method, str(request.url))
-        return None
-    return Asked(what=what, headers=headers, plain=_is_plain(module, inner))
 
 
 def _is_plain(module: ModuleType, transport: Any) -> bool:

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 import httpx
 
 from pytest_llmeval.capture.addresses import Addresses
-from pytest_llmeval.capture.clients import Asked, OwnCall, Replacement
+from pytest_llmeval.capture.clients import Asked, OwnCall, PassOn, Replacement, Send
 from pytest_llmeval.capture.http_server import Exchange, Head, HttpServer, HungUp, Refused
 from pytest_llmeval.engine.connections import Connections
 from pytest_llmeval.formats.recognise import recognised
@@ -43,11 +43,11 @@ _BROKEN = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
 class Listener(Protocol):
     """Whoever answers for a test; called on threads of the server."""
 
-    def answer(self, asked: Asked) -> Delivery | OwnCall:
+    def answer(self, asked: Asked) -> Delivery | Send:
         """The answer to a call of a model, or leave to send it."""
 
-    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | None:
-        """The answer to a request that asks no model, None to pass it on."""
+    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | PassOn:
+        """The answer to a request that asks no model, or leave to pass it on."""
 
     def broken(self, words: str) -> None:
         """The gateway itself could not go on."""
@@ -144,7 +144,7 @@ class Gateway:
             except HungUp:
                 raise
             except Exception as error:
-                # A mistake of ours: nothing that the application makes of it may be judged.
+                # A bug of this plugin: what the application makes of it must not be judged.
                 words = f"{type(error).__name__}: {first_line(str(error), 200)}"
                 listener.broken(words)
                 await _broken_off(exchange, 500, "gateway", words)
@@ -169,15 +169,19 @@ class Gateway:
         head, body = exchange.head, exchange.body
         what = recognised(head.method, url, head.headers, body)
         if what is None:
-            told = await _on_thread(partial(listener.other, head.method, head.target, head.headers))
-            await (self._pass_on(exchange, url) if told is None else _deliver(exchange, told))
-            return
-        asked = Asked(what=what, headers=head.headers, plain=True)
-        answer = await _on_thread(partial(listener.answer, asked))
-        if isinstance(answer, Delivery):
-            await _deliver(exchange, answer)
+            step: Delivery | PassOn | Send = await _on_thread(
+                lambda: listener.other(head.method, head.target, head.headers)
+            )
         else:
-            await self._send(exchange, url, answer)
+            asked = Asked(what=what, headers=head.headers, plain=True)
+            step = await _on_thread(lambda: listener.answer(asked))
+        match step:
+            case Delivery():
+                await _deliver(exchange, step)
+            case PassOn():
+                await self._pass_on(exchange, url)
+            case Send(call):
+                await self._send(exchange, url, call)
 
     async def _send(self, exchange: Exchange, url: str, call: OwnCall) -> None:
         """Send a call of a model, and pass its answer on as it comes."""
@@ -320,10 +324,10 @@ async def _broken_off(exchange: Exchange, status: int, kind: str, words: str) ->
     await _deliver(exchange, Delivery(status=status, headers=headers, chunks=delivery.chunks))
 
 
-_Told = TypeVar("_Told", Delivery | OwnCall, Delivery | None)
+_Step = TypeVar("_Step")
 
 
-async def _on_thread(function: Callable[[], _Told]) -> _Told:
+async def _on_thread(function: Callable[[], _Step]) -> _Step:
     """What a function returns that may wait, as for a disk; when the client hangs up meanwhile, what it began ends."""
     running = asyncio.ensure_future(asyncio.to_thread(function))
     try:
@@ -331,8 +335,8 @@ async def _on_thread(function: Callable[[], _Told]) -> _Told:
     except asyncio.CancelledError:
         with suppress(Exception):
             result = await running
-            if not isinstance(result, Delivery | None):
-                result.ends(whole=False)
+            if isinstance(result, Send):
+                result.call.ends(whole=False)
         raise
 
 

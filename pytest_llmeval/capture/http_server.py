@@ -1,4 +1,8 @@
-"""A small HTTP/1.1 server on 127.0.0.1, on a thread of its own, whose responses go out piece by piece."""
+"""A small HTTP/1.1 server on 127.0.0.1, on a thread of its own, whose responses go out piece by piece.
+
+h11 reads the requests and writes the responses. It is more lenient than a server has to be: a head that two readers
+could read in two ways is refused before h11 sees it.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,23 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
+
+import h11  # httpx brings it, by httpcore
 
 LARGEST_HEAD = 65_536  # bytes of a request before its body
 
 LARGEST_BODY = 64 * 2**20
 
-_LINGER = 1.0  # seconds in which a refused client may still send what nobody reads, before it is hung up on
+_LINGER = 1.0  # seconds in which a refused client may still send what nobody reads, before the server hangs up
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PIECE = 65_536  # bytes that are read at once
 
-_TARGET = re.compile(r"/[!-~]*")
+# What h11 takes and another reader may read in another way: bare line ends, folded lines, control characters.
+_UNCLEAR = re.compile(rb"(?<!\r)\n|\r(?!\n)|\n[ \t]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-
-_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
+_LENGTH = re.compile(rb"\n(?:content-length|transfer-encoding):", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +40,11 @@ class Head:
     Attributes:
         target: path and query, as they came.
         headers: names in lower case; several of one name are joined by commas.
-        old: whether the client speaks HTTP/1.0.
     """
 
     method: str
     target: str
     headers: Mapping[str, str]
-    old: bool
 
 
 class Refused(Exception):
@@ -64,67 +67,54 @@ class Exchange:
         body: of the request, whole.
     """
 
-    def __init__(self, head: Head, body: bytes, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, head: Head, body: bytes, connection: h11.Connection, writer: asyncio.StreamWriter) -> None:
         self.head = head
         self.body = body
+        self._connection = connection
         self._writer = writer
-        self._started = self._chunked = self._over = False
-        self.goes_on = not head.old and "close" not in head.headers.get("connection", "").lower()
+        self._has_body = head.method != "HEAD"
 
     @property
     def started(self) -> bool:
         """Whether part of the response is out already."""
-        return self._started
+        return self._connection.our_state is not h11.SEND_RESPONSE
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the client may send another request, once this one is answered."""
+        return self._connection.our_state is h11.DONE
 
     async def respond(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
         """Send a whole response."""
-        self._begin(status, {**headers, "content-length": str(len(content))})
-        self._over = True
-        await self._send(b"" if self._has_no_body(status) else content)
+        await self.begin(status, {**headers, "content-length": str(len(content))})
+        await self.write(content)
+        await self.end()
 
     async def begin(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the head of a response whose body follows in pieces."""
-        if self._has_no_body(status):
-            self._begin(status, headers)
-            self._over = True
-            return
-        self._chunked = not self.head.old
-        self.goes_on = self.goes_on and self._chunked
-        self._begin(status, {**headers, "transfer-encoding": "chunked"} if self._chunked else headers)
-        await self._send(b"")
+        self._has_body = self._has_body and status not in (204, 304)
+        await self._send(_response(status, headers))
 
     async def write(self, piece: bytes) -> None:
         """Send a piece of the body."""
-        if piece and not self._over:
-            await self._send(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+        if piece and self._has_body:
+            await self._send(h11.Data(data=piece))
 
     async def end(self) -> None:
         """Say that the body is complete."""
-        if self._chunked and not self._over:
-            await self._send(b"0\r\n\r\n")
-        self._over = True
+        await self._send(h11.EndOfMessage())
 
     def abort(self) -> None:
         """Hang up, so that the client knows that what it has is not all."""
-        self.goes_on = False
+        self._connection.send_failed()
         self._writer.transport.abort()
 
-    async def _send(self, content: bytes) -> None:
+    async def _send(self, event: h11.Event) -> None:
         try:
-            self._writer.write(content)
+            self._writer.write(self._connection.send(event) or b"")
             await self._writer.drain()
         except ConnectionError:
             raise HungUp from None
-
-    def _has_no_body(self, status: int) -> bool:
-        return self.head.method == "HEAD" or status in (204, 304)
-
-    def _begin(self, status: int, headers: Mapping[str, str]) -> None:
-        self._started = True
-        lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
-        lines += [f"{name}: {value}" for name, value in headers.items() if _fits(name, value)]
-        lines += ["connection: keep-alive" if self.goes_on else "connection: close", "", ""]
-        self._writer.write("\r\n".join(lines).encode("latin-1", "replace"))
 
 
 class HttpServer:
@@ -197,37 +187,48 @@ class HttpServer:
         await self._finish()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        goes_on = True
+        rest: bytes | None = b""
         try:
-            while goes_on:
-                exchange = await self._received(reader, writer)
+            while rest is not None:
+                connection = h11.Connection(h11.SERVER)
+                try:
+                    exchange = await self._received(connection, rest, reader, writer)
+                except h11.RemoteProtocolError:  # its words quote the request
+                    raise Refused(400, "this is not an HTTP request") from None
                 await self._handle(exchange)
-                goes_on = exchange.goes_on
+                rest = connection.trailing_data[0] if exchange.goes_on else None
         except Refused as refused:
-            await _turn_away(refused, reader, writer)
+            await _turn_away(refused, connection, reader, writer)
         except (HungUp, ConnectionError, EOFError):
             pass  # the client is gone, most often after its last request
         finally:
             writer.close()
 
-    async def _received(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Exchange:
-        try:
-            head = _head(await reader.readuntil(b"\r\n\r\n"))
-        except asyncio.LimitOverrunError:
-            raise Refused(431, f"the head of the request is longer than {LARGEST_HEAD} bytes") from None
+    async def _received(
+        self, connection: h11.Connection, rest: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> Exchange:
+        while (end := rest.find(b"\r\n\r\n", 0, LARGEST_HEAD)) < 0:
+            if len(rest) >= LARGEST_HEAD:
+                raise Refused(431, f"the head of the request is longer than {LARGEST_HEAD} bytes")
+            rest += await _more(reader)
+        head = _head(connection, rest[: end + 4])
+        if rest := rest[end + 4 :]:  # nothing would mean that the client has gone
+            connection.receive_data(rest)
         self._admit(head)
-        chunked = head.headers.get("transfer-encoding", "").lower()
-        length = head.headers.get("content-length", "0")
-        if chunked not in ("", "chunked") or (chunked and "content-length" in head.headers):
-            raise Refused(400, "the request does not say clearly how long it is")
-        if not (length.isascii() and length.isdigit()):
-            raise Refused(400, "the request's length is no number")
-        if len(length) > 12 or int(length) > LARGEST_BODY:
+        if int(head.headers.get("content-length", 0)) > LARGEST_BODY:
             raise _too_large()
-        if head.headers.get("expect", "").lower() == "100-continue":
-            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        body = await _chunks(reader) if chunked else await reader.readexactly(int(length))
-        return Exchange(head, body, writer)
+        if connection.they_are_waiting_for_100_continue:
+            go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+            writer.write(connection.send(go_on) or b"")
+        body = bytearray()
+        while not isinstance(event := connection.next_event(), h11.EndOfMessage):
+            if isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > LARGEST_BODY:
+                    raise _too_large()
+            else:
+                connection.receive_data(await _more(reader))
+        return Exchange(head, bytes(body), connection, writer)
 
 
 class _Peer(asyncio.StreamReaderProtocol):
@@ -275,78 +276,58 @@ class _Peer(asyncio.StreamReaderProtocol):
             self.serving.cancel()
 
 
-def _head(raw: bytes) -> Head:
-    """The head of a request; strict, since what two readers read differently one of them lets pass."""
-    try:
-        first, *lines = raw[:-4].decode("latin-1").split("\r\n")
-        method, target, version = first.split(" ")
-    except ValueError:
-        raise Refused(400, "this is no HTTP request") from None
-    if not _TOKEN.fullmatch(method) or not _TARGET.fullmatch(target) or version not in ("HTTP/1.1", "HTTP/1.0"):
-        raise Refused(400, "this is no HTTP request that is understood here")
+def _head(connection: h11.Connection, raw: bytes) -> Head:
+    """The head of a request.
+
+    Raises:
+        Refused: it can be read in more than one way.
+        h11.RemoteProtocolError: it is not HTTP.
+    """
+    if _UNCLEAR.search(raw) or len(_LENGTH.findall(raw)) > 1:
+        raise Refused(400, "the head of the request is not clear")
+    connection.receive_data(raw)
+    request = connection.next_event()
+    if not isinstance(request, h11.Request) or request.http_version > b"1.1":
+        raise Refused(400, "this is not HTTP/1.1")
+    if request.method == b"CONNECT" or not request.target.startswith(b"/"):
+        raise Refused(400, "this server is no proxy")
     headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        name = name.lower()
-        if not colon or not _TOKEN.fullmatch(name) or _CONTROL.search(value):
-            raise Refused(400, "a header of the request is malformed")
-        if name in headers and name in ("host", "content-length", "transfer-encoding"):
-            raise Refused(400, f"the request has {name} twice")
-        headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
-    return Head(method=method, target=target, headers=headers, old=version == "HTTP/1.0")
+    for name, value in ((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers):
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Head(method=request.method.decode("ascii"), target=request.target.decode("ascii"), headers=headers)
 
 
-async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    body = bytearray()
-    try:
-        while True:
-            line = await reader.readuntil(b"\r\n")
-            size = line.partition(b";")[0].strip()
-            if not _SIZE.fullmatch(size):
-                raise Refused(400, "a chunk of the request has no size")
-            if not int(size, 16):
-                break
-            if len(body) + int(size, 16) > LARGEST_BODY:
-                raise _too_large()
-            body += await reader.readexactly(int(size, 16))
-            if await reader.readexactly(2) != b"\r\n":
-                raise Refused(400, "a chunk of the request is longer than it says")
-        while await reader.readuntil(b"\r\n") != b"\r\n":
-            pass  # what follows a chunked body has no meaning here
-    except asyncio.LimitOverrunError:
-        raise Refused(400, "a line within the request is too long") from None
-    return bytes(body)
+async def _more(reader: asyncio.StreamReader) -> bytes:
+    """The next bytes of a client.
+
+    Raises:
+        EOFError: there are no more.
+    """
+    if piece := await reader.read(_PIECE):
+        return piece
+    raise EOFError
 
 
 def _too_large() -> Refused:
     return Refused(413, f"the request is larger than {LARGEST_BODY >> 20} MB")
 
 
-async def _turn_away(refused: Refused, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _turn_away(
+    refused: Refused, connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """Say why, and let the client send what it has begun to: hung up on at once, it would not read the reason."""
     content = f"{refused}\n".encode()
-    lines = [
-        f"HTTP/1.1 {refused.status} {_phrase(refused.status)}",
-        "content-type: text/plain; charset=utf-8",
-        f"content-length: {len(content)}",
-        "connection: close",
-    ]
-    writer.write("\r\n".join([*lines, "", ""]).encode() + content)
+    headers = {"content-type": "text/plain; charset=utf-8", "content-length": str(len(content)), "connection": "close"}
+    for event in (_response(refused.status, headers), h11.Data(data=content), h11.EndOfMessage()):
+        writer.write(connection.send(event) or b"")
     with suppress(TimeoutError, ConnectionError, RuntimeError):
         async with asyncio.timeout(_LINGER):
             await writer.drain()
             writer.write_eof()
-            while await reader.read(65_536):
+            while await reader.read(_PIECE):
                 pass
 
 
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "-"
-
-
-def _fits(name: str, value: str) -> bool:
-    """Whether a header can be sent on; none may begin another."""
-    return _TOKEN.fullmatch(name) is not None and _CONTROL.search(value) is None
+def _response(status: int, headers: Mapping[str, str]) -> h11.Response:
+    lines = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    return h11.Response(status_code=status, headers=lines, reason=responses.get(status, "-").encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copyreg
 import functools
 import inspect
 import math
@@ -131,17 +130,3 @@ def raise_failed(reason: str, name: str, value: float, *, decided: str | None, o
     if decided:
         mark_decided(error, decided)
     raise error from None
-
-
-# A failed check reads "CheckFailed: ..." in a traceback, without the module's name, as built-in exceptions do;
-# and since its name can then not be looked up, pickle is told how to make it again.
-CheckFailed.__module__ = "builtins"
-
-
-def _restored(message: str, state: dict[str, Any]) -> CheckFailed:
-    error = CheckFailed(message)
-    error.__dict__.update(state)
-    return error
-
-
-copyreg.pickle(CheckFailed, lambda error: (_restored, (str(error), dict(error.__dict__))))

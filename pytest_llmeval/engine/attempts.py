@@ -22,14 +22,7 @@ _ADVICE = {
 
 
 def explained(failure: AttemptFailed, request: ModelRequest, endpoint: Endpoint, attempts: int) -> ProviderError:
-    """The error for the user.
-
-    Args:
-        failure: the last attempt's.
-        request: what was asked.
-        endpoint: of whom.
-        attempts: how many there were.
-    """
+    """The error for the user, made of the last of so many attempts."""
     error = failure.error
     words = str(error)
     if len(endpoint.api_key or "") >= SHORTEST_SECRET:  # "local" stands in many words
@@ -44,10 +37,7 @@ def explained(failure: AttemptFailed, request: ModelRequest, endpoint: Endpoint,
     elif advice := failure.advice or _ADVICE.get(error.kind):
         told = f"{told}; {advice}"
     return ProviderError(
-        told,
-        kind=error.kind,
-        status=error.status,
-        retry_after=error.retry_after,
+        told, kind=error.kind, status=error.status, retry_after=error.retry_after, response=error.response
     )
 
 

@@ -20,8 +20,8 @@ _ANSWER_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens", "n
 class Budget:
     """The money of one process.
 
-    What is in flight counts with its estimate until its cost is known: the dearest answer the request allows, or else
-    the dearest of that model so far.
+    What is in flight counts at an estimate until its cost is known: the most expensive answer the request allows, or
+    else the most expensive seen from that model.
 
     Args:
         limit: USD.

@@ -21,6 +21,7 @@ class Endpoint:
         provider: the wire format.
         api_key_env: the environment variable the key came from, or would have, for messages only.
         entry: the model's name in [tool.llmeval.models], None where it has none, for messages only.
+        headers: an application's own, its key among them, sent in place of those that would carry `api_key`.
     """
 
     base_url: str
@@ -28,6 +29,7 @@ class Endpoint:
     api_key: str | None = field(default=None, repr=False)
     api_key_env: str | None = None
     entry: str | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,6 @@ class Response:
         chunk_offsets: seconds from sending it to each event that carried content.
         attempts: how many times the request was sent, failures included.
         retry_wait: seconds spent waiting between attempts.
-        headers: those of the response that identify and measure it; never one with a secret.
         status: of HTTP; 400 and more where the provider tells a failure of the model as an error.
     """
 
@@ -70,7 +71,6 @@ class Response:
     chunk_offsets: tuple[float, ...] = ()
     attempts: int = 1
     retry_wait: float = 0.0
-    headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
 
 

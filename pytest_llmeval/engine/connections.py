@@ -39,11 +39,11 @@ class Connections:
         Connection(verify=self._trusting_nobody)
 
     def take(self, url: httpx.URL) -> Connection:
-        """A connection for one request: the one used last, which is the likeliest to be open still, or a new one.
+        """A connection for one request: the one used last, which is the most likely to be still open, or a new one.
 
         Raises:
-            ValueError: the proxy of the environment is of a kind there is not.
-            httpx.InvalidURL: it has a URL that is none.
+            ValueError: the proxy of the environment has an unsupported scheme.
+            httpx.InvalidURL: its URL is invalid.
             ImportError: it needs a package that is not installed, as SOCKS proxies do.
             OSError: the certificates cannot be read.
         """

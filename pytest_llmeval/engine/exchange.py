@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import ssl
 import threading
@@ -16,25 +15,17 @@ from typing import Any
 import httpx
 
 from pytest_llmeval.config.base_url import is_loopback
+from pytest_llmeval.engine.answer_reader import AnswerReader
 from pytest_llmeval.engine.attempts import AttemptFailed
 from pytest_llmeval.engine.call import Endpoint, Response, Timeouts
 from pytest_llmeval.engine.connections import Connection, Connections
-from pytest_llmeval.engine.told_as_error import answer_told_as_error
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
-from pytest_llmeval.formats.base import CallingProvider, Event, ModelRequest
-from pytest_llmeval.formats.framing import parser_for
-from pytest_llmeval.reply import Answer
+from pytest_llmeval.formats.base import CallingProvider, ModelRequest
 from pytest_llmeval.text import first_line
-
-_LARGEST_ERROR = 65_536  # bytes of an error's body that are read
 
 _DRAIN = 0.2  # seconds a finished stream gets to end properly, so that its connection can be used again
 
-_KEPT_HEADERS = {"request-id", "x-request-id", "x-generation-id", "openai-processing-ms", "date", "retry-after"}
-
 _ENCODINGS = {"", "identity", "gzip", "deflate"}
-
-_KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
 
 
 async def exchange(
@@ -118,67 +109,22 @@ class _Attempt:
     async def _read(self, response: httpx.Response) -> Response:
         headers = dict(response.headers.multi_items())
         self._expect("no further byte", self._timeouts.idle)
+        reader = AnswerReader(self._endpoint.provider, stream=self._request.stream, largest=self._largest)
+        reader.begins(response.status_code, headers)
         chunks = self._decoded(response, headers.get("content-encoding", ""))
-        if not 200 <= response.status_code < 300:
-            page = await self._read_error(chunks)
-            latency = self._now() - self._sent_at
-            self.reusable = len(page) < _LARGEST_ERROR
-            error = self._endpoint.provider.error(response.status_code, headers, page)
-            told = answer_told_as_error(self._endpoint.provider, error, page)
-            if told is None:
-                raise AttemptFailed(error)
-            return _response(*told, headers, latency, status=response.status_code)
-        kind = headers.get("content-type", "").lower()
-        whole = "html" in kind or ("json" in kind and "ndjson" not in kind)
-        if "event-stream" in kind or (self._request.stream and not whole):
-            return await self._read_stream(chunks, headers)
-        content = b"".join([chunk async for chunk in chunks])
-        latency = self._now() - self._sent_at
-        self.reusable = True
-        body = _json_object(content)
-        if body is None:
-            raise AttemptFailed(self._endpoint.provider.error(response.status_code, headers, content))
-        return _response(body, self._answer(body), headers, latency)
-
-    async def _read_stream(self, chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> Response:
-        reader = self._endpoint.provider.stream()
-        parser = parser_for(reader)
-        offsets: list[float] = []
-
-        def take(events: list[Event], moment: float) -> None:
-            for event in events:
-                if reader.done:
-                    return
-                if reader.feed(event):
-                    offsets.append(moment)
-
+        async for chunk in chunks:
+            reader.take(chunk, self._now() - self._sent_at)
+            if reader.done:
+                break
         try:
-            async for chunk in chunks:
-                take(parser.feed(chunk), self._now() - self._sent_at)
-                if reader.done:
-                    break
-            take(parser.close(), self._now() - self._sent_at)
-            latency = self._now() - self._sent_at
-            body = reader.body()
+            answer = reader.response(self._now() - self._sent_at)
         except ProviderError as error:
             # Nothing of a broken stream was handed on, so it may be asked for again.
-            raise AttemptFailed(error, again=True if error.kind == "malformed" else None) from None
-        self.reusable = await self._drained(chunks)
-        return _response(body, self._answer(body), headers, latency, offsets=tuple(offsets))
-
-    def _answer(self, body: Mapping[str, Any]) -> Answer:
-        try:
-            return self._endpoint.provider.answer(body)
-        except ProviderError as error:
-            raise AttemptFailed(error) from None
-
-    async def _read_error(self, chunks: AsyncIterator[bytes]) -> bytes:
-        content = b""
-        async for chunk in chunks:
-            content += chunk
-            if len(content) > _LARGEST_ERROR:
-                break
-        return content[:_LARGEST_ERROR]
+            again = True if reader.broken and error.kind == "malformed" else None
+            self.reusable = not (reader.streams or reader.done)
+            raise AttemptFailed(error, again=again) from None
+        self.reusable = await self._drained(chunks) if reader.streams else not reader.done
+        return answer
 
     async def _drained(self, chunks: AsyncIterator[bytes]) -> bool:
         try:
@@ -219,31 +165,6 @@ class _Attempt:
         return _failed("timeout", f"{self._phase} within {self._allowed:g} s")
 
 
-def _response(
-    body: Mapping[str, Any],
-    answer: Answer,
-    headers: Mapping[str, str],
-    latency: float,
-    *,
-    offsets: tuple[float, ...] = (),
-    status: int = 200,
-) -> Response:
-    kept = {
-        name: first_line(value, 200)
-        for name, value in headers.items()
-        if name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
-    }
-    return Response(
-        body=body,
-        answer=answer,
-        latency=latency,
-        ttft=offsets[0] if offsets else None,
-        chunk_offsets=offsets,
-        headers=kept,
-        status=status,
-    )
-
-
 def _outgoing(
     request: ModelRequest, content: bytes, endpoint: Endpoint, timeouts: Timeouts, attempt: _Attempt
 ) -> httpx.Request:
@@ -261,10 +182,10 @@ def _outgoing(
         "user-agent": "pytest-llmeval",
     }
     headers.update((name.lower(), value) for name, value in request.headers.items())
-    if endpoint.api_key is not None:
-        headers.update(
-            (name.lower(), value) for name, value in endpoint.provider.authorization(endpoint.api_key).items()
-        )
+    own = endpoint.headers
+    if own is None and endpoint.api_key is not None:
+        own = endpoint.provider.authorization(endpoint.api_key)
+    headers.update((name.lower(), value) for name, value in (own or {}).items())
     for name, value in headers.items():
         if not (value.isascii() and value.isprintable() and value == value.strip()):
             raise _unfit_header(name, endpoint)
@@ -292,14 +213,6 @@ def _unfit_header(name: str, endpoint: Endpoint) -> AttemptFailed:
         words = "the API key holds a space, a line break or another character that no header may carry"
         return _failed("authentication", words)
     return _failed("bad_request", f"the header {first_line(name, 40)} holds characters that no header may carry")
-
-
-def _json_object(content: bytes) -> dict[str, Any] | None:
-    try:
-        body = json.loads(content, parse_constant=lambda _: None)  # some servers write NaN
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
 
 
 def _broken(error: Exception, endpoint: Endpoint, phase: str) -> AttemptFailed:
@@ -387,7 +300,7 @@ async def _on_thread(function: Callable[[], Any]) -> Any:
             result = function()
         except ProviderError as error:
             problem = error
-        except BaseException as error:  # of what kind soever: one that ends a program must not end the engine
+        except BaseException as error:  # any: even SystemExit must not stop the engine
             problem = RuntimeError(f"{type(error).__name__}: {error}")
         with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
             loop.call_soon_threadsafe(settle, result, problem)

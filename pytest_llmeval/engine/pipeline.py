@@ -8,19 +8,18 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_llmeval.config.prices import cost_of_call
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
-from pytest_llmeval.engine.requests import Asked, api_key_of, asked_of, identity_of, meant, words_digest
+from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
-from pytest_llmeval.formats.base import ModelRequest, Prompt, Provider
+from pytest_llmeval.formats.base import ModelRequest, Prompt
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.reply import Source, Usage
 from pytest_llmeval.store.entry import Entry
-from pytest_llmeval.store.key import RequestIdentity
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +32,22 @@ if TYPE_CHECKING:
 Mode = Literal["auto", "replay", "refresh", "live"]
 
 
+class Sent(NamedTuple):
+    """A request on its way, by whom ever it is sent.
+
+    Attributes:
+        model: who is asked and paid.
+        key: under which the store keeps the answer.
+        held: USD set aside.
+    """
+
+    model: ModelSettings
+    request: ModelRequest
+    draw: Draw
+    key: str
+    held: float
+
+
 class Pipeline:
     """Turns prompts into answers.
 
@@ -41,12 +56,12 @@ class Pipeline:
         store: where replies are looked up and kept; never asked in mode ``live``.
         concurrency: the most calls in flight, over all worker processes.
         workers: processes that share it.
-        ignore: JSON paths within requests that do not count when a reply is looked up.
-        normalize: changes each text of a request for looking it up only; what is sent stays as it is.
+        ignore: as in `Lookups`, and so are `normalize` and `salts`.
         staleness: how old a stored reply may be, None for any age.
         budget: USD that may be spent, over all worker processes; None for any sum.
-        salts: by the name of a model, what its replies are told apart by, where another of the same name is served
-            elsewhere.
+
+    Attributes:
+        lookups: makes the lookups that it takes.
     """
 
     def __init__(
@@ -64,9 +79,7 @@ class Pipeline:
     ) -> None:
         self.mode = mode
         self.store = store
-        self._salts = salts or {}
-        self._ignore = ignore
-        self._normalize = normalize
+        self.lookups = Lookups(ignore=ignore, normalize=normalize, salts=salts or {})
         self._staleness = staleness
         self._concurrency = concurrency
         self._workers = workers
@@ -83,110 +96,111 @@ class Pipeline:
         """Requests on the wire now."""
         return self._engine.in_flight if self._engine is not None else 0
 
-    def asked(self, model: ModelSettings, prompt: Prompt) -> Asked:
-        """A prompt as the request a model gets.
+    def submit(self, lookup: Lookup, draw: Draw, endpoint: Endpoint | None = None) -> Future[Fulfilled]:
+        """Find a reply, or send the request.
 
-        Raises:
-            ConfigError: the model's provider is unknown.
-        """
-        salt = self._salts.get(model.name, "")
-        return asked_of(model, prompt, ignore=self._ignore, normalize=self._normalize, salt=salt)
-
-    def submit(self, asked: Asked, draw: Draw) -> Future[Fulfilled]:
-        """Start one call, or find its reply.
+        Args:
+            lookup: what is asked.
+            draw: which answer is meant.
+            endpoint: where it is sent, None for where the configuration says.
 
         Returns:
             A future whose exception, if any, is a `ReplyError`.
         """
-        if self._pid != os.getpid():  # what the parent has in flight never arrives here
-            self._in_flight.clear()
         future: Future[Fulfilled] = Future()
         try:
-            if asked.request is None or asked.identity is None:
-                raise asked.error or ReplyError("there is no request")
-            key, fulfilled = self._find(asked.model, asked.provider, asked.request, asked.identity, draw)
-            if fulfilled is not None:
-                future.set_result(fulfilled)
-            elif (shared := self._in_flight.get(key)) is not None:
-                shared.add_done_callback(partial(share, future))
-            else:
-                self._send(future, asked.model, asked.provider, asked.request, draw, key)
+            fulfilled = self.find(lookup, draw)
+            if fulfilled is None:
+                return self.send(lookup, draw, endpoint)
+            future.set_result(fulfilled)
         except ReplyError as error:
             future.set_exception(error)
         return future
 
-    def find(
-        self, model: ModelSettings, provider: Provider, request: ModelRequest, draw: Draw
-    ) -> tuple[str, Fulfilled | None]:
-        """The key of a request, and the stored reply to use; None when the model is to be asked.
+    def find(self, lookup: Lookup, draw: Draw) -> Fulfilled | None:
+        """The stored reply to use; None when the model is to be asked.
 
         Raises:
             MissingReply: there is none, and the network is not to be used.
-            ReplyError: what is stored cannot be used.
+            ReplyError: there can be no request, or what is stored cannot be used.
         """
-        return self._find(model, provider, request, self._identity(model, request), draw)
+        request, key = lookup.asked(), lookup.key(draw.sample, draw.occurrence)
+        found: tuple[Entry, Source] | None = None
+        if self.mode in ("auto", "replay"):
+            found = self._found(lookup.model, draw, key)
+        elif key in self._fresh:
+            found = self._fresh[key], "cache"
+        if found is not None:
+            entry, source = found
+            if entry.case.partition("::")[0] != draw.module:  # of another module: recorded again it belongs to this one
+                entry = replace(entry, case=draw.case)
+            try:
+                return replayed(entry, source, lookup.provider, lookup.model)
+            except ProviderError:  # half an answer, which an earlier version kept
+                if self.mode == "replay":
+                    raise
+        if self.mode == "replay":
+            raise self._missing(lookup.model, request, draw, key)
+        return None
 
-    def send(
-        self, model: ModelSettings, request: ModelRequest, draw: Draw, key: str, endpoint: Endpoint
-    ) -> Future[Fulfilled]:
-        """Send a request that is not stored to where the caller says.
-
-        Args:
-            model: who is asked and paid.
-            request: what is asked.
-            draw: which answer is meant.
-            key: from `find`.
-            endpoint: where it goes.
-
-        Returns:
-            A future whose exception, if any, is a `ReplyError`.
+    def send(self, lookup: Lookup, draw: Draw, endpoint: Endpoint | None = None) -> Future[Fulfilled]:
+        """Send a request that is not stored; the arguments and what is returned are those of `submit`.
 
         Raises:
-            BudgetExceeded: it is not sent.
+            ReplyError: it is not sent, for want of money or of a key.
         """
+        if self._pid != os.getpid():  # what the parent has in flight never arrives here
+            self._in_flight.clear()
+        asked = self._in_flight.get(lookup.key(draw.sample, draw.occurrence))
+        if asked is None:
+            where = endpoint or _endpoint(lookup)
+            return self._send(self.hold(lookup, draw), where)
         future: Future[Fulfilled] = Future()
-        if (asked := self._in_flight.get(key)) is not None:
-            asked.add_done_callback(partial(share, future))
-        else:
-            self._send(future, model, endpoint.provider, request, draw, key, endpoint)
+        asked.add_done_callback(partial(share, future))
         return future
 
-    def hold(self, model: ModelSettings, request: ModelRequest) -> float:
-        """Set money aside for a request that is sent by somebody else; returns it for `keep` or `let_go`.
+    def hold(self, lookup: Lookup, draw: Draw) -> Sent:
+        """Set money aside for a request, which is sent next; it ends with `keep` or `let_go`.
 
         Raises:
             BudgetExceeded: it must not be sent.
         """
-        if self._budget is None:
-            return 0.0
-        return self._budget.hold(model.name, request.body, partial(cost_of_call, model))
+        request, model = lookup.asked(), lookup.model
+        cost_of_call(model, Usage(input_tokens=0, output_tokens=0))  # may import a price list: here, not on the keeper
+        budget, price = self._budget, partial(cost_of_call, model)
+        held = budget.hold(model.name, request.body, price) if budget is not None else 0.0
+        return Sent(model, request, draw, lookup.key(draw.sample, draw.occurrence), held)
 
-    def let_go(self, model: ModelSettings, held: float, usage: Usage | None = None) -> None:
+    def let_go(self, sent: Sent, usage: Usage | None = None) -> None:
         """Give back the money of a request that got no answer; with a usage, what is known of its cost is spent."""
         if self._budget is not None:
-            self._budget.settle(model.name, held, None, usage)
+            self._budget.settle(sent.model.name, sent.held, None, usage)
 
-    def keep(
-        self, response: Response, model: ModelSettings, request: ModelRequest, draw: Draw, key: str, held: float
-    ) -> Fulfilled:
-        """Keep the answer to a request that was sent by somebody else."""
-        fulfilled = answered(response, model, request, draw, key)
+    def keep(self, sent: Sent, answer: Callable[[], Response], *, later: bool = False) -> Fulfilled:
+        """Settle what an answer has cost, then store it.
+
+        Args:
+            sent: the request.
+            answer: gives its answer, or raises what came instead.
+            later: whether another thread stores it, since the caller must not wait for a disk.
+
+        Raises:
+            ProviderError: there is no answer, or none that can be kept.
+        """
+        try:
+            fulfilled = answered(answer(), sent.model, sent.request, sent.draw, sent.key)
+        except BaseException:
+            self.let_go(sent)
+            raise
         if self._budget is not None:
-            self._budget.settle(model.name, held, fulfilled.spent, fulfilled.answer.usage)
+            self._budget.settle(sent.model.name, sent.held, fulfilled.spent, fulfilled.answer.usage)
         if self.mode == "refresh":
-            self._fresh[key] = fulfilled.entry
-        if self.mode != "live":
-            _, keeper = self._started()
-            keeper.submit(self.store.keep, fulfilled.entry)
+            self._fresh[sent.key] = fulfilled.entry
+        if self.mode != "live" and later:
+            self._started()[1].submit(self.store.keep, fulfilled.entry)
+        elif self.mode != "live":
+            self.store.keep(fulfilled.entry)
         return fulfilled
-
-    def words(self, body: Mapping[str, Any]) -> str:
-        """Digest of what a request asks, whichever model is asked, made of its body."""
-        return words_digest(meant(body, self._normalize), self._ignore)
-
-    def digests(self, model: ModelSettings, request: ModelRequest) -> tuple[str, str]:
-        """The digests of `Asked`, for a request that is made already."""
-        return self.words(request.body), self._identity(model, request).digest
 
     def ask_again(self, model: ModelSettings, entry: Entry) -> Future[Fulfilled]:
         """Send a stored request once more, whatever the mode.
@@ -209,9 +223,9 @@ class Pipeline:
             stream=bool(entry.request.get("stream") or entry.chunk_offsets),
         )
         draw = Draw(case=entry.case, module="", sample=entry.sample, occurrence=entry.occurrence)
-        future: Future[Fulfilled] = Future()
-        self._send(future, model, provider, request, draw, entry.key)
-        return future
+        lookup = self.lookups.of_request(model, provider, request)
+        where = _endpoint(lookup)
+        return self._send(self.hold(lookup, draw)._replace(key=entry.key), where)
 
     def close(self) -> None:
         """Cancel what is in flight and close every connection and file."""
@@ -223,83 +237,26 @@ class Pipeline:
             self.store.close()
         self._engine = self._keeper = None
 
-    def _send(
-        self,
-        future: Future[Fulfilled],
-        model: ModelSettings,
-        provider: Provider,
-        request: ModelRequest,
-        draw: Draw,
-        key: str,
-        endpoint: Endpoint | None = None,
-    ) -> None:
-        from pytest_llmeval.engine.call import Endpoint
-
-        endpoint = endpoint or Endpoint(
-            base_url=provider.base_url or "",
-            api_key=api_key_of(model, provider),
-            api_key_env=model.api_key_env or provider.api_key_env,
-            provider=provider,
-            entry=model.entry,
-        )
-        budget = self._budget
-        held = budget.hold(model.name, request.body, partial(cost_of_call, model)) if budget is not None else 0.0
-        cost_of_call(model, Usage(input_tokens=0, output_tokens=0))  # may import a price list: here, not on the keeper
+    def _send(self, sent: Sent, endpoint: Endpoint) -> Future[Fulfilled]:
         engine, keeper = self._started()
-        self._in_flight[key] = future
-        response = engine.submit(request, endpoint)
+        future = self._in_flight[sent.key] = Future()
+        response = engine.submit(sent.request, endpoint)
 
-        def keep(done: Future[Response]) -> None:
-            def fulfilled_now() -> Fulfilled:
-                try:
-                    fulfilled = answered(done.result(), model, request, draw, key)
-                    if self.mode != "live":
-                        self.store.keep(fulfilled.entry)
-                    if self.mode == "refresh":
-                        self._fresh[key] = fulfilled.entry
-                except BaseException:
-                    if budget is not None:
-                        budget.settle(model.name, held, None, None)
-                    raise
-                finally:
-                    self._in_flight.pop(key, None)
-                if budget is not None:
-                    budget.settle(model.name, held, fulfilled.spent, fulfilled.answer.usage)
-                return fulfilled
+        def fulfilled() -> Fulfilled:
+            try:
+                return self.keep(sent, response.result)
+            finally:
+                self._in_flight.pop(sent.key, None)
 
+        def arrived(_: object) -> None:
             try:
                 # Away from the event loop: a write to the store must not hold up other calls.
-                keeper.submit(settle, future, fulfilled_now)
+                keeper.submit(settle, future, fulfilled)
             except RuntimeError:  # the session is being closed
                 future.cancel()
 
-        response.add_done_callback(keep)
-
-    def _identity(self, model: ModelSettings, request: ModelRequest) -> RequestIdentity:
-        salt = self._salts.get(model.name, "")
-        return identity_of(request, ignore=self._ignore, normalize=self._normalize, salt=salt)
-
-    def _find(
-        self, model: ModelSettings, provider: Provider, request: ModelRequest, identity: RequestIdentity, draw: Draw
-    ) -> tuple[str, Fulfilled | None]:
-        key = identity.key(sample=draw.sample, occurrence=draw.occurrence)
-        found: tuple[Entry, Source] | None = None
-        if self.mode in ("auto", "replay"):
-            found = self._found(model, draw, key)
-        elif key in self._fresh:
-            found = self._fresh[key], "cache"
-        if found is not None:
-            entry, source = found
-            if entry.case.partition("::")[0] != draw.module:  # of another module: recorded anew it belongs to this one
-                entry = replace(entry, case=draw.case)
-            try:
-                return key, replayed(entry, source, provider, model)
-            except ProviderError:  # half an answer, which an earlier version kept
-                if self.mode == "replay":
-                    raise
-        if self.mode == "replay":
-            raise self._missing(model, request, draw, key)
-        return key, None
+        response.add_done_callback(arrived)
+        return future
 
     def _found(self, model: ModelSettings, draw: Draw, key: str) -> tuple[Entry, Source] | None:
         """The stored reply to use, None to ask the model.
@@ -351,10 +308,28 @@ class Pipeline:
         from pytest_llmeval.store.request_difference import explain_difference
 
         differs = explain_difference(
-            meant(request.body, self._normalize), meant(nearest.request, self._normalize), self._ignore
+            self.lookups.meant(request.body), self.lookups.meant(nearest.request), self.lookups.ignore
         )
         if not differs:
             recorded = f"sample {nearest.sample}, occurrence {nearest.occurrence}"
             asked = f"sample {draw.sample}, occurrence {draw.occurrence}"
             differs = [f"the same request was recorded as {recorded}; asked for was {asked}"]
         return MissingReply("\n".join([first, f"nearest recorded request ({nearest.case}):", *differs]))
+
+
+def _endpoint(lookup: Lookup) -> Endpoint:
+    """Where the configuration sends the requests of a model.
+
+    Raises:
+        ProviderError: the environment does not have its key.
+    """
+    from pytest_llmeval.engine.call import Endpoint
+
+    model, provider = lookup.model, lookup.provider
+    return Endpoint(
+        base_url=provider.base_url or "",
+        api_key=api_key_of(model, provider),
+        api_key_env=model.api_key_env or provider.api_key_env,
+        provider=provider,
+        entry=model.entry,
+    )

@@ -1,11 +1,12 @@
-"""A prompt as the request one model gets: its body, its identity, its key."""
+"""What a model is asked, by what its replies are looked up, and its key."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.errors import ProviderError, ReplyError
@@ -15,111 +16,111 @@ from pytest_llmeval.json_text import canonical_json, lenient_json
 from pytest_llmeval.store.key import RequestIdentity, normalized, significant
 
 
-class Asked(NamedTuple):
-    """What a model is asked.
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What a model is asked, and by what its replies are looked up; made once, where the question comes in.
 
     Attributes:
-        prompt: digest of what is asked, whichever model is asked.
-        digest: digest of the request to this one.
-        request: None when there can be none, as ``error`` says.
+        request: as it is sent, or why there can be none.
+        words_digest: of what is asked, whichever model is asked.
+        digest: of the request to this model.
 
     Both digests are without what does not count. Whoever counts how often a sample has asked the same
     (`Draw.occurrence`) must count by them: two requests that differ only in what does not count are looked up alike,
-    and would else get one and the same reply.
+    and would otherwise get one and the same reply.
     """
 
     model: ModelSettings
     provider: Provider
-    prompt: str
+    request: ModelRequest | ReplyError
+    words_digest: str
     digest: str
-    request: ModelRequest | None
-    identity: RequestIdentity | None
-    error: ReplyError | None = None
+    identity: RequestIdentity | None = None
+
+    def asked(self) -> ModelRequest:
+        """The request.
+
+        Raises:
+            ReplyError: there can be none.
+        """
+        if isinstance(self.request, ReplyError):
+            raise self.request
+        return self.request
+
+    def key(self, sample: int, occurrence: int) -> str:
+        """The key under which a reply is stored."""
+        return self.identity.key(sample=sample, occurrence=occurrence) if self.identity is not None else ""
 
 
-def asked_of(
-    model: ModelSettings,
-    prompt: Prompt,
-    *,
-    ignore: tuple[str, ...] = (),
-    normalize: Callable[[str], str] | None = None,
-    salt: str = "",
-) -> Asked:
-    """A prompt to a model.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookups:
+    """How requests are looked up.
 
-    Args:
+    Attributes:
         ignore: JSON paths within requests that do not count.
         normalize: changes each text of a request for looking it up only; what is sent stays as it is.
-        salt: tells apart two models of one name that are served at different places.
-
-    Raises:
-        ConfigError: the model's provider is unknown.
+        salts: by the name of a model, what its replies are told apart by, where another of the same name is served
+            elsewhere.
     """
-    provider = find_provider(model.provider, model.base_url)
-    try:
-        request = provider.request(model.model, prompt)
-    except ReplyError as error:
-        digest = prompt_digest(prompt, normalize)
-        return Asked(model, provider, digest, f"no request: {error}", None, None, error)
-    identity = identity_of(request, ignore=ignore, normalize=normalize, salt=salt)
-    if ignore:
-        words = words_digest(meant(request.body, normalize), ignore, besides=prompt.params)
-    else:
-        words = prompt_digest(prompt, normalize)
-    return Asked(model, provider, words, identity.digest, request, identity)
+
+    ignore: tuple[str, ...] = ()
+    normalize: Callable[[str], str] | None = None
+    salts: Mapping[str, str] = field(default_factory=dict)
+
+    def of_prompt(self, model: ModelSettings, prompt: Prompt) -> Lookup:
+        """What a prompt asks a model.
+
+        Raises:
+            ConfigError: the model's provider is unknown.
+        """
+        provider = find_provider(model.provider, model.base_url)
+        try:
+            request = provider.request(model.model, prompt)
+        except ReplyError as error:
+            return Lookup(model, provider, error, self._prompt_digest(prompt), f"no request: {error}")
+        words = self.words_digest(request.body, besides=prompt.params) if self.ignore else self._prompt_digest(prompt)
+        return self._lookup(model, provider, request, words)
+
+    def of_request(self, model: ModelSettings, provider: Provider, request: ModelRequest) -> Lookup:
+        """What a request asks that is made already."""
+        return self._lookup(model, provider, request, self.words_digest(request.body))
+
+    def words_digest(self, body: Mapping[str, Any], *, besides: Iterable[str] = ()) -> str:
+        """Digest of what a request asks, whichever model is asked, made of its body.
+
+        Args:
+            body: as it is sent.
+            besides: more names of fields that do not count, such as sampling parameters.
+        """
+        left_out = {"model", "stream", "stream_options", *besides}
+        fields = significant(self.meant(body), self.ignore)
+        return _digest(canonical_json({name: value for name, value in fields.items() if name not in left_out}))
+
+    def meant(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A body as it is looked up."""
+        meant: Mapping[str, Any] = body if self.normalize is None else normalized(body, self.normalize)
+        return meant
+
+    def _prompt_digest(self, prompt: Prompt) -> str:
+        asked = {"messages": prompt.messages, "tools": prompt.tools, "schema": prompt.schema, "images": prompt.images}
+        return _digest(lenient_json(self.meant(asked)))
+
+    def _lookup(self, model: ModelSettings, provider: Provider, request: ModelRequest, words_digest: str) -> Lookup:
+        # The provider with what its headers add to the meaning of a request, such as an API version.
+        headers = (f"{name}={value}" for name, value in sorted(request.headers.items()))
+        identity = RequestIdentity(
+            provider="|".join([request.provider, *headers]),
+            path=request.path,
+            model=request.model,
+            body=self.meant(request.body),
+            ignore=self.ignore,
+            salt=self.salts.get(model.name, ""),
+        )
+        return Lookup(model, provider, request, words_digest, identity.digest, identity)
 
 
-def identity_of(
-    request: ModelRequest,
-    *,
-    ignore: tuple[str, ...] = (),
-    normalize: Callable[[str], str] | None = None,
-    salt: str = "",
-) -> RequestIdentity:
-    """By what the replies to a request are looked up; the arguments are those of `asked_of`."""
-    # The provider with what its headers add to the meaning of a request, such as an API version.
-    headers = (f"{name}={value}" for name, value in sorted(request.headers.items()))
-    return RequestIdentity(
-        provider="|".join([request.provider, *headers]),
-        path=request.path,
-        model=request.model,
-        body=meant(request.body, normalize),
-        ignore=ignore,
-        salt=salt,
-    )
-
-
-def words_digest(body: Mapping[str, Any], ignore: tuple[str, ...] = (), besides: Iterable[str] = ()) -> str:
-    """Digest of what a request asks, whichever model is asked, made of its body.
-
-    Args:
-        body: as it is looked up.
-        ignore: JSON paths within it that do not count.
-        besides: more names of fields that do not, such as sampling parameters.
-    """
-    left_out = {"model", "stream", "stream_options", *besides}
-    kept = {name: value for name, value in significant(body, ignore).items() if name not in left_out}
-    return hashlib.sha256(canonical_json(kept).encode()).hexdigest()[:32]
-
-
-def meant(body: Mapping[str, Any], normalize: Callable[[str], str] | None) -> Mapping[str, Any]:
-    """A body as it is looked up."""
-    if normalize is None:
-        return body
-    changed: Mapping[str, Any] = normalized(body, normalize)
-    return changed
-
-
-def prompt_digest(prompt: Prompt, normalize: Callable[[str], str] | None = None) -> str:
-    """Digest of what is asked, whichever model is asked.
-
-    Args:
-        prompt: what is asked.
-        normalize: changes each text before.
-    """
-    asked = {"messages": prompt.messages, "tools": prompt.tools, "schema": prompt.schema, "images": prompt.images}
-    asked = asked if normalize is None else normalized(asked, normalize)
-    return hashlib.sha256(lenient_json(asked).encode()).hexdigest()[:32]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 NO_KEY = "no-key-in-this-environment"
@@ -145,12 +146,7 @@ def api_key_of(model: ModelSettings, provider: Provider) -> str | None:
 
 
 def no_key(model: ModelSettings, variable: str) -> ProviderError:
-    """The error for a model whose key is missing.
-
-    Args:
-        model: who would be asked.
-        variable: the environment variable that should hold it.
-    """
+    """The error for a model whose key is missing from this environment variable."""
     return ProviderError(
         f"no API key for {model.full_name}: set the environment variable {variable}, "
         "or replay recorded replies with --llm-mode=replay",

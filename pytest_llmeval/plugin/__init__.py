@@ -73,11 +73,13 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 @contained
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and, in the process that reports, what gathers the results."""
+    from pytest_llmeval.plugin.harmless import ShortNames
     from pytest_llmeval.plugin.markers import add_markers
     from pytest_llmeval.plugin.options import any_given
 
     add_markers(config)
     _go_offline(config, config.option)
+    register(config, ShortNames(), "llmeval-short-names")
     if hasattr(config, "workerinput"):
         return
     from pytest_llmeval.plugin.reporting.reporter import Reporting

@@ -3,10 +3,14 @@
 A test that prints a reply, logs it, or skips because of it puts a model's words on a report that did not fail: every
 report is made harmless. A lone surrogate on any of them would keep xdist's worker from sending it, and the session
 would end without that test and without an error.
+
+Exceptions of this package are shown without the name of their module: the width of a line is for what went wrong.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -31,37 +35,57 @@ def make_harmless(report: pytest.TestReport) -> None:
         path, line, words = longrepr
         report.longrepr = (path, line, _one_line(words))
     elif longrepr is not None:
-        _of_exception(longrepr)
+        _change(longrepr, harmless, lambda message: first_line(str(message)))
 
 
-def _of_exception(shown: Any) -> None:
-    """Make what pytest shows of an exception harmless.
+class ShortNames:
+    """Shortens the names of this package's exceptions on reports, also of tests that ask no model."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Do it on the report of a test."""
+        report = yield
+        if call.excinfo is not None:
+            _change(report.longrepr, _shortened, _shortened)
+        return report
+
+    def pytest_exception_interact(self, report: pytest.CollectReport | pytest.TestReport) -> None:
+        """Do it on the report of a file that could not be collected."""
+        _change(report.longrepr, _shortened, _shortened)
+
+
+# As `traceback` begins a line with an exception's name, behind pytest's mark or within an exception group.
+_MODULE = re.compile(r"^([E |]*)pytest_llmeval\.(?:\w+\.)+(?=[A-Z]\w+(?::|$))", re.MULTILINE)
+
+
+def _shortened(text: Any) -> str:
+    return _MODULE.sub(r"\1", str(text))
+
+
+def _change(shown: Any, line: Callable[[str], str], message: Callable[[Any], str]) -> None:
+    """Change what pytest shows of an exception.
 
     Args:
         shown: an ``ExceptionChainRepr``, or another that has some of its attributes.
+        line: makes a line of what it was.
+        message: the same for what is told in one line.
     """
     crash = getattr(shown, "reprcrash", None)
-    if crash is not None:
-        crash.message = first_line(str(crash.message))
     chain = getattr(shown, "chain", None) or [(getattr(shown, "reprtraceback", None), crash, None)]
-    for traceback, where, _ in chain:
-        if where is not None:
-            where.message = first_line(str(where.message))
-        for entry in getattr(traceback, "reprentries", ()):
-            _of_entry(entry)
-
-
-def _of_entry(entry: Any) -> None:
-    entry.lines = [harmless(line) for line in entry.lines]
-    shown_locals, arguments, place = (
-        getattr(entry, name, None) for name in ("reprlocals", "reprfuncargs", "reprfileloc")
-    )
-    if shown_locals is not None:
-        shown_locals.lines = [harmless(line) for line in shown_locals.lines]
-    if arguments is not None:
-        arguments.args = [(name, harmless(value)) for name, value in arguments.args]
-    if place is not None:
-        place.message = first_line(str(place.message))
+    places = [crash, *(where for _, where, _ in chain)]
+    for entry in [entry for traceback, _, _ in chain for entry in getattr(traceback, "reprentries", ())]:
+        entry.lines = [line(text) for text in entry.lines]
+        shown_locals, arguments = getattr(entry, "reprlocals", None), getattr(entry, "reprfuncargs", None)
+        if shown_locals is not None:
+            shown_locals.lines = [line(text) for text in shown_locals.lines]
+        if arguments is not None:
+            arguments.args = [(name, line(value)) for name, value in arguments.args]
+        places.append(getattr(entry, "reprfileloc", None))
+    for place in places:
+        if place is not None:
+            place.message = message(place.message)
 
 
 def _one_line(text: str) -> str:

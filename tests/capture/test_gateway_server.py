@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 import pytest_llmeval.capture.gateway
 import pytest_llmeval.capture.http_server
 from pytest_llmeval.capture.addresses import Addresses, without_proxy
-from pytest_llmeval.capture.clients import Asked, OwnCall
+from pytest_llmeval.capture.clients import Asked, PassOn, Replacement, Send
 from pytest_llmeval.capture.gateway import Gateway, refusal
 from pytest_llmeval.capture.http_server import Refused, _head
 from pytest_llmeval.formats.replay import Delivery
@@ -29,7 +30,7 @@ class Answering:
         self.asked: list[Asked] = []
         self.broke: list[str] = []
 
-    def answer(self, asked: Asked) -> Delivery | OwnCall:
+    def answer(self, asked: Asked) -> Delivery | Send:
         self.asked.append(asked)
         if asked.what.model == "breaks":
             raise LookupError("of all things")
@@ -37,8 +38,8 @@ class Answering:
             return Delivery(status=200, headers={"content-type": "text/event-stream"}, chunks=(b"a", b"", b"bc"))
         return Delivery(status=200, headers={}, chunks=(json.dumps(asked.what.body).encode(),))
 
-    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | None:
-        return refusal(424, "kind", "no") if "refused" in target else None
+    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | PassOn:
+        return refusal(424, "kind", "no") if "refused" in target else PassOn()
 
     def broken(self, words: str) -> None:
         self.broke.append(words)
@@ -53,12 +54,13 @@ class Line:
         self.gateway = gateway
         self.listener = Answering()
 
-    def say(self, request: str | bytes, *, ends: bool = True) -> str:
+    def say(self, request: str | bytes, *, whole: bool = True) -> str:
         """What comes back for these bytes until the gateway hangs up."""
         raw = request.encode("latin-1") if isinstance(request, str) else request
         raw = raw.replace(b"ROOT", self.path.encode()).replace(b"HERE", f"127.0.0.1:{self.port}".encode())
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
-            connection.sendall(raw)
+            for piece in [raw] if whole else [raw[place : place + 1] for place in range(len(raw))]:
+                connection.sendall(piece)
             received = b""
             while piece := connection.recv(65_536):
                 received += piece
@@ -145,9 +147,31 @@ def test_two_addresses_have_two_tokens(line: Line) -> None:
         ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 400),
         ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", 400),
         ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", 400),
-        ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n", 413),
+        ("GET ROOT/openai HTTP/1.1\r\nHost: HERE\r\nx: a\ny: b\r\n\r\n", 400),
+        ("GET ROOT/openai HTTP/1.1\r\nHost: HERE\r\nx: a\ry: b\r\n\r\n", 400),
+        ("GET ROOT/openai HTTP/1.1\r\nHost: HERE\r\nx: a\n\r\n\r\n", 400),
+        ("GET ROOT/openai HTTP/1.1\r\nHost: HERE\r\nx: a\r\n b\r\n\r\n", 400),
+        ("GET ROOT/openai HTTP/1.1\r\nHost: HERE\r\nx : a\r\n\r\n", 400),
+        ("GET ROOT/openai HTTP/1.1\r\nHost: HERE\r\nx\x00y: a\r\n\r\n", 400),
+        ("GET ROOT/openai HTTP/1.1\r\nHost: HERE\r\nx: \x1b[2J\r\n\r\n", 400),
+        ("GET ROOT/openai\x00 HTTP/1.1\r\nHost: HERE\r\n\r\n", 400),
+        ("GET ROOT/openai  HTTP/1.1\r\nHost: HERE\r\n\r\n", 400),
+        ("\r\nGET ROOT/openai HTTP/1.1\r\nHost: HERE\r\n\r\n", 400),
+        ("GET ROOT/openai HTTP/1.1\r\n\r\n", 400),
+        ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nContent-Length: 1\r\ncontent-length: 1\r\n\r\n", 400),
+        ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nContent-Length: 1, 2\r\n\r\n", 400),
+        ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nContent-Length: +1\r\n\r\n", 400),
+        ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nContent-Length: 0x1\r\n\r\n", 400),
+        ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: chunked\r\ncontent-length: 3\r\n\r\n", 400),
+        ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", 400),
+        ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", 400),
+        (
+            "POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\x00: a\r\n\r\n",
+            400,
+        ),
         ("POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nContent-Length: 99999999999\r\n\r\n", 413),
-        (f"POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nContent-Length: {'0' * 20}{'9' * 20}\r\n\r\n", 413),
+        (f"POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nContent-Length: {'0' * 20}{'9' * 20}\r\n\r\n", 400),
         (f"GET ROOT/openai HTTP/1.1\r\nHost: HERE\r\nx: {'a' * 70_000}\r\n\r\n", 431),
         ("hello\r\n\r\n", 400),
     ],
@@ -159,8 +183,8 @@ def test_what_is_no_clear_request_is_refused(line: Line, head: str, status: int)
 
 @given(st.binary(max_size=200))
 def test_a_head_is_read_or_refused(raw: bytes) -> None:
-    with suppress(Refused):
-        assert _head(raw + b"\r\n\r\n").target.startswith("/")
+    with suppress(Refused, h11.RemoteProtocolError):
+        assert _head(h11.Connection(h11.SERVER), raw + b"\r\n\r\n").target.startswith("/")
 
 
 def test_a_connection_serves_several_requests(line: Line) -> None:
@@ -173,6 +197,14 @@ def test_a_connection_serves_several_requests(line: Line) -> None:
     assert said.count("HTTP/1.1 200 OK") == 3
     assert said.count("HTTP/1.1 100 Continue\r\n\r\n") == 1
     assert [asked.what.body for asked in line.listener.asked] == [CHAT] * 3
+
+
+def test_a_request_may_come_byte_by_byte(line: Line) -> None:
+    content = json.dumps(CHAT)
+    head = "POST ROOT/openai/v1/chat/completions HTTP/1.1\r\nHost: HERE\r\nConnection: close\r\n"
+    one = line.say(f"{head}Content-Length: {len(content)}\r\n\r\n{content}", whole=False)
+    other = line.say(f"{head}Transfer-Encoding: chunked\r\n\r\n{len(content):x}\r\n{content}\r\n0\r\n\r\n", whole=False)
+    assert [said.partition("\r\n\r\n")[2] for said in (one, other)] == [content, content]
 
 
 def test_a_stream_comes_in_chunks_or_to_the_end_of_an_old_connection(line: Line) -> None:
@@ -219,9 +251,8 @@ def test_a_redirect_is_not_followed(line: Line, upstream: Server) -> None:
 class Sent:
     """A call that the gateway sends itself."""
 
-    instead = None
-
     def __init__(self) -> None:
+        self.instead: Replacement | None = None
         self.seen: list[object] = []
         self.complete = False
 
@@ -242,7 +273,7 @@ class Sent:
 def test_an_endless_answer_is_cut(line: Line, upstream: Server, monkeypatch: pytest.MonkeyPatch, chunks: bool) -> None:
     monkeypatch.setattr(pytest_llmeval.capture.gateway, "LARGEST_RESPONSE", 100_000)
     sent = Sent()
-    monkeypatch.setattr(line.listener, "answer", lambda _: sent)
+    monkeypatch.setattr(line.listener, "answer", lambda _: Send(sent))
     kind = "text/event-stream" if chunks else "application/json"
     upstream.then(Reply(chunks=[b": x\n" * 1000], endless=True, headers={"content-type": kind}))
     said = line.post(CHAT)
@@ -256,6 +287,35 @@ def test_a_large_request_is_refused_before_it_is_read(line: Line, monkeypatch: p
     monkeypatch.setattr(pytest_llmeval.capture.http_server, "LARGEST_BODY", 10)
     said = line.post(CHAT, head="Expect: 100-continue\r\n")
     assert said.startswith("HTTP/1.1 413 ")
+
+
+def test_a_large_request_in_chunks_is_refused_while_it_is_read(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pytest_llmeval.capture.http_server, "LARGEST_BODY", 10)
+    head = "POST ROOT/openai/v1/chat/completions HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert line.say(f"{head}6\r\nabcdef\r\n6\r\nghijkl\r\n0\r\n\r\n").startswith("HTTP/1.1 413 ")
+    assert line.say(f"{head}fffffff\r\n{'a' * 11}").startswith("HTTP/1.1 413 ")
+
+
+def test_an_answer_to_head_has_no_body(line: Line, upstream: Server) -> None:
+    upstream.then(Reply(body="", headers={"x-kept": "1"}), Reply(status=204))
+    head = "HEAD ROOT/openai/v1/models HTTP/1.1\r\nHost: HERE\r\n\r\n"
+    last = "GET ROOT/openai/v1/models HTTP/1.1\r\nHost: HERE\r\nConnection: close\r\n\r\n"
+    said = line.say(head + last)
+    assert "x-kept: 1" in said
+    assert said.count("HTTP/1.1 20") == 2
+    assert [part.startswith("HTTP/1.1 ") for part in said.split("\r\n\r\n")] == [True, True, False]
+
+
+def test_what_follows_a_refused_request_is_not_read(line: Line) -> None:
+    content = json.dumps(CHAT)
+    wrong = (
+        "POST ROOT/openai HTTP/1.1\r\nHost: HERE\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    )
+    right = f"POST ROOT/openai/v1/chat/completions HTTP/1.1\r\nHost: HERE\r\nContent-Length: {len(content)}\r\n\r\n"
+    said = line.say(f"{wrong}{right}{content}")
+    assert said.startswith("HTTP/1.1 400 ")
+    assert said.count("HTTP/1.1 ") == 1
+    assert line.listener.asked == []
 
 
 def test_closing_it_hangs_up_on_everyone(upstream: Server) -> None:

@@ -213,9 +213,7 @@ def test_control_sequences_of_a_reply_never_reach_the_message(hostile: str) -> N
 def test_a_failing_test_shows_the_users_line_and_one_line_of_ours(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
-        from pytest_llmeval import assert_case, assert_schema, category
-        from pytest_llmeval import assert_matches
-        from pytest_llmeval import Case
+        from pytest_llmeval import Case, assert_case, assert_matches, assert_schema, category
 
         def test_schema():
             with category("mine"):
@@ -233,10 +231,10 @@ def test_a_failing_test_shows_the_users_line_and_one_line_of_ours(pytester: pyte
         [
             '>           assert_schema(\'{}\', {"required": ["eta_days"]})',
             "E           CheckFailed: $.eta_days: required property is missing",
-            "test_*.py:7: CheckFailed",
+            "test_*.py:5: CheckFailed",
             ">       assert_case(*",
             'E       CheckFailed: expected "y", got "x"',
-            'E       pytest_llmeval.errors.LlmevalError: assert_matches: invalid regular expression "(": *',
+            'E       LlmevalError: assert_matches: invalid regular expression "(": *',
         ]
     )
     result.stdout.no_fnmatch_line("*pytest_llmeval/checks*")

@@ -152,10 +152,35 @@ def test_a_stream_that_goes_on_after_its_end_is_not_waited_for(server: Server, e
     assert ask(engine, server, stream=True).answer.text == "Paris"
 
 
-def test_only_harmless_headers_that_measure_or_identify_are_kept(server: Server, engine: Engine) -> None:
-    headers = {"x-request-id": "r1", "x-ratelimit-remaining-tokens": "9", "set-cookie": "secret=1", "server": "x"}
-    server.then(Reply(body=completion(), headers=headers))
-    assert ask(engine, server).headers == {"x-request-id": "r1", "x-ratelimit-remaining-tokens": "9"}
+def test_an_error_carries_what_the_provider_said(server: Server, engine: Engine) -> None:
+    server.then(Reply(status=422, body={"error": {"message": "no such tool"}}, headers={"x-request-id": "r1"}))
+    said = failure(engine, server).response
+    assert said is not None
+    assert (said.status, said.headers["x-request-id"]) == (422, "r1")
+    assert json.loads(said.body) == {"error": {"message": "no such tool"}}
+
+
+def test_an_error_within_a_stream_carries_the_stream_up_to_it(server: Server, engine: Engine) -> None:
+    first, second = streamed("Pa", "ris")[:2]
+    broken = event({"error": {"message": "out of breath", "code": "invalid_request_error"}})
+    server.then(Reply(chunks=[first, second, broken]))
+    said = failure(engine, server, stream=True).response
+    assert said is not None
+    assert (said.status, said.body) == (200, first + second + broken)
+    server.then(*[Reply(chunks=[first])] * 5)  # cut off, of which the provider says nothing
+    assert failure(engine, server, stream=True).response is None
+
+
+def test_the_headers_of_an_application_go_in_place_of_the_key(server: Server, engine: Engine) -> None:
+    where = Endpoint(
+        base_url=server.base_url,
+        provider=OpenAIChat(),
+        api_key=KEY,
+        headers={"Authorization": "Basic eA==", "x-a": "b"},
+    )
+    engine.submit(asked(), where).result(timeout=20)
+    assert (server.requests[0].headers["authorization"], server.requests[0].headers["x-a"]) == ("Basic eA==", "b")
+    assert "eA==" not in repr(where)
 
 
 def test_a_compressed_answer_is_read(server: Server, engine: Engine) -> None:

@@ -54,7 +54,9 @@ def test_a_default_key_goes_to_a_configured_address_only_where_there_is_no_other
     pipeline = Pipeline(mode="live", store=store)
     try:
         model = ModelSettings(name="m", provider=provider, model="m", base_url=server.base_url)
-        assert pipeline.submit(pipeline.asked(model, PROMPT), DRAW).result(timeout=20).answer.text == "Paris"
+        assert (
+            pipeline.submit(pipeline.lookups.of_prompt(model, PROMPT), DRAW).result(timeout=20).answer.text == "Paris"
+        )
     finally:
         pipeline.close()
     headers = server.requests[0].headers

@@ -222,7 +222,7 @@ def test_its_answers_are_kept_and_replayed_without_importing_it(tmp_path: Path, 
         store = Store(lambda: cache, Recordings(tmp_path / "recordings", notes.append))
         pipeline = Pipeline(mode=mode, store=store)
         try:
-            done = pipeline.submit(pipeline.asked(model, prompt), draw).result(timeout=20)
+            done = pipeline.submit(pipeline.lookups.of_prompt(model, prompt), draw).result(timeout=20)
         finally:
             pipeline.close()
         return done.answer.text, done.measures.source, done.answer.usage.input_tokens

@@ -63,7 +63,7 @@ class Desk:
     def ask(self, pipeline: Pipeline, text: str = "Capital?", sample: int = 0, **prompt: Any) -> Future[Fulfilled]:
         asked = Prompt(messages=({"role": "user", "content": text},), **prompt)
         draw = Draw(case=f"{MODULE}::test_x", module=MODULE, sample=sample)
-        return pipeline.submit(pipeline.asked(self.model, asked), draw)
+        return pipeline.submit(pipeline.lookups.of_prompt(self.model, asked), draw)
 
     def record(self, *entries: Entry) -> None:
         self.recordings().write(MODULE, entries)
@@ -252,12 +252,14 @@ def test_questions_are_told_apart_by_what_counts(one: str, other: str) -> None:
     model = ModelSettings(name="m", provider="openai", model="m-1")
 
     same = re.sub(r"\d+", "#", one) == re.sub(r"\d+", "#", other)
-    first, second = (pipeline.asked(model, prompt(text, trace=str(uuid.uuid4()), seed=1)) for text in (one, other))
+    first, second = (
+        pipeline.lookups.of_prompt(model, prompt(text, trace=str(uuid.uuid4()), seed=1)) for text in (one, other)
+    )
 
-    reworded = pipeline.asked(model, prompt(one, seed=2))
+    reworded = pipeline.lookups.of_prompt(model, prompt(one, seed=2))
     assert (first.digest == second.digest) is same
-    assert (first.prompt == second.prompt) is same
-    assert first.prompt == reworded.prompt
+    assert (first.words_digest == second.words_digest) is same
+    assert first.words_digest == reworded.words_digest
     assert first.digest != reworded.digest
 
 
@@ -266,11 +268,11 @@ def test_requests_with_another_trace_are_one_question_asked_twice() -> None:
     pipeline = Pipeline(mode="replay", store=Store(None, None))
     model = ModelSettings(name="m", provider="openai", model="m-1")
 
-    one = pipeline.asked(model, prompt("Capital?", metadata={"trace": "1"}, user="a"))
-    other = pipeline.asked(model, prompt("Capital?", metadata={"trace": "2"}, stream=False))
+    one = pipeline.lookups.of_prompt(model, prompt("Capital?", metadata={"trace": "1"}, user="a"))
+    other = pipeline.lookups.of_prompt(model, prompt("Capital?", metadata={"trace": "2"}, stream=False))
 
-    plain = pipeline.asked(model, prompt("Capital?"))
-    assert (one.prompt, one.digest) == (other.prompt, other.digest) == (plain.prompt, plain.digest)
+    plain = pipeline.lookups.of_prompt(model, prompt("Capital?"))
+    assert (one.words_digest, one.digest) == (other.words_digest, other.digest) == (plain.words_digest, plain.digest)
 
 
 @pytest.mark.parametrize("status", [200, 404])

@@ -1,8 +1,8 @@
 """The calls of the application under test in a trial: found, sent, put into the results.
 
 A call whose reply is not stored goes out in one of two ways. Where the test may be left, the engine sends it in the
-application's place, with the application's own address and headers: nobody of the application is there to receive the
-answer, and its client may be closed by then. Where the test must wait, as in a thread, and where the application has
+application's place, with the application's own address and headers: the application is no longer running when the
+answer arrives, and its client may be closed. Where the test must wait, as in a thread, and where the application has
 a proxy or a transport of its own, the application's transport sends it, and the answer is watched on its way, so that
 a stream stays a stream. Only the first way counts against ``--llm-concurrency``; both count against the budget.
 """
@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pytest_llmeval.capture.clients import Asked, Broken, OwnCall, Pending, Replacement
-from pytest_llmeval.capture.outgoing import InPlaceOf, Refused, headers_to_send, kept_refusal, key_and_headers
+from pytest_llmeval.capture.clients import Asked, Broken, Replacement, Send, Wait
+from pytest_llmeval.capture.outgoing import endpoint_of, headers_to_send
 from pytest_llmeval.capture.route import Models, Route, routed
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
-from pytest_llmeval.errors import MissingReply, NotRerouted, ReplyError
+from pytest_llmeval.engine.requests import Lookup
+from pytest_llmeval.errors import MissingReply, NotRerouted, ProviderError, ReplyError
 from pytest_llmeval.formats.replay import Delivery, delivered
 from pytest_llmeval.plugin.capturing.sending import Sending
 from pytest_llmeval.plugin.running.own_frames import own_frames
@@ -39,15 +40,15 @@ if TYPE_CHECKING:
 _NOT_HANDED_ON = ("connection", "content-encoding", "content-length", "transfer-encoding")
 
 
-@dataclass(slots=True)
-class Waiting:
-    """A call whose answer is stored, or on its way by the engine; a `Pending`."""
+@dataclass(frozen=True, slots=True)
+class _Captured:
+    """A call of the application."""
 
     asked: Asked
     route: Route
+    lookup: Lookup
     draw: Draw
     question: Question | None  # None for a call of a fixture that outlives the test
-    future: Future[Fulfilled]
 
 
 class CapturedCalls:
@@ -84,10 +85,11 @@ class CapturedCalls:
         self._answered: set[int] = set()  # samples it has answered
         self._elsewhere: defaultdict[int, set[str]] = defaultdict(set)
 
-    def begin(self, asked: Asked) -> Pending | OwnCall:
+    def begin(self, asked: Asked) -> Delivery | Wait | Send:
         """Start a call, or find its answer.
 
         Raises:
+            Broken: the provider gave none.
             ForkedCall: it is made in a process that the test has forked.
             Unanswered: there can be none.
             Suspended: it is on its way, and the body will be run again.
@@ -103,45 +105,21 @@ class CapturedCalls:
             self._on_trial.add(trial.sample.index)
         else:
             self._elsewhere[trial.sample.index].add(route.model.full_name)
-        digests = trial.pipeline.digests(route.model, route.request)
-        if (fixture := self._scopes.current) is not None:
-            draw = fixture.draw(trial.module, digests)
-            question, future = None, self._start(asked, route, draw, may_leave=False)
-        else:
-            begin = partial(self._start_unless_left, asked, route)
-            question, future = trial.start_call(digests, begin)
-            draw = trial.draw(question)
-        if future is None:
-            return self._own(asked, route, draw, question)
-        return Waiting(asked, route, draw, question, future)
-
-    async def settled(self, future: Future[Any]) -> None:
-        """Wait for an answer in asynchronous code."""
-        await settled(future)
-
-    def end(self, pending: Any) -> Delivery | OwnCall:
-        """The answer that is there now, or leave to send the call after all.
-
-        Raises:
-            Broken: the provider gave none.
-            Unanswered: it was not asked.
-        """
-        __tracebackhide__ = True
-        waiting: Waiting = pending
+        lookup = trial.pipeline.lookups.of_request(route.model, route.provider, route.request)
+        start = partial(self._start, asked, route, lookup)
         try:
-            fulfilled = waiting.future.result()
-        except Refused as error:
-            self.failed(waiting.route, waiting.question, error.error)
-            if error.said is None and error.kind == "connection":
-                # What the engine cannot reach the application's transport may: it may know other certificates.
-                return self._own(waiting.asked, waiting.route, waiting.draw, waiting.question)
-            return _refusal(error)
+            if (fixture := self._scopes.current) is not None:
+                question, draw = None, fixture.draw(trial.module, lookup)
+                future = start(draw, may_leave=False)
+            else:
+                question, future = trial.start_call(lookup, start)
+                draw = trial.draw(question)
         except ReplyError as error:
             raise self._unanswered(error) from None
-        self.received(waiting.route, waiting.question, fulfilled)
-        what, entry = waiting.asked.what, fulfilled.entry
-        pieces = len(entry.chunk_offsets)
-        return delivered(what.format, entry.response, stream=what.stream, pieces=pieces, status=entry.status)
+        call = _Captured(asked, route, lookup, draw, question)
+        if future is None:
+            return self._own(call)
+        return self._end(call, future) if future.done() else Wait(future, settled, partial(self._end, call, future))
 
     def passes_by(self, method: str, url: str) -> None:
         """Let a call of a model go that cannot be captured, unless nothing is to reach a model.
@@ -202,50 +180,59 @@ class CapturedCalls:
             return NotRerouted(self._never_asked(sorted(self._elsewhere[sample])))
         return error
 
-    def _start_unless_left(self, asked: Asked, route: Route, draw: Draw, may_leave: bool) -> Future[Fulfilled] | None:
-        return self._start(asked, route, draw, may_leave=may_leave)
+    def _start(
+        self, asked: Asked, route: Route, lookup: Lookup, draw: Draw, may_leave: bool
+    ) -> Future[Fulfilled] | None:
+        """The answer, stored or to come; None when the application is to send the call.
 
-    def _start(self, asked: Asked, route: Route, draw: Draw, *, may_leave: bool) -> Future[Fulfilled] | None:
-        """The answer, stored or to come; None when the application is to send the call."""
+        Raises:
+            ReplyError: it is neither stored nor asked for.
+        """
         pipeline = self.trial.pipeline
-        future: Future[Fulfilled] = Future()
-        try:
-            key, fulfilled = pipeline.find(route.model, route.provider, route.request, draw)
-            if fulfilled is not None:
-                future.set_result(fulfilled)
-            elif may_leave and (asked.plain or route.moved):
-                secret, headers = key_and_headers(route, asked.headers)
-                provider = InPlaceOf(route.provider, headers)
-                endpoint = provider.endpoint(route, secret)
-                return kept_refusal(pipeline.send(route.model, route.request, draw, key, endpoint), provider)
-            else:
-                return None
-        except ReplyError as error:
-            future.set_exception(error)
-        return future
+        fulfilled = pipeline.find(lookup, draw)
+        if fulfilled is not None:
+            future: Future[Fulfilled] = Future()
+            future.set_result(fulfilled)
+            return future
+        if may_leave and (asked.plain or route.moved):
+            return pipeline.send(lookup, draw, endpoint_of(route, asked.headers))
+        return None
 
-    def _own(self, asked: Asked, route: Route, draw: Draw, question: Question | None) -> OwnCall:
+    def _end(self, call: _Captured, future: Future[Fulfilled]) -> Delivery | Send:
+        """The answer that is there now, or leave to send the call after all.
+
+        Raises:
+            Broken: the provider gave none.
+            Unanswered: it was not asked.
+        """
         __tracebackhide__ = True
-        pipeline = self.trial.pipeline
         try:
-            key, _ = pipeline.find(route.model, route.provider, route.request, draw)
-            secret, headers = headers_to_send(route, asked.headers)
-            held = pipeline.hold(route.model, route.request)
+            fulfilled = future.result()
+        except ProviderError as error:
+            self.failed(call.route, call.question, error)
+            if error.response is None and error.kind == "connection":
+                # What the engine cannot reach the application's transport may: it may know other certificates.
+                return self._own(call)
+            return _refusal(error)
+        self.received(call.route, call.question, fulfilled)
+        what, entry = call.asked.what, fulfilled.entry
+        pieces = len(entry.chunk_offsets)
+        return delivered(what.format, entry.response, stream=what.stream, pieces=pieces, status=entry.status)
+
+    def _own(self, call: _Captured) -> Send:
+        __tracebackhide__ = True
+        route, headers = call.route, call.asked.headers
+        try:
+            endpoint = endpoint_of(route, headers)
+            sent = self.trial.pipeline.hold(call.lookup, call.draw)
         except ReplyError as error:
             raise self._unanswered(error) from None
         instead = None
         if route.moved or route.rewritten:
             content = json.dumps(route.request.body).encode()
-            instead = Replacement(url=route.url, headers=headers, content=content)
-        return Sending(
-            calls=self,
-            route=route,
-            draw=draw,
-            question=question,
-            key=key,
-            held=held,
-            secret=secret or "",
-            instead=instead,
+            instead = Replacement(url=route.url, headers=headers_to_send(route, endpoint, headers), content=content)
+        return Send(
+            Sending(calls=self, route=route, question=call.question, sent=sent, endpoint=endpoint, instead=instead)
         )
 
     def _unanswered(self, error: ReplyError) -> Unanswered:
@@ -263,13 +250,13 @@ class CapturedCalls:
         )
 
 
-def _refusal(error: Refused) -> Delivery:
+def _refusal(error: ProviderError) -> Delivery:
     """The response that says what the provider said.
 
     Raises:
         Broken: it said nothing.
     """
-    said = error.said
+    said = error.response
     if said is None and error.kind == "timeout":
         raise Broken(str(error), timed_out=True)
     # The engine has asked again already, as often as it helps; SDKs heed this.
@@ -279,9 +266,8 @@ def _refusal(error: Refused) -> Delivery:
         headers = {"content-type": "application/json", **retried}
         return Delivery(status=error.status or 502, headers=headers, chunks=(content,))
     headers = {name: value for name, value in said.headers.items() if name.lower() not in _NOT_HANDED_ON}
-    return Delivery(
-        status=said.status, headers={**headers, **(retried if said.status >= 400 else {})}, chunks=(said.content,)
-    )
+    headers |= retried if said.status >= 400 else {}
+    return Delivery(status=said.status, headers=headers, chunks=(said.body,))
 
 
 @dataclass(slots=True)
@@ -289,12 +275,12 @@ class OfFixture:
     """The calls of a fixture that outlives the test: made once, though the test may be executed again."""
 
     name: str
-    asked: Counter[tuple[str, str]]
+    asked: Counter[str]
 
-    def draw(self, module: str, digests: tuple[str, str]) -> Draw:
+    def draw(self, module: str, lookup: Lookup) -> Draw:
         """Which answer the next call means."""
-        self.asked[digests] += 1
-        return Draw(case=f"{module}::{self.name}", module=module, occurrence=self.asked[digests] - 1)
+        self.asked[lookup.digest] += 1
+        return Draw(case=f"{module}::{self.name}", module=module, occurrence=self.asked[lookup.digest] - 1)
 
 
 class FixtureScopes:

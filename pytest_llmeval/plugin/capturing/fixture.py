@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -45,7 +45,9 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
     else:
         calls = CapturedCalls(trial, capture, models, scopes, compares=evaluation.compares)
     trial.reviews.append(calls.review)
-    with _keys_for(models):
+    asked = (models.trial, *models.production)
+    names = [model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in asked]
+    with variables_set({name: key for name, key in keys_or_stand_ins(names).items() if key == NO_KEY}):
         before = listen(calls)
         try:
             yield capture
@@ -78,18 +80,28 @@ def _usable(models: list[ModelSettings]) -> tuple[ModelSettings, ...]:
     return tuple(found.values())
 
 
+def keys_or_stand_ins(names: Iterable[str | None]) -> dict[str, str]:
+    """What SDKs find in these variables, with a stand-in for a missing key: they make no client without one.
+
+    Replaying needs no key, so that they must be made all the same.
+    """
+    keys: dict[str, str] = {}
+    for name in filter(None, names):
+        found = {other: os.environ.get(other, "") for other in key_variables(name)}
+        keys.update({other: key for other, key in found.items() if key} or {name: NO_KEY})
+    return keys
+
+
 @contextmanager
-def _keys_for(models: Models) -> Iterator[None]:
-    """Let SDKs make their clients where there is no key, since replaying needs none."""
-    missing = []
-    for model in (models.trial, *models.production):
-        name = model.api_key_env or find_provider(model.provider, model.base_url).api_key_env
-        if name and not any(os.environ.get(other) for other in key_variables(name)):
-            os.environ[name] = NO_KEY
-            missing.append(name)
+def variables_set(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables while inside."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in missing:
-            if os.environ.get(name) == NO_KEY:
-                del os.environ[name]
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

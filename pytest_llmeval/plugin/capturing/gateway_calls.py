@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from pytest_llmeval.capture.addresses import Addresses, without_proxy
-from pytest_llmeval.capture.clients import Asked, OwnCall
+from pytest_llmeval.capture.clients import Asked, PassOn, Send, Wait
 from pytest_llmeval.capture.gateway import Gateway, refusal
 from pytest_llmeval.capture.route import usual_provider
 from pytest_llmeval.engine.requests import NO_KEY
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError
-from pytest_llmeval.formats.registry import find_provider, key_variables
+from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import Delivery
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.captured_calls import CapturedCalls, FixtureScopes
-from pytest_llmeval.plugin.capturing.fixture import models_of
+from pytest_llmeval.plugin.capturing.fixture import keys_or_stand_ins, models_of, variables_set
 from pytest_llmeval.plugin.capturing.saved_calls import SavedCalls
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.running.replies import Unanswered
@@ -84,7 +84,7 @@ def serving(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> Iter
                 compares=evaluation.compares,
             )
         trial.reviews.append(listener.review)
-        with _set(environment):
+        with variables_set(environment):
             yield capture
 
 
@@ -107,19 +107,19 @@ class _Listener:
         self._failures: list[ReplyError] = []  # that no sample knows of
         self._untold: dict[int, ReplyError] = {}  # by sample: a request that was not passed on
 
-    def answer(self, asked: Asked) -> Delivery | OwnCall:
+    def answer(self, asked: Asked) -> Delivery | Send:
         """The answer to a call of a model, or leave to send it."""
         before = self._trial.phase == "setup"
         try:
-            call = self.calls.begin(asked)
-            return self.calls.end(call) if hasattr(call, "future") else call
+            step = self.calls.begin(asked)
+            return step.end() if isinstance(step, Wait) else step
         except Unanswered as unanswered:
             if before:
                 self._failures.append(unanswered.error)
             return _told(unanswered.error)
 
-    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | None:
-        """The answer to a request that asks no model, None to pass it on."""
+    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | PassOn:
+        """The answer to a request that asks no model, or leave to pass it on."""
         path = first_line(f"/{urlsplit(target).path.split('/', 2)[-1]}", 100)
         if self._replays:
             error: ReplyError = MissingReply(
@@ -132,7 +132,7 @@ class _Listener:
                 kind="authentication",
             )
         else:
-            return None
+            return PassOn()
         self._untold.setdefault(self._trial.sample.index, error)
         return _told(error)
 
@@ -157,7 +157,7 @@ class _Listener:
 
 
 def _told(error: ReplyError) -> Delivery:
-    # Of the codes that no SDK tries again the one that means: what this depends on has failed.
+    # 424 Failed Dependency: no SDK tries it again.
     return refusal(424, type(error).__name__, str(error))
 
 
@@ -176,28 +176,11 @@ def _environment(addresses: Addresses, root: str, evaluation: Evaluation) -> Env
 
 
 def _keys(evaluation: Evaluation) -> dict[str, str]:
-    """The keys that SDKs of the session's models look for; what there is none of, they do not make a client without."""
-    keys = {}
+    """The keys that SDKs of the session's models look for."""
     models = list(evaluation.models)
+    names: list[str | None] = []
     for model in (*models, *(models_of(models[0], evaluation).production if models else ())):
         usual = usual_provider(model)
         own = find_provider(model.provider, model.base_url).api_key_env
-        for name in (model.api_key_env, own, usual and find_provider(usual).api_key_env):
-            if name:
-                set_ = {other: os.environ[other] for other in key_variables(name) if os.environ.get(other)}
-                keys.update(set_ or {name: NO_KEY})
-    return keys
-
-
-@contextmanager
-def _set(environment: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        names += [model.api_key_env, own, find_provider(usual).api_key_env if usual else None]
+    return keys_or_stand_ins(names)

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_llmeval.errors import ConfigError, MissingReply, ReplyError
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import Delivery, delivered
-from pytest_llmeval.plugin.rejudging.saved_answers import Given, SavedAnswers
+from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.running.replies import Unanswered
-from pytest_llmeval.plugin.running.tasks import settled
 from pytest_llmeval.runs.results import Call
 
 if TYPE_CHECKING:
-    from pytest_llmeval.capture.clients import Asked, Pending
+    from pytest_llmeval.capture.clients import Asked
     from pytest_llmeval.plugin.capturing.captured import LlmCapture
     from pytest_llmeval.plugin.running.trial import Trial
 
 _PIECES = 8  # that a streamed answer comes in
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A call whose reply is there; a `Pending`."""
-
-    asked: Asked
-    future: Future[Given]
-    place: int
 
 
 class SavedCalls:
@@ -47,31 +35,22 @@ class SavedCalls:
         self._capture = capture
         self._lock = threading.Lock()
 
-    def begin(self, asked: Asked) -> Pending:
-        """Find the reply to a call."""
-        words = self._answers.words(asked.what.body)
-        with self._lock:
-            return _Waiting(asked, self._answers.reply(words, self.trial.sample.index), self.trial.next_place())
-
-    async def settled(self, future: Future[Any]) -> None:
-        """Wait for an answer in asynchronous code."""
-        await settled(future)
-
-    def end(self, pending: Any) -> Delivery:
-        """The reply in the format the application expects.
+    def begin(self, asked: Asked) -> Delivery:
+        """The reply to a call in the format the application expects.
 
         Raises:
             Unanswered: there is none that could be meant.
         """
         __tracebackhide__ = True
-        waiting: _Waiting = pending
+        what, words_digest = asked.what, self._answers.words_digest(asked.what.body)
+        with self._lock:
+            given, place = self._answers.reply(words_digest, self.trial.sample.index), self.trial.next_place()
         try:
-            given = waiting.future.result()
+            call = given.result().call
         except ReplyError as error:
             self.trial.sample.failures.append(error)
             raise Unanswered(error) from None
-        what, call = waiting.asked.what, given.call
-        self._capture.add(what.body, self.trial.model.name, call, waiting.place)
+        self._capture.add(what.body, self.trial.model.name, call, place)
         body = call.response
         if body is None or _format_of(call) != what.format.wire_format:
             body = what.format.body_of(call.answer, what.model)

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_llmeval.engine.requests import Asked
+from pytest_llmeval.engine.requests import Lookup
 from pytest_llmeval.errors import MissingReply
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseResult
 from pytest_llmeval.runs.saved_replies import SavedReplies
 
 if TYPE_CHECKING:
-    from pytest_llmeval.config.settings import ModelSettings
     from pytest_llmeval.engine.fulfilled import Draw
     from pytest_llmeval.engine.pipeline import Pipeline
-    from pytest_llmeval.formats.base import Prompt
 
 
 class Given(NamedTuple):
@@ -34,13 +32,9 @@ class SavedAnswers:
         self.samples = [SavedReplies(sample.calls) for sample in saved.samples]
         self._pipeline = pipeline
 
-    def asked(self, model: ModelSettings, prompt: Prompt) -> Asked:
-        """As `Pipeline.asked`."""
-        return self._pipeline.asked(model, prompt)
-
-    def words(self, body: Mapping[str, Any]) -> str:
-        """As `Pipeline.words`."""
-        return self._pipeline.words(body)
+    def words_digest(self, body: Mapping[str, Any]) -> str:
+        """As `Lookups.words_digest`."""
+        return self._pipeline.lookups.words_digest(body)
 
     @staticmethod
     def call_of(given: Any) -> Call:
@@ -48,14 +42,14 @@ class SavedAnswers:
         call: Call = given.call
         return call
 
-    def submit(self, asked: Asked, draw: Draw) -> Future[Given]:
+    def submit(self, lookup: Lookup, draw: Draw) -> Future[Given]:
         """The saved reply to a prompt, as `Pipeline.submit` gives one."""
-        return self.reply(asked.prompt, draw.sample)
+        return self.reply(lookup.words_digest, draw.sample)
 
-    def reply(self, prompt: str, sample: int) -> Future[Given]:
-        """The saved reply to a request; a future that is done."""
+    def reply(self, words_digest: str, sample: int) -> Future[Given]:
+        """The saved reply to what a sample asks; a future that is done."""
         future: Future[Given] = Future()
-        call = self.samples[sample].take(prompt)
+        call = self.samples[sample].take(words_digest)
         if call is None:
             future.set_exception(MissingReply("the baseline has no reply that could answer this call"))
         else:

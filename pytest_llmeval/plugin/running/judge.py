@@ -41,8 +41,6 @@ ASSERTIONS = (AssertionError, pytest.fail.Exception)
 class SamplesFailed(AssertionError):
     """Too few samples of a case passed."""
 
-    __module__ = "builtins"  # so that a traceback names it without its module
-
 
 def sample_result(
     index: int,

@@ -38,8 +38,8 @@ class Question(NamedTuple):
     """A call within a case: the n-th time this sample asks this, with these parameters."""
 
     sample: int
-    prompt: str
-    params: str
+    words_digest: str
+    digest: str
     occurrence: int
 
 

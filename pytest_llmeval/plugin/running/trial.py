@@ -24,7 +24,7 @@ from pytest_llmeval.runs.results import Call, SampleResult
 if TYPE_CHECKING:
     from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
     from pytest_llmeval.engine.pipeline import Pipeline
-    from pytest_llmeval.engine.requests import Asked
+    from pytest_llmeval.engine.requests import Lookup
     from pytest_llmeval.formats.base import Prompt
     from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
     from pytest_llmeval.score import Score
@@ -97,9 +97,9 @@ class Sample:
         self._given_back: set[Question] = set()
         self._places = [-1] * len(self.calls)
 
-    def question(self, digests: tuple[str, str]) -> Question:
+    def question(self, lookup: Lookup) -> Question:
         """Which question it is to ask this, this time."""
-        first = Question(self.index, *digests, 0)
+        first = Question(self.index, lookup.words_digest, lookup.digest, 0)
         again = [question for question in self._given_back if question._replace(occurrence=0) == first]
         if again:
             question = min(again)
@@ -233,20 +233,20 @@ class Trial:
         """
         __tracebackhide__ = True
         lane = self._entered_lane()
-        asked = [self.pipeline.asked(self.model, prompt) for prompt in prompts]
-        questions = [self._question(each, ordered=lane.ordered) for each in asked]
+        asked = [self.pipeline.lookups.of_prompt(self.model, prompt) for prompt in prompts]
+        questions = [self._numbered(each, ordered=lane.ordered) for each in asked]
         found = [(question, self._future(question, each)) for question, each in zip(questions, asked, strict=True)]
         if lane.may_leave and not self.replies.blocking:
             self._leave_unless_done(lane, [future for _, future in found])
         return found
 
     def start_call(
-        self, digests: tuple[str, str], begin: Callable[[Draw, bool], Future[Fulfilled] | None]
+        self, lookup: Lookup, begin: Callable[[Draw, bool], Future[Fulfilled] | None]
     ) -> tuple[Question, Future[Fulfilled] | None]:
         """Start a call that an application makes, or find what came of it in an earlier execution.
 
         Args:
-            digests: of what is asked, as `Pipeline.digests` gives them.
+            lookup: what is asked.
             begin: makes the call, given which answer is meant and whether the test may be left for it; returns
                 None when the application is to make it itself.
 
@@ -255,7 +255,7 @@ class Trial:
         """
         __tracebackhide__ = True
         lane = self._entered_lane()
-        question = self._numbered(digests, ordered=lane.ordered)
+        question = self._numbered(lookup, ordered=lane.ordered)
         may_leave = lane.may_leave and not self.replies.blocking
         with self._lock:
             future = self.replies.futures.get(question)
@@ -345,14 +345,11 @@ class Trial:
             and not self.replies.blocking
         )
 
-    def _question(self, asked: Asked, *, ordered: bool) -> Question:
-        # By what replies are looked up by: requests that differ only in a trace id are one question asked twice.
-        return self._numbered((asked.prompt, asked.digest), ordered=ordered)
-
-    def _numbered(self, digests: tuple[str, str], *, ordered: bool) -> Question:
+    def _numbered(self, lookup: Lookup, *, ordered: bool) -> Question:
         with self._lock:
             sample = self.sample
-            question = sample.question(digests)
+            # By what replies are looked up by: requests that differ only in a trace id are one question asked twice.
+            question = sample.question(lookup)
             self.seen.add(question)
             self._order[question] = self.next_place()
             if ordered:  # with several tasks or threads the order says nothing
@@ -361,12 +358,12 @@ class Trial:
                 sample.place += 1
         return question
 
-    def _future(self, question: Question, asked: Asked) -> Future[Fulfilled]:
+    def _future(self, question: Question, lookup: Lookup) -> Future[Fulfilled]:
         with self._lock:
             future = self.replies.futures.get(question)
             if future is None:
                 pipeline: Any = self.saved or self.pipeline
-                future = self.replies.futures[question] = pipeline.submit(asked, self.draw(question))
+                future = self.replies.futures[question] = pipeline.submit(lookup, self.draw(question))
         return future
 
     def _received(self, question: Question, future: Future[Fulfilled]) -> Reply:
@@ -402,7 +399,7 @@ def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question)
     return Call(
         provider=provider,
         request_model=model,
-        prompt=question.prompt,
+        prompt=question.words_digest,
         answer=fulfilled.answer,
         measures=fulfilled.measures,
         spent=fulfilled.spent,

@@ -340,6 +340,38 @@ def test_threads_of_the_application_are_captured(project: Session, server: Serve
     assert len(server.requests) == 4
 
 
+@pytest.mark.parametrize("way", ["direct", "thread"])
+def test_a_call_is_identified_and_looked_up_once_an_execution(project: Session, server: Server, way: str) -> None:
+    """Also one that the application's own transport sends, as from a thread."""
+    server.answer = lambda request: completion(question(request))
+    project.write(f"""
+        import app
+        from concurrent.futures import ThreadPoolExecutor
+        from pytest_llmeval.store.key import RequestIdentity
+        from pytest_llmeval.store.store import Store
+
+        seen = []
+        identify, look_up = RequestIdentity.__init__, Store.lookup
+        RequestIdentity.__init__ = lambda *a, **k: (seen.append("identity"), identify(*a, **k))[1]
+        Store.lookup = lambda *a, **k: (seen.append("lookup"), look_up(*a, **k))[1]
+
+        def test_bot(llm_capture):
+            executed = seen.count("executed")
+            seen.append("executed")
+            if {way!r} == "thread":
+                with ThreadPoolExecutor(1) as pool:
+                    said = pool.submit(app.answer, "Why?").result()
+            else:
+                said = app.answer("Why?")
+            assert said == "Why?"
+            assert seen.count("identity") == executed + 1
+            assert seen.count("lookup") == 1
+    """)
+    project.run("--llm-record").assert_outcomes(passed=1)
+    project.run("--llm-mode=replay").assert_outcomes(passed=1)
+    assert len(server.requests) == 1
+
+
 def test_a_stream_is_handed_on_as_it_comes_and_kept_if_it_was_read_to_its_last_event(
     project: Session, server: Server
 ) -> None:

@@ -6,11 +6,9 @@ from __future__ import annotations
 import concurrent.futures.process  # noqa: F401
 import multiprocessing.queues  # noqa: F401
 import os
-import pickle
 
 import pytest
 
-from pytest_llmeval import errors
 from tests.server import Server, completion
 from tests.sessions import Session
 
@@ -172,20 +170,3 @@ def test_a_refusal_in_a_child_makes_the_case_an_error(session: Session, server: 
     session.run("--llm-mode=replay")
     assert forked(session) == [("error", "no_reply_recorded")] * 3
     assert server.requests == []
-
-
-ERRORS = [name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)]
-
-
-@pytest.mark.parametrize("name", ERRORS)
-def test_errors_come_from_another_process_as_they_were(name: str) -> None:
-    kind = getattr(errors, name)
-    error = {
-        "DatasetError": lambda: kind("a.csv", ["a.csv:1: wrong"]),
-        "ProviderError": lambda: kind("no answer", kind="timeout", status=504),
-        "RefusedInReplay": lambda: kind(111, "refused"),
-    }.get(name, lambda: kind("no answer"))()
-    again = pickle.loads(pickle.dumps(error))  # noqa: S301
-    assert type(again) is kind
-    assert str(again) == str(error)
-    assert getattr(again, "status", None) == getattr(error, "status", None)
