@@ -57,8 +57,8 @@ def unfinished(comparison: Comparison, undecided: Collection[str], lost: int) ->
     """
     if not lost or comparison.gate != "passed" or comparison.candidate.model not in undecided:
         return comparison
-    missing = f"{plural(lost, 'test')} did not come to the end of the further ones"
-    reason = f"{UNMEASURED}: undecided by the first samples, and {missing}"
+    lost_tests = f"{plural(lost, 'test')} did not come to the end of the further ones"
+    reason = f"{UNMEASURED}: undecided by the first samples, and {lost_tests}"
     return comparison._replace(gate="failed", reasons=(reason,))
 
 
