@@ -14,7 +14,7 @@ from pytest_llmeval.checks.tools import CATEGORY, given_arguments, no_arguments
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import harmless, listed, nearest, quoted, shown
+from pytest_llmeval.text import listed, nearest, quoted, shown
 
 __tracebackhide__ = True
 
@@ -74,7 +74,7 @@ def _dumped(name: str, schema: Mapping[str, Any]) -> str:
         text = json.dumps(schema)
         validator(text)  # a bad schema is an error even when no call needs it
     except (TypeError, ValueError, RecursionError) as error:
-        raise _bad_schema(name, f"not JSON: {harmless(str(error)[:100])}") from None
+        raise _bad_schema(name, f"not JSON: {str(error)[:100]}") from None
     except LlmevalError as error:
         raise _bad_schema(name, str(error)) from None
     return text
