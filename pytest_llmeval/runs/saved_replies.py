@@ -34,13 +34,13 @@ class SavedReplies:
         """How many replies nobody has asked for."""
         return len(self._left)
 
-    def take(self, prompt: str) -> Call | None:
+    def take(self, words_digest: str) -> Call | None:
         """The reply to a request; None when there is none that can be meant.
 
         Args:
-            prompt: digest of what is asked, as in `Call.prompt`.
+            words_digest: of what is asked, as in `Call`.
         """
-        same = next((place for place in self._left if self._calls[place].prompt == prompt), None)
+        same = next((place for place in self._left if self._calls[place].words_digest == words_digest), None)
         if same is None:
             if not self._left or self._left[0] < self._furthest:
                 self.another_way = True
