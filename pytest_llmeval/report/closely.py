@@ -26,7 +26,7 @@ class Seen(NamedTuple):
     """What a session saw and a run does not hold.
 
     Attributes:
-        asked: the prompts, by case and `Call.prompt`.
+        asked: the prompts, by case and `Call.words_digest`.
         failed_at: by case, model and sample, the statement that failed: ``test_it.py:12: assert reply``.
     """
 
@@ -93,13 +93,13 @@ def look_lines(paper: Paper, look: Look, seen: Seen) -> list[Line]:
 
 def _first_prompt(key: CaseKey, side: Side, seen: Seen) -> Spoken | None:
     calls = [call for sample in side.result.samples for call in sample.calls[:1]]
-    return next((found for call in calls if (found := seen.asked.get((key, call.prompt)))), None)
+    return next((found for call in calls if (found := seen.asked.get((key, call.words_digest)))), None)
 
 
 def _asked_otherwise(look: Look, side: Side) -> bool:
     """Whether a side was asked something that no other side was."""
-    others = {call.prompt for other in look.sides if other is not side for call in _calls(other)}
-    return not others.intersection(call.prompt for call in _calls(side)) and bool(_calls(side))
+    others = {call.words_digest for other in look.sides if other is not side for call in _calls(other)}
+    return not others.intersection(call.words_digest for call in _calls(side)) and bool(_calls(side))
 
 
 def _calls(side: Side) -> list[Call]:
@@ -142,7 +142,7 @@ def _sample(paper: Paper, key: CaseKey, side: Side, sample: SampleResult, seen: 
     lines: list[Line] = []
     asked: Spoken = ()
     for number, call in enumerate(sample.calls):
-        before, asked = asked, seen.asked.get((key, call.prompt), ())
+        before, asked = asked, seen.asked.get((key, call.words_digest), ())
         if number and (new := _new(before, asked)):
             lines += _spoken(paper, new, indent=4)
         several = f" {number + 1}" if len(sample.calls) > 1 else ""

@@ -45,7 +45,7 @@ _CALL = Record(
     [
         Field("provider", TEXT),
         Field("request_model", TEXT),
-        Field("prompt", TEXT),
+        Field("prompt", TEXT, "words_digest"),
         Field("response_model", path="answer.response_model"),
         Field("response_id", path="answer.response_id"),
         Field(

@@ -100,5 +100,7 @@ def _united(first: CaseResult, second: CaseResult) -> CaseResult | str:
 
 def _said(sample: SampleResult) -> tuple[object, ...]:
     """What makes two answers the same."""
-    calls = tuple((call.prompt, call.answer.text, call.answer.refusal, call.answer.tool_calls) for call in sample.calls)
+    calls = tuple(
+        (call.words_digest, call.answer.text, call.answer.refusal, call.answer.tool_calls) for call in sample.calls
+    )
     return sample.outcome, sample.category, calls

@@ -56,7 +56,7 @@ class Call(NamedTuple):
     Attributes:
         provider: the wire format.
         request_model: the model that was asked for.
-        prompt: digest of the prompt without model and parameters, to see whether it changed between runs.
+        words_digest: of the prompt without model and parameters, to see whether it changed between runs.
         spent: USD spent in this session: 0 for a replayed reply, None when no price is known.
         key: of the reply in the store, None when unknown.
         recorded_at: when the reply was given, ISO date and time, UTC; None when unknown.
@@ -66,7 +66,7 @@ class Call(NamedTuple):
 
     provider: str
     request_model: str
-    prompt: str
+    words_digest: str
     answer: Answer
     measures: Measures
     spent: float | None = None

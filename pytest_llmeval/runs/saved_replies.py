@@ -34,9 +34,9 @@ class SavedReplies:
         """How many replies were not given."""
         return len(self._left)
 
-    def take(self, prompt: str) -> Call | None:
-        """The reply to a request with this digest (`Call.prompt`), None when there is none."""
-        same = next((place for place in self._left if self._calls[place].prompt == prompt), None)
+    def take(self, words_digest: str) -> Call | None:
+        """The reply to a request with this digest (`Call.words_digest`), None when there is none."""
+        same = next((place for place in self._left if self._calls[place].words_digest == words_digest), None)
         if same is None:
             if not self._left or self._left[0] < self._furthest:
                 self.another_way = True

@@ -17,7 +17,9 @@ from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import CategoryRule, failing, judge, undecided
 from pytest_llmeval.stats.surprise import Stratum
 
-CALL = Call(provider="openai", request_model="m", prompt="", answer=Answer(text="yes"), measures=Measures(latency=0.1))
+CALL = Call(
+    provider="openai", request_model="m", words_digest="", answer=Answer(text="yes"), measures=Measures(latency=0.1)
+)
 
 strata = st.lists(
     st.tuples(st.integers(0, 3), st.just(3), st.integers(0, 3), st.just(3)).map(lambda row: Stratum(*row)),
@@ -87,7 +89,7 @@ def test_other_deeds_that_end_on_the_same_long_words_are_no_copies() -> None:
         call = Call(
             provider="openai",
             request_model="m",
-            prompt="p",
+            words_digest="p",
             answer=Answer(text="I have refunded it. " * 20, tool_calls=(tool,)),
             measures=Measures(latency=0.1),
         )

@@ -49,7 +49,7 @@ def call(text: str = "x", *, prompt: str = "", tool: str = "", **measures: Any) 
     return Call(
         provider="openai",
         request_model="m",
-        prompt=prompt,
+        words_digest=prompt,
         answer=Answer(text=text, tool_calls=tools),
         measures=Measures(**{"latency": 1.0, **measures}),
     )

@@ -22,7 +22,7 @@ def case(number: int, verdicts: str, *, moment: str | None, prompt: str = "", **
         call = Call(
             provider="openai",
             request_model="m",
-            prompt=prompt,
+            words_digest=prompt,
             answer=Answer(text="x"),
             measures=Measures(latency=0.5),
             key=f"{number}",

@@ -27,7 +27,7 @@ def call(
     return Call(
         provider="openai",
         request_model="m",
-        prompt="",
+        words_digest="",
         answer=Answer(text=text, refusal=refusal, usage=Usage(input_tokens=tokens[0], output_tokens=tokens[1])),
         measures=Measures(latency=latency, ttft=ttft, cost=cost, source=source),
         spent=cost if source == "live" else 0.0,

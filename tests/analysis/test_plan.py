@@ -29,7 +29,7 @@ def call(cost: float | None, tokens: tuple[int | None, int | None] = (None, None
     return Call(
         provider="openai",
         request_model="m",
-        prompt="",
+        words_digest="",
         answer=Answer(text="", usage=usage),
         measures=Measures(latency=1, cost=cost),
     )

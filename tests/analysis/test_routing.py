@@ -34,7 +34,7 @@ def results(
         call = Call(
             provider="openai",
             request_model=model,
-            prompt="",
+            words_digest="",
             answer=Answer(text="x"),
             measures=Measures(latency=1.0, cost=cost),
         )

@@ -14,7 +14,7 @@ def case(*outcomes: Outcome, tokens: tuple[int | None, ...] = (), tags: tuple[st
         Call(
             provider="openai",
             request_model="m",
-            prompt="",
+            words_digest="",
             answer=Answer(text="x", usage=Usage(input_tokens=each)),
             measures=Measures(latency=1.0),
         )

@@ -6,7 +6,9 @@ from pytest_llmeval.analysis.unseen import NOTHING_ASKED, without_unseen
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, SampleResult
 
-CALL = Call(provider="openai", request_model="m", prompt="", answer=Answer(text="x"), measures=Measures(latency=0.1))
+CALL = Call(
+    provider="openai", request_model="m", words_digest="", answer=Answer(text="x"), measures=Measures(latency=0.1)
+)
 Side = dict[CaseKey, CaseResult]
 
 

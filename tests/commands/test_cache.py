@@ -84,7 +84,7 @@ class Project:
         call = Call(
             provider="local",
             request_model="m-1",
-            prompt="p",
+            words_digest="p",
             answer=Answer(text="Paris"),
             measures=Measures(latency=0.1),
             key=key,

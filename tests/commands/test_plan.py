@@ -29,7 +29,7 @@ def saved_run(tmp_path: Path, cost: float | None = 0.002, category: str = "hallu
     call = Call(
         provider="openai",
         request_model="m",
-        prompt="",
+        words_digest="",
         answer=Answer(text="", usage=Usage(input_tokens=1000, output_tokens=100)),
         measures=Measures(latency=1.0, cost=cost),
     )

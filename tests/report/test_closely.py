@@ -31,7 +31,7 @@ def call(text: str = "", *, prompt: str = "p", **more: Any) -> Call:
     return Call(
         provider="openai",
         request_model="prod-1",
-        prompt=prompt,
+        words_digest=prompt,
         answer=Answer(text=text, finish_reason="stop", usage=usage, **more),
         measures=Measures(latency=0.412, ttft=0.2, cost=0.00012, source="recording"),
         recorded_at="2026-11-20T09:00:00+00:00",
@@ -176,7 +176,7 @@ def test_live_replies_and_what_is_unknown_say_so() -> None:
     bare = Call(
         provider="python",
         request_model="bot",
-        prompt="z",
+        words_digest="z",
         answer=Answer(text="", refusal="No."),
         measures=Measures(1.5),
     )

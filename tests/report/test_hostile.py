@@ -92,7 +92,7 @@ def some_results(draw: st.DrawFn, keys: list[CaseKey], model: str) -> dict[CaseK
                     Call(
                         provider="openai",
                         request_model=model,
-                        prompt="",
+                        words_digest="",
                         answer=Answer(
                             text=draw(TEXT),
                             refusal=draw(st.one_of(st.none(), TEXT)),

@@ -28,7 +28,7 @@ def case(
     """A case whose samples pass (None), fail in a category, or are errors."""
     answer = Answer(text="in 30 days", usage=Usage(input_tokens=100, output_tokens=20))
     measures = Measures(latency=latency, ttft=ttft, cost=cost, source=source)  # type: ignore[arg-type]
-    call = Call(provider="openai", request_model="m", prompt="", answer=answer, measures=measures)
+    call = Call(provider="openai", request_model="m", words_digest="", answer=answer, measures=measures)
     samples = [
         SampleResult(
             index=index,

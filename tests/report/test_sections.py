@@ -32,7 +32,7 @@ def case(
     call = Call(
         provider="openai",
         request_model=model,
-        prompt="",
+        words_digest="",
         answer=Answer(text="x", usage=Usage(input_tokens=tokens)),
         measures=Measures(latency=1.0, cost=cost),
     )

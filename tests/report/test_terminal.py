@@ -29,7 +29,9 @@ REFUND, RETURNS, WARRANTY, ORDER = key("refund-window"), key("eu-returns"), key(
 
 
 def call(text: str = "", **more: Any) -> Call:
-    return Call(provider="openai", request_model="m", prompt="", answer=Answer(text=text, **more), measures=MEASURES)
+    return Call(
+        provider="openai", request_model="m", words_digest="", answer=Answer(text=text, **more), measures=MEASURES
+    )
 
 
 MEASURES = Measures(latency=0.4)

@@ -31,7 +31,9 @@ MODELS = {"candidate": {"provider": "openai", "model": "cand-2", "params": {}}}
 
 def sample(index: int, text: str = "Paris", outcome: Outcome = "pass") -> SampleResult:
     measures = Measures(latency=0.1, ttft=None, cost=None, attempts=1, source="live")
-    call = Call(provider="openai", request_model="cand-2", prompt="p", answer=Answer(text=text), measures=measures)
+    call = Call(
+        provider="openai", request_model="cand-2", words_digest="p", answer=Answer(text=text), measures=measures
+    )
     return SampleResult(index=index, outcome=outcome, category=None if outcome == "pass" else "x", calls=(call,))
 
 

@@ -50,8 +50,8 @@ def _seen(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None]) -> dict[
     for result in trial.results.values():
         for each in result.calls:
             fulfilled = trial.used.get(each.key or "")
-            if fulfilled is not None and each.prompt not in asked:
-                asked[each.prompt] = asked_in(fulfilled.entry.request)
+            if fulfilled is not None and each.words_digest not in asked:
+                asked[each.words_digest] = asked_in(fulfilled.entry.request)
     failed_at = {
         index: place
         for index, result in trial.results.items()

@@ -399,7 +399,7 @@ def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question)
     return Call(
         provider=provider,
         request_model=model,
-        prompt=question.words_digest,
+        words_digest=question.words_digest,
         answer=fulfilled.answer,
         measures=fulfilled.measures,
         spent=fulfilled.spent,
