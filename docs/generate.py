@@ -109,7 +109,7 @@ def _fixtures() -> str:
     import pytest_llmeval.plugin as plugin
 
     rows = []
-    for name in plugin.__all__:
+    for name in (name for name in vars(plugin) if name.startswith("llm")):
         paragraphs = (inspect.getdoc(getattr(plugin, name)) or "").split("\n\n")
         rows.append((f"`{name}`", _cell(" ".join(paragraphs).replace("``", "`"))))
     return _table(("fixture", "is"), rows)
