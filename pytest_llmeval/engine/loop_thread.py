@@ -9,7 +9,7 @@ from contextlib import suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Literal
 
-from pytest_llmeval.engine.call import Call, Counters, Response, Rules
+from pytest_llmeval.engine.call import Call, Response, Rules
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,21 +23,21 @@ class LoopThread:
     """Hands calls to a dispatcher, in order; starts at once.
 
     Args:
-        rules: passed on to `Dispatcher`, as are `counters` and `finish`.
-        counters: see there.
-        finish: see there.
+        rules: see `Dispatcher`, as for `finish`.
         failed: told of an error that ends the thread.
+
+    Attributes:
+        dispatcher: None until the thread has made it.
     """
 
     def __init__(
         self,
         rules: Rules,
-        counters: Counters,
         finish: Callable[[Call, Response | BaseException | None], None],
         failed: Callable[[BaseException], None],
     ) -> None:
+        self.dispatcher: Dispatcher | None = None
         self._rules = rules
-        self._counters = counters
         self._finish = finish
         self._failed = failed
         self._inbox: deque[tuple[Literal["add", "abandon"], Call]] = deque()
@@ -81,7 +81,8 @@ class LoopThread:
 
             loop = asyncio.new_event_loop()
             try:
-                loop.run_until_complete(self._serve(Dispatcher(self._rules, self._counters, self._finish)))
+                self.dispatcher = Dispatcher(self._rules, self._finish)
+                loop.run_until_complete(self._serve(self.dispatcher))
                 loop.run_until_complete(loop.shutdown_asyncgens())
             finally:
                 loop.close()
