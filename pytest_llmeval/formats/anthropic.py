@@ -92,14 +92,8 @@ class AnthropicMessages(WireFormat):
                 "set params = { max_tokens = 1024 } for this model in [tool.llmeval.models], "
                 "or ask llm(..., max_tokens=1024)"
             )
-        return ModelRequest(
-            provider=self.name,
-            model=model,
-            path=self.path,
-            body=body,
-            headers={"anthropic-version": version},
-            stream=bool(body.get("stream")),
-        )
+        headers, stream = {"anthropic-version": version}, bool(body.get("stream"))
+        return ModelRequest(provider=self.name, model=model, path=self.path, body=body, headers=headers, stream=stream)
 
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body.
@@ -162,7 +156,6 @@ class AnthropicMessages(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        model = answer.response_model or model
         content: list[dict[str, Any]] = [dict(block) for block in answer.thinking]
         if answer.text:
             content.append({"type": "text", "text": answer.text})
@@ -174,7 +167,7 @@ class AnthropicMessages(WireFormat):
             "id": answer.response_id or UNNAMED,
             "type": "message",
             "role": "assistant",
-            "model": model,
+            "model": answer.response_model or model,
             "content": content,
             "stop_reason": _STOP_REASONS.get(reason, reason),
             "stop_sequence": None,

@@ -178,8 +178,7 @@ class GeminiContent(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        model = answer.response_model or model
-        body: dict[str, Any] = {"modelVersion": model}
+        body: dict[str, Any] = {"modelVersion": answer.response_model or model}
         if answer.response_id:
             body["responseId"] = answer.response_id
         if answer.refusal and not answer.text and not answer.tool_calls:

@@ -32,7 +32,7 @@ from pytest_llmeval.formats.reading import (
     tool_call,
 )
 from pytest_llmeval.formats.replay import known, pieces_of, unnamed
-from pytest_llmeval.reply import Answer, Usage
+from pytest_llmeval.reply import Answer, ToolCall, Usage
 
 _PORT = 11434
 
@@ -94,11 +94,7 @@ class OllamaChat(WireFormat):
             "stream": False,
         }
         if prompt.tools:
-            functions = [(tool, function_of(tool)) for tool in prompt.tools]
-            body["tools"] = [
-                dict(tool) if function is None else {"type": "function", "function": dict(function)}
-                for tool, function in functions
-            ]
+            body["tools"] = [_tool(tool) for tool in prompt.tools]
         if prompt.schema is not None:
             body["format"] = plain_schema(prompt.schema)
         options = {name: value for name, value in prompt.params.items() if name not in _FIELDS}
@@ -121,10 +117,7 @@ class OllamaChat(WireFormat):
         if not isinstance(message, dict):
             raise malformed(f"the response has no message, {listed(body)}")
         content = message.get("content")
-        functions = [(call, object_or_empty(call.get("function"))) for call in objects(message.get("tool_calls"))]
-        calls = tuple(
-            tool_call(function.get("name"), function.get("arguments"), call.get("id")) for call, function in functions
-        )
+        calls = tuple(_tool_call(call) for call in objects(message.get("tool_calls")))
         reason = finish_reason(body.get("done_reason"))
         return Answer(
             text=content if isinstance(content, str) else "",
@@ -145,7 +138,6 @@ class OllamaChat(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        model = answer.response_model or model
         message: dict[str, Any] = {"role": "assistant", "content": answer.text}
         if answer.tool_calls:
             message["tool_calls"] = [
@@ -157,7 +149,7 @@ class OllamaChat(WireFormat):
             ]
         reason = answer.finish_reason or "stop"
         body = {
-            "model": model,
+            "model": answer.response_model or model,
             "created_at": "1970-01-01T00:00:00Z",
             "message": message,
             "done": True,
@@ -167,10 +159,15 @@ class OllamaChat(WireFormat):
         return body | known({"prompt_eval_count": usage.input_tokens, "eval_count": usage.output_tokens})
 
 
+def _tool_call(call: Mapping[str, Any]) -> ToolCall:
+    function = object_or_empty(call.get("function"))
+    return tool_call(function.get("name"), function.get("arguments"), call.get("id"))
+
+
 def _lines(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
     about = {name: body[name] for name in ("model", "created_at") if name in body}
     message = object_or_empty(body.get("message"))
-    role = {name: message[name] for name in ("role",) if name in message}
+    role = {"role": message["role"]} if "role" in message else {}
     texts = {n: v for n, v in message.items() if n in ("thinking", "content") and isinstance(v, str)}
     for name in sorted(texts, reverse=True):  # thinking comes first
         for piece in pieces_of(texts[name], pieces) or [""]:
@@ -221,6 +218,11 @@ class OllamaStream:
             got = len(content) if isinstance(content, str) else 0
             raise malformed(f"the stream was cut: it ended after {got} characters, before it was done")
         return {**self._response, "message": self._message}
+
+
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    function = function_of(tool)
+    return dict(tool) if function is None else {"type": "function", "function": dict(function)}
 
 
 def _messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

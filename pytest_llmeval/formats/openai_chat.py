@@ -112,7 +112,6 @@ class OpenAIChat(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        model = answer.response_model or model
         message: dict[str, Any] = {"role": "assistant", "content": answer.text or None, "refusal": answer.refusal}
         if not answer.text and not answer.tool_calls and not answer.refusal:
             message["content"] = ""
@@ -131,7 +130,7 @@ class OpenAIChat(WireFormat):
             "id": answer.response_id or UNNAMED,
             "object": "chat.completion",
             "created": 0,
-            "model": model,
+            "model": answer.response_model or model,
             "choices": [choice],
         }
         usage = answer.usage
@@ -154,14 +153,19 @@ def _wrapped(tool: Mapping[str, Any]) -> dict[str, Any]:
     return dict(tool) if "type" in tool else {"type": "function", "function": dict(tool)}
 
 
+def _text_of_parts(parts: list[Any], kinds: tuple[str, ...]) -> str:
+    """The text of parts, as Mistral sends them; those that think are not the answer."""
+    texts = (part.get("text") for part in objects(parts) if part.get("type") in kinds)
+    return "".join(text for text in texts if isinstance(text, str))
+
+
 def _text(content: Any) -> str:
     if content is None:
         return ""
     if isinstance(content, str):
         return content
-    if isinstance(content, list):  # parts, as Mistral sends them; those that think are not the answer
-        parts = (part for part in content if isinstance(part, dict) and part.get("type") in ("text", "output_text"))
-        return "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+    if isinstance(content, list):
+        return _text_of_parts(content, ("text", "output_text"))
     raise malformed(f"the message's content is not text but {type(content).__name__}")
 
 
@@ -257,15 +261,11 @@ class ChatStream:
         for name, value in chunk.items():
             if name not in ("choices", "usage") and value is not None:
                 self._head.setdefault(name, value)
-        extra = chunk.get("x_groq")
-        usage = chunk.get("usage") or (extra.get("usage") if isinstance(extra, dict) else None)
-        if usage:
+        if usage := chunk.get("usage") or object_or_empty(chunk.get("x_groq")).get("usage"):
             self._usage = usage
-        choices = chunk.get("choices")
         carries = False
-        for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict):
-                carries |= self._take(choice)
+        for choice in objects(chunk.get("choices")):
+            carries |= self._take(choice)
         return carries
 
     def body(self) -> dict[str, Any]:
@@ -294,18 +294,16 @@ class ChatStream:
                     _merge_lists(choice.setdefault("logprobs", {}), value)
             elif name not in ("index", "delta", "message") and value is not None:
                 choice[name] = value
-        delta = piece.get("delta")
-        return _merge_delta(choice["message"], delta) if isinstance(delta, dict) else False
+        return _merge_delta(choice["message"], object_or_empty(piece.get("delta")))
 
 
 def _merge_delta(message: dict[str, Any], delta: dict[str, Any]) -> bool:
     carries = False
     for name, value in delta.items():
         if name == "tool_calls":
-            for call in value if isinstance(value, list) else ():
-                if isinstance(call, dict):
-                    _merge_call(message.setdefault("tool_calls", []), call)
-                    carries = True
+            for call in objects(value):
+                _merge_call(message.setdefault("tool_calls", []), call)
+                carries = True
         elif name in _JOINED:
             text = _streamed_text(value)
             if text is not None:
@@ -317,15 +315,13 @@ def _merge_delta(message: dict[str, Any], delta: dict[str, Any]) -> bool:
 
 
 def _streamed_text(value: Any) -> str | None:
-    if isinstance(value, list):  # parts, as Mistral sends them; those that think are not the answer
-        parts = [part.get("text") for part in value if isinstance(part, dict) and part.get("type") == "text"]
-        return "".join(part for part in parts if isinstance(part, str))
+    if isinstance(value, list):
+        return _text_of_parts(value, ("text",))
     return value if isinstance(value, str) else None
 
 
 def _merge_call(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
-    function = piece.get("function")
-    function = function if isinstance(function, dict) else {}
+    function = object_or_empty(piece.get("function"))
     number = piece.get("index")
     if not isinstance(number, int):  # some servers leave it out and send each call whole
         number = len(calls) if piece.get("id") or function.get("name") or not calls else len(calls) - 1

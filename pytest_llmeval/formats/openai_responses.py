@@ -110,7 +110,6 @@ class OpenAIResponses(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        model = answer.response_model or model
         contents: list[dict[str, Any]] = []
         if answer.text or not (answer.refusal or answer.tool_calls):
             contents.append({"type": "output_text", "text": answer.text, "annotations": [], "logprobs": []})
@@ -131,7 +130,7 @@ class OpenAIResponses(WireFormat):
             "id": answer.response_id or UNNAMED,
             "object": "response",
             "created_at": 0,
-            "model": model,
+            "model": answer.response_model or model,
             "status": "completed" if whole else "incomplete",
             "error": None,
             "incomplete_details": None if whole else {"reason": why},
