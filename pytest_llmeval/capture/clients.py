@@ -364,12 +364,11 @@ def _is_plain(module: ModuleType, transport: Any) -> bool:
     """Whether a transport does no more than ours would; a proxy, one that signs, or what a mock replaced does."""
     transport = getattr(transport, "own", transport)
     pool = getattr(transport, "_pool", None)
-    if type(transport) is module.HTTPTransport:
-        method, plain = "handle_request", "ConnectionPool"
-    elif type(transport) is module.AsyncHTTPTransport:
-        method, plain = "handle_async_request", "AsyncConnectionPool"
-    else:
-        return False
+    ours = {
+        module.HTTPTransport: ("handle_request", "ConnectionPool"),
+        module.AsyncHTTPTransport: ("handle_async_request", "AsyncConnectionPool"),
+    }
+    method, plain = ours.get(type(transport), ("", ""))
     return type(pool).__name__ == plain and all(_is_its_own(type(one), method) for one in (transport, pool))
 
 

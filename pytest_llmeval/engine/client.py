@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 from pytest_llmeval.engine.attempts import AttemptFailed, explained
 from pytest_llmeval.engine.call import Call, Endpoint, Response, Rules
@@ -77,12 +77,6 @@ class Engine:
             calls = list(self._calls)
         for call in calls:
             self._finish(call, None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _forget(self) -> None:
         """Start from nothing: in a forked process the thread does not exist, and the lock may be held forever."""

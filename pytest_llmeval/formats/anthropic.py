@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult
 
+from pytest_llmeval.formats import reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.messages import (
     function_of,
@@ -20,19 +21,6 @@ from pytest_llmeval.formats.messages import (
     refused,
     with_images,
     with_params,
-)
-from pytest_llmeval.formats.reading import (
-    answer_in_error,
-    count,
-    event_object,
-    finish_reason,
-    listed,
-    malformed,
-    object_or_empty,
-    objects,
-    text_or_none,
-    tool_call,
-    total,
 )
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, named, pieces_of, usage_field
 from pytest_llmeval.reply import Answer, Usage
@@ -102,25 +90,25 @@ class AnthropicMessages(WireFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            return answer_in_error(body["error"])
+            return reading.answer_in_error(body["error"])
         content = body.get("content")
         if not isinstance(content, list):
-            raise malformed(f"the response has no content, {listed(body)}")
-        texts = [block.get("text") for block in objects(content) if block.get("type") == "text"]
-        reason = finish_reason(body.get("stop_reason"))
+            raise reading.malformed(f"the response has no content, {reading.listed(body)}")
+        texts = [block.get("text") for block in reading.objects(content) if block.get("type") == "text"]
+        reason = reading.finish_reason(body.get("stop_reason"))
         return Answer(
             text="".join(text for text in texts if isinstance(text, str)),
             tool_calls=tuple(
-                tool_call(block.get("name"), block.get("input"), block.get("id"))
-                for block in objects(content)
+                reading.tool_call(block.get("name"), block.get("input"), block.get("id"))
+                for block in reading.objects(content)
                 if block.get("type") == "tool_use"
             ),
-            usage=_usage(object_or_empty(body.get("usage"))),
+            usage=_usage(reading.object_or_empty(body.get("usage"))),
             finish_reason=reason,
-            refusal=_refusal(object_or_empty(body.get("stop_details"))) if reason == "content_filter" else None,
-            response_model=text_or_none(body.get("model")),
-            response_id=text_or_none(body.get("id")),
-            thinking=tuple(block for block in objects(content) if block.get("type") in _THINKING),
+            refusal=_refusal(reading.object_or_empty(body.get("stop_details"))) if reason == "content_filter" else None,
+            response_model=reading.text_or_none(body.get("model")),
+            response_id=reading.text_or_none(body.get("id")),
+            thinking=tuple(block for block in reading.objects(content) if block.get("type") in _THINKING),
         )
 
     def stream(self) -> MessagesStream:
@@ -137,12 +125,12 @@ class AnthropicMessages(WireFormat):
         ending = {
             name: body[name] for name in ("stop_reason", "stop_sequence", "stop_details", "container") if name in body
         }
-        usage = object_or_empty(body.get("usage"))
+        usage = reading.object_or_empty(body.get("usage"))
         start = {**body, **dict.fromkeys(ending), "content": []}
         error = start.pop("error", None)
         if error is None or "role" in start:  # else the error was all that came
             yield named({"type": "message_start", "message": start})
-        for index, block in enumerate(objects(body.get("content"))):
+        for index, block in enumerate(reading.objects(body.get("content"))):
             empty, deltas = _deltas(block, pieces)
             yield named({"type": "content_block_start", "index": index, "content_block": {**block, **empty}})
             for delta in deltas:
@@ -232,19 +220,24 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(details: Mapping[str, Any]) -> str:
-    category = text_or_none(details.get("category"))
-    return text_or_none(details.get("explanation")) or (f"refused: {category}" if category else "refused")
+    category = reading.text_or_none(details.get("category"))
+    return reading.text_or_none(details.get("explanation")) or (f"refused: {category}" if category else "refused")
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
-    fresh = count(usage.get("input_tokens"))
-    read, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
+    fresh = reading.count(usage.get("input_tokens"))
+    read, written = (
+        reading.count(usage.get("cache_read_input_tokens")),
+        reading.count(usage.get("cache_creation_input_tokens")),
+    )
     return Usage(
-        input_tokens=None if fresh is None else total(fresh, read, written),
-        output_tokens=count(usage.get("output_tokens")),
+        input_tokens=None if fresh is None else reading.total(fresh, read, written),
+        output_tokens=reading.count(usage.get("output_tokens")),
         cache_read_tokens=read,
         cache_write_tokens=written,
-        reasoning_tokens=count(object_or_empty(usage.get("output_tokens_details")).get("thinking_tokens")),
+        reasoning_tokens=reading.count(
+            reading.object_or_empty(usage.get("output_tokens_details")).get("thinking_tokens")
+        ),
     )
 
 
@@ -293,28 +286,28 @@ class MessagesStream:
 
     def feed(self, event: Event) -> bool:
         """Take one event; True when it carries text or a tool call."""
-        content = event_object(event)
+        content = reading.event_object(event)
         kind = content.get("type") or event.name
         if kind == "error" or content.get("error"):
             error = content.get("error") or content
-            answer_in_error(error)
+            reading.answer_in_error(error)
             self._message = {**(self._message or {}), "error": error}
             self.done = True
             return False
         number = content.get("index")
         number = number if isinstance(number, int) else 0
         if kind == "message_start":
-            self._message = dict(object_or_empty(content.get("message")))
-            self._usage.update(object_or_empty(self._message.get("usage")))
+            self._message = dict(reading.object_or_empty(content.get("message")))
+            self._usage.update(reading.object_or_empty(self._message.get("usage")))
         elif kind == "content_block_start":
-            self._blocks[number] = dict(object_or_empty(content.get("content_block")))
+            self._blocks[number] = dict(reading.object_or_empty(content.get("content_block")))
             return self._blocks[number].get("type") == "tool_use"
         elif kind == "content_block_delta":
-            return self._add(number, object_or_empty(content.get("delta")))
+            return self._add(number, reading.object_or_empty(content.get("delta")))
         elif kind == "message_delta" and self._message is not None:
-            self._message.update(object_or_empty(content.get("delta")))
+            self._message.update(reading.object_or_empty(content.get("delta")))
             # Cumulative; what is left out is what the start of the message said.
-            usage = object_or_empty(content.get("usage"))
+            usage = reading.object_or_empty(content.get("usage"))
             self._usage.update((name, value) for name, value in usage.items() if value is not None)
             self.answered = bool(self._message.get("stop_reason"))
         elif kind == "message_stop":
@@ -326,7 +319,7 @@ class MessagesStream:
         if self._message is None or not (self.done or self._message.get("stop_reason")):
             texts = [block.get("text") for block in self._blocks.values()]
             got = sum(len(text) for text in texts if isinstance(text, str))
-            raise malformed(f"the stream was cut: it ended after {got} characters, without a stop_reason")
+            raise reading.malformed(f"the stream was cut: it ended after {got} characters, without a stop_reason")
         content = [self._finished(number) for number in sorted(self._blocks)]
         return {**self._message, "content": content, "usage": self._usage}
 

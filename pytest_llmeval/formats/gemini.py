@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlunsplit
 
+from pytest_llmeval.formats import reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.messages import (
     function_of,
+    identity,
     image_url,
     inline_data,
     leading_system,
@@ -20,20 +22,6 @@ from pytest_llmeval.formats.messages import (
     plain_schema,
     with_images,
     with_params,
-)
-from pytest_llmeval.formats.reading import (
-    FILTERED,
-    answer_in_error,
-    count,
-    event_object,
-    finish_reason,
-    listed,
-    malformed,
-    object_or_empty,
-    objects,
-    text_or_none,
-    tool_call,
-    total,
 )
 from pytest_llmeval.formats.replay import pieces_of, total_tokens, unnamed, usage_field
 from pytest_llmeval.reply import Answer, ToolCall, Usage
@@ -117,27 +105,27 @@ class GeminiContent(WireFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            return answer_in_error(body["error"])
-        candidates = objects(body.get("candidates"))
-        blocked = text_or_none(object_or_empty(body.get("promptFeedback")).get("blockReason"))
+            return reading.answer_in_error(body["error"])
+        candidates = reading.objects(body.get("candidates"))
+        blocked = reading.text_or_none(reading.object_or_empty(body.get("promptFeedback")).get("blockReason"))
         if not candidates and not blocked:
-            raise malformed(f"the response has no candidates, {listed(body)}")
+            raise reading.malformed(f"the response has no candidates, {reading.listed(body)}")
         candidate = candidates[0] if candidates else {}
-        parts = objects(object_or_empty(candidate.get("content")).get("parts"))
+        parts = reading.objects(reading.object_or_empty(candidate.get("content")).get("parts"))
         texts = [part.get("text") for part in parts if part.get("thought") is not True]
         calls = tuple(_call(part) for part in parts if "functionCall" in part)
-        finish = finish_reason(candidate.get("finishReason")) if candidates else "content_filter"
+        finish = reading.finish_reason(candidate.get("finishReason")) if candidates else "content_filter"
         text = "".join(text for text in texts if isinstance(text, str))
         if finish == "invalid_tool_call" and not text:  # which is where Gemini puts the call
-            text = text_or_none(candidate.get("finishMessage")) or ""
+            text = reading.text_or_none(candidate.get("finishMessage")) or ""
         return Answer(
             text=text,
             tool_calls=calls,
-            usage=_usage(object_or_empty(body.get("usageMetadata"))),
+            usage=_usage(reading.object_or_empty(body.get("usageMetadata"))),
             finish_reason="tool_calls" if calls and finish == "stop" else finish,
             refusal=_refusal(candidate, blocked) if finish == "content_filter" else None,
-            response_model=text_or_none(body.get("modelVersion")),
-            response_id=text_or_none(body.get("responseId")),
+            response_model=reading.text_or_none(body.get("modelVersion")),
+            response_id=reading.text_or_none(body.get("responseId")),
         )
 
     def stream(self) -> ContentStream:
@@ -186,7 +174,7 @@ class GeminiContent(WireFormat):
         else:
             parts: list[dict[str, Any]] = [{"text": answer.text}] if answer.text or not answer.tool_calls else []
             for call in answer.tool_calls:
-                named = {"name": call.name, "args": dict(call.arguments or {}), **({"id": call.id} if call.id else {})}
+                named = {"name": call.name, "args": dict(call.arguments or {}), **identity(call)}
                 signed = {"thoughtSignature": call.signature} if call.signature else {}
                 parts.append({"functionCall": named, **signed})
             reason = answer.finish_reason or "stop"
@@ -207,12 +195,14 @@ class GeminiContent(WireFormat):
 def _refusal(candidate: Mapping[str, Any], blocked: str | None) -> str:
     if not candidate:
         return f"{_BLOCKED}{blocked}"
-    return text_or_none(candidate.get("finishMessage")) or f"{FILTERED}: {candidate.get('finishReason')}"
+    return (
+        reading.text_or_none(candidate.get("finishMessage")) or f"{reading.FILTERED}: {candidate.get('finishReason')}"
+    )
 
 
 def _call(part: Mapping[str, Any]) -> ToolCall:
-    call = object_or_empty(part["functionCall"])
-    return tool_call(call.get("name"), call.get("args") or {}, call.get("id"), part.get("thoughtSignature"))
+    call = reading.object_or_empty(part["functionCall"])
+    return reading.tool_call(call.get("name"), call.get("args") or {}, call.get("id"), part.get("thoughtSignature"))
 
 
 def _contents(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -233,15 +223,14 @@ def _contents(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         parts = [_part(part) for part in parts_of(message.get("content"))]
         for call in past_calls(message):
             names[call.id] = call.name
-            identity = {"id": call.id} if call.id else {}
             signed = {"thoughtSignature": call.signature} if call.signature else {}
-            parts.append({"functionCall": {**identity, "name": call.name, "args": call.arguments}, **signed})
+            parts.append({"functionCall": {**identity(call), "name": call.name, "args": call.arguments}, **signed})
         contents.append({"role": "model" if message.get("role") == "assistant" else "user", "parts": parts})
     return contents
 
 
 def _result(message: Mapping[str, Any], names: Mapping[str | None, str]) -> dict[str, Any]:
-    identity = message.get("tool_call_id")
+    call_id = message.get("tool_call_id")
     text = "".join(part.get("text", "") for part in parts_of(message.get("content")))
     try:
         response = json.loads(text)
@@ -249,8 +238,8 @@ def _result(message: Mapping[str, Any], names: Mapping[str | None, str]) -> dict
         response = text
     if not isinstance(response, dict):
         response = {"output": response}
-    result = {"name": message.get("name") or names.get(identity) or identity, "response": response}
-    return {"functionResponse": {"id": identity, **result} if identity else result}
+    result = {"name": message.get("name") or names.get(call_id) or call_id, "response": response}
+    return {"functionResponse": {"id": call_id, **result} if call_id else result}
 
 
 def _part(part: dict[str, Any]) -> dict[str, Any]:
@@ -287,12 +276,14 @@ def _tools(tools: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
-    thoughts = count(usage.get("thoughtsTokenCount"))
-    prompt = count(usage.get("promptTokenCount"))
+    thoughts = reading.count(usage.get("thoughtsTokenCount"))
+    prompt = reading.count(usage.get("promptTokenCount"))
     return Usage(
-        input_tokens=None if prompt is None else total(prompt, count(usage.get("toolUsePromptTokenCount"))),
-        output_tokens=total(count(usage.get("candidatesTokenCount")), thoughts),
-        cache_read_tokens=count(usage.get("cachedContentTokenCount")),
+        input_tokens=None
+        if prompt is None
+        else reading.total(prompt, reading.count(usage.get("toolUsePromptTokenCount"))),
+        output_tokens=reading.total(reading.count(usage.get("candidatesTokenCount")), thoughts),
+        cache_read_tokens=reading.count(usage.get("cachedContentTokenCount")),
         reasoning_tokens=thoughts,
     )
 
@@ -301,10 +292,10 @@ def _chunks(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
     rest = {name: value for name, value in body.items() if name not in ("candidates", "error")}
     about: dict[str, Any] = {name: rest[name] for name in ("modelVersion", "responseId") if name in rest}
     ends = []
-    for candidate in objects(body.get("candidates")):
+    for candidate in reading.objects(body.get("candidates")):
         content = candidate.get("content")
         if isinstance(content, dict):
-            parts = [piece for part in objects(content.get("parts")) for piece in _pieces_of_part(part, pieces)]
+            parts = [piece for part in reading.objects(content.get("parts")) for piece in _pieces_of_part(part, pieces)]
             place = {"index": candidate["index"]} if "index" in candidate else {}
             for part in parts[:-1]:
                 yield {"candidates": [{**place, "content": {**content, "parts": [part]}}], **about}
@@ -336,23 +327,25 @@ class ContentStream:
 
     def feed(self, event: Event) -> bool:
         """Take one event; True when it carries a function call, or text other than thoughts."""
-        chunk = event_object(event)
+        chunk = reading.event_object(event)
         if chunk.get("error"):
-            answer_in_error(chunk["error"])
+            reading.answer_in_error(chunk["error"])
             self.done = True
         # What is said again, such as the usage so far, counts as it was said last.
         self._response.update((name, value) for name, value in chunk.items() if name != "candidates")
         carries = False
-        for candidate in objects(chunk.get("candidates")):
+        for candidate in reading.objects(chunk.get("candidates")):
             carries |= self._take(candidate)
         return carries
 
     def body(self) -> dict[str, Any]:
         """The response as the non-streaming API would have given it."""
         finished = self._candidates and all("finishReason" in one for one in self._candidates.values())
-        blocked = object_or_empty(self._response.get("promptFeedback")).get("blockReason")
+        blocked = reading.object_or_empty(self._response.get("promptFeedback")).get("blockReason")
         if not finished and not blocked and not self.done:
-            raise malformed(f"the stream was cut: it ended after {self._characters} characters, without a finishReason")
+            raise reading.malformed(
+                f"the stream was cut: it ended after {self._characters} characters, without a finishReason"
+            )
         if not self._candidates:
             return self._response
         return {**self._response, "candidates": [self._candidates[number] for number in sorted(self._candidates)]}
@@ -367,7 +360,7 @@ class ContentStream:
         whole = candidate.setdefault("content", {name: value for name, value in content.items() if name != "parts"})
         parts = whole.setdefault("parts", [])
         carries = False
-        for part in objects(content.get("parts")):
+        for part in reading.objects(content.get("parts")):
             carries |= self._add(parts, part)
         return carries
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from pytest_llmeval.formats import reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.messages import (
     function_of,
+    identity,
     image_url,
     inline_data,
     parts_of,
@@ -17,19 +19,6 @@ from pytest_llmeval.formats.messages import (
     refused,
     with_images,
     with_params,
-)
-from pytest_llmeval.formats.reading import (
-    FILTERED,
-    answer_in_error,
-    count,
-    event_object,
-    finish_reason,
-    listed,
-    malformed,
-    object_or_empty,
-    objects,
-    text_or_none,
-    tool_call,
 )
 from pytest_llmeval.formats.replay import known, pieces_of, unnamed
 from pytest_llmeval.reply import Answer, ToolCall, Usage
@@ -112,20 +101,23 @@ class OllamaChat(WireFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            return answer_in_error(body["error"])
+            return reading.answer_in_error(body["error"])
         message = body.get("message")
         if not isinstance(message, dict):
-            raise malformed(f"the response has no message, {listed(body)}")
+            raise reading.malformed(f"the response has no message, {reading.listed(body)}")
         content = message.get("content")
-        calls = tuple(_tool_call(call) for call in objects(message.get("tool_calls")))
-        reason = finish_reason(body.get("done_reason"))
+        calls = tuple(_tool_call(call) for call in reading.objects(message.get("tool_calls")))
+        reason = reading.finish_reason(body.get("done_reason"))
         return Answer(
             text=content if isinstance(content, str) else "",
             tool_calls=calls,
-            usage=Usage(input_tokens=count(body.get("prompt_eval_count")), output_tokens=count(body.get("eval_count"))),
+            usage=Usage(
+                input_tokens=reading.count(body.get("prompt_eval_count")),
+                output_tokens=reading.count(body.get("eval_count")),
+            ),
             finish_reason="tool_calls" if calls and reason in ("stop", None) else reason,
-            refusal=FILTERED if reason == "content_filter" else None,
-            response_model=text_or_none(body.get("model")),
+            refusal=reading.FILTERED if reason == "content_filter" else None,
+            response_model=reading.text_or_none(body.get("model")),
         )
 
     def stream(self) -> OllamaStream:
@@ -141,10 +133,7 @@ class OllamaChat(WireFormat):
         message: dict[str, Any] = {"role": "assistant", "content": answer.text}
         if answer.tool_calls:
             message["tool_calls"] = [
-                {
-                    **({"id": call.id} if call.id else {}),
-                    "function": {"name": call.name, "arguments": call.arguments or {}},
-                }
+                {**identity(call), "function": {"name": call.name, "arguments": call.arguments or {}}}
                 for call in answer.tool_calls
             ]
         reason = answer.finish_reason or "stop"
@@ -160,19 +149,19 @@ class OllamaChat(WireFormat):
 
 
 def _tool_call(call: Mapping[str, Any]) -> ToolCall:
-    function = object_or_empty(call.get("function"))
-    return tool_call(function.get("name"), function.get("arguments"), call.get("id"))
+    function = reading.object_or_empty(call.get("function"))
+    return reading.tool_call(function.get("name"), function.get("arguments"), call.get("id"))
 
 
 def _lines(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
     about = {name: body[name] for name in ("model", "created_at") if name in body}
-    message = object_or_empty(body.get("message"))
+    message = reading.object_or_empty(body.get("message"))
     role = {"role": message["role"]} if "role" in message else {}
     texts = {n: v for n, v in message.items() if n in ("thinking", "content") and isinstance(v, str)}
     for name in sorted(texts, reverse=True):  # thinking comes first
         for piece in pieces_of(texts[name], pieces) or [""]:
             yield {**about, "message": {**role, name: piece}, "done": False}
-    if calls := objects(message.get("tool_calls")):
+    if calls := reading.objects(message.get("tool_calls")):
         yield {**about, "message": {**role, "tool_calls": calls}, "done": False}
     if "error" in body:
         yield {"error": body["error"]}
@@ -193,16 +182,16 @@ class OllamaStream:
 
     def feed(self, event: Event) -> bool:
         """Take one line; True when it carries text or a tool call."""
-        chunk = event_object(event)
+        chunk = reading.event_object(event)
         if chunk.get("error"):
-            answer_in_error(chunk["error"])
+            reading.answer_in_error(chunk["error"])
         self._response.update(chunk)
         self.done = chunk.get("done") is True or "error" in chunk
         carries = False
-        for name, value in object_or_empty(chunk.get("message")).items():
+        for name, value in reading.object_or_empty(chunk.get("message")).items():
             before = self._message.get(name)
             if name == "tool_calls":
-                self._message[name] = [*(before or ()), *objects(value)]
+                self._message[name] = [*(before or ()), *reading.objects(value)]
                 carries |= bool(value)
             elif name in ("content", "thinking") and isinstance(value, str) and isinstance(before, str | None):
                 self._message[name] = (before or "") + value
@@ -216,7 +205,7 @@ class OllamaStream:
         if not self.done:
             content = self._message.get("content")
             got = len(content) if isinstance(content, str) else 0
-            raise malformed(f"the stream was cut: it ended after {got} characters, before it was done")
+            raise reading.malformed(f"the stream was cut: it ended after {got} characters, before it was done")
         return {**self._response, "message": self._message}
 
 
@@ -241,11 +230,7 @@ def _messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if calls := past_calls(message):
             names.update((call.id, call.name) for call in calls)
             one["tool_calls"] = [
-                {
-                    **({"id": call.id} if call.id else {}),
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": call.arguments},
-                }
+                {**identity(call), "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
                 for call in calls
             ]
         if role == "tool" and (name := message.get("name") or names.get(message.get("tool_call_id"))):

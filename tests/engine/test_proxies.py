@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from tests.server import Server
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    with Engine(Rules(attempts=2)) as running:
+    with closing(Engine(Rules(attempts=2))) as running:
         yield running
 
 
