@@ -96,13 +96,12 @@ class Pipeline:
         """Requests on the wire now."""
         return self._engine.in_flight if self._engine is not None else 0
 
-    def submit(self, lookup: Lookup, draw: Draw, endpoint: Endpoint | None = None) -> Future[Fulfilled]:
+    def submit(self, lookup: Lookup, draw: Draw) -> Future[Fulfilled]:
         """Find a reply, or send the request.
 
         Args:
             lookup: what is asked.
             draw: which answer is meant.
-            endpoint: where it is sent, None for where the configuration says.
 
         Returns:
             A future whose exception, if any, is a `ReplyError`.
@@ -111,7 +110,7 @@ class Pipeline:
         try:
             fulfilled = self.find(lookup, draw)
             if fulfilled is None:
-                return self.send(lookup, draw, endpoint)
+                return self.send(lookup, draw)
             future.set_result(fulfilled)
         except ReplyError as error:
             future.set_exception(error)
@@ -144,7 +143,12 @@ class Pipeline:
         return None
 
     def send(self, lookup: Lookup, draw: Draw, endpoint: Endpoint | None = None) -> Future[Fulfilled]:
-        """Send a request that is not stored; the arguments and what is returned are those of `submit`.
+        """Send a request that is not stored; returns what `submit` does.
+
+        Args:
+            lookup: what is asked.
+            draw: which answer is meant.
+            endpoint: where it is sent, None for where the configuration says.
 
         Raises:
             ReplyError: it is not sent, for want of money or of a key.

@@ -7,21 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult
 
-from pytest_llmeval.formats import reading
+from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
-from pytest_llmeval.formats.messages import (
-    function_of,
-    image_url,
-    inline_data,
-    leading_system,
-    parts_of,
-    past_calls,
-    plain_schema,
-    plain_text,
-    refused,
-    with_images,
-    with_params,
-)
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, named, pieces_of, usage_field
 from pytest_llmeval.reply import Answer, Usage
 from pytest_llmeval.text import first_line
@@ -61,21 +48,21 @@ class AnthropicMessages(WireFormat):
         """
         params = dict(prompt.params)
         version = str(params.pop("anthropic_version", _VERSION))
-        system, messages = leading_system(with_images(prompt.messages, prompt.images))
-        body: dict[str, Any] = {"model": model, "messages": _turns(messages)}
+        system, turns = messages.leading_system(messages.with_images(prompt.messages, prompt.images))
+        body: dict[str, Any] = {"model": model, "messages": _turns(turns)}
         if system:
-            text = plain_text(system)
-            parts = [part for message in system for part in parts_of(message.get("content"))]
+            text = messages.plain_text(system)
+            parts = [part for message in system for part in messages.parts_of(message.get("content"))]
             body["system"] = parts if text is None else text
         if prompt.tools:
             body["tools"] = [_tool(tool) for tool in prompt.tools]
         if prompt.schema is not None:
-            body["output_config"] = {"format": {"type": "json_schema", "schema": plain_schema(prompt.schema)}}
-        body = with_params(body, params)
+            body["output_config"] = {"format": {"type": "json_schema", "schema": messages.plain_schema(prompt.schema)}}
+        body = messages.with_params(body, params)
         if prompt.stream:
             body["stream"] = True
         if body.get("max_tokens") is None:
-            raise refused(
+            raise messages.refused(
                 f"{self.name}/{first_line(model, 80)}: Anthropic wants max_tokens and none was given; "
                 "set params = { max_tokens = 1024 } for this model in [tool.llmeval.models], "
                 "or ask llm(..., max_tokens=1024)"
@@ -174,10 +161,10 @@ class AnthropicMessages(WireFormat):
         return body | {"usage": {"input_tokens": 0, "output_tokens": 0}} | usage_field("usage", counts, details)
 
 
-def _turns(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _turns(said: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     turns: list[dict[str, Any]] = []
     results: list[dict[str, Any]] | None = None  # of the tools called last; they belong into one message
-    for message in messages:
+    for message in said:
         if message.get("role") != "tool":
             results = None
             turns.append({"role": message.get("role"), "content": _content(message)})
@@ -192,27 +179,27 @@ def _turns(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _content(message: Mapping[str, Any]) -> str | list[dict[str, Any]]:
     content = message.get("content")
-    calls = past_calls(message)
+    calls = messages.past_calls(message)
     if isinstance(content, str) and not calls and not message.get("thinking_blocks"):
         return content
     blocks = [dict(block) for block in message.get("thinking_blocks") or ()]
-    blocks += [_block(part) for part in parts_of(content)]
+    blocks += [_block(part) for part in messages.parts_of(content)]
     blocks += [{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments} for call in calls]
     return blocks
 
 
 def _block(part: dict[str, Any]) -> dict[str, Any]:
-    url = image_url(part)
+    url = messages.image_url(part)
     if url is None:
         return part
-    inline = inline_data(url)
+    inline = messages.inline_data(url)
     if inline is None:
         return {"type": "image", "source": {"type": "url", "url": url}}
     return {"type": "image", "source": {"type": "base64", "media_type": inline[0], "data": inline[1]}}
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    function = function_of(tool)
+    function = messages.function_of(tool)
     if function is None:
         return dict(tool)
     renamed = {"input_schema" if name == "parameters" else name: value for name, value in function.items()}

@@ -9,20 +9,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlunsplit
 
-from pytest_llmeval.formats import reading
+from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
-from pytest_llmeval.formats.messages import (
-    function_of,
-    identity,
-    image_url,
-    inline_data,
-    leading_system,
-    parts_of,
-    past_calls,
-    plain_schema,
-    with_images,
-    with_params,
-)
 from pytest_llmeval.formats.replay import pieces_of, total_tokens, unnamed, usage_field
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 
@@ -78,21 +66,24 @@ class GeminiContent(WireFormat):
         Raises:
             ProviderError: kind ``bad_request``: a tool call in the messages is invalid.
         """
-        system, messages = leading_system(with_images(prompt.messages, prompt.images))
-        body: dict[str, Any] = {"contents": _contents(messages)}
+        system, turns = messages.leading_system(messages.with_images(prompt.messages, prompt.images))
+        body: dict[str, Any] = {"contents": _contents(turns)}
         if system:
-            parts = [_part(part) for message in system for part in parts_of(message.get("content"))]
+            parts = [_part(part) for message in system for part in messages.parts_of(message.get("content"))]
             body["systemInstruction"] = {"role": "user", "parts": parts}
         if prompt.tools:
             body["tools"] = _tools(prompt.tools)
         settings: dict[str, Any] = {}
         if prompt.schema is not None:
-            settings = {"responseMimeType": "application/json", "responseJsonSchema": plain_schema(prompt.schema)}
+            settings = {
+                "responseMimeType": "application/json",
+                "responseJsonSchema": messages.plain_schema(prompt.schema),
+            }
         params = {name: value for name, value in prompt.params.items() if name != "stream"}
         settings.update((name, value) for name, value in params.items() if name not in _FIELDS)
         if settings:
             body["generationConfig"] = settings
-        body = with_params(body, {name: value for name, value in params.items() if name in _FIELDS})
+        body = messages.with_params(body, {name: value for name, value in params.items() if name in _FIELDS})
         stream = prompt.stream or bool(prompt.params.get("stream"))
         place = quote(model, safe="/") if "/" in model else f"models/{quote(model, safe='')}"
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
@@ -174,7 +165,7 @@ class GeminiContent(WireFormat):
         else:
             parts: list[dict[str, Any]] = [{"text": answer.text}] if answer.text or not answer.tool_calls else []
             for call in answer.tool_calls:
-                named = {"name": call.name, "args": dict(call.arguments or {}), **identity(call)}
+                named = {"name": call.name, "args": dict(call.arguments or {}), **messages.identity(call)}
                 signed = {"thoughtSignature": call.signature} if call.signature else {}
                 parts.append({"functionCall": named, **signed})
             reason = answer.finish_reason or "stop"
@@ -205,11 +196,11 @@ def _call(part: Mapping[str, Any]) -> ToolCall:
     return reading.tool_call(call.get("name"), call.get("args") or {}, call.get("id"), part.get("thoughtSignature"))
 
 
-def _contents(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _contents(turns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     contents: list[dict[str, Any]] = []
     names: dict[str | None, str] = {}  # of functions, by the ids of their calls
     results: list[dict[str, Any]] | None = None  # of the tools called last; they belong into one message
-    for message in messages:
+    for message in turns:
         if message.get("role") == "tool":
             if results is None:
                 results = []
@@ -220,18 +211,20 @@ def _contents(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if "parts" in message:
             contents.append(dict(message))
             continue
-        parts = [_part(part) for part in parts_of(message.get("content"))]
-        for call in past_calls(message):
+        parts = [_part(part) for part in messages.parts_of(message.get("content"))]
+        for call in messages.past_calls(message):
             names[call.id] = call.name
             signed = {"thoughtSignature": call.signature} if call.signature else {}
-            parts.append({"functionCall": {**identity(call), "name": call.name, "args": call.arguments}, **signed})
+            parts.append(
+                {"functionCall": {**messages.identity(call), "name": call.name, "args": call.arguments}, **signed}
+            )
         contents.append({"role": "model" if message.get("role") == "assistant" else "user", "parts": parts})
     return contents
 
 
 def _result(message: Mapping[str, Any], names: Mapping[str | None, str]) -> dict[str, Any]:
     call_id = message.get("tool_call_id")
-    text = "".join(part.get("text", "") for part in parts_of(message.get("content")))
+    text = "".join(part.get("text", "") for part in messages.parts_of(message.get("content")))
     try:
         response = json.loads(text)
     except (ValueError, RecursionError):
@@ -245,10 +238,10 @@ def _result(message: Mapping[str, Any], names: Mapping[str | None, str]) -> dict
 def _part(part: dict[str, Any]) -> dict[str, Any]:
     if part.get("type") == "text":
         return {"text": part.get("text")}
-    url = image_url(part)
+    url = messages.image_url(part)
     if url is None:
         return part
-    inline = inline_data(url)
+    inline = messages.inline_data(url)
     if inline is not None:
         return {"inlineData": {"mimeType": inline[0], "data": inline[1]}}
     from mimetypes import guess_type
@@ -262,7 +255,7 @@ def _tools(tools: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     declared: list[dict[str, Any]] = []
     own: list[dict[str, Any]] = []
     for tool in tools:
-        function = function_of(tool)
+        function = messages.function_of(tool)
         if function is None:
             own.append(dict(tool))
         else:

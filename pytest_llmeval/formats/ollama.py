@@ -6,20 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pytest_llmeval.formats import reading
+from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
-from pytest_llmeval.formats.messages import (
-    function_of,
-    identity,
-    image_url,
-    inline_data,
-    parts_of,
-    past_calls,
-    plain_schema,
-    refused,
-    with_images,
-    with_params,
-)
 from pytest_llmeval.formats.replay import known, pieces_of, unnamed
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 
@@ -79,17 +67,17 @@ class OllamaChat(WireFormat):
         """
         body: dict[str, Any] = {
             "model": model,
-            "messages": _messages(with_images(prompt.messages, prompt.images)),
+            "messages": _messages(messages.with_images(prompt.messages, prompt.images)),
             "stream": False,
         }
         if prompt.tools:
             body["tools"] = [_tool(tool) for tool in prompt.tools]
         if prompt.schema is not None:
-            body["format"] = plain_schema(prompt.schema)
+            body["format"] = messages.plain_schema(prompt.schema)
         options = {name: value for name, value in prompt.params.items() if name not in _FIELDS}
         if options:
             body["options"] = options
-        body = with_params(body, {name: value for name, value in prompt.params.items() if name in _FIELDS})
+        body = messages.with_params(body, {name: value for name, value in prompt.params.items() if name in _FIELDS})
         if prompt.stream:
             body["stream"] = True
         return ModelRequest(provider=self.name, model=model, path=self.path, body=body, stream=bool(body.get("stream")))
@@ -133,7 +121,7 @@ class OllamaChat(WireFormat):
         message: dict[str, Any] = {"role": "assistant", "content": answer.text}
         if answer.tool_calls:
             message["tool_calls"] = [
-                {**identity(call), "function": {"name": call.name, "arguments": call.arguments or {}}}
+                {**messages.identity(call), "function": {"name": call.name, "arguments": call.arguments or {}}}
                 for call in answer.tool_calls
             ]
         reason = answer.finish_reason or "stop"
@@ -210,16 +198,16 @@ class OllamaStream:
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    function = function_of(tool)
+    function = messages.function_of(tool)
     return dict(tool) if function is None else {"type": "function", "function": dict(function)}
 
 
-def _messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _messages(turns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     converted: list[dict[str, Any]] = []
     names: dict[str | None, str] = {}  # of functions, by the ids of their calls
-    for message in messages:
+    for message in turns:
         role, content = message.get("role"), message.get("content")
-        parts = parts_of(content)
+        parts = messages.parts_of(content)
         one = {
             **{name: value for name, value in message.items() if name not in ("content", "tool_calls", "name")},
             "content": "".join(part.get("text") or "" for part in parts if part.get("type") == "text"),
@@ -227,10 +215,14 @@ def _messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         images = [_image(part) for part in parts if part.get("type") != "text"]
         if images:
             one["images"] = images
-        if calls := past_calls(message):
+        if calls := messages.past_calls(message):
             names.update((call.id, call.name) for call in calls)
             one["tool_calls"] = [
-                {**identity(call), "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+                {
+                    **messages.identity(call),
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                }
                 for call in calls
             ]
         if role == "tool" and (name := message.get("name") or names.get(message.get("tool_call_id"))):
@@ -240,10 +232,10 @@ def _messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _image(part: Mapping[str, Any]) -> str:
-    url = image_url(part)
-    inline = inline_data(url) if url is not None else None
+    url = messages.image_url(part)
+    inline = messages.inline_data(url) if url is not None else None
     if inline is None:
-        raise refused(
+        raise messages.refused(
             "Ollama takes text and images whose bytes are in a data: URL, as in data:image/png;base64,...; "
             "it fetches nothing itself"
         )

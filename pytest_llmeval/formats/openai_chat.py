@@ -183,13 +183,12 @@ def _usage(usage: Any) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
     prompt = reading.object_or_empty(usage.get("prompt_tokens_details"))
+    cached = prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))  # the second is DeepSeek's
     completion = reading.object_or_empty(usage.get("completion_tokens_details"))
     return Usage(
         input_tokens=reading.count(usage.get("prompt_tokens")),
         output_tokens=reading.count(usage.get("completion_tokens")),
-        cache_read_tokens=reading.count(
-            prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))
-        ),  # second: DeepSeek
+        cache_read_tokens=reading.count(cached),
         cache_write_tokens=reading.count(prompt.get("cache_write_tokens")),
         reasoning_tokens=reading.count(completion.get("reasoning_tokens")),
     )

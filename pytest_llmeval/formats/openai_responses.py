@@ -6,18 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.formats import reading
+from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
-from pytest_llmeval.formats.messages import (
-    function_of,
-    image_url,
-    leading_system,
-    named_schema,
-    past_calls,
-    plain_text,
-    with_images,
-    with_params,
-)
 from pytest_llmeval.formats.replay import UNNAMED, call_id, named, pieces_of, total_tokens, usage_field
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 from pytest_llmeval.text import first_line
@@ -41,18 +31,18 @@ class OpenAIResponses(WireFormat):
         Raises:
             ProviderError: kind ``bad_request``: a tool call in the messages is invalid.
         """
-        system, messages = leading_system(with_images(prompt.messages, prompt.images), ("system",))
-        instructions = plain_text(system)
+        system, turns = messages.leading_system(messages.with_images(prompt.messages, prompt.images), ("system",))
+        instructions = messages.plain_text(system)
         if instructions is None:
-            system, messages = [], system + messages
-        body: dict[str, Any] = {"model": model, "input": [item for message in messages for item in _items(message)]}
+            system, turns = [], system + turns
+        body: dict[str, Any] = {"model": model, "input": [item for message in turns for item in _items(message)]}
         if system:
             body["instructions"] = instructions
         if prompt.tools:
             body["tools"] = [_tool(tool) for tool in prompt.tools]
         if prompt.schema is not None:
-            body["text"] = {"format": {"type": "json_schema", **named_schema(prompt.schema)}}
-        body = with_params(body, prompt.params)
+            body["text"] = {"format": {"type": "json_schema", **messages.named_schema(prompt.schema)}}
+        body = messages.with_params(body, prompt.params)
         if prompt.stream:
             body["stream"] = True
         return ModelRequest(provider=self.name, model=model, path=self.path, body=body, stream=bool(body.get("stream")))
@@ -161,7 +151,7 @@ def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
         kept = {name: value for name, value in message.items() if name in ("role", "phase", "type")}
         parts = content if isinstance(content, str) else [_part(part, role) for part in content or ()]
         items.append({**kept, "content": parts})
-    for call in past_calls(message):
+    for call in messages.past_calls(message):
         items.append({"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.text})  # noqa: PERF401
     return items
 
@@ -171,7 +161,7 @@ def _part(part: Any, role: Any) -> Any:
         part = {"type": "text", "text": part}
     if part.get("type") == "text":
         return {**part, "type": "output_text" if role == "assistant" else "input_text"}
-    url = image_url(part)
+    url = messages.image_url(part)
     if url is None:
         return part
     image = part["image_url"]
@@ -180,7 +170,7 @@ def _part(part: Any, role: Any) -> Any:
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    function = function_of(tool)
+    function = messages.function_of(tool)
     return dict(tool) if function is None else {"type": "function", **function}
 
 
