@@ -11,20 +11,22 @@ from collections.abc import Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.engine.attempts import AttemptFailed, explained
 from pytest_llmeval.engine.call import Call, Endpoint, Response, Rules
-from pytest_llmeval.engine.loop_thread import LoopThread
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import ModelRequest
+
+if TYPE_CHECKING:
+    from pytest_llmeval.engine.loop_thread import LoopThread
 
 
 class Engine:
     """Sends requests to models on a thread of its own, which starts with the first.
 
     Args:
-        rules: how, None for the usual ones.
+        rules: how calls are made, None for the usual way.
     """
 
     def __init__(self, rules: Rules | None = None) -> None:
@@ -37,8 +39,8 @@ class Engine:
     @property
     def in_flight(self) -> int:
         """Requests on the wire now."""
-        dispatcher = self._thread.dispatcher if self._thread is not None else None
-        return dispatcher.in_flight if dispatcher is not None else 0
+        thread = self._thread
+        return thread.dispatcher.in_flight if thread is not None and thread.dispatcher is not None else 0
 
     def submit(self, request: ModelRequest, endpoint: Endpoint) -> Future[Response]:
         """Send a request.
@@ -86,6 +88,8 @@ class Engine:
 
     def _running_thread(self) -> LoopThread:
         if self._thread is None:
+            from pytest_llmeval.engine.loop_thread import LoopThread
+
             self._thread = LoopThread(self._rules, self._finish, self._failed)
             atexit.register(self.close)
         return self._thread

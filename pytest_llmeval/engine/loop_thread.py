@@ -21,7 +21,7 @@ class LoopThread:
     """Hands calls to a dispatcher, in order; starts at once.
 
     Args:
-        rules: see `Dispatcher`, as for `finish`.
+        rules: handed to the `Dispatcher`, as `finish` is.
         failed: told of an error that ends the thread.
 
     Attributes:

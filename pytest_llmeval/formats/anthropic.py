@@ -306,7 +306,7 @@ class MessagesStream:
         if self._message is None or not (self.done or self._message.get("stop_reason")):
             texts = [block.get("text") for block in self._blocks.values()]
             got = sum(len(text) for text in texts if isinstance(text, str))
-            raise reading.malformed(f"the stream was cut: it ended after {got} characters, without a stop_reason")
+            raise reading.cut(got, "without a stop_reason")
         content = [self._finished(number) for number in sorted(self._blocks)]
         return {**self._message, "content": content, "usage": self._usage}
 

@@ -336,9 +336,7 @@ class ContentStream:
         finished = self._candidates and all("finishReason" in one for one in self._candidates.values())
         blocked = reading.object_or_empty(self._response.get("promptFeedback")).get("blockReason")
         if not finished and not blocked and not self.done:
-            raise reading.malformed(
-                f"the stream was cut: it ended after {self._characters} characters, without a finishReason"
-            )
+            raise reading.cut(self._characters, "without a finishReason")
         if not self._candidates:
             return self._response
         return {**self._response, "candidates": [self._candidates[number] for number in sorted(self._candidates)]}

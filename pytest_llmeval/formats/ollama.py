@@ -193,7 +193,7 @@ class OllamaStream:
         if not self.done:
             content = self._message.get("content")
             got = len(content) if isinstance(content, str) else 0
-            raise reading.malformed(f"the stream was cut: it ended after {got} characters, before it was done")
+            raise reading.cut(got, "before it was done")
         return {**self._response, "message": self._message}
 
 

@@ -263,9 +263,7 @@ class ChatStream:
         finished = self._choices and all(choice["finish_reason"] for choice in self._choices.values())
         if not self.done and not finished:
             got = sum(len(choice["message"]["content"] or "") for choice in self._choices.values())
-            raise reading.malformed(
-                f"the stream was cut: it ended after {got} characters without a finish_reason or [DONE]"
-            )
+            raise reading.cut(got, "without a finish_reason or [DONE]")
         body = {**self._head, "choices": [self._choices[index] for index in sorted(self._choices)]}
         if "object" in body:
             body["object"] = "chat.completion"

@@ -296,9 +296,7 @@ class ResponsesStream:
     def body(self) -> dict[str, Any]:
         """The response as the non-streaming API would have given it."""
         if not self.done:
-            raise reading.malformed(
-                f"the stream was cut: it ended after {self._characters} characters, before its last event"
-            )
+            raise reading.cut(self._characters, "before its last event")
         if reading.objects(self._response.get("output")) or not self._items:
             return self._response
         # The last event may leave out what was sent before.
