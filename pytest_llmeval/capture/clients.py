@@ -13,6 +13,7 @@ import importlib.util
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from types import ModuleType
@@ -89,18 +90,6 @@ class OwnCall(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PassOn:
-    """The request goes its way as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """The application's own transport sends the call."""
-
-    call: OwnCall
-
-
-@dataclass(frozen=True, slots=True)
 class Wait:
     """The answer is on its way without the application.
 
@@ -112,14 +101,16 @@ class Wait:
 
     future: Future[Any]
     settled: Callable[[Future[Any]], Awaitable[None]]
-    end: Callable[[], Delivery | Send]
+    end: Callable[[], Delivery | OwnCall]
 
 
 class Listener(Protocol):
     """Whoever captures calls."""
 
-    def begin(self, asked: Asked) -> Delivery | Wait | Send:
-        """Start a call, or give its answer at once. What is raised goes to the application.
+    def begin(self, asked: Asked) -> Delivery | Wait | OwnCall:
+        """Start a call, or give its answer at once, or have the application's own transport send it.
+
+        What is raised goes to the application.
 
         Raises:
             Broken: there is no answer.
@@ -237,6 +228,27 @@ def _stand_in_transports(module: ModuleType) -> None:
     module.AsyncHTTPTransport.handle_async_request = handle_async_request
 
 
+@contextmanager
+def _watching(call: OwnCall) -> Iterator[None]:
+    """Tell a call how the reading of its body ends."""
+    try:
+        yield
+    except GeneratorExit:  # left, perhaps by an application that never closes what it reads
+        call.ends(whole=False)
+        raise
+    except BaseException as error:
+        call.breaks(error)
+        raise
+    call.ends(whole=True)
+
+
+def _seen(call: OwnCall, chunk: bytes) -> bytes:
+    call.take(chunk)
+    if call.complete:
+        call.ends(whole=True)
+    return chunk
+
+
 def _bodies(module: ModuleType) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The bodies of responses that are watched while the application reads them."""
 
@@ -246,19 +258,9 @@ def _bodies(module: ModuleType) -> tuple[Callable[..., Any], Callable[..., Any]]
             self._call = call
 
         def __iter__(self) -> Iterator[bytes]:
-            try:
+            with _watching(self._call):
                 for chunk in self._response.iter_bytes():
-                    self._call.take(chunk)
-                    if self._call.complete:
-                        self._call.ends(whole=True)
-                    yield chunk
-            except GeneratorExit:  # left, perhaps by an application that never closes what it reads
-                self._call.ends(whole=False)
-                raise
-            except BaseException as error:
-                self._call.breaks(error)
-                raise
-            self._call.ends(whole=True)
+                    yield _seen(self._call, chunk)
 
         def close(self) -> None:
             self._call.ends(whole=False)
@@ -270,19 +272,9 @@ def _bodies(module: ModuleType) -> tuple[Callable[..., Any], Callable[..., Any]]
             self._call = call
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            try:
+            with _watching(self._call):
                 async for chunk in self._response.aiter_bytes():
-                    self._call.take(chunk)
-                    if self._call.complete:
-                        self._call.ends(whole=True)
-                    yield chunk
-            except GeneratorExit:  # left, perhaps by an application that never closes what it reads
-                self._call.ends(whole=False)
-                raise
-            except BaseException as error:
-                self._call.breaks(error)
-                raise
-            self._call.ends(whole=True)
+                    yield _seen(self._call, chunk)
 
         async def aclose(self) -> None:
             self._call.ends(whole=False)
@@ -305,18 +297,17 @@ def _transports(module: ModuleType) -> tuple[type, type]:
             if isinstance(step, Wait):
                 step.future.exception()  # waits
                 step = _unless_broken(module, step.end)
-            if isinstance(step, PassOn):
+            if step is None:
                 return self._inner.handle_request(request)
             if isinstance(step, Delivery):
                 return _response(module, step)
-            call = step.call
-            outgoing = _outgoing(module, request, call)
+            outgoing = _outgoing(module, request, step)
             try:
                 response = self._choose(outgoing.url).handle_request(outgoing)
             except BaseException as error:
-                call.breaks(error)
+                step.breaks(error)
                 raise
-            return _watched(module, response, body(response, call), call)
+            return _watched(module, response, body(response, step), step)
 
     class AsyncCapturing(module.AsyncBaseTransport):  # type: ignore[name-defined, misc]
         def __init__(self, choose: Callable[[Any], Any], url: Any) -> None:
@@ -328,26 +319,26 @@ def _transports(module: ModuleType) -> tuple[type, type]:
             if isinstance(step, Wait):
                 await step.settled(step.future)
                 step = _unless_broken(module, step.end)
-            if isinstance(step, PassOn):
+            if step is None:
                 return await self._inner.handle_async_request(request)
             if isinstance(step, Delivery):
                 return _response(module, step)
-            call = step.call
-            outgoing = _outgoing(module, request, call)
+            outgoing = _outgoing(module, request, step)
             try:
                 response = await self._choose(outgoing.url).handle_async_request(outgoing)
             except BaseException as error:
-                call.breaks(error)
+                step.breaks(error)
                 raise
-            return _watched(module, response, async_body(response, call), call)
+            return _watched(module, response, async_body(response, step), step)
 
     return Capturing, AsyncCapturing
 
 
-def _begun(module: ModuleType, inner: Any, request: Any, content: bytes) -> PassOn | Delivery | Wait | Send:
+def _begun(module: ModuleType, inner: Any, request: Any, content: bytes) -> Delivery | Wait | OwnCall | None:
+    """The first step of a request; None when it goes its way as it is."""
     listening = _listener
     if listening is None:
-        return PassOn()
+        return None
     headers = {name.lower(): value for name, value in request.headers.items()}
     what = recognised(request.method, str(request.url), headers, content)
     if what is not None:
@@ -355,7 +346,7 @@ def _begun(module: ModuleType, inner: Any, request: Any, content: bytes) -> Pass
         return _unless_broken(module, lambda: listening.begin(asked))
     if in_another_format(request.url.path):
         listening.passes_by(request.method, str(request.url))
-    return PassOn()
+    return None
 
 
 _Step = TypeVar("_Step")
@@ -373,12 +364,11 @@ def _is_plain(module: ModuleType, transport: Any) -> bool:
     """Whether a transport does no more than ours would; a proxy, one that signs, or what a mock replaced does."""
     transport = getattr(transport, "own", transport)
     pool = getattr(transport, "_pool", None)
-    if type(transport) is module.HTTPTransport:
-        method, plain = "handle_request", "ConnectionPool"
-    elif type(transport) is module.AsyncHTTPTransport:
-        method, plain = "handle_async_request", "AsyncConnectionPool"
-    else:
-        return False
+    ours = {
+        module.HTTPTransport: ("handle_request", "ConnectionPool"),
+        module.AsyncHTTPTransport: ("handle_async_request", "AsyncConnectionPool"),
+    }
+    method, plain = ours.get(type(transport), ("", ""))
     return type(pool).__name__ == plain and all(_is_its_own(type(one), method) for one in (transport, pool))
 
 

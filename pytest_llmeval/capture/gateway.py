@@ -11,15 +11,14 @@ import asyncio
 import json
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from functools import partial
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
 from pytest_llmeval.capture.addresses import Addresses
-from pytest_llmeval.capture.clients import Asked, OwnCall, PassOn, Replacement, Send
+from pytest_llmeval.capture.clients import Asked, OwnCall, Replacement
 from pytest_llmeval.capture.http_server import Exchange, Head, HttpServer, HungUp, Refused
 from pytest_llmeval.engine.connections import Connections
 from pytest_llmeval.formats.recognise import recognised
@@ -43,11 +42,11 @@ _BROKEN = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
 class Listener(Protocol):
     """Whoever answers for a test; called on threads of the server."""
 
-    def answer(self, asked: Asked) -> Delivery | Send:
+    def answer(self, asked: Asked) -> Delivery | OwnCall:
         """The answer to a call of a model, or leave to send it."""
 
-    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | PassOn:
-        """The answer to a request that asks no model, or leave to pass it on."""
+    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | None:
+        """The answer to a request that asks no model; None to pass it on."""
 
     def broken(self, words: str) -> None:
         """The gateway itself could not go on."""
@@ -169,19 +168,15 @@ class Gateway:
         head, body = exchange.head, exchange.body
         what = recognised(head.method, url, head.headers, body)
         if what is None:
-            step: Delivery | PassOn | Send = await _on_thread(
-                lambda: listener.other(head.method, head.target, head.headers)
-            )
+            step: Delivery | OwnCall | None = await _on_thread(listener.other, head.method, head.target, head.headers)
         else:
-            asked = Asked(what=what, headers=head.headers, plain=True)
-            step = await _on_thread(lambda: listener.answer(asked))
-        match step:
-            case Delivery():
-                await _deliver(exchange, step)
-            case PassOn():
-                await self._pass_on(exchange, url)
-            case Send(call):
-                await self._send(exchange, url, call)
+            step = await _on_thread(listener.answer, Asked(what=what, headers=head.headers, plain=True))
+        if step is None:
+            await self._pass_on(exchange, url)
+        elif isinstance(step, Delivery):
+            await _deliver(exchange, step)
+        else:
+            await self._send(exchange, url, step)
 
     async def _send(self, exchange: Exchange, url: str, call: OwnCall) -> None:
         """Send a call of a model, and pass its answer on as it comes."""
@@ -215,45 +210,28 @@ class Gateway:
             words = first_line(str(error), 200) or type(error).__name__
             await _broken_off(exchange, 502, "upstream", f"no answer: {words}")
 
-    def _response(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> _Upstream:
-        return _Upstream(self._connections, method, url, headers, content)
-
-
-class _Upstream:
-    """A request to a provider, around the reading of its response."""
-
-    def __init__(
-        self, connections: Connections, method: str, url: str, headers: Mapping[str, str], content: bytes
-    ) -> None:
-        self._connections = connections
-        self._make = partial(_request, method, url, headers, content)
-
-    async def __aenter__(self) -> httpx.Response:
-        request = self._make()
-        self._url = request.url
-        self._connection = self._connections.take(request.url)
+    @asynccontextmanager
+    async def _response(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes
+    ) -> AsyncIterator[httpx.Response]:
+        """The response of a provider, around the reading of its body."""
+        lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        timeouts = {"timeout": _TIMEOUTS}
+        request = httpx.Request(method, httpx.URL(url), headers=lines, content=content or None, extensions=timeouts)
+        connection = self._connections.take(request.url)
+        whole = False
         try:
-            self._response = await self._connection.handle_async_request(request)
-        except BaseException:
-            await self._connection.aclose()
-            raise
-        return self._response
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        whole = kind is None and self._response.is_closed
-        try:
-            await self._response.aclose()
+            response = await connection.handle_async_request(request)
+            try:
+                yield response
+                whole = response.is_closed
+            finally:
+                await response.aclose()
         finally:
             if whole:
-                self._connections.give_back(self._url, self._connection)
+                self._connections.give_back(request.url, connection)
             else:
-                await self._connection.aclose()
-
-
-def _request(method: str, url: str, headers: Mapping[str, str], content: bytes) -> httpx.Request:
-    address = httpx.URL(url)
-    lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    return httpx.Request(method, address, headers=lines, content=content or None, extensions={"timeout": _TIMEOUTS})
+                await connection.aclose()
 
 
 async def _watched(exchange: Exchange, response: httpx.Response, call: OwnCall) -> None:
@@ -324,19 +302,19 @@ async def _broken_off(exchange: Exchange, status: int, kind: str, words: str) ->
     await _deliver(exchange, Delivery(status=status, headers=headers, chunks=delivery.chunks))
 
 
-_Step = TypeVar("_Step")
+_Step = TypeVar("_Step", bound=Delivery | OwnCall | None)
 
 
-async def _on_thread(function: Callable[[], _Step]) -> _Step:
+async def _on_thread(function: Callable[..., _Step], *arguments: Any) -> _Step:
     """What a function returns that may wait, as for a disk; when the client hangs up meanwhile, what it began ends."""
-    running = asyncio.ensure_future(asyncio.to_thread(function))
+    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         with suppress(Exception):
-            result = await running
-            if isinstance(result, Send):
-                result.call.ends(whole=False)
+            step = await running
+            if step is not None and not isinstance(step, Delivery):
+                step.ends(whole=False)
         raise
 
 

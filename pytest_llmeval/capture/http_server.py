@@ -127,6 +127,8 @@ class HttpServer:
 
     Attributes:
         port: where it listens, on 127.0.0.1 alone.
+        peers: the clients that are connected.
+        loop: all of it runs on this one.
     """
 
     def __init__(
@@ -138,8 +140,8 @@ class HttpServer:
         self._admit = admit
         self._handle = handle
         self._finish = finish
-        self._peers: set[_Peer] = set()
-        self._loop = asyncio.new_event_loop()
+        self.peers: set[_Peer] = set()
+        self.loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
         listening: Future[int] = Future()
         # The context of whoever makes it says which event loop is theirs; some threads would inherit it.
@@ -150,34 +152,32 @@ class HttpServer:
 
     def call_soon(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call a function on the server's loop."""
-        self._loop.call_soon_threadsafe(function, *arguments)
+        self.loop.call_soon_threadsafe(function, *arguments)
 
     def close(self) -> None:
         """Hang up on everyone and end the thread."""
-        if not self._loop.is_closed():
+        if not self.loop.is_closed():
             self.call_soon(self._closing.set)
             self._thread.join()
 
     def _run(self, listening: Future[int]) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
             try:
                 runner.run(self._until_closed(listening))
             except OSError as error:  # no port is free
                 listening.set_exception(error)
 
     async def _until_closed(self, listening: Future[int]) -> None:
-        server = await self._loop.create_server(
-            lambda: _Peer(self._serve, self._peers, self._loop), "127.0.0.1", 0, backlog=1024
-        )
+        server = await self.loop.create_server(lambda: _Peer(self), "127.0.0.1", 0, backlog=1024)
         listening.set_result(server.sockets[0].getsockname()[1])
         await self._closing.wait()
         with suppress(NotImplementedError):  # of Windows' loop
             for listener in server.sockets:
-                self._loop.remove_reader(listener.fileno())
+                self.loop.remove_reader(listener.fileno())
         # Also on those that were accepted but have no protocol yet, for whom the loop has a task: closed before it has
         # run, the server would forget them, and they would wait.
-        while (tasks := asyncio.all_tasks() - {asyncio.current_task()}) or self._peers:
-            for peer in list(self._peers):
+        while (tasks := asyncio.all_tasks() - {asyncio.current_task()}) or self.peers:
+            for peer in list(self.peers):
                 peer.hang_up()
             if tasks:
                 await asyncio.wait(tasks, timeout=0.01)
@@ -186,7 +186,8 @@ class HttpServer:
         server.close()
         await self._finish()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of a client until it goes."""
         rest: bytes | None = b""
         try:
             while rest is not None:
@@ -234,25 +235,20 @@ class HttpServer:
 class _Peer(asyncio.StreamReaderProtocol):
     """A client: what is done for it ends when it hangs up."""
 
-    def __init__(
-        self,
-        serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-        peers: set[_Peer],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
+    def __init__(self, server: HttpServer) -> None:
         self.serving: asyncio.Task[Any] | None = None
-        self._serve = serve
-        self._peers = peers
+        self._server = server
         self._connection: asyncio.BaseTransport | None = None
+        loop = server.loop
         super().__init__(asyncio.StreamReader(limit=LARGEST_HEAD, loop=loop), self._connected, loop=loop)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.serving = asyncio.current_task()
         with suppress(asyncio.CancelledError):
-            await self._serve(reader, writer)
+            await self._server.serve(reader, writer)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._peers.add(self)
+        self._server.peers.add(self)
         self._connection = transport
         super().connection_made(transport)
 
@@ -261,7 +257,7 @@ class _Peer(asyncio.StreamReaderProtocol):
         return super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._peers.discard(self)
+        self._server.peers.discard(self)
         self._stop()
         super().connection_lost(exc)
 

@@ -197,10 +197,8 @@ class NoNetwork:
         """See which host TLS is asked for; late, since most sessions that replay connect to nothing."""
         if self._wrapped:
             return
-        try:
-            import ssl
-        except ImportError:
-            return
+        import ssl
+
         for name, place in (("wrap_socket", 4), ("wrap_bio", 3)):
             original = getattr(ssl.SSLContext, name)
             self._wrapped[name] = original

@@ -96,7 +96,7 @@ class AnswerReader:
             answer = self._provider.answer(body)
             return Response(body=body, answer=answer, latency=latency, ttft=ttft, chunk_offsets=offsets)
         content, ok = b"".join(self._pieces), 200 <= self._status < 300
-        if ok and not self.done and (whole := _json_object(content)) is not None:
+        if ok and not self.done and isinstance(whole := _json_value(content), dict):
             return Response(body=whole, answer=self._provider.answer(whole), latency=latency)
         content = content if ok else content[:_LARGEST_ERROR]
         error = self._provider.error(self._status, self._headers, content)
@@ -144,18 +144,18 @@ def answer_told_as_error(
     """
     if error.kind not in TOLD_AS_ERRORS:
         return None
+    body = _json_value(content)
+    if isinstance(body, list) and body:  # Google wraps it
+        body = body[0]
     try:
-        body = json.loads(content, parse_constant=lambda _: None)
-        if isinstance(body, list) and body:  # Google wraps it
-            body = body[0]
         return (body, provider.answer(body)) if isinstance(body, dict) else None
     except (ValueError, RecursionError, ProviderError):
         return None
 
 
-def _json_object(content: bytes) -> dict[str, Any] | None:
+def _json_value(content: bytes) -> Any:
+    """The value of a JSON text, None when it is none."""
     try:
-        body = json.loads(content, parse_constant=lambda _: None)  # some servers write NaN
+        return json.loads(content, parse_constant=lambda _: None)  # some servers write NaN
     except (ValueError, RecursionError):
         return None
-    return body if isinstance(body, dict) else None

@@ -1,7 +1,8 @@
-"""A call as the engine's two threads share it: what goes in, what comes out, the rules and the counters."""
+"""A call as the engine's two threads share it: what goes in, what comes out, and the rules."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -76,36 +77,27 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How calls are made; see `Engine` for what each field means."""
-
-    concurrency: int
-    start: int
-    timeouts: Timeouts
-    attempts: int
-    largest_response: int
-    sleep: Callable[[float], Awaitable[None]] | None
-    random: Callable[[], float]
-
-
-@dataclass(slots=True)
-class Counters:
-    """Requests on the wire, each attempt counted.
+    """How calls are made.
 
     Attributes:
-        in_flight: now.
-        sent: since the start.
-        most_in_flight: at any moment since the start.
+        concurrency: requests in flight at once, over all models and workers.
+        workers: processes that share `concurrency`, as with pytest-xdist.
+        start: requests in flight to one model before anything is known about it.
+        timeouts: in seconds.
+        attempts: how often one request is sent at most.
+        largest_response: bytes, decompressed; a response that is longer is an error.
+        sleep: waits between attempts, in seconds; None for ``asyncio.sleep``.
+        random: gives numbers from 0 to 1, for jitter.
     """
 
-    in_flight: int = 0
-    sent: int = 0
-    most_in_flight: int = 0
-
-    def sending(self) -> None:
-        """One more is on its way."""
-        self.sent += 1
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+    concurrency: int = 32
+    workers: int = 1
+    start: int = 4
+    timeouts: Timeouts = Timeouts()
+    attempts: int = 5
+    largest_response: int = 16 * 2**20
+    sleep: Callable[[float], Awaitable[None]] | None = None
+    random: Callable[[], float] = random.random
 
 
 @dataclass(slots=True, eq=False)

@@ -5,60 +5,32 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import random
 import threading
 import weakref
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.engine.attempts import AttemptFailed, explained
-from pytest_llmeval.engine.call import Call, Counters, Endpoint, Response, Rules, Timeouts
-from pytest_llmeval.engine.loop_thread import LoopThread
+from pytest_llmeval.engine.call import Call, Endpoint, Response, Rules
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import ModelRequest
 
-_MEGABYTE = 2**20
+if TYPE_CHECKING:
+    from pytest_llmeval.engine.loop_thread import LoopThread
 
 
 class Engine:
     """Sends requests to models on a thread of its own, which starts with the first.
 
     Args:
-        concurrency: requests in flight at once, over all models and workers.
-        timeouts: in seconds.
-        attempts: how often one request is sent at most.
-        workers: processes that share `concurrency`, as with pytest-xdist.
-        start: requests in flight to one model before anything is known about it.
-        largest_response: bytes, decompressed; a response that is longer is an error.
-        sleep: waits between attempts, in seconds; ``asyncio.sleep`` unless given.
-        random: gives numbers from 0 to 1, for jitter.
+        rules: how calls are made, None for the usual way.
     """
 
-    def __init__(
-        self,
-        concurrency: int = 32,
-        *,
-        timeouts: Timeouts | None = None,
-        attempts: int = 5,
-        workers: int = 1,
-        start: int = 4,
-        largest_response: int = 16 * _MEGABYTE,
-        sleep: Callable[[float], Awaitable[None]] | None = None,
-        random: Callable[[], float] = random.random,
-    ) -> None:
-        self._rules = Rules(
-            concurrency=max(1, concurrency // max(1, workers)),
-            start=start,
-            timeouts=timeouts or Timeouts(),
-            attempts=attempts,
-            largest_response=largest_response,
-            sleep=sleep,
-            random=random,
-        )
-        self._counters = Counters()
+    def __init__(self, rules: Rules | None = None) -> None:
+        self._rules = rules or Rules()
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
         self._calls: set[Call] = set()
@@ -67,17 +39,8 @@ class Engine:
     @property
     def in_flight(self) -> int:
         """Requests on the wire now."""
-        return self._counters.in_flight
-
-    @property
-    def sent(self) -> int:
-        """Requests sent since the start, each attempt counted."""
-        return self._counters.sent
-
-    @property
-    def most_in_flight(self) -> int:
-        """The most requests that were on the wire at once."""
-        return self._counters.most_in_flight
+        thread = self._thread
+        return thread.dispatcher.in_flight if thread is not None and thread.dispatcher is not None else 0
 
     def submit(self, request: ModelRequest, endpoint: Endpoint) -> Future[Response]:
         """Send a request.
@@ -116,13 +79,6 @@ class Engine:
             calls = list(self._calls)
         for call in calls:
             self._finish(call, None)
-        self._counters.in_flight = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _forget(self) -> None:
         """Start from nothing: in a forked process the thread does not exist, and the lock may be held forever."""
@@ -132,7 +88,9 @@ class Engine:
 
     def _running_thread(self) -> LoopThread:
         if self._thread is None:
-            self._thread = LoopThread(self._rules, self._counters, self._finish, self._failed)
+            from pytest_llmeval.engine.loop_thread import LoopThread
+
+            self._thread = LoopThread(self._rules, self._finish, self._failed)
             atexit.register(self.close)
         return self._thread
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections import defaultdict
+from functools import cached_property
 
 import httpx
 
@@ -32,7 +33,6 @@ class Connections:
 
     def __init__(self) -> None:
         self._idle: defaultdict[tuple[str, bytes], list[Connection]] = defaultdict(list)
-        self._trusting: ssl.SSLContext | None = None
         # For plain http, which never asks for one; httpx would read all certificates for each connection.
         self._trusting_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # The first transport makes httpx import its other half: here, where no event loop is held up by that.
@@ -65,15 +65,14 @@ class Connections:
         address = _proxy_for(url)
         proxy = httpx.Proxy(address) if address else None
         if proxy is not None and proxy.url.scheme == "https":
-            proxy.ssl_context = self._ssl()
+            proxy.ssl_context = self._trusting
         return Connection(
-            verify=self._ssl() if url.scheme == "https" else self._trusting_nobody, limits=_ONE, proxy=proxy
+            verify=self._trusting if url.scheme == "https" else self._trusting_nobody, limits=_ONE, proxy=proxy
         )
 
-    def _ssl(self) -> ssl.SSLContext:
-        if self._trusting is None:  # one for all: building it takes tens of milliseconds
-            self._trusting = httpx.create_ssl_context()
-        return self._trusting
+    @cached_property
+    def _trusting(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context()  # one for all: building it takes tens of milliseconds
 
 
 def _proxy_for(url: httpx.URL) -> str | None:

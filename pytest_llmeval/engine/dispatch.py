@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pytest_llmeval.engine.attempts import AttemptFailed, explained, wait_before
-from pytest_llmeval.engine.call import Call, Counters, Response, Rules
+from pytest_llmeval.engine.call import Call, Response, Rules
 from pytest_llmeval.engine.connections import Connections
 from pytest_llmeval.engine.exchange import called, exchange
 from pytest_llmeval.engine.limits import AdaptiveLimit
@@ -41,13 +41,15 @@ class Dispatcher:
 
     Args:
         finish: told of each call that has an answer, an error, or None when it was cancelled.
+
+    Attributes:
+        in_flight: requests on the wire now.
     """
 
-    def __init__(
-        self, rules: Rules, counters: Counters, finish: Callable[[Call, Response | BaseException | None], None]
-    ) -> None:
+    def __init__(self, rules: Rules, finish: Callable[[Call, Response | BaseException | None], None]) -> None:
+        self.in_flight = 0
         self._rules = rules
-        self._counters = counters
+        self._room = max(1, rules.concurrency // max(1, rules.workers))
         self._finish = finish
         self._connections = Connections()
         self._lanes: dict[tuple[str, str, str], _Lane] = {}
@@ -59,7 +61,7 @@ class Dispatcher:
         place = (call.request.provider, call.request.model, call.endpoint.base_url)
         lane = self._lanes.get(place)
         if lane is None:
-            lane = self._lanes[place] = _Lane(AdaptiveLimit(self._rules.concurrency, self._rules.start))
+            lane = self._lanes[place] = _Lane(AdaptiveLimit(self._room, self._rules.start))
         lane.waiting.append(call)
         self._start_what_may()
 
@@ -87,7 +89,7 @@ class Dispatcher:
             for lane in self._lanes.values():
                 while lane.waiting and lane.waiting[0].abandoned:
                     lane.waiting.popleft()
-                if lane.waiting and lane.busy < lane.limit.limit and len(self._tasks) < self._rules.concurrency:
+                if lane.waiting and lane.busy < lane.limit.limit and len(self._tasks) < self._room:
                     self._start(lane, lane.waiting.popleft())
                     started = True
 
@@ -124,25 +126,16 @@ class Dispatcher:
             await self._sleep(wait)
 
     async def _attempt(self, call: Call, deadline: float) -> Response | AttemptFailed:
-        rules = self._rules
         provider = call.endpoint.provider
-        self._counters.sending()
+        self.in_flight += 1
         try:
             if isinstance(provider, CallingProvider):
-                return await called(provider, call.request, rules.timeouts, deadline)
-            return await exchange(
-                self._connections,
-                call.request,
-                call.content,
-                call.endpoint,
-                rules.timeouts,
-                deadline,
-                rules.largest_response,
-            )
+                return await called(provider, call.request, self._rules.timeouts, deadline)
+            return await exchange(self._connections, call, self._rules, deadline)
         except AttemptFailed as failure:
             return failure
         finally:
-            self._counters.in_flight -= 1
+            self.in_flight -= 1
 
 
 def _note(lane: _Lane, failure: AttemptFailed, now: float) -> None:

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from concurrent.futures import Future
 from functools import lru_cache
 from inspect import isawaitable
 from typing import Any
@@ -17,8 +17,9 @@ import httpx
 from pytest_llmeval.config.base_url import is_loopback
 from pytest_llmeval.engine.answer_reader import AnswerReader
 from pytest_llmeval.engine.attempts import AttemptFailed
-from pytest_llmeval.engine.call import Endpoint, Response, Timeouts
+from pytest_llmeval.engine.call import Call, Endpoint, Response, Rules, Timeouts
 from pytest_llmeval.engine.connections import Connection, Connections
+from pytest_llmeval.engine.fulfilled import settle
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.formats.base import CallingProvider, ModelRequest
 from pytest_llmeval.text import first_line
@@ -28,31 +29,20 @@ _DRAIN = 0.2  # seconds a finished stream gets to end properly, so that its conn
 _ENCODINGS = {"", "identity", "gzip", "deflate"}
 
 
-async def exchange(
-    connections: Connections,
-    request: ModelRequest,
-    content: bytes,
-    endpoint: Endpoint,
-    timeouts: Timeouts,
-    deadline: float,
-    largest: int,
-) -> Response:
+async def exchange(connections: Connections, call: Call, rules: Rules, deadline: float) -> Response:
     """Send a request once.
 
     Args:
         connections: where to get a connection.
-        request: what to send.
-        content: its body as JSON.
-        endpoint: where to.
-        timeouts: all but `Timeouts.total`, of which `deadline` is the end.
+        call: what to send, and where to.
+        rules: the timeouts and the size of a response; `deadline` is the end of `Timeouts.total`.
         deadline: on the loop's clock.
-        largest: decoded bytes of a response that are read before it is given up.
 
     Raises:
         AttemptFailed: there is no answer.
     """
-    attempt = _Attempt(request, endpoint, timeouts, deadline, largest)
-    outgoing = _outgoing(request, content, endpoint, timeouts, attempt)
+    attempt = _Attempt(call, rules, deadline)
+    outgoing = _outgoing(call, rules.timeouts, attempt)
     try:
         connection = connections.take(outgoing.url)
     except (ValueError, httpx.InvalidURL, ImportError, OSError) as error:
@@ -70,19 +60,16 @@ async def exchange(
 class _Attempt:
     """The clock and the state of one attempt."""
 
-    def __init__(
-        self, request: ModelRequest, endpoint: Endpoint, timeouts: Timeouts, deadline: float, largest: int
-    ) -> None:
+    def __init__(self, call: Call, rules: Rules, deadline: float) -> None:
         self.reusable = False
-        self._request = request
-        self._endpoint = endpoint
-        self._timeouts = timeouts
+        self._call = call
+        self._timeouts = rules.timeouts
+        self._largest = rules.largest_response
         self._deadline = deadline
-        self._largest = largest
         self._now = asyncio.get_running_loop().time
         self._sent_at = self._now()
         self._phase = "no connection"
-        self._allowed = timeouts.connect
+        self._allowed = self._timeouts.connect
         self._alarm = asyncio.timeout_at(deadline)
 
     async def trace(self, step: str, _: Mapping[str, Any]) -> None:
@@ -99,17 +86,15 @@ class _Attempt:
                     return await self._read(response)
                 finally:
                     await response.aclose()
-        except TimeoutError:
-            raise self._timed_out() from None
-        except httpx.TimeoutException:  # only connecting has a timeout of httpx's
+        except (TimeoutError, httpx.TimeoutException):  # only connecting has a timeout of httpx's
             raise self._timed_out() from None
         except (httpx.TransportError, OSError) as error:
-            raise _broken(error, self._endpoint, self._phase) from None
+            raise _broken(error, self._call.endpoint, self._phase) from None
 
     async def _read(self, response: httpx.Response) -> Response:
         headers = dict(response.headers.multi_items())
         self._expect("no further byte", self._timeouts.idle)
-        reader = AnswerReader(self._endpoint.provider, stream=self._request.stream, largest=self._largest)
+        reader = AnswerReader(self._call.endpoint.provider, stream=self._call.request.stream, largest=self._largest)
         reader.begins(response.status_code, headers)
         chunks = self._decoded(response, headers.get("content-encoding", ""))
         async for chunk in chunks:
@@ -159,15 +144,12 @@ class _Attempt:
 
     def _timed_out(self) -> AttemptFailed:
         if self._now() >= self._deadline:
-            return _failed(
-                "timeout", f"no answer within {self._timeouts.total:g} s, all attempts together", again=False
-            )
+            return _out_of_time(self._timeouts)
         return _failed("timeout", f"{self._phase} within {self._allowed:g} s")
 
 
-def _outgoing(
-    request: ModelRequest, content: bytes, endpoint: Endpoint, timeouts: Timeouts, attempt: _Attempt
-) -> httpx.Request:
+def _outgoing(call: Call, timeouts: Timeouts, attempt: _Attempt) -> httpx.Request:
+    request, endpoint = call.request, call.endpoint
     try:
         url = _address(endpoint.base_url, request.path)
     except (httpx.InvalidURL, ValueError):
@@ -178,7 +160,7 @@ def _outgoing(
         # A compressed stream arrives in lumps, which would distort the time to the first token.
         "accept-encoding": "identity" if request.stream else "gzip",
         "content-type": "application/json",
-        "content-length": str(len(content)),
+        "content-length": str(len(call.content)),
         "user-agent": "pytest-llmeval",
     }
     headers.update((name.lower(), value) for name, value in request.headers.items())
@@ -193,7 +175,7 @@ def _outgoing(
         "POST",
         url,
         headers=headers,
-        stream=httpx.ByteStream(content),  # takes a quarter of the time that `content` does
+        stream=httpx.ByteStream(call.content),  # takes a quarter of the time that `content` does
         extensions={"timeout": {"connect": timeouts.connect}, "trace": attempt.trace},
     )
 
@@ -250,6 +232,10 @@ def _failed(
     return AttemptFailed(ProviderError(words, kind=kind), again=again, advice=advice)
 
 
+def _out_of_time(timeouts: Timeouts) -> AttemptFailed:
+    return _failed("timeout", f"no answer within {timeouts.total:g} s, all attempts together", again=False)
+
+
 async def called(provider: CallingProvider, request: ModelRequest, timeouts: Timeouts, deadline: float) -> Response:
     """Get an answer by a call instead of HTTP.
 
@@ -272,38 +258,24 @@ async def called(provider: CallingProvider, request: ModelRequest, timeouts: Tim
         latency = now() - started
         return Response(body=body, answer=provider.answer(body), latency=latency)
     except TimeoutError:
-        words = f"no answer within {timeouts.total:g} s, all attempts together"
-        raise AttemptFailed(ProviderError(words, kind="timeout"), again=False) from None
+        raise _out_of_time(timeouts) from None
     except ProviderError as error:
         raise AttemptFailed(error) from None
     except Exception as error:
-        raise AttemptFailed(ProviderError(first_line(str(error), 200), kind="bad_request")) from None
+        raise _failed("bad_request", first_line(str(error), 200)) from None
 
 
 async def _on_thread(function: Callable[[], Any]) -> Any:
     """The function's result; not by the loop's executor, whose few threads Python waits for when it exits."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
+    future: Future[Any] = Future()
 
-    def settle(result: Any, error: Exception | None) -> None:
-        if future.done():  # cancelled meanwhile
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-    def run() -> None:
-        result: Any = None
-        problem: Exception | None = None
+    def run() -> Any:
         try:
-            result = function()
-        except ProviderError as error:
-            problem = error
+            return function()
+        except ProviderError:
+            raise
         except BaseException as error:  # any: even SystemExit must not stop the engine
-            problem = RuntimeError(f"{type(error).__name__}: {error}")
-        with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
-            loop.call_soon_threadsafe(settle, result, problem)
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
 
-    threading.Thread(target=run, name="llmeval-call", daemon=True).start()
-    return await future
+    threading.Thread(target=settle, args=(future, run), name="llmeval-call", daemon=True).start()
+    return await asyncio.wrap_future(future)

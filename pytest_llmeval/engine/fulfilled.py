@@ -6,18 +6,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from pytest_llmeval.config.prices import cost_of_call
 from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.engine.call import Response
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import ModelRequest, Provider
 from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.store.entry import Entry, Flaw
-
-if TYPE_CHECKING:
-    from pytest_llmeval.engine.call import Response
 
 _UNBILLED = Usage(input_tokens=0, output_tokens=0)  # by an error status, under which no tokens are told
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from pytest_llmeval.engine.call import Call, Counters, Response, Rules
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from pytest_llmeval.engine.dispatch import Dispatcher
+from pytest_llmeval.engine.call import Call, Response, Rules
+from pytest_llmeval.engine.dispatch import Dispatcher
+from pytest_llmeval.engine.preload import import_all
 
 _PATIENCE = 2.0  # seconds
 
@@ -23,21 +21,21 @@ class LoopThread:
     """Hands calls to a dispatcher, in order; starts at once.
 
     Args:
-        rules: passed on to `Dispatcher`, as are `counters` and `finish`.
-        counters: see there.
-        finish: see there.
+        rules: handed to the `Dispatcher`, as `finish` is.
         failed: told of an error that ends the thread.
+
+    Attributes:
+        dispatcher: None until the thread has made it.
     """
 
     def __init__(
         self,
         rules: Rules,
-        counters: Counters,
         finish: Callable[[Call, Response | BaseException | None], None],
         failed: Callable[[BaseException], None],
     ) -> None:
+        self.dispatcher: Dispatcher | None = None
         self._rules = rules
-        self._counters = counters
         self._finish = finish
         self._failed = failed
         self._inbox: deque[tuple[Literal["add", "abandon"], Call]] = deque()
@@ -46,8 +44,6 @@ class LoopThread:
         self._woken = False
         self._closing = False
         # Not on the thread: what is imported there makes loggers, while pytest goes through all there are.
-        from pytest_llmeval.engine.preload import import_all
-
         import_all()
         # Where threads inherit the context (pytest-check makes them, and so may Python 3.14), that of a test says which
         # event loop the test runs on, and is none of ours.
@@ -75,13 +71,10 @@ class LoopThread:
 
     def _main(self) -> None:
         try:
-            import asyncio
-
-            from pytest_llmeval.engine.dispatch import Dispatcher
-
             loop = asyncio.new_event_loop()
             try:
-                loop.run_until_complete(self._serve(Dispatcher(self._rules, self._counters, self._finish)))
+                self.dispatcher = Dispatcher(self._rules, self._finish)
+                loop.run_until_complete(self._serve(self.dispatcher))
                 loop.run_until_complete(loop.shutdown_asyncgens())
             finally:
                 loop.close()
@@ -89,8 +82,6 @@ class LoopThread:
             self._failed(error)
 
     async def _serve(self, dispatcher: Dispatcher) -> None:
-        import asyncio
-
         self._wanted = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         while not self._closing:

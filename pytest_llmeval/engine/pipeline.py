@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pytest_llmeval.config.prices import cost_of_call
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.budget import Budget
+from pytest_llmeval.engine.call import Endpoint, Response, Rules
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
 from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
@@ -24,7 +25,6 @@ from pytest_llmeval.store.entry import Entry
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-    from pytest_llmeval.engine.call import Endpoint, Response
     from pytest_llmeval.engine.client import Engine
     from pytest_llmeval.store.staleness import Staleness
     from pytest_llmeval.store.store import Store
@@ -96,13 +96,12 @@ class Pipeline:
         """Requests on the wire now."""
         return self._engine.in_flight if self._engine is not None else 0
 
-    def submit(self, lookup: Lookup, draw: Draw, endpoint: Endpoint | None = None) -> Future[Fulfilled]:
+    def submit(self, lookup: Lookup, draw: Draw) -> Future[Fulfilled]:
         """Find a reply, or send the request.
 
         Args:
             lookup: what is asked.
             draw: which answer is meant.
-            endpoint: where it is sent, None for where the configuration says.
 
         Returns:
             A future whose exception, if any, is a `ReplyError`.
@@ -111,7 +110,7 @@ class Pipeline:
         try:
             fulfilled = self.find(lookup, draw)
             if fulfilled is None:
-                return self.send(lookup, draw, endpoint)
+                return self.send(lookup, draw)
             future.set_result(fulfilled)
         except ReplyError as error:
             future.set_exception(error)
@@ -144,7 +143,12 @@ class Pipeline:
         return None
 
     def send(self, lookup: Lookup, draw: Draw, endpoint: Endpoint | None = None) -> Future[Fulfilled]:
-        """Send a request that is not stored; the arguments and what is returned are those of `submit`.
+        """Send a request that is not stored; returns what `submit` does.
+
+        Args:
+            lookup: what is asked.
+            draw: which answer is meant.
+            endpoint: where it is sent, None for where the configuration says.
 
         Raises:
             ReplyError: it is not sent, for want of money or of a key.
@@ -289,7 +293,7 @@ class Pipeline:
 
                 from pytest_llmeval.engine.client import Engine
 
-                self._engine = Engine(concurrency=self._concurrency, workers=self._workers, start=16)
+                self._engine = Engine(Rules(concurrency=self._concurrency, workers=self._workers, start=16))
                 self._keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llmeval-keeper")
             return self._engine, self._keeper
 
@@ -323,8 +327,6 @@ def _endpoint(lookup: Lookup) -> Endpoint:
     Raises:
         ProviderError: the environment does not have its key.
     """
-    from pytest_llmeval.engine.call import Endpoint
-
     model, provider = lookup.model, lookup.provider
     return Endpoint(
         base_url=provider.base_url or "",

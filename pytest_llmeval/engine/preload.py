@@ -20,7 +20,6 @@ _MODULES = (
     "httpcore",
     "httpcore._backends.anyio",
     "httpx",
-    "pytest_llmeval.engine.dispatch",
     "pytest_llmeval.formats.failure",
     "pytest_llmeval.formats.openai_chat",
     "pytest_llmeval.store.disk",

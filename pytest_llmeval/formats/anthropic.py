@@ -7,33 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult
 
+from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
-from pytest_llmeval.formats.messages import (
-    function_of,
-    image_url,
-    inline_data,
-    leading_system,
-    parts_of,
-    past_calls,
-    plain_schema,
-    plain_text,
-    refused,
-    with_images,
-    with_params,
-)
-from pytest_llmeval.formats.reading import (
-    answer_in_error,
-    count,
-    event_object,
-    finish_reason,
-    listed,
-    malformed,
-    object_or_empty,
-    objects,
-    text_or_none,
-    tool_call,
-    total,
-)
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, named, pieces_of, usage_field
 from pytest_llmeval.reply import Answer, Usage
 from pytest_llmeval.text import first_line
@@ -73,33 +48,27 @@ class AnthropicMessages(WireFormat):
         """
         params = dict(prompt.params)
         version = str(params.pop("anthropic_version", _VERSION))
-        system, messages = leading_system(with_images(prompt.messages, prompt.images))
-        body: dict[str, Any] = {"model": model, "messages": _turns(messages)}
+        system, turns = messages.leading_system(messages.with_images(prompt.messages, prompt.images))
+        body: dict[str, Any] = {"model": model, "messages": _turns(turns)}
         if system:
-            text = plain_text(system)
-            parts = [part for message in system for part in parts_of(message.get("content"))]
+            text = messages.plain_text(system)
+            parts = [part for message in system for part in messages.parts_of(message.get("content"))]
             body["system"] = parts if text is None else text
         if prompt.tools:
             body["tools"] = [_tool(tool) for tool in prompt.tools]
         if prompt.schema is not None:
-            body["output_config"] = {"format": {"type": "json_schema", "schema": plain_schema(prompt.schema)}}
-        body = with_params(body, params)
+            body["output_config"] = {"format": {"type": "json_schema", "schema": messages.plain_schema(prompt.schema)}}
+        body = messages.with_params(body, params)
         if prompt.stream:
             body["stream"] = True
         if body.get("max_tokens") is None:
-            raise refused(
+            raise messages.refused(
                 f"{self.name}/{first_line(model, 80)}: Anthropic wants max_tokens and none was given; "
                 "set params = { max_tokens = 1024 } for this model in [tool.llmeval.models], "
                 "or ask llm(..., max_tokens=1024)"
             )
-        return ModelRequest(
-            provider=self.name,
-            model=model,
-            path=self.path,
-            body=body,
-            headers={"anthropic-version": version},
-            stream=bool(body.get("stream")),
-        )
+        headers, stream = {"anthropic-version": version}, bool(body.get("stream"))
+        return ModelRequest(provider=self.name, model=model, path=self.path, body=body, headers=headers, stream=stream)
 
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body.
@@ -108,25 +77,25 @@ class AnthropicMessages(WireFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            return answer_in_error(body["error"])
+            return reading.answer_in_error(body["error"])
         content = body.get("content")
         if not isinstance(content, list):
-            raise malformed(f"the response has no content, {listed(body)}")
-        texts = [block.get("text") for block in objects(content) if block.get("type") == "text"]
-        reason = finish_reason(body.get("stop_reason"))
+            raise reading.malformed(f"the response has no content, {reading.listed(body)}")
+        texts = [block.get("text") for block in reading.objects(content) if block.get("type") == "text"]
+        reason = reading.finish_reason(body.get("stop_reason"))
         return Answer(
             text="".join(text for text in texts if isinstance(text, str)),
             tool_calls=tuple(
-                tool_call(block.get("name"), block.get("input"), block.get("id"))
-                for block in objects(content)
+                reading.tool_call(block.get("name"), block.get("input"), block.get("id"))
+                for block in reading.objects(content)
                 if block.get("type") == "tool_use"
             ),
-            usage=_usage(object_or_empty(body.get("usage"))),
+            usage=_usage(reading.object_or_empty(body.get("usage"))),
             finish_reason=reason,
-            refusal=_refusal(object_or_empty(body.get("stop_details"))) if reason == "content_filter" else None,
-            response_model=text_or_none(body.get("model")),
-            response_id=text_or_none(body.get("id")),
-            thinking=tuple(block for block in objects(content) if block.get("type") in _THINKING),
+            refusal=_refusal(reading.object_or_empty(body.get("stop_details"))) if reason == "content_filter" else None,
+            response_model=reading.text_or_none(body.get("model")),
+            response_id=reading.text_or_none(body.get("id")),
+            thinking=tuple(block for block in reading.objects(content) if block.get("type") in _THINKING),
         )
 
     def stream(self) -> MessagesStream:
@@ -143,12 +112,12 @@ class AnthropicMessages(WireFormat):
         ending = {
             name: body[name] for name in ("stop_reason", "stop_sequence", "stop_details", "container") if name in body
         }
-        usage = object_or_empty(body.get("usage"))
+        usage = reading.object_or_empty(body.get("usage"))
         start = {**body, **dict.fromkeys(ending), "content": []}
         error = start.pop("error", None)
         if error is None or "role" in start:  # else the error was all that came
             yield named({"type": "message_start", "message": start})
-        for index, block in enumerate(objects(body.get("content"))):
+        for index, block in enumerate(reading.objects(body.get("content"))):
             empty, deltas = _deltas(block, pieces)
             yield named({"type": "content_block_start", "index": index, "content_block": {**block, **empty}})
             for delta in deltas:
@@ -162,7 +131,6 @@ class AnthropicMessages(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        model = answer.response_model or model
         content: list[dict[str, Any]] = [dict(block) for block in answer.thinking]
         if answer.text:
             content.append({"type": "text", "text": answer.text})
@@ -174,7 +142,7 @@ class AnthropicMessages(WireFormat):
             "id": answer.response_id or UNNAMED,
             "type": "message",
             "role": "assistant",
-            "model": model,
+            "model": answer.response_model or model,
             "content": content,
             "stop_reason": _STOP_REASONS.get(reason, reason),
             "stop_sequence": None,
@@ -193,10 +161,10 @@ class AnthropicMessages(WireFormat):
         return body | {"usage": {"input_tokens": 0, "output_tokens": 0}} | usage_field("usage", counts, details)
 
 
-def _turns(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _turns(said: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     turns: list[dict[str, Any]] = []
     results: list[dict[str, Any]] | None = None  # of the tools called last; they belong into one message
-    for message in messages:
+    for message in said:
         if message.get("role") != "tool":
             results = None
             turns.append({"role": message.get("role"), "content": _content(message)})
@@ -211,27 +179,27 @@ def _turns(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _content(message: Mapping[str, Any]) -> str | list[dict[str, Any]]:
     content = message.get("content")
-    calls = past_calls(message)
+    calls = messages.past_calls(message)
     if isinstance(content, str) and not calls and not message.get("thinking_blocks"):
         return content
     blocks = [dict(block) for block in message.get("thinking_blocks") or ()]
-    blocks += [_block(part) for part in parts_of(content)]
+    blocks += [_block(part) for part in messages.parts_of(content)]
     blocks += [{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments} for call in calls]
     return blocks
 
 
 def _block(part: dict[str, Any]) -> dict[str, Any]:
-    url = image_url(part)
+    url = messages.image_url(part)
     if url is None:
         return part
-    inline = inline_data(url)
+    inline = messages.inline_data(url)
     if inline is None:
         return {"type": "image", "source": {"type": "url", "url": url}}
     return {"type": "image", "source": {"type": "base64", "media_type": inline[0], "data": inline[1]}}
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    function = function_of(tool)
+    function = messages.function_of(tool)
     if function is None:
         return dict(tool)
     renamed = {"input_schema" if name == "parameters" else name: value for name, value in function.items()}
@@ -239,19 +207,24 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(details: Mapping[str, Any]) -> str:
-    category = text_or_none(details.get("category"))
-    return text_or_none(details.get("explanation")) or (f"refused: {category}" if category else "refused")
+    category = reading.text_or_none(details.get("category"))
+    return reading.text_or_none(details.get("explanation")) or (f"refused: {category}" if category else "refused")
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
-    fresh = count(usage.get("input_tokens"))
-    read, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
+    fresh = reading.count(usage.get("input_tokens"))
+    read, written = (
+        reading.count(usage.get("cache_read_input_tokens")),
+        reading.count(usage.get("cache_creation_input_tokens")),
+    )
     return Usage(
-        input_tokens=None if fresh is None else total(fresh, read, written),
-        output_tokens=count(usage.get("output_tokens")),
+        input_tokens=None if fresh is None else reading.total(fresh, read, written),
+        output_tokens=reading.count(usage.get("output_tokens")),
         cache_read_tokens=read,
         cache_write_tokens=written,
-        reasoning_tokens=count(object_or_empty(usage.get("output_tokens_details")).get("thinking_tokens")),
+        reasoning_tokens=reading.count(
+            reading.object_or_empty(usage.get("output_tokens_details")).get("thinking_tokens")
+        ),
     )
 
 
@@ -300,28 +273,28 @@ class MessagesStream:
 
     def feed(self, event: Event) -> bool:
         """Take one event; True when it carries text or a tool call."""
-        content = event_object(event)
+        content = reading.event_object(event)
         kind = content.get("type") or event.name
         if kind == "error" or content.get("error"):
             error = content.get("error") or content
-            answer_in_error(error)
+            reading.answer_in_error(error)
             self._message = {**(self._message or {}), "error": error}
             self.done = True
             return False
         number = content.get("index")
         number = number if isinstance(number, int) else 0
         if kind == "message_start":
-            self._message = dict(object_or_empty(content.get("message")))
-            self._usage.update(object_or_empty(self._message.get("usage")))
+            self._message = dict(reading.object_or_empty(content.get("message")))
+            self._usage.update(reading.object_or_empty(self._message.get("usage")))
         elif kind == "content_block_start":
-            self._blocks[number] = dict(object_or_empty(content.get("content_block")))
+            self._blocks[number] = dict(reading.object_or_empty(content.get("content_block")))
             return self._blocks[number].get("type") == "tool_use"
         elif kind == "content_block_delta":
-            return self._add(number, object_or_empty(content.get("delta")))
+            return self._add(number, reading.object_or_empty(content.get("delta")))
         elif kind == "message_delta" and self._message is not None:
-            self._message.update(object_or_empty(content.get("delta")))
+            self._message.update(reading.object_or_empty(content.get("delta")))
             # Cumulative; what is left out is what the start of the message said.
-            usage = object_or_empty(content.get("usage"))
+            usage = reading.object_or_empty(content.get("usage"))
             self._usage.update((name, value) for name, value in usage.items() if value is not None)
             self.answered = bool(self._message.get("stop_reason"))
         elif kind == "message_stop":
@@ -333,7 +306,7 @@ class MessagesStream:
         if self._message is None or not (self.done or self._message.get("stop_reason")):
             texts = [block.get("text") for block in self._blocks.values()]
             got = sum(len(text) for text in texts if isinstance(text, str))
-            raise malformed(f"the stream was cut: it ended after {got} characters, without a stop_reason")
+            raise reading.cut(got, "without a stop_reason")
         content = [self._finished(number) for number in sorted(self._blocks)]
         return {**self._message, "content": content, "usage": self._usage}
 

@@ -17,41 +17,18 @@ from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer
 from pytest_llmeval.text import first_line
 
-_BILLING = {
-    "billing_error",
-    "billing_hard_limit_reached",
-    "billing_not_active",
-    "contract_spend_limit_reached",
-    "credit_balance_exhausted",
-    "enforced_spend_limit_reached",
-    "insufficient_quota",
-    "linked_organization_billing_unavailable",
-    "linked_organization_spend_limit_reached",
-    "organization_spend_limit_exceeded",
-    "organization_usage_limit_exceeded",
-    "project_spend_limit_exceeded",
-}
-
-_FILTERED = {
-    "1301",  # Zhipu
-    "bio_policy",
-    "content_filter",
-    "content_filtered",
-    "content_policy_violation",
-    "contentfilter",
-    "cyber_policy",
-    "data_inspection_failed",  # Alibaba
-    "datainspectionfailed",
-    "guardrail_intervened",
-    "image_content_policy_violation",
-    "misalignment_policy_violation",
-    "moderation_blocked",
-    "responsibleaipolicyviolation",
-}
-
 _BY_WORD: dict[str, ProviderErrorKind] = {
-    **dict.fromkeys(_BILLING, "billing"),
-    **dict.fromkeys(_FILTERED, "content_filter"),
+    **dict.fromkeys(("billing_error", "billing_hard_limit_reached", "billing_not_active"), "billing"),
+    **dict.fromkeys(("contract_spend_limit_reached", "enforced_spend_limit_reached"), "billing"),
+    **dict.fromkeys(("credit_balance_exhausted", "insufficient_quota", "project_spend_limit_exceeded"), "billing"),
+    **dict.fromkeys(("linked_organization_billing_unavailable", "linked_organization_spend_limit_reached"), "billing"),
+    **dict.fromkeys(("organization_spend_limit_exceeded", "organization_usage_limit_exceeded"), "billing"),
+    **dict.fromkeys(("content_filter", "content_filtered", "contentfilter"), "content_filter"),
+    **dict.fromkeys(("content_policy_violation", "image_content_policy_violation"), "content_filter"),
+    **dict.fromkeys(("bio_policy", "cyber_policy", "misalignment_policy_violation"), "content_filter"),
+    **dict.fromkeys(("guardrail_intervened", "moderation_blocked", "responsibleaipolicyviolation"), "content_filter"),
+    **dict.fromkeys(("data_inspection_failed", "datainspectionfailed"), "content_filter"),  # Alibaba
+    "1301": "content_filter",  # Zhipu
     "tool_use_failed": "invalid_tool_call",  # Groq's, and so is the next
     "json_validate_failed": "invalid_json",
     **dict.fromkeys(("api_key_invalid", "authentication_error", "invalid_api_key"), "authentication"),
@@ -138,11 +115,10 @@ def failure_of_response(status: int, headers: Mapping[str, str], body: bytes) ->
     error = _error_object(body)
     if error is not None and status >= 400:
         return _failure(f"HTTP {status}", status, headers, error)
-    hint = retry_hint(headers) if status >= 400 else None
-    kind: ProviderErrorKind = _kind(status, frozenset(), "") if status >= 400 else "malformed"
-    return ProviderError(
-        f"HTTP {status}{_described(status, headers, body)}", kind=kind, status=status, retry_after=hint
-    )
+    text = f"HTTP {status}{_described(status, headers, body)}"
+    if status < 400:
+        return ProviderError(text, kind="malformed", status=status)
+    return ProviderError(text, kind=_kind(status, frozenset(), ""), status=status, retry_after=retry_hint(headers))
 
 
 def failure_in_answer(error: Any) -> ProviderError:
@@ -187,23 +163,20 @@ def _failure(what: str, status: int | None, headers: Mapping[str, str], error: M
     words = [error.get("code"), error.get("type"), error.get("status")]
     words += [inner.get("code")] if isinstance(inner, dict) else []
     metadata = error.get("metadata")
-    if status == 403 and isinstance(metadata, dict) and "reasons" in metadata:  # OpenRouter's moderation
+    metadata = metadata if isinstance(metadata, dict) else {}
+    if status == 403 and "reasons" in metadata:  # OpenRouter's moderation
         words.append("content_filter")
     named = [word for word in words if isinstance(word, str) and word]
     reasons, quotas = _detailed(error.get("details"))
     kind = _kind(status, frozenset(word.lower() for word in (*named, *reasons)), f"{message} {quotas}")
-    if isinstance(metadata, dict) and isinstance(
-        raw := metadata.get("raw"), str
-    ):  # what the provider behind OpenRouter said
+    if isinstance(raw := metadata.get("raw"), str):  # what the provider behind OpenRouter said
         inside = _error_object(raw.encode("utf-8", "replace"))
         behind = failure_in_answer({**inside, "metadata": None}).kind if inside is not None else kind
         kind = behind if behind in TOLD_AS_ERRORS else kind
     name = f" ({first_line(named[0], 60)})" if named else ""
-    text = f"{what}{name}"
-    if message:
-        text += ": " + first_line(without_secrets(message[:_READ]), 300)
+    told = f": {first_line(without_secrets(message[:_READ]), 300)}" if message else ""
     hint = retry_hint(headers, message[:_READ], error.get("details"))
-    return ProviderError(text, kind=kind, status=status, retry_after=hint)
+    return ProviderError(f"{what}{name}{told}", kind=kind, status=status, retry_after=hint)
 
 
 def _detailed(details: Any) -> tuple[list[str], str]:
@@ -216,7 +189,7 @@ def _detailed(details: Any) -> tuple[list[str], str]:
         if isinstance(detail, dict):
             reasons.append(detail.get("reason"))
             violations = detail.get("violations")
-            quotas += [str(violation) for violation in violations] if isinstance(violations, list) else []
+            quotas += map(str, violations) if isinstance(violations, list) else ()
     return [reason for reason in reasons if isinstance(reason, str)], " ".join(quotas)[:_READ]
 
 
@@ -237,7 +210,7 @@ def _kind(status: int | None, words: frozenset[str], message: str) -> ProviderEr
     if own_failures:
         return own_failures[0]
     if status is None:
-        return next(iter(sorted(found)), "overloaded")
+        return min(found, default="overloaded")
     if status >= 500:
         return "overloaded"
     return _BY_STATUS.get(status, "bad_request")

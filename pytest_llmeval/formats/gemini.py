@@ -9,32 +9,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlunsplit
 
+from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
-from pytest_llmeval.formats.messages import (
-    function_of,
-    image_url,
-    inline_data,
-    leading_system,
-    parts_of,
-    past_calls,
-    plain_schema,
-    with_images,
-    with_params,
-)
-from pytest_llmeval.formats.reading import (
-    FILTERED,
-    answer_in_error,
-    count,
-    event_object,
-    finish_reason,
-    listed,
-    malformed,
-    object_or_empty,
-    objects,
-    text_or_none,
-    tool_call,
-    total,
-)
 from pytest_llmeval.formats.replay import pieces_of, total_tokens, unnamed, usage_field
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 
@@ -90,21 +66,24 @@ class GeminiContent(WireFormat):
         Raises:
             ProviderError: kind ``bad_request``: a tool call in the messages is invalid.
         """
-        system, messages = leading_system(with_images(prompt.messages, prompt.images))
-        body: dict[str, Any] = {"contents": _contents(messages)}
+        system, turns = messages.leading_system(messages.with_images(prompt.messages, prompt.images))
+        body: dict[str, Any] = {"contents": _contents(turns)}
         if system:
-            parts = [_part(part) for message in system for part in parts_of(message.get("content"))]
+            parts = [_part(part) for message in system for part in messages.parts_of(message.get("content"))]
             body["systemInstruction"] = {"role": "user", "parts": parts}
         if prompt.tools:
             body["tools"] = _tools(prompt.tools)
         settings: dict[str, Any] = {}
         if prompt.schema is not None:
-            settings = {"responseMimeType": "application/json", "responseJsonSchema": plain_schema(prompt.schema)}
+            settings = {
+                "responseMimeType": "application/json",
+                "responseJsonSchema": messages.plain_schema(prompt.schema),
+            }
         params = {name: value for name, value in prompt.params.items() if name != "stream"}
         settings.update((name, value) for name, value in params.items() if name not in _FIELDS)
         if settings:
             body["generationConfig"] = settings
-        body = with_params(body, {name: value for name, value in params.items() if name in _FIELDS})
+        body = messages.with_params(body, {name: value for name, value in params.items() if name in _FIELDS})
         stream = prompt.stream or bool(prompt.params.get("stream"))
         place = quote(model, safe="/") if "/" in model else f"models/{quote(model, safe='')}"
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
@@ -117,27 +96,27 @@ class GeminiContent(WireFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            return answer_in_error(body["error"])
-        candidates = objects(body.get("candidates"))
-        blocked = text_or_none(object_or_empty(body.get("promptFeedback")).get("blockReason"))
+            return reading.answer_in_error(body["error"])
+        candidates = reading.objects(body.get("candidates"))
+        blocked = reading.text_or_none(reading.object_or_empty(body.get("promptFeedback")).get("blockReason"))
         if not candidates and not blocked:
-            raise malformed(f"the response has no candidates, {listed(body)}")
+            raise reading.malformed(f"the response has no candidates, {reading.listed(body)}")
         candidate = candidates[0] if candidates else {}
-        parts = objects(object_or_empty(candidate.get("content")).get("parts"))
+        parts = reading.objects(reading.object_or_empty(candidate.get("content")).get("parts"))
         texts = [part.get("text") for part in parts if part.get("thought") is not True]
         calls = tuple(_call(part) for part in parts if "functionCall" in part)
-        finish = finish_reason(candidate.get("finishReason")) if candidates else "content_filter"
+        finish = reading.finish_reason(candidate.get("finishReason")) if candidates else "content_filter"
         text = "".join(text for text in texts if isinstance(text, str))
         if finish == "invalid_tool_call" and not text:  # which is where Gemini puts the call
-            text = text_or_none(candidate.get("finishMessage")) or ""
+            text = reading.text_or_none(candidate.get("finishMessage")) or ""
         return Answer(
             text=text,
             tool_calls=calls,
-            usage=_usage(object_or_empty(body.get("usageMetadata"))),
+            usage=_usage(reading.object_or_empty(body.get("usageMetadata"))),
             finish_reason="tool_calls" if calls and finish == "stop" else finish,
             refusal=_refusal(candidate, blocked) if finish == "content_filter" else None,
-            response_model=text_or_none(body.get("modelVersion")),
-            response_id=text_or_none(body.get("responseId")),
+            response_model=reading.text_or_none(body.get("modelVersion")),
+            response_id=reading.text_or_none(body.get("responseId")),
         )
 
     def stream(self) -> ContentStream:
@@ -178,8 +157,7 @@ class GeminiContent(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        model = answer.response_model or model
-        body: dict[str, Any] = {"modelVersion": model}
+        body: dict[str, Any] = {"modelVersion": answer.response_model or model}
         if answer.response_id:
             body["responseId"] = answer.response_id
         if answer.refusal and not answer.text and not answer.tool_calls:
@@ -187,7 +165,7 @@ class GeminiContent(WireFormat):
         else:
             parts: list[dict[str, Any]] = [{"text": answer.text}] if answer.text or not answer.tool_calls else []
             for call in answer.tool_calls:
-                named = {"name": call.name, "args": dict(call.arguments or {}), **({"id": call.id} if call.id else {})}
+                named = {"name": call.name, "args": dict(call.arguments or {}), **messages.identity(call)}
                 signed = {"thoughtSignature": call.signature} if call.signature else {}
                 parts.append({"functionCall": named, **signed})
             reason = answer.finish_reason or "stop"
@@ -208,19 +186,21 @@ class GeminiContent(WireFormat):
 def _refusal(candidate: Mapping[str, Any], blocked: str | None) -> str:
     if not candidate:
         return f"{_BLOCKED}{blocked}"
-    return text_or_none(candidate.get("finishMessage")) or f"{FILTERED}: {candidate.get('finishReason')}"
+    return (
+        reading.text_or_none(candidate.get("finishMessage")) or f"{reading.FILTERED}: {candidate.get('finishReason')}"
+    )
 
 
 def _call(part: Mapping[str, Any]) -> ToolCall:
-    call = object_or_empty(part["functionCall"])
-    return tool_call(call.get("name"), call.get("args") or {}, call.get("id"), part.get("thoughtSignature"))
+    call = reading.object_or_empty(part["functionCall"])
+    return reading.tool_call(call.get("name"), call.get("args") or {}, call.get("id"), part.get("thoughtSignature"))
 
 
-def _contents(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _contents(turns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     contents: list[dict[str, Any]] = []
     names: dict[str | None, str] = {}  # of functions, by the ids of their calls
     results: list[dict[str, Any]] | None = None  # of the tools called last; they belong into one message
-    for message in messages:
+    for message in turns:
         if message.get("role") == "tool":
             if results is None:
                 results = []
@@ -231,36 +211,37 @@ def _contents(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if "parts" in message:
             contents.append(dict(message))
             continue
-        parts = [_part(part) for part in parts_of(message.get("content"))]
-        for call in past_calls(message):
+        parts = [_part(part) for part in messages.parts_of(message.get("content"))]
+        for call in messages.past_calls(message):
             names[call.id] = call.name
-            identity = {"id": call.id} if call.id else {}
             signed = {"thoughtSignature": call.signature} if call.signature else {}
-            parts.append({"functionCall": {**identity, "name": call.name, "args": call.arguments}, **signed})
+            parts.append(
+                {"functionCall": {**messages.identity(call), "name": call.name, "args": call.arguments}, **signed}
+            )
         contents.append({"role": "model" if message.get("role") == "assistant" else "user", "parts": parts})
     return contents
 
 
 def _result(message: Mapping[str, Any], names: Mapping[str | None, str]) -> dict[str, Any]:
-    identity = message.get("tool_call_id")
-    text = "".join(part.get("text", "") for part in parts_of(message.get("content")))
+    call_id = message.get("tool_call_id")
+    text = "".join(part.get("text", "") for part in messages.parts_of(message.get("content")))
     try:
         response = json.loads(text)
     except (ValueError, RecursionError):
         response = text
     if not isinstance(response, dict):
         response = {"output": response}
-    result = {"name": message.get("name") or names.get(identity) or identity, "response": response}
-    return {"functionResponse": {"id": identity, **result} if identity else result}
+    result = {"name": message.get("name") or names.get(call_id) or call_id, "response": response}
+    return {"functionResponse": {"id": call_id, **result} if call_id else result}
 
 
 def _part(part: dict[str, Any]) -> dict[str, Any]:
     if part.get("type") == "text":
         return {"text": part.get("text")}
-    url = image_url(part)
+    url = messages.image_url(part)
     if url is None:
         return part
-    inline = inline_data(url)
+    inline = messages.inline_data(url)
     if inline is not None:
         return {"inlineData": {"mimeType": inline[0], "data": inline[1]}}
     from mimetypes import guess_type
@@ -274,7 +255,7 @@ def _tools(tools: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     declared: list[dict[str, Any]] = []
     own: list[dict[str, Any]] = []
     for tool in tools:
-        function = function_of(tool)
+        function = messages.function_of(tool)
         if function is None:
             own.append(dict(tool))
         else:
@@ -288,12 +269,14 @@ def _tools(tools: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
-    thoughts = count(usage.get("thoughtsTokenCount"))
-    prompt = count(usage.get("promptTokenCount"))
+    thoughts = reading.count(usage.get("thoughtsTokenCount"))
+    prompt = reading.count(usage.get("promptTokenCount"))
     return Usage(
-        input_tokens=None if prompt is None else total(prompt, count(usage.get("toolUsePromptTokenCount"))),
-        output_tokens=total(count(usage.get("candidatesTokenCount")), thoughts),
-        cache_read_tokens=count(usage.get("cachedContentTokenCount")),
+        input_tokens=None
+        if prompt is None
+        else reading.total(prompt, reading.count(usage.get("toolUsePromptTokenCount"))),
+        output_tokens=reading.total(reading.count(usage.get("candidatesTokenCount")), thoughts),
+        cache_read_tokens=reading.count(usage.get("cachedContentTokenCount")),
         reasoning_tokens=thoughts,
     )
 
@@ -302,10 +285,10 @@ def _chunks(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
     rest = {name: value for name, value in body.items() if name not in ("candidates", "error")}
     about: dict[str, Any] = {name: rest[name] for name in ("modelVersion", "responseId") if name in rest}
     ends = []
-    for candidate in objects(body.get("candidates")):
+    for candidate in reading.objects(body.get("candidates")):
         content = candidate.get("content")
         if isinstance(content, dict):
-            parts = [piece for part in objects(content.get("parts")) for piece in _pieces_of_part(part, pieces)]
+            parts = [piece for part in reading.objects(content.get("parts")) for piece in _pieces_of_part(part, pieces)]
             place = {"index": candidate["index"]} if "index" in candidate else {}
             for part in parts[:-1]:
                 yield {"candidates": [{**place, "content": {**content, "parts": [part]}}], **about}
@@ -337,23 +320,23 @@ class ContentStream:
 
     def feed(self, event: Event) -> bool:
         """Take one event; True when it carries a function call, or text other than thoughts."""
-        chunk = event_object(event)
+        chunk = reading.event_object(event)
         if chunk.get("error"):
-            answer_in_error(chunk["error"])
+            reading.answer_in_error(chunk["error"])
             self.done = True
         # What is said again, such as the usage so far, counts as it was said last.
         self._response.update((name, value) for name, value in chunk.items() if name != "candidates")
         carries = False
-        for candidate in objects(chunk.get("candidates")):
+        for candidate in reading.objects(chunk.get("candidates")):
             carries |= self._take(candidate)
         return carries
 
     def body(self) -> dict[str, Any]:
         """The response as the non-streaming API would have given it."""
         finished = self._candidates and all("finishReason" in one for one in self._candidates.values())
-        blocked = object_or_empty(self._response.get("promptFeedback")).get("blockReason")
+        blocked = reading.object_or_empty(self._response.get("promptFeedback")).get("blockReason")
         if not finished and not blocked and not self.done:
-            raise malformed(f"the stream was cut: it ended after {self._characters} characters, without a finishReason")
+            raise reading.cut(self._characters, "without a finishReason")
         if not self._candidates:
             return self._response
         return {**self._response, "candidates": [self._candidates[number] for number in sorted(self._candidates)]}
@@ -368,7 +351,7 @@ class ContentStream:
         whole = candidate.setdefault("content", {name: value for name, value in content.items() if name != "parts"})
         parts = whole.setdefault("parts", [])
         carries = False
-        for part in objects(content.get("parts")):
+        for part in reading.objects(content.get("parts")):
             carries |= self._add(parts, part)
         return carries
 

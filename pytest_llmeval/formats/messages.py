@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.formats.reading import object_or_empty
+from pytest_llmeval.reply import ToolCall
 from pytest_llmeval.text import first_line
 
 
@@ -114,10 +116,13 @@ def _past_call(call: Any) -> PastCall:
     if not isinstance(arguments, dict):
         name = first_line(function["name"], 60)
         raise refused(f"the arguments of the tool call {name!r} in the messages are not a JSON object")
-    extra = call.get("extra_content")
-    google = extra.get("google") if isinstance(extra, Mapping) else None
-    signature = google.get("thought_signature") if isinstance(google, Mapping) else None
-    return PastCall(call.get("id"), function["name"], arguments, text, signature)
+    google = object_or_empty(object_or_empty(call.get("extra_content")).get("google"))
+    return PastCall(call.get("id"), function["name"], arguments, text, google.get("thought_signature"))
+
+
+def identity(call: PastCall | ToolCall) -> dict[str, str]:
+    """The field with the id of a call; none when it has no id."""
+    return {"id": call.id} if call.id else {}
 
 
 def function_of(tool: Mapping[str, Any]) -> Mapping[str, Any] | None:

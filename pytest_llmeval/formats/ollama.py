@@ -6,33 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
-from pytest_llmeval.formats.messages import (
-    function_of,
-    image_url,
-    inline_data,
-    parts_of,
-    past_calls,
-    plain_schema,
-    refused,
-    with_images,
-    with_params,
-)
-from pytest_llmeval.formats.reading import (
-    FILTERED,
-    answer_in_error,
-    count,
-    event_object,
-    finish_reason,
-    listed,
-    malformed,
-    object_or_empty,
-    objects,
-    text_or_none,
-    tool_call,
-)
 from pytest_llmeval.formats.replay import known, pieces_of, unnamed
-from pytest_llmeval.reply import Answer, Usage
+from pytest_llmeval.reply import Answer, ToolCall, Usage
 
 _PORT = 11434
 
@@ -90,21 +67,17 @@ class OllamaChat(WireFormat):
         """
         body: dict[str, Any] = {
             "model": model,
-            "messages": _messages(with_images(prompt.messages, prompt.images)),
+            "messages": _messages(messages.with_images(prompt.messages, prompt.images)),
             "stream": False,
         }
         if prompt.tools:
-            functions = [(tool, function_of(tool)) for tool in prompt.tools]
-            body["tools"] = [
-                dict(tool) if function is None else {"type": "function", "function": dict(function)}
-                for tool, function in functions
-            ]
+            body["tools"] = [_tool(tool) for tool in prompt.tools]
         if prompt.schema is not None:
-            body["format"] = plain_schema(prompt.schema)
+            body["format"] = messages.plain_schema(prompt.schema)
         options = {name: value for name, value in prompt.params.items() if name not in _FIELDS}
         if options:
             body["options"] = options
-        body = with_params(body, {name: value for name, value in prompt.params.items() if name in _FIELDS})
+        body = messages.with_params(body, {name: value for name, value in prompt.params.items() if name in _FIELDS})
         if prompt.stream:
             body["stream"] = True
         return ModelRequest(provider=self.name, model=model, path=self.path, body=body, stream=bool(body.get("stream")))
@@ -116,23 +89,23 @@ class OllamaChat(WireFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            return answer_in_error(body["error"])
+            return reading.answer_in_error(body["error"])
         message = body.get("message")
         if not isinstance(message, dict):
-            raise malformed(f"the response has no message, {listed(body)}")
+            raise reading.malformed(f"the response has no message, {reading.listed(body)}")
         content = message.get("content")
-        functions = [(call, object_or_empty(call.get("function"))) for call in objects(message.get("tool_calls"))]
-        calls = tuple(
-            tool_call(function.get("name"), function.get("arguments"), call.get("id")) for call, function in functions
-        )
-        reason = finish_reason(body.get("done_reason"))
+        calls = tuple(_tool_call(call) for call in reading.objects(message.get("tool_calls")))
+        reason = reading.finish_reason(body.get("done_reason"))
         return Answer(
             text=content if isinstance(content, str) else "",
             tool_calls=calls,
-            usage=Usage(input_tokens=count(body.get("prompt_eval_count")), output_tokens=count(body.get("eval_count"))),
+            usage=Usage(
+                input_tokens=reading.count(body.get("prompt_eval_count")),
+                output_tokens=reading.count(body.get("eval_count")),
+            ),
             finish_reason="tool_calls" if calls and reason in ("stop", None) else reason,
-            refusal=FILTERED if reason == "content_filter" else None,
-            response_model=text_or_none(body.get("model")),
+            refusal=reading.FILTERED if reason == "content_filter" else None,
+            response_model=reading.text_or_none(body.get("model")),
         )
 
     def stream(self) -> OllamaStream:
@@ -145,19 +118,15 @@ class OllamaChat(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        model = answer.response_model or model
         message: dict[str, Any] = {"role": "assistant", "content": answer.text}
         if answer.tool_calls:
             message["tool_calls"] = [
-                {
-                    **({"id": call.id} if call.id else {}),
-                    "function": {"name": call.name, "arguments": call.arguments or {}},
-                }
+                {**messages.identity(call), "function": {"name": call.name, "arguments": call.arguments or {}}}
                 for call in answer.tool_calls
             ]
         reason = answer.finish_reason or "stop"
         body = {
-            "model": model,
+            "model": answer.response_model or model,
             "created_at": "1970-01-01T00:00:00Z",
             "message": message,
             "done": True,
@@ -167,15 +136,20 @@ class OllamaChat(WireFormat):
         return body | known({"prompt_eval_count": usage.input_tokens, "eval_count": usage.output_tokens})
 
 
+def _tool_call(call: Mapping[str, Any]) -> ToolCall:
+    function = reading.object_or_empty(call.get("function"))
+    return reading.tool_call(function.get("name"), function.get("arguments"), call.get("id"))
+
+
 def _lines(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
     about = {name: body[name] for name in ("model", "created_at") if name in body}
-    message = object_or_empty(body.get("message"))
-    role = {name: message[name] for name in ("role",) if name in message}
+    message = reading.object_or_empty(body.get("message"))
+    role = {"role": message["role"]} if "role" in message else {}
     texts = {n: v for n, v in message.items() if n in ("thinking", "content") and isinstance(v, str)}
     for name in sorted(texts, reverse=True):  # thinking comes first
         for piece in pieces_of(texts[name], pieces) or [""]:
             yield {**about, "message": {**role, name: piece}, "done": False}
-    if calls := objects(message.get("tool_calls")):
+    if calls := reading.objects(message.get("tool_calls")):
         yield {**about, "message": {**role, "tool_calls": calls}, "done": False}
     if "error" in body:
         yield {"error": body["error"]}
@@ -196,16 +170,16 @@ class OllamaStream:
 
     def feed(self, event: Event) -> bool:
         """Take one line; True when it carries text or a tool call."""
-        chunk = event_object(event)
+        chunk = reading.event_object(event)
         if chunk.get("error"):
-            answer_in_error(chunk["error"])
+            reading.answer_in_error(chunk["error"])
         self._response.update(chunk)
         self.done = chunk.get("done") is True or "error" in chunk
         carries = False
-        for name, value in object_or_empty(chunk.get("message")).items():
+        for name, value in reading.object_or_empty(chunk.get("message")).items():
             before = self._message.get(name)
             if name == "tool_calls":
-                self._message[name] = [*(before or ()), *objects(value)]
+                self._message[name] = [*(before or ()), *reading.objects(value)]
                 carries |= bool(value)
             elif name in ("content", "thinking") and isinstance(value, str) and isinstance(before, str | None):
                 self._message[name] = (before or "") + value
@@ -219,16 +193,21 @@ class OllamaStream:
         if not self.done:
             content = self._message.get("content")
             got = len(content) if isinstance(content, str) else 0
-            raise malformed(f"the stream was cut: it ended after {got} characters, before it was done")
+            raise reading.cut(got, "before it was done")
         return {**self._response, "message": self._message}
 
 
-def _messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    function = messages.function_of(tool)
+    return dict(tool) if function is None else {"type": "function", "function": dict(function)}
+
+
+def _messages(turns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     converted: list[dict[str, Any]] = []
     names: dict[str | None, str] = {}  # of functions, by the ids of their calls
-    for message in messages:
+    for message in turns:
         role, content = message.get("role"), message.get("content")
-        parts = parts_of(content)
+        parts = messages.parts_of(content)
         one = {
             **{name: value for name, value in message.items() if name not in ("content", "tool_calls", "name")},
             "content": "".join(part.get("text") or "" for part in parts if part.get("type") == "text"),
@@ -236,11 +215,11 @@ def _messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         images = [_image(part) for part in parts if part.get("type") != "text"]
         if images:
             one["images"] = images
-        if calls := past_calls(message):
+        if calls := messages.past_calls(message):
             names.update((call.id, call.name) for call in calls)
             one["tool_calls"] = [
                 {
-                    **({"id": call.id} if call.id else {}),
+                    **messages.identity(call),
                     "type": "function",
                     "function": {"name": call.name, "arguments": call.arguments},
                 }
@@ -253,10 +232,10 @@ def _messages(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _image(part: Mapping[str, Any]) -> str:
-    url = image_url(part)
-    inline = inline_data(url) if url is not None else None
+    url = messages.image_url(part)
+    inline = messages.inline_data(url) if url is not None else None
     if inline is None:
-        raise refused(
+        raise messages.refused(
             "Ollama takes text and images whose bytes are in a data: URL, as in data:image/png;base64,...; "
             "it fetches nothing itself"
         )

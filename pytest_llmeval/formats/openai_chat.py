@@ -7,21 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.formats import reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.messages import named_schema, with_images
-from pytest_llmeval.formats.reading import (
-    FILTERED,
-    answer_in_error,
-    count,
-    event_object,
-    finish_reason,
-    listed,
-    malformed,
-    object_or_empty,
-    objects,
-    text_or_none,
-    tool_call,
-)
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, pieces_of, total_tokens, unnamed, usage_field
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 
@@ -74,31 +62,32 @@ class OpenAIChat(WireFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            return answer_in_error(body["error"])
+            return reading.answer_in_error(body["error"])
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices:
             error = body.get("detail") or body  # where some write what others write into ``error``
             with suppress(ProviderError):
                 if "message" in body or "detail" in body:
-                    return answer_in_error(error)
-            raise malformed(f"the response has no choices, {listed(body)}")
+                    return reading.answer_in_error(error)
+            raise reading.malformed(f"the response has no choices, {reading.listed(body)}")
         choice = choices[0]
         if not isinstance(choice, dict):
-            raise malformed(f"the response's choice is not an object but {type(choice).__name__}")
+            raise reading.malformed(f"the response's choice is not an object but {type(choice).__name__}")
         if choice.get("error"):
-            return answer_in_error(choice["error"])
-        reason = finish_reason(choice.get("finish_reason"))
+            return reading.answer_in_error(choice["error"])
+        reason = reading.finish_reason(choice.get("finish_reason"))
         message = choice.get("message")
         if not isinstance(message, dict):
-            raise malformed(f"the response's choice has no message, {listed(choice)}")
+            raise reading.malformed(f"the response's choice has no message, {reading.listed(choice)}")
         return Answer(
             text=_text(message.get("content")),
             tool_calls=_tool_calls(message),
             usage=_usage(body.get("usage")),
             finish_reason=reason,
-            refusal=text_or_none(message.get("refusal")) or (FILTERED if reason == "content_filter" else None),
-            response_model=text_or_none(body.get("model")),
-            response_id=text_or_none(body.get("id")),
+            refusal=reading.text_or_none(message.get("refusal"))
+            or (reading.FILTERED if reason == "content_filter" else None),
+            response_model=reading.text_or_none(body.get("model")),
+            response_id=reading.text_or_none(body.get("id")),
         )
 
     def stream(self) -> ChatStream:
@@ -112,7 +101,6 @@ class OpenAIChat(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        model = answer.response_model or model
         message: dict[str, Any] = {"role": "assistant", "content": answer.text or None, "refusal": answer.refusal}
         if not answer.text and not answer.tool_calls and not answer.refusal:
             message["content"] = ""
@@ -131,7 +119,7 @@ class OpenAIChat(WireFormat):
             "id": answer.response_id or UNNAMED,
             "object": "chat.completion",
             "created": 0,
-            "model": model,
+            "model": answer.response_model or model,
             "choices": [choice],
         }
         usage = answer.usage
@@ -154,15 +142,20 @@ def _wrapped(tool: Mapping[str, Any]) -> dict[str, Any]:
     return dict(tool) if "type" in tool else {"type": "function", "function": dict(tool)}
 
 
+def _text_of_parts(parts: list[Any], kinds: tuple[str, ...]) -> str:
+    """The text of parts, as Mistral sends them; those that think are not the answer."""
+    texts = (part.get("text") for part in reading.objects(parts) if part.get("type") in kinds)
+    return "".join(text for text in texts if isinstance(text, str))
+
+
 def _text(content: Any) -> str:
     if content is None:
         return ""
     if isinstance(content, str):
         return content
-    if isinstance(content, list):  # parts, as Mistral sends them; those that think are not the answer
-        parts = (part for part in content if isinstance(part, dict) and part.get("type") in ("text", "output_text"))
-        return "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
-    raise malformed(f"the message's content is not text but {type(content).__name__}")
+    if isinstance(content, list):
+        return _text_of_parts(content, ("text", "output_text"))
+    raise reading.malformed(f"the message's content is not text but {type(content).__name__}")
 
 
 def _tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
@@ -172,31 +165,32 @@ def _tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     if calls is None:
         return ()
     if not isinstance(calls, list):
-        raise malformed(f"tool_calls is not a list but {type(calls).__name__}")
+        raise reading.malformed(f"tool_calls is not a list but {type(calls).__name__}")
     return tuple(_tool_call(call) for call in calls)
 
 
 def _tool_call(call: Any) -> ToolCall:
     function = call.get("function", call.get("custom")) if isinstance(call, dict) else None
     if not isinstance(function, dict):
-        raise malformed("a tool call has no function name")
+        raise reading.malformed("a tool call has no function name")
     # Ollama and some gateways send the arguments as an object, custom tools as their input.
     arguments = function.get("arguments", function.get("input"))
-    google = object_or_empty(object_or_empty(call.get("extra_content")).get("google"))
-    return tool_call(function.get("name"), arguments, call.get("id"), google.get("thought_signature"))
+    google = reading.object_or_empty(reading.object_or_empty(call.get("extra_content")).get("google"))
+    return reading.tool_call(function.get("name"), arguments, call.get("id"), google.get("thought_signature"))
 
 
 def _usage(usage: Any) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
-    prompt = object_or_empty(usage.get("prompt_tokens_details"))
-    completion = object_or_empty(usage.get("completion_tokens_details"))
+    prompt = reading.object_or_empty(usage.get("prompt_tokens_details"))
+    cached = prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))  # the second is DeepSeek's
+    completion = reading.object_or_empty(usage.get("completion_tokens_details"))
     return Usage(
-        input_tokens=count(usage.get("prompt_tokens")),
-        output_tokens=count(usage.get("completion_tokens")),
-        cache_read_tokens=count(prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))),  # second: DeepSeek
-        cache_write_tokens=count(prompt.get("cache_write_tokens")),
-        reasoning_tokens=count(completion.get("reasoning_tokens")),
+        input_tokens=reading.count(usage.get("prompt_tokens")),
+        output_tokens=reading.count(usage.get("completion_tokens")),
+        cache_read_tokens=reading.count(cached),
+        cache_write_tokens=reading.count(prompt.get("cache_write_tokens")),
+        reasoning_tokens=reading.count(completion.get("reasoning_tokens")),
     )
 
 
@@ -211,17 +205,17 @@ def _chunks(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
     def chunk(index: object, delta: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         return {**head, "choices": [{"index": index, "delta": delta, "finish_reason": None, **more}]}
 
-    for place, choice in enumerate(objects(body.get("choices"))):
+    for place, choice in enumerate(reading.objects(body.get("choices"))):
         index = choice.get("index", place)
-        message = object_or_empty(choice.get("message"))
+        message = reading.object_or_empty(choice.get("message"))
         texts = {name: value for name, value in message.items() if name in _JOINED and isinstance(value, str)}
         first = {name: value for name, value in message.items() if name not in texts and name != "tool_calls"}
         yield chunk(index, {**first, **dict.fromkeys(texts, "")})
         for name, text in texts.items():
             for piece in pieces_of(text, pieces):
                 yield chunk(index, {name: piece})
-        for number, call in enumerate(objects(message.get("tool_calls"))):
-            function = object_or_empty(call.get("function"))
+        for number, call in enumerate(reading.objects(message.get("tool_calls"))):
+            function = reading.object_or_empty(call.get("function"))
             yield chunk(index, {"tool_calls": [{**call, "index": number, "function": {**function, "arguments": ""}}]})
             arguments = function.get("arguments")
             for piece in pieces_of(arguments, pieces) if isinstance(arguments, str) else ():
@@ -247,25 +241,21 @@ class ChatStream:
         if event.data.strip() == "[DONE]":
             self.done = True
             return False
-        chunk = event_object(event)
+        chunk = reading.event_object(event)
         if chunk.get("error") or event.name == "error":
             error = chunk.get("error") or chunk
-            answer_in_error(error)
+            reading.answer_in_error(error)
             self._head["error"] = error
             self.done = True
             return False
         for name, value in chunk.items():
             if name not in ("choices", "usage") and value is not None:
                 self._head.setdefault(name, value)
-        extra = chunk.get("x_groq")
-        usage = chunk.get("usage") or (extra.get("usage") if isinstance(extra, dict) else None)
-        if usage:
+        if usage := chunk.get("usage") or reading.object_or_empty(chunk.get("x_groq")).get("usage"):
             self._usage = usage
-        choices = chunk.get("choices")
         carries = False
-        for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict):
-                carries |= self._take(choice)
+        for choice in reading.objects(chunk.get("choices")):
+            carries |= self._take(choice)
         return carries
 
     def body(self) -> dict[str, Any]:
@@ -273,7 +263,7 @@ class ChatStream:
         finished = self._choices and all(choice["finish_reason"] for choice in self._choices.values())
         if not self.done and not finished:
             got = sum(len(choice["message"]["content"] or "") for choice in self._choices.values())
-            raise malformed(f"the stream was cut: it ended after {got} characters without a finish_reason or [DONE]")
+            raise reading.cut(got, "without a finish_reason or [DONE]")
         body = {**self._head, "choices": [self._choices[index] for index in sorted(self._choices)]}
         if "object" in body:
             body["object"] = "chat.completion"
@@ -294,18 +284,16 @@ class ChatStream:
                     _merge_lists(choice.setdefault("logprobs", {}), value)
             elif name not in ("index", "delta", "message") and value is not None:
                 choice[name] = value
-        delta = piece.get("delta")
-        return _merge_delta(choice["message"], delta) if isinstance(delta, dict) else False
+        return _merge_delta(choice["message"], reading.object_or_empty(piece.get("delta")))
 
 
 def _merge_delta(message: dict[str, Any], delta: dict[str, Any]) -> bool:
     carries = False
     for name, value in delta.items():
         if name == "tool_calls":
-            for call in value if isinstance(value, list) else ():
-                if isinstance(call, dict):
-                    _merge_call(message.setdefault("tool_calls", []), call)
-                    carries = True
+            for call in reading.objects(value):
+                _merge_call(message.setdefault("tool_calls", []), call)
+                carries = True
         elif name in _JOINED:
             text = _streamed_text(value)
             if text is not None:
@@ -317,15 +305,13 @@ def _merge_delta(message: dict[str, Any], delta: dict[str, Any]) -> bool:
 
 
 def _streamed_text(value: Any) -> str | None:
-    if isinstance(value, list):  # parts, as Mistral sends them; those that think are not the answer
-        parts = [part.get("text") for part in value if isinstance(part, dict) and part.get("type") == "text"]
-        return "".join(part for part in parts if isinstance(part, str))
+    if isinstance(value, list):
+        return _text_of_parts(value, ("text",))
     return value if isinstance(value, str) else None
 
 
 def _merge_call(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
-    function = piece.get("function")
-    function = function if isinstance(function, dict) else {}
+    function = reading.object_or_empty(piece.get("function"))
     number = piece.get("index")
     if not isinstance(number, int):  # some servers leave it out and send each call whole
         number = len(calls) if piece.get("id") or function.get("name") or not calls else len(calls) - 1

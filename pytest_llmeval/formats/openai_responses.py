@@ -6,30 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
-from pytest_llmeval.formats.messages import (
-    function_of,
-    image_url,
-    leading_system,
-    named_schema,
-    past_calls,
-    plain_text,
-    with_images,
-    with_params,
-)
-from pytest_llmeval.formats.reading import (
-    FILTERED,
-    answer_in_error,
-    count,
-    event_object,
-    finish_reason,
-    listed,
-    malformed,
-    object_or_empty,
-    objects,
-    text_or_none,
-    tool_call,
-)
 from pytest_llmeval.formats.replay import UNNAMED, call_id, named, pieces_of, total_tokens, usage_field
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 from pytest_llmeval.text import first_line
@@ -53,18 +31,18 @@ class OpenAIResponses(WireFormat):
         Raises:
             ProviderError: kind ``bad_request``: a tool call in the messages is invalid.
         """
-        system, messages = leading_system(with_images(prompt.messages, prompt.images), ("system",))
-        instructions = plain_text(system)
+        system, turns = messages.leading_system(messages.with_images(prompt.messages, prompt.images), ("system",))
+        instructions = messages.plain_text(system)
         if instructions is None:
-            system, messages = [], system + messages
-        body: dict[str, Any] = {"model": model, "input": [item for message in messages for item in _items(message)]}
+            system, turns = [], system + turns
+        body: dict[str, Any] = {"model": model, "input": [item for message in turns for item in _items(message)]}
         if system:
             body["instructions"] = instructions
         if prompt.tools:
             body["tools"] = [_tool(tool) for tool in prompt.tools]
         if prompt.schema is not None:
-            body["text"] = {"format": {"type": "json_schema", **named_schema(prompt.schema)}}
-        body = with_params(body, prompt.params)
+            body["text"] = {"format": {"type": "json_schema", **messages.named_schema(prompt.schema)}}
+        body = messages.with_params(body, prompt.params)
         if prompt.stream:
             body["stream"] = True
         return ModelRequest(provider=self.name, model=model, path=self.path, body=body, stream=bool(body.get("stream")))
@@ -76,27 +54,27 @@ class OpenAIResponses(WireFormat):
             ProviderError: the body is an error, or kind ``malformed``: it holds no answer.
         """
         if body.get("error"):
-            return answer_in_error(body["error"])
+            return reading.answer_in_error(body["error"])
         output = body.get("output")
         if not isinstance(output, list):
-            raise malformed(f"the response has no output, {listed(body)}")
-        status = text_or_none(body.get("status")) or "completed"
+            raise reading.malformed(f"the response has no output, {reading.listed(body)}")
+        status = reading.text_or_none(body.get("status")) or "completed"
         if status == "failed":
             raise ProviderError("the response failed, and the provider does not say why", kind="overloaded")
         if status not in ("completed", "incomplete"):
-            raise malformed(f"the response is not finished, its status is {first_line(status, 40)}")
-        contents = [part for item in objects(output) for part in _contents(item)]
-        calls = tuple(_call(item) for item in objects(output) if item.get("type") in _CALLS)
+            raise reading.malformed(f"the response is not finished, its status is {first_line(status, 40)}")
+        contents = [part for item in reading.objects(output) for part in _contents(item)]
+        calls = tuple(_call(item) for item in reading.objects(output) if item.get("type") in _CALLS)
         reason = _finish_reason(status, body, calls)
         refusal = "".join(part["refusal"] for part in contents if isinstance(part.get("refusal"), str))
         return Answer(
             text="".join(part["text"] for part in contents if isinstance(part.get("text"), str)),
             tool_calls=calls,
-            usage=_usage(object_or_empty(body.get("usage"))),
+            usage=_usage(reading.object_or_empty(body.get("usage"))),
             finish_reason=reason,
-            refusal=refusal or (FILTERED if reason == "content_filter" else None),
-            response_model=text_or_none(body.get("model")),
-            response_id=text_or_none(body.get("id")),
+            refusal=refusal or (reading.FILTERED if reason == "content_filter" else None),
+            response_model=reading.text_or_none(body.get("model")),
+            response_id=reading.text_or_none(body.get("id")),
         )
 
     def stream(self) -> ResponsesStream:
@@ -110,7 +88,6 @@ class OpenAIResponses(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        model = answer.response_model or model
         contents: list[dict[str, Any]] = []
         if answer.text or not (answer.refusal or answer.tool_calls):
             contents.append({"type": "output_text", "text": answer.text, "annotations": [], "logprobs": []})
@@ -131,7 +108,7 @@ class OpenAIResponses(WireFormat):
             "id": answer.response_id or UNNAMED,
             "object": "response",
             "created_at": 0,
-            "model": model,
+            "model": answer.response_model or model,
             "status": "completed" if whole else "incomplete",
             "error": None,
             "incomplete_details": None if whole else {"reason": why},
@@ -174,7 +151,7 @@ def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
         kept = {name: value for name, value in message.items() if name in ("role", "phase", "type")}
         parts = content if isinstance(content, str) else [_part(part, role) for part in content or ()]
         items.append({**kept, "content": parts})
-    for call in past_calls(message):
+    for call in messages.past_calls(message):
         items.append({"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.text})  # noqa: PERF401
     return items
 
@@ -184,7 +161,7 @@ def _part(part: Any, role: Any) -> Any:
         part = {"type": "text", "text": part}
     if part.get("type") == "text":
         return {**part, "type": "output_text" if role == "assistant" else "input_text"}
-    url = image_url(part)
+    url = messages.image_url(part)
     if url is None:
         return part
     image = part["image_url"]
@@ -193,54 +170,54 @@ def _part(part: Any, role: Any) -> Any:
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    function = function_of(tool)
+    function = messages.function_of(tool)
     return dict(tool) if function is None else {"type": "function", **function}
 
 
 def _contents(item: Mapping[str, Any]) -> list[dict[str, Any]]:
     if item.get("type") != "message":
         return []
-    return [part for part in objects(item.get("content")) if part.get("type") in ("output_text", "refusal")]
+    return [part for part in reading.objects(item.get("content")) if part.get("type") in ("output_text", "refusal")]
 
 
 def _call(item: Mapping[str, Any]) -> ToolCall:
-    return tool_call(item.get("name"), item.get("arguments", item.get("input")), item.get("call_id"))
+    return reading.tool_call(item.get("name"), item.get("arguments", item.get("input")), item.get("call_id"))
 
 
 def _finish_reason(status: str, body: Mapping[str, Any], calls: tuple[ToolCall, ...]) -> str | None:
     if status == "incomplete":
-        return finish_reason(object_or_empty(body.get("incomplete_details")).get("reason") or status)
+        return reading.finish_reason(reading.object_or_empty(body.get("incomplete_details")).get("reason") or status)
     return "tool_calls" if calls else "stop"
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
-    given = object_or_empty(usage.get("input_tokens_details"))
-    made = object_or_empty(usage.get("output_tokens_details"))
+    given = reading.object_or_empty(usage.get("input_tokens_details"))
+    made = reading.object_or_empty(usage.get("output_tokens_details"))
     return Usage(
-        input_tokens=count(usage.get("input_tokens")),
-        output_tokens=count(usage.get("output_tokens")),
-        cache_read_tokens=count(given.get("cached_tokens")),
-        cache_write_tokens=count(given.get("cache_write_tokens")),
-        reasoning_tokens=count(made.get("reasoning_tokens")),
+        input_tokens=reading.count(usage.get("input_tokens")),
+        output_tokens=reading.count(usage.get("output_tokens")),
+        cache_read_tokens=reading.count(given.get("cached_tokens")),
+        cache_write_tokens=reading.count(given.get("cache_write_tokens")),
+        reasoning_tokens=reading.count(made.get("reasoning_tokens")),
     )
 
 
 def _events(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
     if "status" not in body and body.get("error"):  # an error that came as an event of its own
-        error = object_or_empty(body["error"])
+        error = reading.object_or_empty(body["error"])
         yield error if error.get("type") == "error" else {"type": "error", **error}
         return
     begun = {**body, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}
-    for place, item in enumerate(objects(body.get("output"))):
+    for place, item in enumerate(reading.objects(body.get("output"))):
         about = {"output_index": place, "item_id": item.get("id")}
         empty: dict[str, Any] = {"content": []} if item.get("type") == "message" else {}
         empty |= {name: "" for name in ("arguments", "input") if isinstance(item.get(name), str)}
         status = {"status": "in_progress"} if "status" in item else {}
         yield {"type": "response.output_item.added", "output_index": place, "item": {**item, **status, **empty}}
         if item.get("type") == "message":
-            for part_place, part in enumerate(objects(item.get("content"))):
+            for part_place, part in enumerate(reading.objects(item.get("content"))):
                 yield from _part_events(part, {**about, "content_index": part_place}, pieces)
         elif isinstance(arguments := item.get("arguments"), str):
             for piece in pieces_of(arguments, pieces):
@@ -293,17 +270,17 @@ class ResponsesStream:
         """Take one event; True when it carries text, a refusal or a tool call."""
         if event.data.strip() == "[DONE]":  # some gateways send it
             return False
-        content = event_object(event)
-        kind = text_or_none(content.get("type")) or event.name
+        content = reading.event_object(event)
+        kind = reading.text_or_none(content.get("type")) or event.name
         if kind == "error":
             error = content.get("error") or content
-            answer_in_error(error)
+            reading.answer_in_error(error)
             self._response = {"output": [], "error": error}
             self.done = True
         elif kind in _LAST:
             response = content.get("response")
             if not isinstance(response, dict):
-                raise malformed("the last event of the stream holds no response")
+                raise reading.malformed("the last event of the stream holds no response")
             self._response = response
             self.done = True
         elif kind == "response.output_item.done":
@@ -319,8 +296,8 @@ class ResponsesStream:
     def body(self) -> dict[str, Any]:
         """The response as the non-streaming API would have given it."""
         if not self.done:
-            raise malformed(f"the stream was cut: it ended after {self._characters} characters, before its last event")
-        if objects(self._response.get("output")) or not self._items:
+            raise reading.cut(self._characters, "before its last event")
+        if reading.objects(self._response.get("output")) or not self._items:
             return self._response
         # The last event may leave out what was sent before.
         return {**self._response, "output": [self._items[number] for number in sorted(self._items)]}

@@ -8,19 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
+from pytest_llmeval.formats import reading
 from pytest_llmeval.formats.base import ModelRequest, Prompt, StreamReader, WireFormat
 from pytest_llmeval.formats.failure import failure_of_response, without_secrets
 from pytest_llmeval.formats.messages import refused
-from pytest_llmeval.formats.reading import (
-    FILTERED,
-    count,
-    finish_reason,
-    malformed,
-    object_or_empty,
-    objects,
-    text_or_none,
-    tool_call,
-)
 from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer, Usage
 from pytest_llmeval.text import first_line
 
@@ -87,7 +78,7 @@ class PythonFunction(WireFormat):
             return {"text": str(result)}
         if not isinstance(result, Mapping) or not (isinstance(result.get("text"), str) or result.get("tool_calls")):
             keys = first_line(", ".join(map(str, result)), 80) if isinstance(result, Mapping) else ""
-            raise malformed(
+            raise reading.malformed(
                 f"{self._dotted} returned {type(result).__name__}{f' with {keys}' if keys else ''}; "
                 'it should return a text or a dict {"text": ..., "usage": {...}, "tool_calls": [...]}'
             )
@@ -96,15 +87,17 @@ class PythonFunction(WireFormat):
         unknown += [f"usage.{key}" for key in usage if key not in _USAGE] if isinstance(usage, Mapping) else []
         if unknown:
             keys = first_line(", ".join(unknown), 80)
-            raise malformed(
+            raise reading.malformed(
                 f"{self._dotted} returned the unknown keys {keys}; known are {', '.join(_KEYS)}, "
                 f"and in usage {', '.join(_USAGE)}"
             )
         try:
             body = json.loads(json.dumps(dict(result), allow_nan=False))
         except (TypeError, ValueError, RecursionError) as error:
-            raise malformed(f"{self._dotted} returned what is not JSON: {first_line(str(error), 100)}") from None
-        return object_or_empty(body)
+            raise reading.malformed(
+                f"{self._dotted} returned what is not JSON: {first_line(str(error), 100)}"
+            ) from None
+        return reading.object_or_empty(body)
 
     def authorization(self, api_key: str) -> Mapping[str, str]:
         """Nothing: the function has its own keys."""
@@ -116,25 +109,26 @@ class PythonFunction(WireFormat):
         Raises:
             ProviderError: kind ``malformed``: a tool call has no name.
         """
-        reason = finish_reason(body.get("finish_reason"))
-        usage = object_or_empty(body.get("usage"))
+        reason = reading.finish_reason(body.get("finish_reason"))
+        usage = reading.object_or_empty(body.get("usage"))
         calls = tuple(
-            tool_call(call.get("name"), call.get("arguments"), call.get("id"))
-            for call in objects(body.get("tool_calls"))
+            reading.tool_call(call.get("name"), call.get("arguments"), call.get("id"))
+            for call in reading.objects(body.get("tool_calls"))
         )
         return Answer(
             text=body["text"] if isinstance(body.get("text"), str) else "",
             tool_calls=calls,
-            usage=Usage(**{name: count(usage.get(name)) for name in _USAGE}),
+            usage=Usage(**{name: reading.count(usage.get(name)) for name in _USAGE}),
             finish_reason=reason,
-            refusal=text_or_none(body.get("refusal")) or (FILTERED if reason == "content_filter" else None),
-            response_model=text_or_none(body.get("model")),
-            response_id=text_or_none(body.get("id")),
+            refusal=reading.text_or_none(body.get("refusal"))
+            or (reading.FILTERED if reason == "content_filter" else None),
+            response_model=reading.text_or_none(body.get("model")),
+            response_id=reading.text_or_none(body.get("id")),
         )
 
     def stream(self) -> StreamReader:
         """Nothing is streamed."""
-        raise malformed("a Python function cannot be streamed")
+        raise reading.malformed("a Python function cannot be streamed")
 
 
 def _found(dotted: str) -> Callable[..., Any]:

@@ -74,6 +74,11 @@ def malformed(message: str) -> ProviderError:
     return ProviderError(message, kind="malformed")
 
 
+def cut(characters: int, lacking: str) -> ProviderError:
+    """The error for a stream that ended before its answer did, in words such as "without a stop_reason"."""
+    return malformed(f"the stream was cut: it ended after {characters} characters, {lacking}")
+
+
 def listed(content: Mapping[str, Any]) -> str:
     """What an object has instead of what it should have."""
     return f"only {first_line(', '.join(map(str, content)), 80)}" if content else "it is empty"

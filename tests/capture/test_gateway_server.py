@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import pytest_llmeval.capture.gateway
 import pytest_llmeval.capture.http_server
 from pytest_llmeval.capture.addresses import Addresses, without_proxy
-from pytest_llmeval.capture.clients import Asked, PassOn, Replacement, Send
+from pytest_llmeval.capture.clients import Asked, OwnCall, Replacement
 from pytest_llmeval.capture.gateway import Gateway, refusal
 from pytest_llmeval.capture.http_server import Refused, _head
 from pytest_llmeval.formats.replay import Delivery
@@ -30,7 +30,7 @@ class Answering:
         self.asked: list[Asked] = []
         self.broke: list[str] = []
 
-    def answer(self, asked: Asked) -> Delivery | Send:
+    def answer(self, asked: Asked) -> Delivery | OwnCall:
         self.asked.append(asked)
         if asked.what.model == "breaks":
             raise LookupError("of all things")
@@ -38,8 +38,8 @@ class Answering:
             return Delivery(status=200, headers={"content-type": "text/event-stream"}, chunks=(b"a", b"", b"bc"))
         return Delivery(status=200, headers={}, chunks=(json.dumps(asked.what.body).encode(),))
 
-    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | PassOn:
-        return refusal(424, "kind", "no") if "refused" in target else PassOn()
+    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | None:
+        return refusal(424, "kind", "no") if "refused" in target else None
 
     def broken(self, words: str) -> None:
         self.broke.append(words)
@@ -273,7 +273,7 @@ class Sent:
 def test_an_endless_answer_is_cut(line: Line, upstream: Server, monkeypatch: pytest.MonkeyPatch, chunks: bool) -> None:
     monkeypatch.setattr(pytest_llmeval.capture.gateway, "LARGEST_RESPONSE", 100_000)
     sent = Sent()
-    monkeypatch.setattr(line.listener, "answer", lambda _: Send(sent))
+    monkeypatch.setattr(line.listener, "answer", lambda _: sent)
     kind = "text/event-stream" if chunks else "application/json"
     upstream.then(Reply(chunks=[b": x\n" * 1000], endless=True, headers={"content-type": kind}))
     said = line.post(CHAT)

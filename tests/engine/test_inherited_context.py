@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from contextvars import ContextVar, copy_context
 
 import pytest
@@ -45,7 +46,7 @@ def on_trio() -> Iterator[None]:
 @pytest.mark.usefixtures("on_trio")
 def test_a_test_on_trio_is_answered(server: Server) -> None:
     request = OpenAIChat().request("m", Prompt(messages=({"role": "user", "content": "?"},)))
-    with Engine() as engine:
+    with closing(Engine()) as engine:
         response = engine.submit(request, Endpoint(base_url=server.base_url, provider=OpenAIChat())).result(timeout=20)
     assert response.answer.text == "Paris"
 

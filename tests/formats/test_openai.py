@@ -302,7 +302,7 @@ def test_a_stream_that_stops_in_the_middle_was_cut() -> None:
         put_together(delta(content="Pari"))
     assert (caught.value.kind, str(caught.value)) == (
         "malformed",
-        "the stream was cut: it ended after 4 characters without a finish_reason or [DONE]",
+        "the stream was cut: it ended after 4 characters, without a finish_reason or [DONE]",
     )
 
 

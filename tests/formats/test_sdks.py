@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -79,7 +80,7 @@ def without(value: Any, names: set[str]) -> Any:
 def ours(server: Server, name: str, base_url: str, prompt: Prompt, model: str = "m") -> Response:
     """What we get for a prompt, through the engine."""
     provider: Provider = find_provider(name, base_url)
-    with Engine() as engine:
+    with closing(Engine()) as engine:
         endpoint = Endpoint(base_url=provider.base_url or "", api_key="k", provider=provider)
         return engine.submit(provider.request(model, prompt), endpoint).result(timeout=20)
 

@@ -15,27 +15,25 @@ from collections.abc import Generator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from pytest_llmeval.capture.clients import Asked, Broken, Replacement, Send, Wait
+from pytest_llmeval.capture.clients import Asked, Broken, Replacement, Wait
 from pytest_llmeval.capture.outgoing import endpoint_of, headers_to_send
 from pytest_llmeval.capture.route import Models, Route, routed
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.engine.requests import Lookup
 from pytest_llmeval.errors import MissingReply, NotRerouted, ProviderError, ReplyError
 from pytest_llmeval.formats.replay import Delivery, delivered
+from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.sending import Sending
 from pytest_llmeval.plugin.running.own_frames import own_frames
 from pytest_llmeval.plugin.running.replies import Question, Unanswered
 from pytest_llmeval.plugin.running.tasks import settled
 from pytest_llmeval.plugin.running.trial import Trial, call_of
 from pytest_llmeval.text import first_line
-
-if TYPE_CHECKING:
-    from pytest_llmeval.plugin.capturing.captured import LlmCapture
 
 _NOT_HANDED_ON = ("connection", "content-encoding", "content-length", "transfer-encoding")
 
@@ -85,7 +83,7 @@ class CapturedCalls:
         self._answered: set[int] = set()  # samples it has answered
         self._elsewhere: defaultdict[int, set[str]] = defaultdict(set)
 
-    def begin(self, asked: Asked) -> Delivery | Wait | Send:
+    def begin(self, asked: Asked) -> Delivery | Wait | Sending:
         """Start a call, or find its answer.
 
         Raises:
@@ -198,7 +196,7 @@ class CapturedCalls:
             return pipeline.send(lookup, draw, endpoint_of(route, asked.headers))
         return None
 
-    def _end(self, call: _Captured, future: Future[Fulfilled]) -> Delivery | Send:
+    def _end(self, call: _Captured, future: Future[Fulfilled]) -> Delivery | Sending:
         """The answer that is there now, or leave to send the call after all.
 
         Raises:
@@ -219,7 +217,7 @@ class CapturedCalls:
         pieces = len(entry.chunk_offsets)
         return delivered(what.format, entry.response, stream=what.stream, pieces=pieces, status=entry.status)
 
-    def _own(self, call: _Captured) -> Send:
+    def _own(self, call: _Captured) -> Sending:
         __tracebackhide__ = True
         route, headers = call.route, call.asked.headers
         try:
@@ -231,8 +229,15 @@ class CapturedCalls:
         if route.moved or route.rewritten:
             content = json.dumps(route.request.body).encode()
             instead = Replacement(url=route.url, headers=headers_to_send(route, endpoint, headers), content=content)
-        return Send(
-            Sending(calls=self, route=route, question=call.question, sent=sent, endpoint=endpoint, instead=instead)
+        question = call.question
+        return Sending(
+            trial=self.trial,
+            question=question,
+            sent=sent,
+            endpoint=endpoint,
+            instead=instead,
+            received=partial(self.received, route, question),
+            failed=partial(self.failed, route, question),
         )
 
     def _unanswered(self, error: ReplyError) -> Unanswered:

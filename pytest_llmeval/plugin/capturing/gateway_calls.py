@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pytest_llmeval.capture.addresses import Addresses, without_proxy
-from pytest_llmeval.capture.clients import Asked, PassOn, Send, Wait
+from pytest_llmeval.capture.clients import Asked, OwnCall, Wait
 from pytest_llmeval.capture.gateway import Gateway, refusal
 from pytest_llmeval.capture.route import usual_provider
 from pytest_llmeval.engine.requests import NO_KEY
@@ -107,7 +107,7 @@ class _Listener:
         self._failures: list[ReplyError] = []  # that no sample knows of
         self._untold: dict[int, ReplyError] = {}  # by sample: a request that was not passed on
 
-    def answer(self, asked: Asked) -> Delivery | Send:
+    def answer(self, asked: Asked) -> Delivery | OwnCall:
         """The answer to a call of a model, or leave to send it."""
         before = self._trial.phase == "setup"
         try:
@@ -118,8 +118,8 @@ class _Listener:
                 self._failures.append(unanswered.error)
             return _told(unanswered.error)
 
-    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | PassOn:
-        """The answer to a request that asks no model, or leave to pass it on."""
+    def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | None:
+        """The answer to a request that asks no model; None to pass it on."""
         path = first_line(f"/{urlsplit(target).path.split('/', 2)[-1]}", 100)
         if self._replays:
             error: ReplyError = MissingReply(
@@ -132,7 +132,7 @@ class _Listener:
                 kind="authentication",
             )
         else:
-            return PassOn()
+            return None
         self._untold.setdefault(self._trial.sample.index, error)
         return _told(error)
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
+from pytest_llmeval.capture.clients import Asked
 from pytest_llmeval.errors import ConfigError, MissingReply, ReplyError
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import Delivery, delivered
+from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.running.replies import Unanswered
+from pytest_llmeval.plugin.running.trial import Trial
 from pytest_llmeval.runs.results import Call
-
-if TYPE_CHECKING:
-    from pytest_llmeval.capture.clients import Asked
-    from pytest_llmeval.plugin.capturing.captured import LlmCapture
-    from pytest_llmeval.plugin.running.trial import Trial
 
 _PIECES = 8  # that a streamed answer comes in
 

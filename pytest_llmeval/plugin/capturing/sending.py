@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
 
 from pytest_llmeval.capture.clients import Replacement
-from pytest_llmeval.capture.route import Route
 from pytest_llmeval.engine.answer_reader import AnswerReader
 from pytest_llmeval.engine.attempts import AttemptFailed, explained
 from pytest_llmeval.engine.call import Endpoint
@@ -18,24 +16,9 @@ from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.engine.pipeline import Sent
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.plugin.running.replies import Question
+from pytest_llmeval.plugin.running.trial import Trial
 from pytest_llmeval.reply import Usage
 from pytest_llmeval.text import first_line
-
-if TYPE_CHECKING:
-    from pytest_llmeval.errors import ReplyError
-    from pytest_llmeval.plugin.running.trial import Trial
-
-
-class Receiver(Protocol):
-    """Who made such a call, and learns what came of it."""
-
-    trial: Trial
-
-    def received(self, route: Route, question: Question | None, fulfilled: Fulfilled) -> None:
-        """The answer is whole."""
-
-    def failed(self, route: Route, question: Question | None, error: ReplyError) -> None:
-        """There is no answer."""
 
 
 @dataclass(kw_only=True)
@@ -43,26 +26,28 @@ class Sending:
     """One such call; an `OwnCall`.
 
     Attributes:
-        calls: is told what came of it.
         question: None for a call of a fixture that outlives the test.
         sent: as the pipeline keeps it.
         endpoint: where it goes.
         instead: what is sent in place of the application's request, None for that itself.
+        received: takes its answer.
+        failed: is told why there is none.
     """
 
-    calls: Receiver
-    route: Route
+    trial: Trial
     question: Question | None
     sent: Sent
     endpoint: Endpoint
     instead: Replacement | None
+    received: Callable[[Fulfilled], None]
+    failed: Callable[[ProviderError], None]
     _reader: AnswerReader = field(init=False)
     _sent_at: float = field(default_factory=time.perf_counter)
     _over: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._reader = AnswerReader(self.route.provider, stream=self.route.request.stream)
+        self._reader = AnswerReader(self.endpoint.provider, stream=self.sent.request.stream)
 
     @property
     def complete(self) -> bool:
@@ -81,7 +66,7 @@ class Sending:
         """Keep the answer; not one that is left before it ends, which is no whole answer."""
         if not self._first():
             return
-        pipeline = self.calls.trial.pipeline
+        pipeline = self.trial.pipeline
         if not whole and not self._reader.finished:
             pipeline.let_go(self.sent, Usage())
             self._give_back()
@@ -95,14 +80,14 @@ class Sending:
             # When the test is left later and executed again, it finds the answer.
             done: Future[Fulfilled] = Future()
             done.set_result(fulfilled)
-            self.calls.trial.replies.futures[self.question] = done
-        self.calls.received(self.route, self.question, fulfilled)
+            self.trial.replies.futures[self.question] = done
+        self.received(fulfilled)
 
     def breaks(self, error: BaseException) -> None:
         """There is no response, or no more of it."""
         if not self._first():
             return
-        self.calls.trial.pipeline.let_go(self.sent)
+        self.trial.pipeline.let_go(self.sent)
         if not isinstance(error, Exception):  # cancelled, and nobody's fault
             self._give_back()
             return
@@ -111,12 +96,11 @@ class Sending:
         self._failed(ProviderError(words, kind="timeout" if timed_out else "connection"))
 
     def _failed(self, error: ProviderError) -> None:
-        told = explained(AttemptFailed(error), self.route.request, self.endpoint, 1)
-        self.calls.failed(self.route, self.question, told)
+        self.failed(explained(AttemptFailed(error), self.sent.request, self.endpoint, 1))
 
     def _give_back(self) -> None:
         if self.question is not None:
-            self.calls.trial.give_back(self.question)
+            self.trial.give_back(self.question)
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._sent_at
