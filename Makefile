@@ -8,7 +8,7 @@ PINNED = --constraint constraints.txt --build-constraint constraints.txt
 TESTED = --editable ".[yaml]" --group test --group lint
 UV = .venv-uv/bin/uv pip compile --quiet --no-config --no-annotate
 
-.PHONY: demo test quick docs format constraints newest lowest sdks benchmark clean another-python
+.PHONY: demo test quick docs format constraints newest lowest sdks benchmark mutants clean another-python
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -90,6 +90,10 @@ sdks: $(VENV)/test
 
 benchmark:
 	$(PYTHON) benchmarks/speed
+
+# A sample of small mistakes in the statistics and the analysis: do the tests notice them?
+mutants: $(VENV)/test
+	$(BIN)/python benchmarks/mutants.py
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

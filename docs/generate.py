@@ -106,11 +106,11 @@ def _markers() -> str:
 
 def _fixtures() -> str:
     """The fixtures, by the first paragraph of what ``pytest --fixtures`` tells."""
-    import pytest_llmeval.plugin as plugin
+    from pytest_llmeval.plugin import fixtures
 
     rows = []
-    for name in plugin.__all__:
-        paragraphs = (inspect.getdoc(getattr(plugin, name)) or "").split("\n\n")
+    for name in sorted(name for name in vars(fixtures) if name.startswith("llm")):
+        paragraphs = (inspect.getdoc(getattr(fixtures, name)) or "").split("\n\n")
         rows.append((f"`{name}`", _cell(" ".join(paragraphs).replace("``", "`"))))
     return _table(("fixture", "is"), rows)
 

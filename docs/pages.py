@@ -33,7 +33,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["ROOT", "Block", "Page", "Project", "all_pages", "normal", "run_statements"]
 
@@ -218,14 +218,14 @@ class Project:
         self.server = Server()
         self.server.answer = answer
 
-    def __enter__(self) -> Project:
+    def __enter__(self) -> Self:
         self.server.__enter__()
         self.folder.mkdir(parents=True)
         configuration = CONFIGURATION.format(base_url=self.server.base_url)
         (self.folder / "pyproject.toml").write_text(configuration, encoding="utf-8")
         return self
 
-    def __exit__(self, *raised: Any) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.server.__exit__(*raised)
 
     def write(self, block: Block) -> Path:

@@ -24,6 +24,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pytest_llmeval.text import harmless
+
 ProviderErrorKind = Literal[
     "authentication",  # 401, 403: key missing, wrong or without access
     "billing",  # quota or spend limit: no call of this run can succeed, so spending stops
@@ -45,7 +47,13 @@ class LlmevalError(Exception):
     """Base of all errors of this package that are not failed checks.
 
     The first line of the message is the whole story; it is all that pytest's short summary shows.
+
+    Args:
+        message: may quote files, servers and models; it is made harmless here, for wherever it is shown.
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(harmless(message))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Not by `__init__`, as exceptions are usually unpickled: it makes one text of its arguments.
@@ -126,7 +134,7 @@ class ProviderError(ReplyError):
     """The provider gave no usable answer.
 
     Args:
-        message: one line, harmless to print, without any secret.
+        message: one line, without any secret.
         kind: what went wrong; decides whether the call is tried again.
         status: the HTTP status, None when there was no response.
         retry_after: the server's hint in seconds, None when it gave none.

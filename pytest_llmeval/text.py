@@ -9,7 +9,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 SHORT = 60
@@ -169,8 +168,6 @@ def shown(value: object, width: int = 70) -> str:
         return f"an object with {plural(len(value), 'key')}" if value else "{}"
     if isinstance(value, (list, tuple)):
         return f"an array of {len(value)}" if value else "[]"
-    if isinstance(value, Decimal):
-        return str(value)
     try:
         return shortened(json.dumps(value), width)
     except (TypeError, ValueError):
@@ -217,7 +214,11 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     return f'; did you mean "{name}"?' if name is not None else ""
 
 
+def toml_key(key: str) -> str:
+    """A key as TOML writes it, in quotes if it needs them."""
+    return key if re.fullmatch("[A-Za-z0-9_-]+", key) else quoted_ascii(key)
+
+
 def in_table(*keys: str) -> str:
     """The head of a table below [tool.llmeval], as ``pyproject.toml`` writes it."""
-    parts = (key if re.fullmatch("[A-Za-z0-9_-]+", key) else quoted_ascii(key) for key in keys)
-    return f"[{'.'.join(('tool', 'llmeval', *parts))}]"
+    return f"[{'.'.join(('tool', 'llmeval', *map(toml_key, keys)))}]"

@@ -100,7 +100,7 @@ def _long(files: dict[str, Path]) -> Iterator[str]:
 
 def _arrow(name: str, target: str) -> Iterator[str]:
     where, whither = _place(name), _place(target)
-    folder, other = name.split(".")[0], target.split(".")[0]
+    folder, other = name.split(".", maxsplit=1)[0], target.split(".", maxsplit=1)[0]
     if whither > where:
         yield f"{name} imports {target}, which stands above it"
     elif whither > 0 and folder in ALONE and other != folder and other not in ALONE[folder]:
@@ -115,7 +115,7 @@ def _arrow(name: str, target: str) -> Iterator[str]:
 
 def _place(name: str) -> int:
     """0 for the ground, then the folders in their order, the front door last."""
-    folder = name.split(".")[0]
+    folder = name.split(".", maxsplit=1)[0]
     if name in FRONT:
         return len(FOLDERS) + 1
     return FOLDERS.index(folder) + 1 if folder in FOLDERS else 0

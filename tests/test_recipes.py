@@ -80,8 +80,8 @@ def test_a_new_check_is_a_function_an_entry_of_the_registry_and_its_name_in_the_
     package = copied(tmp_path)
     checks, registry, door = package / "checks", package / "checks" / "row_forms.py", package / "__init__.py"
     edited(checks / "plain_text.py", "\n\ndef text_of(reply", CHECK)
-    edited(registry, "    assert_equal,\n    assert_not_contains,", "    assert_ends_with,\n")
-    edited(registry, '    "matches": Form', '    "ends_with": Form(assert_ends_with, main="text", plain=(TEXT,)),\n')
+    entry = '    "ends_with": Form(plain_text.assert_ends_with, main="text", plain=(TEXT,)),\n'
+    edited(registry, '    "matches": Form', entry)
     edited(door, "        assert_equal,\n", "        assert_ends_with,\n")
     edited(door, '    "assert_equal",\n    "assert_finish"', '    "assert_ends_with",\n')
     edited(door, '        "assert_equal",\n', '        "assert_ends_with",\n')

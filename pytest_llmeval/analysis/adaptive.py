@@ -1,9 +1,9 @@
-"""``--llm-samples=auto``: few samples at first, more where that leaves an error category undecided.
+"""``--llm-samples=auto``: few samples at first, more where they leave an error category undecided.
 
-Why this costs no false alarm: what fails the gate has a raw p of at most alpha, so after the first samples it is
-undecided and gets more, and what counts in the end is the test over all of them. The first look can only spare calls.
-That holds as long as every case that counts in the category gets more, never only those that failed. Here an error
-category can be given to any answer, so every case counts in each of them.
+This causes no false alarms. What fails the gate has a raw p of at most alpha, so it is undecided after the first
+samples and gets more; the final test is over all samples. The first look can only save calls. This requires that every
+case that counts in the category gets more samples, not only those that failed. Any answer can have any error category,
+so every case counts in each.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pytest_llmeval.analysis.compare import Rules, Side, judgement
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.stats.gate import undecided
+from pytest_llmeval.text import plural
 
 AT_FIRST, AT_MOST = 3, 10
 
@@ -23,11 +24,11 @@ AT_FIRST, AT_MOST = 3, 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided:
-    """What the first samples of a candidate leave open.
+    """What the first samples of a candidate leave undecided.
 
     Attributes:
-        categories: those that may have got more frequent, each with its raw p; empty when none has.
-        cases: those that get more samples, on both sides.
+        categories: the raw p of those that may have become more frequent.
+        cases: the cases that get more samples, on both sides.
     """
 
     categories: Mapping[str, float]
@@ -47,24 +48,24 @@ def look_at(baseline: Side, candidate: Side, rules: Rules) -> Undecided:
 
 
 def unfinished(comparison: Comparison, undecided: Collection[str], lost: int) -> Comparison:
-    """No pass for a candidate whose first samples left it undecided and whose further ones did not all come.
+    """The comparison, failed if it would pass although the candidate lacks some of its further samples.
 
     Args:
-        comparison: by the samples there are.
-        undecided: the candidates that were to get more.
-        lost: how many tests did not come to the end of their second pass, as when a worker crashed.
+        comparison: by the existing samples.
+        undecided: the candidates that needed more samples.
+        lost: how many tests did not finish their second pass, as when a worker crashed.
     """
     if not lost or comparison.gate != "passed" or comparison.candidate.model not in undecided:
         return comparison
-    tests = "1 test" if lost == 1 else f"{lost} tests"
-    reason = f"{UNMEASURED}: undecided by the first samples, and {tests} did not come to the end of the further ones"
+    lost_tests = f"{plural(lost, 'test')} did not come to the end of the further ones"
+    reason = f"{UNMEASURED}: undecided by the first samples, and {lost_tests}"
     return comparison._replace(gate="failed", reasons=(reason,))
 
 
 def calls_saved(results: Iterable[CaseResult]) -> tuple[int, int]:
-    """How many calls were spared, of how many that the most samples of every case would have made.
+    """The number of saved calls, and of the calls that `AT_MOST` samples of every case would have made.
 
-    Samples that were not drawn count with the calls that the case's others made on average.
+    A sample that was not drawn counts as many calls as the case's others made on average.
     """
     made = spared = 0.0
     for result in results:

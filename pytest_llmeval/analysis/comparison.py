@@ -1,4 +1,4 @@
-"""What comes out of comparing two models' results; made by `pytest_llmeval.analysis.compare`, told by the reports."""
+"""The outcome of comparing two models' results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Results = Mapping[CaseKey, CaseResult]
 
 
 def part_of(ran: int, everything: int) -> str:
-    """How many of how many cases ran, in words; "" when all did."""
+    """As in ``8 of 89 cases``, "" when all ran."""
     return f"{ran} of {everything} cases" if ran < everything else ""
 
 
@@ -32,14 +32,14 @@ class CategoryRow(NamedTuple):
         baseline_failed: failing samples of this category, of ``baseline_judged`` judged samples.
         candidate_failed: the same for the candidate, of ``candidate_judged``.
         change: mean over the cases of the difference of the shares, as a fraction: 0.1 is 10 points worse.
-        interval: 95 % interval of the change, None where there is none.
+        interval: 95 % interval of the change.
         word: the verdict; "" for any failure, which is not tested.
         gated: whether REGRESSED fails the gate.
-        p: p-value after correction for the number of categories, None for any failure.
+        p: corrected for the number of categories, None for any failure.
         samples_needed: samples per case that would settle an INCONCLUSIVE, None when unknown.
-        new: cases that fail in this category now and did not with the baseline, worst first.
-        fixed: cases that failed in this category with the baseline and do not now.
-        note: what else the reader must know, as in "samples repeat each other: each case counted once".
+        new: cases that fail in this category only with the candidate, worst first.
+        fixed: cases that fail in this category only with the baseline.
+        note: as in "samples repeat each other: each case counted once".
     """
 
     name: str
@@ -59,30 +59,27 @@ class CategoryRow(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A candidate beside the baseline.
+    """A candidate compared with the baseline.
 
     Attributes:
-        baseline: figures of the baseline over all its cases.
-        candidate: figures of the candidate.
         compared: the cases judged under both.
         rows: one per error category seen on either side or configured, worst first.
         total: any failure.
-        new: cases that passed with the baseline and fail now.
-        fixed: cases that failed with the baseline and pass now.
-        known: cases that fail under both.
-        flaky: cases that pass under the candidate though some of its samples fail.
+        new: cases that fail only with the candidate.
+        fixed: cases that fail only with the baseline.
+        known: cases that fail with both.
+        flaky: cases that pass with the candidate although some samples fail.
         errors: cases that could not be judged on one side or the other.
-        only_baseline: cases the candidate was not run on.
-        only_candidate: cases the baseline was not run on.
-        changed: cases whose row is not the one the baseline was run on; they are not compared.
-        unlike: cases whose saved replies, given to other requests than then, fail today's tests; they are not compared.
-        gate: the verdict.
-        reasons: why the gate failed or was not evaluated, a sentence each; the first says it all.
-        part: how many of how many cases ran, in words, "" when all did.
+        only_baseline: cases that ran only with the baseline.
+        only_candidate: cases that ran only with the candidate.
+        changed: cases whose row changed since the baseline ran; they are not compared.
+        unlike: cases whose saved replies, to other requests, fail today's tests; they are not compared.
+        reasons: why the gate failed or was not evaluated, a sentence each, the most important first.
+        part: as in ``8 of 89 cases``, "" when all ran.
         notes: what else a reader must know to trust the verdict, a sentence each.
-        saved: name of the saved run the baseline comes from, so that latency and cost are not comparable; else None.
-        saved_when: how old that run is and at which commit it was made, in words; "" without one.
-        baseline_results: the baseline's results by case, for showing replies side by side.
+        saved: name of the saved run the baseline comes from, so that latency and cost cannot be compared; else None.
+        saved_when: age and commit of that run, in words.
+        baseline_results: by case, for showing replies side by side.
         candidate_results: the candidate's.
     """
 

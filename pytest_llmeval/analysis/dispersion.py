@@ -1,4 +1,4 @@
-"""Two runs of one model: how far they lie apart, and so whether the samples of a run repeat each other."""
+"""Measure how much two runs of one model differ, and so whether the samples of a run repeat each other."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from pytest_llmeval.stats.outcomes import tabulate
 
 
 def disagreement(first: Run, second: Run, model: str) -> Dispersion | None:
-    """Measure how far two runs of a model lie apart, over all error categories together.
-
-    Only cases count that were the same in both: row, checks and prompt.
+    """Measure how much two runs of a model differ, over all error categories, in cases with the same row and prompt.
 
     Args:
         first: the baseline.
@@ -22,16 +20,17 @@ def disagreement(first: Run, second: Run, model: str) -> Dispersion | None:
         model: its name in the first run.
 
     Returns:
-        None when no answer of either failed, so that nothing can be said.
+        None when no answer failed in either run.
 
     Raises:
-        RunFileError: they are no two runs of one model, or hold the same replies, as a replay does.
+        RunFileError: they are not two runs of one model, or hold the same replies, as a replay does.
     """
     names = [name for name in second.models if name != second.baseline] if model not in second.models else [model]
     if len(names) != 1 or _stands_for(first, model) != _stands_for(second, names[0]):
         others = ", ".join(f"{name}: {model_words(each)}" for name, each in second.models.items()) or "none"
         raise RunFileError(
-            f"the second baseline is no run of {model} ({model_words(first.models.get(model, {}))}); it holds {others}"
+            f"the second baseline is not a run of {model} ({model_words(first.models.get(model, {}))}); "
+            f"it holds {others}"
         )
     one, two = first.of_model(model), second.of_model(names[0])
     differ = differences(one, two)
@@ -49,7 +48,7 @@ def disagreement(first: Run, second: Run, model: str) -> Dispersion | None:
 
 
 def dispersion_words(found: Dispersion | None) -> str:
-    """What two runs of the baseline tell about its samples, in a sentence."""
+    """What two runs of the baseline say about its samples, in a sentence."""
     if found is None:
         return "two runs of the baseline: nothing failed in either, so they tell nothing about each other"
     independent = not found.repeats(GateRules().phi_max)
@@ -63,7 +62,7 @@ def _stands_for(run: Run, name: str) -> tuple[object, ...]:
 
 
 def _replies(result: CaseResult) -> set[tuple[str, str, float, str]]:
-    """What tells a case's replies from those of the same questions at another time, be it in the same second."""
+    """The identities of a case's replies; a second reply to the same question, even in the same second, differs."""
     calls = [call for sample in result.samples for call in sample.calls]
     return {
         (call.key, call.recorded_at, call.measures.latency, call.answer.text)

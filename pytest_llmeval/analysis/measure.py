@@ -1,4 +1,4 @@
-"""One model's results → its measured figures, each with its interval or its number, or "too few"."""
+"""Compute the figures of one model's results, with intervals; None where there is too little data."""
 
 from __future__ import annotations
 
@@ -20,37 +20,33 @@ PERCENTILES = (0.5, 0.95, 0.99)
 
 
 class Figures(NamedTuple):
-    """What one model's answers cost and how they came. docs/measures.md says how each is defined.
+    """What one model's answers cost and how good they were. docs/measures.md defines each figure.
 
     Attributes:
-        model: name of the model.
         cases: how many were run, errors included.
         passed: cases whose verdict is pass (resolved).
         failed: cases whose verdict is fail.
         errors: cases that could not be judged.
         samples: answers judged.
-        most_samples: the most samples any case had.
-        latencies: seconds, sorted; of live calls, or as recorded when the run only replayed.
-        ttfts: seconds to the first token of the streamed ones among them, sorted.
-        live_figures: whether these were measured in this session; never mixed with recorded ones.
+        most_samples: the most samples of any case.
+        live_figures: whether times were measured in this session; they are never mixed with recorded ones.
         live: calls sent to the provider.
         replayed: calls answered by a recording or the cache.
         cost: USD of all calls as they were or would have been billed, None when a price is unknown.
         spent: USD spent in this session, None when a price of a live call is unknown.
         cost_per_resolved: cost divided by passed cases, None when unknown or nothing passed.
-        agreement: chance that two answers to a case get the same verdict, None without repeated samples.
-        latency: p50, p95, p99 of the seconds of a call, of the same calls as ``latencies``; empty without calls.
+        latency: p50, p95, p99 of a call's seconds, live or else as recorded; empty without calls.
         ttft: the same of the seconds to the first token; empty when no call was streamed.
         tokens_per_second: the median over these calls of output tokens by seconds; None when tokens are unknown.
         cost_per_case: USD of all calls of a case that made any, None when a price is unknown.
         resolved_cost: ``cost_per_resolved`` with its interval.
-        resolved_answer_cost: USD of all calls per sample that passed: the same however many samples were drawn.
+        resolved_answer_cost: USD of all calls per sample that passed, whatever the number of samples.
         pass_at_1: the chance that one answer passes.
         pass_hat: the chance that all of 2, 3, ... answers to a case pass, up to the samples that every case has.
-        verdict_agreement: ``agreement`` with its interval.
+        verdict_agreement: chance that two answers to a case get the same verdict, None without repeated samples.
         length_variation: the coefficient of variation of an answer's words over the samples of a case.
-        format_agreement: cases all of whose samples are JSON objects, or arrays, or neither.
-        hallucination_rate: of the answers that were examined for invented facts, those that had any.
+        format_agreement: the share of cases whose samples are all JSON objects, all arrays, or all neither.
+        hallucination_rate: of the answers examined for invented facts, those that had any.
         refusal_rate: of the judged answers, those that are refusals.
         error_rate: of all samples, those that could not be judged.
         reworded: how many of ``cases`` are other wordings of others.
@@ -64,15 +60,12 @@ class Figures(NamedTuple):
     errors: int
     samples: int
     most_samples: int
-    latencies: tuple[float, ...]
-    ttfts: tuple[float, ...]
     live_figures: bool
     live: int
     replayed: int
     cost: float | None
     spent: float | None
     cost_per_resolved: float | None
-    agreement: float | None
     latency: tuple[Percentile, ...] = ()
     ttft: tuple[Percentile, ...] = ()
     tokens_per_second: Percentile | None = None
@@ -97,7 +90,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
     Args:
         model: its name.
         results: one per case.
-        beside: the same cases under the other models of the session, where they show which can have a hallucination.
+        beside: of the session's other models, which may show that a test examines answers for hallucinations.
     """
     results = list(results)
     calls = [call for result in results for call in _calls(result)]
@@ -109,7 +102,6 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
     resolved_cost, resolved_answer_cost, cost_per_case = _costs(results) if cost is not None else (None, None, None)
     latencies = [[call.measures.latency for call in case] for case in timed]
     ttfts = [[call.measures.ttft for call in case if call.measures.ttft is not None] for case in timed]
-    agreement = _agreement(results)
     return Figures(
         model=model,
         cases=len(results),
@@ -118,15 +110,12 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         errors=outcomes.count("error"),
         samples=sum(len(result.judged) for result in results),
         most_samples=max((len(result.samples) for result in results), default=0),
-        latencies=tuple(sorted(value for case in latencies for value in case)),
-        ttfts=tuple(sorted(value for case in ttfts for value in case)),
         live_figures=bool(live),
         live=live,
         replayed=len(calls) - live,
         cost=cost,
         spent=_spent(calls),
         cost_per_resolved=cost / passed if cost is not None and passed else None,
-        agreement=agreement.value if agreement is not None else None,
         latency=_percentiles(latencies),
         ttft=_percentiles(ttfts),
         tokens_per_second=_speed(timed),
@@ -135,7 +124,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         resolved_answer_cost=resolved_answer_cost,
         pass_at_1=share_over_cases([_passing(result) for result in results]),
         pass_hat=_pass_hat(results),
-        verdict_agreement=agreement,
+        verdict_agreement=_agreement(results),
         length_variation=_length_variation(results),
         format_agreement=_format_agreement(results),
         hallucination_rate=share_over_cases(hallucination_counts(results, beside)),
@@ -147,7 +136,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
 
 
 def measure_each(run: Run) -> list[Figures]:
-    """The figures of every model of a run, in the order they were asked for."""
+    """The figures of every model of a run, in the order of the command line."""
     names = run.models_run()
     return [
         measure(name, run.of_model(name).values(), beside=[result for result in run.results if result.model != name])
@@ -261,7 +250,7 @@ def _over_repeated(
 
 
 def _within(mean: Mean, low: float, high: float) -> Mean:
-    """The interval without what the figure cannot be."""
+    """The mean with its interval cut to possible values."""
     return mean._replace(low=max(low, mean.low), high=min(high, mean.high))
 
 
@@ -269,12 +258,12 @@ HALLUCINATION, REFUSAL = "hallucination", "refusal"
 
 
 def words_of(sample: SampleResult) -> int | None:
-    """How many words the answer has: the text of the sample's last call; None without a call."""
+    """The number of words of the sample's last answer, None without a call."""
     return len(sample.calls[-1].answer.text.split()) if sample.calls else None
 
 
 def structure_of(sample: SampleResult) -> Literal["object", "array", "text"]:
-    """Whether the answer, that of the last call, is a JSON object, a JSON array or neither; a code fence is ignored."""
+    """Whether the sample's last answer is a JSON object, an array or neither; a code fence is ignored."""
     text = unfenced(sample.calls[-1].answer.text) if sample.calls else ""
     if not text.startswith(("{", "[")):
         return "text"
@@ -286,20 +275,17 @@ def structure_of(sample: SampleResult) -> Literal["object", "array", "text"]:
 
 
 def is_refusal(sample: SampleResult) -> bool:
-    """Whether the answer is a refusal: a check said so, or the provider marks that of the last call as one."""
+    """Whether the answer is a refusal by a check or by the provider's mark."""
     return sample.category == REFUSAL or bool(sample.calls and sample.calls[-1].answer.refusal)
 
 
 def hallucination_counts(results: Sequence[CaseResult], beside: Iterable[CaseResult] = ()) -> list[tuple[int, int]]:
-    """Per case how many of its answers had invented facts, of how many that were examined for them.
+    """Per case how many of its answers had invented facts, and how many were examined for them.
 
     An answer was examined when a check of the category ``hallucination`` gave a score, passed or not, or when it
-    failed in that category. An assertion under ``with category("hallucination")`` leaves no score when it holds, so in
-    a test whose failures of this category left none, every judged answer counts as examined.
-
-    Args:
-        results: one model's.
-        beside: other models' results of the same tests, which may show that a test examines its answers.
+    failed in that category. An assertion under ``with category("hallucination")`` leaves no score when it passes, so in
+    a test whose failures of this category left no score, every judged answer counts as examined. `beside` is as for
+    `measure`.
     """
     everything = [*results, *beside]
     unscored = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, compare
-from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, Results
+from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison, Results
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.analysis.plan import Expected, smallest_rise
 from pytest_llmeval.config.settings import CategorySettings
@@ -143,54 +143,35 @@ def _baseline(comparison: Comparison) -> Choice:
     fitness, reason = _errors(results)
     if not comparison.baseline.samples:
         fitness, reason = "not enough data", "no answer could be judged"
-    return _choice(
-        comparison.baseline,
-        results,
-        baseline=True,
-        fitness=fitness,
-        reason=reason,
-        cases=sum(bool(result.judged) for result in results.values()),
-    )
+    cases = sum(bool(result.judged) for result in results.values())
+    return _choice(comparison.baseline, results, fitness, reason, cases, baseline=True)
 
 
 def _candidate(comparison: Comparison) -> Choice:
-    regressed = tuple(row.name for row in comparison.rows if row.gated and row.word == "REGRESSED")
+    fitness, reason = _errors(comparison.candidate_results)
+    # The worst row comes first.
+    regressed = [row for row in comparison.rows if row.gated and row.word == "REGRESSED"]
     undecided = [row for row in comparison.rows if row.gated and row.word == "INCONCLUSIVE"]
     finds = _finds(comparison)
-    results = comparison.candidate_results
-    fitness, reason = _errors(results)
     if regressed:
-        # The gate's reasons name the categories that regressed first, worst first.
-        row = next(row for row in comparison.rows if row.name == regressed[0])
-        fitness, reason = "regressed", _counts(row)
-    elif fitness == "fits" and comparison.gate == "not evaluated":
+        fitness, reason = "regressed", _counts(regressed[0])
+    elif fitness != "fits":
+        pass
+    elif comparison.gate == "not evaluated":
         fitness, reason = "not enough data", comparison.reasons[0]
-    elif fitness == "fits" and undecided:
+    elif undecided:
         fitness, reason = "not enough data", f"{_counts(undecided[0])}, which could be noise{_more(undecided[0])}"
-    elif fitness == "fits" and comparison.gate == "failed":
-        measured = any("could not be measured" in reason for reason in comparison.reasons)
-        fitness, reason = ("not enough data" if measured else "regressed"), comparison.reasons[0]
-    elif fitness == "fits" and (finds is None or finds > MUST_FIND):
-        told = "no rise could be found" if finds is None else f"only a rise by {100 * finds:.0f} points would be found"
-        fitness, reason = "not enough data", f"{told} in {len(comparison.compared)} cases"
-    return _choice(
-        comparison.candidate,
-        results,
-        baseline=False,
-        fitness=fitness,
-        reason=reason,
-        cases=len(comparison.compared),
-    )
+    elif comparison.gate == "failed":
+        unmeasured = any(UNMEASURED in reason for reason in comparison.reasons)
+        fitness, reason = ("not enough data" if unmeasured else "regressed"), comparison.reasons[0]
+    elif finds is None or finds > MUST_FIND:
+        rise = "no rise could be found" if finds is None else f"only a rise by {100 * finds:.0f} points would be found"
+        fitness, reason = "not enough data", f"{rise} in {len(comparison.compared)} cases"
+    return _choice(comparison.candidate, comparison.candidate_results, fitness, reason, len(comparison.compared))
 
 
 def _choice(
-    figures: Figures,
-    results: Results,
-    *,
-    baseline: bool,
-    fitness: Fitness,
-    reason: str,
-    cases: int,
+    figures: Figures, results: Results, fitness: Fitness, reason: str, cases: int, *, baseline: bool = False
 ) -> Choice:
     return Choice(
         model=figures.model,

@@ -1,8 +1,8 @@
-"""One model's figures by slice: by task, and by the length of the input."""
+"""Count one model's failures by task, tag or length of the input."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ L = TypeVar("L")
 
 
 def input_tokens(result: CaseResult) -> int | None:
-    """The input tokens of a case's longest call, None when the provider never said."""
+    """The input tokens of a case's longest call, None when unknown."""
     counts = (call.answer.usage.input_tokens for sample in result.samples for call in sample.calls)
     return max((count for count in counts if count is not None), default=None)
 
@@ -26,7 +26,7 @@ class Slice:
     """Some of a model's results, counted.
 
     Attributes:
-        cases: how many were run, each wording one.
+        cases: how many were run; each wording counts.
         failed: failing samples, of ``judged`` judged ones.
     """
 
@@ -35,18 +35,13 @@ class Slice:
     judged: int = 0
 
     def add(self, result: CaseResult) -> Slice:
-        """With one more result in it."""
+        """The slice with one more result."""
         failed = sum(sample.outcome == "fail" for sample in result.judged)
         return Slice(self.cases + 1, self.failed + failed, self.judged + len(result.judged))
 
 
 def count_by(results: Iterable[CaseResult], names: Callable[[CaseResult], Iterable[L]]) -> dict[L, Slice]:
-    """Count results by what they are named, in order of appearance.
-
-    Args:
-        results: of one model.
-        names: the slices a result is in.
-    """
+    """Count the results of one model by the names of the slices each is in, in order of appearance."""
     slices: dict[L, Slice] = {}
     for result in results:
         for name in names(result):
@@ -54,6 +49,6 @@ def count_by(results: Iterable[CaseResult], names: Callable[[CaseResult], Iterab
     return slices
 
 
-def bucket_of(tokens: int, edges: Sequence[int] = EDGES) -> int:
-    """The place of the bucket that holds so many input tokens, from 0."""
-    return sum(edge <= tokens for edge in edges)
+def bucket_of(tokens: int) -> int:
+    """The index of the bucket for a number of input tokens, from 0."""
+    return sum(edge <= tokens for edge in EDGES)

@@ -237,54 +237,8 @@ def _stand_in_transports(module: ModuleType) -> None:
     module.AsyncHTTPTransport.handle_async_request = handle_async_request
 
 
-def _transports(module: ModuleType) -> tuple[type, type]:
-    """The transports that stand between, in the terms of one of the modules."""
-
-    class Capturing(module.BaseTransport):  # type: ignore[name-defined, misc]
-        def __init__(self, choose: Callable[[Any], Any], url: Any) -> None:
-            self._choose = choose
-            self._inner = choose(url)
-
-        def handle_request(self, request: Any) -> Any:
-            step = _begun(module, self._inner, request, request.read())
-            if isinstance(step, Wait):
-                step.future.exception()  # waits
-                step = _unless_broken(module, step.end)
-            if isinstance(step, PassOn):
-                return self._inner.handle_request(request)
-            if isinstance(step, Delivery):
-                return _response(module, step)
-            call = step.call
-            outgoing = _outgoing(module, request, call)
-            try:
-                response = self._choose(outgoing.url).handle_request(outgoing)
-            except BaseException as error:
-                call.breaks(error)
-                raise
-            return _watched(module, response, Body(response, call), call)
-
-    class AsyncCapturing(module.AsyncBaseTransport):  # type: ignore[name-defined, misc]
-        def __init__(self, choose: Callable[[Any], Any], url: Any) -> None:
-            self._choose = choose
-            self._inner = choose(url)
-
-        async def handle_async_request(self, request: Any) -> Any:
-            step = _begun(module, self._inner, request, await request.aread())
-            if isinstance(step, Wait):
-                await step.settled(step.future)
-                step = _unless_broken(module, step.end)
-            if isinstance(step, PassOn):
-                return await self._inner.handle_async_request(request)
-            if isinstance(step, Delivery):
-                return _response(module, step)
-            call = step.call
-            outgoing = _outgoing(module, request, call)
-            try:
-                response = await self._choose(outgoing.url).handle_async_request(outgoing)
-            except BaseException as error:
-                call.breaks(error)
-                raise
-            return _watched(module, response, AsyncBody(response, call), call)
+def _bodies(module: ModuleType) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The bodies of responses that are watched while the application reads them."""
 
     class Body(module.SyncByteStream):  # type: ignore[name-defined, misc]
         def __init__(self, response: Any, call: OwnCall) -> None:
@@ -333,6 +287,59 @@ def _transports(module: ModuleType) -> tuple[type, type]:
         async def aclose(self) -> None:
             self._call.ends(whole=False)
             await self._response.aclose()
+
+    return Body, AsyncBody
+
+
+def _transports(module: ModuleType) -> tuple[type, type]:
+    """The transports that stand between, in the terms of one of the modules."""
+    body, async_body = _bodies(module)
+
+    class Capturing(module.BaseTransport):  # type: ignore[name-defined, misc]
+        def __init__(self, choose: Callable[[Any], Any], url: Any) -> None:
+            self._choose = choose
+            self._inner = choose(url)
+
+        def handle_request(self, request: Any) -> Any:
+            step = _begun(module, self._inner, request, request.read())
+            if isinstance(step, Wait):
+                step.future.exception()  # waits
+                step = _unless_broken(module, step.end)
+            if isinstance(step, PassOn):
+                return self._inner.handle_request(request)
+            if isinstance(step, Delivery):
+                return _response(module, step)
+            call = step.call
+            outgoing = _outgoing(module, request, call)
+            try:
+                response = self._choose(outgoing.url).handle_request(outgoing)
+            except BaseException as error:
+                call.breaks(error)
+                raise
+            return _watched(module, response, body(response, call), call)
+
+    class AsyncCapturing(module.AsyncBaseTransport):  # type: ignore[name-defined, misc]
+        def __init__(self, choose: Callable[[Any], Any], url: Any) -> None:
+            self._choose = choose
+            self._inner = choose(url)
+
+        async def handle_async_request(self, request: Any) -> Any:
+            step = _begun(module, self._inner, request, await request.aread())
+            if isinstance(step, Wait):
+                await step.settled(step.future)
+                step = _unless_broken(module, step.end)
+            if isinstance(step, PassOn):
+                return await self._inner.handle_async_request(request)
+            if isinstance(step, Delivery):
+                return _response(module, step)
+            call = step.call
+            outgoing = _outgoing(module, request, call)
+            try:
+                response = await self._choose(outgoing.url).handle_async_request(outgoing)
+            except BaseException as error:
+                call.breaks(error)
+                raise
+            return _watched(module, response, async_body(response, call), call)
 
     return Capturing, AsyncCapturing
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, NoReturn, ParamSpec, TypeGuard, TypeVar, cast
 
 from pytest_llmeval.checks.categories import GENERAL, default_category, mark_decided, surrounding, valid_category
 from pytest_llmeval.errors import CheckFailed, LlmevalError
@@ -38,6 +38,13 @@ def failed(reason: str, *, category: str = GENERAL, value: float = 0.0) -> Score
 def passed(category: str = GENERAL, *, value: float = 1.0) -> Score:
     """A score that passed, with the category that a failure would have."""
     return Score(value=value, passed=True, category=category)
+
+
+def is_number(value: object, low: float = -math.inf, high: float = math.inf) -> TypeGuard[float]:
+    """Whether a value is a finite number in a range; ``True`` and ``False`` are not numbers."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return low <= value <= high and abs(value) < math.inf
 
 
 def check(function: Callable[P, R]) -> Callable[P, R]:
@@ -88,12 +95,7 @@ def _settled(name: str, score: object, explicit: str | None) -> Score:
     if not isinstance(score, Score):
         raise LlmevalError(f"check {name!r} returned a {type(score).__name__}, not a pytest_llmeval.Score")
     value = score.value
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not math.isfinite(value)
-        or not 0 <= value <= 1
-    ):
+    if not is_number(value, 0, 1):
         raise LlmevalError(f"check {name!r} gave the score {value!r}: a score is a number from 0 to 1")
     if not isinstance(score.passed, bool):
         raise LlmevalError(f"check {name!r} gave passed={score.passed!r}: it is True or False")

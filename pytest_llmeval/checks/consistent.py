@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from pytest_llmeval.checks.check import Unfit, check, failed, passed
+from pytest_llmeval.checks.check import Unfit, check, failed, is_number, passed
 from pytest_llmeval.checks.json_value import parsed
 from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.errors import LlmevalError
@@ -43,7 +43,7 @@ def assert_consistent(
     """
     if isinstance(replies, str) or not isinstance(replies, Sequence) or len(replies) < 2:
         raise LlmevalError("assert_consistent needs at least two replies, as llm.sample(prompt, 5) returns them")
-    if isinstance(at_least, bool) or not isinstance(at_least, (int, float)) or not 0 < at_least <= 1:
+    if not is_number(at_least, 0, 1) or not at_least:
         raise LlmevalError(f"assert_consistent: at_least={shown(at_least)} is not a share above 0 and up to 1")
     if field is not None and key is not None:
         raise LlmevalError("assert_consistent takes field= or key=, not both")

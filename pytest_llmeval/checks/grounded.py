@@ -97,13 +97,12 @@ _MONTH = (
     r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
+_YEAR = r"(?:,?\s(?P<year>\d{4}))?"
 
 _DATES = (
     re.compile(r"(?<![\w-])(?P<year>\d{4})-(?P<number>\d{1,2})-(?P<day>\d{1,2})(?!\d)"),
-    re.compile(
-        rf"(?<!\w)(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\.?\s(?:of\s)?{_MONTH}(?:,?\s(?P<year>\d{{4}}))?(?!\w)", re.I
-    ),
-    re.compile(rf"(?<!\w){_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s(?P<year>\d{{4}}))?(?![\w%])", re.I),
+    re.compile(rf"(?<!\w)(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\.?\s(?:of\s)?{_MONTH}{_YEAR}(?!\w)", re.IGNORECASE),
+    re.compile(rf"(?<!\w){_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?{_YEAR}(?![\w%])", re.IGNORECASE),
     re.compile(r"(?<![\w/.])(?P<day>\d{1,2})(?P<mark>[/.])(?P<number>\d{1,2})(?P=mark)(?P<year>\d{4})(?!\w)"),
 )
 

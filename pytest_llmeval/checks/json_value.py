@@ -147,7 +147,7 @@ def _dumped(schema: Mapping[str, Any]) -> str:
     try:
         return json.dumps(schema)
     except (TypeError, ValueError, RecursionError) as error:
-        raise LlmevalError(f"assert_schema: the schema is not JSON: {harmless(str(error)[:100])}") from None
+        raise LlmevalError(f"assert_schema: the schema is not JSON: {str(error)[:100]}") from None
 
 
 @functools.lru_cache(maxsize=64)
@@ -192,7 +192,7 @@ def problems_of_schema(text: str, value: Any) -> list[str]:
             "put what it refers to under $defs"
         ) from None
     except re.error as error:
-        raise LlmevalError(f"assert_schema: invalid regular expression: {harmless(str(error)[:100])}") from None
+        raise LlmevalError(f"assert_schema: invalid regular expression: {str(error)[:100]}") from None
     except RecursionError:
         raise LlmevalError(
             "assert_schema: the schema refers to itself without end, or the reply is nested too deeply"

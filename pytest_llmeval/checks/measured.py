@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from pytest_llmeval.checks.check import check, failed, passed
+from pytest_llmeval.checks.check import check, failed, is_number, passed
 from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.credentials import credential_like
 from pytest_llmeval.errors import LlmevalError
@@ -141,7 +141,7 @@ def _reply(name: str, reply: object) -> Reply:
 
 
 def _limit(name: str, value: object, unit: str) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+    if is_number(value, 0):
         return float(value)
     raise LlmevalError(f"assert_{name}: at_most={shown(value)} is not a limit in {unit}")
 

@@ -47,7 +47,8 @@ def assert_number(
     for name, value in (("the expected number", expected), ("abs", abs), ("rel", rel)):
         number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
         if not number or not math.isfinite(value) or (name in ("abs", "rel") and value < 0):
-            raise LlmevalError(f"assert_number: {name} is {shown(value)}, which is not a number to compare with")
+            given = value if isinstance(value, Decimal) else shown(value)
+            raise LlmevalError(f"assert_number: {name} is {given}, which is not a number to compare with")
     target = Decimal(str(expected))
     allowed = max(Decimal(str(abs)), Decimal(str(rel)) * target.copy_abs())
     if isinstance(reply, (int, float, Decimal)) and not isinstance(reply, bool):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from pytest_llmeval.checks.check import Unfit, check, failed, passed
+from pytest_llmeval.checks.check import Unfit, check, failed, is_number, passed
 from pytest_llmeval.differences import word_diff
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
@@ -138,7 +138,7 @@ def assert_words(
         LlmevalError: there is no limit, or no reply can meet both.
     """
     for limit in (at_least, at_most):
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        if limit is not None and not (is_number(limit, 0) and isinstance(limit, int)):
             raise LlmevalError(f"assert_words: expected a word count (an integer from 0), got {shown(limit)}")
     if at_least is None and at_most is None:
         raise LlmevalError("assert_words needs at_least= or at_most=, in words")

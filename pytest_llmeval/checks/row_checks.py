@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_llmeval.case import Case
 from pytest_llmeval.checks.categories import category_of, decided_category, default_category, valid_category
-from pytest_llmeval.checks.check import raise_failed
+from pytest_llmeval.checks.check import is_number, raise_failed
 from pytest_llmeval.checks.row_forms import FORMS, TRUE, Form, validate_checks
 from pytest_llmeval.checks.tool_calls import Calls
 from pytest_llmeval.errors import CheckFailed, LlmevalError
@@ -122,7 +122,7 @@ def _from_case(name: str, form: Form, case: Case) -> dict[str, Any]:
 
 
 def _number(case: Case, value: object) -> float | Decimal:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if is_number(value):
         return value
     if isinstance(value, str):  # a CSV file holds only texts
         with suppress(InvalidOperation):

@@ -5,27 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
+from pytest_llmeval.checks import grounded, json_value, measured, number, pattern, plain_text, similar, tools
 from pytest_llmeval.checks.categories import is_category
-from pytest_llmeval.checks.grounded import assert_grounded
-from pytest_llmeval.checks.json_value import assert_json, assert_schema
-from pytest_llmeval.checks.measured import (
-    assert_cost,
-    assert_finish,
-    assert_latency,
-    assert_no_secrets,
-    assert_not_refusal,
-)
-from pytest_llmeval.checks.number import assert_number
-from pytest_llmeval.checks.pattern import assert_matches, assert_not_matches, compiled_pattern
-from pytest_llmeval.checks.plain_text import (
-    assert_contains,
-    assert_equal,
-    assert_not_contains,
-    assert_starts_with,
-    assert_words,
-)
-from pytest_llmeval.checks.similar import METHODS, assert_similar
-from pytest_llmeval.checks.tools import assert_no_tool_called, assert_steps, assert_tool_called, assert_tool_order
+from pytest_llmeval.checks.check import is_number
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import nearest, quoted, shown
@@ -41,7 +23,7 @@ FLAG = "true or false"
 TRUE = "true"
 OBJECT = "an object"
 PATTERN = "a regular expression"
-METHOD = "one of " + ", ".join(METHODS)
+METHOD = "one of " + ", ".join(similar.METHODS)
 WHICH = "one of only, first, last"
 ANY = "any JSON value"
 
@@ -72,67 +54,73 @@ _TEXT: Mapping[str, tuple[str, ...]] = {"text": (TEXT, TEXTS), **_CASE}
 
 FORMS: Mapping[str, Form] = {
     "equal": Form(
-        assert_equal,
+        plain_text.assert_equal,
         main="expected",
         plain=(TEXT, TEXTS, TRUE),
         options={"expected": (TEXT, TEXTS), **_CASE},
         from_case="expected",
     ),
     "contains": Form(
-        assert_contains,
+        plain_text.assert_contains,
         main="text",
         plain=(TEXT, TEXTS, TRUE),
         options={"text": (TEXT,), "all": (TEXTS,), "any": (TEXTS,), **_CASE},
         from_case="expected",
     ),
-    "not_contains": Form(assert_not_contains, main="text", plain=(TEXT, TEXTS), options=_TEXT),
-    "starts_with": Form(assert_starts_with, main="text", plain=(TEXT, TEXTS), options=_TEXT),
-    "matches": Form(assert_matches, main="pattern", plain=(PATTERN,)),
-    "not_matches": Form(assert_not_matches, main="pattern", plain=(PATTERN,)),
+    "not_contains": Form(plain_text.assert_not_contains, main="text", plain=(TEXT, TEXTS), options=_TEXT),
+    "starts_with": Form(plain_text.assert_starts_with, main="text", plain=(TEXT, TEXTS), options=_TEXT),
+    "matches": Form(pattern.assert_matches, main="pattern", plain=(PATTERN,)),
+    "not_matches": Form(pattern.assert_not_matches, main="pattern", plain=(PATTERN,)),
     "similar": Form(
-        assert_similar,
+        similar.assert_similar,
         main="expected",
         plain=(TEXT, TEXTS, TRUE),
         options={"expected": (TEXT, TEXTS), "at_least": (SHARE,), "method": (METHOD,), **_CASE},
         from_case="expected",
     ),
-    "json": Form(assert_json, main="expected", plain=(TRUE, ANY)),
-    "schema": Form(assert_schema, main="schema", plain=(OBJECT,)),
+    "json": Form(json_value.assert_json, main="expected", plain=(TRUE, ANY)),
+    "schema": Form(json_value.assert_schema, main="schema", plain=(OBJECT,)),
     "number": Form(
-        assert_number,
+        number.assert_number,
         main="expected",
         plain=(NUMBER, TRUE),
         options={"expected": (NUMBER,), "abs": (NUMBER,), "rel": (NUMBER,), "which": (WHICH,)},
         from_case="expected",
     ),
-    "words": Form(assert_words, options={"at_least": (COUNT,), "at_most": (COUNT,)}),
-    "max_words": Form(assert_words, main="at_most", plain=(COUNT,)),
-    "min_words": Form(assert_words, main="at_least", plain=(COUNT,)),
-    "finish": Form(assert_finish, plain=(TRUE,)),
-    "not_refusal": Form(assert_not_refusal, plain=(TRUE,)),
-    "no_secrets": Form(assert_no_secrets, plain=(TRUE,)),
+    "words": Form(plain_text.assert_words, options={"at_least": (COUNT,), "at_most": (COUNT,)}),
+    "max_words": Form(plain_text.assert_words, main="at_most", plain=(COUNT,)),
+    "min_words": Form(plain_text.assert_words, main="at_least", plain=(COUNT,)),
+    "finish": Form(measured.assert_finish, plain=(TRUE,)),
+    "not_refusal": Form(measured.assert_not_refusal, plain=(TRUE,)),
+    "no_secrets": Form(measured.assert_no_secrets, plain=(TRUE,)),
     "grounded": Form(
-        assert_grounded,
+        grounded.assert_grounded,
         main="context",
         plain=(TRUE, TEXT, TEXTS),
         options={"context": (TEXT, TEXTS), "allow": (TEXT, TEXTS)},
         from_case="context",
     ),
-    "latency": Form(assert_latency, main="at_most", plain=(NUMBER,)),
-    "cost": Form(assert_cost, main="at_most", plain=(NUMBER,)),
+    "latency": Form(measured.assert_latency, main="at_most", plain=(NUMBER,)),
+    "cost": Form(measured.assert_cost, main="at_most", plain=(NUMBER,)),
     "tool_called": Form(
-        assert_tool_called,
+        tools.assert_tool_called,
         main="name",
         plain=(TEXT,),
         options={"name": (TEXT,), "args": (OBJECT,), "exact": (FLAG,), "times": (FROM_ONE,), "at_most": (FROM_ONE,)},
         of_calls=True,
     ),
-    "no_tool_called": Form(assert_no_tool_called, main="names", plain=(TRUE, TEXT, TEXTS), of_calls=True),
+    "no_tool_called": Form(tools.assert_no_tool_called, main="names", plain=(TRUE, TEXT, TEXTS), of_calls=True),
     "tool_order": Form(
-        assert_tool_order, main="names", plain=(TEXTS,), options={"names": (TEXTS,), "exact": (FLAG,)}, of_calls=True
+        tools.assert_tool_order,
+        main="names",
+        plain=(TEXTS,),
+        options={"names": (TEXTS,), "exact": (FLAG,)},
+        of_calls=True,
     ),
-    "steps": Form(assert_steps, options={"at_most": (FROM_ONE,), "tool_calls_at_most": (FROM_ONE,)}, of_calls=True),
-    "max_steps": Form(assert_steps, main="at_most", plain=(FROM_ONE,), of_calls=True),
+    "steps": Form(
+        tools.assert_steps, options={"at_most": (FROM_ONE,), "tool_calls_at_most": (FROM_ONE,)}, of_calls=True
+    ),
+    "max_steps": Form(tools.assert_steps, main="at_most", plain=(FROM_ONE,), of_calls=True),
 }
 
 
@@ -189,21 +177,19 @@ def _problem_of_kind(kinds: tuple[str, ...], value: object) -> str | None:
         return f"takes {' or '.join(kinds)}, not {shown(value)}"
     if PATTERN in kinds:
         try:
-            compiled_pattern("it", value)
+            pattern.compiled_pattern("it", value)
         except LlmevalError as error:
             return f"takes a regular expression: {str(error).removeprefix('it: ')}"
     return None
 
 
 def _is(kind: str, value: object) -> bool:
-    if kind in (NUMBER, SHARE, COUNT, FROM_ONE):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return False
-        if kind == COUNT:
-            return isinstance(value, int) and value >= 0
-        if kind == FROM_ONE:
-            return isinstance(value, int) and value >= 1
-        return 0 < value <= 1 if kind == SHARE else abs(value) < float("inf")
+    if kind == NUMBER:
+        return is_number(value)
+    if kind == SHARE:
+        return is_number(value, 0, 1) and value > 0
+    if kind in (COUNT, FROM_ONE):
+        return is_number(value, 0 if kind == COUNT else 1) and isinstance(value, int)
     if kind == TEXTS:
         return isinstance(value, (list, tuple)) and bool(value) and all(_is(TEXT, one) for one in value)
     if kind in (TEXT, PATTERN):
@@ -221,5 +207,5 @@ def _is(kind: str, value: object) -> bool:
 
 def _unknown(name: object, known: list[str]) -> str:
     given = str(name)[:80]
-    similar = nearest(given.removeprefix("assert_"), known)
-    return f"{quoted(given)}; " + (f'did you mean "{similar}"?' if similar else f"there are {', '.join(known)}")
+    near = nearest(given.removeprefix("assert_"), known)
+    return f"{quoted(given)}; " + (f'did you mean "{near}"?' if near else f"there are {', '.join(known)}")

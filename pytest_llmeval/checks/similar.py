@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
-from pytest_llmeval.checks.check import check, failed, passed
+from pytest_llmeval.checks.check import check, failed, is_number, passed
 from pytest_llmeval.checks.plain_text import text_of, texts_of
 from pytest_llmeval.differences import word_diff
 from pytest_llmeval.errors import LlmevalError
@@ -45,7 +45,7 @@ def assert_similar(
     Raises:
         LlmevalError: an unknown method, an impossible `at_least`, or texts too long to compare.
     """
-    if isinstance(at_least, bool) or not isinstance(at_least, (int, float)) or not 0 < at_least <= 1:
+    if not is_number(at_least, 0, 1) or not at_least:
         raise LlmevalError(f"assert_similar: at_least={shown(at_least)} is not a similarity above 0 and up to 1")
     if method not in METHODS:
         raise LlmevalError(f"assert_similar: method {shown(method)} does not exist; there are {', '.join(METHODS)}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
-from pytest_llmeval.checks.json_value import json_path, same_value
+from pytest_llmeval.checks.json_value import MOST_PROBLEMS, json_path, same_value
 from pytest_llmeval.checks.pattern import find
 from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
 from pytest_llmeval.differences import ABSENT, paired
@@ -16,8 +16,6 @@ from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall, call_words
 from pytest_llmeval.text import first_line, json_words, quoted, shown
 
-_MOST_PROBLEMS = 50  # that are looked for
-_MOST_LISTED = 10
 _MOST_LINES = 30
 _WIDTH = 110  # characters of a line
 __tracebackhide__ = True
@@ -38,14 +36,7 @@ def argument_problems(expected: Mapping[str, Any], actual: Mapping[str, Any], *,
         if exact or wanted is not ABSENT or isinstance(path[-1], int)
         if (problem := _problem(wanted, value)) is not None
     )
-    return list(islice(found, _MOST_PROBLEMS))
-
-
-def listed_problems(problems: Sequence[str]) -> list[str]:
-    """The first problems, a line each; the first line says how many more there are."""
-    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-    left_out = ["..."] if len(problems) > _MOST_LISTED else []
-    return [problems[0] + more, *problems[1:_MOST_LISTED], *left_out]
+    return list(islice(found, MOST_PROBLEMS + 1))
 
 
 def _problem(expected: Any, value: Any) -> str | None:

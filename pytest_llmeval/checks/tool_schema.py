@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.checks.check import check, failed, passed
-from pytest_llmeval.checks.json_value import MOST_PROBLEMS, problems_of_schema, validator
+from pytest_llmeval.checks.json_value import MOST_PROBLEMS, problems_of_schema, several, validator
 from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
-from pytest_llmeval.checks.tool_calls import Calls, listed_problems, trajectory_of
+from pytest_llmeval.checks.tool_calls import Calls, trajectory_of
 from pytest_llmeval.checks.tools import CATEGORY, given_arguments, no_arguments
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import harmless, listed, nearest, quoted, shown
+from pytest_llmeval.text import listed, nearest, quoted, shown
 
 __tracebackhide__ = True
 
@@ -45,7 +45,8 @@ def assert_valid_tool_calls(calls: Calls, tools: Sequence[Mapping[str, Any]], *,
         problems += [f"{head}: {problem}" for problem in _problems(call, schemas)]
     if not problems:
         return passed(CATEGORY)
-    return failed("\n".join([*listed_problems(problems), *trajectory.lines()]), category=CATEGORY)
+    lines = [several("the schemas are not met", problems), *trajectory.lines()]
+    return failed("\n".join(lines), category=CATEGORY)
 
 
 def _schemas(tools: object) -> Iterator[tuple[str, str | None]]:
@@ -73,7 +74,7 @@ def _dumped(name: str, schema: Mapping[str, Any]) -> str:
         text = json.dumps(schema)
         validator(text)  # a bad schema is an error even when no call needs it
     except (TypeError, ValueError, RecursionError) as error:
-        raise _bad_schema(name, f"not JSON: {harmless(str(error)[:100])}") from None
+        raise _bad_schema(name, f"not JSON: {str(error)[:100]}") from None
     except LlmevalError as error:
         raise _bad_schema(name, str(error)) from None
     return text

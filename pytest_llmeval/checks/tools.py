@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_llmeval.checks.check import check, failed, passed
-from pytest_llmeval.checks.tool_calls import Calls, Trajectory, argument_problems, listed_problems, trajectory_of
+from pytest_llmeval.checks.check import check, failed, is_number, passed
+from pytest_llmeval.checks.json_value import several
+from pytest_llmeval.checks.tool_calls import Calls, Trajectory, argument_problems, trajectory_of
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
 from pytest_llmeval.score import Score
@@ -58,7 +59,7 @@ def assert_tool_called(
     if not right:
         (first, *others), step = min(problems, key=lambda one: len(one[0]))
         first = f"{quoted(name)}{trajectory.named(step)}: {first}"
-        return _told(trajectory, *listed_problems([first, *others]))
+        return _told(trajectory, several("the arguments differ", [first, *others]))
     wrong = (times is not None and right != times) or (at_most is not None and right > at_most)
     if not wrong:
         return passed(CATEGORY)
@@ -176,9 +177,9 @@ def _problems(call: ToolCall, args: Mapping[str, Any] | None, *, exact: bool) ->
     return [] if args is None else argument_problems(args, given, exact=exact)
 
 
-def _told(trajectory: Trajectory, *problems: str, value: float = 0.0) -> Score:
-    """A failure with the problems, and what the model did below them."""
-    return failed("\n".join([*problems, *trajectory.lines()]), category=CATEGORY, value=value)
+def _told(trajectory: Trajectory, problem: str, value: float = 0.0) -> Score:
+    """A failure with what the model did below the problem."""
+    return failed("\n".join([problem, *trajectory.lines()]), category=CATEGORY, value=value)
 
 
 def _not_called(name: str, trajectory: Trajectory) -> str:
@@ -209,5 +210,5 @@ def _names(check_name: str, names: object) -> list[str]:
 
 
 def _limit(check_name: str, option: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_number(value, 1) or not isinstance(value, int):
         raise LlmevalError(f"assert_{check_name}: {option} is a whole number from 1, not {shown(value)}")

@@ -12,17 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.commands.project import add_config, settings_of
+from pytest_llmeval.config.age import parsed_age
+from pytest_llmeval.config.settings import ModelSettings, Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError, ReplyError
-from pytest_llmeval.report.numbers import dollars, plural
-from pytest_llmeval.text import first_line
+from pytest_llmeval.reply import Answer
+from pytest_llmeval.report.numbers import dollars
+from pytest_llmeval.runs.file import load_run
+from pytest_llmeval.runs.unused import unused_recordings
+from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.recording_file import RecordingFile
+from pytest_llmeval.store.recordings import Recordings
+from pytest_llmeval.text import first_line, plural
 
 if TYPE_CHECKING:
-    from pytest_llmeval.config.settings import ModelSettings, Settings
     from pytest_llmeval.engine.fulfilled import Fulfilled
-    from pytest_llmeval.reply import Answer
     from pytest_llmeval.store.cache import Cache
-    from pytest_llmeval.store.entry import Entry
-    from pytest_llmeval.store.recordings import Recordings
 
 _DONE, _CHANGED = 0, 1
 
@@ -90,7 +94,7 @@ def _prune(options: argparse.Namespace, settings: Settings) -> int:
     words = "would be deleted" if options.dry_run else "deleted"
     if options.runs:
         found = _unused_by_file(options.runs, settings)
-        recordings = _recordings(settings)
+        recordings = Recordings(settings.recordings, _warn)
         for path, entries in found.items():
             count = len(entries) if options.dry_run else recordings.remove(path, {entry.key for entry in entries})
             print(f"{first_line(path.name)}: {_replies(count)} {words}")
@@ -203,9 +207,6 @@ def _stored(settings: Settings) -> list[Entry]:
 
 
 def _unused_by_file(runs: Iterable[str], settings: Settings) -> dict[Path, list[Entry]]:
-    from pytest_llmeval.runs.file import load_run
-    from pytest_llmeval.runs.unused import unused_recordings
-
     loaded = []
     names: dict[str, str] = {}
     for path in runs:
@@ -221,7 +222,7 @@ def _unused_by_file(runs: Iterable[str], settings: Settings) -> dict[Path, list[
         names |= {name: str(model.get("model", name)) for name, model in run.models.items()}
         loaded.append(run)
     return unused_recordings(
-        _recordings(settings).paths(),
+        Recordings(settings.recordings, _warn).paths(),
         loaded,
         model_names=lambda name: names.get(name, name),
         root=settings.root,
@@ -230,23 +231,15 @@ def _unused_by_file(runs: Iterable[str], settings: Settings) -> dict[Path, list[
 
 
 def _cache(settings: Settings) -> Cache:
-    from pytest_llmeval.store.cache import Cache
+    from pytest_llmeval.store.cache import Cache  # only this needs diskcache
 
     return Cache(settings.cache, _warn)
 
 
-def _recordings(settings: Settings) -> Recordings:
-    from pytest_llmeval.store.recordings import Recordings
-
-    return Recordings(settings.recordings, _warn)
-
-
 def _recording_files(settings: Settings) -> list[tuple[Path, list[Entry]]]:
-    from pytest_llmeval.store.recording_file import RecordingFile
-
     return [
         (path, [entry for entry, _ in RecordingFile.read(path, _warn).entries()])
-        for path in _recordings(settings).paths()
+        for path in Recordings(settings.recordings, _warn).paths()
     ]
 
 
@@ -278,8 +271,6 @@ def _shown(settings: Settings, path: Path) -> str:
 
 
 def _moment(age: str) -> datetime:
-    from pytest_llmeval.config.age import parsed_age
-
     try:
         return datetime.now(UTC) - parsed_age(age)
     except (ValueError, OverflowError) as error:

@@ -8,19 +8,23 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
+from pytest_llmeval.analysis.comparison import Comparison, part_of
+from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words
+from pytest_llmeval.analysis.measure import Figures, measure_each
+from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.commands.cache import add_cache
 from pytest_llmeval.commands.merge import add_merge
 from pytest_llmeval.commands.plan import add_plan
 from pytest_llmeval.commands.project import add_config, models_of, settings_of
+from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError
-
-if TYPE_CHECKING:
-    from pytest_llmeval.analysis.comparison import Comparison
-    from pytest_llmeval.analysis.measure import Figures
-    from pytest_llmeval.config.settings import Settings
-    from pytest_llmeval.runs.results import CaseResult, Run
+from pytest_llmeval.report.paper import joined, terminal_paper
+from pytest_llmeval.report.summary import every_measure, list_category, summary, verdict
+from pytest_llmeval.runs.file import load_run
+from pytest_llmeval.runs.results import CaseResult, Run, was_another
+from pytest_llmeval.text import harmless
 
 PASSED, GATE_FAILED, USAGE = 0, 1, 2
 
@@ -35,8 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except LlmevalError as error:
-        from pytest_llmeval.text import harmless
-
         for line in str(error).splitlines():
             print(f"llmeval: {harmless(line)}", file=sys.stderr)
     except OSError as error:
@@ -77,9 +79,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from pytest_llmeval.analysis.measure import measure_each
-    from pytest_llmeval.runs.file import load_run
-
     run = load_run(options.run_file)
     settings = settings_of(options)
     comparisons = _within(run, settings, models_of(run, options.model))
@@ -90,9 +89,6 @@ def _show(options: argparse.Namespace) -> int:
 
 def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool = False) -> list[Comparison]:
     """The comparisons of a run that holds its baseline too."""
-    from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
-    from pytest_llmeval.analysis.comparison import part_of
-
     if run.baseline is None:
         return []
     saved = run.models.get(run.baseline, {}).get("saved")
@@ -110,9 +106,6 @@ def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool 
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from pytest_llmeval.analysis.measure import measure_each
-    from pytest_llmeval.runs.file import load_run
-
     settings = settings_of(options)
     before = load_run(options.baseline)
     if options.candidate is not None:
@@ -134,16 +127,9 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _between(before: Run, after: Run, settings: Settings, options: argparse.Namespace) -> Comparison:
     """The comparison of two runs."""
-    from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
-    from pytest_llmeval.analysis.comparison import part_of
-    from pytest_llmeval.runs.results import was_another
-
     old, new = _one_model(before, options.baseline), _one_model(after, options.candidate)
     dispersion = None
     if options.baseline_again:
-        from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words
-        from pytest_llmeval.runs.file import load_run
-
         dispersion = disagreement(before, load_run(options.baseline_again), old)
         print(dispersion_words(dispersion))
     baseline = Side(old, before.of_model(old), saved=Path(options.baseline).name)
@@ -185,10 +171,6 @@ def _print(
         alone: whether its only model is the baseline of the project.
         measures: whether every measure is printed without -v too.
     """
-    from pytest_llmeval.analysis.routing import routes_of
-    from pytest_llmeval.report.paper import joined, terminal_paper
-    from pytest_llmeval.report.summary import every_measure, list_category, summary, verdict
-
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
         return

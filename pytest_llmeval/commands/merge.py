@@ -1,15 +1,15 @@
-"""``llmeval merge``: the runs of shards, joined."""
+"""``llmeval merge``: join the runs of shards."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_llmeval.errors import ConfigError, RunFileError
-
-if TYPE_CHECKING:
-    from pytest_llmeval.runs.results import Run
+from pytest_llmeval.runs.file import load_run, save_run
+from pytest_llmeval.runs.merge import merge_shards
+from pytest_llmeval.runs.results import Run
+from pytest_llmeval.text import harmless, plural
 
 WHOLE, PART = 0, 1
 
@@ -25,11 +25,6 @@ def add_merge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _merge(options: argparse.Namespace) -> int:
-    from pytest_llmeval.report.numbers import plural
-    from pytest_llmeval.runs.file import load_run, save_run
-    from pytest_llmeval.runs.merge import merge_shards
-    from pytest_llmeval.text import harmless
-
     output: Path = options.output
     runs: list[tuple[str, Run]] = []
     problems: list[str] = []

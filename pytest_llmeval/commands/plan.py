@@ -9,16 +9,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
+from pytest_llmeval.analysis.compare import gate_rules
+from pytest_llmeval.analysis.plan import CallCost, Expected, PlannedCategory, expected_from, mean_call, plan
 from pytest_llmeval.commands.project import add_config, models_of, settings_of
+from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.report.numbers import dollars, plural
-
-if TYPE_CHECKING:
-    from pytest_llmeval.analysis.plan import CallCost, Expected, PlannedCategory
-    from pytest_llmeval.config.settings import Settings
-    from pytest_llmeval.report.paper import Line, Paper
+from pytest_llmeval.report.numbers import dollars
+from pytest_llmeval.report.paper import Column, Line, Paper, table, terminal_paper
+from pytest_llmeval.runs.file import FORMAT, load_run
+from pytest_llmeval.text import plural
 
 SAMPLES = (1, 3, 5, 10)
 SUPPOSED_RATES = (0.01, 0.02, 0.05, 0.10, 0.20)
@@ -76,10 +77,6 @@ def _pair(text: str) -> tuple[float, float]:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from pytest_llmeval.analysis.compare import gate_rules
-    from pytest_llmeval.analysis.plan import plan
-    from pytest_llmeval.report.paper import terminal_paper
-
     settings = settings_of(options)
     path = Path(options.subject)
     subject = _run(options, settings) if _is_run(path) else _dataset(path, options, settings)
@@ -100,8 +97,6 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _is_run(path: Path) -> bool:
-    from pytest_llmeval.runs.file import FORMAT
-
     try:
         with path.open("rb") as file:
             header = json.loads(file.readline(10_000_000))
@@ -111,9 +106,6 @@ def _is_run(path: Path) -> bool:
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> _Subject:
-    from pytest_llmeval.analysis.plan import Expected, expected_from, mean_call
-    from pytest_llmeval.runs.file import load_run
-
     if options.tokens:
         raise ConfigError("--tokens is for a dataset; a run knows the tokens of its calls")
     run = load_run(options.subject)
@@ -143,7 +135,6 @@ def _run(options: argparse.Namespace, settings: Settings) -> _Subject:
 
 
 def _dataset(path: Path, options: argparse.Namespace, settings: Settings) -> _Subject:
-    from pytest_llmeval.analysis.plan import CallCost
     from pytest_llmeval.datasets.load import load_cases
 
     if options.model is not None:
@@ -165,8 +156,6 @@ def _dataset(path: Path, options: argparse.Namespace, settings: Settings) -> _Su
 
 
 def _supposed() -> tuple[Expected, ...]:
-    from pytest_llmeval.analysis.plan import Expected
-
     return tuple(Expected(name=f"fails in {rate:.0%}", rate=rate) for rate in SUPPOSED_RATES)
 
 
@@ -178,8 +167,6 @@ def _told(
     stored: int | None,
     asked: int | None,
 ) -> list[Line]:
-    from pytest_llmeval.report.paper import Column, Line, table
-
     names = [paper.clean(category.expected.name) for category in planned]
     body = [] if subject.supposed else [Column(head="now", cells=[_percent(c.expected.rate) for c in planned])]
     body += [Column(head=f"N={n}", cells=[_rise(category.rises[n]) for category in planned]) for n in numbers]
@@ -228,8 +215,6 @@ def _in_words(
 
 def _adaptive(subject: _Subject) -> str:
     """What ``--llm-samples=auto`` costs at least and at most; it overrides what cases ask for themselves."""
-    from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
-
     cases = len(subject.samples)
     few, most = (
         f"{round(cases * number * subject.call.calls):,} calls"

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pytest_llmeval.config.settings import Settings, load_settings
 from pytest_llmeval.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pytest_llmeval.config.settings import Settings
-    from pytest_llmeval.runs.results import Run
+from pytest_llmeval.runs.results import Run
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +19,6 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings of the project that ``--config`` names."""
-    from pytest_llmeval.config.settings import load_settings
-
     return load_settings((options.config or Path.cwd()).absolute())
 
 

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.text import described, did_you_mean, nearest, quoted_ascii
+from pytest_llmeval.text import described, did_you_mean, nearest, quoted_ascii, toml_key
 
 Place = tuple[str, ...]
 """The keys that lead to a value."""
 
 _KEY_NAMES = frozenset({"api_key", "apikey", "x_api_key", "secret_key", "access_token", "authorization", "password"})
 _KEY_START = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8}|Bearer\s+\S{8})")
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _TYPES = {"object": "a table", "array": "a list", "string": "text", "number": "a number"}
 _OPTIONS = frozenset({"budget", "concurrency", "mode", "record", "report", "samples", "strict", "wordings"})
 _LARGEST = 2**63 - 1  # a whole number in TOML
@@ -144,7 +143,7 @@ def _given(value: Any) -> str:
 
 def _place(place: Place) -> str:
     """As in ``[tool.llmeval.models.candidate] base_url``."""
-    *table, key = (part if _BARE.fullmatch(part) else quoted_ascii(part) for part in place)
+    *table, key = map(toml_key, place)
     return f"[{'.'.join(table)}] {key}" if table else key
 
 

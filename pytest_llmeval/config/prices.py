@@ -1,4 +1,4 @@
-"""What a call costs: by the configuration's prices, else by the price list of genai-prices where that is installed."""
+"""The cost of a call, by the configured prices or else by the list of genai-prices, if that is installed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pytest_llmeval.stats.cost import call_cost
 def cost_of_call(
     model: ModelSettings, usage: Usage, *, response_model: str | None = None, at: str | datetime | None = None
 ) -> float | None:
-    """What a call costs or did cost, in USD.
+    """The cost of a call in USD.
 
     Args:
-        model: which was asked; its configured prices win over any list.
+        model: its configured prices override the list.
         usage: tokens in and out.
-        response_model: the model that answered, as the provider names it, which may say more than what was asked for.
-        at: when it answered, as a time or in ISO format, since lists know former prices; None for now.
+        response_model: the provider's name of the model that answered, which may be more specific.
+        at: when it answered, since prices change; None for now.
 
     Returns:
         None when the tokens or the price are unknown: an unknown price is never 0.
@@ -77,7 +77,7 @@ def _listed_cost(price_list: Any, provider: str, model: str, usage: Usage, at: d
 
 @cache
 def _is_listed(provider: str, model: str) -> bool:
-    """Whether the list knows a model; it remembers those it knows, and looks for every other one each time."""
+    """Whether the list knows a model; the list itself searches again for each unknown one."""
     try:
         _price_list().calc_price(_price_list().Usage(), model, provider_id=provider)
     except LookupError:

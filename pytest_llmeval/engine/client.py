@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from pytest_llmeval.engine.attempts import AttemptFailed, explained
 from pytest_llmeval.engine.call import Call, Counters, Endpoint, Response, Rules, Timeouts
@@ -118,7 +118,7 @@ class Engine:
             self._finish(call, None)
         self._counters.in_flight = 0
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -35,7 +35,7 @@ class Payload(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class _Kept(str):
+class _Kept(str):  # noqa: SLOT000  it holds a payload
     """A payload that stays in its process; a text, since other plugins write what is on reports into files."""
 
     payload: Payload

@@ -53,7 +53,7 @@ def expected(test: str, config: pytest.Config, root: Path, files: Collection[str
     option = config.option
     if getattr(option, "keyword", "") or getattr(option, "lf", False):
         return False  # it cannot be known
-    name = test.split("::")[0]
+    name = test.split("::", maxsplit=1)[0]
     path = root / name
     ignored = [str(each) for each in (getattr(option, "ignore", None) or ())]
     patterns = [str(each) for each in (getattr(option, "ignore_glob", None) or ())]
@@ -81,7 +81,7 @@ def not_selected(
 
 
 def _path(config: pytest.Config, argument: str) -> Path:
-    return Path(config.invocation_params.dir, argument.split("::")[0]).resolve()
+    return Path(config.invocation_params.dir, argument.split("::", maxsplit=1)[0]).resolve()
 
 
 def _within(path: Path, folder: Path) -> bool:

@@ -11,7 +11,7 @@ from pytest_llmeval.case import Case
 from pytest_llmeval.datasets.rewording import variants
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.markers import read_marker
-from pytest_llmeval.text import did_you_mean, harmless, shortened
+from pytest_llmeval.text import did_you_mean, shortened
 
 PARAPHRASES, OWN = "paraphrases", "own"
 
@@ -61,7 +61,7 @@ def asked_in(cases: Sequence[Case], wanted: Cases, option: tuple[str, ...] | Non
     names = [case.name for case in found]
     twice = next((name for name, other in zip(sorted(names), sorted(names)[1:], strict=False) if name == other), None)
     if twice is not None:
-        raise ConfigError(f"llm_cases: two cases have the id {harmless(twice)}; every id must be unique")
+        raise ConfigError(f"llm_cases: two cases have the id {twice}; every id must be unique")
     return found
 
 

@@ -1,26 +1,22 @@
-"""What a new baseline changes, so that a worse one is never accepted in silence."""
+"""Say what a new baseline changes, so that a worse one is never accepted silently."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from pytest_llmeval.analysis.compare import Side, compare
-from pytest_llmeval.report.numbers import count, plural
+from pytest_llmeval.report.numbers import count
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run
-from pytest_llmeval.text import harmless
+from pytest_llmeval.text import harmless, plural
 
 MOST_NAMES = 5
 
 
 def change_lines(old: Run | None, new: Run) -> list[str]:
-    """How a new baseline differs from the old one.
-
-    Args:
-        old: the run it replaces, None when there is none.
-        new: a run of one model.
+    """How a new baseline, a run of one model, differs from the one it replaces.
 
     Returns:
-        A line of counts, then one starting with ``WORSE`` per error category that got more frequent, with its cases.
+        A line of counts, then one starting with ``WORSE`` per error category that became more frequent, with its cases.
     """
     name = next(iter(new.models))
     after = new.of_model(name)

@@ -11,10 +11,10 @@ from pytest_llmeval.analysis.routing import Choice, Route
 from pytest_llmeval.analysis.sensitivity import PARAPHRASES, Reworded, Sensitivity, Worst
 from pytest_llmeval.analysis.slices import EDGES, Slice, bucket_of, count_by, input_tokens
 from pytest_llmeval.datasets.rewording import question_of
-from pytest_llmeval.report.numbers import change, count, dollars, percent, plural, points
+from pytest_llmeval.report.numbers import change, count, dollars, percent, points
 from pytest_llmeval.report.paper import Column, Line, Paper, clip, table
 from pytest_llmeval.runs.results import CaseResult, number_place
-from pytest_llmeval.text import first_line
+from pytest_llmeval.text import first_line, plural
 
 Results = Mapping[str, Sequence[CaseResult]]
 
@@ -68,28 +68,24 @@ def _lines(
     rows = list(dict.fromkeys(row for slices in counted.values() for row in slices))
     if len(rows) < 2:
         return []
+
+    def found(row: L) -> list[Slice]:
+        return [slices.get(row, Slice()) for slices in counted.values()]
+
     hidden = max(0, len(rows) - _MOST_ROWS) if paper.verbosity <= 0 and order is None else 0
     if hidden:  # what fails most stays
-        rows.sort(key=lambda row: -max(_share(slices.get(row)) for slices in counted.values()))
+        rows.sort(key=lambda row: -max(each.failed / each.judged if each.judged else -1.0 for each in found(row)))
         del rows[_MOST_ROWS:]
     rows.sort(key=order if order is not None else lambda row: _place(show(row)))
-    body = [
-        Column(head="cases", cells=[str(max(_cases(slices.get(row)) for slices in counted.values())) for row in rows])
-    ]
-    for model, slices in counted.items():
-        found = [slices.get(row, Slice()) for row in rows]
-        shares = [percent(each.failed, each.judged) for each in found]
+    body = [Column(head="cases", cells=[str(max(each.cases for each in found(row))) for row in rows])]
+    for model, slices in zip(counted, zip(*map(found, rows), strict=True), strict=True):
+        counts = [count(each.failed, each.judged) if each.judged else "-" for each in slices]
+        shares = [percent(each.failed, each.judged) for each in slices]
         width = max(map(len, shares))
-        body.append(
-            Column(
-                head=clip(paper.clean(model), 24),
-                cells=[
-                    f"{count(each.failed, each.judged)} {share:>{width}}" if each.judged else "-"
-                    for each, share in zip(found, shares, strict=True)
-                ],
-                short=[count(each.failed, each.judged) if each.judged else "-" for each in found],
-            )
-        )
+        cells = [
+            cell if cell == "-" else f"{cell} {share:>{width}}" for cell, share in zip(counts, shares, strict=True)
+        ]
+        body.append(Column(head=clip(paper.clean(model), 24), cells=cells, short=counts))
     lines = paper.write(f"failing answers by {head}", "bold")
     lines += table(paper, head, [paper.clean(show(row)) for row in rows], body)
     return lines + ([Line(f"  {hidden} more that fail no more often (-v names all)")] if hidden else [])
@@ -99,14 +95,6 @@ def _place(name: str) -> tuple[bool, list[tuple[int, str]]]:
     """The sort key of a name: numbers in it count as numbers, and `NO_TASK` comes last."""
     parts = re.findall(r"\d+|\D+", name)
     return name == NO_TASK, [number_place(part) if part.isdecimal() else (-1, part) for part in parts]
-
-
-def _share(found: Slice | None) -> float:
-    return found.failed / found.judged if found is not None and found.judged else -1.0
-
-
-def _cases(found: Slice | None) -> int:
-    return found.cases if found is not None else 0
 
 
 def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:

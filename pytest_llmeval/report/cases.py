@@ -8,10 +8,10 @@ from itertools import takewhile, zip_longest
 
 from pytest_llmeval.analysis.comparison import Comparison, Results
 from pytest_llmeval.reply import Answer, call_words
-from pytest_llmeval.report.numbers import count, plural
+from pytest_llmeval.report.numbers import count
 from pytest_llmeval.report.paper import Line, Paper, clip, columns, wrap
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
-from pytest_llmeval.text import first_line, json_words
+from pytest_llmeval.text import first_line, json_words, plural
 
 MOST_CASES = 5
 MOST_LINES = 3

@@ -1,4 +1,4 @@
-"""The cases of one error category, each with what became of it and the words that changed."""
+"""List the cases of one error category: new, known or fixed, with the changed words."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.report.cases import case_lines, failing_sample, named, passes, reply_text
-from pytest_llmeval.report.numbers import count, plural, points
+from pytest_llmeval.report.numbers import count, points
 from pytest_llmeval.report.paper import Line, Paper, clip, wrap
 from pytest_llmeval.report.verdict import evidence, mark_of, remark, style_of, title
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-from pytest_llmeval.text import did_you_mean, first_line
+from pytest_llmeval.text import did_you_mean, first_line, plural
 
 _MOST_LINES = 3
 _WORDS = {"NEW": ("red",), "KNOWN": (), "FIXED": ("green",)}
 
 
 def category_cases(paper: Paper, comparison: Comparison, name: str) -> list[Line]:
-    """The new, known and fixed cases of a category; the new ones with their changed words."""
+    """The new, known and fixed cases of a category, the new ones with their changed words."""
     row = next((row for row in comparison.rows if row.name == name), None)
     if row is None:
         known = [row.name for row in comparison.rows]

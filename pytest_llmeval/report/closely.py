@@ -1,6 +1,6 @@
-"""One case looked at closely: what was asked, every reply in full, and how each was judged.
+"""Show one case closely: the prompt, every reply in full, and how each was judged.
 
-Nothing is cut here. A line of a text starts with ``|``; what the terminal's width broke off of it goes on behind ``:``.
+Nothing is cut. A line of a text starts with ``|``; after ``:`` it continues where the terminal's width broke it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from pytest_llmeval.report.prompts import Spoken
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.score import Score
 
-_NARROWEST = 16  # columns for a text beside its label
+_NARROWEST = 16  # columns for a text next to its label
 _TAB = "    "
 
 
 class Seen(NamedTuple):
-    """What a session saw and a run does not keep.
+    """What a session saw and a run does not hold.
 
     Attributes:
-        asked: by case and `Call.words_digest`, what was asked.
+        asked: the prompts, by case and `Call.words_digest`.
         failed_at: by case, model and sample, the statement that failed: ``test_it.py:12: assert reply``.
     """
 
@@ -55,13 +55,7 @@ class Look(NamedTuple):
 
 
 def looks(comparisons: Sequence[Comparison], results: Sequence[CaseResult], *, passing: bool) -> list[Look]:
-    """The cases to look at: those that fail on one side or another.
-
-    Args:
-        comparisons: of the session.
-        results: of the session.
-        passing: whether the cases that pass are to be seen too.
-    """
+    """The cases of a session that fail on any side, or all with ``passing``."""
     sides: dict[CaseKey, list[Side]] = {}
     for result in results:
         sides.setdefault(result.key, [])
@@ -83,13 +77,7 @@ def looks(comparisons: Sequence[Comparison], results: Sequence[CaseResult], *, p
 
 
 def look_lines(paper: Paper, look: Look, seen: Seen) -> list[Line]:
-    """Everything that is known of a case.
-
-    Args:
-        paper: what it is written on.
-        look: the case.
-        seen: what the session saw of it.
-    """
+    """Everything known of a case."""
     lines = paper.write(str(look.key), "bold", hang=2)
     prompts = [_first_prompt(look.key, side, seen) for side in look.sides]
     shared = next((prompt for prompt in prompts[::-1] if prompt), None)  # the candidate's
@@ -109,7 +97,7 @@ def _first_prompt(key: CaseKey, side: Side, seen: Seen) -> Spoken | None:
 
 
 def _asked_otherwise(look: Look, side: Side) -> bool:
-    """Whether a side was asked something else than any other."""
+    """Whether a side was asked something that no other side was."""
     others = {call.words_digest for other in look.sides if other is not side for call in _calls(other)}
     return not others.intersection(call.words_digest for call in _calls(side)) and bool(_calls(side))
 
@@ -177,7 +165,7 @@ def _sample(paper: Paper, key: CaseKey, side: Side, sample: SampleResult, seen: 
 
 
 def _new(before: Spoken, asked: Spoken) -> Spoken:
-    """What a later call of a conversation says that the earlier ones have not said: without the model's own reply."""
+    """What a later call of a conversation adds to the earlier ones, without the model's own reply."""
     start = 0
     while start < min(len(before), len(asked)) and before[start] == asked[start]:
         start += 1
@@ -222,7 +210,7 @@ def _tokens(number_in: int | None, number_out: int | None) -> str:
 
 
 def _answer(paper: Paper, answer: Answer) -> list[Line]:
-    """The reply as it came: text, refusal, tool calls with their arguments."""
+    """The reply: text, refusal, tool calls with their arguments."""
     lines: list[Line] = []
     if answer.text or not (answer.refusal or answer.tool_calls):
         lines = _whole(paper, answer.text, indent=6) if answer.text else [Line("      (an empty text)")]
@@ -254,7 +242,7 @@ def _score(paper: Paper, score: Score) -> list[Line]:
 
 
 def _spoken(paper: Paper, spoken: Spoken, *, indent: int = 4) -> list[Line]:
-    """Messages, each beside its role."""
+    """Messages, each next to its role."""
     roles = [paper.clean(role) for role, _ in spoken]
     width = max(map(columns, roles), default=0)
     narrow = paper.width - indent - width - 3 < _NARROWEST
@@ -270,7 +258,7 @@ def _spoken(paper: Paper, spoken: Spoken, *, indent: int = 4) -> list[Line]:
 
 
 def _whole(paper: Paper, text: str, *, indent: int) -> list[Line]:
-    """A text with its line breaks, nothing left out."""
+    """A whole text with its line breaks."""
     width = max(paper.width - indent - 2, 8)
     lines = []
     for line in paper.harmless(text).replace("\t", _TAB).split("\n"):

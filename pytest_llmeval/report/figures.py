@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.analysis.measure import Figures
-from pytest_llmeval.report.numbers import change, difference, dollars, plural, seconds
+from pytest_llmeval.report.numbers import change, difference, dollars, seconds
 from pytest_llmeval.report.paper import Column, Line, Paper, table
 from pytest_llmeval.stats.cost import Estimate
 from pytest_llmeval.stats.means import Mean, Share
 from pytest_llmeval.stats.quantiles import Percentile, fewest_values
+from pytest_llmeval.text import plural
 
 
 class Measured(NamedTuple):
@@ -47,8 +48,9 @@ def _at(percentiles: Sequence[Percentile], share: float) -> float | None:
     return next((each.value for each in percentiles if each.share == share), None)
 
 
-def _agreement(agreement: float | None) -> str:
-    return "-" if agreement is None else f"{agreement:.2f}"
+def two_decimals(number: float | None) -> str:
+    """A number with two decimals, "-" for None."""
+    return "-" if number is None else f"{number:.2f}"
 
 
 def _needs(share: float) -> str:
@@ -56,7 +58,14 @@ def _needs(share: float) -> str:
 
 
 MEASURED = (
-    Measured("agree", "agreement", lambda f: f.agreement, _agreement, difference, timed=False),
+    Measured(
+        "agree",
+        "agreement",
+        lambda f: f.verdict_agreement and f.verdict_agreement.value,
+        two_decimals,
+        difference,
+        timed=False,
+    ),
     Measured("p50", "latency p50", _latency(0.5), seconds, unknown=_needs(0.5), in_short=True),
     Measured("p95", "latency p95", _latency(0.95), seconds, unknown=_needs(0.95), in_short=True),
     Measured("p99", "latency p99", _latency(0.99), seconds, unknown=_needs(0.99)),
@@ -121,7 +130,7 @@ def why_unknown(models: Sequence[Figures]) -> str:
 
 
 def _recorded(figures: Figures) -> str:
-    return "" if figures.live_figures or not figures.latencies else " (recorded)"
+    return "" if figures.live_figures or not figures.latency else " (recorded)"
 
 
 Show = Callable[[float], str]
@@ -154,7 +163,7 @@ def measures_lines(paper: Paper, models: Sequence[Figures]) -> list[Line]:
 
 
 def _source(figures: Figures) -> str:
-    if not figures.latencies:
+    if not figures.latency:
         return "which made no call"
     if not figures.live_figures:
         return "times as recorded with the replies"
@@ -177,12 +186,11 @@ def _times(figures: Figures) -> Iterable[_Row]:
 
 def _money(figures: Figures) -> Iterable[_Row]:
     # Of all calls: failed cases, errors and every sample are paid for too.
-    known = figures.cost is not None
     cases, passed = plural(figures.cases, "case"), plural(figures.passed, "resolved case")
-    why = "nothing passed" if known else "a price is unknown"
-    yield _estimate("$ per case", figures.cost_per_case, cases, why)
-    yield _estimate("$ per resolved case", figures.resolved_cost, passed, why)
-    yield _estimate("$ per resolved answer", figures.resolved_answer_cost, cases, why)
+    why = "nothing passed" if figures.cost is not None else "a price is unknown"
+    yield _row("$ per case", figures.cost_per_case, dollars, cases, why)
+    yield _row("$ per resolved case", figures.resolved_cost, dollars, passed, why)
+    yield _row("$ per resolved answer", figures.resolved_answer_cost, dollars, cases, why)
 
 
 def _reliability(figures: Figures) -> Iterable[_Row]:
@@ -193,10 +201,9 @@ def _reliability(figures: Figures) -> Iterable[_Row]:
             yield _mean(f"pass^{k}", mean, _percent)
     if not figures.pass_hat:
         yield _Row("pass^k", rests_on="needs 2 samples per case")
-    yield _mean("agreement", figures.verdict_agreement, _plain2)
-    yield _mean("length variation", figures.length_variation, _plain2)
-    format_ = figures.format_agreement
-    yield _Row("format agreement", rests_on=REPEATED) if format_ is None else _share("format agreement", format_)
+    yield _mean("agreement", figures.verdict_agreement, two_decimals)
+    yield _mean("length variation", figures.length_variation, two_decimals)
+    yield _share("format agreement", figures.format_agreement, REPEATED)
 
 
 def _rates(figures: Figures) -> Iterable[_Row]:
@@ -204,7 +211,7 @@ def _rates(figures: Figures) -> Iterable[_Row]:
     yield _share("refusal rate", figures.refusal_rate, "no answer was judged")
     yield _share("error rate", figures.error_rate, "no sample")
     for name, mean in figures.scores:
-        yield _mean(f"score of {name}", mean, _plain2)
+        yield _mean(f"score of {name}", mean, two_decimals)
 
 
 def _percentile(name: str, figure: Percentile, show: Show) -> _Row:
@@ -214,25 +221,22 @@ def _percentile(name: str, figure: Percentile, show: Show) -> _Row:
     return _Row(name, show(figure.value), _interval(figure.low, figure.high, show), rests_on)
 
 
-def _estimate(name: str, figure: Estimate | None, rests_on: str, why: str) -> _Row:
-    if figure is None:
-        return _Row(name, rests_on=why)
-    return _Row(name, dollars(figure.value), _interval(figure.low, figure.high, dollars), rests_on)
-
-
 def _mean(name: str, figure: Mean | None, show: Show) -> _Row:
-    if figure is None:
-        return _Row(name, rests_on=REPEATED)
-    return _Row(name, show(figure.value), _interval(figure.low, figure.high, show), plural(figure.cases, "case"))
+    return _row(name, figure, show, plural(figure.cases, "case") if figure else "", REPEATED)
 
 
-def _share(name: str, figure: Share | None, why: str = "") -> _Row:
+def _share(name: str, figure: Share | None, why: str) -> _Row:
+    rests_on = f"{figure.number} of {figure.samples}" if figure else ""
+    if figure and figure.samples != figure.cases:
+        rests_on += f", {plural(figure.cases, 'case')}"
+    return _row(name, figure, _percent, rests_on, why)
+
+
+def _row(name: str, figure: Estimate | Mean | Share | None, show: Show, rests_on: str, why: str) -> _Row:
+    """The row of a figure; ``why`` says why it is unknown."""
     if figure is None:
         return _Row(name, rests_on=why)
-    rests_on = f"{figure.number} of {figure.samples}"
-    if figure.samples != figure.cases:
-        rests_on += f", {plural(figure.cases, 'case')}"
-    return _Row(name, _percent(figure.value), _interval(figure.low, figure.high, _percent), rests_on)
+    return _Row(name, show(figure.value), _interval(figure.low, figure.high, show), rests_on)
 
 
 def _interval(low: float | None, high: float | None, show: Show) -> str:
@@ -248,7 +252,3 @@ def _percent(fraction: float) -> str:
 
 def _plain(number: float) -> str:
     return f"{number:.0f}" if number >= 9.95 else f"{number:.1f}"
-
-
-def _plain2(number: float) -> str:
-    return f"{number:.2f}"

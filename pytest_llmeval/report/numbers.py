@@ -1,8 +1,6 @@
-"""Numbers as people read them: few digits, a unit, a sign where it is a change."""
+"""Numbers for people: few digits, a unit, a sign for changes."""
 
 from __future__ import annotations
-
-from pytest_llmeval.text import plural as plural
 
 
 def count(part: int, whole: int) -> str:
@@ -11,7 +9,7 @@ def count(part: int, whole: int) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """The share in percent, two digits that count, "-" of nothing."""
+    """The share in percent with two significant digits, "-" of nothing."""
     if not whole:
         return "-"
     share = 100 * part / whole
@@ -24,7 +22,7 @@ def points(fraction: float) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """A p-value with two digits, none below a thousandth, "" for None."""
+    """A p-value with two significant digits, at least a thousandth, "" for None."""
     if p is None:
         return ""
     if p < 0.001:
@@ -44,7 +42,7 @@ def seconds(duration: float | None) -> str:
 
 
 def dollars(amount: float | None) -> str:
-    """USD without the sign, two digits that count, "-" for None."""
+    """USD without the sign, two significant digits, "-" for None."""
     if amount is None:
         return "-"
     if amount == 0 or amount >= 0.0995:
@@ -58,14 +56,14 @@ def dollars(amount: float | None) -> str:
 
 
 def change(before: float | None, after: float | None) -> str:
-    """How much the second is more than the first, in percent, "-" where that means nothing."""
+    """The change from the first to the second in percent, "-" where that is undefined."""
     if before is None or after is None or before <= 0:
         return "-"
     return _signed(100 * (after - before) / before, 0) + "%"
 
 
 def difference(before: float | None, after: float | None) -> str:
-    """The second less the first, signed, two decimals, "-" where one is unknown."""
+    """The second minus the first, signed, two decimals, "-" where one is unknown."""
     return "-" if before is None or after is None else _signed(after - before, 2)
 
 

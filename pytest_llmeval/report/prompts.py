@@ -1,7 +1,7 @@
-"""What a request asked, in words: the messages with their roles, tools and schema by name, images by their size.
+"""Show what a request asked: messages with their roles, tools and schema by name, images by size.
 
-It is read off the JSON body that was sent, in whichever wire format: the shapes of the formats do not contradict each
-other, and what is unknown is named by its type.
+This reads the JSON body of any wire format: the shapes of the formats do not contradict each other, and unknown parts
+are named by their type.
 """
 
 from __future__ import annotations
@@ -21,11 +21,7 @@ _BASE64 = 4 / 3
 
 
 def asked_in(body: Mapping[str, Any]) -> Spoken:
-    """The messages of a request, then its tools and the schema of the answer by name, where it has them.
-
-    Args:
-        body: as it was sent.
-    """
+    """The messages of a request's body, then the names of its tools and of the answer's schema, if any."""
     lines = [("system", _text(body[name])) for name in _SYSTEM if body.get(name)]
     for messages in filter(None, map(body.get, _MESSAGES)):
         if isinstance(messages, list | tuple):
@@ -57,7 +53,7 @@ def _message(message: object) -> tuple[str, str]:
 
 
 def _text(value: object) -> str:
-    """The text of a message, of a part of one, or of what a tool gave."""
+    """The text of a message, of a part of one, or of a tool's result."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -105,7 +101,7 @@ def _call(call: object) -> str:
 
 
 def _media(kind: str, value: object) -> str:
-    """What is no text by its kind and size, or by its address: ``[image, 12 kB]``."""
+    """A part that is not text by its kind and size, or by its address: ``[image, 12 kB]``."""
     word = next((word for word in ("image", "audio", "video", "file", "document") if word in kind.lower()), kind)
     found = max(_texts(value), key=len, default="")
     if found.startswith(("http://", "https://", "gs://")):
@@ -141,7 +137,7 @@ def _tool_names(tool: object) -> list[str]:
 
 
 def _schema_name(body: Mapping[str, Any]) -> str:
-    """What a request calls the form of its answer; ``JSON`` for one without a name."""
+    """The name of the answer's schema, ``JSON`` for one without a name."""
     places = (("response_format",), ("text", "format"), ("output_config", "format"), ("generationConfig",), ("format",))
     for place in places:
         found: Any = body

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_llmeval.report.numbers import dollars, plural
+from pytest_llmeval.report.numbers import dollars
 from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.runs.results import CaseResult
+from pytest_llmeval.text import plural
 
 if TYPE_CHECKING:
     from pytest_llmeval.analysis.comparison import Comparison

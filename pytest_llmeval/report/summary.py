@@ -17,7 +17,7 @@ from pytest_llmeval.report.cases import (
     not_compared_lines,
 )
 from pytest_llmeval.report.figures import figures_table
-from pytest_llmeval.report.numbers import count, plural
+from pytest_llmeval.report.numbers import count
 from pytest_llmeval.report.paper import Line, Paper, joined
 from pytest_llmeval.report.sections import called_now, facts, results_of, sections
 from pytest_llmeval.report.several_models import alone_table, compared_table
@@ -32,6 +32,7 @@ from pytest_llmeval.report.verdict import (
     sight,
     title,
 )
+from pytest_llmeval.text import plural
 
 if TYPE_CHECKING:
     from pytest_llmeval.analysis.comparison import Comparison

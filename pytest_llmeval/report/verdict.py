@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison
 from pytest_llmeval.report.cases import AGAIN, after_errors, count_words, kinds_of_errors, new_misses, side_name
 from pytest_llmeval.report.figures import MEASURED, not_comparable
-from pytest_llmeval.report.numbers import count, p_value, percent, plural, points
+from pytest_llmeval.report.numbers import count, p_value, percent, points
 from pytest_llmeval.report.paper import Column, Line, Paper, table
 from pytest_llmeval.report.sections import called_now, cases_words, in_short, spent_words
+from pytest_llmeval.text import plural
 
 MOST_NAMED = 3  # categories in the gate's sentence
 

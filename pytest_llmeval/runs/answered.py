@@ -9,11 +9,7 @@ from pytest_llmeval.runs.results import CaseResult
 
 
 def answered_under_one_name(results: Iterable[CaseResult]) -> list[str]:
-    """A line for each model that was asked under one name and answered under several.
-
-    Args:
-        results: of a session, those of its baseline among them.
-    """
+    """A line for each model name that several models answered to, in the results of a session and its baseline."""
     answers: dict[str, Counter[str]] = {}
     for result in results:
         for sample in result.samples:

@@ -16,6 +16,7 @@ from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.codec import result_from_json, result_to_json
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
 from pytest_llmeval.store.fields import TEXTS
+from pytest_llmeval.text import plural
 
 FORMAT = "llmeval-run"
 VERSION = 1
@@ -202,7 +203,7 @@ def _left_out(data: Mapping[str, Any]) -> tuple[TrialKey, ...]:
 def _all_problems(problems: Sequence[str]) -> str:
     first, *others = problems
     if others:
-        first += f" (and {len(others)} more broken {'line' if len(others) == 1 else 'lines'})"
+        first += f" (and {plural(len(others), 'more broken line')})"
     return "\n".join([first, *others[: MOST_PROBLEMS - 1]])
 
 

@@ -1,4 +1,4 @@
-"""Several saved runs → one: shards of one evaluation, or a part of the cases run anew."""
+"""Merge saved runs: shards of one evaluation, or some cases that were run again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.results import CaseResult, Run, SampleResult, TrialKey, model_words
+from pytest_llmeval.text import plural
 
 Named = tuple[str, Run]
 
@@ -13,17 +14,17 @@ Named = tuple[str, Run]
 
 
 def merge_shards(shards: Sequence[Named]) -> Run:
-    """Join the runs of shards: of several machines, each of which ran a part of the cases.
+    """Join the runs of shards, each of which ran a part of the cases.
 
-    A case of two shards is one case. Answers that are the same in both count once, and answers of other numbers (of
-    ``pytest-repeat``, or of more samples) are put together; an answer that could be judged stands for one that could
-    not. The run is complete when the shards together have every case that any of them left out.
+    A case of two shards is one case: equal answers count once, answers with different numbers (of ``pytest-repeat``, or
+    of more samples) are combined, and a judged answer replaces an error. The run is complete when the shards together
+    have every case that any of them left out.
 
     Args:
         shards: at least one, with the names of their files.
 
     Raises:
-        RunFileError: they are no shards of one run: one line for each thing that contradicts.
+        RunFileError: they are not shards of one run; one line for each contradiction.
     """
     (first_name, first), *others = shards
     problems = [text for name, run in others for text in _other_models(first_name, first, name, run)]
@@ -40,8 +41,8 @@ def merge_shards(shards: Sequence[Named]) -> Run:
             else:
                 results[result.trial] = name, united
     if problems:
-        count = "1 contradiction" if len(problems) == 1 else f"{len(problems)} contradictions"
-        raise RunFileError("\n".join([f"these are no shards of one run: {count}", *problems[:20]]))
+        count = plural(len(problems), "contradiction")
+        raise RunFileError("\n".join([f"these are not shards of one run: {count}", *problems[:20]]))
     merged = first._replace(
         created=min(run.created for _, run in shards),
         commit=first.commit if all(run.commit == first.commit for _, run in shards) else None,
@@ -50,29 +51,18 @@ def merge_shards(shards: Sequence[Named]) -> Run:
     runs = [run for _, run in shards]
     if any(run.complete is None for run in runs):
         return merged._replace(complete=None, left_out=())
-    missing = missing_trials(merged, runs)
-    # What a shard lacks for any other reason than that it was left out, no other shard is known to have.
-    complete = not missing and all(run.complete or run.left_out for run in runs)
-    known = all(run.complete or run.left_out for run in runs)
-    return merged._replace(complete=complete, left_out=missing if known else ())
-
-
-def missing_trials(merged: Run, shards: Sequence[Run]) -> tuple[TrialKey, ...]:
-    """The trials that shards left out and none of them ran."""
     present = {result.trial for result in merged.results}
-    left_out = dict.fromkeys(trial for run in shards for trial in run.left_out)
-    return tuple(trial for trial in left_out if trial not in present)
+    left_out = dict.fromkeys(trial for run in runs for trial in run.left_out)
+    missing = tuple(trial for trial in left_out if trial not in present)
+    # What a shard lacks for another reason than being deselected, no other shard is known to have.
+    known = all(run.complete or run.left_out for run in runs)
+    return merged._replace(complete=known and not missing, left_out=missing if known else ())
 
 
 def with_cases_replaced(old: Run, new: Run) -> Run:
-    """A run with those cases replaced that were run anew.
+    """A run of one model with the cases of a later run of the model in place of its own.
 
-    A case with an answer that could not be judged is not taken over: one bad moment of a provider must not cost a
-    good result.
-
-    Args:
-        old: a run of one model.
-        new: a later one of the same model, of some of its cases or of others.
+    A case with an error is not taken over: a provider's outage must not replace a good result.
     """
     sound = {result.trial: result for result in new.results if not any(s.outcome == "error" for s in result.samples)}
     merged = {**{result.trial: result for result in old.results}, **sound}
@@ -95,7 +85,7 @@ def _other_models(first_name: str, first: Run, name: str, run: Run) -> list[str]
 
 
 def _united(first: CaseResult, second: CaseResult) -> CaseResult | str:
-    """One result of two of the same case, or what they contradict each other in."""
+    """One result of two of the same case, or their contradiction."""
     if first.content != second.content:
         return "its row differs"
     samples = {sample.index: sample for sample in first.samples}
@@ -109,7 +99,7 @@ def _united(first: CaseResult, second: CaseResult) -> CaseResult | str:
 
 
 def _said(sample: SampleResult) -> tuple[object, ...]:
-    """What makes two answers the same, wherever and whenever they were given."""
+    """What makes two answers the same."""
     calls = tuple(
         (call.words_digest, call.answer.text, call.answer.refusal, call.answer.tool_calls) for call in sample.calls
     )

@@ -1,4 +1,4 @@
-"""The results of a session: what was called, how it was judged, and what that makes of each case."""
+"""The results of a session: calls, judged samples, cases."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pytest_llmeval.score import Score
 
 
 def was_another(before: Run, after: Run, old: str, new: str) -> bool:
-    """Whether two names stand for different models, or one name for another than it did, whatever their parameters."""
+    """Whether the models of two runs differ in name, provider or provider's name, whatever their parameters."""
     models = before.models.get(old, {}), after.models.get(new, {})
     return old != new or any(models[0].get(key) != models[1].get(key) for key in ("provider", "model"))
 
 
 def model_words(model: Mapping[str, Any]) -> str:
-    """What a model's name stands for in a run's header, in words."""
+    """A model of a run's header as in ``openai/gpt-5 (temperature = 0)``."""
     params = model.get("params") or {}
     shown = ", ".join(f"{name} = {value}" for name, value in params.items()) if isinstance(params, Mapping) else ""
     return f"{model.get('provider')}/{model.get('model')}" + (f" ({shown})" if shown else "")
@@ -30,18 +30,18 @@ Rejudged = Literal["", "as_saved", "other_code", "not_compared"]
 
 
 class CaseKey(NamedTuple):
-    """What makes two results the same case: the test function and the case's id, whatever the model.
+    """The identity of a case: the test function and the case's id, but not the model.
 
     Attributes:
         test: ``path::function``, the path relative to the root, with forward slashes.
-        case: id of the case, or of the test's other parameters, "" when it has none.
+        case: id of the case or of the test's other parameters, "" without any.
     """
 
     test: str
     case: str
 
     def __str__(self) -> str:
-        """As pytest writes it."""
+        """As in ``tests/test_x.py::test_x[case]``."""
         return f"{self.test}[{self.case}]" if self.case else self.test
 
 
@@ -56,12 +56,12 @@ class Call(NamedTuple):
     Attributes:
         provider: the wire format.
         request_model: the model that was asked for.
-        words_digest: of what was asked, without model and parameters, to tell whether it changed between runs.
+        words_digest: of the prompt without model and parameters, to see whether it changed between runs.
         spent: USD spent in this session: 0 for a replayed reply, None when no price is known.
-        key: under which the store has the reply, None when that is not known.
-        recorded_at: when the reply was given, ISO date and time, UTC; None when that is not known.
-        response: the body of the response, of a call that an application made: what it reads may be more than `answer`
-            holds. None for any other.
+        key: of the reply in the store, None when unknown.
+        recorded_at: when the reply was given, ISO date and time, UTC; None when unknown.
+        response: the body of the response to a call of an application, which may read more than `answer` holds; None
+            for other calls.
     """
 
     provider: str
@@ -83,7 +83,7 @@ class SampleResult(NamedTuple):
         category: the error category of a failure, the kind of an error, else None.
         reason: the first line of the message of a failure or error.
         detail: the whole message.
-        raised: of an exception that is no assertion, what it was and where, as ``ValueError at tests/test_a.py:12``.
+        raised: an exception other than an assertion and its place, as in ``ValueError at tests/test_a.py:12``.
     """
 
     index: int  # type: ignore[assignment]  # not the method of tuples
@@ -100,18 +100,18 @@ class CaseResult(NamedTuple):
     """All samples of one case under one model.
 
     Attributes:
-        model: the name of the model as the session knows it.
+        model: the name of the model in the session.
         input: the case's input, for people who review.
-        content: digest of the case's row, to tell whether it changed between runs.
-        wording: "" for the row's own input, else which other wording of it was asked.
+        content: digest of the case's row, to see whether it changed between runs.
+        wording: "" for the row's own input, else the name of another wording.
         min_pass_rate: the share of judged samples that must pass.
         file: the test's file, relative to the root.
         line: the test's line, from 1.
-        judged_by: digest of the files that judge it; "" when it is not known.
-        rejudged: of a saved run whose replies today's tests judged again: ``as_saved`` when the test asked in another
-            way than then, so that the saved verdict counts; ``other_code`` when replies that passed fail now in
-            the very same tests, so that it counts too; ``not_compared`` when replies to other requests, which passed
-            when they were saved, fail tests that changed. Else "".
+        judged_by: digest of the files that judge it, "" when unknown.
+        rejudged: how today's tests judged the replies of a saved run. ``as_saved``: the test now asks differently, so
+            the saved verdict counts. ``other_code``: replies that passed now fail in unchanged tests, so the saved
+            verdict counts too. ``not_compared``: replies that passed, to other requests, fail in changed tests.
+            Otherwise "".
     """
 
     key: CaseKey
@@ -131,12 +131,12 @@ class CaseResult(NamedTuple):
 
     @property
     def trial(self) -> TrialKey:
-        """What tells this result from all others of a run."""
+        """The identity of the result in a run."""
         return self.key, self.model
 
     @property
     def row(self) -> CaseKey:
-        """The case in the row's own words: what all wordings of it have in common."""
+        """The case in the row's own words; the same for all its wordings."""
         if not self.wording:
             return self.key
         before, _, after = self.key.case.rpartition(f"+{self.wording}")
@@ -144,7 +144,7 @@ class CaseResult(NamedTuple):
 
     @property
     def judged(self) -> tuple[SampleResult, ...]:
-        """The samples that are no errors."""
+        """The samples that are not errors."""
         return tuple(sample for sample in self.samples if sample.outcome != "error")
 
     @property
@@ -154,7 +154,7 @@ class CaseResult(NamedTuple):
 
     @property
     def category(self) -> str | None:
-        """That of most failing samples (the first of several), None for a case that passed."""
+        """The most frequent category of the failing samples, None for a case that passed."""
         outcome = self.outcome
         if outcome == "pass":
             return None
@@ -167,11 +167,11 @@ class Run(NamedTuple):
 
     Attributes:
         created: ISO date and time, UTC.
-        models: what each model's name stood for: provider, model, params.
-        baseline: the model the others are compared with, None when there is none.
-        complete: whether every case that exists was run; None for a session that was killed.
-        left_out: of a run that is not complete, the trials that were deselected when these are all that is missing;
-            else nothing.
+        models: by name: provider, model, params.
+        baseline: the model the others are compared with, None without one.
+        complete: whether every existing case was run; None for a session that was killed.
+        commit: of the checkout, None when unknown.
+        left_out: the trials that were deselected, when nothing else is missing.
         results: one per case and model.
     """
 
@@ -184,12 +184,12 @@ class Run(NamedTuple):
     results: tuple[CaseResult, ...] = ()
 
     def of_model(self, name: str) -> dict[CaseKey, CaseResult]:
-        """The results under one model by case, in the order of tests and cases, whichever was finished first."""
+        """The results under one model by case, in the order of tests and cases."""
         found = sorted((result for result in self.results if result.model == name), key=_place)
         return {result.key: result for result in found}
 
     def in_order(self) -> tuple[CaseResult, ...]:
-        """All results, those of one model after those of another, in the order of tests and cases."""
+        """All results, model by model, in the order of tests and cases."""
         return tuple(result for name in self.models_run() for result in self.of_model(name).values())
 
     def models_run(self) -> list[str]:
@@ -199,19 +199,19 @@ class Run(NamedTuple):
 
 
 def _place(result: CaseResult) -> tuple[str, int, str, list[tuple[int, str]]]:
-    """Where a result stands among others; the numbers in ids count as numbers."""
+    """The sort key of a result; numbers in ids count as numbers."""
     parts = re.findall(r"\d+|\D+", result.key.case)
     return result.file, result.line, result.key.test, [number_place(p) if p.isdecimal() else (-1, p) for p in parts]
 
 
 def unasked(results: Sequence[CaseResult]) -> list[str]:
-    """A line when tests have asked nothing, as where the application's HTTP client is one that is not captured."""
+    """A line when some cases asked no model, as when the application's HTTP client is not captured."""
     count = sum(not any(sample.calls for sample in result.samples) for result in results)
     return [f"no call of a model was seen in {count} of {len(results)} cases: they say nothing of it"] if count else []
 
 
 def number_place(digits: str) -> tuple[int, str]:
-    """Where a number of decimal digits stands among others; int() would refuse thousands of digits."""
+    """The sort key of a number of decimal digits; int() refuses thousands of digits."""
     digits = digits.lstrip("0")
     return len(digits), digits
 
@@ -224,8 +224,7 @@ def outcome_of(samples: Iterable[SampleResult], min_pass_rate: float) -> Outcome
         return "error"
     if outcomes.count("pass") < min_pass_rate * len(outcomes) - 1e-9:
         return "fail"
-    # A test that broke before it had an answer, one that was not paid for or that asked nobody: no reply that only
-    # happened to be missing.
+    # The test broke before it had an answer, was not paid for or asked nothing: more than one missing reply.
     causes = ("exception", "budget", "nothing_asked")
     broken = any(sample.outcome == "error" and sample.category in causes for sample in samples)
     return "error" if broken else "pass"

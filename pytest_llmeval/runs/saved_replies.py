@@ -1,4 +1,4 @@
-"""The replies of a saved sample, given again to a test whose requests may have changed since."""
+"""Give the replies of a saved sample to a test whose requests may have changed."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pytest_llmeval.runs.results import Call
 
 
 class SavedReplies:
-    """What one sample of a saved run was answered, each reply given once.
+    """The replies of one sample of a saved run, each given once.
 
-    A request gets the reply that was given to the same request. One that was not asked then, as after a change of the
-    prompt, gets the next reply that was not given yet: so much as the order says which of them is meant.
+    A request gets the reply to the same request. One that was not asked then, as after a change of the prompt, gets the
+    next reply that was not given yet.
 
     Args:
-        calls: of the sample, in the order they were asked.
+        calls: of the sample, in order.
 
     Attributes:
-        by_place: whether a reply was given to a request that is not the one it answered.
-        another_way: whether more was asked than was answered then, or in another order: then the replies say nothing of
-            what the test would have come to.
+        by_place: whether a reply was given to another request than it answered.
+        another_way: whether more was asked than was answered then, or in another order; the replies then do not show
+            what the test would have done.
     """
 
     def __init__(self, calls: Sequence[Call]) -> None:
@@ -31,15 +31,11 @@ class SavedReplies:
 
     @property
     def left(self) -> int:
-        """How many replies nobody has asked for."""
+        """How many replies were not given."""
         return len(self._left)
 
     def take(self, words_digest: str) -> Call | None:
-        """The reply to a request; None when there is none that can be meant.
-
-        Args:
-            words_digest: of what is asked, as in `Call`.
-        """
+        """The reply to a request with this digest (`Call.words_digest`), None when there is none."""
         same = next((place for place in self._left if self._calls[place].words_digest == words_digest), None)
         if same is None:
             if not self._left or self._left[0] < self._furthest:

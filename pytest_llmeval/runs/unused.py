@@ -1,4 +1,4 @@
-"""Which recordings a saved run shows to be no longer needed."""
+"""Find the recordings that saved runs show to be unused."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ def unused_recordings(
     root: Path,
     warn: Callable[[str], None],
 ) -> dict[Path, list[Entry]]:
-    """The recorded replies nobody needs, by their file.
+    """The unused recorded replies, by file.
 
-    A reply is only called unused when a run had every chance to use it: its test is gone, or its sample passed under
-    its model without it. What a failed sample, a skipped case, or a model, sample or file that was not run would have
-    used stays.
+    A reply is unused only when a run could have used it: its test is gone, or its sample passed under its model without
+    it. What a failed sample, a skipped case, or a model, sample or file that was not run may need is kept.
 
     Args:
         paths: the files of recordings.
         runs: complete ones.
-        model_names: the provider's name of a model, by the name runs know it by.
-        root: the folder test files are relative to.
-        warn: called with one line when something in a file was passed over.
+        model_names: gives the provider's name of a model of the runs.
+        root: the folder that test files are relative to.
+        warn: called with one line when something in a file was skipped.
 
     Raises:
         RecordingError: a file cannot be read.

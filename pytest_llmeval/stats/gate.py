@@ -85,10 +85,8 @@ class CategoryVerdict:
         below_floor: whether a rise was found that is too small to fail the gate.
         samples_needed: candidate samples per case that would settle an INCONCLUSIVE or TOO SMALL, None when no number
             would with this baseline, and for every other verdict.
-        errors_baseline: failed samples in the compared cases.
-        samples_baseline: judged samples in the compared cases.
-        errors_candidate: failed samples in the compared cases.
-        samples_candidate: judged samples in the compared cases.
+        errors_baseline: failed samples in the compared cases, of ``samples_baseline`` judged ones.
+        errors_candidate: the same of the candidate.
         cases: how many cases were compared.
         contributions: the score of every case, in the order given.
         method: ``sign-flip`` counts each case once.

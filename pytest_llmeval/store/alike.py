@@ -1,4 +1,4 @@
-"""Whether two recorded replies to one request say the same, whatever they cost and how long they took."""
+"""Tell whether two recorded replies to one request say the same, apart from ids, times and costs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_llmeval.store.entry import Entry
 
-# What providers number, date and measure each answer with.
+# Ids, dates and measures of an answer.
 _OF_THE_CALL = frozenset(
     {
         *("id", "call_id", "item_id", "response_id", "responseId", "request_id", "tool_call_id", "tool_use_id"),
@@ -17,11 +17,11 @@ _OF_THE_CALL = frozenset(
     }
 )
 
-_WHOLE = frozenset({"input", "args", "arguments"})  # of a tool call: an "id" in them is what the model said
+_WHOLE = frozenset({"input", "args", "arguments"})  # of a tool call: the model itself wrote an "id" in them
 
 
 def says_the_same(one: Entry, other: Entry) -> bool:
-    """Whether text, tool calls, refusal, finish reason and the model that answered are the same."""
+    """Whether text, tool calls, refusal, finish reason and answering model are the same."""
     return one.flaw == other.flaw and _substance(one.response) == _substance(other.response)
 
 

@@ -1,4 +1,4 @@
-"""The local cache of replies: never in the way, whatever happens to its directory."""
+"""The local cache of replies. A fault of its directory never fails a session."""
 
 from __future__ import annotations
 
@@ -33,10 +33,9 @@ Result = TypeVar("Result")
 
 
 class Cache:
-    """Replies kept in a directory of this machine.
+    """Replies in a directory of this machine, made at the first use.
 
-    Nothing is opened or made before the first use. No method raises: a cache that cannot be used says so once and
-    then finds and keeps nothing.
+    No method raises: a cache that cannot be used warns once, and then finds and keeps nothing.
 
     Args:
         directory: where it is, or will be made.
@@ -59,36 +58,26 @@ class Cache:
         self._pid = os.getpid()
 
     def get(self, key: str) -> Entry | None:
-        """The entry with this key, None when there is none that can be trusted."""
+        """The entry with this key, None when there is none or it cannot be trusted."""
         return self._try(lambda cache: _read(cache, key), create=False)
 
     def put(self, entry: Entry) -> None:
-        """Keep an entry, in place of one with the same key unless a newer version of this package made that.
-
-        An empty reply is no answer and is not kept.
-        """
+        """Keep an entry unless it is empty. It replaces one with the same key, except one of a newer format."""
         if self._keeps and entry.flaw != "empty":
             self._try(lambda cache: _write(cache, entry), create=True)
 
     def keys(self) -> list[str]:
-        """The keys of all entries, whether or not these can be trusted."""
+        """The keys of all entries, trusted or not."""
         return self._try(_all_keys, create=False) or []
 
     def entries(self) -> Iterator[Entry]:
-        """All entries that can be trusted, one read at a time."""
+        """All entries that can be trusted, read one by one."""
         for key in self.keys():
             if (entry := self.get(key)) is not None:
                 yield entry
 
     def remove(self, keys: Iterable[str]) -> int:
-        """Delete entries.
-
-        Args:
-            keys: of the entries; those the cache does not hold do not matter.
-
-        Returns:
-            How many there were.
-        """
+        """Delete entries and return how many there were."""
 
         def delete(cache: BoundedCache) -> int:
             return sum(bool(cache.delete(key, retry=False)) for key in keys)
@@ -108,7 +97,7 @@ class Cache:
         return total
 
     def close(self) -> None:
-        """Close the database; call it in the main thread. Another use opens it again."""
+        """Close the database, in the main thread. It opens again when it is used."""
         if self._pid != os.getpid():
             self._leave_to_parent()
         for cache in (self._cache, *self._abandoned):
@@ -128,7 +117,7 @@ class Cache:
                 try:
                     return operation(cache)
                 finally:
-                    # A connection left open in a thread that ends is a ResourceWarning in some innocent test.
+                    # Left open when its thread ends, a connection is a ResourceWarning in an innocent test.
                     if threading.current_thread() is not threading.main_thread():
                         cache.close()
             except Exception as error:
@@ -156,7 +145,7 @@ class Cache:
             return self._cache
 
     def _recover(self, error: Exception, cache: BoundedCache | None, *, reading: bool) -> bool:
-        """Warn, and do what helps; True when another attempt makes sense."""
+        """Warn and recover; True when another attempt makes sense."""
         opening = isinstance(error, _OpeningError)
         cause = error.__cause__ if isinstance(error, _OpeningError) else error
         if isinstance(cause, Exception) and _is_corrupt(cause, opening=opening):
@@ -195,7 +184,7 @@ class Cache:
                     self._off = True
                     self._say(f"the reply cache {self.directory} is corrupt and cannot be moved: {problem.strerror}")
                     return False
-                self._say(f"the reply cache was corrupt ({_reason(error)}); moved to {aside} and started anew")
+                self._say(f"the reply cache was corrupt ({_reason(error)}); moved to {aside} and started again")
         return True
 
     def _leave_to_parent(self) -> None:
@@ -222,12 +211,12 @@ class Cache:
 
 
 class _OpeningError(Exception):
-    """Carries what went wrong while the cache was opened as its cause."""
+    """The cache could not be opened; its cause says why."""
 
 
 def _read(cache: BoundedCache, key: str) -> Entry | None:
     for _ in range(_READINGS):
-        # Another process may put another value in its place between the reading of its row and of its file.
+        # Another process may replace the value after its row was read and before its file is.
         text = cache.get(key)
         if text is not None or key not in cache:
             break
@@ -247,12 +236,12 @@ def _read(cache: BoundedCache, key: str) -> Entry | None:
     except NewerVersion:
         return None
     if entry.key != key:
-        raise ValueError("an entry stands under the key of another")
+        raise ValueError("an entry has the key of another")
     return entry
 
 
 def _all_keys(cache: BoundedCache) -> list[str]:
-    # Not diskcache's own iteration, which ends at the first key that is no text.
+    # diskcache's own iteration ends at the first key that is not text.
     rows = cache._sql("SELECT key FROM Cache WHERE raw = 1 AND typeof(key) = 'text' ORDER BY rowid").fetchall()
     return [key for (key,) in rows]
 
@@ -268,7 +257,7 @@ def _write(cache: BoundedCache, entry: Entry) -> None:
 
 
 def _version_at(cache: BoundedCache, key: str) -> object:
-    """The format version of what is stored under a key, None when nothing readable is."""
+    """The format version of the entry with a key, None when there is none that can be read."""
     try:
         text = cache.get(key)
         envelope = parsed_json(text.partition("\n")[0]) if text else None
@@ -284,7 +273,7 @@ def _is_newer(version: object) -> bool:
 
 
 def _is_corrupt(error: Exception, *, opening: bool) -> bool:
-    """Whether the database itself is beyond use, rather than busy, full, forbidden, or holding one bad entry."""
+    """Whether the database itself is corrupt, rather than busy, full, forbidden, or holding one bad entry."""
     if isinstance(error, sqlite3.Error):
         code = _sqlite_code(error)
         # An SQLITE_ERROR on opening means that columns are missing: a database, but not ours.
@@ -293,10 +282,7 @@ def _is_corrupt(error: Exception, *, opening: bool) -> bool:
 
 
 def _sqlite_code(error: BaseException | None) -> int | None:
-    """SQLite's primary result code of the first thing that went wrong.
-
-    diskcache hides it behind a Timeout of its own, and a failed rollback hides it behind another error.
-    """
+    """SQLite's primary result code of the first error: diskcache's Timeout or a failed rollback may hide it."""
     first = None
     while error is not None:
         if isinstance(error, sqlite3.Error):

@@ -1,9 +1,9 @@
-"""A diskcache that reads nothing but text, and the directory it lies in; imported only when the cache is used.
+"""A diskcache that reads only text, and its directory; imported only when the cache is used.
 
 diskcache unpickles what it finds (CVE-2025-69872), follows any file name in its table, takes settings from it as
-attributes, and waits for locks without bounds. Whoever can write into the directory could run code. Here every such
-way is closed, and what is wrong raises an exception. The directory is ours alone, marked so that nobody commits or
-backs it up, and not on a network file system, where SQLite's locks do not hold.
+attributes, and waits for locks without limit: anyone who can write into the directory can run code. All of that is
+closed here and raises an exception. The directory belongs to us alone, is marked so that it is neither committed nor
+backed up, and is not on a network file system, where SQLite's locks do not work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 LARGEST_TEXT = 32 * 2**20
 _FILE_NAME = re.compile(r"([0-9a-f]{2})[\\/]([0-9a-f]{2})[\\/]([0-9a-f]{28}\.val)")
 
-# All of them are given, so that none is taken from the file. Nothing is ever evicted.
+# All are given, so that none is read from the file. Nothing is evicted.
 _SETTINGS = {
     **DEFAULT_SETTINGS,
     "eviction_policy": "none",
@@ -47,25 +47,25 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
     """Keys are text; values are compressed text, in the table or in a file of the directory."""
 
     def put(self, key: Any) -> tuple[str, bool]:
-        """The key as it stands in the table."""
+        """The key in the table."""
         if type(key) is not str:
             raise ValueError("refusing a key that is not text")
         return key, True
 
     def get(self, key: Any, raw: Any) -> str:
-        """The key that stands in the table."""
+        """The key from the table."""
         if not raw or type(key) is not str:
             raise ValueError("refusing a key that is not text")
         return key
 
     def store(self, value: Any, read: bool, key: Any = None) -> tuple[int, int, str | None, Any]:
-        """Compress a text and put it into the table, or into a file when it is long."""
+        """Compress a text and store it in the table, or in a file when it is long."""
         if type(value) is not str or read:
             raise ValueError("refusing to store what is not text")
         content = value.encode("ascii")
         if len(content) > LARGEST_TEXT:
             raise ValueError(f"refusing to store more than {LARGEST_TEXT} bytes")
-        stored: tuple[int, int, str | None, Any] = super().store(zlib.compress(content, 1), False, key=key)
+        stored: tuple[int, int, str | None, Any] = super().store(zlib.compress(content, 1), read=False, key=key)
         return stored
 
     def fetch(self, mode: Any, filename: Any, value: Any, read: bool) -> str:
@@ -86,7 +86,7 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
         return text.decode("ascii")
 
     def remove(self, file_path: Any) -> None:
-        """Delete the file of a value; a name that leads anywhere else is left alone."""
+        """Delete the file of a value, unless its name leads anywhere else."""
         try:
             self._inside(file_path)
         except (ValueError, OSError):
@@ -99,14 +99,14 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
             raise ValueError("refusing a file name that is not the cache's own")
         directory = Path(self._directory).resolve()
         path = directory.joinpath(*match.groups())
-        # Each raises FileNotFoundError for one that is gone; is_file() would make it look like a foreign one.
+        # These raise FileNotFoundError for a missing file; is_file() would make it look like a foreign one.
         if path.resolve(strict=True) != path or not stat.S_ISREG(path.lstat().st_mode):
             raise ValueError("refusing a value that is not an ordinary file of the cache")
         return path
 
 
 class BoundedCache(diskcache.Cache):  # type: ignore[misc]
-    """A diskcache that waits for a lock no longer than it was told, from the first moment."""
+    """A diskcache that never waits longer for a lock than its timeout, not even while it opens."""
 
     def __init__(self, directory: str, timeout: float) -> None:
         self._longest_wait = timeout
@@ -135,14 +135,14 @@ class BoundedCache(diskcache.Cache):  # type: ignore[misc]
 
 
 def check_database(path: Path, timeout: float) -> None:
-    """Look at a database before diskcache opens it.
+    """Check a database, if it exists, before diskcache opens it.
 
     Args:
-        path: the file; nothing is done when there is none.
+        path: of the file.
         timeout: seconds to wait for a lock.
 
     Raises:
-        ValueError: it holds settings diskcache would take for attributes of its own.
+        ValueError: it holds settings that diskcache would take for its own attributes.
         sqlite3.DatabaseError: it is corrupt.
         sqlite3.OperationalError: it is locked, or cannot be written.
     """
@@ -155,9 +155,9 @@ def check_database(path: Path, timeout: float) -> None:
             settings = dict(connection.execute("SELECT key, value FROM Settings LIMIT 1000"))
             if strange := settings.keys() - DEFAULT_SETTINGS.keys() - METADATA.keys():
                 raise ValueError(f"its table holds {len(strange)} settings diskcache does not know")
-            # diskcache writes these into statements before it replaces them by those it was given.
+            # diskcache writes these into statements before it replaces them with the given ones.
             if any(type(v) is not int and v != "wal" for name, v in settings.items() if name.startswith("sqlite_")):
-                raise ValueError("its table holds a setting that is no number")
+                raise ValueError("its table holds a setting that is not a number")
         if ("table", "Cache") in objects:
             connection.execute(_COLUMNS)
         if any(kind == "view" for kind, _ in objects):
@@ -169,14 +169,10 @@ def check_database(path: Path, timeout: float) -> None:
 
 
 def open_cache(directory: Path, timeout: float) -> BoundedCache:
-    """Open the cache in a directory that exists.
-
-    Args:
-        directory: the directory.
-        timeout: seconds to wait for a lock.
+    """Open the cache in an existing directory, with a timeout for locks in seconds.
 
     Raises:
-        ValueError, sqlite3.DatabaseError: what is there is corrupt or not ours.
+        ValueError, sqlite3.DatabaseError: it is corrupt or not ours.
         sqlite3.OperationalError, OSError: it cannot be used now.
     """
     if os.path.expandvars(directory) != str(directory):
@@ -194,19 +190,15 @@ _MARKS = {"CACHEDIR.TAG": _TAG, ".gitignore": "# Made by pytest-llmeval.\n*\n"}
 
 
 class RefusedDirectory(OSError):
-    """The directory may have been written by somebody else."""
+    """Somebody else may have written into the directory."""
 
 
 def prepare_directory(directory: Path, database: str) -> None:
-    """Make the directory, or make sure that nobody but us can have written what is in it.
-
-    Args:
-        directory: the cache's directory.
-        database: the name of the database file in it.
+    """Make the cache's directory, or make sure that only we can have written into it.
 
     Raises:
-        RefusedDirectory: it, or its database, belongs to somebody else, can be written by others, is a link, or lies on
-            a network file system.
+        RefusedDirectory: the directory or the database in it belongs to somebody else, can be written by others, is a
+            link, or is on a network file system.
         OSError: it cannot be made.
     """
     kind = network_file_system(directory.absolute())
@@ -227,7 +219,7 @@ def prepare_directory(directory: Path, database: str) -> None:
 
 
 def is_ours(status: os.stat_result) -> bool:
-    """Whether a file belongs to us and nobody else may write it; always true where there are no user ids."""
+    """Whether a file belongs to us and only we may write it; always true where there are no user ids."""
     if not hasattr(os, "geteuid"):
         return True
     return status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o022
@@ -257,11 +249,11 @@ _MOUNTS = Path("/proc/self/mounts")
 
 
 def network_file_system(folder: Path, mounts: str | None = None) -> str | None:
-    """The kind of the network file system a folder lies on, None when it lies on none or nobody can tell.
+    """The kind of the network file system that a folder is on, None when it is not on one or that is unknown.
 
     Args:
         folder: need not exist.
-        mounts: what is mounted, as in Linux's ``/proc/self/mounts``; read from there by default.
+        mounts: as in Linux's ``/proc/self/mounts``; read from there by default.
     """
     if mounts is None:
         try:

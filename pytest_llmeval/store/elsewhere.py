@@ -1,4 +1,4 @@
-"""Replies in the recordings of other test files: of those that are gone, as a renamed one is, and of all the rest."""
+"""Find replies in the recordings of other test files: of files that are gone, such as renamed ones, and of others."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pytest_llmeval.store.recording_file import RecordingFile
 
 
 class Elsewhere:
-    """Looks at other files than a test module's own, once, when the first reply is missing there.
+    """The recordings of all test modules; each file is read once, when it is first needed.
 
     Args:
         paths: the files of recordings.
-        root: the folder test files are relative to.
+        root: the folder that test files are relative to.
     """
 
     def __init__(self, paths: Sequence[Path], root: Path) -> None:
@@ -27,19 +27,19 @@ class Elsewhere:
         self._holding: dict[str, list[Path]] | None = None
 
     def of_gone_module(self, key: str) -> Entry | None:
-        """The newest entry under a key that was recorded for a test file that is gone."""
+        """The newest entry with a key among those of test files that are gone."""
         if self._gone is None:
             self._gone = [file for path in self._paths if (file := self._if_gone(path)) is not None]
         found = []
         for file in self._gone:
             try:
                 found.append(file.get(key))
-            except RecordingError:  # told by a session that needs more of this file
+            except RecordingError:  # a session that needs more of this file reports it
                 continue
         return max((entry for entry in found if entry is not None), key=lambda entry: entry.moment, default=None)
 
     def holding(self, key: str) -> list[Path]:
-        """The files that hold an entry under a key."""
+        """The files that hold an entry with a key."""
         if self._holding is None:
             self._holding = defaultdict(list)
             for path in self._paths:
@@ -49,7 +49,7 @@ class Elsewhere:
         return self._holding.get(key, [])
 
     def _if_gone(self, path: Path) -> RecordingFile | None:
-        # Most names tell the module, which is there: such a file need not be read.
+        # Most names give the module away: if it exists, the file need not be read.
         if (self._root / f"{path.stem.replace('.', '/')}.py").exists():
             return None
         file = self._file(path)

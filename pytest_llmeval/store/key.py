@@ -1,4 +1,4 @@
-"""The key of a request: which request this is, however and wherever it is sent."""
+"""The identity of a request: what decides the answer, however and wherever it is sent."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _VOLATILE = frozenset(
 
 
 class RequestIdentity:
-    """Which request this is, however and wherever it is sent.
+    """The identity of a request.
 
-    Headers, hosts and keys have no way into it, so that a proxy, another SDK or a rotated key changes nothing.
+    Headers, hosts and keys are not part of it, so a proxy, another SDK or a rotated key changes nothing.
 
     Args:
-        provider: the wire format, with whatever of its version changes answers, as in ``anthropic 2023-06-01``.
+        provider: the wire format, with its version where that changes answers, as in ``anthropic 2023-06-01``.
         path: below the base URL, as in ``/chat/completions``.
         model: the provider's name of the model.
         body: the JSON body; ``bytes`` in it (the parts of a form) count by their hash.
-        salt: tells two servers apart that serve different weights under one name.
+        salt: distinguishes servers that serve different weights under one name.
         ignore: JSON paths of fields that do not count, as in ``messages[0].name`` or ``tools[*].description``.
 
     Raises:
-        ValueError: a path in ``ignore`` cannot be understood.
+        ValueError: a path in ``ignore`` is invalid.
         TypeError, ValueError: the body holds something that is not JSON.
     """
 
@@ -62,20 +62,20 @@ class RequestIdentity:
 
     @property
     def digest(self) -> str:
-        """The same for all samples and occurrences of a request: tells whether a prompt changed between runs."""
+        """The same for all samples and occurrences of a request; shows whether a prompt changed between runs."""
         return self._digest(_fields_text(*self._fields))
 
     def key(self, *, sample: int, occurrence: int) -> str:
-        """The key under which a reply is stored, 64 hexadecimal digits.
+        """The key of a stored reply, 64 hexadecimal digits.
 
         Args:
             sample: index of the answer, from 0.
-            occurrence: how many identical requests the same sample of the same case made before, from 0.
+            occurrence: how many identical requests the sample made before.
         """
         return self._digest(_fields_text(*self._fields, sample=sample, occurrence=occurrence))
 
     def _digest(self, fields: str) -> str:
-        # Canonical JSON of the whole: "body" stands before every other field, so that it is written only once.
+        # Canonical JSON of the whole: "body" sorts before every other field, so it is written only once.
         return hashlib.sha256(f'{{"body":{self._body},{fields[1:]}'.encode("ascii")).hexdigest()
 
 
@@ -85,14 +85,10 @@ def _fields_text(provider: str, path: str, model: str, salt: str, **draw: int) -
 
 
 def significant(body: Mapping[str, Any], ignore: Iterable[str] = ()) -> dict[str, Any]:
-    """The part of a body that decides the answer; what it shares with the body is not copied.
-
-    Args:
-        body: the JSON body of a request.
-        ignore: JSON paths of fields that do not count.
+    """The part of a request's body that decides the answer, without what the JSON paths in ``ignore`` lead to.
 
     Raises:
-        ValueError: a path in ``ignore`` cannot be understood.
+        ValueError: a path in ``ignore`` is invalid.
     """
     kept: Any = {name: value for name, value in body.items() if name not in _VOLATILE}
     if kept.get("stream") is False:
@@ -103,12 +99,7 @@ def significant(body: Mapping[str, Any], ignore: Iterable[str] = ()) -> dict[str
 
 
 def normalized(value: Any, change: Callable[[str], str]) -> Any:
-    """A copy of a JSON value with every text in it changed; names of fields stay.
-
-    Args:
-        value: the JSON value, as the body of a request.
-        change: called with each text.
-    """
+    """A copy of a JSON value with ``change`` applied to every text in it, but not to names of fields."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):

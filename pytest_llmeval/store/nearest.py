@@ -1,4 +1,4 @@
-"""The recorded request most like one that has no recording."""
+"""Find the recorded request most like one that has no recording."""
 
 from __future__ import annotations
 
@@ -20,11 +20,7 @@ _FINALISTS = 5
 
 
 class RequestIndex:
-    """Finds similar requests by the words they share, the rare ones first.
-
-    Args:
-        entries: what is recorded; of the samples of one request only the first counts.
-    """
+    """Finds similar requests by the rare words they share. Of the samples of a request only the first counts."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries: list[Entry] = []

@@ -1,7 +1,7 @@
-"""One file of recordings: reading it, whatever an editor or a merge did to it, and replacing it.
+"""Read and replace one file of recordings.
 
-A line is a reply, or a request that replies name by its digest: a prompt stands once in a file, above the first reply
-to it, however many samples and models answered it.
+A line is a reply, or a request that replies refer to by its digest: a prompt is written once, above the first reply to
+it, however many samples and models answered it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pytest_llmeval.store.entry import Entry, NewerVersion
 FORMAT = "llmeval-recordings"
 FORMAT_VERSION = 1
 
-# The fields of a line are sorted, and before "key" there stand only numbers and text, in which quotes are escaped:
+# The fields of a line are sorted, and only numbers and text, in which quotes are escaped, come before "key":
 # the first match is the entry's own key.
 _KEY = re.compile(rb'"key": ?"([0-9a-f]{64})"')
 _REQUEST = re.compile(rb'\{"digest": ?"([0-9a-f]{16})", ?"request": ?\{')
 
-# Stands for the model of the reply, so that the models that answered a prompt share it.
+# Replaces the model of the reply, so that the models that answered a prompt share it.
 _ANY_MODEL = ""
 _MARKERS = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
 _LONGEST_WAIT = 30.0
@@ -39,14 +39,14 @@ def header_line() -> str:
 
 
 def file_lines(entries: Iterable[Entry], kept: Mapping[str, str] | None = None) -> list[str]:
-    """The lines of a file that holds these entries, in their order.
+    """The sorted lines of a file with these entries.
 
     Args:
         entries: in any order.
-        kept: the lines some of them have already, by their keys.
+        kept: lines to reuse, by key.
 
     Raises:
-        ValueError: an entry is none.
+        ValueError: an entry is invalid.
     """
     lines = [header_line()]
     written: dict[str, str] = {}
@@ -71,14 +71,10 @@ def file_lines(entries: Iterable[Entry], kept: Mapping[str, str] | None = None) 
 
 
 class RecordingFile:
-    """The lines of a file by key; a line is parsed when it is asked for.
-
-    Args:
-        path: the file.
-        repair: whether broken lines are skipped.
+    """The lines of a file by key; each is parsed when it is needed.
 
     Attributes:
-        problems: what is wrong with the file and was passed over.
+        problems: the broken lines that were skipped.
     """
 
     def __init__(self, path: Path, *, repair: bool = False) -> None:
@@ -91,11 +87,11 @@ class RecordingFile:
 
     @classmethod
     def read(cls, path: Path, warn: Callable[[str], None], *, repair: bool = False) -> Self:
-        """Read a file; one that does not exist holds nothing.
+        """Read a file; a missing one is empty.
 
         Args:
             path: the file.
-            warn: called with one line when something was passed over.
+            warn: called with one line when something was skipped.
             repair: whether broken lines are skipped.
 
         Raises:
@@ -127,7 +123,7 @@ class RecordingFile:
         """The entry with this key.
 
         Raises:
-            RecordingError: its line is broken, unless that is to be repaired.
+            RecordingError: its line is broken, and ``repair`` is off.
         """
         found = self._lines.get(key)
         return None if found is None else self._entry(*found, key)
@@ -136,14 +132,14 @@ class RecordingFile:
         """All entries, each with its line.
 
         Raises:
-            RecordingError: a line is broken, unless that is to be repaired.
+            RecordingError: a line is broken, and ``repair`` is off.
         """
         for key, (number, line) in self._lines.items():
             if (entry := self._entry(number, line, key)) is not None:
                 yield entry, line.decode()
 
     def readable(self) -> Iterator[Entry]:
-        """All entries whose lines are sound."""
+        """All entries whose lines are intact."""
         for key, (number, line) in self._lines.items():
             with suppress(RecordingError):
                 if (entry := self._entry(number, line, key)) is not None:
@@ -164,7 +160,7 @@ class RecordingFile:
             elif line != header:
                 self._add(number, line)
         if not started:
-            self._broken(1, f'is no file of recordings: {{"format": "{FORMAT}", ...}} is missing')
+            self._broken(1, f'is not a file of recordings: {{"format": "{FORMAT}", ...}} is missing')
 
     def _is_header(self, number: int, line: bytes) -> bool:
         try:
@@ -172,7 +168,7 @@ class RecordingFile:
         except ValueError:
             header = None
         if not isinstance(header, dict) or header.get("format") != FORMAT:
-            self._broken(number, f'is no file of recordings: it does not start with {{"format": "{FORMAT}", ...}}')
+            self._broken(number, f'is not a file of recordings: it does not start with {{"format": "{FORMAT}", ...}}')
             return False
         version = header.get("version")
         if type(version) is int and version > FORMAT_VERSION:
@@ -225,7 +221,7 @@ class RecordingFile:
         return entry
 
     def _request(self, digest: str, model: object) -> Mapping[str, Any]:
-        """The request a line names by its digest."""
+        """The request that a line refers to by its digest."""
         latest, body = self._latest
         if latest != digest:
             if digest not in self._requests:
@@ -234,28 +230,25 @@ class RecordingFile:
             try:
                 body = parsed_json(line.decode())["request"]
             except ValueError:
-                raise ValueError(f"the request on line {number} is no JSON") from None
+                raise ValueError(f"the request on line {number} is not JSON") from None
             if not isinstance(body, dict):
-                raise ValueError(f"the request on line {number} is no object")
+                raise ValueError(f"the request on line {number} is not an object")
             self._latest = digest, body
         return {**body, "model": model} if body.get("model") == _ANY_MODEL else body
 
     def _broken(self, number: int, what: str) -> None:
         text = f"{self.path}:{number}: {what}"
         if not self._repair:
-            raise RecordingError(f"{text} (or run with --llm-record to record anew what is lost)")
-        self.problems.append(f"{text}; passed over")
+            raise RecordingError(f"{text} (or run with --llm-record to record again what is lost)")
+        self.problems.append(f"{text}; skipped")
 
 
 @contextmanager
 def locked_directory(directory: Path) -> Iterator[None]:
-    """Keep other processes from writing into a directory meanwhile, where the system can.
-
-    Args:
-        directory: it must exist. No file is made in it.
+    """Lock a directory against other writers, where the system can. No file is made in it.
 
     Raises:
-        TimeoutError: another process holds it for longer than half a minute.
+        TimeoutError: another process holds the lock for more than half a minute.
     """
     try:
         import fcntl
@@ -281,11 +274,7 @@ def locked_directory(directory: Path) -> Iterator[None]:
 
 
 def replace_file(path: Path, lines: Sequence[str]) -> None:
-    """Write a file as a whole: after a crash there is the old one or the new one, never half of one.
-
-    Args:
-        path: the file; its directory must be locked.
-        lines: without their ends.
+    """Write lines to a file in a locked directory; a crash leaves the old file or the new one, never half of one.
 
     Raises:
         OSError: it cannot be written.

@@ -1,4 +1,4 @@
-"""Replies kept as text in the repository: one file of JSON lines per test module."""
+"""Recordings: replies as text in the repository, one file of JSON lines per test module."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ if TYPE_CHECKING:
 
 
 class Recordings:
-    """The recordings of a project. Nothing is read or made before it is needed.
+    """The recordings of a project; nothing is read or made before it is needed.
 
     Args:
         directory: the folder of recordings.
-        warn: called with one line for each thing a person should look at.
-        secrets: values that must never be written, by the name of the environment variable that holds them.
-        repair: whether broken lines are skipped with a warning, as is right in a session that records anew,
-            rather than an error.
-        redact: called with every entry before it is written; what it returns is written instead, unless that is None.
-        root: the folder test modules are relative to; None to look into a module's own file alone.
-        keep_alike: whether the older entry stays where a newer one says the same, so that a diff shows what changed.
+        warn: called with one line for each problem a person should look at.
+        secrets: values that must never be written, by the name of their environment variable.
+        repair: whether broken lines are skipped with a warning instead of an error, as when recording again.
+        redact: called with every entry before it is written; returns the entry to write instead, or None.
+        root: the folder that test modules are relative to; None to look only into a module's own file.
+        keep_alike: whether the older of two entries that say the same stays, for smaller diffs.
     """
 
     def __init__(
@@ -58,28 +57,19 @@ class Recordings:
         self._elsewhere: Elsewhere | None = None
 
     def path(self, module: str) -> Path:
-        """The file for a test module.
-
-        Args:
-            module: the module's path relative to the root, with forward slashes.
-        """
+        """The file for a test module, which is a path relative to the root with forward slashes."""
         return self.directory / recording_name(module)
 
     def get(self, module: str, key: str) -> Entry | None:
         """The entry recorded for a module under a key.
 
         Raises:
-            RecordingError: the file, or the line that holds the key, cannot be read; names file and line.
+            RecordingError: the file or the line cannot be read; names both.
         """
         return self._file(module).get(key)
 
     def of_gone_module(self, module: str, key: str) -> Entry | None:
-        """The entry recorded under a key for a module that is gone, as one that was renamed is.
-
-        Args:
-            module: that has no such entry itself.
-            key: of the entry.
-        """
+        """The entry with a key of a module that is gone, for a module without such an entry: it may be renamed."""
         if self._root is None:
             return None
         entry = self._others.of_gone_module(key)
@@ -89,7 +79,7 @@ class Recordings:
         return entry
 
     def holding(self, key: str) -> list[Path]:
-        """The files that hold an entry under a key, whichever modules they belong to."""
+        """The files that hold an entry with a key."""
         return self._others.holding(key)
 
     @property
@@ -99,7 +89,7 @@ class Recordings:
         return self._elsewhere
 
     def keys(self, module: str) -> frozenset[str]:
-        """The keys recorded for a module; those no test of a full run asked for are no longer needed.
+        """The keys recorded for a module.
 
         Raises:
             RecordingError: the file cannot be read.
@@ -107,18 +97,14 @@ class Recordings:
         return self._file(module).keys
 
     def paths(self) -> list[Path]:
-        """The files there are, whichever modules they belong to."""
+        """The files of all modules."""
         return sorted(self.directory.glob("*.jsonl"))
 
     def remove(self, path: Path, keys: Collection[str]) -> int:
-        """Take entries out of a file; a file that holds none any more is deleted.
-
-        Args:
-            path: one of `paths`.
-            keys: of the entries; those the file does not hold do not matter.
+        """Remove entries from a file, and the file if it is empty then.
 
         Returns:
-            How many were taken out.
+            How many were removed.
 
         Raises:
             RecordingError: the file cannot be read or written.
@@ -139,12 +125,7 @@ class Recordings:
         return removed
 
     def nearest(self, module: str, body: Mapping[str, Any], model: str) -> Entry | None:
-        """The entry whose request is most like a body, of the same model where there is any.
-
-        Args:
-            module: the test module.
-            body: the request that has no recording.
-            model: the provider's name of the model.
+        """The entry whose request is most like a body, of the same model if the module has one.
 
         Raises:
             RecordingError: the file cannot be read.
@@ -159,19 +140,15 @@ class Recordings:
     def write(self, module: str, entries: Iterable[Entry]) -> int:
         """Add entries to the file of a module; of two with the same key the newer stays.
 
-        The file is replaced as a whole or not at all; what did not change keeps its line, and a file in which
-        nothing changes is not touched.
-
-        Args:
-            module: the test module.
-            entries: what to write.
+        The file is replaced as a whole or not at all. An unchanged entry keeps its line, an unchanged file is not
+        touched.
 
         Returns:
             How many lines are new or changed.
 
         Raises:
-            RecordingError: the file is of a newer format or cannot be read or written. Or some entries hold
-                secrets: these were not written, all others were.
+            RecordingError: the file is of a newer format, or cannot be read or written; or some entries hold secrets:
+                these were not written, all others were.
         """
         fit, refused = self._checked(entries)
         changed = 0
@@ -193,7 +170,7 @@ class Recordings:
         return changed
 
     def _checked(self, entries: Iterable[Entry]) -> tuple[dict[str, Entry], list[str]]:
-        """The newest entry of each key, and why others may not be written."""
+        """The newest entry of each key, and why the others may not be written."""
         from pytest_llmeval.credentials import find_secrets
 
         fit: dict[str, Entry] = {}
@@ -238,7 +215,7 @@ class Recordings:
             if key in entries and self._keep_alike and says_the_same(entries[key], entry):
                 continue
             known = entries.get(key)
-            # Moments are kept to the second, and two sessions may share one.
+            # Two sessions may share a moment: it has the precision of a second.
             if known is None or entry.moment > known.moment or (entry.moment == known.moment and entry != known):
                 entries[key] = entry
                 lines.pop(key, None)
@@ -267,19 +244,14 @@ class Recordings:
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_-]*")
 _LONGEST = 100
 
-# Windows takes these for devices, whatever follows after a dot.
+# Windows takes these for devices, with any extension.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])")
 
 
 def recording_name(module: str) -> str:
-    """The file name for a test module: readable, the same everywhere, never that of another module, never a path.
+    """The file name for a test module, unique and the same on every system: ``tests.test_triage.jsonl``.
 
-    Args:
-        module: the module's path relative to the root, with forward slashes, as in ``tests/test_triage.py``.
-
-    Returns:
-        As in ``tests.test_triage.jsonl``. Where the path has other characters than small ASCII letters, digits,
-        ``_`` and ``-``, or is long, a hash of it is part of the name.
+    It contains a hash where the path is long or has other characters than small ASCII letters, digits, ``_`` and ``-``.
     """
     parts = module.removesuffix(".py").split("/")
     plain = ".".join(parts)
@@ -290,7 +262,7 @@ def recording_name(module: str) -> str:
         and not _DEVICES.fullmatch(parts[0])
     ):
         return f"{plain}.jsonl"
-    # macOS may spell the same accented name in another way than Linux.
+    # macOS may spell an accented name differently than Linux.
     normal = unicodedata.normalize("NFC", module)
     digest = hashlib.sha256(normal.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     slug = re.sub(r"[^a-z0-9_-]+", "-", normal.removesuffix(".py").lower())[-60:].strip("-")

@@ -1,4 +1,4 @@
-"""How old a stored reply may be."""
+"""The age limit of stored replies."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ class Staleness:
     """When a stored reply is too old, and what happens then.
 
     Attributes:
-        max_age: a reply is too old when it was recorded longer ago than this.
-        action: ``warn`` uses it and tells so, ``fail`` makes an error of the case, ``refresh`` asks the model again
-            where the model may be asked.
+        action: ``warn`` uses it and says so, ``fail`` makes the case an error, ``refresh`` asks the model again where
+            the mode allows it.
         now: the moment ages are counted from, the same for a whole session.
     """
 
@@ -32,7 +31,7 @@ class Staleness:
         return self.now - self.max_age
 
     def is_stale(self, entry: Entry) -> bool:
-        """Whether an entry is too old."""
+        """Whether an entry was recorded before `since`."""
         return entry.moment < self.since
 
     def age(self, entry: Entry) -> str:
@@ -41,7 +40,7 @@ class Staleness:
 
 
 def stale_note(moments: Iterable[str], staleness: Staleness) -> str | None:
-    """One line about the replies of a session that are too old, None when none is.
+    """One line about a session's replies that are too old, None when there are none.
 
     Args:
         moments: when each replayed reply was recorded, ISO dates and times.
@@ -54,5 +53,5 @@ def stale_note(moments: Iterable[str], staleness: Staleness) -> str | None:
     count = "1 of the replayed replies is" if len(old) == 1 else f"{len(old)} of the replayed replies are"
     return (
         f"{count} older than max_age ({age_words(staleness.max_age)}), "
-        f"the oldest {age_words(staleness.now - min(old))}; record anew with --llm-record --llm-mode=refresh"
+        f"the oldest {age_words(staleness.now - min(old))}; record again with --llm-record --llm-mode=refresh"
     )

@@ -1,4 +1,4 @@
-"""Where replies are kept: recordings in the repository, and a cache on this machine."""
+"""The store of replies: recordings in the repository, and a cache on this machine."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """The two layers as one. Replaying recordings needs no cache, and nothing the cache is made of is imported.
+    """Both layers. Replaying recordings does not import what the cache needs.
 
     Args:
-        make_cache: gives the cache of this machine, called when it is first needed; None to do without.
-        recordings: what is committed, None to do without.
+        make_cache: called when the cache is first needed; None for no cache.
+        recordings: None for no recordings.
     """
 
     def __init__(self, make_cache: Callable[[], Cache] | None, recordings: Recordings | None) -> None:
@@ -31,14 +31,14 @@ class Store:
     def lookup(
         self, module: str, key: str, *, since: datetime | None = None
     ) -> tuple[Entry, Literal["recording", "cache"]] | None:
-        """The entry with this key, from the recordings of a test module or else from the cache, and which it was.
+        """The entry with this key from the recordings of a test module, or else from the cache, and its source.
 
-        Recordings of modules that are gone count as the module's own: it may have been one of them.
+        Recordings of modules that are gone count as the module's own: it may have been renamed.
 
         Args:
             module: the test module's path relative to the root, with forward slashes.
-            key: from `request_key`.
-            since: when given, a cached entry from after this moment is better than a recording from before it.
+            key: from `RequestIdentity.key`.
+            since: prefer a cached entry from after this moment to a recording from before it.
 
         Raises:
             RecordingError: the module's recordings cannot be read.
@@ -55,7 +55,7 @@ class Store:
         return (recorded, "recording") if recorded is not None else None
 
     def keep(self, entry: Entry) -> None:
-        """Put an entry into the cache; recordings are written at the end of a session, if at all."""
+        """Put an entry into the cache; recordings are written only at the end of a session."""
         cache = self._opened()
         if cache is not None:
             cache.put(entry)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.analysis.adaptive import AT_MOST, calls_saved, look_at
+from pytest_llmeval.analysis.adaptive import AT_MOST, calls_saved, look_at, unfinished
 from pytest_llmeval.analysis.compare import Rules, Side, compare, gate_rules, outcomes_of
 from pytest_llmeval.config.settings import CategorySettings
 from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import CategoryRule, failing, judge, undecided
 from pytest_llmeval.stats.surprise import Stratum
 
@@ -96,3 +98,34 @@ def test_other_deeds_that_end_on_the_same_long_words_are_no_copies() -> None:
 
     case = CaseResult(key=CaseKey("t", "c"), model="m", samples=(sample(0, 84), sample(1, 8400), sample(2, 84)))
     assert [outcome.passed for outcome in outcomes_of(case)] == [True, False]
+
+
+def test_a_candidate_that_was_undecided_does_not_pass_when_further_samples_are_lost() -> None:
+    before = by_key([case(n, None, None, None) for n in range(10)])
+    passed = compare(Side("a", before), Side("m", before))
+    assert passed.gate == "passed"
+    for lost, told in ((1, "1 test did not"), (2, "2 tests did not")):
+        found = unfinished(passed, ["m"], lost)
+        assert found.gate == "failed"
+        assert found.reasons[0].startswith("could not be measured: undecided by the first samples, and " + told)
+    assert unfinished(passed, ["m"], 0) == passed
+    assert unfinished(passed, ["other"], 1) == passed
+    failed = compare(Side("a", before), Side("m", by_key([case(n, *["hallucination"] * 3) for n in range(10)])))
+    assert failed.gate == "failed"
+    assert unfinished(failed, ["m"], 1) == failed
+
+
+def test_the_first_look_goes_by_what_the_last_one_goes_by() -> None:
+    """Copies count once in both."""
+    before = by_key([case(n, None, None, None) for n in range(10)])
+    after = by_key([case(n, *(["hallucination"] * 3 if n < 2 else [None] * 3)) for n in range(10)])
+    copies = Dispersion(phi=5.0, strata=100)
+    assert look_at(Side("a", before), Side("b", after), Rules()).categories == {"hallucination": pytest.approx(1 / 400)}
+    assert look_at(Side("a", before), Side("b", after), Rules(dispersion=copies)).categories == {}
+
+
+def test_calls_of_the_samples_that_are_missing_are_counted_as_the_case_made_them() -> None:
+    """Six calls in three samples make two a sample, so that seven samples spare fourteen."""
+    assert calls_saved([case(0, None, None, None, calls=2)]) == (14, 20)
+    assert calls_saved([case(0, *[None] * (AT_MOST + 2), calls=2)]) == (0, 24)
+    assert calls_saved([case(0)]) == (0, 0)

@@ -102,7 +102,7 @@ def test_a_replay_of_the_first_run_is_no_second_one(two: Session, server: Server
 def test_another_model_or_other_checks_are_no_second_run(two: Session, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["compare", "first.jsonl", "third.jsonl", "--baseline-again=third.jsonl"]) == 2
-    assert "the second baseline is no run of production (openai/prod-1); it holds" in capsys.readouterr().err
+    assert "the second baseline is not a run of production (openai/prod-1); it holds" in capsys.readouterr().err
     second = load_run("second.jsonl")
     results = tuple(result._replace(content="other") for result in second.results)
     save_run(two.path / "second.jsonl", second._replace(results=results))

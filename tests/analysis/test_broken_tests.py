@@ -75,6 +75,13 @@ def test_only_the_cases_that_raise_on_both_sides_become_errors() -> None:
     assert "5 of 6 cases" in told[0]
 
 
+def test_half_of_the_cases_are_enough() -> None:
+    half = side(*[[BROKEN]] * 5, *[[""]] * 5)
+    old, new, told = without_broken_tests(half, half)
+    assert outcomes(dict(old)) == outcomes(dict(new)) == [["error"]] * 5 + [["pass"]] * 5
+    assert "5 of 10 cases" in told[0]
+
+
 def test_each_test_function_is_looked_at_by_itself() -> None:
     well = side(*[[OTHER]] * 3, test="tests/test_mail.py::test_date")
     broken = side(*[[BROKEN]] * 5)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_llmeval.analysis.measure import hallucination_counts, measure, structure_of
+from pytest_llmeval.analysis.measure import hallucination_counts, is_refusal, measure, structure_of, words_of
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.score import Score
@@ -44,6 +44,41 @@ def case(name: object, *samples: SampleResult, test: str = "t.py::t", task: str 
     return CaseResult(key=CaseKey(test, str(name)), model="m", samples=samples, task=task, min_pass_rate=0.5)
 
 
+def test_cases_samples_and_calls_are_counted() -> None:
+    results = [
+        case("a", sample(None, call(3.0, ttft=0.5, cost=0.25)), sample(None, call(1.0, ttft=0.25)), sample("format")),
+        case("b", sample("format", call(2.0))),
+        case("b+terse", sample("format", call(4.0)))._replace(wording="terse"),
+        case("c", sample("timeout", error=True), sample("timeout", call(5.0, source="cache"), error=True)),
+    ]
+    figures = measure("m", results)
+    assert (figures.cases, figures.passed, figures.failed, figures.errors, figures.reworded) == (4, 1, 2, 1, 1)
+    assert (figures.samples, figures.most_samples) == (5, 3)
+    assert (figures.live, figures.replayed) == (4, 1)
+    assert (figures.latency[0].values, figures.ttft[0].values) == (4, 2)
+    assert figures.cost == pytest.approx(0.29)
+    assert figures.spent == pytest.approx(0.28)
+    assert figures.cost_per_resolved == figures.cost
+    unknown = [case("d", sample(None, call()._replace(spent=None)))]
+    assert measure("m", [*results, *unknown]).spent is None
+
+
+def test_a_call_without_time_has_no_speed() -> None:
+    results = [case(n, sample(None, call(0.0, tokens=(5, 10)), call(2.0, tokens=(5, 10)))) for n in range(6)]
+    speed = measure("m", results).tokens_per_second
+    assert speed is not None
+    assert (speed.value, speed.values) == (5.0, 6)
+
+
+def test_samples_that_vary_as_much_as_they_can_stay_within_all_and_nothing() -> None:
+    results = [case(0, sample(), sample("format")), case(1, sample(), sample())]
+    figures = measure("m", results)
+    for mean in (*figures.pass_hat, figures.verdict_agreement):
+        assert mean is not None
+        assert (mean.value, mean.low, mean.high) == (0.5, 0.0, 1.0)
+    assert [mean.value for mean in measure("m", [*results, case(2, sample(error=True))]).pass_hat] == [0.5]
+
+
 def test_percentiles_say_too_few_instead_of_a_false_number() -> None:
     figures = measure("m", [case(n, sample(None, call(n + 1.0, ttft=0.1))) for n in range(80)])
     p50, p95, p99 = figures.latency
@@ -70,7 +105,6 @@ def test_live_and_recorded_figures_are_never_mixed() -> None:
     assert measure("m", replayed).latency[0].value == 9.0
     mixed = measure("m", replayed + fresh)
     assert (mixed.live_figures, mixed.latency[0].values, mixed.latency[0].high) == (True, 10, 1.0)
-    assert mixed.latencies == (1.0,) * 10
 
 
 def test_without_calls_nothing_was_measured() -> None:
@@ -123,14 +157,14 @@ def test_pass_at_1_and_pass_hat_k_are_those_of_the_cases() -> None:
 def test_agreement_is_the_chance_that_two_answers_get_one_verdict() -> None:
     split = case("a", sample(), sample(), sample("format"), sample("format"))
     figures = measure("m", [split, case("b", *[sample()] * 4)])
-    assert figures.agreement == pytest.approx((1 / 3 + 1) / 2)
     assert figures.verdict_agreement is not None
+    assert figures.verdict_agreement.value == pytest.approx((1 / 3 + 1) / 2)
     assert figures.verdict_agreement.cases == 2
 
 
 def test_single_samples_tell_nothing_about_consistency() -> None:
     figures = measure("m", [case("a", sample(None, call(text="{}"))), case("b", sample(None, call(text="x")))])
-    assert (figures.agreement, figures.pass_hat, figures.length_variation, figures.format_agreement) == (
+    assert (figures.verdict_agreement, figures.pass_hat, figures.length_variation, figures.format_agreement) == (
         None,
         (),
         None,
@@ -219,3 +253,12 @@ def test_errors_are_outside_every_rate_but_their_own() -> None:
 def test_a_model_without_results_has_no_figures_and_no_failure() -> None:
     figures = measure("m", [])
     assert (figures.cases, figures.pass_at_1, figures.error_rate, figures.latency) == (0, None, None, ())
+
+
+def test_an_answer_is_that_of_the_last_call() -> None:
+    asked = sample(None, call(text="one two three"), call(text='{"a": 1}'), call(text="[1, 2]", refusal="no"))
+    assert structure_of(asked) == "array"
+    assert words_of(asked) == 2
+    assert is_refusal(asked)
+    assert not is_refusal(sample(None, call(refusal="no"), call()))
+    assert (words_of(sample()), is_refusal(sample())) == (None, False)

@@ -119,6 +119,17 @@ def test_impossible_plans_are_refused() -> None:
             plan(cases, [], samples)
 
 
+def test_how_flaky_a_category_is_takes_twenty_cases_with_several_samples() -> None:
+    """A category that never was flaky is taken for half as flaky as one of a typical suite."""
+    steady = [result(n, *(["format"] * 2 if n < 2 else [None] * 2)) for n in range(20)]
+    once = [result(20 + n, None) for n in range(20)]
+    [enough] = expected_from(steady)
+    assert enough.variance == pytest.approx(flaky_variance(0.1) / 2)
+    [too_few] = expected_from([*steady[:19], *once])
+    assert too_few.variance is None
+    assert too_few.rate == pytest.approx(2 / 39)
+
+
 def test_categories_and_their_flakiness_are_those_of_the_run() -> None:
     results = [result(n, "format", "format", None, None) for n in range(20)]
     results += [result(20 + n, "wrong_answer" if n == 0 else None, None, None, None) for n in range(20)]

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side
+from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, compare
 from pytest_llmeval.analysis.comparison import Comparison
-from pytest_llmeval.analysis.routing import Choice, Route, compare_by_task, route
+from pytest_llmeval.analysis.plan import Expected, smallest_rise
+from pytest_llmeval.analysis.routing import Choice, Route, compare_by_task, route, routes_of
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
@@ -159,3 +160,33 @@ def test_a_budget_that_is_broken_keeps_a_model_out() -> None:
 def test_nothing_compared_has_no_routes() -> None:
     assert route({}) == []
     assert route({"a": []}) == []
+    assert routes_of([], {}) == []
+
+
+def test_routes_follow_from_comparisons_over_all_tasks() -> None:
+    before = results("production", "billing") | results("production", "summaries")
+    small = results("small", "billing", cost=0.001) | results("small", "summaries", cost=0.001, hallucination=12)
+    overall = compare(Side("production", before), Side("small", small))
+    found = {each.task: each.model for each in routes_of([overall], {})}
+    assert found == {"billing": "small", "summaries": "production"}
+    low = {"hallucination": CategorySettings(severity="low")}
+    assert {each.task: each.model for each in routes_of([overall], low)} == {"billing": "small", "summaries": "small"}
+
+
+def test_there_is_nothing_to_choose_without_tasks_a_verdict_or_another_model() -> None:
+    plain = compare(Side("production", results("production", None)), Side("small", results("small", None)))
+    before, after = results("production", "a"), results("small", "a")
+    stopped = compare(Side("production", before), Side("small", after), extent=Extent("it was interrupted"))
+    same = compare(Side("production", before), Side("production", after))
+    for comparisons in ([plain], [stopped], [same]):
+        assert routes_of(comparisons, {}) == []
+    assert len(routes_of([compare(Side("production", before), Side("small", after))], {})) == 1
+
+
+def test_what_would_have_been_found_counts_the_samples_of_a_case() -> None:
+    found = choice(routed(results("production", "a", 8), small=results("small", "a", 8))["a"], "small")
+    rise = smallest_rise(8, 3, 3, Expected(name="", rate=0.0), level=0.05)
+    assert rise is not None
+    assert found.reason == f"only a rise by {100 * rise:.0f} points would be found in 8 cases"
+    hopeless = routed(results("production", "a", format=60), small=results("small", "a", format=60))["a"]
+    assert choice(hopeless, "small").reason == "no rise could be found in 60 cases"

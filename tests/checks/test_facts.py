@@ -170,6 +170,12 @@ def test_what_does_not_is_an_invention_of_category_hallucination(text: str, inve
     assert category_of(failed) == "hallucination"
 
 
+def test_a_quote_of_two_words_is_a_name_and_one_of_three_words_is_looked_up() -> None:
+    assert_grounded('It is our "evergreen plan".', POLICY)
+    failed = failure(assert_grounded, 'It is our "evergreen refund plan".', POLICY)
+    assert str(failed).startswith('not in the context: the quote "evergreen refund plan", the reply says ')
+
+
 def test_the_score_of_groundedness_is_the_share_of_facts_and_all_inventions_are_told() -> None:
     failed = failure(assert_grounded, "30 days, or 60, or 90.", POLICY)
     assert failed.score == pytest.approx(1 / 3)
@@ -320,7 +326,12 @@ def test_an_unknown_cost_is_an_error_and_no_pass() -> None:
     [
         "sk-proj-" + "a1B2" * 10,
         "AKIA" + "ABCD" * 4,
-        "ghp_" + "a" * 36,
+        "ASIA" + "ABCD" * 4,
+        *(f"gh{kind}_" + "a" * 36 for kind in "pousr"),
+        "github_pat_" + "a" * 22,
+        *(f"xox{kind}-1234567890" for kind in "abeoprs"),
+        "AIza" + "a" * 35,
+        "eyJhbGciOiJub25l.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl",
         "-----BEGIN RSA PRIVATE KEY-----",
         "postgres://admin:hunter22@db",
     ],

@@ -85,7 +85,7 @@ def load_or_complain(path: Path) -> list[Case] | DatasetError:
 @settings(quick, max_examples=100)
 @given(content=garbage)
 def test_garbage_is_a_dataset_or_a_dataset_error(tmp_path: Path, suffix: str, content: bytes) -> None:
-    path = tmp_path / ("garbage" + suffix.split()[0])
+    path = tmp_path / ("garbage" + suffix.split(maxsplit=1)[0])
     path.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
         if "pure" in suffix:

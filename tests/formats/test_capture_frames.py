@@ -202,11 +202,8 @@ def test_any_ollama_chat(content: str, thinking: str | None, pieces: int) -> Non
 def test_a_stored_answer_of_any_shape_makes_some_stream(body: Any) -> None:
     """What a recordings file holds may have been written by anybody."""
     names = ("choices", "output", "content", "candidates", "message", "usage")
-    for format_ in PROVIDERS:
-        assert (
-            delivered(find_provider(PROVIDERS[format_]), dict.fromkeys(names, body), stream=True, pieces=2).status
-            == 200
-        )
+    for provider in PROVIDERS.values():
+        assert delivered(find_provider(provider), dict.fromkeys(names, body), stream=True, pieces=2).status == 200
 
 
 def test_the_official_clients_read_a_body_that_was_made() -> None:

@@ -110,6 +110,27 @@ def test_every_fault_of_a_provider_is_an_error_told_in_one_line(session: Session
     assert result.ret == 1
 
 
+@pytest.mark.parametrize(("options", "in_full"), [((), 5), (("-v",), 7)])
+def test_of_errors_of_one_kind_the_first_five_are_told_in_full(
+    session: Session, server: Server, options: tuple[str, ...], in_full: int
+) -> None:
+    server.answer = lambda _: FAULTS["404"][0]
+    session.write(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(7))
+        def test_it(llm, number):
+            assert llm(f"question {number}") == "Paris"
+        """
+    )
+    text = shown(session.run(*options))
+    sources = [
+        line for line in text.splitlines() if line.strip().endswith('assert llm(f"question {number}") == "Paris"')
+    ]
+    assert len(sources) == in_full
+
+
 @pytest.mark.parametrize(
     ("provider", "named", "advice"),
     [
@@ -365,10 +386,10 @@ def test_a_broken_recording_is_an_error_that_names_the_line_and_the_way_out(
     good = (plain_session.path / "recordings" / "test_it.jsonl").read_text()
     head, replies = good.split("\n", 1)
     broken = {
-        good[:-30] + "\n": "test_it.jsonl:*: *record anew*",
+        good[:-30] + "\n": "test_it.jsonl:*: *record again*",
         f"{head}\n<<<<<<< ours\n{replies}=======\n{replies}>>>>>>> theirs\n": "test_it.jsonl:2: conflict markers *",
         f"{head.replace('1', '999')}\n{replies}": "*newer*",
-        "\x00\x01": "test_it.jsonl:1: is no file of recordings: *",
+        "\x00\x01": "test_it.jsonl:1: is not a file of recordings: *",
     }
     for text, told in broken.items():
         result = replay_of(plain_session, text)
@@ -417,7 +438,7 @@ def corrupt(path: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        ("garbage", "*the reply cache was corrupt *; moved to * and started anew"),
+        ("garbage", "*the reply cache was corrupt *; moved to * and started again"),
         ("a file", "*the reply cache * is not a directory; replies are neither found in it nor kept"),
         ("a file for its folder", "*the reply cache * cannot be used: *; replies are neither found in it nor kept"),
         ("read-only", "*the reply cache *"),

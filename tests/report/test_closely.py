@@ -48,7 +48,7 @@ def failed(*calls: Call, reason: str = "assert polite(reply)", **more: Any) -> S
 
 
 def side(name: str, *samples: SampleResult, **more: Any) -> Side:
-    return Side(name, CaseResult(key=KEY, model=name.split()[-1], samples=samples), **more)
+    return Side(name, CaseResult(key=KEY, model=name.rsplit(maxsplit=1)[-1], samples=samples), **more)
 
 
 def shown(*sides: Side, seen: Seen | None = None, **paper: Any) -> str:

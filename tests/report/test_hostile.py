@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
-from pytest_llmeval.analysis.measure import Figures
+from pytest_llmeval.analysis.measure import PERCENTILES, Figures
 from pytest_llmeval.analysis.routing import Choice, Route
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage, call_words
 from pytest_llmeval.report.cases import quote_beside
@@ -19,6 +19,8 @@ from pytest_llmeval.report.paper import Line, Paper, clip, columns, wrap
 from pytest_llmeval.report.summary import list_category, summary
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.cost import Estimate
+from pytest_llmeval.stats.means import Mean
+from pytest_llmeval.stats.quantiles import percentile
 
 ODD = [":", "::", "##", "[", "##[error]", "vso[", "\n", "\r", "\t", " ", "\x1b[31m", "\x85", "\u2028", "\u202e"]
 ODD += ["\u200d", "日本", "e\u0301", "…", "-" * 90, "::error::x", "=", " = ", "\ud800", "\x00", "word", "two words "]
@@ -54,7 +56,8 @@ def test_a_tool_call_is_a_short_harmless_line_even_out_of_a_damaged_run(
 
 @st.composite
 def some_figures(draw: st.DrawFn) -> Figures:
-    many = draw(st.sampled_from([0, 1, 30, 80, 400]))
+    times = [[[draw(FLOAT)]] * draw(st.sampled_from([0, 1, 30, 80, 400])) for _ in range(2)]
+    latency, ttft = (tuple(percentile(each, share) for share in PERCENTILES) if each else () for each in times)
     return Figures(
         model=draw(TEXT),
         cases=draw(COUNT),
@@ -63,15 +66,15 @@ def some_figures(draw: st.DrawFn) -> Figures:
         errors=draw(st.integers(0, 3)),
         samples=draw(COUNT),
         most_samples=draw(st.integers(0, 10)),
-        latencies=(draw(FLOAT),) * many,
-        ttfts=(draw(FLOAT),) * draw(st.sampled_from([0, many])),
+        latency=latency,
+        ttft=ttft,
         live_figures=draw(st.booleans()),
         live=draw(COUNT),
         replayed=draw(COUNT),
         cost=draw(OPTIONAL),
         spent=draw(OPTIONAL),
         cost_per_resolved=draw(OPTIONAL),
-        agreement=draw(st.one_of(st.none(), st.floats(0, 1))),
+        verdict_agreement=draw(st.one_of(st.none(), st.builds(Mean, FLOAT, FLOAT, FLOAT, COUNT))),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmeval.report.numbers import change, difference, dollars, p_value, percent, plural, points, seconds
+from pytest_llmeval.report.numbers import change, difference, dollars, p_value, percent, points, seconds
+from pytest_llmeval.text import plural
 
 
 @pytest.mark.parametrize(

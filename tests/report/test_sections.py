@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from pytest_llmeval.analysis.compare import Extent, Side, compare
@@ -9,7 +10,7 @@ from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.reply import Answer, Measures, Usage
 from pytest_llmeval.report.paper import Paper
-from pytest_llmeval.report.sections import sections
+from pytest_llmeval.report.sections import facts, sections
 from pytest_llmeval.report.summary import summary
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 
@@ -217,3 +218,16 @@ def test_the_same_model_twice_is_told_apart() -> None:
     comparison = compare(Side("small", BEFORE, saved="main.jsonl"), Side("small", SMALL))
     shown = "\n".join(line.text for line in summary(Paper(), [comparison], []))
     assert "small (baseline)" in shown
+
+
+def test_a_session_is_told_by_the_model_with_the_most_cases_and_of_these_by_the_one_with_the_most_samples() -> None:
+    few, many, deep = (
+        measure("few", [case("a", "ppppp")]),
+        measure("many", [case("a", "p"), case("b", "p")]),
+        measure("deep", [case("a", "ppp"), case("b", "ppp")]),
+    )
+    for models in itertools.permutations([few, many, deep]):
+        [line] = facts(Paper(width=80, ascii=True), models)
+        assert line.text.startswith("2 cases x 3 samples")
+    [line] = facts(Paper(width=80, ascii=True), [few, many])
+    assert line.text.startswith("2 cases x 1 sample")

@@ -13,6 +13,7 @@ from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.report.summary import list_category, summary
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.stats.means import Mean
 from pytest_llmeval.stats.quantiles import percentile
 
 OLD = "A refund is possible within 30 days of purchase by emailing support@acme.test."
@@ -66,7 +67,7 @@ def timed(latencies: tuple[float, ...], ttfts: tuple[float, ...]) -> dict[str, A
         tuple(percentile([[value] for value in values], share) for share in PERCENTILES) if values else ()
         for values in (latencies, ttfts)
     )
-    return {"latencies": latencies, "ttfts": ttfts, "latency": latency, "ttft": ttft}
+    return {"latency": latency, "ttft": ttft}
 
 
 BASELINE = Figures(
@@ -84,7 +85,7 @@ BASELINE = Figures(
     cost=0.8774,
     spent=0.8774,
     cost_per_resolved=0.0041,
-    agreement=0.94,
+    verdict_agreement=Mean(0.94, 0.9, 0.98, 250),
 )
 CANDIDATE = BASELINE._replace(
     model="acme-large-2",
@@ -95,7 +96,7 @@ CANDIDATE = BASELINE._replace(
     replayed=250,
     spent=0.31,
     cost_per_resolved=0.0036,
-    agreement=0.88,
+    verdict_agreement=Mean(0.88, 0.8, 0.96, 250),
 )
 HALLUCINATION = CategoryRow(
     name="hallucination",

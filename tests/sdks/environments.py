@@ -75,7 +75,7 @@ def client_of(way: str) -> str:
 
 def distribution_of(client: str) -> str:
     """The package whose version says which client it is."""
-    return {"pydantic-ai": "pydantic-ai-slim"}.get(name := client.split()[0], name)
+    return {"pydantic-ai": "pydantic-ai-slim"}.get(name := client.split(maxsplit=1)[0], name)
 
 
 def python_of(name: str) -> Path:

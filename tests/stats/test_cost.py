@@ -74,6 +74,20 @@ def test_one_case_has_no_bounds() -> None:
     assert cost_per_resolved([0.1], [2]) == (0.05, 0.0, math.inf)
 
 
+def test_two_cases_have_bounds() -> None:
+    """0.4 USD for 4: each case is 0.1 off, so that the error of the ratio is sqrt(2 * 0.1**2 * 2) / 4."""
+    value, low, high = cost_per_resolved([0.1, 0.3], [2, 2]) or (0, 0, 0)
+    half = 1.959963984540054 * math.sqrt(2 * 0.1**2 * 2) / 4
+    assert (value, low, high) == pytest.approx((0.1, max(0.0, 0.1 - half), 0.1 + half))
+
+
 def test_sides_of_different_cases_are_refused() -> None:
     with pytest.raises(ValueError, match="2 costs came with 1 counts"):
         cost_per_resolved([0.1, 0.2], [1])
+
+
+def test_an_unknown_number_of_cached_tokens_is_none() -> None:
+    cost = call_cost(
+        input_tokens=1000, output_tokens=0, input_price=3, output_price=1, cache_read_price=0, cache_write_price=9
+    )
+    assert cost == pytest.approx(0.003, rel=1e-9)

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from scipy import stats
 
 from pytest_llmeval.stats.dependence import Dispersion, dispersion
 from pytest_llmeval.stats.surprise import Stratum
@@ -62,3 +63,15 @@ def test_runs_that_agree_more_than_chance_are_no_copies() -> None:
     measured = dispersion([Stratum(2, 5, 2, 5)] * 10)
     assert measured == (0.0, 10)
     assert not measured.repeats(1.5)
+
+
+@pytest.mark.parametrize(("phi", "repeats"), [(1.7, False), (1.9, True)])
+def test_a_phi_counts_that_independent_samples_have_once_in_twenty(phi: float, repeats: bool) -> None:
+    """For ten strata that is 1.83, the 95th percentile of chi-square divided by its degrees of freedom."""
+    assert Dispersion(phi, 10).repeats(1.5) is repeats
+    assert Dispersion(phi, 10).chance == pytest.approx(float(stats.chi2.sf(10 * phi, 10)), abs=0.002)
+
+
+def test_phi_is_the_squared_distance_from_what_was_expected_by_the_law_of_independent_samples() -> None:
+    """Of 3 failures in 5 and 4 samples the second run expects 4/3, with a variance of 5 * 4 * 3 * 6 / (81 * 8)."""
+    assert dispersion([Stratum(1, 5, 2, 4)]) == pytest.approx(((2 - 4 / 3) ** 2 / (360 / 648), 1))

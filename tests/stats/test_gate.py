@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import CategoryRule, GateRules, Verdict, failing, judge, undecided
+from pytest_llmeval.stats.intervals import change_interval, population_interval
 from pytest_llmeval.stats.surprise import Stratum, sign_flip_test
 
 SILENT = Stratum(0, 5, 0, 5)
@@ -213,6 +214,31 @@ def test_an_impossible_count_is_refused_by_name() -> None:
 
 def test_no_category_is_no_verdict() -> None:
     assert judge({}) == {}
+
+
+def test_the_worst_cases_are_all_that_got_worse_the_most_surprising_first() -> None:
+    """Two thirds of one failure in three answers fall to the candidate by chance: half a bit of surprise."""
+    verdict = judge({"a": [Stratum(0, 1, 1, 2), Stratum(1, 5, 0, 5), BROKEN, Stratum(0, 5, 2, 5), SILENT, BROKEN]})["a"]
+    assert verdict.contributions[0] == 1
+    assert verdict.worst == (2, 5, 3, 0)
+
+
+def test_more_samples_are_asked_for_up_to_a_p_of_a_twentieth() -> None:
+    for cases, asked in ((5, ["a"]), (4, [])):
+        assert undecided(judge({"a": [Stratum(0, 1, 1, 1)] * cases})) == asked
+
+
+def test_samples_count_once_above_a_phi_of_one_and_a_half() -> None:
+    for phi, method in ((1.5, "exact"), (1.51, "sign-flip")):
+        assert judge({"a": [BROKEN] * 3}, dispersion=Dispersion(phi, 10_000))["a"].method == method
+
+
+def test_the_interval_goes_by_what_counts_as_evidence() -> None:
+    strata = [BROKEN, Stratum(1, 5, 3, 5), Stratum(2, 5, 1, 5), SILENT]
+    verdict = judge({"a": strata})["a"]
+    assert verdict.interval == change_interval(strata)
+    once = judge({"a": strata}, dispersion=Dispersion(5.0, 100))["a"]
+    assert once.interval == population_interval(strata)
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def test_beta_functions_equal_scipy(x: float, a: float, b: float) -> None:
     assert special.beta_quantile(x, a, b) == pytest.approx(float(stats.beta.ppf(x, a, b)), rel=1e-7, abs=1e-12)
 
 
-@given(st.sampled_from([0.01, 0.1, 0.5, 0.9, 0.975, 0.995]), st.integers(1, 500))
+@given(st.sampled_from([0.01, 0.1, 0.25, 0.4, 0.5, 0.9, 0.975, 0.995]), st.integers(1, 500))
 @settings(deadline=None)
 def test_t_quantiles_equal_scipy(p: float, degrees: int) -> None:
     assert special.t_quantile(p, degrees) == pytest.approx(float(stats.t.ppf(p, degrees)), rel=1e-8, abs=1e-12)
@@ -34,7 +34,7 @@ def test_t_quantiles_equal_scipy(p: float, degrees: int) -> None:
 
 @pytest.mark.parametrize("p", [0.0, 1.0, -1.0, 2.0])
 def test_quantiles_beyond_the_ends_are_refused(p: float) -> None:
-    with pytest.raises(ValueError, match="strictly between 0 and 1"):
+    with pytest.raises(ValueError, match=f"asked for at {p}; it exists strictly between 0 and 1"):
         special.normal_quantile(p)
 
 
@@ -75,11 +75,11 @@ def test_paired_changes_hold_their_estimate_and_mirror(both: int, worse: int, be
     assert (low, high) == pytest.approx((-mirrored.high, -mirrored.low), abs=1e-9)
 
 
-def test_tango_s_bounds_are_where_his_score_is_the_quantile() -> None:
-    worse, better, cases = 7, 1, 40
+@pytest.mark.parametrize(("worse", "better", "cases"), [(7, 1, 40), (2, 1, 5), (1, 0, 3)])
+def test_tango_s_bounds_are_where_his_score_is_the_quantile(worse: int, better: int, cases: int) -> None:
     for bound, sign in zip(intervals.tango(worse, better, cases), (1, -1), strict=True):
         # The restricted maximum likelihood estimate, found by looking for it.
-        grid = [k / 200_000 for k in range(1, 100_000)]
+        grid = [k / 100_000 for k in range(1, 100_000)]
         likely = max(
             (p for p in grid if p + bound > 0 and 2 * p + bound < 1),
             key=lambda p: (
@@ -117,3 +117,10 @@ def test_without_a_compared_case_there_is_no_interval() -> None:
 def test_an_interval_ends_at_all_and_nothing() -> None:
     low, high = intervals.change_interval([Stratum(0, 2, 2, 2)]) or (0, 0)
     assert 0 < low < high == 1
+
+
+def test_where_every_pair_changes_the_interval_of_the_change_ends_at_all() -> None:
+    low, high = intervals.tango(5, 0, 5)
+    assert 0 < low < high == 1
+    low, high = intervals.tango(0, 5, 5)
+    assert -1 == low < high < 0

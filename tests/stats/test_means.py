@@ -80,3 +80,20 @@ def test_the_interval_of_a_share_covers_about_as_often_as_it_says() -> None:
         assert share is not None
         covered += share.low <= 0.2 <= share.high
     assert 0.92 <= covered / 400 <= 0.98
+
+
+def test_two_cases_of_two_samples_that_differ_count_as_three_samples() -> None:
+    """The shares 1/2 and 1 have a mean of 3/4 with a variance of 1/16, as 3 independent samples would have."""
+    z = 1.959963984540054
+    centre, half = 0.75 * 3 + z * z / 2, z * math.sqrt(3 * 0.75 * 0.25 + z * z / 4)
+    share = share_over_cases([(1, 2), (2, 2)])
+    assert share is not None
+    assert (share.low, share.high) == pytest.approx(((centre - half) / (3 + z * z), (centre + half) / (3 + z * z)))
+
+
+def test_cases_that_are_all_alike_tell_no_more_than_as_many_samples() -> None:
+    for count in (0, 5):
+        alike, once = share_over_cases([(count, 5)] * 8), share_over_cases([(count // 5, 1)] * 8)
+        assert alike is not None
+        assert once is not None
+        assert (alike.value, alike.low, alike.high) == (once.value, once.low, once.high)

@@ -71,7 +71,7 @@ def test_a_corrupt_database_is_moved_aside_and_a_new_one_works(
     assert (aside / "cache.db").stat().st_size >= len(broken) // 2
     assert len(warnings) == 1
     assert "the reply cache was corrupt" in warnings[0]
-    assert "started anew" in warnings[0]
+    assert "started again" in warnings[0]
 
 
 def test_a_database_that_breaks_during_the_session_is_moved_aside_once(filled: Cache, warnings: list[str]) -> None:
@@ -324,4 +324,4 @@ def test_a_crash_within_a_session_leaves_nothing_open() -> None:
     result = subprocess.run([sys.executable, "-Werror", "-c", code], capture_output=True, text=True, check=False)
 
     assert (result.returncode, result.stderr) == (0, "")
-    assert "started anew" in result.stdout
+    assert "started again" in result.stdout

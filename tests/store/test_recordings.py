@@ -134,7 +134,7 @@ def test_a_reply_whose_request_was_deleted_is_an_error_with_the_way_out(
     assert len(warnings) == 1
 
 
-@pytest.mark.parametrize(("broken", "reason"), [("{[", "is no JSON"), ('{}, "request": []}', "is no object")])
+@pytest.mark.parametrize(("broken", "reason"), [("{[", "is not JSON"), ('{}, "request": []}', "is not an object")])
 def test_a_request_that_is_broken_is_named_by_its_line(recordings: Recordings, broken: str, reason: str) -> None:
     recordings.write(MODULE, [entry(1)])
     header, request, reply = recordings.path(MODULE).read_text().splitlines()
@@ -388,7 +388,7 @@ def test_another_file_is_no_file_of_recordings(recordings: Recordings, content: 
     recordings.directory.mkdir()
     recordings.path(MODULE).write_text(content)
 
-    with pytest.raises(RecordingError, match=r"jsonl:1: is no file of recordings"):
+    with pytest.raises(RecordingError, match=r"jsonl:1: is not a file of recordings"):
         recordings.get(MODULE, entry(1).key)
     assert fresh(recordings, repair=True).write(MODULE, [entry(1)]) == 1
 

@@ -32,6 +32,13 @@ SECRETS = {
     "a bearer token": "Authorization: Bearer " + drawn(ALL, 40),
     "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----\n" + drawn(ALL + "+/", 64) + "\n",
 }
+# Every kind of token that one shape stands for.
+KINDS = {
+    "an OpenAI key": [f"sk-{kind}-" + drawn(ALL + "-_", 120) for kind in ("proj", "svcacct", "admin")],
+    "a GitHub token (ghp_...)": [f"gh{kind}_" + drawn(ALL, 36) for kind in "pousr"],
+    "an AWS access key": [f"{kind}IA" + drawn(string.ascii_uppercase + "234567", 16) for kind in ("AK", "AS")],
+    "a Slack token": [f"xox{kind}-" + "123456789012-1234567890123-" + drawn(ALL, 24) for kind in "abeoprs"],
+}
 PLACES = ["{}", "the key is {}.", "a\n{}\nb", '"{}"', "key={}&x=1", "https://{}@host/", "\x1b[1m{}", "日本{}語"]
 
 
@@ -55,6 +62,11 @@ def test_a_secret_is_found_wherever_it_stands_and_never_shown(kind: str, place: 
 
     assert any(description.startswith(kind) for description in found)
     assert not any(SECRETS[kind][-12:] in description for description in found)
+
+
+@pytest.mark.parametrize(("kind", "secret"), [(kind, secret) for kind, secrets in KINDS.items() for secret in secrets])
+def test_every_kind_of_a_token_is_found(kind: str, secret: str) -> None:
+    assert [description for description in find_secrets(f"the key is {secret}.", {}) if description.startswith(kind)]
 
 
 @given(st.integers())

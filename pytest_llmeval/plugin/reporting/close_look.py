@@ -10,11 +10,10 @@ from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.plugin.payload import Payload
 from pytest_llmeval.plugin.shown import BY_HAND, seen_on, shown
 from pytest_llmeval.report.closely import Seen, look_lines, looks
-from pytest_llmeval.report.numbers import plural
 from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.report.summary import no_commands
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-from pytest_llmeval.text import harmless, shortened
+from pytest_llmeval.text import harmless, plural, shortened
 
 REPLY_LINES, LINE_WIDTH = 20, 500  # shown below a traceback
 

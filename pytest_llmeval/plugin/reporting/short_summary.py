@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.report.numbers import plural
 from pytest_llmeval.runs.results import CaseResult
+from pytest_llmeval.text import plural
 
 _OUTCOME = "llmeval_outcome"
 

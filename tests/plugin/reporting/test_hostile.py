@@ -103,7 +103,7 @@ def raw_output(session: Session, *arguments: str) -> tuple[pytest.RunResult, str
         ("--tb=line",),
         ("-rA", "--llm-model=candidate", "--llm-baseline=production", "-v"),
     ],
-    ids=lambda arguments: "".join(arguments),
+    ids="".join,
 )
 def test_no_answer_gets_into_the_terminal_as_it_is(
     plain_session: Session, server: Server, arguments: tuple[str, ...]

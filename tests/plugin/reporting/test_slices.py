@@ -32,7 +32,7 @@ MODELS = ("--llm-model=candidate", "--llm-model=large", "--llm-baseline=producti
 def answers(request: Request) -> object:
     """The candidate is as good at places, and invents summaries; a tiny task says nothing."""
     text = str(request.json["messages"][-1]["content"])
-    wrong = request.json["model"] == "cand-2" and text.startswith("summaries") and int(text.split()[-1]) < 10
+    wrong = request.json["model"] == "cand-2" and text.startswith("summaries") and int(text.rsplit(maxsplit=1)[-1]) < 10
     return completion("Rome" if wrong else "Paris")
 
 

@@ -9,7 +9,13 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
+import pytest
+
+from pytest_llmeval.plugin.reporting.status_line import status
 from tests.server import Server, completion
 from tests.sessions import WITHOUT, Session
 
@@ -96,3 +102,27 @@ def test_without_a_terminal_there_are_dots_alone(plain_session: Session, server:
     result = plain_session.run()
     assert "in flight" not in result.stdout.str()
     assert "\x1b" not in result.stdout.str()
+
+
+class SomeDone(NamedTuple):
+    """What the line reads of a session of which some cases are done."""
+
+    results: Sequence[int]
+    collected: int = 60
+    skipped: Sequence[int] = ()
+    regressed: int = 0
+    spent: float = 0.0
+    evaluation: Any = SimpleNamespace(compares=False, budget=None)
+
+
+def test_the_time_that_is_left_is_told_after_two_seconds() -> None:
+    some: Any = SomeDone(results=range(15))
+    assert status(some, 3, 1.99, 80) == "15/60 cases | 3 in flight"
+    assert status(some, 3, 2.0, 80) == "15/60 cases | 3 in flight | 0:06 left"
+    assert status(some, 3, 30.0, 80) == "15/60 cases | 3 in flight | 1:30 left"
+
+
+@pytest.mark.parametrize("done", [0, 60])
+def test_no_time_is_told_before_the_first_case_and_after_the_last(done: int) -> None:
+    some: Any = SomeDone(results=range(done))
+    assert status(some, None, 9.0, 80) == f"{done}/60 cases"

@@ -105,3 +105,9 @@ def test_an_answer_without_a_limit_is_taken_for_as_long_as_the_longest_so_far() 
     first = budget.hold("m", {"messages": []}, dollars)
     budget.settle("m", first, 0.05, Usage(input_tokens=1, output_tokens=5000))
     assert budget.hold("m", {"messages": []}, dollars) > 4 * first
+
+
+@pytest.mark.parametrize(("characters", "tokens"), [(299, 100), (300, 101), (302, 101), (303, 102)])
+def test_three_characters_of_a_request_are_held_as_one_token(characters: int, tokens: int) -> None:
+    body = {"text": "x" * (characters - len('{"text": ""}'))}
+    assert Budget(10_000).hold("m", body, lambda usage: usage.input_tokens) == tokens

@@ -1,0 +1,501 @@
+"""What fails the gate, what does not, and what could not be measured; each at its edge."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.analysis.compare import Extent, Rules, Side, outcomes_of
+from pytest_llmeval.analysis.compare import compare as compare_sides
+from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, part_of
+from pytest_llmeval.config.settings import CategorySettings, GateSettings
+from pytest_llmeval.reply import Answer, Measures, ToolCall
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.stats.dependence import Dispersion
+
+Results = dict[CaseKey, CaseResult]
+HIGH, NORMAL, LOW = (CategorySettings(severity=severity) for severity in ("high", "normal", "low"))
+
+
+def compare(
+    baseline: str,
+    before: Results,
+    candidate: str,
+    after: Results,
+    *,
+    saved: str | None = None,
+    another_model: bool = False,
+    stopped: str | None = None,
+    part: str = "",
+    skipped: int = 0,
+    unmeasurable: Sequence[str] = (),
+    **rules: Any,
+) -> Comparison:
+    return compare_sides(
+        Side(baseline, before, saved=saved),
+        Side(candidate, after, another=another_model),
+        Rules(**rules),
+        Extent(stopped=stopped, part=part, unmeasurable=unmeasurable, skipped=skipped),
+    )
+
+
+def call(text: str = "x", *, prompt: str = "", tool: str = "", **measures: Any) -> Call:
+    tools = (ToolCall(name=tool, arguments={}, raw_arguments="{}"),) if tool else ()
+    return Call(
+        provider="openai",
+        request_model="m",
+        words_digest=prompt,
+        answer=Answer(text=text, tool_calls=tools),
+        measures=Measures(**{"latency": 1.0, **measures}),
+    )
+
+
+def case(name: str, verdicts: Sequence[str], *, calls: Sequence[Call] = (call(),), **fields: Any) -> CaseResult:
+    """A case by the category of each of its answers: "" for one that passed, ``error`` for none."""
+    samples = [
+        SampleResult(
+            index=index,
+            outcome="error" if verdict == "error" else "fail" if verdict else "pass",
+            category=verdict or None,
+            calls=tuple(calls),
+        )
+        for index, verdict in enumerate(verdicts)
+    ]
+    return CaseResult(key=CaseKey("t.py::test_mail", name), model="m", samples=tuple(samples), **fields)
+
+
+def side(*cases: CaseResult) -> Results:
+    return {each.key: each for each in cases}
+
+
+def answers(*verdicts: str) -> Results:
+    """One case for each answer, c0 and so on."""
+    return side(*(case(f"c{number}", [verdict]) for number, verdict in enumerate(verdicts)))
+
+
+def row(compared: Comparison, name: str) -> CategoryRow:
+    return next(row for row in compared.rows if row.name == name)
+
+
+def names(*numbers: int) -> tuple[CaseKey, ...]:
+    return tuple(CaseKey("t.py::test_mail", f"c{number}") for number in numbers)
+
+
+def unmeasured(compared: Comparison) -> bool:
+    return compared.reasons[:1] != () and compared.reasons[0].startswith("could not be measured")
+
+
+# What one category is worth
+
+
+def six_new_failures_among(others: int) -> tuple[Results, Results]:
+    """Six cases that fail now (p = 1/64), and other categories that get better in four cases and worse in four."""
+    before, after = [""] * 6, ["invented"] * 6
+    for other in range(others):
+        before += [f"other{other}"] * 4 + [""] * 4
+        after += [""] * 4 + [f"other{other}"] * 4
+    return answers(*before), answers(*after)
+
+
+@pytest.mark.parametrize(("others", "word"), [(6, "REGRESSED"), (7, "INCONCLUSIVE")])
+def test_a_severe_category_has_three_times_the_share_of_another(others: int, word: str) -> None:
+    """Of 5 %, 3/9 are more than 1/64, and 3/10 are less."""
+    before, after = six_new_failures_among(others)
+    assert row(compare("m", before, "m", after, categories={"invented": HIGH}), "invented").word == word
+    assert row(compare("m", before, "m", after), "invented").word == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(("others", "word"), [(2, "REGRESSED"), (3, "INCONCLUSIVE")])
+def test_a_category_that_is_configured_has_the_same_share_as_one_that_is_not(others: int, word: str) -> None:
+    """Of 5 %, 1/3 is more than 1/64, and 1/4 is less."""
+    before, after = six_new_failures_among(others)
+    for categories in ({}, {"invented": NORMAL}):
+        assert row(compare("m", before, "m", after, categories=categories), "invented").word == word
+
+
+def test_a_category_of_low_severity_fails_nothing() -> None:
+    before, after = answers(*[""] * 12), answers(*["wordy"] * 6, *[""] * 6)
+    assert compare("m", before, "m", after).gate == "failed"
+    compared = compare("m", before, "m", after, categories={"wordy": LOW})
+    assert (compared.gate, row(compared, "wordy").word, row(compared, "wordy").gated) == ("passed", "REGRESSED", False)
+
+
+@pytest.mark.parametrize(("allowed", "gate"), [(0.24, "failed"), (0.25, "passed"), (None, "failed")])
+def test_a_rise_that_is_allowed_fails_nothing(allowed: float | None, gate: str) -> None:
+    before, after = answers(*[""] * 40), answers(*["invented"] * 10, *[""] * 30)
+    settings = {"invented": CategorySettings(max_increase=allowed)}
+    assert compare("m", before, "m", after, categories=settings).gate == gate
+
+
+def broken(cases: int) -> tuple[Results, Results]:
+    """Twenty cases of eight answers, of which some always fail now."""
+    before = side(*(case(f"c{number}", [""] * 8) for number in range(20)))
+    return before, before | side(*(case(f"c{number}", ["invented"] * 8) for number in range(cases)))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "another", "cases"), [("m", False, 1), ("other", False, 3), ("m", True, 3), ("other", True, 3)]
+)
+def test_another_model_must_break_three_cases_and_another_prompt_one(candidate: str, another: bool, cases: int) -> None:
+    for number, gate in ((cases, "failed"), (cases - 1, "passed")):
+        before, after = broken(number)
+        assert compare("m", before, candidate, after, another_model=another).gate == gate
+
+
+def test_half_a_case_is_less_than_one() -> None:
+    before = side(*(case(f"c{number}", [""] * 8) for number in range(20)))
+    half = before | side(*(case(f"c{number}", ["invented"] + [""] * 7) for number in range(7)))
+    whole = before | side(*(case(f"c{number}", ["invented"] + [""] * 7) for number in range(8)))
+    assert (compare("m", before, "m", half).gate, compare("m", before, "m", whole).gate) == ("passed", "failed")
+
+
+def test_one_case_that_breaks_in_a_severe_category_fails_another_model_too() -> None:
+    before, after = broken(1)
+    assert compare("m", before, "other", after, categories={"invented": HIGH}).gate == "failed"
+    assert compare("m", before, "other", after, categories={"invented": NORMAL}).gate == "passed"
+
+
+def test_a_category_in_which_nobody_failed_has_its_row_when_it_is_configured() -> None:
+    before = side(case("c0", ["", ""]), case("c1", ["", "error"]), case("c2", ["error"]))
+    after = side(case("c0", [""]), case("c1", ["", "", ""]), case("c2", [""]))
+    quiet = row(compare("m", before, "m", after, categories={"unsafe": HIGH}), "unsafe")
+    assert (quiet.baseline_failed, quiet.baseline_judged, quiet.candidate_failed, quiet.candidate_judged) == (
+        0,
+        3,
+        0,
+        4,
+    )
+    assert (quiet.word, quiet.change) == ("OK", 0.0)
+
+
+# Case by case
+
+
+def test_each_case_is_compared_with_itself() -> None:
+    """From 12 to 22 of 100 is a regression where the twelve fail as before, and may be noise where other cases fail."""
+    before = answers(*["invented"] * 12, *[""] * 88)
+    same = answers(*["invented"] * 22, *[""] * 78)
+    others = answers(*[""] * 12, *["invented"] * 22, *[""] * 66)
+    nested, disjoint = (row(compare("m", before, "m", after), "invented") for after in (same, others))
+    for each in (nested, disjoint):
+        assert (each.baseline_failed, each.candidate_failed, round(each.change, 9)) == (12, 22, 0.1)
+    assert (nested.word, disjoint.word) == ("REGRESSED", "OK")
+    assert nested.p == pytest.approx(1 / 2**10)
+    assert disjoint.p == pytest.approx(0.0607, abs=1e-4)
+
+
+@given(st.lists(st.sampled_from(["", "invented", "format", "error"]), min_size=1, max_size=12), st.randoms())
+def test_cases_are_paired_by_their_names_in_whatever_order_they_come(
+    verdicts: list[str], chance: random.Random
+) -> None:
+    before = answers(*verdicts)
+    compared = compare("m", before, "m", side(*chance.sample([*before.values()], len(before))))
+    assert compared.new == compared.fixed == ()
+    assert {row.word for row in compared.rows} <= {"OK"}
+
+
+def test_cases_are_told_by_what_became_of_them() -> None:
+    before = answers("", "", "invented", "invented", "error", "", "")
+    after = answers("", "invented", "", "format", "", "error", "")
+    after |= side(case("c6", ["", "invented", ""], min_pass_rate=0.5), case("c7", [""]))
+    before |= side(case("c8", [""]))
+    compared = compare("m", before, "m", after)
+    assert (compared.new, compared.fixed, compared.known) == (names(1), names(2), names(3))
+    assert (compared.flaky, compared.errors) == (names(6), names(4, 5))
+    assert (compared.only_baseline, compared.only_candidate) == (names(8), names(7))
+    assert compared.compared == names(0, 1, 2, 3, 6)
+    assert (compared.total.new, compared.total.fixed) == (names(1), names(2))
+    total = compared.total
+    assert (total.baseline_failed, total.baseline_judged, total.candidate_failed, total.candidate_judged) == (
+        2,
+        5,
+        3,
+        7,
+    )
+    assert total.change == pytest.approx((1 - 1 + 0 + 0 + 1 / 3) / 5)
+
+
+def test_a_row_names_the_cases_that_fail_in_it_now_the_most_surprising_first() -> None:
+    before = side(*(case(f"c{number}", [""] * 4) for number in range(4)), case("c4", ["invented"] * 4))
+    after = side(
+        case("c0", ["invented", "", "", ""]),
+        case("c1", ["invented"] * 3 + [""]),
+        case("c2", ["invented"] * 4),
+        case("c3", ["format"] * 4),
+        case("c4", [""] * 4),
+    )
+    invented = row(compare("m", before, "m", after), "invented")
+    assert (invented.new, invented.fixed) == (names(2, 1, 0), names(4))
+
+
+def test_rows_stand_from_the_worst_to_the_best() -> None:
+    before = answers(*[""] * 12, *["format"] * 12, *["slow"] * 2, *[""] * 8)
+    after = answers(*["invented"] * 12, *[""] * 12, *["slow"] * 2, *["refusal"] * 3, *[""] * 5)
+    compared = compare("m", before, "m", after, categories={"unsafe": NORMAL})
+    assert [(row.name, row.word) for row in compared.rows] == [
+        ("invented", "REGRESSED"),
+        ("refusal", "TOO SMALL"),
+        ("slow", "OK"),
+        ("unsafe", "OK"),
+        ("format", "IMPROVED"),
+    ]
+    assert row(compared, "format").p == pytest.approx(2 / 2**12)
+
+
+# What could not be measured
+
+
+@pytest.mark.parametrize(("ran", "measured"), [(8, True), (7, False)])
+def test_of_the_cases_of_the_baseline_four_fifths_must_have_been_run(ran: int, measured: bool) -> None:
+    before = answers(*[""] * 10)
+    compared = compare("m", before, "m", answers(*[""] * ran))
+    assert (compared.gate, unmeasured(compared)) == (("passed", False) if measured else ("failed", True))
+    changed = answers(*[""] * 10) | side(*(case(f"c{number}", [""], content="new") for number in range(ran, 10)))
+    compared = compare("m", before, "m", changed)
+    assert (compared.gate, unmeasured(compared)) == (("passed", False) if measured else ("failed", True))
+    assert compared.changed == names(*range(ran, 10))
+
+
+@pytest.mark.parametrize(("answered", "measured"), [(8, True), (7, False)])
+def test_the_baseline_must_have_answers_to_four_fifths(answered: int, measured: bool) -> None:
+    compared = compare("m", answers(*[""] * answered, *["error"] * (10 - answered)), "m", answers(*[""] * 10))
+    assert unmeasured(compared) is not measured
+
+
+@pytest.mark.parametrize(("unlike", "measured"), [(1, True), (2, False)])
+def test_a_tenth_of_the_saved_replies_may_fail_tests_that_changed(unlike: int, measured: bool) -> None:
+    before = answers(*[""] * 10)
+    before |= side(*(case(f"c{number}", ["format"], rejudged="not_compared") for number in range(unlike)))
+    compared = compare("m", before, "m", answers(*[""] * 10), saved="run")
+    assert (compared.gate, unmeasured(compared)) == (("passed", False) if measured else ("failed", True))
+    assert compared.unlike == names(*range(unlike))
+    assert compared.rows == ()
+    cases = "1 case is" if unlike == 1 else "2 cases are"
+    assert [note for note in compared.notes if note.startswith(f"{cases} not compared: ")]
+
+
+def test_a_candidate_that_holds_no_answer_at_all_was_not_measured() -> None:
+    compared = compare("m", answers("", ""), "m", answers("") | side(case("c1", [])))
+    assert "could not be measured: 1 of 2 cases of the candidate hold no answer at all" in compared.reasons
+
+
+def test_cases_that_have_errors_everywhere_were_not_measured() -> None:
+    compared = compare("m", answers("", ""), "m", answers("error", "error"))
+    assert (compared.gate, unmeasured(compared)) == ("failed", True)
+
+
+def test_nothing_is_compared_where_the_baseline_has_none_of_the_cases() -> None:
+    compared = compare("m", {}, "m", answers(""))
+    assert compared.gate == "not evaluated"
+    assert compared.reasons == ("nothing to compare: no case that ran is in the baseline",)
+    assert unmeasured(compare("m", answers(""), "m", {}))
+    assert unmeasured(compare("m", {}, "m", {}))
+
+
+def test_what_could_not_be_measured_comes_before_what_regressed_and_what_was_too_dear() -> None:
+    before = side(*(case(f"c{number}", [""], calls=[call(cost=0.1)]) for number in range(20)))
+    after = side(
+        *(case(f"c{number}", ["invented"] * (number > 0) or [""], calls=[call(cost=1.0)]) for number in range(20))
+    )
+    compared = compare(
+        "m", before, "m", after, unmeasurable=["no network"], budgets=GateSettings(cost_per_resolved=0.5)
+    )
+    assert compared.gate == "failed"
+    assert compared.reasons[0] == "could not be measured: no network"
+    assert compared.reasons[1].startswith("invented regressed from 0 of 20 to 19 of 20 answers (p = ")
+    assert compared.reasons[2:] == ("cost_per_resolved rose from 0.1 to 20 (allowed +50%)",)
+
+
+def test_a_session_that_was_stopped_has_no_verdict() -> None:
+    before, after = broken(3)
+    compared = compare("m", before, "m", after, stopped="it was interrupted")
+    assert (compared.gate, compared.reasons) == ("not evaluated", ("it was interrupted",))
+
+
+def test_strictness_fails_what_may_be_noise_and_what_ran_in_part() -> None:
+    before, after = six_new_failures_among(7)
+    assert compare("m", before, "m", after).gate == "passed"
+    strict = compare("m", before, "m", after, strict=True)
+    assert strict.gate == "failed"
+    assert [reason for reason in strict.reasons if reason.startswith("invented rose from 0 of 62 to 6 of 62 answers")]
+    part = compare("m", answers(""), "m", answers(""), part="1 of 2 cases")
+    assert (part.gate, part.part) == ("passed", "1 of 2 cases")
+    assert compare("m", answers(""), "m", answers(""), part="1 of 2 cases", strict=True).gate == "failed"
+    assert compare("m", answers(""), "m", answers(""), strict=True).gate == "passed"
+
+
+def test_a_part_is_told_and_the_whole_is_not() -> None:
+    assert (part_of(4, 5), part_of(5, 5)) == ("4 of 5 cases", "")
+
+
+def test_two_runs_of_the_baseline_that_lie_apart_make_each_case_count_once() -> None:
+    before, after = broken(3)
+    once = row(compare("m", before, "m", after, dispersion=Dispersion(phi=9.0, strata=20)), "invented")
+    assert (once.p, once.word) == (1.0, "TOO SMALL")
+    assert "repeat each other" in once.note
+    assert row(compare("m", before, "m", after), "invented").note == ""
+
+
+# What counts once
+
+
+@pytest.mark.parametrize(("length", "counted"), [(199, 3), (200, 1)])
+def test_a_long_answer_that_comes_again_counts_once(length: int, counted: int) -> None:
+    before, after = side(case("c0", [""])), side(case("c0", ["format"] * 3, calls=[call("a" * length)]))
+    compared = compare("m", before, "m", after)
+    assert row(compared, "format").candidate_judged == compared.total.candidate_judged == counted
+    copies = "2 answers repeat another of their case word for word; each counts once"
+    assert compared.notes == ((copies,) if counted == 1 else ())
+
+
+def test_other_answers_and_other_deeds_are_no_copies() -> None:
+    long = "a" * 200
+    answered = [
+        [call(long)],
+        [call(long), call("b")],
+        [call(long, tool="send")],
+        [call(long, tool="stop")],
+        [call(long)],
+    ]
+    samples = [SampleResult(index=i, outcome="pass", calls=tuple(calls)) for i, calls in enumerate(answered)]
+    assert len(outcomes_of(case("c0", [])._replace(samples=tuple(samples)))) == 4
+
+
+def test_copies_are_left_out_of_a_category_in_which_nobody_failed_too() -> None:
+    both = side(case("c0", ["", ""], calls=[call("a" * 200)]), case("c1", ["", ""]))
+    unsafe = row(compare("m", both, "m", both, categories={"unsafe": HIGH}), "unsafe")
+    assert (unsafe.baseline_judged, unsafe.candidate_judged) == (3, 3)
+
+
+# Other wordings
+
+
+def wording(name: str, words: str, verdict: str) -> CaseResult:
+    return case(f"{name}+{words}", [verdict], wording=words)
+
+
+def test_a_question_that_broke_in_all_its_wordings_is_one_case() -> None:
+    """Six wordings of two questions are six answers to the test, and no more than two cases to the floor."""
+    own = side(*(case(f"c{number}", [""]) for number in range(20)))
+    words = ("terse", "shouted")
+    before = own | side(*(wording(f"c{number}", each, "") for number in range(20) for each in words))
+    for number, gate in ((3, "failed"), (2, "passed")):
+        after = before | side(*(case(f"c{each}", ["invented"]) for each in range(number)))
+        after |= side(*(wording(f"c{each}", word, "invented") for each in range(number) for word in words))
+        compared = compare("m", before, "other", after)
+        assert compared.gate == gate
+        assert row(compared, "invented").p == 0.5 ** (3 * number)
+        assert row(compared, "invented").change == compared.total.change == pytest.approx(number / 20)
+
+
+def test_a_wording_that_one_side_alone_has_is_left_out_and_told() -> None:
+    own = side(*(case(f"c{number}", [""]) for number in range(2)))
+    new = own | side(wording("c0", "terse", "invented"))
+    more = new | side(wording("c1", "terse", "invented"))
+    for before, after, told in (
+        (own, new, "1 other wording of a case was not asked of the baseline and is not compared"),
+        (new, own, "1 other wording of a case was not asked now and is not compared"),
+        (own, more, "2 other wordings of cases were not asked of the baseline and are not compared"),
+        (more, own, "2 other wordings of cases were not asked now and are not compared"),
+    ):
+        compared = compare("m", before, "m", after)
+        assert (compared.gate, compared.rows, compared.notes) == ("passed", (), (told,))
+        assert (compared.only_baseline, compared.only_candidate) == ((), ())
+    unknown = compare("m", own, "m", own | side(wording("c2", "terse", "")))
+    assert (unknown.only_candidate, unknown.notes) == ((CaseKey("t.py::test_mail", "c2+terse"),), ())
+
+
+# Budgets
+
+
+def measured(
+    latency: float,
+    *,
+    cost: float | None = 0.01,
+    source: str = "live",
+    ttft: float | None = None,
+    cases: int = 6,
+) -> Results:
+    calls = [call(latency=latency, cost=cost, source=source, ttft=ttft)]
+    return side(*(case(f"c{number}", [""], calls=calls) for number in range(cases)))
+
+
+@pytest.mark.parametrize(("name", "cases"), [("latency_p50", 6), ("latency_p95", 72), ("latency_p99", 368)])
+def test_a_figure_may_rise_as_far_as_it_is_allowed(name: str, cases: int) -> None:
+    budgets = GateSettings(**{name: 0.5})
+    before, same, more = (measured(latency, cases=cases) for latency in (1.0, 1.5, 1.75))
+    assert compare("m", before, "m", same, budgets=budgets).gate == "passed"
+    over = compare("m", before, "m", more, budgets=budgets)
+    assert (over.gate, over.reasons) == ("failed", (f"{name} rose from 1 to 1.75 (allowed +50%)",))
+
+
+def test_the_time_to_the_first_token_has_a_budget_of_its_own() -> None:
+    budgets = GateSettings(ttft_p50=0.0)
+    before, slower, quicker = measured(1.0, ttft=0.5), measured(1.0, ttft=0.6), measured(9.0, ttft=0.5)
+    assert compare("m", before, "m", slower, budgets=budgets).gate == "failed"
+    assert compare("m", before, "m", quicker, budgets=budgets).gate == "passed"
+
+
+def test_times_that_were_not_measured_in_the_same_session_fail_nothing() -> None:
+    budgets = GateSettings(latency_p50=0.1)
+    for before, saved in ((measured(1.0, source="cache"), None), (measured(1.0), "run")):
+        compared = compare("m", before, "m", measured(2.0), budgets=budgets, saved=saved)
+        assert (compared.gate, len(compared.notes)) == ("passed", 1)
+        assert compared.notes[0].endswith("not gated: it was not measured in the same session")
+    both = compare("m", measured(1.0, source="cache"), "m", measured(2.0, source="cache"), budgets=budgets)
+    assert both.gate == "failed"
+
+
+def test_costs_are_compared_whether_the_calls_were_replayed_or_not() -> None:
+    budgets = GateSettings(cost_per_resolved=0.0)
+    before, after = measured(1.0, source="cache"), measured(1.0, cost=0.02)
+    assert compare("m", before, "m", after, budgets=budgets).gate == "failed"
+    assert compare("m", before, "m", after, budgets=budgets, saved="run").gate == "passed"
+
+
+def test_a_figure_that_is_not_known_for_both_models_is_told() -> None:
+    budgets = GateSettings(cost_per_resolved=0.0, ttft_p95=0.0)
+    compared = compare("m", measured(1.0, cost=None), "m", measured(1.0, ttft=1.0), budgets=budgets)
+    assert compared.gate == "passed"
+    assert compared.notes == (
+        "ttft_p95 is not gated: it is not known for both models",
+        "cost_per_resolved is not gated: it is not known for both models",
+    )
+
+
+# What is told
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_reader_is_told_what_else_there_is_to_know(count: int) -> None:
+    def some(**fields: Any) -> Results:
+        return answers(*[""] * 5) | side(*(case(f"c{number}", [""], **fields) for number in range(count)))
+
+    def told(one: str, more: str) -> tuple[str, ...]:
+        return ((), (one,), (more,))[count]
+
+    plain = answers(*[""] * 5)
+    assert compare("m", some(rejudged="as_saved"), "m", plain).notes == told(
+        "1 case asks the model in another way than when the baseline was saved; the saved verdict counts",
+        "2 cases ask the model in another way than when the baseline was saved; the saved verdict counts",
+    )
+    code = "in tests that have not changed: the code behind the replies has; the saved verdict counts"
+    assert compare("m", some(rejudged="other_code"), "m", plain).notes == told(
+        f"1 case fails today on replies that passed when the baseline was saved, {code}",
+        f"2 cases fail today on replies that passed when the baseline was saved, {code}",
+    )
+    changed = "cases changed since the baseline was saved; they are compared all the same"
+    before = side(*(case(f"c{number}", [""], calls=[call(prompt="1")]) for number in range(5)))
+    after = before | side(*(case(f"c{number}", [""], calls=[call(prompt="2")]) for number in range(count)))
+    assert compare("m", before, "m", after, saved="run").notes == told(
+        f"the prompt of 1 of 5 {changed}", f"the prompt of 2 of 5 {changed}"
+    )
+    assert compare("m", before, "m", after).notes == ()
+    assert compare("m", plain, "m", plain, skipped=count).notes == told(
+        "1 test that was skipped is not compared", "2 skipped tests are not compared"
+    )
