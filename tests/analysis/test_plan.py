@@ -148,6 +148,7 @@ def test_single_samples_leave_the_flakiness_to_the_typical_suite() -> None:
 def test_the_mean_call_is_that_of_the_run_or_its_tokens_at_another_price() -> None:
     results = [result(0, None, calls=(call(0.1, (1000, 10)), call(0.3, (3000, 30)))), result(1, None)]
     assert mean_call(results).calls == 2
+    assert mean_call([*results, result(2, *[None] * 3, calls=(call(0.2, (2000, 20)),))]).calls == 5 / 4
     assert mean_call(results).cost == pytest.approx(0.2)
     assert mean_call(results, (1.0, 10.0)).cost == pytest.approx((2000 * 1 + 20 * 10) / 1e6)
 

@@ -318,3 +318,18 @@ def test_a_model_against_itself_rarely_fails_when_its_samples_are_copies_and_tha
     runs = [simulated(source, copied=True) for _ in range(150)]
     assert sum(bool(failing(judge(run))) for run in runs) > 75
     assert sum(bool(failing(judge(run, dispersion=Dispersion(9.0, 60)))) for run in runs) <= 7
+
+
+def test_what_may_be_chance_is_neither_systematic_nor_a_matter_of_these_cases() -> None:
+    for cases, spread in ((4, None), (5, "systematic")):
+        assert judge({"a": [Stratum(0, 1, 1, 1)] * cases})["a"].spread == spread
+
+
+def test_each_wording_counts_for_the_test_and_each_family_for_the_floor() -> None:
+    """Two questions broke in three wordings each: six answers, two cases."""
+    strata, families = [Stratum(0, 1, 1, 1)] * 6 + [Stratum(0, 1, 0, 1)] * 24, [place // 3 for place in range(30)]
+    verdict = judge({"a": strata}, families=families)["a"]
+    assert (verdict.p, verdict.net, verdict.difference, verdict.cases) == (1 / 2**6, 2, 0.2, 30)
+    assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "specific cases")
+    assert judge({"a": strata}, GateRules(min_cases=3.0), families=families)["a"].verdict == Verdict.OK
+    assert judge({"a": strata}, GateRules(min_cases=3.0))["a"].verdict == Verdict.REGRESSED

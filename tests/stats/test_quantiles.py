@@ -82,3 +82,8 @@ def test_bounds_enclose_the_value_whatever_the_order(cases: list[list[float]], r
 def test_a_share_beyond_the_ends_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="strictly between 0 and 1"):
         percentile([[1.0]], share)
+
+
+def test_where_two_cases_have_nearly_all_values_the_percentile_has_no_bounds() -> None:
+    p50 = percentile([[1.0] * 50, [2.0] * 50, *[[1.5]] * 4], 0.5)
+    assert (p50.value, p50.low, p50.high) == (1.5, None, None)

@@ -13,6 +13,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from pytest_llmeval.stats.surprise import (
     Stratum,
+    by_family,
     case_score,
     score_law,
     sign_flip_test,
@@ -207,3 +208,9 @@ def test_very_unequal_numbers_of_samples_leave_the_sign_flip_a_probability() -> 
     assert 0 < worse < 1e-20
     assert better == pytest.approx(1)
     assert smallest == 0.5**120
+
+
+def test_a_family_is_one_case_with_the_answers_of_all_of_its_own() -> None:
+    strata = [Stratum(0, 1, 1, 1), Stratum(1, 2, 0, 2), Stratum(0, 1, 0, 1), Stratum(1, 1, 0, 0)]
+    assert by_family(strata, ["a", "b", "a", "b"]) == [Stratum(0, 2, 1, 2), Stratum(1, 2, 0, 2)]
+    assert by_family(strata, ["a", "b", "c", "d"]) == by_family(strata) == strata[:3]
