@@ -83,7 +83,7 @@ def test_a_new_check_is_a_function_an_entry_of_the_registry_and_its_name_in_the_
     entry = '    "ends_with": Form(plain_text.assert_ends_with, main="text", plain=(TEXT,)),\n'
     edited(registry, '    "matches": Form', entry)
     home = "pytest_llmeval.checks.plain_text"
-    import_ = f"    from {home} import assert_ends_with as assert_ends_with\n"
-    edited(door, f"    from {home} import assert_equal ", import_)
+    imported = f"    from {home} import assert_ends_with as assert_ends_with\n"
+    edited(door, f"    from {home} import assert_equal ", imported)
     edited(door, "assert_equal assert_not_contains", "assert_ends_with ")
     run(tmp_path, USED)
