@@ -245,9 +245,7 @@ def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
 
 def _never(table: Table[CaseKey], before: Results, after: Results) -> tuple[Stratum, ...]:
     """The strata of a category without failures."""
-    judged = [
-        [sum(s.outcome != "error" for s in _independent(side[key])) for side in (before, after)] for key in table.cases
-    ]
+    judged = [[_failing_and_judged(side[key])[1] for side in (before, after)] for key in table.cases]
     return tuple(Stratum(0, old, 0, new) for old, new in judged)
 
 
@@ -359,13 +357,9 @@ def _verdict(
 
 
 def _sentence(row: CategoryRow) -> str:
-    # Never "cases": with samples or other wordings a case has several answers.
-    counts = (
-        f"{row.baseline_failed} of {row.baseline_judged} to {row.candidate_failed} of {row.candidate_judged} answers"
-    )
     if row.word == "REGRESSED":
-        return f"{row.name} regressed from {counts} (p = {row.p:.2g})"
-    return f"{row.name} rose from {counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"
+        return f"{row.name} regressed from {row.counts} (p = {row.p:.2g})"
+    return f"{row.name} rose from {row.counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"
 
 
 def _over_budget(

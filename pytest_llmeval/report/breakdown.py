@@ -11,6 +11,7 @@ from pytest_llmeval.analysis.routing import Choice, Route
 from pytest_llmeval.analysis.sensitivity import PARAPHRASES, Reworded, Sensitivity, Worst
 from pytest_llmeval.analysis.slices import EDGES, Slice, bucket_of, count_by, input_tokens
 from pytest_llmeval.datasets.rewording import question_of
+from pytest_llmeval.report.cases import passes
 from pytest_llmeval.report.numbers import change, count, dollars, percent, points
 from pytest_llmeval.report.paper import Column, Line, Paper, clip, table
 from pytest_llmeval.runs.results import CaseResult, number_place
@@ -106,7 +107,9 @@ def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:
     body = [
         Column(head="cases", cells=[str(max(each.cases for each in route.choices)) for route in routes]),
         Column(head="model", cells=[paper.clean(route.model or "-") for route in routes], right=False),
-        Column(head="failing", cells=[_failing(each) for each in chosen]),
+        Column(
+            head="failing", cells=[count(each.samples - each.passed, each.samples) if each else "" for each in chosen]
+        ),
         Column(head="$/passed", cells=[dollars(each.cost.value) if each and each.cost else "-" for each in chosen]),
         Column(head="cost", cells=[_cheaper(route, each) for route, each in zip(routes, chosen, strict=True)]),
     ]
@@ -116,10 +119,6 @@ def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:
     for route in routes:
         lines += _why(paper, route)
     return lines
-
-
-def _failing(choice: Choice | None) -> str:
-    return count(choice.samples - choice.passed, choice.samples) if choice else ""
 
 
 def _cheaper(route: Route, choice: Choice | None) -> str:
@@ -216,9 +215,8 @@ def _worst_lines(paper: Paper, name: str, worst: Sequence[Worst]) -> list[Line]:
     rest = f", {len(shown)} shown (-v shows all)" if len(shown) < len(worst) else ""
     lines = paper.write(f"{front}{plural(len(worst), 'case')} {verb}{rest}", indent=2, hang=2)
     for each in shown:
-        passed, best = count(each.passed, each.samples), count(each.best_passed, each.best_samples)
         own = "own words" if not each.best.wording else f"+{each.best.wording}"
-        tail = f"  {passed}, {own} {best}"
+        tail = f"  {passes(each.case)}, {own} {passes(each.best)}"
         room = paper.width - 4 - len(tail)
         if room < 20:
             lines += paper.write(str(each.case.key) + tail, indent=4, hang=2)

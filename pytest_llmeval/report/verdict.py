@@ -61,18 +61,14 @@ def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[
     elif comparison.gate == "passed":
         rows = {each.row if (each := comparison.candidate_results.get(key)) else key for key in comparison.compared}
         said = first or f"no error category regressed in {plural(len(rows), 'case')}"
-        but = _but(paper, comparison)
-        lines = paper.write(f"{front}gate ok{_part(comparison)}: {said}{but}", "yellow" if but else "green", hang=2)
+        part, but = f" in {comparison.part}" if comparison.part else "", _but(paper, comparison)
+        lines = paper.write(f"{front}gate ok{part}: {said}{but}", "yellow" if but else "green", hang=2)
     else:
         said = first or "the comparison is not complete"
         lines = paper.write(f"{front}GATE NOT EVALUATED: {said}", "yellow", "bold", hang=2)
     for other in [*others, *comparison.notes]:
         lines += paper.write(other, indent=2, hang=2)
     return lines
-
-
-def _part(comparison: Comparison) -> str:
-    return f" in {comparison.part}" if comparison.part else ""
 
 
 def _but(paper: Paper, comparison: Comparison) -> str:
@@ -83,7 +79,7 @@ def _but(paper: Paper, comparison: Comparison) -> str:
         "REGRESSED": "regressed, which is not gated",
     }
     worse = [
-        f"{row.name} {_before_and_after(paper, row)} {why.get(row.word, 'is worse')}"
+        f"{row.name} {before_and_after(paper, row)} {why.get(row.word, 'is worse')}"
         for row in comparison.rows
         if mark_of(row) == "~"
     ]
@@ -91,7 +87,8 @@ def _but(paper: Paper, comparison: Comparison) -> str:
     return f", but {', '.join(worse[:MOST_NAMED])}{more}" if worse else ""
 
 
-def _before_and_after(paper: Paper, row: CategoryRow) -> str:
+def before_and_after(paper: Paper, row: CategoryRow) -> str:
+    """As in ``2/250 → 9/250``."""
     before = count(row.baseline_failed, row.baseline_judged)
     return f"{before} {paper.arrow} {count(row.candidate_failed, row.candidate_judged)}"
 
@@ -102,7 +99,7 @@ def improved_lines(paper: Paper, comparison: Comparison, *, indent: int = 0) -> 
     if comparison.gate != "failed" or total.change >= 0:
         return []
     return paper.write(
-        f"The total got better: any failure {_before_and_after(paper, total)}, {points(total.change)} points. "
+        f"The total got better: any failure {before_and_after(paper, total)}, {points(total.change)} points. "
         "The gate looks at each error category by itself.",
         indent=indent,
     )
@@ -194,12 +191,15 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     regressed = [row.name for row in comparison.rows if mark_of(row) == "!"]
     misses = new_misses(comparison)
     unmeasured = any(reason.startswith(UNMEASURED) for reason in comparison.reasons)
-    if unmeasured and comparison.errors:
-        text = after_errors(kinds_of_errors(comparison))
+    help_ = after_errors(kinds_of_errors(comparison)) if comparison.errors else ""
+    # The remaining cases would have the same errors, so that it does not help to run them.
+    again = comparison.gate == "passed" or (comparison.gate == "not evaluated" and help_ == AGAIN)
+    if help_ and unmeasured:
+        text = help_
     elif comparison.gate == "failed" and regressed:
         text = f"{paper.show}={regressed[0]} lists its cases with what changed"
-    elif (comparison.gate == "failed" and comparison.errors) or _trouble(comparison):
-        text = after_errors(kinds_of_errors(comparison))
+    elif help_ and not again:
+        text = help_
     elif comparison.gate == "not evaluated":
         text = "run all cases with both models, then the gate is evaluated"
     elif undecided:
@@ -215,15 +215,10 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     return paper.write(f"next: {text}", hang=6)
 
 
-def _trouble(comparison: Comparison) -> bool:
-    """Whether the remaining cases would have the same errors, so that it does not help to run them."""
-    trouble = after_errors(kinds_of_errors(comparison))
-    return comparison.gate == "not evaluated" and bool(comparison.errors) and trouble != AGAIN
-
-
 def green_lines(paper: Paper, comparison: Comparison) -> list[Line]:
     """The whole report in a few lines, for when `nothing_new`."""
-    said = f"gate ok{_part(comparison)}: {cases_words(paper, comparison.candidate)}, 0 regressed"
+    part = f" in {comparison.part}" if comparison.part else ""
+    said = f"gate ok{part}: {cases_words(paper, comparison.candidate)}, 0 regressed"
     rest = count_words(comparison)
     figures = [*_figures_in_short(paper, comparison), *spent_words(called_now([comparison]))]
     lines = title(paper, comparison) + sight(paper, comparison)
