@@ -107,8 +107,7 @@ def figures_table(paper: Paper, baseline: Figures, candidate: Figures, *, saved:
         cells.append(changes)
     body = [Column(head=measured.head, cells=column) for measured, *column in zip(shown, *cells, strict=True)]
     lines = table(paper, "model", names, body)
-    legend = why_unknown(both)
-    lines += paper.write(legend, indent=2) if legend else []
+    lines += why_unknown(paper, both)
     lines += paper.write(reason, indent=2, hang=2) if reason else []
     return lines
 
@@ -123,10 +122,10 @@ def not_comparable(baseline: Figures, candidate: Figures, *, saved: str | None) 
     return ""
 
 
-def why_unknown(models: Sequence[Figures]) -> str:
-    """What "-" means in a table of these models' figures, "" when no figure is missing."""
+def why_unknown(paper: Paper, models: Sequence[Figures]) -> list[Line]:
+    """What "-" means in a table of these models' figures; empty when no figure is missing."""
     reasons = [m.unknown for m in shown_of(models) if m.unknown and any(m.value(each) is None for each in models)]
-    return f"-: {', '.join(reasons)}" if reasons else ""
+    return paper.write(f"-: {', '.join(reasons)}", indent=2) if reasons else []
 
 
 def _recorded(figures: Figures) -> str:
