@@ -93,9 +93,9 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         beside: of the session's other models, which may show that a test examines answers for hallucinations.
     """
     results = list(results)
-    calls = [call for result in results for call in _calls(result)]
+    calls = [call for result in results for call in result.calls]
     live = sum(call.measures.source == "live" for call in calls)
-    timed = [[call for call in _calls(result) if not live or call.measures.source == "live"] for result in results]
+    timed = [[call for call in result.calls if not live or call.measures.source == "live"] for result in results]
     outcomes = [result.outcome for result in results]
     passed = outcomes.count("pass")
     cost = _total([call.measures.cost for call in calls])
@@ -114,7 +114,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         live=live,
         replayed=len(calls) - live,
         cost=cost,
-        spent=_spent(calls),
+        spent=_total([call.spent for call in calls]) if calls else 0.0,
         cost_per_resolved=cost / passed if cost is not None and passed else None,
         latency=_percentiles(latencies),
         ttft=_percentiles(ttfts),
@@ -144,10 +144,6 @@ def measure_each(run: Run) -> list[Figures]:
     ]
 
 
-def _calls(result: CaseResult) -> list[Call]:
-    return [call for sample in result.samples for call in sample.calls]
-
-
 def _percentiles(values_by_case: Sequence[Sequence[float]]) -> tuple[Percentile, ...]:
     if not any(values_by_case):
         return ()
@@ -171,15 +167,10 @@ def _total(costs: list[float | None]) -> float | None:
     return sum(known) if costs and len(known) == len(costs) else None
 
 
-def _spent(calls: list[Call]) -> float | None:
-    spent = [call.spent for call in calls]
-    return None if None in spent else sum(cost for cost in spent if cost is not None)
-
-
 def _costs(results: Sequence[CaseResult]) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
     """USD per resolved case, per sample that passed, and per case; all prices are known."""
-    costs = [math.fsum(call.measures.cost or 0.0 for call in _calls(result)) for result in results]
-    called = [cost for cost, result in zip(costs, results, strict=True) if _calls(result)]
+    costs = [math.fsum(call.measures.cost or 0.0 for call in result.calls) for result in results]
+    called = [cost for cost, result in zip(costs, results, strict=True) if result.calls]
     return (
         cost_per_resolved(costs, [int(result.outcome == "pass") for result in results]),
         cost_per_resolved(costs, [_passing(result)[0] for result in results]),

@@ -216,7 +216,7 @@ def _unused_by_file(runs: Iterable[str], settings: Settings) -> dict[Path, list[
                 f"{path} is not a complete run: what its missing cases use would count as unused; "
                 "run all tests with --llm-report=FILE.jsonl"
             )
-        calls = [call for result in run.results for sample in result.samples for call in sample.calls]
+        calls = [call for result in run.results for call in result.calls]
         if calls and not any(call.key for call in calls):
             raise ConfigError(f"{path} does not say which replies it used: an older pytest-llmeval saved it")
         names |= {name: str(model.get("model", name)) for name, model in run.models.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -77,7 +76,8 @@ def _lines(
     if hidden:  # what fails most stays
         rows.sort(key=lambda row: -max(each.failed / each.judged if each.judged else -1.0 for each in found(row)))
         del rows[_MOST_ROWS:]
-    rows.sort(key=order if order is not None else lambda row: _place(show(row)))
+    # Numbers in a name count as numbers, and `NO_TASK` comes last.
+    rows.sort(key=order if order is not None else lambda row: (show(row) == NO_TASK, number_place(show(row))))
     body = [Column(head="cases", cells=[str(max(each.cases for each in found(row))) for row in rows])]
     for model, slices in zip(counted, zip(*map(found, rows), strict=True), strict=True):
         counts = [count(each.failed, each.judged) if each.judged else "-" for each in slices]
@@ -90,12 +90,6 @@ def _lines(
     lines = paper.write(f"failing answers by {head}", "bold")
     lines += table(paper, head, [paper.clean(show(row)) for row in rows], body)
     return lines + ([Line(f"  {hidden} more that fail no more often (-v names all)")] if hidden else [])
-
-
-def _place(name: str) -> tuple[bool, list[tuple[int, str]]]:
-    """The sort key of a name: numbers in it count as numbers, and `NO_TASK` comes last."""
-    parts = re.findall(r"\d+|\D+", name)
-    return name == NO_TASK, [number_place(part) if part.isdecimal() else (-1, part) for part in parts]
 
 
 def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:

@@ -167,11 +167,10 @@ def _not_compared(paper: Paper, models: Sequence[Figures], results: Sequence[Cas
 def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], results: Iterable[CaseResult]) -> list[Line]:
     if not comparisons:
         return _in_one_line(paper, results) if paper.verbosity == -1 else []
-    several = len(comparisons) > 1
     lines: list[Line] = []
     for each in comparisons:
         if paper.verbosity == -1 or each.gate != "passed":
-            lines += gate_lines(paper, each, name=each.candidate.model if several else "")
+            lines += gate_lines(paper, each, several=len(comparisons) > 1)
             lines += error_head(paper, each, indent=2)
     return lines
 
@@ -180,7 +179,7 @@ def _gates(paper: Paper, comparisons: Sequence[Comparison], *, improved: bool = 
     several = len(comparisons) > 1
     lines: list[Line] = []
     for each in comparisons:
-        lines += gate_lines(paper, each, name=each.candidate.model if several else "")
+        lines += gate_lines(paper, each, several=several)
         lines += improved_lines(paper, each, indent=2 if several else 0) if improved else []
     return lines
 

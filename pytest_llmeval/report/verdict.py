@@ -46,16 +46,10 @@ def baseline_words(comparison: Comparison) -> str:
     return f"{side_name('baseline', comparison.baseline.model)}{saved}"
 
 
-def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[Line]:
-    """The gate's verdict in one sentence, then its other reasons and its notes.
-
-    Args:
-        paper: the terminal.
-        comparison: of a candidate with the baseline.
-        name: of the candidate, where there are several.
-    """
+def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -> list[Line]:
+    """The gate's verdict in one sentence, after the candidate's name where there are several; its reasons and notes."""
     first, *others = comparison.reasons or ("",)
-    front = f"{name}: " if name else ""
+    front = f"{comparison.candidate.model}: " if several else ""
     if comparison.gate == "failed":
         lines = paper.write(f"{front}GATE FAILED: {first or 'an error category regressed'}", "red", "bold", hang=2)
     elif comparison.gate == "passed":
