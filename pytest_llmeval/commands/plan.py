@@ -16,7 +16,7 @@ from pytest_llmeval.analysis.plan import CallCost, Expected, PlannedCategory, ex
 from pytest_llmeval.commands.project import add_config, models_of, settings_of, whole_number
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.report.numbers import dollars
+from pytest_llmeval.report.numbers import dollars, percentage
 from pytest_llmeval.report.paper import Column, Line, Paper, table, terminal_paper
 from pytest_llmeval.runs.file import FORMAT, load_run
 from pytest_llmeval.text import plural
@@ -164,7 +164,7 @@ def _told(
     asked: int | None,
 ) -> list[Line]:
     names = [paper.clean(category.expected.name) for category in planned]
-    body = [] if subject.supposed else [Column(head="now", cells=[_percent(c.expected.rate) for c in planned])]
+    body = [] if subject.supposed else [Column(head="now", cells=[percentage(c.expected.rate) for c in planned])]
     for n in numbers:
         rises = [category.rises[n] for category in planned]
         body.append(Column(head=f"N={n}", cells=["none" if rise is None else f"+{100 * rise:.1f}" for rise in rises]))
@@ -201,7 +201,7 @@ def _in_words(
         if rise is None:
             told = f"{name}: too few cases to find any rise"
         else:
-            told = f"{name}: from {_percent(rate)} to {_percent(min(1.0, rate + rise))} would be found"
+            told = f"{name}: from {percentage(rate)} to {percentage(min(1.0, rate + rise))} would be found"
         lines += paper.write(f"- {told}", indent=2, hang=2)
     lines += paper.write(_adaptive(subject))
     if subject.call.cost is None:
@@ -228,7 +228,3 @@ def _adaptive(subject: _Subject) -> str:
 
 def _money(samples: int, call: CallCost) -> str:
     return "unknown" if call.cost is None else dollars(samples * call.calls * call.cost)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%"

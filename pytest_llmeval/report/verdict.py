@@ -55,7 +55,8 @@ def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -
     elif comparison.gate == "passed":
         rows = {each.row if (each := comparison.candidate_results.get(key)) else key for key in comparison.compared}
         said = first or f"no error category regressed in {plural(len(rows), 'case')}"
-        part, but = f" in {comparison.part}" if comparison.part else "", _but(paper, comparison)
+        part = f" in {comparison.part}" if comparison.part else ""
+        but = _but(paper, comparison)
         lines = paper.write(f"{front}gate ok{part}: {said}{but}", "yellow" if but else "green", hang=2)
     else:
         said = first or "the comparison is not complete"
@@ -185,15 +186,15 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     regressed = [row.name for row in comparison.rows if mark_of(row) == "!"]
     misses = new_misses(comparison)
     unmeasured = any(reason.startswith(UNMEASURED) for reason in comparison.reasons)
-    help_ = after_errors(kinds_of_errors(comparison)) if comparison.errors else ""
-    # The remaining cases would have the same errors, so that it does not help to run them.
-    again = comparison.gate == "passed" or (comparison.gate == "not evaluated" and help_ == AGAIN)
-    if help_ and unmeasured:
-        text = help_
+    cure = after_errors(kinds_of_errors(comparison)) if comparison.errors else ""
+    # Where a cure is known, the cases that did not run would have the same errors.
+    comes_first = comparison.gate == "failed" or (comparison.gate == "not evaluated" and cure != AGAIN)
+    if cure and unmeasured:
+        text = cure
     elif comparison.gate == "failed" and regressed:
         text = f"{paper.show}={regressed[0]} lists its cases with what changed"
-    elif help_ and not again:
-        text = help_
+    elif cure and comes_first:
+        text = cure
     elif comparison.gate == "not evaluated":
         text = "run all cases with both models, then the gate is evaluated"
     elif undecided:

@@ -125,3 +125,4 @@ _RESULT = Record(
 
 
 result_to_json, result_from_json = _RESULT.to_json, _RESULT.from_json
+"""A case's result as a JSON object, and back; a wrong field is a `ValueError` that names it."""
