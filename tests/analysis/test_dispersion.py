@@ -110,5 +110,5 @@ def test_the_second_run_may_name_the_model_otherwise_but_must_be_of_it() -> None
     assert disagreement(FIRST, beside, "m") == disagreement(FIRST, SECOND, "m")
     hotter = {"provider": "openai", "model": "large", "params": {"temperature": 1}}
     for models in ({"m": hotter}, {"m": {**MODELS["m"], "model": "small"}}, {"a": MODELS["m"], "b": MODELS["m"]}, {}):
-        with pytest.raises(RunFileError, match="the second baseline is no run of m"):
+        with pytest.raises(RunFileError, match="the second baseline is not a run of m"):
             disagreement(FIRST, SECOND._replace(models=models), "m")
