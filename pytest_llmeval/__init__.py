@@ -9,156 +9,85 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_llmeval.case import Case
-    from pytest_llmeval.checks.categories import category
-    from pytest_llmeval.checks.check import check
-    from pytest_llmeval.checks.consistent import assert_consistent
-    from pytest_llmeval.checks.grounded import assert_grounded
-    from pytest_llmeval.checks.json_value import assert_json, assert_schema
-    from pytest_llmeval.checks.measured import (
-        assert_cost,
-        assert_finish,
-        assert_latency,
-        assert_no_secrets,
-        assert_not_refusal,
-    )
-    from pytest_llmeval.checks.number import assert_number
-    from pytest_llmeval.checks.pattern import assert_matches, assert_not_matches
-    from pytest_llmeval.checks.plain_text import (
-        assert_contains,
-        assert_equal,
-        assert_not_contains,
-        assert_starts_with,
-        assert_words,
-    )
-    from pytest_llmeval.checks.row_checks import assert_case
-    from pytest_llmeval.checks.similar import assert_similar
-    from pytest_llmeval.checks.tool_schema import assert_valid_tool_calls
-    from pytest_llmeval.checks.tools import assert_no_tool_called, assert_steps, assert_tool_called, assert_tool_order
-    from pytest_llmeval.datasets.needle import needle_cases, place_needle
-    from pytest_llmeval.datasets.perturb import perturbed
-    from pytest_llmeval.errors import CheckFailed, LlmevalError, ProviderError, ReplyError
-    from pytest_llmeval.formats.openai_chat import OpenAIChat
-    from pytest_llmeval.formats.registry import register_provider
-    from pytest_llmeval.plugin.running.llm import Llm
-    from pytest_llmeval.reply import Reply, ToolCall, Usage
-    from pytest_llmeval.runs.file import load_run
-    from pytest_llmeval.score import Score
-
-__all__ = [
-    "Case",
-    "CheckFailed",
-    "Llm",
-    "LlmevalError",
-    "OpenAIChat",
-    "ProviderError",
-    "Reply",
-    "ReplyError",
-    "Score",
-    "ToolCall",
-    "Usage",
-    "assert_case",
-    "assert_consistent",
-    "assert_contains",
-    "assert_cost",
-    "assert_equal",
-    "assert_finish",
-    "assert_grounded",
-    "assert_json",
-    "assert_latency",
-    "assert_matches",
-    "assert_no_secrets",
-    "assert_no_tool_called",
-    "assert_not_contains",
-    "assert_not_matches",
-    "assert_not_refusal",
-    "assert_number",
-    "assert_schema",
-    "assert_similar",
-    "assert_starts_with",
-    "assert_steps",
-    "assert_tool_called",
-    "assert_tool_order",
-    "assert_valid_tool_calls",
-    "assert_words",
-    "category",
-    "check",
-    "load_run",
-    "needle_cases",
-    "perturbed",
-    "place_needle",
-    "register_provider",
-]
+    from pytest_llmeval.case import Case as Case
+    from pytest_llmeval.checks.categories import category as category
+    from pytest_llmeval.checks.check import check as check
+    from pytest_llmeval.checks.consistent import assert_consistent as assert_consistent
+    from pytest_llmeval.checks.grounded import assert_grounded as assert_grounded
+    from pytest_llmeval.checks.json_value import assert_json as assert_json
+    from pytest_llmeval.checks.json_value import assert_schema as assert_schema
+    from pytest_llmeval.checks.measured import assert_cost as assert_cost
+    from pytest_llmeval.checks.measured import assert_finish as assert_finish
+    from pytest_llmeval.checks.measured import assert_latency as assert_latency
+    from pytest_llmeval.checks.measured import assert_no_secrets as assert_no_secrets
+    from pytest_llmeval.checks.measured import assert_not_refusal as assert_not_refusal
+    from pytest_llmeval.checks.number import assert_number as assert_number
+    from pytest_llmeval.checks.pattern import assert_matches as assert_matches
+    from pytest_llmeval.checks.pattern import assert_not_matches as assert_not_matches
+    from pytest_llmeval.checks.plain_text import assert_contains as assert_contains
+    from pytest_llmeval.checks.plain_text import assert_equal as assert_equal
+    from pytest_llmeval.checks.plain_text import assert_not_contains as assert_not_contains
+    from pytest_llmeval.checks.plain_text import assert_starts_with as assert_starts_with
+    from pytest_llmeval.checks.plain_text import assert_words as assert_words
+    from pytest_llmeval.checks.row_checks import assert_case as assert_case
+    from pytest_llmeval.checks.similar import assert_similar as assert_similar
+    from pytest_llmeval.checks.tool_schema import assert_valid_tool_calls as assert_valid_tool_calls
+    from pytest_llmeval.checks.tools import assert_no_tool_called as assert_no_tool_called
+    from pytest_llmeval.checks.tools import assert_steps as assert_steps
+    from pytest_llmeval.checks.tools import assert_tool_called as assert_tool_called
+    from pytest_llmeval.checks.tools import assert_tool_order as assert_tool_order
+    from pytest_llmeval.datasets.needle import needle_cases as needle_cases
+    from pytest_llmeval.datasets.needle import place_needle as place_needle
+    from pytest_llmeval.datasets.perturb import perturbed as perturbed
+    from pytest_llmeval.errors import CheckFailed as CheckFailed
+    from pytest_llmeval.errors import LlmevalError as LlmevalError
+    from pytest_llmeval.errors import ProviderError as ProviderError
+    from pytest_llmeval.errors import ReplyError as ReplyError
+    from pytest_llmeval.formats.openai_chat import OpenAIChat as OpenAIChat
+    from pytest_llmeval.formats.registry import register_provider as register_provider
+    from pytest_llmeval.plugin.running.llm import Llm as Llm
+    from pytest_llmeval.reply import Reply as Reply
+    from pytest_llmeval.reply import ToolCall as ToolCall
+    from pytest_llmeval.reply import Usage as Usage
+    from pytest_llmeval.runs.file import load_run as load_run
+    from pytest_llmeval.score import Score as Score
 
 _NAMES = {
-    "datasets.perturb": ("perturbed",),
-    "formats.openai_chat": ("OpenAIChat",),
-    "formats.registry": ("register_provider",),
-    "runs.file": ("load_run",),
-    "case": ("Case",),
-    "checks.categories": ("category",),
-    "checks.check": ("check",),
-    "checks.consistent": ("assert_consistent",),
-    "checks.grounded": ("assert_grounded",),
-    "checks.json_value": (
-        "assert_json",
-        "assert_schema",
-    ),
-    "checks.measured": (
-        "assert_cost",
-        "assert_finish",
-        "assert_latency",
-        "assert_no_secrets",
-        "assert_not_refusal",
-    ),
-    "checks.number": ("assert_number",),
-    "checks.pattern": (
-        "assert_matches",
-        "assert_not_matches",
-    ),
-    "checks.plain_text": (
-        "assert_contains",
-        "assert_equal",
-        "assert_not_contains",
-        "assert_starts_with",
-        "assert_words",
-    ),
-    "checks.row_checks": ("assert_case",),
-    "checks.similar": ("assert_similar",),
-    "checks.tool_schema": ("assert_valid_tool_calls",),
-    "checks.tools": (
-        "assert_no_tool_called",
-        "assert_steps",
-        "assert_tool_called",
-        "assert_tool_order",
-    ),
-    "datasets.needle": (
-        "needle_cases",
-        "place_needle",
-    ),
-    "errors": (
-        "CheckFailed",
-        "LlmevalError",
-        "ProviderError",
-        "ReplyError",
-    ),
-    "plugin.running.llm": ("Llm",),
-    "reply": (
-        "Reply",
-        "ToolCall",
-        "Usage",
-    ),
-    "score": ("Score",),
+    "case": "Case",
+    "checks.categories": "category",
+    "checks.check": "check",
+    "checks.consistent": "assert_consistent",
+    "checks.grounded": "assert_grounded",
+    "checks.json_value": "assert_json assert_schema",
+    "checks.measured": "assert_cost assert_finish assert_latency assert_no_secrets assert_not_refusal",
+    "checks.number": "assert_number",
+    "checks.pattern": "assert_matches assert_not_matches",
+    "checks.plain_text": "assert_contains assert_equal assert_not_contains assert_starts_with assert_words",
+    "checks.row_checks": "assert_case",
+    "checks.similar": "assert_similar",
+    "checks.tool_schema": "assert_valid_tool_calls",
+    "checks.tools": "assert_no_tool_called assert_steps assert_tool_called assert_tool_order",
+    "datasets.needle": "needle_cases place_needle",
+    "datasets.perturb": "perturbed",
+    "errors": "CheckFailed LlmevalError ProviderError ReplyError",
+    "formats.openai_chat": "OpenAIChat",
+    "formats.registry": "register_provider",
+    "plugin.running.llm": "Llm",
+    "reply": "Reply ToolCall Usage",
+    "runs.file": "load_run",
+    "score": "Score",
 }
+_HOMES = dict(sorted((name, module) for module, names in _NAMES.items() for name in names.split()))
+
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    home = next((module for module, names in _NAMES.items() if name in names), None)
-    if home is None:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Not kept: a session within a session (pytester before pytest 9) loads modules anew, and there would be two Cases.
-    return getattr(import_module(f"{__name__}.{home}"), name)
+    # Not kept: a session within a session (pytester before pytest 9) loads modules again, and there would be two Cases.
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

@@ -75,8 +75,7 @@ class DatasetError(LlmevalError):
     def __init__(self, path: str, problems: Sequence[str]) -> None:
         self.path = path
         self.problems = tuple(problems)
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        first = [f"{path}: {count} in the dataset"] if len(self.problems) > 1 else []
+        first = [f"{path}: {len(self.problems)} problems in the dataset"] if len(self.problems) > 1 else []
         super().__init__("\n".join([*first, *self.problems]))
 
 

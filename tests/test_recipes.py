@@ -82,7 +82,8 @@ def test_a_new_check_is_a_function_an_entry_of_the_registry_and_its_name_in_the_
     edited(checks / "plain_text.py", "\n\ndef text_of(reply", CHECK)
     entry = '    "ends_with": Form(plain_text.assert_ends_with, main="text", plain=(TEXT,)),\n'
     edited(registry, '    "matches": Form', entry)
-    edited(door, "        assert_equal,\n", "        assert_ends_with,\n")
-    edited(door, '    "assert_equal",\n    "assert_finish"', '    "assert_ends_with",\n')
-    edited(door, '        "assert_equal",\n', '        "assert_ends_with",\n')
+    home = "pytest_llmeval.checks.plain_text"
+    imported = f"    from {home} import assert_ends_with as assert_ends_with\n"
+    edited(door, f"    from {home} import assert_equal ", imported)
+    edited(door, "assert_equal assert_not_contains", "assert_ends_with ")
     run(tmp_path, USED)

@@ -69,7 +69,7 @@ def calls_saved(results: Iterable[CaseResult]) -> tuple[int, int]:
     """
     made = spared = 0.0
     for result in results:
-        calls = sum(len(sample.calls) for sample in result.samples)
+        calls = len(result.calls)
         made += calls
         if result.samples:
             spared += max(0, AT_MOST - len(result.samples)) * calls / len(result.samples)

@@ -31,15 +31,15 @@ class Differences:
 def differences(before: Results, after: Results) -> Differences:
     """Find the cases that changed from one run to a later one."""
     pairs = {key: (before[key], after[key]) for key in after if key in before}
-    rows = {key for key, (old, new) in pairs.items() if old.content != new.content}
-    replies = {key for key, (old, _) in pairs.items() if old.rejudged == "not_compared"} - rows
-    prompts = {
+    rows = tuple(key for key, (old, new) in pairs.items() if old.content != new.content)
+    same = {key: (old, new) for key, (old, new) in pairs.items() if old.content == new.content}
+    replies = tuple(key for key, (old, _) in same.items() if old.rejudged == "not_compared")
+    prompts = tuple(
         key
-        for key, (old, new) in pairs.items()
-        if key not in rows and key not in replies and (asked := _asked(old)) and (ask := _asked(new)) and asked != ask
-    }
-    rows_, replies_, prompts_ = (tuple(key for key in pairs if key in found) for found in (rows, replies, prompts))
-    return Differences(rows=rows_, replies=replies_, prompts=prompts_)
+        for key, (old, new) in same.items()
+        if old.rejudged != "not_compared" and (asked := _asked(old)) and (ask := _asked(new)) and asked != ask
+    )
+    return Differences(rows=rows, replies=replies, prompts=prompts)
 
 
 def _asked(result: CaseResult) -> set[str]:

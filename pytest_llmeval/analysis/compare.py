@@ -117,6 +117,8 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         measure(baseline.name, before.values(), beside=after.values()),
         measure(candidate.name, after.values(), beside=before.values()),
     )
+    several = f"{extent.skipped} skipped tests are not compared"
+    skipped = "1 test that was skipped is not compared" if extent.skipped == 1 else several
     over, notes = _over_budget(*figures, rules.budgets, saved=saved is not None)
     invalid = [
         f"{UNMEASURED}: {reason}"
@@ -134,7 +136,9 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         new=tuple(key for key in judged if key in failed_after - failed_before),
         fixed=tuple(key for key in judged if key in failed_before - failed_after),
         known=tuple(key for key in judged if key in failed_before & failed_after),
-        flaky=tuple(key for key in judged if _flaky(after[key])),
+        flaky=tuple(
+            key for key in judged if key not in failed_after and any(s.outcome == "fail" for s in after[key].samples)
+        ),
         errors=tuple(key for key in table.cases if key not in judged),
         only_baseline=table.removed,
         only_candidate=table.added,
@@ -148,7 +152,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             *_compared_otherwise(differ, table, before, after, saved=saved is not None),
             *uncompared,
             *unasked([after[key] for key in judged]),
-            *([_skipped(extent.skipped)] if extent.skipped else []),
+            *([skipped] if extent.skipped else []),
         ),
         saved=saved,
         saved_when=baseline.saved_when,
@@ -211,10 +215,6 @@ def _cases(count: int, one: str = "", many: str = "") -> str:
     return f"1 case{one}" if count == 1 else f"{count} cases{many}"
 
 
-def _skipped(count: int) -> str:
-    return "1 test that was skipped is not compared" if count == 1 else f"{count} skipped tests are not compared"
-
-
 def _independent(result: CaseResult) -> tuple[SampleResult, ...]:
     """The samples of a case without those that repeat another word for word.
 
@@ -245,9 +245,7 @@ def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
 
 def _never(table: Table[CaseKey], before: Results, after: Results) -> tuple[Stratum, ...]:
     """The strata of a category without failures."""
-    judged = [
-        [sum(s.outcome != "error" for s in _independent(side[key])) for side in (before, after)] for key in table.cases
-    ]
+    judged = [[_failing_and_judged(side[key])[1] for side in (before, after)] for key in table.cases]
     return tuple(Stratum(0, old, 0, new) for old, new in judged)
 
 
@@ -315,11 +313,6 @@ def _failing_and_judged(result: CaseResult) -> tuple[int, int]:
     return sum(sample.outcome == "fail" for sample in judged), len(judged)
 
 
-def _flaky(result: CaseResult) -> bool:
-    outcomes = {sample.outcome for sample in result.judged}
-    return result.outcome == "pass" and "fail" in outcomes
-
-
 def _invalid(
     differ: Differences, table: Table[CaseKey], before: Results, after: Results, candidates: int
 ) -> Iterator[str]:
@@ -359,13 +352,9 @@ def _verdict(
 
 
 def _sentence(row: CategoryRow) -> str:
-    # Never "cases": with samples or other wordings a case has several answers.
-    counts = (
-        f"{row.baseline_failed} of {row.baseline_judged} to {row.candidate_failed} of {row.candidate_judged} answers"
-    )
     if row.word == "REGRESSED":
-        return f"{row.name} regressed from {counts} (p = {row.p:.2g})"
-    return f"{row.name} rose from {counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"
+        return f"{row.name} regressed from {row.counts} (p = {row.p:.2g})"
+    return f"{row.name} rose from {row.counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"
 
 
 def _over_budget(

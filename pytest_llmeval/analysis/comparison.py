@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
+from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-
-if TYPE_CHECKING:
-    from pytest_llmeval.analysis.measure import Figures
 
 Word = Literal["REGRESSED", "INCONCLUSIVE", "TOO SMALL", "IMPROVED", "OK"]
 
@@ -56,6 +54,12 @@ class CategoryRow(NamedTuple):
     new: tuple[CaseKey, ...] = ()
     fixed: tuple[CaseKey, ...] = ()
     note: str = ""
+
+    @property
+    def counts(self) -> str:
+        """Both sides in words. Never "cases": with samples or other wordings a case has several answers."""
+        before = f"{self.baseline_failed} of {self.baseline_judged}"
+        return f"{before} to {self.candidate_failed} of {self.candidate_judged} answers"
 
 
 class Comparison(NamedTuple):

@@ -63,9 +63,8 @@ def _stands_for(run: Run, name: str) -> tuple[object, ...]:
 
 def _replies(result: CaseResult) -> set[tuple[str, str, float, str]]:
     """The identities of a case's replies; a second reply to the same question, even in the same second, differs."""
-    calls = [call for sample in result.samples for call in sample.calls]
     return {
         (call.key, call.recorded_at, call.measures.latency, call.answer.text)
-        for call in calls
+        for call in result.calls
         if call.key is not None and call.recorded_at is not None
     }

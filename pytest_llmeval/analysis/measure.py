@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
 
+from pytest_llmeval.json_text import parsed_json
 from pytest_llmeval.reply import unfenced
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Run, SampleResult
 from pytest_llmeval.stats.agreement import pairwise_agreement, pass_hat_k
@@ -93,9 +93,9 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         beside: of the session's other models, which may show that a test examines answers for hallucinations.
     """
     results = list(results)
-    calls = [call for result in results for call in _calls(result)]
+    calls = [call for result in results for call in result.calls]
     live = sum(call.measures.source == "live" for call in calls)
-    timed = [[call for call in _calls(result) if not live or call.measures.source == "live"] for result in results]
+    timed = [[call for call in result.calls if not live or call.measures.source == "live"] for result in results]
     outcomes = [result.outcome for result in results]
     passed = outcomes.count("pass")
     cost = _total([call.measures.cost for call in calls])
@@ -114,7 +114,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         live=live,
         replayed=len(calls) - live,
         cost=cost,
-        spent=_spent(calls),
+        spent=_total([call.spent for call in calls]) if calls else 0.0,
         cost_per_resolved=cost / passed if cost is not None and passed else None,
         latency=_percentiles(latencies),
         ttft=_percentiles(ttfts),
@@ -124,8 +124,8 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         resolved_answer_cost=resolved_answer_cost,
         pass_at_1=share_over_cases([_passing(result) for result in results]),
         pass_hat=_pass_hat(results),
-        verdict_agreement=_agreement(results),
-        length_variation=_length_variation(results),
+        verdict_agreement=_mean(map(_agreement, results)),
+        length_variation=_mean(map(_length_variation, results), math.inf),
         format_agreement=_format_agreement(results),
         hallucination_rate=share_over_cases(hallucination_counts(results, beside)),
         refusal_rate=share_over_cases([(sum(map(is_refusal, r.judged)), len(r.judged)) for r in results]),
@@ -142,10 +142,6 @@ def measure_each(run: Run) -> list[Figures]:
         measure(name, run.of_model(name).values(), beside=[result for result in run.results if result.model != name])
         for name in names
     ]
-
-
-def _calls(result: CaseResult) -> list[Call]:
-    return [call for sample in result.samples for call in sample.calls]
 
 
 def _percentiles(values_by_case: Sequence[Sequence[float]]) -> tuple[Percentile, ...]:
@@ -171,15 +167,10 @@ def _total(costs: list[float | None]) -> float | None:
     return sum(known) if costs and len(known) == len(costs) else None
 
 
-def _spent(calls: list[Call]) -> float | None:
-    spent = [call.spent for call in calls]
-    return None if None in spent else sum(cost for cost in spent if cost is not None)
-
-
 def _costs(results: Sequence[CaseResult]) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
     """USD per resolved case, per sample that passed, and per case; all prices are known."""
-    costs = [math.fsum(call.measures.cost or 0.0 for call in _calls(result)) for result in results]
-    called = [cost for cost, result in zip(costs, results, strict=True) if _calls(result)]
+    costs = [math.fsum(call.measures.cost or 0.0 for call in result.calls) for result in results]
+    called = [cost for cost, result in zip(costs, results, strict=True) if result.calls]
     return (
         cost_per_resolved(costs, [int(result.outcome == "pass") for result in results]),
         cost_per_resolved(costs, [_passing(result)[0] for result in results]),
@@ -197,29 +188,21 @@ def _pass_hat(results: Sequence[CaseResult]) -> tuple[Mean, ...]:
     counts = [_passing(result) for result in results if result.judged]
     figures = []
     for k in range(2, min((samples for _, samples in counts), default=0) + 1):
-        chances = [pass_hat_k(passed, samples, k) for passed, samples in counts]
-        figure = mean_over_cases([chance for chance in chances if chance is not None])
-        if figure is not None:
-            figures.append(_within(figure, 0.0, 1.0))
+        figure = _mean(pass_hat_k(passed, samples, k) for passed, samples in counts)
+        figures += [figure] if figure is not None else []
     return tuple(figures)
 
 
-def _agreement(results: Sequence[CaseResult]) -> Mean | None:
-    def agreement(result: CaseResult) -> float | None:
-        return pairwise_agreement([(sample.outcome, sample.category) for sample in result.judged])
-
-    return _over_repeated(results, agreement, 0.0, 1.0)
+def _agreement(result: CaseResult) -> float | None:
+    return pairwise_agreement([(sample.outcome, sample.category) for sample in result.judged])
 
 
-def _length_variation(results: Sequence[CaseResult]) -> Mean | None:
-    def variation(result: CaseResult) -> float | None:
-        lengths = [words for words in map(words_of, result.judged) if words is not None]
-        mean = sum(lengths) / len(lengths) if lengths else 0.0
-        if len(lengths) < 2 or not mean:
-            return None
-        return math.sqrt(sum((length - mean) ** 2 for length in lengths) / (len(lengths) - 1)) / mean
-
-    return _over_repeated(results, variation, 0.0, math.inf)
+def _length_variation(result: CaseResult) -> float | None:
+    lengths = [words for words in map(words_of, result.judged) if words is not None]
+    mean = sum(lengths) / len(lengths) if lengths else 0.0
+    if len(lengths) < 2 or not mean:
+        return None
+    return math.sqrt(sum((length - mean) ** 2 for length in lengths) / (len(lengths) - 1)) / mean
 
 
 def _format_agreement(results: Sequence[CaseResult]) -> Share | None:
@@ -236,22 +219,15 @@ def _scores(results: Sequence[CaseResult]) -> tuple[tuple[str, Mean], ...]:
     means = []
     for name, by_case in by_check.items():
         if any(value not in (0, 1) for values in by_case.values() for value in values):
-            mean = mean_over_cases([math.fsum(values) / len(values) for values in by_case.values()])
-            means += [(name, _within(mean, 0.0, 1.0))] if mean is not None else []
+            mean = _mean(math.fsum(values) / len(values) for values in by_case.values())
+            means += [(name, mean)] if mean is not None else []
     return tuple(means)
 
 
-def _over_repeated(
-    results: Sequence[CaseResult], figure: Callable[[CaseResult], float | None], low: float, high: float
-) -> Mean | None:
-    values = [value for value in map(figure, results) if value is not None]
-    mean = mean_over_cases(values)
-    return None if mean is None else _within(mean, low, high)
-
-
-def _within(mean: Mean, low: float, high: float) -> Mean:
-    """The mean with its interval cut to possible values."""
-    return mean._replace(low=max(low, mean.low), high=min(high, mean.high))
+def _mean(values: Iterable[float | None], highest: float = 1.0) -> Mean | None:
+    """The mean of what is known, with its interval cut to possible values: from 0 to the highest."""
+    mean = mean_over_cases([value for value in values if value is not None])
+    return None if mean is None else mean._replace(low=max(0.0, mean.low), high=min(highest, mean.high))
 
 
 HALLUCINATION, REFUSAL = "hallucination", "refusal"
@@ -268,10 +244,9 @@ def structure_of(sample: SampleResult) -> Literal["object", "array", "text"]:
     if not text.startswith(("{", "[")):
         return "text"
     try:
-        value: Any = json.loads(text, parse_constant=_no_json)
-    except (ValueError, RecursionError):
+        return "object" if isinstance(parsed_json(text), dict) else "array"
+    except ValueError:
         return "text"
-    return "object" if isinstance(value, dict) else "array"
 
 
 def is_refusal(sample: SampleResult) -> bool:
@@ -305,7 +280,3 @@ def hallucination_counts(results: Sequence[CaseResult], beside: Iterable[CaseRes
 
 def _scored(sample: SampleResult) -> bool:
     return any(score.category == HALLUCINATION for score in sample.scores)
-
-
-def _no_json(constant: str) -> Any:
-    raise ValueError(constant)

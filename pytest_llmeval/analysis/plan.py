@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_llmeval.config.settings import CategorySettings
+from pytest_llmeval.config.prices import priced
+from pytest_llmeval.config.settings import CategorySettings, Prices
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.stats.gate import GateRules
 from pytest_llmeval.stats.planning import flaky_variance, smallest_detectable_rise
@@ -176,12 +177,6 @@ def mean_call(results: Sequence[CaseResult], price: tuple[float, float] | None =
     if price is None:
         costs = [call.measures.cost for call in calls]
     else:
-        costs = [_priced(c.answer.usage.input_tokens, c.answer.usage.output_tokens, price) for c in calls]
+        costs = [priced(call.answer.usage, Prices(*price)) for call in calls]
     known = [cost for cost in costs if cost is not None]
     return CallCost(calls=len(calls) / len(samples), cost=sum(known) / len(known) if len(known) == len(calls) else None)
-
-
-def _priced(tokens_in: int | None, tokens_out: int | None, price: tuple[float, float]) -> float | None:
-    if tokens_in is None or tokens_out is None:
-        return None
-    return (tokens_in * price[0] + tokens_out * price[1]) / 1_000_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, compare
-from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison, Results
+from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison, Results
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.analysis.plan import Expected, smallest_rise
 from pytest_llmeval.config.settings import CategorySettings
@@ -154,13 +154,15 @@ def _candidate(comparison: Comparison) -> Choice:
     undecided = [row for row in comparison.rows if row.gated and row.word == "INCONCLUSIVE"]
     finds = _finds(comparison)
     if regressed:
-        fitness, reason = "regressed", _counts(regressed[0])
+        fitness, reason = "regressed", f"{regressed[0].name} rose from {regressed[0].counts}"
     elif fitness != "fits":
         pass
     elif comparison.gate == "not evaluated":
         fitness, reason = "not enough data", comparison.reasons[0]
     elif undecided:
-        fitness, reason = "not enough data", f"{_counts(undecided[0])}, which could be noise{_more(undecided[0])}"
+        row = undecided[0]
+        more = "" if row.samples_needed is None else f"; {row.samples_needed} samples per case would settle it"
+        fitness, reason = "not enough data", f"{row.name} rose from {row.counts}, which could be noise{more}"
     elif comparison.gate == "failed":
         unmeasured = any(UNMEASURED in reason for reason in comparison.reasons)
         fitness, reason = ("not enough data" if unmeasured else "regressed"), comparison.reasons[0]
@@ -207,14 +209,3 @@ def _finds(comparison: Comparison) -> float | None:
         Expected(name="", rate=total.baseline_failed / total.baseline_judged),
         level=GateRules().alpha,
     )
-
-
-def _counts(row: CategoryRow) -> str:
-    return (
-        f"{row.name} rose from {row.baseline_failed} of {row.baseline_judged} to "
-        f"{row.candidate_failed} of {row.candidate_judged} answers"
-    )
-
-
-def _more(row: CategoryRow) -> str:
-    return "" if row.samples_needed is None else f"; {row.samples_needed} samples per case would settle it"

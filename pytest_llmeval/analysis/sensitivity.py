@@ -49,16 +49,10 @@ class Worst:
     Attributes:
         case: in its worst wording.
         best: in its best wording; in the row's own words if these are among the best.
-        passed: samples that passed in the worst wording, of ``samples`` judged ones.
-        best_passed: the same in the best wording, of ``best_samples``.
     """
 
     case: CaseResult
     best: CaseResult
-    passed: int
-    samples: int
-    best_passed: int
-    best_samples: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,14 +149,5 @@ def _worst(cases: Sequence[Sequence[CaseResult]]) -> tuple[Worst, ...]:
         ordered = sorted(case, key=lambda result: (-_rate(result), bool(result.wording)))
         best, worst = ordered[0], min(case, key=_rate)
         if _rate(worst) < _rate(best):
-            found.append(
-                Worst(
-                    case=worst,
-                    best=best,
-                    passed=_passed(worst),
-                    samples=len(worst.judged),
-                    best_passed=_passed(best),
-                    best_samples=len(best.judged),
-                )
-            )
-    return tuple(sorted(found, key=lambda each: each.passed / each.samples - each.best_passed / each.best_samples))
+            found.append(Worst(case=worst, best=best))
+    return tuple(sorted(found, key=lambda each: _rate(each.case) - _rate(each.best)))

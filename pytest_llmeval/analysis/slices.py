@@ -17,7 +17,7 @@ L = TypeVar("L")
 
 def input_tokens(result: CaseResult) -> int | None:
     """The input tokens of a case's longest call, None when unknown."""
-    counts = (call.answer.usage.input_tokens for sample in result.samples for call in sample.calls)
+    counts = (call.answer.usage.input_tokens for call in result.calls)
     return max((count for count in counts if count is not None), default=None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_llmeval.analysis.comparison import Results
-from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
+from pytest_llmeval.runs.results import CaseKey, SampleResult
 
 NOTHING_ASKED = "nothing_asked"
 
@@ -19,13 +19,10 @@ def without_unseen(before: Results, after: Results) -> tuple[Results, Results]:
 
 
 def _side(results: Results, asking: set[CaseKey]) -> Results:
-    return {key: _with_errors(result) if key in asking else result for key, result in results.items()}
-
-
-def _with_errors(result: CaseResult) -> CaseResult:
-    if all(sample.calls or sample.outcome == "error" for sample in result.samples):
-        return result
-    return result._replace(samples=tuple(map(_measured, result.samples)))
+    return {
+        key: result._replace(samples=tuple(map(_measured, result.samples))) if key in asking else result
+        for key, result in results.items()
+    }
 
 
 def _measured(sample: SampleResult) -> SampleResult:

@@ -14,9 +14,9 @@ The first rule that gives a category decides:
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
-from types import TracebackType
 
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.text import harmless
@@ -35,28 +35,21 @@ _ATTRIBUTE = "llmeval_category"
 __tracebackhide__ = True
 
 
-class _Category:
-    """A context manager that may be entered once."""
-
-    __slots__ = ("_name", "_outer")
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._outer: str | None = None
-
-    def __enter__(self) -> None:
-        self._outer = surrounding.get()
-        surrounding.set(self._name)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        surrounding.set(self._outer)
-        if error is not None and not isinstance(error, LlmevalError) and not hasattr(error, _ATTRIBUTE):
-            mark_decided(error, self._name)
+@contextmanager
+def _surrounded(name: str) -> Iterator[None]:
+    outer = surrounding.get()
+    surrounding.set(name)
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, LlmevalError) and not hasattr(error, _ATTRIBUTE):
+            mark_decided(error, name)
+        raise
+    finally:
+        surrounding.set(outer)  # by value: setup and teardown of an asynchronous fixture may differ in their context
 
 
-def category(name: str) -> _Category:
+def category(name: str) -> AbstractContextManager[None]:
     """Give failures inside a ``with`` block an error category: plain asserts, and checks without ``category=``.
 
     Args:
@@ -67,7 +60,7 @@ def category(name: str) -> _Category:
     """
     if name is None:
         raise _bad_name(name)
-    return _Category(valid_category(name) or GENERAL)
+    return _surrounded(valid_category(name) or GENERAL)
 
 
 def category_of(exception: BaseException) -> str | None:

@@ -58,18 +58,13 @@ def assert_consistent(
     if value >= at_least - 1e-12:
         return passed("inconsistent", value=value)
     what = "give the same answer" if field is None else f"agree on {quoted(field, 40)}"
-    lines = [
-        f"{ranked[0][1]} of {len(replies)} replies {what}, wanted are {at_least:.0%}: {_summary(ranked, examples)}"
-    ]
+    parts = [f"{count} x {shortened(examples[name], 32)}" for name, count in ranked[:3]]
+    summary = ", ".join(parts) + (", ..." if len(ranked) > 3 else "")
+    lines = [f"{ranked[0][1]} of {len(replies)} replies {what}, wanted are {at_least:.0%}: {summary}"]
     lines += [f"{count} x {examples[name]}" for name, count in ranked[:_SHOWN]]
     if len(ranked) > _SHOWN:
         lines.append(f"... and {len(ranked) - _SHOWN} other answers")
     return failed("\n".join(lines), category="inconsistent", value=value)
-
-
-def _summary(ranked: list[tuple[str, int]], examples: Mapping[str, str]) -> str:
-    parts = [f"{count} x {shortened(examples[name], 32)}" for name, count in ranked[:3]]
-    return ", ".join(parts) + (", ..." if len(ranked) > 3 else "")
 
 
 def _answer(reply: str, field: str | None, key: Callable[[str], object] | None) -> tuple[str, str]:

@@ -128,26 +128,40 @@ def assert_schema(reply: str, schema: Mapping[str, Any] | type[Any], *, category
         parsed(reply)
         problems = _problems_of_model(schema, unfenced(reply))
     elif isinstance(schema, Mapping):
-        text = _dumped(schema)
-        validator(text)  # a bad schema is an error even when the reply is bad too
-        value = parsed(reply)
-        try:
-            problems = within_time(problems_of_schema, text, value)
-        except TimedOut:
-            raise LlmevalError(
-                f"schema timed out: checking took more than {SECONDS:g} s; "
-                "a pattern with nested repeats such as (a+)+ is the usual cause"
-            ) from None
+        text = schema_text(schema)
+        problems = schema_problems(text, parsed(reply))
     else:
         raise LlmevalError(f"assert_schema takes a JSON Schema (a dict) or a pydantic model class, not {shown(schema)}")
     return failed(several("the schema is not met", problems), category="format") if problems else passed("format")
 
 
-def _dumped(schema: Mapping[str, Any]) -> str:
+def schema_text(schema: Mapping[str, Any]) -> str:
+    """The schema as JSON. It is checked here: a bad one is an error even when nothing is judged by it.
+
+    Raises:
+        LlmevalError: the schema is invalid.
+    """
     try:
-        return json.dumps(schema)
+        text = json.dumps(schema)
     except (TypeError, ValueError, RecursionError) as error:
         raise LlmevalError(f"assert_schema: the schema is not JSON: {str(error)[:100]}") from None
+    validator(text)
+    return text
+
+
+def schema_problems(text: str, value: Any) -> list[str]:
+    """What `problems_of_schema` finds within the time limit.
+
+    Raises:
+        LlmevalError: the schema cannot be applied, or takes longer than two seconds.
+    """
+    try:
+        return within_time(problems_of_schema, text, value)
+    except TimedOut:
+        raise LlmevalError(
+            f"schema timed out: checking took more than {SECONDS:g} s; "
+            "a pattern with nested repeats such as (a+)+ is the usual cause"
+        ) from None
 
 
 @functools.lru_cache(maxsize=64)

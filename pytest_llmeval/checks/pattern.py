@@ -50,12 +50,23 @@ def assert_not_matches(reply: str, pattern: str | re.Pattern[str], *, category: 
 
 
 def _search(name: str, pattern: str | re.Pattern[str], text: str) -> list[int] | None:
-    compiled = compiled_pattern(f"assert_{name}", pattern)
+    return search(compiled_pattern(f"assert_{name}", pattern), text, f"a reply of {len(text):,} characters")
+
+
+def search(pattern: re.Pattern[str], text: str, what: str) -> list[int] | None:
+    """Start and end of the first match in a text, None when there is none.
+
+    Args:
+        what: the text in words, for the error.
+
+    Raises:
+        LlmevalError: it takes longer than two seconds.
+    """
     try:
-        return within_time(find, compiled.pattern, compiled.flags, text)
+        return within_time(find, pattern.pattern, pattern.flags, text)
     except TimedOut:
         raise LlmevalError(
-            f"regex timed out: {_shown(compiled)} took more than {SECONDS:g} s on a reply of {len(text):,} characters; "
+            f"regex timed out: {_shown(pattern)} took more than {SECONDS:g} s on {what}; "
             "nested repeats such as (a+)+ are the usual cause"
         ) from None
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pytest_llmeval.checks.check import check, failed, passed
-from pytest_llmeval.checks.json_value import MOST_PROBLEMS, problems_of_schema, several, validator
-from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
+from pytest_llmeval.checks.json_value import MOST_PROBLEMS, schema_problems, schema_text, several
 from pytest_llmeval.checks.tool_calls import Calls, trajectory_of
 from pytest_llmeval.checks.tools import CATEGORY, given_arguments, no_arguments
 from pytest_llmeval.errors import LlmevalError
@@ -66,18 +65,19 @@ def _schemas(tools: object) -> Iterator[tuple[str, str | None]]:
                 continue  # such as {"type": "web_search"}, which the provider calls
             raise LlmevalError(f"assert_valid_tool_calls: a tool has no name, only {listed(list(map(str, tool)))}")
         schema = next((function[key] for key in _SCHEMAS if isinstance(function.get(key), Mapping)), None)
-        yield name, None if schema is None else _dumped(name, schema)
+        with _named(name):
+            text = None if schema is None else schema_text(schema)
+        yield name, text
 
 
-def _dumped(name: str, schema: Mapping[str, Any]) -> str:
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Name the tool in an error about its schema."""
     try:
-        text = json.dumps(schema)
-        validator(text)  # a bad schema is an error even when no call needs it
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _bad_schema(name, f"not JSON: {str(error)[:100]}") from None
+        yield
     except LlmevalError as error:
-        raise _bad_schema(name, str(error)) from None
-    return text
+        why = str(error).removeprefix("assert_schema: ")
+        raise LlmevalError(f"assert_valid_tool_calls: the parameters of {quoted(name)}: {why}") from None
 
 
 def _problems(call: ToolCall, schemas: Mapping[str, str | None]) -> list[str]:
@@ -91,15 +91,5 @@ def _problems(call: ToolCall, schemas: Mapping[str, str | None]) -> list[str]:
     schema = schemas[call.name]
     if schema is None:
         return []
-    try:
-        return within_time(problems_of_schema, schema, dict(arguments))[:MOST_PROBLEMS]
-    except TimedOut:
-        raise _bad_schema(call.name, f"checking took more than {SECONDS:g} s") from None
-    except LlmevalError as error:
-        raise _bad_schema(call.name, str(error)) from None
-
-
-def _bad_schema(name: str, why: str) -> LlmevalError:
-    return LlmevalError(
-        f"assert_valid_tool_calls: the parameters of {quoted(name)}: {why.removeprefix('assert_schema: ')}"
-    )
+    with _named(call.name):
+        return schema_problems(schema, dict(arguments))[:MOST_PROBLEMS]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmeval.commands.project import add_config, settings_of
+from pytest_llmeval.commands.project import add_config, settings_of, whole_number
 from pytest_llmeval.config.age import parsed_age
 from pytest_llmeval.config.settings import ModelSettings, Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError, ReplyError
@@ -54,7 +54,7 @@ def add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     prune.add_argument("--dry-run", action="store_true", help="Only say what would be deleted")
     verify = add("verify", _verify, "Ask the models again for some stored replies and compare; exit 1 when some differ")
-    verify.add_argument("--count", type=_count, default=10, metavar="N", help="How many at most (default: 10)")
+    verify.add_argument("--count", type=whole_number, default=10, metavar="N", help="How many at most (default: 10)")
     verify.add_argument("--model", metavar="NAME", help="Only this one: an alias from [tool.llmeval] or provider/model")
     verify.add_argument("--yes", action="store_true", help="Ask; without it only the expected cost is shown")
 
@@ -216,7 +216,7 @@ def _unused_by_file(runs: Iterable[str], settings: Settings) -> dict[Path, list[
                 f"{path} is not a complete run: what its missing cases use would count as unused; "
                 "run all tests with --llm-report=FILE.jsonl"
             )
-        calls = [call for result in run.results for sample in result.samples for call in sample.calls]
+        calls = [call for result in run.results for call in result.calls]
         if calls and not any(call.key for call in calls):
             raise ConfigError(f"{path} does not say which replies it used: an older pytest-llmeval saved it")
         names |= {name: str(model.get("model", name)) for name, model in run.models.items()}
@@ -275,12 +275,6 @@ def _moment(age: str) -> datetime:
         return datetime.now(UTC) - parsed_age(age)
     except (ValueError, OverflowError) as error:
         raise ConfigError(f"--older-than={first_line(age, 40)}: {error}") from None
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError("a whole number from 1 to 1000 was expected")
-    return int(text)
 
 
 def _warn(text: str) -> None:

@@ -13,17 +13,16 @@ from pathlib import Path
 from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
 from pytest_llmeval.analysis.compare import gate_rules
 from pytest_llmeval.analysis.plan import CallCost, Expected, PlannedCategory, expected_from, mean_call, plan
-from pytest_llmeval.commands.project import add_config, models_of, settings_of
+from pytest_llmeval.commands.project import add_config, models_of, settings_of, whole_number
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.report.numbers import dollars
+from pytest_llmeval.report.numbers import dollars, percentage
 from pytest_llmeval.report.paper import Column, Line, Paper, table, terminal_paper
 from pytest_llmeval.runs.file import FORMAT, load_run
 from pytest_llmeval.text import plural
 
 SAMPLES = (1, 3, 5, 10)
 SUPPOSED_RATES = (0.01, 0.02, 0.05, 0.10, 0.20)
-LARGEST = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +48,18 @@ def add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     """Add the command."""
     parser = commands.add_parser("plan", help="Say what a number of samples could find, and what they cost")
     parser.add_argument("subject", metavar="DATASET|RUN", help="A dataset, or a run saved with --llm-report")
-    parser.add_argument("--samples", type=_number, metavar="N", help="Samples per case (default: 1, 3, 5 and 10)")
+    parser.add_argument("--samples", type=whole_number, metavar="N", help="Samples per case (default: 1, 3, 5 and 10)")
     parser.add_argument(
-        "--baseline-samples", type=_number, metavar="N", help="Samples per case the baseline has (default: the run's)"
+        "--baseline-samples",
+        type=whole_number,
+        metavar="N",
+        help="Samples per case the baseline has (default: the run's)",
     )
     parser.add_argument("--model", help="The model of a run whose failures and costs are taken (default: the baseline)")
     parser.add_argument("--prices", type=_pair, metavar="IN,OUT", help="USD per million input and output tokens")
     parser.add_argument("--tokens", type=_pair, metavar="IN,OUT", help="Tokens of a call, for a dataset")
     add_config(parser)
     parser.set_defaults(run=_plan)
-
-
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of samples; allowed are 1 to {LARGEST}")
-    return int(text)
 
 
 def _pair(text: str) -> tuple[float, float]:
@@ -168,8 +164,10 @@ def _told(
     asked: int | None,
 ) -> list[Line]:
     names = [paper.clean(category.expected.name) for category in planned]
-    body = [] if subject.supposed else [Column(head="now", cells=[_percent(c.expected.rate) for c in planned])]
-    body += [Column(head=f"N={n}", cells=[_rise(category.rises[n]) for category in planned]) for n in numbers]
+    body = [] if subject.supposed else [Column(head="now", cells=[percentage(c.expected.rate) for c in planned])]
+    for n in numbers:
+        rises = [category.rises[n] for category in planned]
+        body.append(Column(head=f"N={n}", cells=["none" if rise is None else f"+{100 * rise:.1f}" for rise in rises]))
     against = "as many of the baseline" if stored is None else f"{stored} of the baseline"
     lines = [*paper.write(subject.title, "bold"), Line("")]
     lines += paper.write(
@@ -203,11 +201,12 @@ def _in_words(
         if rise is None:
             told = f"{name}: too few cases to find any rise"
         else:
-            told = f"{name}: from {_percent(rate)} to {_percent(min(1.0, rate + rise))} would be found"
+            told = f"{name}: from {percentage(rate)} to {percentage(min(1.0, rate + rise))} would be found"
         lines += paper.write(f"- {told}", indent=2, hang=2)
     lines += paper.write(_adaptive(subject))
     if subject.call.cost is None:
-        lines += paper.write(_how_to_price(subject), indent=2)
+        tokens = " and --tokens IN,OUT (of a call)" if subject.supposed and subject.stored is None else ""
+        lines += paper.write(f"For the cost give --prices IN,OUT (USD per million tokens){tokens}.", indent=2)
     if stored is None:
         lines += paper.write(f"The baseline's own {plural(number, 'sample')} per case cost about as much, once.")
     return lines
@@ -227,19 +226,5 @@ def _adaptive(subject: _Subject) -> str:
     )
 
 
-def _how_to_price(subject: _Subject) -> str:
-    if subject.supposed and subject.stored is None:
-        return "For the cost give --prices IN,OUT (USD per million tokens) and --tokens IN,OUT (of a call)."
-    return "For the cost give --prices IN,OUT (USD per million tokens)."
-
-
 def _money(samples: int, call: CallCost) -> str:
     return "unknown" if call.cost is None else dollars(samples * call.calls * call.cost)
-
-
-def _rise(rise: float | None) -> str:
-    return "none" if rise is None else f"+{100 * rise:.1f}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%"

@@ -9,12 +9,21 @@ from pytest_llmeval.config.settings import Settings, load_settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.runs.results import Run
 
+LARGEST = 1000
+
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add ``--config`` to a command."""
     parser.add_argument(
         "--config", type=Path, default=None, metavar="FOLDER", help="Where [tool.llmeval] is (default: here)"
     )
+
+
+def whole_number(text: str) -> int:
+    """The number that an option is given, from 1 to 1000."""
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {LARGEST}")
+    return int(text)
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

@@ -67,17 +67,13 @@ def _violations(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         if list(error.schema_path)[-2:-1] == ["propertyNames"]:
             yield (*at, value), f"is not a name allowed here; allowed are {rules['description']}"
         elif keyword == "additionalProperties":
-            yield from _unknown_keys(value, rules["properties"], at)
+            known = rules["properties"]
+            for key in value.keys() - known.keys():
+                yield (*at, key), f"unknown key{_hint(key, known)} (allowed: {', '.join(known)})"
         elif keyword == "required":
             yield from _missing_keys(value, rules, at)
         else:
             yield at, _refused(value, keyword, rules)
-
-
-def _unknown_keys(table: Mapping[str, Any], known: Mapping[str, Any], at: Place) -> Iterator[tuple[Place, str]]:
-    for key in table:
-        if key not in known:
-            yield (*at, key), f"unknown key{_hint(key, known)} (allowed: {', '.join(known)})"
 
 
 def _missing_keys(table: Mapping[str, Any], rules: Mapping[str, Any], at: Place) -> Iterator[tuple[Place, str]]:
@@ -101,7 +97,8 @@ def _refused(value: Any, keyword: str, rules: Mapping[str, Any]) -> str:
         case "type":
             wanted = _TYPES[rules["type"]]
         case _:
-            wanted = _range(rules)
+            upward = f"{rules['minimum']} or more"
+            wanted = f"from {rules['minimum']} to {rules['maximum']}" if "maximum" in rules else upward
     return f"is {_given(value)}; allowed is {wanted}{f': {allowed}' if allowed else ''}"
 
 
@@ -128,10 +125,6 @@ def _hint(key: str, known: Mapping[str, Any]) -> str:
 def _near_rise(value: str, allowed: str) -> str:
     number = re.fullmatch(r"[+]?\s*([0-9]{1,4}([.][0-9]{1,4})?)\s*%?\s*", value)
     return f'; did you mean "+{number[1]}%"?' if number and "+20%" in allowed else ""
-
-
-def _range(rules: Mapping[str, Any]) -> str:
-    return f"from {rules['minimum']} to {rules['maximum']}" if "maximum" in rules else f"{rules['minimum']} or more"
 
 
 def _given(value: Any) -> str:

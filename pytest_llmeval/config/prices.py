@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.config.settings import ModelSettings, Prices
 from pytest_llmeval.reply import Usage
-from pytest_llmeval.stats.cost import call_cost
 
 
 def cost_of_call(
@@ -25,18 +24,8 @@ def cost_of_call(
     Returns:
         None when the tokens or the price are unknown: an unknown price is never 0.
     """
-    prices = model.prices
-    if prices is not None:
-        return call_cost(
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cache_read_tokens=usage.cache_read_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-            input_price=prices.input,
-            output_price=prices.output,
-            cache_read_price=prices.cache_read,
-            cache_write_price=prices.cache_write,
-        )
+    if model.prices is not None:
+        return priced(usage, model.prices)
     if usage.input_tokens is None or usage.output_tokens is None or model.provider.startswith("python:"):
         return None
     price_list = _price_list()
@@ -47,6 +36,20 @@ def cost_of_call(
         if cost is not None:
             return cost
     return None
+
+
+def priced(usage: Usage, prices: Prices) -> float | None:
+    """What these tokens cost in USD, None when their number is unknown: a missing number is never a free call."""
+    if usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+    micro_dollars = (
+        max(0, usage.input_tokens - read - written) * prices.input
+        + read * (prices.input if prices.cache_read is None else prices.cache_read)
+        + written * (prices.input if prices.cache_write is None else prices.cache_write)
+        + usage.output_tokens * prices.output
+    )
+    return micro_dollars / 1_000_000
 
 
 @cache

@@ -256,6 +256,7 @@ def _syntax_error(name: str, message: str) -> str:
 
 
 def _settings(table: dict[str, Any], file: Path, name: str, keys: tuple[str, ...]) -> Settings:
+    from pytest_llmeval.config.age import parsed_age
     from pytest_llmeval.config.mistakes import mistakes_of
 
     try:
@@ -281,17 +282,9 @@ def _settings(table: dict[str, Any], file: Path, name: str, keys: tuple[str, ...
         categories={category: CategorySettings(**fields) for category, fields in table.get("categories", {}).items()},
         gate=GateSettings(**{figure: float(rise.strip("+%")) / 100 for figure, rise in table.get("gate", {}).items()}),
         ignore=tuple(table.get("ignore", ())),
-        max_age=_age(table.get("max_age")),
+        max_age=parsed_age(table["max_age"]) if "max_age" in table else None,
         stale=table.get("stale", "warn"),
     )
-
-
-def _age(text: str | None) -> timedelta | None:
-    if text is None:
-        return None
-    from pytest_llmeval.config.age import parsed_age
-
-    return parsed_age(text)
 
 
 def _model(alias: str, *, model: str, prices: dict[str, float] | None = None, **fields: Any) -> ModelSettings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +30,7 @@ def variants(case: Case, *, paraphrases: bool = True, rules: Sequence[str] = (),
         question = question_of(case.input)
         for rule in rules if question is not None else ():
             text = perturbed(
-                question or "", rule, case_id=case.id, seed=seed, keep=_texts([case.expected, case.checks])
+                question or "", rule, case_id=case.id, seed=seed, keep=texts_in([case.expected, case.checks])
             )
             if text != question:
                 found.append(replace(case, input=with_question(case.input, text), paraphrases=(), wording=rule))
@@ -89,12 +89,12 @@ def _only_text(parts: Any) -> int:
     return found[0] if len(found) == 1 else -1
 
 
-def _texts(value: Any) -> list[str]:
+def texts_in(value: Any) -> list[str]:
     """Every text in a JSON value, without keys."""
     if isinstance(value, str):
         return [value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         value = value.values()
     elif not isinstance(value, (list, tuple)):
         return []
-    return [text for item in value for text in _texts(item)]
+    return [text for item in value for text in texts_in(item)]

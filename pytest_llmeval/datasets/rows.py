@@ -61,11 +61,10 @@ def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, in
     """
     before = problems.count
     fields = {name: value for name, value in row.fields.items() if value is not None}
-    if not _KNOWN.issuperset(fields):
-        _report_unknown(row, fields, problems)
     for name, value in fields.items():
-        complaint = _RULES[name](value) if name in _RULES else None
-        if complaint:
+        if name not in _KNOWN:
+            problems.add(row.line_of(name), f"unknown field {quoted_ascii(name)}{field_hint(name)}")
+        elif name in _RULES and (complaint := _RULES[name](value)):
             problems.add(row.line_of(name), f"{name}{complaint}")
     if "id" not in fields:
         what = 'give each row one of its own that never changes, as in "id": "refund-1"'
@@ -109,12 +108,6 @@ def field_hint(given: str, *, elsewhere: str = "metadata") -> str:
     return f"{guess} (allowed: {', '.join(FIELDS)}; anything else goes into {elsewhere})"
 
 
-def _report_unknown(row: Row, fields: Mapping[str, Any], problems: Problems) -> None:
-    for name in fields:
-        if name not in _KNOWN:
-            problems.add(row.line_of(name), f"unknown field {quoted_ascii(name)}{field_hint(name)}")
-
-
 def _report_missing(row: Row, fields: Mapping[str, Any], problems: Problems, name: str, what: str) -> None:
     """Report that a required field is absent, unless an unknown field seems to be a misspelling of it."""
     for other in fields:
@@ -129,15 +122,10 @@ def _report_duplicate(row: Row, given: Any, problems: Problems, line_of_id: dict
     text = str(given) if isinstance(given, str) or abs(given) < 10**_LONGEST_ID else "a very large number"
     if text in line_of_id:
         first = line_of_id[text]
-        problems.add(
-            row.line_of("id"), f"id {_as_written(text)} is also on line {first}; every id must be unique in the dataset"
-        )
+        written = f'"{text[:60]}"' if text.isprintable() else quoted_ascii(text)
+        problems.add(row.line_of("id"), f"id {written} is also on line {first}; every id must be unique in the dataset")
     else:
         line_of_id[text] = row.line_of("id")
-
-
-def _as_written(text: str) -> str:
-    return f'"{text[:60]}"' if text.isprintable() else quoted_ascii(text)
 
 
 def _id(value: Any) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any
 from pytest_llmeval.datasets.jsonl import is_utf16, not_a_row, not_utf8
 from pytest_llmeval.datasets.rows import LARGEST_ROW, Problems, Row
 from pytest_llmeval.json_text import DEEPEST, has_lone_surrogate
-from pytest_llmeval.text import described, quoted_ascii
+from pytest_llmeval.text import described, did_you_mean, quoted_ascii
 
 _LARGEST_FILE = 20_000_000  # bytes: parsing YAML is slow
 _UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufeff\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -142,8 +142,6 @@ class _Builder:
             yield Row(line=line, fields=value, lines={str(key): at for key, at in opened.lines.items()})
 
     def _under_cases(self, root: _Open) -> _Open | None:
-        from pytest_llmeval.text import did_you_mean
-
         fields = root.value
         for key in fields:
             if key != "cases":

@@ -1,3 +1,1 @@
 """Text out of comparisons: pure functions, nothing here prints."""
-
-from __future__ import annotations

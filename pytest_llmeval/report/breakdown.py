@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ from pytest_llmeval.analysis.routing import Choice, Route
 from pytest_llmeval.analysis.sensitivity import PARAPHRASES, Reworded, Sensitivity, Worst
 from pytest_llmeval.analysis.slices import EDGES, Slice, bucket_of, count_by, input_tokens
 from pytest_llmeval.datasets.rewording import question_of
+from pytest_llmeval.report.cases import passes
 from pytest_llmeval.report.numbers import change, count, dollars, percent, points
 from pytest_llmeval.report.paper import Column, Line, Paper, clip, table
 from pytest_llmeval.runs.results import CaseResult, number_place
@@ -76,7 +76,8 @@ def _lines(
     if hidden:  # what fails most stays
         rows.sort(key=lambda row: -max(each.failed / each.judged if each.judged else -1.0 for each in found(row)))
         del rows[_MOST_ROWS:]
-    rows.sort(key=order if order is not None else lambda row: _place(show(row)))
+    # Numbers in a name count as numbers, and `NO_TASK` comes last.
+    rows.sort(key=order if order is not None else lambda row: (show(row) == NO_TASK, number_place(show(row))))
     body = [Column(head="cases", cells=[str(max(each.cases for each in found(row))) for row in rows])]
     for model, slices in zip(counted, zip(*map(found, rows), strict=True), strict=True):
         counts = [count(each.failed, each.judged) if each.judged else "-" for each in slices]
@@ -91,12 +92,6 @@ def _lines(
     return lines + ([Line(f"  {hidden} more that fail no more often (-v names all)")] if hidden else [])
 
 
-def _place(name: str) -> tuple[bool, list[tuple[int, str]]]:
-    """The sort key of a name: numbers in it count as numbers, and `NO_TASK` comes last."""
-    parts = re.findall(r"\d+|\D+", name)
-    return name == NO_TASK, [number_place(part) if part.isdecimal() else (-1, part) for part in parts]
-
-
 def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:
     """The routing table: per task the cheapest model that fits, and why the others do not."""
     if not routes:
@@ -106,7 +101,9 @@ def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:
     body = [
         Column(head="cases", cells=[str(max(each.cases for each in route.choices)) for route in routes]),
         Column(head="model", cells=[paper.clean(route.model or "-") for route in routes], right=False),
-        Column(head="failing", cells=[_failing(each) for each in chosen]),
+        Column(
+            head="failing", cells=[count(each.samples - each.passed, each.samples) if each else "" for each in chosen]
+        ),
         Column(head="$/passed", cells=[dollars(each.cost.value) if each and each.cost else "-" for each in chosen]),
         Column(head="cost", cells=[_cheaper(route, each) for route, each in zip(routes, chosen, strict=True)]),
     ]
@@ -116,10 +113,6 @@ def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:
     for route in routes:
         lines += _why(paper, route)
     return lines
-
-
-def _failing(choice: Choice | None) -> str:
-    return count(choice.samples - choice.passed, choice.samples) if choice else ""
 
 
 def _cheaper(route: Route, choice: Choice | None) -> str:
@@ -216,9 +209,8 @@ def _worst_lines(paper: Paper, name: str, worst: Sequence[Worst]) -> list[Line]:
     rest = f", {len(shown)} shown (-v shows all)" if len(shown) < len(worst) else ""
     lines = paper.write(f"{front}{plural(len(worst), 'case')} {verb}{rest}", indent=2, hang=2)
     for each in shown:
-        passed, best = count(each.passed, each.samples), count(each.best_passed, each.best_samples)
         own = "own words" if not each.best.wording else f"+{each.best.wording}"
-        tail = f"  {passed}, {own} {best}"
+        tail = f"  {passes(each.case)}, {own} {passes(each.best)}"
         room = paper.width - 4 - len(tail)
         if room < 20:
             lines += paper.write(str(each.case.key) + tail, indent=4, hang=2)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile, zip_longest
 
-from pytest_llmeval.analysis.comparison import Comparison, Results
+from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.reply import Answer, call_words
 from pytest_llmeval.report.numbers import count
 from pytest_llmeval.report.paper import Line, Paper, clip, columns, wrap
@@ -308,14 +308,11 @@ def after_errors(kinds: Iterable[str]) -> str:
     return _HELPS.get(next(iter(kinds), ""), AGAIN)
 
 
-_SIDES = ("baseline", "candidate")
-
-
 def error_lines(paper: Paper, comparison: Comparison) -> list[Line]:
     """The cases that could not be judged, with the reasons; of many with the same cause only the first."""
     lines = error_head(paper, comparison)
     kinds = {
-        kind: [(str(key), _reasons(comparison, key)) for key in keys]
+        kind: [(str(key), [f"{side}: {_reason(error)}" for side, error in _errors(comparison, key)]) for key in keys]
         for kind, keys in kinds_of_errors(comparison).items()
     }
     return lines + _grouped(paper, kinds) if lines else []
@@ -365,13 +362,13 @@ def _grouped(paper: Paper, kinds: Mapping[str, Sequence[tuple[str, list[str]]]])
 def _count(comparison: Comparison) -> str:
     """The number of tests with an error, as pytest counts them, and of their cases."""
     cases = len(comparison.errors)
-    failed = {
-        side: sum((found := results.get(key)) is not None and found.outcome == "error" for key in comparison.errors)
-        for side, results in (("baseline", comparison.baseline_results), ("candidate", comparison.candidate_results))
-    }
-    if comparison.saved and failed["baseline"]:
-        return f"{plural(cases, 'case')} with an error, {failed['baseline']} of them in the saved baseline"
-    tests = sum(failed.values())
+    in_baseline, in_candidate = (
+        sum((found := results.get(key)) is not None and found.outcome == "error" for key in comparison.errors)
+        for results in (comparison.baseline_results, comparison.candidate_results)
+    )
+    if comparison.saved and in_baseline:
+        return f"{plural(cases, 'case')} with an error, {in_baseline} of them in the saved baseline"
+    tests = in_baseline + in_candidate
     return plural(cases, "error") if tests == cases else f"{tests} errors in {plural(cases, 'case')} (both models)"
 
 
@@ -379,19 +376,15 @@ def kinds_of_errors(comparison: Comparison) -> dict[str, list[CaseKey]]:
     """The cases that could not be judged, by kind of error, the most frequent first."""
     kinds: dict[str, list[CaseKey]] = {}
     for key in comparison.errors:
-        errors = (_error(_results(comparison, side).get(key)) for side in _SIDES)
-        found = [error.category for error in errors if error is not None]
+        found = [error.category for _, error in _errors(comparison, key)]
         kinds.setdefault(found[-1] or "error" if found else "error", []).append(key)
     return dict(sorted(kinds.items(), key=lambda kind: -len(kind[1])))
 
 
-def _reasons(comparison: Comparison, key: CaseKey) -> list[str]:
-    found = ((side, _error(_results(comparison, side).get(key))) for side in _SIDES)
-    return [f"{side}: {_reason(error)}" for side, error in found if error is not None]
-
-
-def _results(comparison: Comparison, side: str) -> Results:
-    return comparison.baseline_results if side == "baseline" else comparison.candidate_results
+def _errors(comparison: Comparison, key: CaseKey) -> list[tuple[str, SampleResult]]:
+    """The first error of a case on each side that has one."""
+    sides = (("baseline", comparison.baseline_results), ("candidate", comparison.candidate_results))
+    return [(side, error) for side, results in sides if (error := _error(results.get(key))) is not None]
 
 
 def _reason(error: SampleResult) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.report.cases import case_lines, failing_sample, named, passes, reply_text
-from pytest_llmeval.report.numbers import count, points
+from pytest_llmeval.report.numbers import points
 from pytest_llmeval.report.paper import Line, Paper, clip, wrap
-from pytest_llmeval.report.verdict import evidence, mark_of, remark, style_of, title
+from pytest_llmeval.report.verdict import before_and_after, evidence, mark_of, remark, style_of, title
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.text import did_you_mean, first_line, plural
 
@@ -53,9 +53,7 @@ def category_cases_alone(paper: Paper, results: Sequence[CaseResult], name: str)
 
 
 def _head(paper: Paper, row: CategoryRow) -> list[Line]:
-    before = count(row.baseline_failed, row.baseline_judged)
-    after = count(row.candidate_failed, row.candidate_judged)
-    words = f"{row.name}: {before} {paper.arrow} {after} samples, {points(row.change)} points, {row.word}"
+    words = f"{row.name}: {before_and_after(paper, row)} samples, {points(row.change)} points, {row.word}"
     p = evidence(row)
     told = f", p {p if p.startswith('<') else f'= {p}'}" if p else ""
     gated = "" if row.gated else ", not gated"

@@ -98,12 +98,9 @@ def _first_prompt(key: CaseKey, side: Side, seen: Seen) -> Spoken | None:
 
 def _asked_otherwise(look: Look, side: Side) -> bool:
     """Whether a side was asked something that no other side was."""
-    others = {call.words_digest for other in look.sides if other is not side for call in _calls(other)}
-    return not others.intersection(call.words_digest for call in _calls(side)) and bool(_calls(side))
-
-
-def _calls(side: Side) -> list[Call]:
-    return [call for sample in side.result.samples for call in sample.calls]
+    others = {call.words_digest for other in look.sides if other is not side for call in other.result.calls}
+    calls = side.result.calls
+    return bool(calls) and not others.intersection(call.words_digest for call in calls)
 
 
 def _side(paper: Paper, key: CaseKey, side: Side, seen: Seen, prompt: Spoken | None) -> list[Line]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.analysis.measure import Figures
-from pytest_llmeval.report.numbers import change, difference, dollars, seconds
+from pytest_llmeval.report.numbers import change, difference, dollars, percentage, seconds
 from pytest_llmeval.report.paper import Column, Line, Paper, table
 from pytest_llmeval.stats.cost import Estimate
 from pytest_llmeval.stats.means import Mean, Share
@@ -107,8 +107,7 @@ def figures_table(paper: Paper, baseline: Figures, candidate: Figures, *, saved:
         cells.append(changes)
     body = [Column(head=measured.head, cells=column) for measured, *column in zip(shown, *cells, strict=True)]
     lines = table(paper, "model", names, body)
-    legend = why_unknown(both)
-    lines += paper.write(legend, indent=2) if legend else []
+    lines += why_unknown(paper, both)
     lines += paper.write(reason, indent=2, hang=2) if reason else []
     return lines
 
@@ -123,10 +122,10 @@ def not_comparable(baseline: Figures, candidate: Figures, *, saved: str | None) 
     return ""
 
 
-def why_unknown(models: Sequence[Figures]) -> str:
-    """What "-" means in a table of these models' figures, "" when no figure is missing."""
+def why_unknown(paper: Paper, models: Sequence[Figures]) -> list[Line]:
+    """What "-" means in a table of these models' figures; empty when no figure is missing."""
     reasons = [m.unknown for m in shown_of(models) if m.unknown and any(m.value(each) is None for each in models)]
-    return f"-: {', '.join(reasons)}" if reasons else ""
+    return paper.write(f"-: {', '.join(reasons)}", indent=2) if reasons else []
 
 
 def _recorded(figures: Figures) -> str:
@@ -198,7 +197,7 @@ def _reliability(figures: Figures) -> Iterable[_Row]:
     last = len(figures.pass_hat) + 1
     for k, mean in enumerate(figures.pass_hat, start=2):
         if k in (2, 3, 5, last):
-            yield _mean(f"pass^{k}", mean, _percent)
+            yield _mean(f"pass^{k}", mean, percentage)
     if not figures.pass_hat:
         yield _Row("pass^k", rests_on="needs 2 samples per case")
     yield _mean("agreement", figures.verdict_agreement, two_decimals)
@@ -229,7 +228,7 @@ def _share(name: str, figure: Share | None, why: str) -> _Row:
     rests_on = f"{figure.number} of {figure.samples}" if figure else ""
     if figure and figure.samples != figure.cases:
         rests_on += f", {plural(figure.cases, 'case')}"
-    return _row(name, figure, _percent, rests_on, why)
+    return _row(name, figure, percentage, rests_on, why)
 
 
 def _row(name: str, figure: Estimate | Mean | Share | None, show: Show, rests_on: str, why: str) -> _Row:
@@ -244,10 +243,6 @@ def _interval(low: float | None, high: float | None, show: Show) -> str:
     if bounds == [None, None] or bounds[1] is None:
         return "unknown" if bounds[0] is None else f"from {show(bounds[0])}"
     return f"up to {show(bounds[1])}" if bounds[0] is None else f"{show(bounds[0])} to {show(bounds[1])}"
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}%"
 
 
 def _plain(number: float) -> str:

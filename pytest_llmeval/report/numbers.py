@@ -16,6 +16,11 @@ def percent(part: int, whole: int) -> str:
     return f"{share:.1f}%" if share < 9.95 else f"{share:.0f}%"
 
 
+def percentage(fraction: float) -> str:
+    """A share in percent with one decimal: 0.125 is ``12.5%``."""
+    return f"{100 * fraction:.1f}%"
+
+
 def points(fraction: float) -> str:
     """A change of a share in percentage points, signed: 0.036 is ``+3.6``."""
     return _signed(100 * fraction, 1)

@@ -208,10 +208,6 @@ class Column(NamedTuple):
         """In columns of the terminal, without the gap."""
         return max(columns(self.head), *map(columns, self.cells))
 
-    def shortened(self) -> Column:
-        """The column with its short cells, if it has any."""
-        return self._replace(cells=self.short or self.cells)
-
 
 def table_width(names: Sequence[str], body: Sequence[Column]) -> int:
     """The width of the table in columns if no name is cut."""
@@ -243,7 +239,7 @@ def table(
     styles = styles or [()] * len(names)
     wanted = max(columns(head), *map(columns, names))
     needed = min(wanted, max(_SHORTEST_NAME, columns(head)))
-    for columns_of_body in (body, [column.shortened() for column in body]):
+    for columns_of_body in (body, [column._replace(cells=column.short or column.cells) for column in body]):
         room = paper.width - _MARGIN - _body_width(columns_of_body)
         if room >= needed:
             return _aligned(head, names, columns_of_body, min(room, wanted), marks, styles, rules)

@@ -7,8 +7,10 @@ are named by their type.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from pytest_llmeval.datasets.rewording import texts_in
 
 Spoken = tuple[tuple[str, str], ...]
 
@@ -103,26 +105,16 @@ def _call(call: object) -> str:
 def _media(kind: str, value: object) -> str:
     """A part that is not text by its kind and size, or by its address: ``[image, 12 kB]``."""
     word = next((word for word in ("image", "audio", "video", "file", "document") if word in kind.lower()), kind)
-    found = max(_texts(value), key=len, default="")
+    texts = texts_in(value)
+    found = max(texts, key=len, default="")
     if found.startswith(("http://", "https://", "gs://")):
         return f"[{word}, {found}]"
-    mime = next((text for text in _texts(value) if text.startswith(("image/", "audio/", "video/", "application/"))), "")
+    mime = next((text for text in texts if text.startswith(("image/", "audio/", "video/", "application/"))), "")
     word = mime.partition("/")[0] if mime and word in ("inlineData", "inline_data", "fileData") else word
     size = len(found.partition(",")[2] if found.startswith("data:") else found) / _BASE64
     if size < 40:  # an id or the like, and nothing that holds it
         return f"[{word}]"
     return f"[{word}, {size / 1000:.0f} kB]" if size >= 1000 else f"[{word}, {size:.0f} bytes]"
-
-
-def _texts(value: object) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _texts(inner)
 
 
 def _tool_names(tool: object) -> list[str]:

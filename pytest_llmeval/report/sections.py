@@ -46,9 +46,9 @@ def sections(
 
 
 def _is_of_a_slice(result: CaseResult) -> bool:
-    calls = (call for sample in result.samples for call in sample.calls)
     # Below 1,000 input tokens all are in one bucket.
-    return bool(result.task or result.tags) or any((call.answer.usage.input_tokens or 0) >= 1_000 for call in calls)
+    long = any((call.answer.usage.input_tokens or 0) >= 1_000 for call in result.calls)
+    return long or bool(result.task or result.tags)
 
 
 def in_short(comparison: Comparison) -> str:

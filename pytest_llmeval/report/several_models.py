@@ -47,7 +47,10 @@ def alone_table(paper: Paper, models: Sequence[Figures], results: Mapping[str, S
     if any(figures.errors for figures in models):
         rows.append(Row("errors", [str(figures.errors) for figures in models]))
     rows += _figure_rows(models)
-    return [*blocks(paper, [paper.clean(figures.model) for figures in models], rows, always=0), *_why(paper, models)]
+    return [
+        *blocks(paper, [paper.clean(figures.model) for figures in models], rows, always=0),
+        *why_unknown(paper, models),
+    ]
 
 
 def compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
@@ -66,7 +69,7 @@ def compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line
         for text in remarks(paper, comparison):
             lines += paper.write(f"{comparison.candidate.model}: {text}", indent=2, hang=2)
     lines += legend(paper, [mark_of(row) for each in comparisons for row in each.rows])
-    lines += _why(paper, models)
+    lines += why_unknown(paper, models)
     reasons = [not_comparable(each.baseline, each.candidate, saved=each.saved) for each in comparisons]
     for reason in dict.fromkeys(filter(None, reasons)):
         lines += paper.write(reason, indent=2, hang=2)
@@ -110,11 +113,6 @@ def _figure_rows(models: Sequence[Figures], *, saved: str | None = None) -> list
     if rows and set(sources) != {"live"}:
         rows.append(Row("measured", sources))
     return _ruled(rows)
-
-
-def _why(paper: Paper, models: Sequence[Figures]) -> list[Line]:
-    text = why_unknown(models)
-    return paper.write(text, indent=2) if text else []
 
 
 def _ruled(rows: Sequence[Row]) -> list[Row]:

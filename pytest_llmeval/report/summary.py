@@ -16,7 +16,8 @@ from pytest_llmeval.report.cases import (
     miss_lines,
     not_compared_lines,
 )
-from pytest_llmeval.report.figures import figures_table
+from pytest_llmeval.report.category import category_cases, category_cases_alone
+from pytest_llmeval.report.figures import figures_table, measures_lines
 from pytest_llmeval.report.numbers import count
 from pytest_llmeval.report.paper import Line, Paper, joined
 from pytest_llmeval.report.sections import called_now, facts, results_of, sections
@@ -89,22 +90,16 @@ def list_category(paper: Paper, comparison: Comparison, name: str) -> list[Line]
         comparison: of a candidate with the baseline.
         name: the error category.
     """
-    from pytest_llmeval.report.category import category_cases
-
     return no_commands(category_cases(paper, comparison, name))
 
 
 def list_category_alone(paper: Paper, results: Sequence[CaseResult], name: str) -> list[Line]:
     """The cases that fail in one error category when nothing is compared."""
-    from pytest_llmeval.report.category import category_cases_alone
-
     return no_commands(category_cases_alone(paper, results, name))
 
 
 def every_measure(paper: Paper, figures: Sequence[Figures]) -> list[Line]:
     """Every measure of every model with its interval and its sample size."""
-    from pytest_llmeval.report.figures import measures_lines
-
     return no_commands(measures_lines(paper, figures))
 
 
@@ -172,11 +167,10 @@ def _not_compared(paper: Paper, models: Sequence[Figures], results: Sequence[Cas
 def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], results: Iterable[CaseResult]) -> list[Line]:
     if not comparisons:
         return _in_one_line(paper, results) if paper.verbosity == -1 else []
-    several = len(comparisons) > 1
     lines: list[Line] = []
     for each in comparisons:
         if paper.verbosity == -1 or each.gate != "passed":
-            lines += gate_lines(paper, each, name=each.candidate.model if several else "")
+            lines += gate_lines(paper, each, several=len(comparisons) > 1)
             lines += error_head(paper, each, indent=2)
     return lines
 
@@ -185,7 +179,7 @@ def _gates(paper: Paper, comparisons: Sequence[Comparison], *, improved: bool = 
     several = len(comparisons) > 1
     lines: list[Line] = []
     for each in comparisons:
-        lines += gate_lines(paper, each, name=each.candidate.model if several else "")
+        lines += gate_lines(paper, each, several=several)
         lines += improved_lines(paper, each, indent=2 if several else 0) if improved else []
     return lines
 

@@ -46,33 +46,24 @@ def baseline_words(comparison: Comparison) -> str:
     return f"{side_name('baseline', comparison.baseline.model)}{saved}"
 
 
-def gate_lines(paper: Paper, comparison: Comparison, *, name: str = "") -> list[Line]:
-    """The gate's verdict in one sentence, then its other reasons and its notes.
-
-    Args:
-        paper: the terminal.
-        comparison: of a candidate with the baseline.
-        name: of the candidate, where there are several.
-    """
+def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -> list[Line]:
+    """The gate's verdict in one sentence, after the candidate's name where there are several; its reasons and notes."""
     first, *others = comparison.reasons or ("",)
-    front = f"{name}: " if name else ""
+    front = f"{comparison.candidate.model}: " if several else ""
     if comparison.gate == "failed":
         lines = paper.write(f"{front}GATE FAILED: {first or 'an error category regressed'}", "red", "bold", hang=2)
     elif comparison.gate == "passed":
         rows = {each.row if (each := comparison.candidate_results.get(key)) else key for key in comparison.compared}
         said = first or f"no error category regressed in {plural(len(rows), 'case')}"
+        part = f" in {comparison.part}" if comparison.part else ""
         but = _but(paper, comparison)
-        lines = paper.write(f"{front}gate ok{_part(comparison)}: {said}{but}", "yellow" if but else "green", hang=2)
+        lines = paper.write(f"{front}gate ok{part}: {said}{but}", "yellow" if but else "green", hang=2)
     else:
         said = first or "the comparison is not complete"
         lines = paper.write(f"{front}GATE NOT EVALUATED: {said}", "yellow", "bold", hang=2)
     for other in [*others, *comparison.notes]:
         lines += paper.write(other, indent=2, hang=2)
     return lines
-
-
-def _part(comparison: Comparison) -> str:
-    return f" in {comparison.part}" if comparison.part else ""
 
 
 def _but(paper: Paper, comparison: Comparison) -> str:
@@ -83,7 +74,7 @@ def _but(paper: Paper, comparison: Comparison) -> str:
         "REGRESSED": "regressed, which is not gated",
     }
     worse = [
-        f"{row.name} {_before_and_after(paper, row)} {why.get(row.word, 'is worse')}"
+        f"{row.name} {before_and_after(paper, row)} {why.get(row.word, 'is worse')}"
         for row in comparison.rows
         if mark_of(row) == "~"
     ]
@@ -91,7 +82,8 @@ def _but(paper: Paper, comparison: Comparison) -> str:
     return f", but {', '.join(worse[:MOST_NAMED])}{more}" if worse else ""
 
 
-def _before_and_after(paper: Paper, row: CategoryRow) -> str:
+def before_and_after(paper: Paper, row: CategoryRow) -> str:
+    """As in ``2/250 → 9/250``."""
     before = count(row.baseline_failed, row.baseline_judged)
     return f"{before} {paper.arrow} {count(row.candidate_failed, row.candidate_judged)}"
 
@@ -102,7 +94,7 @@ def improved_lines(paper: Paper, comparison: Comparison, *, indent: int = 0) -> 
     if comparison.gate != "failed" or total.change >= 0:
         return []
     return paper.write(
-        f"The total got better: any failure {_before_and_after(paper, total)}, {points(total.change)} points. "
+        f"The total got better: any failure {before_and_after(paper, total)}, {points(total.change)} points. "
         "The gate looks at each error category by itself.",
         indent=indent,
     )
@@ -194,12 +186,15 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     regressed = [row.name for row in comparison.rows if mark_of(row) == "!"]
     misses = new_misses(comparison)
     unmeasured = any(reason.startswith(UNMEASURED) for reason in comparison.reasons)
-    if unmeasured and comparison.errors:
-        text = after_errors(kinds_of_errors(comparison))
+    cure = after_errors(kinds_of_errors(comparison)) if comparison.errors else ""
+    # Where a cure is known, the cases that did not run would have the same errors.
+    comes_first = comparison.gate == "failed" or (comparison.gate == "not evaluated" and cure != AGAIN)
+    if cure and unmeasured:
+        text = cure
     elif comparison.gate == "failed" and regressed:
         text = f"{paper.show}={regressed[0]} lists its cases with what changed"
-    elif (comparison.gate == "failed" and comparison.errors) or _trouble(comparison):
-        text = after_errors(kinds_of_errors(comparison))
+    elif cure and comes_first:
+        text = cure
     elif comparison.gate == "not evaluated":
         text = "run all cases with both models, then the gate is evaluated"
     elif undecided:
@@ -215,15 +210,10 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     return paper.write(f"next: {text}", hang=6)
 
 
-def _trouble(comparison: Comparison) -> bool:
-    """Whether the remaining cases would have the same errors, so that it does not help to run them."""
-    trouble = after_errors(kinds_of_errors(comparison))
-    return comparison.gate == "not evaluated" and bool(comparison.errors) and trouble != AGAIN
-
-
 def green_lines(paper: Paper, comparison: Comparison) -> list[Line]:
     """The whole report in a few lines, for when `nothing_new`."""
-    said = f"gate ok{_part(comparison)}: {cases_words(paper, comparison.candidate)}, 0 regressed"
+    part = f" in {comparison.part}" if comparison.part else ""
+    said = f"gate ok{part}: {cases_words(paper, comparison.candidate)}, 0 regressed"
     rest = count_words(comparison)
     figures = [*_figures_in_short(paper, comparison), *spent_words(called_now([comparison]))]
     lines = title(paper, comparison) + sight(paper, comparison)

@@ -12,11 +12,10 @@ def answered_under_one_name(results: Iterable[CaseResult]) -> list[str]:
     """A line for each model name that several models answered to, in the results of a session and its baseline."""
     answers: dict[str, Counter[str]] = {}
     for result in results:
-        for sample in result.samples:
-            for call in sample.calls:
-                if call.answer.response_model:
-                    counts = answers.setdefault(f"{call.provider}/{call.request_model}", Counter())
-                    counts[call.answer.response_model] += 1
+        for call in result.calls:
+            if call.answer.response_model:
+                counts = answers.setdefault(f"{call.provider}/{call.request_model}", Counter())
+                counts[call.answer.response_model] += 1
     return [
         f"{name} was answered by {len(counts)} models: "
         + ", ".join(f"{model} ({count})" for model, count in counts.most_common())

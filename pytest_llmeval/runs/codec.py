@@ -5,8 +5,7 @@ The names of a call's figures are OpenTelemetry's for generative AI, without the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, get_args
+from typing import get_args
 
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Rejudged, SampleResult
@@ -125,15 +124,5 @@ _RESULT = Record(
 )
 
 
-def result_to_json(result: CaseResult) -> dict[str, Any]:
-    """A case's result as a JSON object; `result_from_json` reads it back."""
-    return _RESULT.to_json(result)
-
-
-def result_from_json(data: Mapping[str, Any]) -> CaseResult:
-    """The result in a JSON object.
-
-    Raises:
-        ValueError: a field is missing or wrong; names it.
-    """
-    return _RESULT.from_json(data)
+result_to_json, result_from_json = _RESULT.to_json, _RESULT.from_json
+"""A case's result as a JSON object, and back; a wrong field is a `ValueError` that names it."""

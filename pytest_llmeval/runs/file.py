@@ -168,7 +168,9 @@ def read_run(text: str, path: str | os.PathLike[str]) -> Run:
         except (TypeError, ValueError) as error:
             problems.append(f"{path}:{number}: not a result of a case: {error}")
     if problems:
-        raise RunFileError(_all_problems(problems))
+        first, *others = problems
+        more = f" (and {plural(len(others), 'more broken line')})" if others else ""
+        raise RunFileError("\n".join([f"{first}{more}", *others[: MOST_PROBLEMS - 1]]))
     return run._replace(results=tuple(results.values()))
 
 
@@ -198,13 +200,6 @@ def _left_out(data: Mapping[str, Any]) -> tuple[TrialKey, ...]:
     if not isinstance(trials, list) or not all(TEXTS.holds(trial) and len(trial) == 3 for trial in trials):
         raise ValueError("'left_out' is not a list of test, case and model")
     return tuple((CaseKey(test, case), model) for test, case, model in trials)
-
-
-def _all_problems(problems: Sequence[str]) -> str:
-    first, *others = problems
-    if others:
-        first += f" (and {plural(len(others), 'more broken line')})"
-    return "\n".join([first, *others[: MOST_PROBLEMS - 1]])
 
 
 def _parsed(line: str, path: str | os.PathLike[str], number: int) -> dict[str, Any]:

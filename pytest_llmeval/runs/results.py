@@ -148,6 +148,11 @@ class CaseResult(NamedTuple):
         return tuple(sample for sample in self.samples if sample.outcome != "error")
 
     @property
+    def calls(self) -> list[Call]:
+        """The calls of all samples."""
+        return [call for sample in self.samples for call in sample.calls]
+
+    @property
     def outcome(self) -> Outcome:
         """``error`` when no sample could be judged, else by the share of judged samples that passed."""
         return outcome_of(self.samples, self.min_pass_rate)
@@ -199,21 +204,20 @@ class Run(NamedTuple):
 
 
 def _place(result: CaseResult) -> tuple[str, int, str, list[tuple[int, str]]]:
-    """The sort key of a result; numbers in ids count as numbers."""
-    parts = re.findall(r"\d+|\D+", result.key.case)
-    return result.file, result.line, result.key.test, [number_place(p) if p.isdecimal() else (-1, p) for p in parts]
+    """The sort key of a result."""
+    return result.file, result.line, result.key.test, number_place(result.key.case)
 
 
 def unasked(results: Sequence[CaseResult]) -> list[str]:
     """A line when some cases asked no model, as when the application's HTTP client is not captured."""
-    count = sum(not any(sample.calls for sample in result.samples) for result in results)
+    count = sum(not result.calls for result in results)
     return [f"no call of a model was seen in {count} of {len(results)} cases: they say nothing of it"] if count else []
 
 
-def number_place(digits: str) -> tuple[int, str]:
-    """The sort key of a number of decimal digits; int() refuses thousands of digits."""
-    digits = digits.lstrip("0")
-    return len(digits), digits
+def number_place(text: str) -> list[tuple[int, str]]:
+    """The sort key of a text in which numbers count as numbers; int() refuses thousands of digits."""
+    parts = re.findall(r"\d+|\D+", text)
+    return [(len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (-1, part) for part in parts]
 
 
 def outcome_of(samples: Iterable[SampleResult], min_pass_rate: float) -> Outcome:

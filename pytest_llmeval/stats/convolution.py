@@ -33,11 +33,6 @@ class Sum(NamedTuple):
         """The probability of this value or less."""
         return min(1.0, math.fsum(self.probabilities[: max(0, value - self.lowest + 1)]) + self.dropped)
 
-    def exactly(self, value: int) -> float:
-        """The probability of this value."""
-        place = value - self.lowest
-        return self.probabilities[place] if 0 <= place < len(self.probabilities) else 0.0
-
 
 def add_up(laws: Iterable[Law]) -> Sum:
     """The law of the sum of independent numbers.

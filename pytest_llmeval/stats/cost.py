@@ -1,4 +1,4 @@
-"""The cost of a call and of a resolved case."""
+"""The cost of a resolved case."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from pytest_llmeval.stats.special import NORMAL_HALF_WIDTH
 
-_PER_PRICE = 1_000_000
-
 
 class Estimate(NamedTuple):
     """A figure in USD with its interval."""
@@ -17,42 +15,6 @@ class Estimate(NamedTuple):
     value: float
     low: float
     high: float
-
-
-def call_cost(
-    *,
-    input_tokens: int | None,
-    output_tokens: int | None,
-    cache_read_tokens: int | None = None,
-    cache_write_tokens: int | None = None,
-    input_price: float,
-    output_price: float,
-    cache_read_price: float | None = None,
-    cache_write_price: float | None = None,
-) -> float | None:
-    """What one call costs, in USD; prices are in USD per million tokens.
-
-    Args:
-        input_tokens: all input, cache reads and writes included; None when unknown.
-        output_tokens: all output, reasoning included; None when unknown.
-        cache_read_tokens: input that came from the provider's prompt cache; None counts as 0.
-        cache_write_tokens: input that was written into it; None counts as 0.
-        cache_read_price: by default that of input.
-        cache_write_price: by default that of input.
-
-    Returns:
-        None when the number of input or output tokens is unknown: a missing number is never a free call.
-    """
-    if input_tokens is None or output_tokens is None:
-        return None
-    read, written = cache_read_tokens or 0, cache_write_tokens or 0
-    micro_dollars = (
-        max(0, input_tokens - read - written) * input_price
-        + read * (input_price if cache_read_price is None else cache_read_price)
-        + written * (input_price if cache_write_price is None else cache_write_price)
-        + output_tokens * output_price
-    )
-    return micro_dollars / _PER_PRICE
 
 
 def cost_per_resolved(costs: Sequence[float], resolved: Sequence[int]) -> Estimate | None:

@@ -118,26 +118,20 @@ class CategoryVerdict:
     method_reason: str
     spread: Literal["systematic", "specific cases"] | None
 
-    @property
-    def worst(self) -> tuple[int, ...]:
-        """Indexes of the cases that got worse, the most surprising first."""
-        worse = [place for place, score in enumerate(self.contributions) if score > 0]
-        return tuple(sorted(worse, key=lambda place: (-self.contributions[place], place)))
-
 
 class _Measured(NamedTuple):
-    """One category before it is adjusted for the others."""
+    """One category before it is adjusted for the others.
+
+    Attributes:
+        test: with the chances of the sign-flip test where each case counts once.
+        once: why each case counts once, "" where samples count.
+    """
 
     compared: list[Stratum]
     families: list[Stratum]
     test: ScoreTest
-    p: float
-    p_better: float
-    p_min: float
-    p_min_better: float
     net: float
-    method: Method
-    reason: str
+    once: str
 
 
 def judge(
@@ -166,15 +160,17 @@ def judge(
     """
     rules = rules or GateRules()
     by_name = {name: (per_category or {}).get(name, CategoryRule()) for name in categories}
-    repeats = _why_repeats(rules, dispersion)
+    repeats = ""
+    if dispersion is not None and dispersion.repeats(rules.phi_max):
+        repeats = f"samples of a run repeat each other (phi {dispersion.phi:.1f})"
     measured = {name: _measure(name, strata, repeats, families) for name, strata in categories.items()}
     verdicts: dict[str, CategoryVerdict] = {}
     for gated in (True, False):
         names = sorted(name for name, rule in by_name.items() if rule.gated is gated)
-        family = [measured[name] for name in names]
+        family = [measured[name].test for name in names]
         weights = [by_name[name].weight for name in names]
-        worse = tarone_holm([m.p for m in family], [m.p_min for m in family], rules.alpha, weights)
-        better = tarone_holm([m.p_better for m in family], [m.p_min_better for m in family], rules.alpha, weights)
+        worse = tarone_holm([t.p for t in family], [t.p_min for t in family], rules.alpha, weights)
+        better = tarone_holm([t.p_better for t in family], [t.p_min_better for t in family], rules.alpha, weights)
         for place, name in enumerate(names):
             verdicts[name] = _decide(measured[name], rules, by_name[name], worse, better.adjusted[place], place)
     return {name: verdicts[name] for name in categories}
@@ -196,13 +192,6 @@ def undecided(verdicts: Mapping[str, CategoryVerdict], rules: GateRules | None =
     return [name for name, verdict in verdicts.items() if verdict.gated and verdict.p <= rules.top_up_p]
 
 
-def _why_repeats(rules: GateRules, dispersion: Dispersion | None) -> str:
-    """Why each case must count once, "" when samples may count."""
-    if dispersion is not None and dispersion.repeats(rules.phi_max):
-        return f"samples of a run repeat each other (phi {dispersion.phi:.1f})"
-    return ""
-
-
 def _measure(name: str, strata: Sequence[Stratum], repeats: str, families: Sequence[Hashable]) -> _Measured:
     for y, n_b, x, n_c in strata:
         if not (0 <= y <= n_b and 0 <= x <= n_c):
@@ -212,23 +201,11 @@ def _measure(name: str, strata: Sequence[Stratum], repeats: str, families: Seque
     compared = [stratum for stratum in strata if stratum.compared]
     merged = by_family(strata, families) if families else compared
     test = surprise_test(strata)
-    p, p_better, p_min, p_min_better = test.p, test.p_better, test.p_min, test.p_min_better
-    counts_once = bool(repeats) and any(n_b > 1 or n_c > 1 for _, n_b, _, n_c in compared)
-    if counts_once:
+    once = repeats if any(n_b > 1 or n_c > 1 for _, n_b, _, n_c in compared) else ""
+    if once:
         p, p_better, p_min = sign_flip_test(merged)
-        p_min_better = p_min
-    return _Measured(
-        compared,
-        merged,
-        test,
-        p,
-        p_better,
-        p_min,
-        p_min_better,
-        math.fsum(stratum.change for stratum in merged),
-        "sign-flip" if counts_once else "exact",
-        repeats if counts_once else "",
-    )
+        test = test._replace(p=p, p_better=p_better, p_min=p_min, p_min_better=p_min)
+    return _Measured(compared, merged, test, math.fsum(stratum.change for stratum in merged), once)
 
 
 def _decide(
@@ -240,7 +217,7 @@ def _decide(
     place: int,
 ) -> CategoryVerdict:
     """The verdict on one category of a family that was adjusted together."""
-    compared = measured.compared
+    compared, test = measured.compared, measured.test
     adjusted, testable = family.adjusted[place], family.testable[place]
     level = rules.alpha * rule.weight / family.size
     difference = measured.net / len(measured.families) if compared else None
@@ -249,36 +226,35 @@ def _decide(
         verdict = Verdict.REGRESSED
     elif adjusted_better <= rules.alpha:
         verdict = Verdict.IMPROVED
-    elif measured.p <= rules.alpha and material:
+    elif test.p <= rules.alpha and material:
         verdict = Verdict.INCONCLUSIVE
     elif not compared or (not testable and measured.net > ROUNDING):
         verdict = Verdict.TOO_SMALL
     else:
         verdict = Verdict.OK
-    once = measured.method == "sign-flip"
     return CategoryVerdict(
         verdict=verdict,
         gated=rule.gated,
-        p=measured.p,
+        p=test.p,
         adjusted_p=adjusted,
-        p_min=measured.p_min,
+        p_min=test.p_min,
         adjusted_p_better=adjusted_better,
         testable=testable,
         level=level,
-        score=measured.test.score,
+        score=test.score,
         difference=difference,
         net=measured.net,
-        interval=(population_interval if once else change_interval)(measured.families),
-        below_floor=measured.p <= rules.alpha and not material,
+        interval=(population_interval if measured.once else change_interval)(measured.families),
+        below_floor=test.p <= rules.alpha and not material,
         samples_needed=_more_samples(measured, verdict, level),
         errors_baseline=sum(stratum.errors_baseline for stratum in compared),
         samples_baseline=sum(stratum.n_baseline for stratum in compared),
         errors_candidate=sum(stratum.errors_candidate for stratum in compared),
         samples_candidate=sum(stratum.n_candidate for stratum in compared),
         cases=len(compared),
-        contributions=measured.test.contributions,
-        method=measured.method,
-        method_reason=measured.reason,
+        contributions=test.contributions,
+        method="sign-flip" if measured.once else "exact",
+        method_reason=measured.once,
         spread=_spread(measured, rules.alpha),
     )
 
@@ -294,16 +270,16 @@ def _above_floor(net: float, difference: float, rules: GateRules, rule: Category
 
 def _more_samples(measured: _Measured, verdict: Verdict, level: float) -> int | None:
     """The candidate samples per case that would settle it: more than there are, and enough to be testable."""
-    if verdict not in (Verdict.INCONCLUSIVE, Verdict.TOO_SMALL) or measured.method == "sign-flip":
+    if verdict not in (Verdict.INCONCLUSIVE, Verdict.TOO_SMALL) or measured.once:
         return None
     wanted = samples_needed(measured.compared, level)
-    testable = samples_until_testable(measured.compared, level) if measured.p_min > level else 1
+    testable = samples_until_testable(measured.compared, level) if measured.test.p_min > level else 1
     if wanted is None or testable is None:
         return None
     return max(wanted, testable, 1 + max(stratum.n_candidate for stratum in measured.compared))
 
 
 def _spread(measured: _Measured, alpha: float) -> Literal["systematic", "specific cases"] | None:
-    if measured.p > alpha or measured.net <= 0:
+    if measured.test.p > alpha or measured.net <= 0:
         return None
     return "systematic" if sign_flip_test(measured.families)[0] <= alpha else "specific cases"

@@ -67,7 +67,6 @@ class ScoreTest(NamedTuple):
     Attributes:
         score: the sum of the cases' scores in half-bits, positive when worse.
         p: chance of a score this high or higher if no case changed.
-        p_mid: p with half of the chance of exactly this score.
         p_min: the smallest p these failures could have given, however they fell.
         p_better: chance of a score this low or lower if no case changed.
         p_min_better: the smallest p_better these failures could have given.
@@ -77,7 +76,6 @@ class ScoreTest(NamedTuple):
 
     score: int
     p: float
-    p_mid: float
     p_min: float
     p_better: float
     p_min_better: float
@@ -139,11 +137,9 @@ def surprise_test(strata: Sequence[Stratum]) -> ScoreTest:
     laws = [score_law(*margin) for margin in _margins(strata)]
     law = add_up(laws)
     score = sum(contributions)
-    p = law.at_least(score)
     return ScoreTest(
         score=score,
-        p=p,
-        p_mid=max(0.0, p - law.exactly(score) / 2),
+        p=law.at_least(score),
         p_min=math.prod(law[-1][1] for law in laws),
         p_better=law.at_most(score),
         p_min_better=math.prod(law[0][1] for law in laws),

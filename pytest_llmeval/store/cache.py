@@ -11,17 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pytest_llmeval.json_text import canonical_json, parsed_json
-from pytest_llmeval.store.disk import RefusedDirectory, prepare_directory
+from pytest_llmeval.store.disk import DATABASE, BoundedCache, RefusedDirectory, open_cache, prepare_directory
 from pytest_llmeval.store.entry import ENTRY_VERSION, Entry, NewerVersion
 from pytest_llmeval.text import visible
 
-if TYPE_CHECKING:
-    from pytest_llmeval.store.disk import BoundedCache
-
-_DATABASE = "cache.db"
 _READINGS = 6  # of a value whose file has gone, the first included
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -78,12 +74,8 @@ class Cache:
 
     def remove(self, keys: Iterable[str]) -> int:
         """Delete entries and return how many there were."""
-
-        def delete(cache: BoundedCache) -> int:
-            return sum(bool(cache.delete(key, retry=False)) for key in keys)
-
         keys = list(keys)
-        return self._try(delete, create=False) or 0
+        return self._try(lambda cache: sum(bool(cache.delete(key, retry=False)) for key in keys), create=False) or 0
 
     def size(self) -> int:
         """Bytes on disk."""
@@ -132,10 +124,8 @@ class Cache:
             return None if self._off else self._cache
         with self._lock:
             if self._cache is None and (create or self._exists()):
-                from pytest_llmeval.store.disk import open_cache
-
                 try:
-                    prepare_directory(self.directory, _DATABASE)
+                    prepare_directory(self.directory)
                     self._identity = self._current_identity()
                     self._cache = open_cache(self.directory, self._lock_timeout)
                     self._identity = self._current_identity()
@@ -199,7 +189,7 @@ class Cache:
 
     def _current_identity(self) -> tuple[int, int] | None:
         try:
-            status = (self.directory / _DATABASE).stat()
+            status = (self.directory / DATABASE).stat()
         except (OSError, ValueError):
             return None
         return (status.st_dev, status.st_ino)

@@ -193,7 +193,7 @@ class RefusedDirectory(OSError):
     """Somebody else may have written into the directory."""
 
 
-def prepare_directory(directory: Path, database: str) -> None:
+def prepare_directory(directory: Path) -> None:
     """Make the cache's directory, or make sure that only we can have written into it.
 
     Raises:
@@ -211,7 +211,7 @@ def prepare_directory(directory: Path, database: str) -> None:
         _refuse_unless_ours(directory)
         if stat.S_IMODE(directory.stat().st_mode) & 0o077:
             directory.chmod(0o700)
-    for name in (database, f"{database}-wal", f"{database}-shm"):
+    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
         _refuse_unless_file(directory / name)
     for name, text in _MARKS.items():
         if not (directory / name).exists():

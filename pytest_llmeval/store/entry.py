@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import accumulate, pairwise
 from typing import Any, Literal, Self, get_args
 
-from pytest_llmeval.json_text import canonical_json, parsed_json, readable_json
+from pytest_llmeval.json_text import parsed_json, readable_json
 from pytest_llmeval.store.fields import COUNT, OBJECT, TEXT, Field, Kind, Record, one_of, or_null
 
 ENTRY_VERSION = 1
@@ -141,11 +140,6 @@ class Entry:
             ValueError: it is not an entry; gives the reason.
         """
         return cls.from_json(parsed_json(line))
-
-    @property
-    def checksum(self) -> str:
-        """Sha256 of the whole entry, independent of the order of keys."""
-        return hashlib.sha256(canonical_json(self.to_json()).encode("ascii")).hexdigest()
 
 
 def _rounded(seconds: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -40,11 +40,7 @@ def one_of(words: Iterable[str]) -> Kind:
     return Kind(lambda value: value in known, f"one of {', '.join(known)}")
 
 
-class _Required:
-    pass
-
-
-REQUIRED = _Required()
+REQUIRED: Final = object()
 
 
 class Field(NamedTuple):

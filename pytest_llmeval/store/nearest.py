@@ -46,13 +46,16 @@ class RequestIndex:
         words = _words_of(_text(body))
         telling = sorted(words & self._where.keys(), key=lambda word: (len(self._where[word]), word))[:_TELLING_WORDS]
         counts = Counter(index for word in telling for index in self._where[word])
-        if model in self._models:
-            eligible = {index: counts[index] for index, entry in enumerate(self._entries) if entry.model == model}
-        else:
-            eligible = {index: counts[index] for index in range(len(self._entries))}
-        finalists = sorted(eligible, key=lambda index: (-eligible[index], index))[:_FINALISTS]
-        best = max(finalists, key=lambda index: (_likeness(words, self._words[index]), -index))
-        return self._entries[best]
+        of_any = model not in self._models
+        eligible = [index for index, entry in enumerate(self._entries) if of_any or entry.model == model]
+        finalists = sorted(eligible, key=lambda index: -counts[index])[:_FINALISTS]
+
+        def likeness(index: int) -> tuple[float, int]:
+            """Jaccard's index, the share of all words that both have; of equals the first."""
+            other = self._words[index]
+            return len(words & other) / max(1, len(words | other)), -index
+
+        return self._entries[max(finalists, key=likeness)]
 
 
 def _text(body: Mapping[str, Any]) -> str:
@@ -68,9 +71,3 @@ def _words_of(text: str) -> frozenset[str]:
     if len(text) > 2 * _LONGEST:
         text = f"{text[:_LONGEST]} {text[-_LONGEST:]}"
     return frozenset(_WORD.findall(text))
-
-
-def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
-    """Jaccard's index: the share of all words that both have."""
-    union = len(one | other)
-    return len(one & other) / union if union else 1.0

@@ -7,17 +7,15 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.store.alike import says_the_same
 from pytest_llmeval.store.elsewhere import Elsewhere
 from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.nearest import RequestIndex
 from pytest_llmeval.store.recording_file import RecordingFile, file_lines, locked_directory, replace_file
 from pytest_llmeval.text import visible
-
-if TYPE_CHECKING:
-    from pytest_llmeval.store.nearest import RequestIndex
 
 
 class Recordings:
@@ -131,8 +129,6 @@ class Recordings:
             RecordingError: the file cannot be read.
         """
         if module not in self._indexes:
-            from pytest_llmeval.store.nearest import RequestIndex
-
             entries = sorted(self._file(module).readable(), key=lambda entry: entry.order)
             self._indexes[module] = RequestIndex(entries)
         return self._indexes[module].nearest(body, model)

@@ -33,7 +33,8 @@ def explain_difference(asked: Mapping[str, Any], recorded: Mapping[str, Any], ig
     """
     ignored = tuple(ignore)
     pairs = paired(significant(asked, ignored), significant(recorded, ignored))
-    found = list(islice(((_joined(path), *pair) for path, *pair in pairs if not _same(*pair)), _MOST_FOUND))
+    differing = ((path, *pair) for path, *pair in pairs if not _same(*pair))
+    found = list(islice(differing, _MOST_FOUND))
     if len(found) <= _MOST_LINES:
         return [_line(*difference) for difference in found]
     lines = [_line(*difference) for difference in found[: _MOST_LINES - 1]]
@@ -52,18 +53,14 @@ def _same(asked: Any, recorded: Any) -> bool:
         return False
 
 
-def _joined(path: Iterable[object]) -> str:
-    return "".join(map(_step, path)).removeprefix(".")
-
-
 def _step(key: object) -> str:
     if isinstance(key, int):
         return f"[{key}]"
     return f".{key}" if _NAME.fullmatch(str(key)) else f'["{shortened(visible(str(key)), 40)}"]'
 
 
-def _line(path: str, asked: Any, recorded: Any) -> str:
-    path = shortened(path, _WIDTH)
+def _line(steps: Iterable[object], asked: Any, recorded: Any) -> str:
+    path = shortened("".join(map(_step, steps)).removeprefix("."), _WIDTH)
     if recorded is ABSENT:
         return f"{path}: not in the recorded request, asked {shortened(_shown(asked), _WIDTH)}"
     if asked is ABSENT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.compare import Side, compare
 from pytest_llmeval.analysis.sensitivity import sensitivity
+from pytest_llmeval.report.cases import passes
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 
 
@@ -64,8 +66,13 @@ def test_the_worst_wording_is_named_beside_the_best() -> None:
     )
     assert found is not None
     first, second = found.worst
-    assert (first.case.wording, first.passed, first.best.wording, first.best_passed) == ("3", 0, "", 3)
-    assert (second.case.wording, second.passed, second.best.wording, second.best_passed) == ("", 2, "2", 3)
+    assert (first.case.wording, passes(first.case), first.best.wording, passes(first.best)) == ("3", "0/3", "", "3/3")
+    assert (second.case.wording, passes(second.case), second.best.wording, passes(second.best)) == (
+        "",
+        "2/3",
+        "2",
+        "3/3",
+    )
 
 
 def test_without_other_wordings_there_is_nothing_to_tell() -> None:
@@ -105,7 +112,8 @@ def test_whatever_came_back_the_figures_are_possible(rows: list[list[str]]) -> N
     assert all(-1 <= each.change.value <= 1 and each.passed <= each.samples for each in found.reworded)
     assert found.spread is not None
     assert 0 <= found.spread.value <= 1
-    gaps = [each.best_passed / each.best_samples - each.passed / each.samples for each in found.worst]
+    rates = [[Fraction(passes(result)) for result in (each.case, each.best)] for each in found.worst]
+    gaps = [best - worst for worst, best in rates]
     assert gaps == sorted(gaps, reverse=True)
     assert all(gap > 0 for gap in gaps)
 

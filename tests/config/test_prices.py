@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
-from pytest_llmeval.config.prices import cost_of_call
+from pytest_llmeval.config.prices import cost_of_call, priced
 from pytest_llmeval.config.settings import ModelSettings, Prices
 from pytest_llmeval.reply import Usage
 
@@ -119,3 +120,33 @@ def test_the_list_is_not_imported_where_prices_are_configured() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_tokens_cost_their_price_per_million() -> None:
+    assert priced(Usage(input_tokens=1000, output_tokens=500), Prices(0.8, 4.0)) == pytest.approx(0.0028)
+
+
+def test_cache_reads_and_writes_are_priced_apart_within_the_input() -> None:
+    usage = Usage(input_tokens=1000, output_tokens=0, cache_read_tokens=600, cache_write_tokens=300)
+    cost = priced(usage, Prices(10, 1, cache_read=1, cache_write=20))
+    assert cost == pytest.approx((100 * 10 + 600 * 1 + 300 * 20) / 1e6)
+
+
+def test_cached_tokens_without_a_price_of_their_own_cost_what_input_costs() -> None:
+    plain, cached = Usage(input_tokens=1000, output_tokens=10), {"cache_read_tokens": 400, "cache_write_tokens": 100}
+    assert priced(replace(plain, **cached), Prices(3, 1)) == priced(plain, Prices(3, 1))
+
+
+@pytest.mark.parametrize(("given_in", "given_out"), [(None, 5), (5, None), (None, None)])
+def test_an_unknown_number_of_tokens_is_not_free(given_in: int | None, given_out: int | None) -> None:
+    assert priced(Usage(input_tokens=given_in, output_tokens=given_out), Prices(1, 1)) is None
+
+
+def test_more_cached_than_input_tokens_never_make_money() -> None:
+    usage = Usage(input_tokens=100, output_tokens=0, cache_read_tokens=200)
+    assert priced(usage, Prices(10, 1, cache_read=1)) == pytest.approx(200 / 1e6)
+
+
+def test_an_unknown_number_of_cached_tokens_is_none() -> None:
+    cost = priced(Usage(input_tokens=1000, output_tokens=0), Prices(3, 1, cache_read=0, cache_write=9))
+    assert cost == pytest.approx(0.003, rel=1e-9)

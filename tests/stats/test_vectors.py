@@ -34,7 +34,6 @@ def category_facts(strata: list[Stratum]) -> dict[str, Any]:
         "p_min": test.p_min,
         "strata": test.informative,
         "scores": list(test.contributions),
-        "p_mid": test.p_mid,
         "sign_flip": surprise.sign_flip_test(strata)[0],
         "interval": None if change is None else [mean, *change],
         "pop_interval": None if population is None else [mean, *population],
