@@ -37,7 +37,6 @@ def runs_once(item: pytest.Item, marks: Mapping[str, pytest.Mark]) -> bool:
 
 def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
     """One test per case of the test's dataset and per model."""
-    wrong: LlmevalError | None = None
     try:
         marks = closest_markers(metafunc.definition)
         wanted = cases_of(metafunc.definition, marks)
@@ -47,9 +46,7 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
             cases = asked_in(_cases(metafunc, wanted), wanted, evaluation.wordings)
             metafunc.parametrize("case", cases, ids=[case.name for case in cases])
     except LlmevalError as error:
-        wrong = error
-    if wrong is not None:
-        pytest.fail(str(wrong), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     asks = {*FIXTURES, "llm_model"} & set(metafunc.fixturenames)
     if len(evaluation.models) > 1 and asks:
         if "llm_model" not in metafunc.fixturenames:
@@ -63,11 +60,9 @@ def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:
     function, file = metafunc.definition, wanted.source
     if "case" not in metafunc.fixturenames:
         asks = next((name for name in reversed(FIXTURES) if name in metafunc.fixturenames), FIXTURES[0])
+        takes = f"({file!r}) takes its row" if isinstance(file, str) else " takes its case"
         raise ConfigError(
-            f"{function.nodeid}: a test with @pytest.mark.llm_cases({file!r}) takes its row as an argument: "
-            f"def {function.name}({asks}, case)"
-            if isinstance(file, str)
-            else f"{function.nodeid}: a test with @pytest.mark.llm_cases takes its case as an argument: "
+            f"{function.nodeid}: a test with @pytest.mark.llm_cases{takes} as an argument: "
             f"def {function.name}({asks}, case)"
         )
     if not isinstance(file, str):
@@ -87,18 +82,12 @@ def shared_trial(item: pytest.Item | None, fixture: str) -> Trial:
             f"getfixturevalue({fixture!r}) is too late for it",
             pytrace=False,
         )
-    shared: Trial | None = item.stash.get(trial_key, None)
-    if shared is not None:
-        return shared
-    wrong: LlmevalError
     try:
-        trial = _trial_for(item, evaluation_of(item.config))
+        if trial_key not in item.stash:
+            item.stash[trial_key] = _trial_for(item, evaluation_of(item.config))
     except LlmevalError as error:
-        wrong = error
-    else:
-        item.stash[trial_key] = trial
-        return trial
-    pytest.fail(str(wrong), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    return item.stash[trial_key]
 
 
 def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
@@ -109,8 +98,8 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     """
     check_table(item, evaluation.settings)
     if not evaluation.models:
-        known = ", ".join(evaluation.settings.models)
         settings = evaluation.settings
+        known = ", ".join(settings.models)
         where = settings.place if settings.file is not None else "[tool.llmeval] of pyproject.toml"
         raise ConfigError(
             f"no model on trial: give --llm-model=NAME, or set model in {where} "
@@ -155,5 +144,5 @@ def _saved_trial(identity: Identity, again: Again, settings: TrialSettings, pipe
     again.answers = SavedAnswers(again.saved, pipeline)
     settings = settings._replace(samples=len(samples), first=0, repeatable=False)
     trial = Trial(identity, again.model, settings, pipeline, Attempts(), saved=again.answers)
-    trial.results.update({place: s._replace(index=place) for place, s in enumerate(samples) if judged_as_error(s)})
+    trial.results = {place: s._replace(index=place) for place, s in enumerate(samples) if judged_as_error(s)}
     return trial

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import pytest
 
 from pytest_llmeval.plugin.selection import Selection
 from pytest_llmeval.runs.codec import result_from_json, result_to_json
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
+from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.text import first_line
-
-if TYPE_CHECKING:
-    from pytest_llmeval.store.entry import Entry
 
 
 class Payload(NamedTuple):
@@ -84,7 +82,7 @@ def _text_of(payload: Payload) -> str:
             "case": payload.case,
             "result": result_to_json(payload.result) if payload.result is not None else None,
             "entries": [entry.to_json() for entry in payload.entries],
-            "selection": _selection_to_json(payload.selection),
+            "selection": payload.selection._asdict(),
             "baseline": result_to_json(payload.baseline) if payload.baseline is not None else None,
             "notes": payload.notes,
         },
@@ -94,31 +92,21 @@ def _text_of(payload: Payload) -> str:
 
 def _read(text: str) -> Payload:
     data: dict[str, Any] = json.loads(text)
-    entries: tuple[Entry, ...] = ()
-    if data["entries"]:
-        from pytest_llmeval.store.entry import Entry as StoredEntry
-
-        entries = tuple(StoredEntry.from_json(entry) for entry in data["entries"])
     return Payload(
         case=CaseKey(*data["case"]),
         result=result_from_json(data["result"]) if data["result"] is not None else None,
-        entries=entries,
-        selection=_selection_from_json(data["selection"]),
+        entries=tuple(Entry.from_json(entry) for entry in data["entries"]),
+        selection=_selection_of(data["selection"]),
         baseline=result_from_json(data["baseline"]) if data["baseline"] is not None else None,
         notes=tuple(data["notes"]),
     )
 
 
-def _selection_to_json(selection: Selection) -> dict[str, Any]:
-    left_out = [[key.test, key.case, model] for key, model in selection.left_out]
-    return {**selection._asdict(), "left_out": left_out}
-
-
-def _selection_from_json(data: dict[str, Any]) -> Selection:
+def _selection_of(data: dict[str, Any]) -> Selection:
     return Selection(
         collected=data["collected"],
         deselected=data["deselected"],
-        left_out=tuple((CaseKey(test, case), model) for test, case, model in data["left_out"]),
+        left_out=tuple((CaseKey(*key), model) for key, model in data["left_out"]),
         cases=data["cases"],
         unselected=tuple(CaseKey(*key) for key in data["unselected"]),
         moved=tuple((new, old) for new, old in data["moved"]),

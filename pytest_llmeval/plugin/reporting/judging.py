@@ -9,6 +9,7 @@ from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaselin
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.new_baseline import changes_of_baseline
 from pytest_llmeval.runs.answered import answered_under_one_name
+from pytest_llmeval.runs.results import was_another
 from pytest_llmeval.text import harmless
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ class Judging:
     def _candidate(self, baseline: Compared, run: Run, name: str) -> Side:
         from pytest_llmeval.analysis.compare import Side
 
-        return Side(name, run.of_model(name), another=baseline.is_another(run, name))
+        another = isinstance(baseline, SavedBaseline) and was_another(baseline.run, run, baseline.name, name)
+        return Side(name, run.of_model(name), another=another)
 
     def _rules(self, baseline: Compared) -> Rules:
         from pytest_llmeval.analysis.compare import Rules

@@ -11,7 +11,7 @@ from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
-from pytest_llmeval.plugin.selection import Selection, expected, not_selected
+from pytest_llmeval.plugin.selection import Selection, expected
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 
@@ -90,9 +90,10 @@ class Selected:
         names = [key._replace(test=now.get(key.test, key.test)) for key in saved]
         # Of a test that is there, the rows that are not were taken away.
         wanted = {test for test in (*tests, *gone) if test not in now and would_run(test)}
+        kept = {*self._models, *(collected.keys() - known)}
         return selection._replace(
             cases=len({*collected, *names}),
-            unselected=not_selected(names, {*self._models, *(collected.keys() - known)}, known, wanted),
+            unselected=tuple(key for key in names if key not in kept and (key in known or key.test not in wanted)),
             moved=tuple(self.moved.items()),
         )
 
