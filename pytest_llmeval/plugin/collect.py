@@ -141,7 +141,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
 def _saved_trial(identity: Identity, again: Again, settings: TrialSettings, pipeline: Pipeline) -> Trial:
     """A trial that judges saved replies again."""
     samples = again.saved.samples
-    again.answers = SavedAnswers(again.saved, pipeline)
+    again.answers = SavedAnswers(again.saved)
     settings = settings._replace(samples=len(samples), first=0, repeatable=False)
     trial = Trial(identity, again.model, settings, pipeline, Attempts(), saved=again.answers)
     trial.results = {place: s._replace(index=place) for place, s in enumerate(samples) if judged_as_error(s)}

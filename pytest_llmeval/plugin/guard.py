@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from traceback import walk_tb
 from types import SimpleNamespace
 from typing import Any
 
@@ -85,6 +86,12 @@ def faults_of(config: pytest.Config) -> Faults:
     return faults
 
 
+def xdist_worker(config: pytest.Config) -> Any:
+    """Xdist's plugin in a worker process, which knows the item that is reported by its index; None elsewhere."""
+    plugins = config.pluginmanager.get_plugins()
+    return next((plugin for plugin in plugins if type(plugin).__name__ == "WorkerInteractor"), None)
+
+
 class Faults:
     """What went wrong in a process, and where it is reported.
 
@@ -98,8 +105,7 @@ class Faults:
         self.failed: Callable[[pytest.Item, pytest.TestReport, str], None] | None = None
         self.waiting: dict[pytest.Item, Any] = {}
         self._config = config
-        plugins = config.pluginmanager.get_plugins()
-        self._worker: Any = next((each for each in plugins if type(each).__name__ == "WorkerInteractor"), None)
+        self._worker = xdist_worker(config)
         self._session: pytest.Session | None = None
         self._code = 0
         self._lines: dict[str, None] = {}
@@ -301,9 +307,4 @@ def _goes_on(hook: str, error: Exception) -> bool:
         return True
     if hook != "pytest_runtest_protocol":
         return False
-    traceback = error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename.startswith(_PLUGGY):
-            return True
-        traceback = traceback.tb_next
-    return False
+    return any(frame.f_code.co_filename.startswith(_PLUGGY) for frame, _ in walk_tb(error.__traceback__))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sysconfig
 from pathlib import Path
+from traceback import walk_tb
 from types import TracebackType
 
 _OURS = str(Path(__file__).parents[2])
@@ -29,11 +30,7 @@ def own_frames(traceback: TracebackType | None) -> TracebackType | None:
 
 def place_of(error: BaseException, root: Path) -> str:
     """Where an exception came from, as ``tests/test_a.py:12``, in the user's code, or ""."""
-    lines: list[tuple[str, int]] = []
-    traceback = error.__traceback__
-    while traceback is not None:
-        lines.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
-        traceback = traceback.tb_next
+    lines = [(frame.f_code.co_filename, number) for frame, number in walk_tb(error.__traceback__)]
     if not lines:
         return ""
     below = [line for line in lines if Path(line[0]).is_relative_to(root)]

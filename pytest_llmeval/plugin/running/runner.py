@@ -57,12 +57,12 @@ class Runner:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what was left out, and have the tests that ask models overlap, where this pytest can."""
         self.selected.finish(session)
-        option = session.config.option
+        config, faults = session.config, faults_of(session.config)
+        option = config.option
         if option.collectonly or getattr(option, "setuponly", False) or getattr(option, "setupplan", False):
             return
-        config, faults = session.config, faults_of(session.config)
         faults.failed = self._fail
-        reporting = session.config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
+        reporting = config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
         if hasattr(config, "workerinput"):
             from pytest_llmeval.plugin.running.sendable import Sendable
 
@@ -162,8 +162,7 @@ class Runner:
         """Put a case's result on the report of one of its phases."""
         if more_samples_key in item.stash:
             mark_second(report)
-        record = trial is not None and self.evaluation.record
-        used = trial.used.values() if trial is not None and record else ()
+        used = trial.used.values() if trial is not None and self.evaluation.record else ()
         if report.skipped and call.when in ("setup", "call"):
             self._attach(item, report, None, used)
         elif call.when == "setup" and report.failed:
@@ -176,7 +175,8 @@ class Runner:
             self._attach(item, report, result, used)
             if report.failed and result.outcome == "fail" and self._misses(item):
                 report.outcome = "skipped"
-                report.wasxfail = f"{result.category}: {_reason(result)}"
+                reason = next(sample.reason for sample in result.samples if sample.category == result.category)
+                report.wasxfail = f"{result.category}: {reason}"
             if report.failed and result.outcome == "error":
                 tell_of_error(report, result)
         elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is expected
@@ -241,10 +241,6 @@ def _keep_for_baseline(
 def _name_in_junit(item: pytest.Item, trial: Trial) -> None:
     if not any(name == "llm_model" for name, _ in item.user_properties):
         item.user_properties.append(("llm_model", trial.model.name))
-
-
-def _reason(result: CaseResult) -> str:
-    return next(sample.reason for sample in result.samples if sample.category == result.category)
 
 
 def _first_pass(trial: Trial) -> FirstPass:

@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.plugin.collect import runs_once
-from pytest_llmeval.plugin.guard import register
+from pytest_llmeval.plugin.guard import register, xdist_worker
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.markers import closest_markers
 from pytest_llmeval.plugin.running.live import LiveFixtures
@@ -61,9 +61,7 @@ class Scheduler:
         tick: called now and then while nothing but waiting is to be done.
     """
 
-    def __init__(
-        self, session: pytest.Session, live: LiveFixtures, *, window: int, tick: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, session: pytest.Session, live: LiveFixtures, *, window: int, tick: Callable[[], None]) -> None:
         self._tick = tick
         self.session = session
         self.live = live
@@ -222,7 +220,7 @@ class Scheduler:
         attempts.waits_for = 0
         del item.user_properties[properties:]
         item.own_markers[:] = markers
-        attempts.stale = len(reports[-1].sections) + attempts.stale
+        attempts.stale += len(reports[-1].sections)
         return None
 
     def _arm(self, item: pytest.Item, attempts: Attempts) -> None:
@@ -311,9 +309,3 @@ def _runs_failing_tests_again(config: pytest.Config) -> Callable[[pytest.Item], 
         return lambda item: False
     reruns = bool(config.getoption("reruns", default=None))
     return lambda item: reruns or item.get_closest_marker("flaky") is not None
-
-
-def xdist_worker(config: pytest.Config) -> Any:
-    """Xdist's plugin in a worker process, which knows the item that is reported by its index; None elsewhere."""
-    plugins = config.pluginmanager.get_plugins()
-    return next((plugin for plugin in plugins if type(plugin).__name__ == "WorkerInteractor"), None)

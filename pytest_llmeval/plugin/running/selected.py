@@ -20,12 +20,11 @@ class Selected:
 
     Attributes:
         trials: how many trials there are, before others take some away.
-        deselected: how many of them were left out.
         moved: the tests that have another name than in the saved baseline, with the name they had.
     """
 
     def __init__(self, evaluation: Evaluation) -> None:
-        self.deselected = self.trials = 0
+        self.trials = 0
         self.moved: dict[str, str] = {}
         self._evaluation = evaluation
         self._trials: list[pytest.Item] = []
@@ -36,9 +35,7 @@ class Selected:
 
     def deselect(self, items: Iterable[pytest.Item]) -> None:
         """Note trials that are left out by pytest's own hook."""
-        taken = [item for item in items if uses_llm(item)]
-        self.deselected += len(taken)
-        self._deselected.update(map(id, taken))
+        self._deselected.update(id(item) for item in items if uses_llm(item))
 
     def collect(self, items: list[pytest.Item]) -> None:
         """Note the trials before others take some away."""
@@ -55,7 +52,7 @@ class Selected:
                 self._models.setdefault(key, set()).add(model)
         selection = Selection(
             collected=len(self._trials),
-            deselected=self.deselected,
+            deselected=len(self._deselected),
             left_out=tuple(identity_of(item).trial for item in self._trials if id(item) not in kept),
             cases=len({identity_of(item).key for item in self._trials}),
         )

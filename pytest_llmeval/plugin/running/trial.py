@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import pytest
 
 from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.plugin.capturing.forked import OwnProcess
 from pytest_llmeval.plugin.identity import Identity
@@ -22,7 +23,6 @@ from pytest_llmeval.reply import Reply
 from pytest_llmeval.runs.results import Call, SampleResult
 
 if TYPE_CHECKING:
-    from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
     from pytest_llmeval.engine.pipeline import Pipeline
     from pytest_llmeval.engine.requests import Lookup
     from pytest_llmeval.formats.base import Prompt
@@ -35,15 +35,9 @@ DIFFERS = "its prompt differs each time the test runs, so that it can be neither
 class _Lane(NamedTuple):
     """A thread or task within a sample; with more than one, the order of calls is undefined."""
 
-    sample: int
-    thread: int
-    task: int
+    place: tuple[int, int, int]  # sample, thread, task
     ordered: bool
     may_leave: bool
-
-    @property
-    def place(self) -> tuple[int, int, int]:
-        return self.sample, self.thread, self.task
 
 
 class TrialSettings(NamedTuple):
@@ -84,8 +78,8 @@ class Sample:
 
     def __init__(self, index: int, setup: Sample | None = None) -> None:
         self.index = index
-        self.calls: list[Call] = list(setup.calls) if setup is not None else []
-        self.given: list[Reply] = list(setup.given) if setup is not None else []
+        self.calls: list[Call] = [*setup.calls] if setup is not None else []
+        self.given: list[Reply] = [*setup.given] if setup is not None else []
         self.place: int = setup.place if setup is not None else 0
         self.scores: list[Score] = []
         self.failures: list[ReplyError] = []
@@ -127,7 +121,6 @@ class Trial:
         saved: what answers in place of the pipeline where saved replies are judged again, else None.
 
     Attributes:
-        raises: whether a failing case fails its test; not where saved replies are judged again.
         phase: of pytest's protocol; replies are waited for in ``teardown``.
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
         reviews: each says what really came out of a sample, given what left its body.
@@ -150,7 +143,6 @@ class Trial:
         self.pipeline = pipeline
         self.attempts = attempts
         self.saved = saved
-        self.raises = saved is None
         self.phase: Literal["setup", "call", "teardown"] = "setup"
         self.suspended = False
         self.results: dict[int, SampleResult] = {}
@@ -172,11 +164,6 @@ class Trial:
     def replies(self) -> Replies:
         """What the executions share."""
         return self.attempts.replies
-
-    @property
-    def may_leave(self) -> bool:
-        """Whether the whole test may be left and executed again later."""
-        return self.attempts.may_leave
 
     def end_setup(self) -> None:
         """Keep apart what fixtures have asked."""
@@ -271,10 +258,6 @@ class Trial:
         """Whether a sample asked a model, answered or not."""
         return any(question.sample == sample for question in self._order)
 
-    def asked_in_setup(self) -> bool:
-        """Whether a fixture asked before the test's body."""
-        return bool(self.seen_in_setup)
-
     def next_place(self) -> int:
         """The place of the next call among those of its sample."""
         return next(self._count)
@@ -296,8 +279,6 @@ class Trial:
 
     def draw(self, question: Question) -> Draw:
         """Which answer a question means."""
-        from pytest_llmeval.engine.fulfilled import Draw
-
         return Draw(
             case=str(self.key),
             module=self.module,
@@ -317,7 +298,7 @@ class Trial:
         thread, task = threading.get_ident(), current_task()
         main = thread == threading.main_thread().ident
         # In a thread of the application nothing would catch a Suspended.
-        lane = _Lane(self.sample.index, thread, task, main and not task, main and self._may_leave())
+        lane = _Lane((self.sample.index, thread, task), main and not task, main and self._may_leave())
         if lane.place in self.sample.lanes and lane.may_leave:
             # The test swallowed the exception and goes on with nothing: no money for a made-up continuation.
             raise Suspended("still waiting for a reply")
@@ -340,7 +321,7 @@ class Trial:
     def _may_leave(self) -> bool:
         return (
             self.settings.repeatable
-            and (self.may_leave or (self.settings.samples > 1 and self.phase == "call"))
+            and (self.attempts.may_leave or (self.settings.samples > 1 and self.phase == "call"))
             and self.phase != "teardown"
             and not self.replies.blocking
         )
@@ -374,13 +355,13 @@ class Trial:
         """
         __tracebackhide__ = True
         try:
-            fulfilled = future.result()
+            fulfilled: Any = future.result()
         except ReplyError as error:
             self.sample.failures.append(error)
             # The traceback of the thread that made it means nothing to a user.
             raise error.with_traceback(None) from None
         if self.saved is not None:
-            self.add(self.saved.call_of(fulfilled), question)
+            self.add(fulfilled, question)
         else:
             self.used[fulfilled.entry.key] = fulfilled
             self.add(call_of(fulfilled, self.model.provider, self.model.model, question), question)
