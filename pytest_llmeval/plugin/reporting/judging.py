@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.plugin.base_branch import when_words
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.new_baseline import changes_of_baseline
 from pytest_llmeval.runs.answered import answered_under_one_name
-from pytest_llmeval.runs.results import was_another
+from pytest_llmeval.runs.results import Run, was_another
 from pytest_llmeval.text import harmless
 
 if TYPE_CHECKING:
     from pytest_llmeval.analysis.compare import Rules, Side
-    from pytest_llmeval.analysis.comparison import Comparison
-    from pytest_llmeval.runs.results import Run
 
 
 class Judging:

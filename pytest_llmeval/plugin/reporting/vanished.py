@@ -10,8 +10,6 @@ import pytest
 if TYPE_CHECKING:
     from pytest_llmeval.plugin.evaluation import Evaluation
 
-_TABLES = ("pyproject.toml", "llmeval.toml")
-
 
 def vanished(config: pytest.Config, collected: Collection[str]) -> str | None:
     """Why such a session fails; None without a baseline run, or when none of its tests was to run.
@@ -33,6 +31,7 @@ def vanished(config: pytest.Config, collected: Collection[str]) -> str | None:
 def _told(config: pytest.Config, evaluation: Evaluation, collected: Collection[str]) -> str | None:
     from pytest_llmeval.plugin.baseline import SavedBaseline
     from pytest_llmeval.plugin.selection import expected
+    from pytest_llmeval.text import plural
 
     saved, root = evaluation.baseline, evaluation.root
     if not isinstance(saved, SavedBaseline):
@@ -45,17 +44,16 @@ def _told(config: pytest.Config, evaluation: Evaluation, collected: Collection[s
     gone = [key for key in saved.results if expected(key.test, config, root, files)]
     if not gone:
         return None
-    cases = "1 case" if len(gone) == 1 else f"{len(gone)} cases"
     return (
-        f"GATE FAILED: could not be measured: no test asks a model, and the baseline {saved.where} has {cases} "
-        "that would have run"
+        f"GATE FAILED: could not be measured: no test asks a model, and the baseline {saved.where} has "
+        f"{plural(len(gone), 'case')} that would have run"
     )
 
 
 def _may_have_a_baseline(config: pytest.Config) -> bool:
     """A quick look at the files, since sessions that ask no model come here too."""
     for folder in {config.rootpath, config.invocation_params.dir}:
-        for name in _TABLES:
+        for name in ("pyproject.toml", "llmeval.toml"):
             try:
                 content = (folder / name).read_bytes()
             except OSError:
