@@ -7,7 +7,6 @@ import os
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,10 +19,9 @@ from pytest_llmeval.plugin.config_table import settings_of
 from pytest_llmeval.plugin.evaluation import CONCURRENCY, Evaluation, evaluation_key, header_of
 from pytest_llmeval.plugin.options import MODES, given
 from pytest_llmeval.plugin.wordings import wordings_option
+from pytest_llmeval.runs.file import load_run, read_run
+from pytest_llmeval.runs.results import Run, model_words
 from pytest_llmeval.store.staleness import Staleness
-
-if TYPE_CHECKING:
-    from pytest_llmeval.runs.results import Run
 
 
 def evaluation_of(config: pytest.Config) -> Evaluation:
@@ -154,8 +152,6 @@ def _saved(file: Path, settings: Settings, base: Base | None) -> SavedBaseline |
 
 def _run_at(file: Path, base: Base | None) -> tuple[Run | None, str | None]:
     """A saved run, and the branch it was read from: the base where that has it, else this checkout."""
-    from pytest_llmeval.runs.file import load_run, read_run
-
     content = base.read(file) if base is not None else None
     if base is not None and content is not None:
         return read_run(content.decode("utf-8-sig", "replace"), f"{file.name} of {base.ref}"), base.ref
@@ -280,8 +276,6 @@ def _new_baseline(
 
 def _refuse_another_model(run: Run, model: ModelSettings, file: Path) -> None:
     """Refuse to put one model's cases among another's."""
-    from pytest_llmeval.runs.results import model_words
-
     new = header_of(model)
     if model_in(run) != [model.name] or run.models[model.name] != new:
         old = ", ".join(f"{name}: {model_words(each)}" for name, each in run.models.items()) or "none"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmeval.case import Case
 from pytest_llmeval.datasets.load import load_cases
+from pytest_llmeval.engine.pipeline import Pipeline
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.plugin.build_evaluation import evaluation_of
 from pytest_llmeval.plugin.config_table import check_table
@@ -23,9 +23,6 @@ from pytest_llmeval.plugin.running.nothing_asked import review_of
 from pytest_llmeval.plugin.running.replies import Attempts, attempts_key, first_pass_key, more_samples_key
 from pytest_llmeval.plugin.running.trial import Trial, TrialSettings, trial_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
-
-if TYPE_CHECKING:
-    from pytest_llmeval.engine.pipeline import Pipeline
 
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 

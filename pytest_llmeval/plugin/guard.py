@@ -35,6 +35,8 @@ _LAST_LINE = "llmeval broke"
 
 Hook = Callable[..., Any]
 
+ReportWrapper = Generator[None, pytest.TestReport, pytest.TestReport]
+
 
 def register(config: pytest.Config, plugin: object, name: str) -> None:
     """Register an object's hooks so that what goes wrong in them ends no session."""

@@ -103,11 +103,8 @@ def _read(text: str) -> Payload:
 
 
 def _selection_of(data: dict[str, Any]) -> Selection:
-    return Selection(
-        collected=data["collected"],
-        deselected=data["deselected"],
+    return Selection(**data)._replace(
         left_out=tuple((CaseKey(*key), model) for key, model in data["left_out"]),
-        cases=data["cases"],
         unselected=tuple(CaseKey(*key) for key in data["unselected"]),
         moved=tuple((new, old) for new, old in data["moved"]),
     )

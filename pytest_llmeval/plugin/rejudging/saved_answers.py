@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
 
+from pytest_llmeval.engine.fulfilled import Draw
+from pytest_llmeval.engine.requests import Lookup
 from pytest_llmeval.errors import MissingReply
 from pytest_llmeval.runs.results import Call, CaseResult
 from pytest_llmeval.runs.saved_replies import SavedReplies
-
-if TYPE_CHECKING:
-    from pytest_llmeval.engine.fulfilled import Draw
-    from pytest_llmeval.engine.requests import Lookup
 
 
 class SavedAnswers:

@@ -9,13 +9,13 @@ stumble over them.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.plugin.guard import ReportWrapper
 from pytest_llmeval.plugin.running.failing_statement import failing_statement
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
 from pytest_llmeval.plugin.shown import SEEN, shown
@@ -29,9 +29,7 @@ class Carrying:
         self._shown = shown(config)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> ReportWrapper:
         """Add what the test's trial has asked."""
         trial = item.stash.get(trial_key, None) if call.when == "call" else None
         report = yield

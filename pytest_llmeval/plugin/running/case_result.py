@@ -11,7 +11,7 @@ from pytest_llmeval.plugin.rejudging.again import judged_again_key
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.plugin.running.judge import ASSERTIONS, SamplesFailed, sample_result
 from pytest_llmeval.plugin.running.replies import Unanswered, attempts_key
-from pytest_llmeval.plugin.running.trial import Trial, trial_key
+from pytest_llmeval.plugin.running.trial import Trial
 from pytest_llmeval.runs.results import CaseResult, SampleResult
 from pytest_llmeval.text import first_line, harmless
 
@@ -79,12 +79,6 @@ def tell_of_error(report: pytest.TestReport, result: CaseResult) -> None:
     detail = next((sample.detail for sample in result.samples if sample.outcome == "error"), "")
     if detail.partition("\n")[0] not in report.longreprtext:
         report.sections.append(("an error, not a wrong answer", detail))
-
-
-def is_of_subtest(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
-    """Whether a report is on a part of a test whose body still runs."""
-    trial = item.stash.get(trial_key, None)
-    return call.when == "call" and trial is not None and trial.phase == "call"
 
 
 def note_subtest(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.plugin.baseline import ModelBaseline, NewBaseline, SavedBaseline
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.guard import faults_of, register
+from pytest_llmeval.plugin.guard import ReportWrapper, faults_of, register
 from pytest_llmeval.plugin.harmless import make_harmless
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import being_set_up, uses_llm
@@ -18,7 +18,6 @@ from pytest_llmeval.plugin.payload import Payload, attach, mark_second, without_
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.case_result import (
     after_teardown,
-    is_of_subtest,
     named,
     note_subtest,
     result_of,
@@ -33,9 +32,6 @@ from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_sc
 from pytest_llmeval.plugin.running.selected import Selected
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
 from pytest_llmeval.runs.results import CaseResult
-
-if TYPE_CHECKING:
-    from pytest_llmeval.engine.fulfilled import Fulfilled
 
 _result_key = pytest.StashKey[CaseResult]()
 
@@ -125,9 +121,7 @@ class Runner:
             raise Suspended("waiting for a reply")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> ReportWrapper:
         """Put the case's result on its report, which is how it reaches the process that reports."""
         asks = uses_llm(item)
         trial = item.stash.get(trial_key, None) if asks else None
@@ -137,7 +131,7 @@ class Runner:
         if call.when == "call" and trial is not None and again is None:
             _name_in_junit(item, trial)
         report = yield
-        if trial is not None and is_of_subtest(item, call):
+        if trial is not None and call.when == "call" and trial.phase == "call":  # the body still runs
             note_subtest(trial, call, report, shown=again is None, misses=self._misses(item))
         elif again is not None:
             _keep_for_baseline(item, trial, call, report, again)

@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.plugin.collect import runs_once
-from pytest_llmeval.plugin.guard import register, xdist_worker
+from pytest_llmeval.plugin.guard import ReportWrapper, register, xdist_worker
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.markers import closest_markers
 from pytest_llmeval.plugin.running.live import LiveFixtures
@@ -265,7 +265,7 @@ class _Waited:
     """Registered once a test has been left."""
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(self, item: pytest.Item) -> ReportWrapper:
         """Leave out what executions that count for nothing have printed, and count the time spent waiting."""
         report = yield
         attempts = item.stash.get(attempts_key, None)
@@ -283,9 +283,7 @@ class Outermost:
         self.scheduler = scheduler
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(
-        self, item: pytest.Item, nextitem: pytest.Item | None
-    ) -> Generator[None, object, object]:
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
         """Go on with waiting tests behind each test."""
         result = yield
         self.scheduler.after(item, nextitem)

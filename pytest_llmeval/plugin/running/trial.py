@@ -8,26 +8,24 @@ from bisect import bisect
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
+from pytest_llmeval.engine.pipeline import Pipeline
+from pytest_llmeval.engine.requests import Lookup
 from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.plugin.capturing.forked import OwnProcess
 from pytest_llmeval.plugin.identity import Identity
+from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.running.replies import Attempts, Question, Replies, Suspended
 from pytest_llmeval.plugin.running.tasks import current_task, settled
 from pytest_llmeval.reply import Reply
 from pytest_llmeval.runs.results import Call, SampleResult
-
-if TYPE_CHECKING:
-    from pytest_llmeval.engine.pipeline import Pipeline
-    from pytest_llmeval.engine.requests import Lookup
-    from pytest_llmeval.formats.base import Prompt
-    from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
-    from pytest_llmeval.score import Score
+from pytest_llmeval.score import Score
 
 DIFFERS = "its prompt differs each time the test runs, so that it can be neither overlapped nor replayed"
 
