@@ -77,11 +77,10 @@ def as_base_says(settings: Settings, base: Base) -> tuple[Settings, list[str]]:
     Raises:
         ConfigError: the base's own settings are wrong.
     """
-    contents = {name: base.read(settings.root / name) for name in (PYPROJECT, TABLE_FILE)}
     with TemporaryDirectory(prefix="llmeval-") as folder:
         Path(folder, ".git").mkdir()  # where the search for a table ends
-        for name, content in contents.items():
-            if content is not None:
+        for name in (PYPROJECT, TABLE_FILE):
+            if (content := base.read(settings.root / name)) is not None:
                 Path(folder, name).write_bytes(content)
         try:
             theirs = load_settings(Path(folder))

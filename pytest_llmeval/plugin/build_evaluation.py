@@ -44,7 +44,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
     wanted = option if option is not None else settings.baseline
     wanted = None if wanted in ("none", "") else wanted
     file = None
-    if wanted is not None and wanted not in settings.models and wanted.endswith(".jsonl"):
+    if wanted is not None and wanted.endswith(".jsonl") and wanted not in settings.models:
         file = (config.invocation_params.dir if option is not None else settings.root) / wanted
     baseline: Baseline = NoBaseline()
     if words := given(config, "llm_update_baseline"):

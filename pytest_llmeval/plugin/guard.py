@@ -31,8 +31,6 @@ _PLUGGY = str(Path(pluggy.__file__).parent)
 
 _NAME = "llmeval-faults"
 
-_LAST_LINE = "llmeval broke"
-
 Hook = Callable[..., Any]
 
 ReportWrapper = Generator[None, pytest.TestReport, pytest.TestReport]
@@ -133,9 +131,8 @@ class Faults:
         if report.when == "setup":
             self._told.pop(report.nodeid, None)  # the test is executed, or reported, again
         message = self._tests.get(report.nodeid)
-        if message is None or self._told.get(report.nodeid, report.when) != report.when:
-            return
-        if report.when == "setup" and report.passed:
+        told = self._told.get(report.nodeid, report.when) != report.when
+        if message is None or told or (report.when == "setup" and report.passed):
             return
         self._told[report.nodeid] = str(report.when)
         report.outcome = "failed"
@@ -221,7 +218,7 @@ class Faults:
             terminalreporter.write_line(line, red=True)
         if self._lines:
             # Other plugins look into the __dict__ of whatever is counted.
-            terminalreporter.stats.setdefault(_LAST_LINE, []).extend(SimpleNamespace() for _ in self._lines)
+            terminalreporter.stats.setdefault("llmeval broke", []).extend(SimpleNamespace() for _ in self._lines)
         return result
 
 

@@ -44,7 +44,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--llm-strict": {
         "action": "store_true",
-        "default": False,
         "help": "INCONCLUSIVE fails the gate too, and so does a part of the cases",
     },
     "--llm-mode": {
@@ -55,7 +54,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--llm-record": {
         "action": "store_true",
-        "default": False,
         "help": "Write this session's replies into the recordings",
     },
     "--llm-concurrency": {

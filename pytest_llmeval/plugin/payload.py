@@ -38,9 +38,8 @@ class _Kept(str):  # noqa: SLOT000  it holds a payload
 
     payload: Payload
 
-    @classmethod
-    def of(cls, payload: Payload) -> Self:
-        kept = cls("llmeval")
+    def __new__(cls, payload: Payload) -> Self:
+        kept = super().__new__(cls, "llmeval")
         kept.payload = payload
         return kept
 
@@ -51,7 +50,7 @@ def attach(report: pytest.TestReport, payload: Payload, *, as_text: bool) -> Non
     Args:
         as_text: whether the report goes to another process: xdist refuses what it cannot serialise.
     """
-    report.llmeval = _text_of(payload) if as_text else _Kept.of(payload)  # type: ignore[attr-defined]
+    report.llmeval = _text_of(payload) if as_text else _Kept(payload)  # type: ignore[attr-defined]
 
 
 def payload_of(report: pytest.TestReport) -> Payload | None:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from pytest_llmeval.plugin.evaluation import Evaluation
 
 
 def vanished(config: pytest.Config, collected: Collection[str]) -> str | None:
@@ -20,19 +16,15 @@ def vanished(config: pytest.Config, collected: Collection[str]) -> str | None:
     if not collected or not _may_have_a_baseline(config):
         return None
     from pytest_llmeval.errors import LlmevalError
-    from pytest_llmeval.plugin.build_evaluation import evaluation_of
-
-    try:
-        return _told(config, evaluation_of(config), collected)
-    except LlmevalError:
-        return None  # a mistake in the table is reported where a model is asked
-
-
-def _told(config: pytest.Config, evaluation: Evaluation, collected: Collection[str]) -> str | None:
     from pytest_llmeval.plugin.baseline import SavedBaseline
+    from pytest_llmeval.plugin.build_evaluation import evaluation_of
     from pytest_llmeval.plugin.selection import expected
     from pytest_llmeval.text import plural
 
+    try:
+        evaluation = evaluation_of(config)
+    except LlmevalError:
+        return None  # a mistake in the table is reported where a model is asked
     saved, root = evaluation.baseline, evaluation.root
     if not isinstance(saved, SavedBaseline):
         return None

@@ -50,10 +50,12 @@ def _seen(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None]) -> dict[
             fulfilled = trial.used.get(each.key or "")
             if fulfilled is not None and each.prompt not in asked:
                 asked[each.prompt] = asked_in(fulfilled.entry.request)
+    left = call.excinfo.value if call.excinfo is not None else None
+    errors = trial.errors if trial.settings.samples > 1 else {0: left}
     failed_at = {
         index: place
         for index, result in trial.results.items()
-        if result.outcome == "fail" and (place := _failed_at(item, _error(trial, index, call)))
+        if result.outcome == "fail" and (place := _failed_at(item, errors.get(index)))
     }
     return {
         "key": list(trial.key),
@@ -61,13 +63,6 @@ def _seen(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None]) -> dict[
         "asked": list(asked.items()),
         "failed_at": list(failed_at.items()),
     }
-
-
-def _error(trial: Trial, index: int, call: pytest.CallInfo[None]) -> BaseException | None:
-    """What left the body: of several samples it is kept with the trial."""
-    if trial.settings.samples > 1:
-        return trial.errors.get(index)
-    return call.excinfo.value if call.excinfo is not None else None
 
 
 def _failed_at(item: pytest.Item, error: BaseException | None) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 _OURS = str(Path(__file__).parents[1]) + os.sep
 
-_INSTALLED = tuple(
+INSTALLED = tuple(
     {sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib", "platstdlib")}
     | {str(Path(pytest.__file__).parents[1]) + os.sep}
 )
@@ -61,7 +61,7 @@ def failing_statement(error: BaseException) -> Statement | None:
     frames = [
         (frame.f_code.co_filename, line, _REWRITTEN in frame.f_globals)
         for frame, line in walk_tb(error.__traceback__)
-        if not frame.f_code.co_filename.startswith((_OURS, "<", *_INSTALLED))
+        if not frame.f_code.co_filename.startswith((_OURS, "<", *INSTALLED))
     ]
     if not frames:
         return None

@@ -57,14 +57,12 @@ def _taken(item: pytest.Item) -> str:
     info = getattr(item, "_fixtureinfo", None)
     names = list(getattr(info, "argnames", ()))
     names += [name for mark in item.iter_markers("usefixtures") for name in mark.args]
-    found, seen = set(), set()
+    seen = set()
     while names:
         name = names.pop()
         if name in seen:
             continue
         seen.add(name)
-        if name in FIXTURES:
-            found.add(name)
         for definition in getattr(info, "name2fixturedefs", {}).get(name, ()):
             names += definition.argnames
-    return next((name for name in reversed(FIXTURES) if name in found), "")
+    return next((name for name in reversed(FIXTURES) if name in seen), "")

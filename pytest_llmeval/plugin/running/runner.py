@@ -45,11 +45,6 @@ class Runner:
         self.scheduler: Scheduler | None = None
         self._reporting_process: int | None = None
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Count the trials before others take some away."""
-        self.selected.collect(items)
-
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what was left out, and have the tests that ask models overlap, where this pytest can."""
         self.selected.finish(session)
@@ -83,10 +78,6 @@ class Runner:
             from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
 
             register(config, JudgedAgain(baseline, self.selected.moved), "llmeval-judged-again")
-
-    def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
-        """Count the trials that are left out."""
-        self.selected.deselect(items)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:

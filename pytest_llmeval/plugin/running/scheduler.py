@@ -43,8 +43,7 @@ def can_schedule(session: pytest.Session) -> bool:
     except ImportError:
         return False
     state = getattr(session, "_setupstate", None)
-    worker = xdist_worker(session.config)
-    if hasattr(session.config, "workerinput") and not hasattr(worker, "torun"):
+    if hasattr(session.config, "workerinput") and not hasattr(xdist_worker(session.config), "torun"):
         return False
     wants_order = any(
         session.config.getoption(name, default=None)

@@ -16,7 +16,7 @@ from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 
 class Selected:
-    """Follows the collection of the tests that ask models.
+    """Follows the collection of the tests that ask models; registered beside the `Runner`.
 
     Attributes:
         trials: how many trials there are, before others take some away.
@@ -28,16 +28,16 @@ class Selected:
         self.moved: dict[str, str] = {}
         self._evaluation = evaluation
         self._trials: list[pytest.Item] = []
-        self._selection: Selection | None = Selection()
-        self._plain = Selection()
+        self._selection = Selection()
         self._deselected: set[int] = set()
         self._models: dict[CaseKey, set[str]] = {}
 
-    def deselect(self, items: Iterable[pytest.Item]) -> None:
+    def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Note trials that are left out by pytest's own hook."""
         self._deselected.update(id(item) for item in items if uses_llm(item))
 
-    def collect(self, items: list[pytest.Item]) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Note the trials before others take some away."""
         self._trials = [item for item in items if uses_llm(item)]
         self.trials = len(self._trials)
@@ -61,7 +61,6 @@ class Selected:
             known = {identity_of(item).key for item in self._trials if id(item) in kept | self._deselected}
             selection = self._beside(saved, session, known, selection)
         self._selection = selection
-        self._plain = selection._replace(left_out=(), unselected=(), moved=())
         del self._trials[:]
 
     def _beside(
@@ -96,8 +95,8 @@ class Selected:
 
     def told(self) -> Selection:
         """What the process was to run, whole the first time."""
-        first, self._selection = self._selection, None
-        return first or self._plain
+        told, self._selection = self._selection, self._selection._replace(left_out=(), unselected=(), moved=())
+        return told
 
     def on_both_sides(self, item: pytest.Item, baseline: ModelBaseline) -> bool:
         """Whether a case is run under a model on trial and under the baseline."""

@@ -71,6 +71,7 @@ class Sample:
         left: whether the body was left because a reply is missing.
         looked: whether the test has looked at the calls it made, so that it says itself how many there should be.
         lanes: the threads and tasks that were left.
+        given_back: questions without an answer, whose numbers the next identical calls get.
         place: how many questions were asked in order.
     """
 
@@ -86,24 +87,20 @@ class Sample:
         self.looked = False
         self.lanes: set[tuple[int, int, int]] = set()
         self._asked: dict[Question, int] = dict(setup._asked) if setup is not None else {}
-        self._given_back: set[Question] = set()
+        self.given_back: set[Question] = set()
         self._places = [-1] * len(self.calls)
 
     def question(self, lookup: Lookup) -> Question:
         """Which question it is to ask this, this time."""
         first = Question(self.index, lookup.words_digest, lookup.digest, 0)
-        again = [question for question in self._given_back if question._replace(occurrence=0) == first]
+        again = [question for question in self.given_back if question._replace(occurrence=0) == first]
         if again:
             question = min(again)
-            self._given_back.discard(question)
+            self.given_back.discard(question)
             return question
         occurrence = self._asked.get(first, 0)
         self._asked[first] = occurrence + 1
         return first._replace(occurrence=occurrence) if occurrence else first
-
-    def give_back(self, question: Question) -> None:
-        """Release a question that got no answer, so that the next identical call reuses its number."""
-        self._given_back.add(question)
 
     def add(self, call: Call, place: int) -> None:
         """Put a call that has its answer where it was asked, whichever was answered first."""
@@ -273,16 +270,12 @@ class Trial:
     def give_back(self, question: Question) -> None:
         """Release a question that got no answer, so that the next identical call reuses its number."""
         with self._lock:
-            self.sample.give_back(question)
+            self.sample.given_back.add(question)
 
     def draw(self, question: Question) -> Draw:
         """Which answer a question means."""
-        return Draw(
-            case=str(self.key),
-            module=self.module,
-            sample=self.settings.first + question.sample,
-            occurrence=question.occurrence,
-        )
+        sample = self.settings.first + question.sample
+        return Draw(str(self.key), self.module, sample, question.occurrence)
 
     def _entered_lane(self) -> _Lane:
         """Who asks, and whether the test may be left for the reply.
