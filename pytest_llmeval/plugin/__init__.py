@@ -120,7 +120,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # Of unittest, or doctests: these are not generated.
         _evaluate(config)
         if runner := config.pluginmanager.get_plugin(_RUNNER):
-            runner.pytest_collection_modifyitems(items)
+            runner.selected.pytest_collection_modifyitems(items)
     if _wrong in config.stash:
         raise pytest.UsageError(config.stash[_wrong])
 
@@ -152,7 +152,9 @@ def _evaluate(config: pytest.Config) -> None:
     except Exception as error:
         config.stash[_wrong] = broke("the configuration", error)
     else:
-        register(config, Runner(evaluation), _RUNNER)
+        runner = Runner(evaluation)
+        register(config, runner, _RUNNER)
+        register(config, runner.selected, "llmeval-selected")
         register(config, Carrying(config), "llmeval-carrying")
 
 

@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 import pytest
 
+from pytest_llmeval.config.place import PYPROJECT, TABLE_FILE
 from pytest_llmeval.config.settings import Settings, load_settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.options import given
 from pytest_llmeval.text import first_line
-
-_TABLES = ("pyproject.toml", "llmeval.toml")
 
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,200}")
 
@@ -78,11 +77,10 @@ def as_base_says(settings: Settings, base: Base) -> tuple[Settings, list[str]]:
     Raises:
         ConfigError: the base's own settings are wrong.
     """
-    contents = {name: base.read(settings.root / name) for name in _TABLES}
     with TemporaryDirectory(prefix="llmeval-") as folder:
         Path(folder, ".git").mkdir()  # where the search for a table ends
-        for name, content in contents.items():
-            if content is not None:
+        for name in (PYPROJECT, TABLE_FILE):
+            if (content := base.read(settings.root / name)) is not None:
                 Path(folder, name).write_bytes(content)
         try:
             theirs = load_settings(Path(folder))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.json_text import lenient_json
-from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, was_another
+from pytest_llmeval.runs.results import CaseKey, CaseResult, Run
 
 if TYPE_CHECKING:
     from pytest_llmeval.case import Case
@@ -47,10 +47,6 @@ class ModelBaseline:
     def name(self) -> str:
         """The model's name."""
         return self.model.name
-
-    def is_another(self, run: Run, candidate: str) -> bool:
-        """Never: two models of one session have two names."""
-        return False
 
 
 @dataclass(frozen=True)
@@ -93,10 +89,6 @@ class SavedBaseline:
             params=params if isinstance(params, Mapping) else {},
         )
 
-    def is_another(self, run: Run, candidate: str) -> bool:
-        """Whether a model of this session's run is another than this one, though named alike."""
-        return was_another(self.run, run, self.name, candidate)
-
     def counterpart(self, key: CaseKey, case: Case | None) -> CaseResult | None:
         """A case as it was saved; None when it is new, as is one whose input changed.
 
@@ -104,7 +96,7 @@ class SavedBaseline:
             key: under which it was saved.
         """
         saved = self.results.get(key)
-        if saved is None or (case is not None and not _same(saved.input, case.input)):
+        if saved is None or (case is not None and lenient_json(saved.input) != lenient_json(case.input)):
             return None
         return saved
 
@@ -180,7 +172,3 @@ def _alike(test: str, rows: set[tuple[str, str]], other: str, saved: set[tuple[s
         return 2 * len(rows & saved) > max(len(rows), len(saved))
     same_name = test.partition("::")[2] == other.partition("::")[2]
     return same_name and {case for case, _ in rows} <= {case for case, _ in saved}
-
-
-def _same(saved: Any, now: Any) -> bool:
-    return lenient_json(saved) == lenient_json(now)

@@ -7,7 +7,6 @@ import os
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,10 +18,10 @@ from pytest_llmeval.plugin.baseline import Baseline, ModelBaseline, NewBaseline,
 from pytest_llmeval.plugin.config_table import settings_of
 from pytest_llmeval.plugin.evaluation import CONCURRENCY, Evaluation, evaluation_key, header_of
 from pytest_llmeval.plugin.options import MODES, given
-
-if TYPE_CHECKING:
-    from pytest_llmeval.runs.results import Run
-    from pytest_llmeval.store.staleness import Staleness
+from pytest_llmeval.plugin.wordings import wordings_option
+from pytest_llmeval.runs.file import load_run, read_run
+from pytest_llmeval.runs.results import Run, model_words
+from pytest_llmeval.store.staleness import Staleness
 
 
 def evaluation_of(config: pytest.Config) -> Evaluation:
@@ -44,7 +43,9 @@ def _evaluation(config: pytest.Config) -> Evaluation:
     option: str | None = given(config, "llm_baseline")
     wanted = option if option is not None else settings.baseline
     wanted = None if wanted in ("none", "") else wanted
-    file = _run_file(config, settings, wanted, from_option=option is not None)
+    file = None
+    if wanted is not None and wanted.endswith(".jsonl") and wanted not in settings.models:
+        file = (config.invocation_params.dir if option is not None else settings.root) / wanted
     baseline: Baseline = NoBaseline()
     if words := given(config, "llm_update_baseline"):
         baseline = _new_baseline(words, settings, wanted, file, candidates)
@@ -77,12 +78,12 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         samples=samples,
         most_samples=most_samples,
         notes=[*(told if baseline.name is not None else ()), *of_samples],
-        wordings=_wordings(given(config, "llm_wordings")),
+        wordings=wordings_option(given(config, "llm_wordings")),
         strict=bool(given(config, "llm_strict")),
         concurrency=_whole_number(given(config, "llm_concurrency"), "--llm-concurrency") or CONCURRENCY,
         budget=_budget(given(config, "llm_budget"), models),
         show=given(config, "llm_show"),
-        staleness=_staleness(settings),
+        staleness=Staleness(max_age=settings.max_age, action=settings.stale) if settings.max_age is not None else None,
         hook=config.hook,
         reports=reports,
     )
@@ -96,15 +97,12 @@ def _as_base_says(
     if name is None or given(config, "llm_update_baseline"):
         return None, settings, [], ()
     base = find_base(name, settings.root)
-    if base is None:
-        told = (
-            f"git has neither origin/{name} nor {name}, so this change is judged by its own baseline and gate settings"
-        )
-        if os.environ.get("GITHUB_ACTIONS"):
-            return None, settings, [], (f"{told}; let the job fetch it: git fetch --depth=1 origin {name}:{name}",)
-        return None, settings, [told], ()
-    settings, notes = as_base_says(settings, base)
-    return base, settings, notes, ()
+    if base is not None:
+        return base, *as_base_says(settings, base), ()
+    told = f"git has neither origin/{name} nor {name}, so this change is judged by its own baseline and gate settings"
+    if os.environ.get("GITHUB_ACTIONS"):
+        return None, settings, [], (f"{told}; let the job fetch it: git fetch --depth=1 origin {name}:{name}",)
+    return None, settings, [told], ()
 
 
 def _saved_baseline(
@@ -154,19 +152,10 @@ def _saved(file: Path, settings: Settings, base: Base | None) -> SavedBaseline |
 
 def _run_at(file: Path, base: Base | None) -> tuple[Run | None, str | None]:
     """A saved run, and the branch it was read from: the base where that has it, else this checkout."""
-    from pytest_llmeval.runs.file import load_run, read_run
-
     content = base.read(file) if base is not None else None
     if base is not None and content is not None:
         return read_run(content.decode("utf-8-sig", "replace"), f"{file.name} of {base.ref}"), base.ref
     return (load_run(file), None) if file.exists() else (None, None)
-
-
-def _run_file(config: pytest.Config, settings: Settings, wanted: str | None, *, from_option: bool) -> Path | None:
-    """The saved run a baseline names: what ends in .jsonl is a file, relative to the command line or the table."""
-    if wanted is None or wanted in settings.models or not wanted.endswith(".jsonl"):
-        return None
-    return (config.invocation_params.dir if from_option else settings.root) / wanted
 
 
 def _model_of_run(run: Run, file: Path, settings: Settings) -> str:
@@ -179,14 +168,6 @@ def _model_of_run(run: Run, file: Path, settings: Settings) -> str:
         f"{file.name} holds several models ({', '.join(names) or 'none'}) and none of them is the configured one; "
         "save a run with one model: pytest --llm-model=NAME --llm-report=FILE.jsonl"
     )
-
-
-def _staleness(settings: Settings) -> Staleness | None:
-    if settings.max_age is None:
-        return None
-    from pytest_llmeval.store.staleness import Staleness
-
-    return Staleness(max_age=settings.max_age, action=settings.stale)
 
 
 def _samples(text: str | None, *, compares: bool) -> tuple[int | None, int | None, list[str]]:
@@ -211,14 +192,6 @@ def _whole_number(text: str | None, option: str, expected: str = "a whole number
     if number < 1:
         raise ConfigError(f"{option}={text}: {expected}")
     return number
-
-
-def _wordings(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    from pytest_llmeval.plugin.wordings import wordings_option
-
-    return wordings_option(text)
 
 
 def _budget(text: str | None, models: Iterable[ModelSettings]) -> float | None:
@@ -302,13 +275,7 @@ def _new_baseline(
 
 
 def _refuse_another_model(run: Run, model: ModelSettings, file: Path) -> None:
-    """Refuse to put one model's cases among another's.
-
-    Raises:
-        ConfigError: the baseline is a run of another model, or of several.
-    """
-    from pytest_llmeval.runs.results import model_words
-
+    """Refuse to put one model's cases among another's."""
     new = header_of(model)
     if model_in(run) != [model.name] or run.models[model.name] != new:
         old = ", ".join(f"{name}: {model_words(each)}" for name, each in run.models.items()) or "none"

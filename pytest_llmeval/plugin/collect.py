@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmeval.case import Case
 from pytest_llmeval.datasets.load import load_cases
+from pytest_llmeval.engine.pipeline import Pipeline
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.plugin.build_evaluation import evaluation_of
 from pytest_llmeval.plugin.config_table import check_table
@@ -24,9 +24,6 @@ from pytest_llmeval.plugin.running.replies import Attempts, attempts_key, first_
 from pytest_llmeval.plugin.running.trial import Trial, TrialSettings, trial_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 
-if TYPE_CHECKING:
-    from pytest_llmeval.engine.pipeline import Pipeline
-
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
 
 
@@ -37,7 +34,6 @@ def runs_once(item: pytest.Item, marks: Mapping[str, pytest.Mark]) -> bool:
 
 def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
     """One test per case of the test's dataset and per model."""
-    wrong: LlmevalError | None = None
     try:
         marks = closest_markers(metafunc.definition)
         wanted = cases_of(metafunc.definition, marks)
@@ -47,9 +43,7 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
             cases = asked_in(_cases(metafunc, wanted), wanted, evaluation.wordings)
             metafunc.parametrize("case", cases, ids=[case.name for case in cases])
     except LlmevalError as error:
-        wrong = error
-    if wrong is not None:
-        pytest.fail(str(wrong), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     asks = {*FIXTURES, "llm_model"} & set(metafunc.fixturenames)
     if len(evaluation.models) > 1 and asks:
         if "llm_model" not in metafunc.fixturenames:
@@ -63,11 +57,9 @@ def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:
     function, file = metafunc.definition, wanted.source
     if "case" not in metafunc.fixturenames:
         asks = next((name for name in reversed(FIXTURES) if name in metafunc.fixturenames), FIXTURES[0])
+        takes = f"({file!r}) takes its row" if isinstance(file, str) else " takes its case"
         raise ConfigError(
-            f"{function.nodeid}: a test with @pytest.mark.llm_cases({file!r}) takes its row as an argument: "
-            f"def {function.name}({asks}, case)"
-            if isinstance(file, str)
-            else f"{function.nodeid}: a test with @pytest.mark.llm_cases takes its case as an argument: "
+            f"{function.nodeid}: a test with @pytest.mark.llm_cases{takes} as an argument: "
             f"def {function.name}({asks}, case)"
         )
     if not isinstance(file, str):
@@ -87,18 +79,12 @@ def shared_trial(item: pytest.Item | None, fixture: str) -> Trial:
             f"getfixturevalue({fixture!r}) is too late for it",
             pytrace=False,
         )
-    shared: Trial | None = item.stash.get(trial_key, None)
-    if shared is not None:
-        return shared
-    wrong: LlmevalError
     try:
-        trial = _trial_for(item, evaluation_of(item.config))
+        if trial_key not in item.stash:
+            item.stash[trial_key] = _trial_for(item, evaluation_of(item.config))
     except LlmevalError as error:
-        wrong = error
-    else:
-        item.stash[trial_key] = trial
-        return trial
-    pytest.fail(str(wrong), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    return item.stash[trial_key]
 
 
 def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
@@ -109,8 +95,8 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
     """
     check_table(item, evaluation.settings)
     if not evaluation.models:
-        known = ", ".join(evaluation.settings.models)
         settings = evaluation.settings
+        known = ", ".join(settings.models)
         where = settings.place if settings.file is not None else "[tool.llmeval] of pyproject.toml"
         raise ConfigError(
             f"no model on trial: give --llm-model=NAME, or set model in {where} "
@@ -152,8 +138,8 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
 def _saved_trial(identity: Identity, again: Again, settings: TrialSettings, pipeline: Pipeline) -> Trial:
     """A trial that judges saved replies again."""
     samples = again.saved.samples
-    again.answers = SavedAnswers(again.saved, pipeline)
+    again.answers = SavedAnswers(again.saved)
     settings = settings._replace(samples=len(samples), first=0, repeatable=False)
     trial = Trial(identity, again.model, settings, pipeline, Attempts(), saved=again.answers)
-    trial.results.update({place: s._replace(index=place) for place, s in enumerate(samples) if judged_as_error(s)})
+    trial.results = {place: s._replace(index=place) for place, s in enumerate(samples) if judged_as_error(s)}
     return trial

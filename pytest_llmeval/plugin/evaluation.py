@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmeval.config.settings import ModelSettings, Settings
+from pytest_llmeval.engine.pipeline import Pipeline
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.plugin.baseline import Baseline, NoBaseline
 from pytest_llmeval.plugin.hookspecs import normalizer
 from pytest_llmeval.plugin.options import Mode
+from pytest_llmeval.store.recordings import Recordings
+from pytest_llmeval.store.staleness import Staleness
+from pytest_llmeval.store.store import Store
 
 if TYPE_CHECKING:
-    from pytest_llmeval.engine.pipeline import Pipeline
     from pytest_llmeval.store.cache import Cache
-    from pytest_llmeval.store.staleness import Staleness
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -74,28 +76,23 @@ class Evaluation:
 
     def model(self, name: str) -> ModelSettings:
         """The model of that name among those that are run."""
-        for model in self.models:
-            if model.name == name:
-                return model
-        raise ConfigError(f"{name} is not among the models of this session: {', '.join(m.name for m in self.models)}")
+        models = {model.name: model for model in self.models}
+        if name not in models:
+            raise ConfigError(f"{name} is not among the models of this session: {', '.join(models)}")
+        return models[name]
 
     def pipeline(self) -> Pipeline:
         """What turns prompts into answers; made at the first call."""
         if self._pipeline is None:
-            from pytest_llmeval.engine.pipeline import Pipeline
-            from pytest_llmeval.store.recordings import Recordings
-            from pytest_llmeval.store.store import Store
-
             store = Store(
                 self._made_cache,
                 Recordings(self.settings.recordings, self.notes.append, repair=self.record, root=self.root),
             )
-            workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
             self._pipeline = Pipeline(
                 mode=self.mode,
                 store=store,
                 concurrency=self.concurrency,
-                workers=workers,
+                workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
                 budget=self.budget,
                 ignore=self.settings.ignore,
                 normalize=normalizer(self.hook),

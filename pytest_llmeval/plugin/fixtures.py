@@ -98,5 +98,4 @@ def llm_gateway_environment(request: pytest.FixtureRequest) -> Mapping[str, str]
     try:
         return outliving(evaluation_of(request.config), request.config)
     except LlmevalError as error:
-        wrong = str(error)
-    pytest.fail(wrong, pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None

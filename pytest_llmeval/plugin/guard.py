@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from traceback import walk_tb
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,9 +31,9 @@ _PLUGGY = str(Path(pluggy.__file__).parent)
 
 _NAME = "llmeval-faults"
 
-_LAST_LINE = "llmeval broke"
-
 Hook = Callable[..., Any]
+
+ReportWrapper = Generator[None, pytest.TestReport, pytest.TestReport]
 
 
 def register(config: pytest.Config, plugin: object, name: str) -> None:
@@ -85,6 +86,12 @@ def faults_of(config: pytest.Config) -> Faults:
     return faults
 
 
+def xdist_worker(config: pytest.Config) -> Any:
+    """Xdist's plugin in a worker process, which knows the item that is reported by its index; None elsewhere."""
+    plugins = config.pluginmanager.get_plugins()
+    return next((plugin for plugin in plugins if type(plugin).__name__ == "WorkerInteractor"), None)
+
+
 class Faults:
     """What went wrong in a process, and where it is reported.
 
@@ -98,8 +105,7 @@ class Faults:
         self.failed: Callable[[pytest.Item, pytest.TestReport, str], None] | None = None
         self.waiting: dict[pytest.Item, Any] = {}
         self._config = config
-        plugins = config.pluginmanager.get_plugins()
-        self._worker: Any = next((each for each in plugins if type(each).__name__ == "WorkerInteractor"), None)
+        self._worker = xdist_worker(config)
         self._session: pytest.Session | None = None
         self._code = 0
         self._lines: dict[str, None] = {}
@@ -125,9 +131,8 @@ class Faults:
         if report.when == "setup":
             self._told.pop(report.nodeid, None)  # the test is executed, or reported, again
         message = self._tests.get(report.nodeid)
-        if message is None or self._told.get(report.nodeid, report.when) != report.when:
-            return
-        if report.when == "setup" and report.passed:
+        told = self._told.get(report.nodeid, report.when) != report.when
+        if message is None or told or (report.when == "setup" and report.passed):
             return
         self._told[report.nodeid] = str(report.when)
         report.outcome = "failed"
@@ -213,7 +218,7 @@ class Faults:
             terminalreporter.write_line(line, red=True)
         if self._lines:
             # Other plugins look into the __dict__ of whatever is counted.
-            terminalreporter.stats.setdefault(_LAST_LINE, []).extend(SimpleNamespace() for _ in self._lines)
+            terminalreporter.stats.setdefault("llmeval broke", []).extend(SimpleNamespace() for _ in self._lines)
         return result
 
 
@@ -301,9 +306,4 @@ def _goes_on(hook: str, error: Exception) -> bool:
         return True
     if hook != "pytest_runtest_protocol":
         return False
-    traceback = error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename.startswith(_PLUGGY):
-            return True
-        traceback = traceback.tb_next
-    return False
+    return any(frame.f_code.co_filename.startswith(_PLUGGY) for frame, _ in walk_tb(error.__traceback__))

@@ -10,11 +10,12 @@ Exceptions of this package are shown without the name of their module: the width
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.plugin.guard import ReportWrapper
 from pytest_llmeval.text import first_line, harmless
 
 
@@ -42,9 +43,7 @@ class ShortNames:
     """Shortens the names of this package's exceptions on reports, also of tests that ask no model."""
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> ReportWrapper:
         """Do it on the report of a test."""
         report = yield
         if call.excinfo is not None:

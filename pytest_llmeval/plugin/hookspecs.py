@@ -73,9 +73,4 @@ def redactor(hooks: Any) -> Callable[[Entry], Entry | None] | None:
     hook = hooks.pytest_llmeval_redact
     if not hook.get_hookimpls():
         return None
-
-    def redact(entry: Entry) -> Entry | None:
-        result: Entry | None = hook(entry=entry)
-        return result
-
-    return redact
+    return lambda entry: hook(entry=entry)

@@ -50,14 +50,8 @@ class Identity:
         case = self.case
         if case is None:
             return ""
-        content = [
-            case.input,
-            case.expected,
-            case.context,
-            case.checks,
-            (),
-            *([case.metadata] if case.metadata else []),
-        ]
+        metadata = [case.metadata] if case.metadata else []
+        content = [case.input, case.expected, case.context, case.checks, (), *metadata]
         return hashlib.sha256(lenient_json(content).encode()).hexdigest()[:16]
 
 
@@ -79,10 +73,9 @@ def _identified(item: pytest.Item) -> Identity:
     test = "::".join([path, *classes, getattr(item, "originalname", None) or item.name])
     callspec = getattr(item, "callspec", None)
     params = callspec.params if callspec is not None else {}
-    model = evaluation.models[0].name if evaluation is not None and evaluation.models else ""
-    model = str(params.get("llm_model") or model)
-    case = params.get("case")
-    case = case if isinstance(case, Case) else None
+    first = evaluation.models[0].name if evaluation is not None and evaluation.models else ""
+    model = str(params.get("llm_model") or first)
+    case = params["case"] if isinstance(params.get("case"), Case) else None
     if callspec is None:
         name = ""
     elif case is not None and set(params) <= {"case", "llm_model", _REPEAT}:

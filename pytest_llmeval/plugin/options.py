@@ -5,6 +5,7 @@ Help texts start with a capital; a single phrase has no period, several phrases 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Literal
 
 import pytest
@@ -14,95 +15,91 @@ Mode = Literal["auto", "replay", "refresh", "live"]
 MODES: tuple[Mode, ...] = ("auto", "replay", "refresh", "live")
 
 
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "--llm-model": {
+        "action": "append",
+        "metavar": "NAME",
+        "help": "Model on trial: an alias from [tool.llmeval] or provider/model. "
+        "Repeat it to run several side by side.",
+    },
+    "--llm-baseline": {
+        "metavar": "RUN|NAME|none",
+        "help": "Compare with a saved run (a .jsonl file), with this model in the same session, or with nothing: "
+        "failing cases are then failing tests.",
+    },
+    "--llm-baseline-ref": {
+        "metavar": "REF",
+        "help": "Read the gate's settings and the baseline run from this branch: origin/REF, else REF. Default: "
+        "GITHUB_BASE_REF, which GitHub sets on pull requests.",
+    },
+    "--llm-samples": {
+        "metavar": "N|auto",
+        "help": "Samples per case, over the markers. auto: 3 at first; beside a baseline all cases get up to 10 when "
+        "an error category is undecided.",
+    },
+    "--llm-wordings": {
+        "metavar": "WHICH",
+        "help": "Wordings each case is asked in beside its own, over the markers: paraphrases and the rules case, "
+        "typos, whitespace, options, with commas between them; or own, for none of them.",
+    },
+    "--llm-strict": {
+        "action": "store_true",
+        "help": "INCONCLUSIVE fails the gate too, and so does a part of the cases",
+    },
+    "--llm-mode": {
+        "choices": MODES,
+        "default": "auto",
+        "help": "auto: recording, else cache, else call. replay: Python connects to no model, a miss is an error. "
+        "refresh: call and overwrite. live: call, keep nothing.",
+    },
+    "--llm-record": {
+        "action": "store_true",
+        "help": "Write this session's replies into the recordings",
+    },
+    "--llm-concurrency": {
+        "metavar": "N",
+        "help": "The most calls in flight, over all workers; the number adapts to what a provider takes. Default: 32.",
+    },
+    "--llm-budget": {
+        "metavar": "USD",
+        "help": "The most money to spend. No call is made that could pass it; the cases left are errors.",
+    },
+    # Each an option of its own: one that may take a value would take the path that follows it on the command line.
+    "--llm-update-baseline": {
+        "action": "append_const",
+        "const": "all",
+        "help": "Save this run, of all cases, as the baseline run, and tell what got worse. Not in CI.",
+    },
+    "--llm-update-baseline=merge": {
+        "action": "append_const",
+        "const": "merge",
+        "dest": "llm_update_baseline",
+        "help": "Put the cases of this run into the baseline run, and keep its others",
+    },
+    "--llm-update-baseline=force": {
+        "action": "append_const",
+        "const": "force",
+        "dest": "llm_update_baseline",
+        "help": "Do it in CI too",
+    },
+    "--llm-show": {
+        "metavar": "CATEGORY",
+        "help": "List the cases of this error category with what changed in their replies",
+    },
+    "--llm-report": {
+        "action": "append",
+        "metavar": "FILE.jsonl",
+        "help": "Save the run as it goes. Repeat it for several files.",
+    },
+}
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Register every option."""
     group = parser.getgroup("llmeval", "regression tests of language models (llmeval)")
-
-    def add(name: str, **attributes: Any) -> None:
-        try:
+    for name, attributes in _OPTIONS.items():
+        with suppress(ValueError):  # another plugin has registered the same option: its value is shared
             group.addoption(name, **attributes)
-        except ValueError:
-            # Another plugin has registered the same option: its value is shared instead of killing the session.
-            return
-
-    add(
-        "--llm-model",
-        action="append",
-        metavar="NAME",
-        help="Model on trial: an alias from [tool.llmeval] or provider/model. Repeat it to run several side by side.",
-    )
-    add(
-        "--llm-baseline",
-        metavar="RUN|NAME|none",
-        help="Compare with a saved run (a .jsonl file), with this model in the same session, or with nothing: failing "
-        "cases are then failing tests.",
-    )
-    add(
-        "--llm-baseline-ref",
-        metavar="REF",
-        help="Read the gate's settings and the baseline run from this branch: origin/REF, else REF. Default: "
-        "GITHUB_BASE_REF, which GitHub sets on pull requests.",
-    )
-    add(
-        "--llm-samples",
-        metavar="N|auto",
-        help="Samples per case, over the markers. auto: 3 at first; beside a baseline all cases get up to 10 when an "
-        "error category is undecided.",
-    )
-    add(
-        "--llm-wordings",
-        metavar="WHICH",
-        help="Wordings each case is asked in beside its own, over the markers: paraphrases and the rules case, typos, "
-        "whitespace, options, with commas between them; or own, for none of them.",
-    )
-    add(
-        "--llm-strict",
-        action="store_true",
-        default=False,
-        help="INCONCLUSIVE fails the gate too, and so does a part of the cases",
-    )
-    add(
-        "--llm-mode",
-        choices=MODES,
-        default="auto",
-        help="auto: recording, else cache, else call. replay: Python connects to no model, a miss is an error. "
-        "refresh: call and overwrite. live: call, keep nothing.",
-    )
-    add("--llm-record", action="store_true", default=False, help="Write this session's replies into the recordings")
-    add(
-        "--llm-concurrency",
-        metavar="N",
-        help="The most calls in flight, over all workers; the number adapts to what a provider takes. Default: 32.",
-    )
-    add(
-        "--llm-budget",
-        metavar="USD",
-        help="The most money to spend. No call is made that could pass it; the cases left are errors.",
-    )
-    # Each an option of its own: one that may take a value would take the path that follows it on the command line.
-    for suffix, word, text in (
-        ("", "all", "Save this run, of all cases, as the baseline run, and tell what got worse. Not in CI."),
-        ("=merge", "merge", "Put the cases of this run into the baseline run, and keep its others"),
-        ("=force", "force", "Do it in CI too"),
-    ):
-        add(
-            f"--llm-update-baseline{suffix}",
-            action="append_const",
-            const=word,
-            dest="llm_update_baseline",
-            help=text,
-        )
-    add(
-        "--llm-show",
-        metavar="CATEGORY",
-        help="List the cases of this error category with what changed in their replies",
-    )
-    add(
-        "--llm-report",
-        action="append",
-        metavar="FILE.jsonl",
-        help="Save the run as it goes. Repeat it for several files.",
-    )
 
 
 def given(config: pytest.Config, name: str) -> Any:
@@ -112,20 +109,5 @@ def given(config: pytest.Config, name: str) -> Any:
 
 def any_given(config: pytest.Config) -> bool:
     """Whether any of them is on the command line."""
-    plain = {"llm_mode": "auto"}
-    names = (
-        "llm_model",
-        "llm_baseline",
-        "llm_baseline_ref",
-        "llm_samples",
-        "llm_wordings",
-        "llm_strict",
-        "llm_mode",
-        "llm_record",
-        "llm_concurrency",
-        "llm_budget",
-        "llm_update_baseline",
-        "llm_show",
-        "llm_report",
-    )
-    return any(given(config, name) not in (None, False, plain.get(name)) for name in names)
+    plain = {"--llm-mode": "auto"}
+    return any(given(config, name) not in (None, False, plain.get(name)) for name in _OPTIONS)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import pytest
 
 from pytest_llmeval.plugin.selection import Selection
 from pytest_llmeval.runs.codec import result_from_json, result_to_json
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
+from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.text import first_line
-
-if TYPE_CHECKING:
-    from pytest_llmeval.store.entry import Entry
 
 
 class Payload(NamedTuple):
@@ -40,9 +38,8 @@ class _Kept(str):  # noqa: SLOT000  it holds a payload
 
     payload: Payload
 
-    @classmethod
-    def of(cls, payload: Payload) -> Self:
-        kept = cls("llmeval")
+    def __new__(cls, payload: Payload) -> Self:
+        kept = super().__new__(cls, "llmeval")
         kept.payload = payload
         return kept
 
@@ -53,7 +50,7 @@ def attach(report: pytest.TestReport, payload: Payload, *, as_text: bool) -> Non
     Args:
         as_text: whether the report goes to another process: xdist refuses what it cannot serialise.
     """
-    report.llmeval = _text_of(payload) if as_text else _Kept.of(payload)  # type: ignore[attr-defined]
+    report.llmeval = _text_of(payload) if as_text else _Kept(payload)  # type: ignore[attr-defined]
 
 
 def payload_of(report: pytest.TestReport) -> Payload | None:
@@ -84,7 +81,7 @@ def _text_of(payload: Payload) -> str:
             "case": payload.case,
             "result": result_to_json(payload.result) if payload.result is not None else None,
             "entries": [entry.to_json() for entry in payload.entries],
-            "selection": _selection_to_json(payload.selection),
+            "selection": payload.selection._asdict(),
             "baseline": result_to_json(payload.baseline) if payload.baseline is not None else None,
             "notes": payload.notes,
         },
@@ -94,32 +91,19 @@ def _text_of(payload: Payload) -> str:
 
 def _read(text: str) -> Payload:
     data: dict[str, Any] = json.loads(text)
-    entries: tuple[Entry, ...] = ()
-    if data["entries"]:
-        from pytest_llmeval.store.entry import Entry as StoredEntry
-
-        entries = tuple(StoredEntry.from_json(entry) for entry in data["entries"])
     return Payload(
         case=CaseKey(*data["case"]),
         result=result_from_json(data["result"]) if data["result"] is not None else None,
-        entries=entries,
-        selection=_selection_from_json(data["selection"]),
+        entries=tuple(Entry.from_json(entry) for entry in data["entries"]),
+        selection=_selection_of(data["selection"]),
         baseline=result_from_json(data["baseline"]) if data["baseline"] is not None else None,
         notes=tuple(data["notes"]),
     )
 
 
-def _selection_to_json(selection: Selection) -> dict[str, Any]:
-    left_out = [[key.test, key.case, model] for key, model in selection.left_out]
-    return {**selection._asdict(), "left_out": left_out}
-
-
-def _selection_from_json(data: dict[str, Any]) -> Selection:
-    return Selection(
-        collected=data["collected"],
-        deselected=data["deselected"],
-        left_out=tuple((CaseKey(test, case), model) for test, case, model in data["left_out"]),
-        cases=data["cases"],
+def _selection_of(data: dict[str, Any]) -> Selection:
+    return Selection(**data)._replace(
+        left_out=tuple((CaseKey(*key), model) for key, model in data["left_out"]),
         unselected=tuple(CaseKey(*key) for key in data["unselected"]),
         moved=tuple((new, old) for new, old in data["moved"]),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
@@ -55,29 +55,13 @@ def expected(test: str, config: pytest.Config, root: Path, files: Collection[str
         return False  # it cannot be known
     name = test.split("::", maxsplit=1)[0]
     path = root / name
-    ignored = [str(each) for each in (getattr(option, "ignore", None) or ())]
-    patterns = [str(each) for each in (getattr(option, "ignore_glob", None) or ())]
-    if any(_within(path, _path(config, each)) for each in ignored) or any(
-        fnmatch(str(path), each) for each in patterns
-    ):
+    if any(_within(path, _path(config, each)) for each in getattr(option, "ignore", None) or ()):
+        return False
+    if any(fnmatch(str(path), each) for each in getattr(option, "ignore_glob", None) or ()):
         return False
     if name in files:
         return not any("::" in argument and _path(config, argument) == path for argument in config.args)
     return any("::" not in argument and _within(path, _path(config, argument)) for argument in config.args)
-
-
-def not_selected(
-    saved: Iterable[CaseKey], kept: Collection[CaseKey], collected: Collection[CaseKey], wanted: Collection[str]
-) -> tuple[CaseKey, ...]:
-    """The cases of a saved run that a session was not to run.
-
-    Args:
-        saved: all of its cases, under the names they have today.
-        kept: the cases that are run.
-        collected: those and the deselected ones.
-        wanted: the tests that are not there and would have been run.
-    """
-    return tuple(key for key in saved if key not in kept and (key in collected or key.test not in wanted))
 
 
 def _path(config: pytest.Config, argument: str) -> Path:

@@ -19,5 +19,4 @@ def write_all(reporter: pytest.TerminalReporter, notes: Iterable[str]) -> None:
     """Write notes below one another, each once."""
     paper = Paper(width=reporter.config.get_terminal_writer().fullwidth, ascii=not writes_unicode())
     for text in dict.fromkeys(notes):
-        for line in paper.write(text, hang=2):
-            reporter.write_line(line.text)
+        write_lines(reporter, paper.write(text, hang=2))

@@ -65,12 +65,14 @@ def asked_in(cases: Sequence[Case], wanted: Cases, option: tuple[str, ...] | Non
     return found
 
 
-def wordings_option(text: str) -> tuple[str, ...]:
-    """What ``--llm-wordings`` names: () for a case's own words alone.
+def wordings_option(text: str | None) -> tuple[str, ...] | None:
+    """What ``--llm-wordings`` names: () for a case's own words alone, None without the option.
 
     Raises:
         ConfigError: one of the names is unknown.
     """
+    if text is None:
+        return None
     names = [name.strip() for name in text.split(",")]
     if names == [OWN]:
         return ()

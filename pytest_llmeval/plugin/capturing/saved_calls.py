@@ -39,11 +39,11 @@ class SavedCalls:
             Unanswered: there is none that could be meant.
         """
         __tracebackhide__ = True
-        what, words_digest = asked.what, self._answers.words_digest(asked.what.body)
+        what, words_digest = asked.what, self.trial.pipeline.lookups.words_digest(asked.what.body)
         with self._lock:
             given, place = self._answers.reply(words_digest, self.trial.sample.index), self.trial.next_place()
         try:
-            call = given.result().call
+            call = given.result()
         except ReplyError as error:
             self.trial.sample.failures.append(error)
             raise Unanswered(error) from None

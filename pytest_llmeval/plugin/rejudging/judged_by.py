@@ -15,7 +15,7 @@ import pytest
 
 _known = pytest.StashKey[dict[Path, str]]()
 
-_TESTS = ("test_*.py", "*_test.py")
+_NO_HELPERS = ("test_*.py", "*_test.py", "conftest.py")
 
 
 def judged_by(item: pytest.Item, root: Path) -> str:
@@ -42,11 +42,5 @@ def _files(file: Path, root: Path) -> list[Path]:
     folders = [folder for folder in file.parents if folder.is_relative_to(root)]
     above = [folder / "conftest.py" for folder in folders if (folder / "conftest.py").is_file()]
     top = folders[-2] if len(folders) > 1 else None  # tests/, say; next to a test at the root lies the application
-    helpers = []
-    if top is not None:
-        helpers = [
-            path
-            for path in sorted(top.rglob("*.py"))
-            if not any(path.match(pattern) for pattern in _TESTS) and path.name != "conftest.py"
-        ]
-    return [file, *above, *helpers]
+    below = sorted(top.rglob("*.py")) if top is not None else []
+    return [file, *above, *(path for path in below if not any(map(path.match, _NO_HELPERS)))]

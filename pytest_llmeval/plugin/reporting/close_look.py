@@ -10,7 +10,7 @@ from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.plugin.payload import Payload
 from pytest_llmeval.plugin.shown import BY_HAND, seen_on, shown
 from pytest_llmeval.report.closely import Seen, look_lines, looks
-from pytest_llmeval.report.paper import Line, Paper
+from pytest_llmeval.report.paper import Line, Paper, joined
 from pytest_llmeval.report.summary import no_commands
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.text import harmless, plural, shortened
@@ -45,9 +45,7 @@ class CloseLook:
             return []
         by_hand = len({result.key for result in results}) <= BY_HAND
         found = looks(comparisons, results, passing=self._shown.passing and by_hand)
-        lines: list[Line] = []
-        for look in found[: self._shown.most]:
-            lines += [Line(""), *look_lines(paper, look, self._seen)] if lines else look_lines(paper, look, self._seen)
+        lines = joined(look_lines(paper, look, self._seen) for look in found[: self._shown.most])
         if self._shown.most is not None and len(found) > self._shown.most:
             rest = plural(len(found) - self._shown.most, "more case")
             lines += [Line(""), *paper.write(f"{rest} failed: -rm shows all, -k one of them", "yellow", hang=2)]

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.analysis.comparison import part_of
 from pytest_llmeval.plugin.base_branch import commit_of
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, NewBaseline, SavedBaseline
 from pytest_llmeval.plugin.build_evaluation import evaluation_of
 from pytest_llmeval.plugin.evaluation import Evaluation, header_of
-from pytest_llmeval.plugin.payload import is_second
+from pytest_llmeval.plugin.payload import Payload, is_second
 from pytest_llmeval.plugin.selection import Selection
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
-
-if TYPE_CHECKING:
-    from pytest_llmeval.plugin.payload import Payload
-    from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.store.entry import Entry
 
 _NAMES_OF_SAVED = ("baseline", "saved baseline", "saved baseline run")  # the first that no model on trial has
 
@@ -89,9 +86,9 @@ class Gathered:
         place = result.trial
         tests = self._by_test.setdefault(place, {})
         self._repeated += bool(tests) and report.nodeid not in tests
-        earlier = tests.get(report.nodeid)
-        # A second pass brings the samples of the first again.
-        self.spent += _spent(result) - (_spent(earlier) if earlier is not None and is_second(report) else 0.0)
+        self.spent += _spent(result)
+        if is_second(report) and report.nodeid in tests:
+            self.spent -= _spent(tests[report.nodeid])  # a second pass brings the samples of the first again
         tests[report.nodeid] = result
         if place in self.results:
             self.regressed -= self._newly_failing(self.results[place])
@@ -198,8 +195,6 @@ class Gathered:
 
     def part(self, ran: int) -> str:
         """Which part of the cases ran, in words; "" when all did."""
-        from pytest_llmeval.analysis.comparison import part_of
-
         part = part_of(ran, self.selection.cases)
         return "the cases that failed last" if not part and self._last_failed else part
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.plugin.base_branch import when_words
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.new_baseline import changes_of_baseline
 from pytest_llmeval.runs.answered import answered_under_one_name
+from pytest_llmeval.runs.results import Run, was_another
 from pytest_llmeval.text import harmless
 
 if TYPE_CHECKING:
     from pytest_llmeval.analysis.compare import Rules, Side
-    from pytest_llmeval.analysis.comparison import Comparison
-    from pytest_llmeval.runs.results import Run
 
 
 class Judging:
@@ -57,9 +57,9 @@ class Judging:
             # A candidate that the first samples decided is judged by these, though the baseline got more for another:
             # a second look at it could fail it by chance.
             decided = self._first_pass if name not in self._more else None
-            candidate = self._candidate(baseline, run, name)
+            before, candidate = self._sides(baseline, decided or run, run, name)
             extent = Extent(stopped, gathered.part(len(candidate.results)), unmeasurable, skipped)
-            self.comparisons.append(compare(self._before(baseline, decided or run), candidate, rules, extent))
+            self.comparisons.append(compare(before, candidate, rules, extent))
         if isinstance(baseline, SavedBaseline):
             self._notes += changes_of_baseline(baseline)
             self._notes += [f"{new} was {old} when the baseline was saved" for new, old in gathered.selection.moved]
@@ -72,9 +72,8 @@ class Judging:
         from pytest_llmeval.analysis.adaptive import AT_MOST, look_at
 
         run = self._first_pass = gathered.run()
-        before, rules = self._before(baseline, run), self._rules(baseline)
-        names = self._evaluation.candidates
-        looks = {name: look_at(before, self._candidate(baseline, run, name), rules) for name in names}
+        names, rules = self._evaluation.candidates, self._rules(baseline)
+        looks = {name: look_at(*self._sides(baseline, run, run, name), rules) for name in names}
         self._more = tuple(name for name, look in looks.items() if look.cases)
         wanted = {(key, name) for name in self._more for key in looks[name].cases}
         cases = len({key for key, _ in wanted})
@@ -105,18 +104,16 @@ class Judging:
             said = f"{AT_FIRST} per case were enough to decide every category"
         self._notes.append(f"samples: {said}; {spared:,} of {everything:,} calls saved against {AT_MOST} everywhere")
 
-    def _before(self, baseline: Compared, run: Run) -> Side:
+    def _sides(self, baseline: Compared, first: Run, run: Run, name: str) -> tuple[Side, Side]:
+        """The baseline as it is in one run, and a model on trial as it is in another."""
         from pytest_llmeval.analysis.compare import Side
 
-        side = Side(baseline.name, self._gathered.before(baseline, run))
+        before, after = Side(baseline.name, self._gathered.before(baseline, first)), Side(name, run.of_model(name))
         if isinstance(baseline, ModelBaseline):
-            return side
-        return side._replace(saved=baseline.where, saved_when=when_words(baseline.run.created, baseline.run.commit))
-
-    def _candidate(self, baseline: Compared, run: Run, name: str) -> Side:
-        from pytest_llmeval.analysis.compare import Side
-
-        return Side(name, run.of_model(name), another=baseline.is_another(run, name))
+            return before, after
+        saved = baseline.run
+        before = before._replace(saved=baseline.where, saved_when=when_words(saved.created, saved.commit))
+        return before, after._replace(another=was_another(saved, run, baseline.name, name))
 
     def _rules(self, baseline: Compared) -> Rules:
         from pytest_llmeval.analysis.compare import Rules

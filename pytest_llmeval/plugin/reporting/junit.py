@@ -5,14 +5,12 @@ Private to pytest, used only here: ``_pytest.junitxml.xml_key`` and what it lead
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pytest
 
+from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.text import harmless
-
-if TYPE_CHECKING:
-    from pytest_llmeval.analysis.comparison import Comparison
 
 
 def add_to_junit(config: pytest.Config, comparison: Comparison) -> None:

@@ -23,16 +23,11 @@ class LostTests:
 
     def __init__(self) -> None:
         self.collected: dict[str, None] = {}
-        self._reported: set[str] = set()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """Note what there is."""
         self.collected.update(dict.fromkeys(ids))
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note what was reported."""
-        self._reported.add(report.nodeid)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
@@ -40,9 +35,8 @@ class LostTests:
         result = yield
         if session.shouldstop or session.shouldfail:
             return result
-        told = self._reported | faults_of(session.config).reported
         for nodeid in self.collected:
-            if nodeid not in told:
+            if nodeid not in faults_of(session.config).reported:
                 report = pytest.TestReport(
                     nodeid=nodeid,
                     location=(nodeid.split("::")[0], None, nodeid.partition("::")[2]),

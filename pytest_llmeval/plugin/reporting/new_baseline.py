@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_llmeval.errors import RunFileError
-
-if TYPE_CHECKING:
-    from pytest_llmeval.plugin.baseline import NewBaseline, SavedBaseline
-    from pytest_llmeval.runs.results import CaseResult, Run
+from pytest_llmeval.json_text import canonical_json
+from pytest_llmeval.plugin.baseline import NewBaseline, SavedBaseline
+from pytest_llmeval.runs.codec import result_to_json
+from pytest_llmeval.runs.file import load_run, save_run
+from pytest_llmeval.runs.results import CaseResult, Run
+from pytest_llmeval.text import plural
 
 
 def save_baseline(baseline: NewBaseline, run: Run, partial: str | None, secrets: Mapping[str, str]) -> list[str]:
@@ -50,7 +51,6 @@ def save_baseline(baseline: NewBaseline, run: Run, partial: str | None, secrets:
             )
     _refuse_secrets(new, secrets, file)
     from pytest_llmeval.report.baseline_changes import change_lines
-    from pytest_llmeval.runs.file import save_run
 
     save_run(file, new)
     kept = f"; {len(broken)} with an answer that could not be judged left as they were" if broken else ""
@@ -64,8 +64,6 @@ def changes_of_baseline(saved: SavedBaseline) -> list[str]:
         return []
     if not saved.file.exists():
         return [f"this change removes the baseline {saved.file.name}; that of {saved.branch} counts"]
-    from pytest_llmeval.runs.file import load_run
-
     try:
         new = load_run(saved.file)
     except RunFileError as error:
@@ -79,7 +77,7 @@ def changes_of_baseline(saved: SavedBaseline) -> list[str]:
         key in old and old[key].outcome == "pass" and (key not in after or after[key].outcome != "pass")
         for key in edited
     )
-    cases = "1 case" if len(edited) == 1 else f"{len(edited)} cases"
+    cases = plural(len(edited), "case")
     return [f"this change edits the baseline: {cases}, {worse} worse; that of {saved.branch} counts"]
 
 
@@ -94,8 +92,6 @@ def _said(result: CaseResult | None) -> object:
 def _refuse_secrets(run: Run, secrets: Mapping[str, str], file: Path) -> None:
     """A baseline is committed: no key goes into it that a model or an application repeated."""
     from pytest_llmeval.credentials import find_secrets
-    from pytest_llmeval.json_text import canonical_json
-    from pytest_llmeval.runs.codec import result_to_json
 
     for result in run.results:
         found = find_secrets(canonical_json(result_to_json(result)), secrets)

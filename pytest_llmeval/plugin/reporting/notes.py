@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
+from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.payload import Payload
+from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.runs.answered import answered_under_one_name
 from pytest_llmeval.runs.results import Run, unasked
-
-if TYPE_CHECKING:
-    from pytest_llmeval.plugin.payload import Payload
-    from pytest_llmeval.plugin.reporting.gathering import Gathered
-    from pytest_llmeval.store.recordings import Recordings
+from pytest_llmeval.store.recordings import Recordings
+from pytest_llmeval.store.staleness import stale_note
 
 TOLD_IN_FULL = 5  # errors of one kind
 
@@ -63,8 +61,6 @@ def stale_replies(run: Run, evaluation: Evaluation) -> list[str]:
     """One line when replayed replies are older than ``max_age``, none otherwise."""
     if evaluation.staleness is None:
         return []
-    from pytest_llmeval.store.staleness import stale_note
-
     calls = [call for result in run.results for sample in result.samples for call in sample.calls]
     replayed = {call.key: call.recorded_at for call in calls if call.measures.source != "live" and call.recorded_at}
     note = stale_note(replayed.values(), evaluation.staleness)
@@ -73,7 +69,6 @@ def stale_replies(run: Run, evaluation: Evaluation) -> list[str]:
 
 def unused_replies(run: Run, evaluation: Evaluation, recordings: Recordings) -> list[str]:
     """One line per file of recordings that holds replies no case of a complete run used."""
-    from pytest_llmeval.errors import RecordingError
     from pytest_llmeval.runs.unused import unused_recordings
 
     names = {model.name: model.model for model in evaluation.models}

@@ -14,12 +14,11 @@ from pytest_llmeval.plugin.reporting.judging import Judging
 from pytest_llmeval.plugin.reporting.junit import add_to_junit, error_in_junit
 from pytest_llmeval.plugin.reporting.last_failed import LastFailed
 from pytest_llmeval.plugin.reporting.notes import Notes
+from pytest_llmeval.plugin.reporting.replaced import Replaced
 from pytest_llmeval.plugin.reporting.short_summary import tell_reason
 from pytest_llmeval.plugin.reporting.status_line import StatusLine
 from pytest_llmeval.plugin.reporting.terminal import LastWords
 from pytest_llmeval.plugin.reporting.writing import Writing
-
-NOT_SAVED = "not saved"
 
 
 class Parts:
@@ -32,6 +31,7 @@ class Parts:
         self.writing = Writing(self.gathered, self.notes.lines)
         self.status = StatusLine(config)
         self.close_look = CloseLook(config)
+        self.replaced = Replaced(config)
         self._last_failed = LastFailed(config)
         self._config = config
         register(config, self._last_failed, "llmeval-last-failed")
@@ -70,13 +70,10 @@ class Parts:
         """Put failed gates into pytest's last line and the JUnit file; first write what a stopped session leaves."""
         if not self.gathered.ended:
             self.finish("the session was stopped before its end")
-        failed, unwritten = self.judging.failed, self.writing.unwritten
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        # Other plugins look into the __dict__ of whatever is counted.
-        if failed and reporter is not None:
-            word = "gate failed" if len(failed) == 1 else "gates failed"
-            reporter.stats.setdefault(word, []).extend(SimpleNamespace(gate=gate) for gate in failed)
-        if unwritten and reporter is not None:
-            reporter.stats.setdefault(NOT_SAVED, []).extend(SimpleNamespace() for _ in range(unwritten))
+        failed, reporter = self.judging.failed, self._config.pluginmanager.get_plugin("terminalreporter")
+        told = {"gate failed" if len(failed) == 1 else "gates failed": len(failed), "not saved": self.writing.unwritten}
+        for word, number in told.items():
+            if number and reporter is not None:  # other plugins look into the __dict__ of whatever is counted
+                reporter.stats.setdefault(word, []).extend(SimpleNamespace() for _ in range(number))
         for comparison in failed:
             add_to_junit(self._config, comparison)

@@ -10,27 +10,16 @@ from importlib import import_module
 
 _ALWAYS = (
     "pytest_llmeval.differences",
-    "pytest_llmeval.analysis.measure",
-    "pytest_llmeval.plugin.hookspecs",
-    "pytest_llmeval.plugin.reporting.replaced",
     "pytest_llmeval.plugin.reporting.parts",
-    "pytest_llmeval.report.several_models",
-    "pytest_llmeval.report.sections",
-    "pytest_llmeval.runs.file",
-    "pytest_llmeval.store.recording_file",
-    "pytest_llmeval.store.recordings",
 )
 
 _COMPARING = (
     "pytest_llmeval.analysis.adaptive",
     "pytest_llmeval.analysis.compare",
     "pytest_llmeval.report.category",
-    "pytest_llmeval.report.figures",
-    "pytest_llmeval.report.verdict",
     "pytest_llmeval.report.breakdown",
     "pytest_llmeval.analysis.routing",
     "pytest_llmeval.analysis.sensitivity",
-    "pytest_llmeval.store.staleness",
     "pytest_llmeval.runs.unused",
 )
 

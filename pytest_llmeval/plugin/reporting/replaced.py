@@ -31,27 +31,17 @@ class Replaced:
             if testcase is not None:
                 self._testcases[report.nodeid] = testcase
 
-    def begin(self) -> None:
-        """Reset the terminal's progress."""
-        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        getattr(reporter, "_progress_nodeids_reported", set()).clear()
-
     def drop_earlier(self, session: pytest.Session) -> None:
         """Remove what the earlier reports left behind."""
-        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if not self._again:
-            return
         for nodeid in self._again & set(self._testcases):
             forget_testcase(self.config, self._testcases[nodeid])
-        if reporter is None:
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if not self._again or reporter is None:
             return
         for category, reports in list(reporter.stats.items()):
-            dropped = [report for report in reports if self._is_replaced(report)]
-            if not dropped:
-                continue
-            session.testsfailed -= sum(report.failed for report in dropped)
+            session.testsfailed -= sum(report.failed for report in reports if self._is_replaced(report))
             kept = [report for report in reports if not self._is_replaced(report)]
-            if kept:
+            if kept or not reports:
                 reporter.stats[category] = kept
             else:
                 del reporter.stats[category]  # pytest takes the colour of its last line from the names

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.evaluation import Evaluation
     from pytest_llmeval.plugin.payload import Payload
     from pytest_llmeval.plugin.reporting.parts import Parts
-    from pytest_llmeval.plugin.reporting.replaced import Replaced
 
 
 class Reporting:
@@ -21,7 +20,6 @@ class Reporting:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self._parts: Parts | None = None
-        self._replaced: Replaced | None = None
         self._vanished: str | None = None
 
     @pytest.hookimpl(wrapper=True)
@@ -38,7 +36,7 @@ class Reporting:
         self._parts.take(report, payload)
         yield
         if self._parts.gathered.evaluation.most_samples is not None:
-            self._note(report)
+            self._parts.replaced.take(report)
         del report.llmeval  # pytest keeps the report; who else reads them has done so by now
         self.tick()
 
@@ -50,11 +48,14 @@ class Reporting:
 
     def second_pass(self) -> list[str]:
         """The ids of the tests that get more samples, shown on the terminal; asked once all tests have run."""
-        chosen, told = self._parts.judging.second_pass() if self._parts is not None else ([], "")
+        if self._parts is None:
+            return []
+        chosen, told = self._parts.judging.second_pass()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if chosen and self._replaced is not None:
-            self._replaced.begin()
-        if chosen and self._parts is not None and reporter is not None and self.config.get_verbosity() >= 0:
+        if not chosen or reporter is None:
+            return chosen
+        getattr(reporter, "_progress_nodeids_reported", set()).clear()
+        if self.config.get_verbosity() >= 0:
             self._parts.status.clear()
             if self.config.get_terminal_writer().width_of_current_line:
                 reporter.write_line("")  # xdist's dots are not ended by ensure_newline
@@ -69,12 +70,6 @@ class Reporting:
             worker, place = places[nodeid]
             by_worker.setdefault(worker, []).append(place)
         return {worker: sorted(numbers) for worker, numbers in by_worker.items()}
-
-    def _note(self, report: pytest.TestReport) -> None:
-        from pytest_llmeval.plugin.reporting.replaced import Replaced
-
-        self._replaced = self._replaced or Replaced(self.config)
-        self._replaced.take(report)
 
     def tick(self) -> None:
         """Update the status line."""
@@ -106,8 +101,7 @@ class Reporting:
         finally:
             if self._parts is not None:
                 self._parts.status.clear()
-            if self._replaced is not None:
-                self._replaced.drop_earlier(session)
+                self._parts.replaced.drop_earlier(session)
         # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
         if not session.shouldstop and not session.shouldfail:
             if self._parts is not None:
@@ -162,9 +156,11 @@ class Reporting:
                 terminalreporter, parts.gathered, parts.judging.comparisons, parts.notes.lines, parts.close_look
             )
         elif "pytest_llmeval.plugin.evaluation" in sys.modules:
-            from pytest_llmeval.plugin.reporting.terminal import write_notes
+            from pytest_llmeval.plugin.evaluation import existing_evaluation
+            from pytest_llmeval.plugin.terminal_lines import write_all
 
-            write_notes(terminalreporter, self.config)
+            evaluation = existing_evaluation(self.config)
+            write_all(terminalreporter, evaluation.notes if evaluation is not None else ())
 
 
 def _payload_on(report: Any) -> Payload | None:

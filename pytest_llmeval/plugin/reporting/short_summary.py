@@ -23,11 +23,10 @@ def tell_reason(report: pytest.TestReport, result: CaseResult) -> None:
     if not report.failed or crash is None:
         return
     if result.outcome == "fail":
-        failing = [sample for sample in result.judged if sample.outcome == "fail"]
+        judged = result.judged
+        failing = [sample for sample in judged if sample.outcome == "fail"]
         told = next((sample.reason for sample in failing if sample.category == result.category), "")
-        of_many = (
-            f" ({len(failing)} of {plural(len(result.judged), 'sample')} failed)" if len(result.judged) > 1 else ""
-        )
+        of_many = f" ({len(failing)} of {plural(len(judged), 'sample')} failed)" if len(judged) > 1 else ""
         crash.message = f"[{result.category}] {told}{of_many}"
     elif result.outcome == "error" and result.category != "setup":
         crash.message = next(sample.reason for sample in result.samples if sample.outcome == "error")

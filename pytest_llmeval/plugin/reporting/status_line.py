@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.report.numbers import dollars
-
-if TYPE_CHECKING:
-    from pytest_llmeval.plugin.reporting.gathering import Gathered
 
 INTERVAL = 0.1  # seconds between two writings
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.plugin.evaluation import existing_evaluation
+from pytest_llmeval.analysis.comparison import Comparison
+from pytest_llmeval.analysis.measure import measure_each
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.judging import Judging
 from pytest_llmeval.plugin.terminal_lines import write_all, write_lines
 from pytest_llmeval.report.paper import Paper, terminal_paper, writes_unicode
 from pytest_llmeval.report.summary import list_category, list_category_alone, summary, verdict
-
-if TYPE_CHECKING:
-    from pytest_llmeval.analysis.comparison import Comparison
-    from pytest_llmeval.analysis.measure import Figures
 
 
 def write_summary(
@@ -45,11 +41,7 @@ def write_summary(
         from pytest_llmeval.analysis.routing import routes_of
 
         routes = routes_of(comparisons, evaluation.settings.categories)
-    figures: list[Figures] = []
-    if verbosity >= 0:
-        from pytest_llmeval.analysis.measure import measure_each
-
-        figures = measure_each(run)
+    figures = measure_each(run) if verbosity >= 0 else []
     lines = summary(paper, comparisons, figures, run.results, routes=routes, alone=evaluation.baseline.alone)
     if not lines:
         return
@@ -98,10 +90,3 @@ def _paper(gathered: Gathered, *, closely: bool = False) -> Paper:
         verbosity = min(verbosity, -1)
     listed = gathered.evaluation.show is not None or (closely and verbosity > 1)
     return terminal_paper(config.get_terminal_writer().fullwidth, verbosity=verbosity, listed=listed)
-
-
-def write_notes(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Write the notes of a session that has no result."""
-    evaluation = existing_evaluation(config)
-    if evaluation is not None:
-        write_all(reporter, evaluation.notes)

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from pytest_llmeval.plugin.evaluation import Evaluation
-
-_TABLES = ("pyproject.toml", "llmeval.toml")
 
 
 def vanished(config: pytest.Config, collected: Collection[str]) -> str | None:
@@ -22,18 +16,15 @@ def vanished(config: pytest.Config, collected: Collection[str]) -> str | None:
     if not collected or not _may_have_a_baseline(config):
         return None
     from pytest_llmeval.errors import LlmevalError
+    from pytest_llmeval.plugin.baseline import SavedBaseline
     from pytest_llmeval.plugin.build_evaluation import evaluation_of
+    from pytest_llmeval.plugin.selection import expected
+    from pytest_llmeval.text import plural
 
     try:
-        return _told(config, evaluation_of(config), collected)
+        evaluation = evaluation_of(config)
     except LlmevalError:
         return None  # a mistake in the table is reported where a model is asked
-
-
-def _told(config: pytest.Config, evaluation: Evaluation, collected: Collection[str]) -> str | None:
-    from pytest_llmeval.plugin.baseline import SavedBaseline
-    from pytest_llmeval.plugin.selection import expected
-
     saved, root = evaluation.baseline, evaluation.root
     if not isinstance(saved, SavedBaseline):
         return None
@@ -45,17 +36,16 @@ def _told(config: pytest.Config, evaluation: Evaluation, collected: Collection[s
     gone = [key for key in saved.results if expected(key.test, config, root, files)]
     if not gone:
         return None
-    cases = "1 case" if len(gone) == 1 else f"{len(gone)} cases"
     return (
-        f"GATE FAILED: could not be measured: no test asks a model, and the baseline {saved.where} has {cases} "
-        "that would have run"
+        f"GATE FAILED: could not be measured: no test asks a model, and the baseline {saved.where} has "
+        f"{plural(len(gone), 'case')} that would have run"
     )
 
 
 def _may_have_a_baseline(config: pytest.Config) -> bool:
     """A quick look at the files, since sessions that ask no model come here too."""
     for folder in {config.rootpath, config.invocation_params.dir}:
-        for name in _TABLES:
+        for name in ("pyproject.toml", "llmeval.toml"):
             try:
                 content = (folder / name).read_bytes()
             except OSError:

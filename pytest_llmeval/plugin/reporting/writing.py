@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from pytest_llmeval.errors import LlmevalError, RunFileError
 from pytest_llmeval.plugin.baseline import NewBaseline, SavedBaseline
+from pytest_llmeval.plugin.hookspecs import redactor
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.new_baseline import save_baseline
 from pytest_llmeval.plugin.reporting.notes import unused_replies
-
-if TYPE_CHECKING:
-    from pytest_llmeval.runs.file import RunWriter
-    from pytest_llmeval.runs.results import CaseResult
+from pytest_llmeval.runs.file import RunWriter
+from pytest_llmeval.runs.results import CaseResult
+from pytest_llmeval.store.recordings import Recordings
 
 
 class Writing:
@@ -56,9 +55,6 @@ class Writing:
         """Write the recordings."""
         if not self._gathered.entries:
             return
-        from pytest_llmeval.plugin.hookspecs import redactor
-        from pytest_llmeval.store.recordings import Recordings
-
         evaluation = self._gathered.evaluation
         recordings = Recordings(
             evaluation.settings.recordings,
@@ -94,8 +90,6 @@ class Writing:
         if self._writers is None:
             self._writers = []
             for path in self._gathered.evaluation.reports:
-                from pytest_llmeval.runs.file import RunWriter
-
                 try:
                     self._writers.append(RunWriter(path, self._gathered.run()._replace(results=())))
                 except LlmevalError as error:

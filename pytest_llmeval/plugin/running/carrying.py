@@ -9,13 +9,13 @@ stumble over them.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.plugin.guard import ReportWrapper
 from pytest_llmeval.plugin.running.failing_statement import failing_statement
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
 from pytest_llmeval.plugin.shown import SEEN, shown
@@ -29,9 +29,7 @@ class Carrying:
         self._shown = shown(config)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> ReportWrapper:
         """Add what the test's trial has asked."""
         trial = item.stash.get(trial_key, None) if call.when == "call" else None
         report = yield
@@ -52,10 +50,12 @@ def _seen(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None]) -> dict[
             fulfilled = trial.used.get(each.key or "")
             if fulfilled is not None and each.words_digest not in asked:
                 asked[each.words_digest] = asked_in(fulfilled.entry.request)
+    left = call.excinfo.value if call.excinfo is not None else None
+    errors = trial.errors if trial.settings.samples > 1 else {0: left}
     failed_at = {
         index: place
         for index, result in trial.results.items()
-        if result.outcome == "fail" and (place := _failed_at(item, _error(trial, index, call)))
+        if result.outcome == "fail" and (place := _failed_at(item, errors.get(index)))
     }
     return {
         "key": list(trial.key),
@@ -63,13 +63,6 @@ def _seen(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None]) -> dict[
         "asked": list(asked.items()),
         "failed_at": list(failed_at.items()),
     }
-
-
-def _error(trial: Trial, index: int, call: pytest.CallInfo[None]) -> BaseException | None:
-    """What left the body: of several samples it is kept with the trial."""
-    if trial.settings.samples > 1:
-        return trial.errors.get(index)
-    return call.excinfo.value if call.excinfo is not None else None
 
 
 def _failed_at(item: pytest.Item, error: BaseException | None) -> str:

@@ -11,7 +11,7 @@ from pytest_llmeval.plugin.rejudging.again import judged_again_key
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.plugin.running.judge import ASSERTIONS, SamplesFailed, sample_result
 from pytest_llmeval.plugin.running.replies import Unanswered, attempts_key
-from pytest_llmeval.plugin.running.trial import Trial, trial_key
+from pytest_llmeval.plugin.running.trial import Trial
 from pytest_llmeval.runs.results import CaseResult, SampleResult
 from pytest_llmeval.text import first_line, harmless
 
@@ -27,7 +27,7 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
         # The body never ran: an async test without a plugin for it, a test that another plugin stopped.
         error = call.excinfo.value if call.excinfo is not None else None
         reason = _reason_of(report) if report.failed else "the test's body was not run"
-        samples = (_not_judged(error, reason),)
+        samples = (_not_judged(error, "not_run", reason),)
     elif report.failed and not _is_xpass(report) and all(sample.outcome == "pass" for sample in samples):
         samples = _failed_by_others(trial, samples, report)
     return named(item)._replace(model=trial.model.name, samples=samples, min_pass_rate=trial.settings.min_pass_rate)
@@ -71,10 +71,7 @@ def after_teardown(
 
 def set_up_result(item: pytest.Item, error: BaseException | None) -> CaseResult:
     """The result of a case whose fixtures failed before it: an error, since no reply was judged."""
-    sample = sample_result(0, error, category=None)
-    if sample.outcome != "error":
-        sample = SampleResult(index=0, outcome="error", category="setup", reason=sample.reason, detail=sample.detail)
-    return named(item)._replace(samples=(sample,))
+    return named(item)._replace(samples=(_not_judged(error, "setup"),))
 
 
 def tell_of_error(report: pytest.TestReport, result: CaseResult) -> None:
@@ -82,12 +79,6 @@ def tell_of_error(report: pytest.TestReport, result: CaseResult) -> None:
     detail = next((sample.detail for sample in result.samples if sample.outcome == "error"), "")
     if detail.partition("\n")[0] not in report.longreprtext:
         report.sections.append(("an error, not a wrong answer", detail))
-
-
-def is_of_subtest(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
-    """Whether a report is on a part of a test whose body still runs."""
-    trial = item.stash.get(trial_key, None)
-    return call.when == "call" and trial is not None and trial.phase == "call"
 
 
 def note_subtest(
@@ -112,13 +103,13 @@ def note_subtest(
         report.wasxfail = first_line(reason)
 
 
-def _not_judged(error: BaseException | None, reason: str) -> SampleResult:
-    sample = sample_result(0, error, category=None) if error is not None else None
-    if sample is not None and sample.outcome == "error":
+def _not_judged(error: BaseException | None, category: str, reason: str = "") -> SampleResult:
+    """An error, with the category and the reason for what is none by itself."""
+    sample = sample_result(0, error, category=None)
+    if sample.outcome == "error":
         return sample
-    return SampleResult(
-        index=0, outcome="error", category="not_run", reason=first_line(reason), detail=harmless(reason)
-    )
+    told = (first_line(reason), harmless(reason)) if reason else (sample.reason, sample.detail)
+    return SampleResult(index=0, outcome="error", category=category, reason=told[0], detail=told[1])
 
 
 def _failed_by_others(

@@ -8,16 +8,15 @@ import os
 import re
 import sysconfig
 import tokenize
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
+from traceback import walk_tb
 from typing import NamedTuple
 
 import pytest
 
 _OURS = str(Path(__file__).parents[1]) + os.sep
 
-_INSTALLED = tuple(
+INSTALLED = tuple(
     {sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib", "platstdlib")}
     | {str(Path(pytest.__file__).parents[1]) + os.sep}
 )
@@ -59,7 +58,11 @@ def failing_statement(error: BaseException) -> Statement | None:
     Args:
         error: with its traceback. Of several frames in the test's file the innermost counts.
     """
-    frames = list(_frames(error.__traceback__))
+    frames = [
+        (frame.f_code.co_filename, line, _REWRITTEN in frame.f_globals)
+        for frame, line in walk_tb(error.__traceback__)
+        if not frame.f_code.co_filename.startswith((_OURS, "<", *INSTALLED))
+    ]
     if not frames:
         return None
     # A decorator of another module wraps the test; pytest rewrites the test's module and not the other's.
@@ -80,24 +83,11 @@ def failing_statement(error: BaseException) -> Statement | None:
     return Statement(text, own, first)
 
 
-def _frames(traceback: TracebackType | None) -> Iterator[tuple[str, int, bool]]:
-    """File, line, and whether pytest has rewritten the file, of each frame that is no library's."""
-    while traceback is not None:
-        frame = traceback.tb_frame
-        name = frame.f_code.co_filename
-        if not name.startswith((_OURS, "<", *_INSTALLED)):
-            yield name, traceback.tb_lineno, _REWRITTEN in frame.f_globals
-        traceback = traceback.tb_next
-
-
 @functools.lru_cache(maxsize=16)
 def _statements(file: str, changed: int, size: int) -> list[tuple[int, int, str]]:
     """First line, last line and text of each statement of a file; of a compound one, of its head.
 
-    Args:
-        file: its path.
-        changed: when it was changed last, and
-        size: how long it is: the same file at another time is another.
+    A file of which `changed`, in nanoseconds, or `size` differs is read again.
     """
     with tokenize.open(file) as opened:
         source = opened.read()

@@ -38,6 +38,16 @@ from pytest_llmeval.text import first_line, harmless, without_addresses
 ASSERTIONS = (AssertionError, pytest.fail.Exception)
 
 
+_KINDS: dict[type[LlmevalError], str] = {
+    MissingReply: "no_reply_recorded",
+    NotRerouted: "not_rerouted",
+    NothingAsked: NOTHING_ASKED,
+    ForkedCall: "forked",
+    BudgetExceeded: "budget",
+    RecordingError: "broken_recording",
+}
+
+
 class SamplesFailed(AssertionError):
     """Too few samples of a case passed."""
 
@@ -113,11 +123,8 @@ def _telling(error: BaseException) -> BaseException:
     if not isinstance(error, BaseExceptionGroup):
         return error
     alone = [_telling(one) for one in _alone(error)]
-    for kinds in (ReplyError, LlmevalError, ASSERTIONS):
-        for one in alone:
-            if isinstance(one, kinds):
-                return one
-    return alone[0]
+    deciding = (one for kinds in (ReplyError, LlmevalError, ASSERTIONS) for one in alone if isinstance(one, kinds))
+    return next(deciding, alone[0])
 
 
 def _alone(error: BaseException) -> Iterator[BaseException]:
@@ -160,23 +167,9 @@ def _refusal_behind(error: BaseException) -> RefusedInReplay | None:
 
 def _kind(error: BaseException) -> str:
     """What kept a sample from being judged, in one word."""
-    match error:
-        case ProviderError(kind=kind):
-            return kind
-        case MissingReply():
-            return "no_reply_recorded"
-        case NotRerouted():
-            return "not_rerouted"
-        case NothingAsked():
-            return NOTHING_ASKED
-        case ForkedCall():
-            return "forked"
-        case BudgetExceeded():
-            return "budget"
-        case RecordingError():
-            return "broken_recording"
-        case _:
-            return "exception"
+    if isinstance(error, ProviderError):
+        return error.kind
+    return next((kind for of, kind in _KINDS.items() if isinstance(error, of)), "exception")
 
 
 def failure_message(samples: Sequence[SampleResult], min_pass_rate: float) -> str:

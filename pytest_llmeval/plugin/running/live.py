@@ -91,10 +91,7 @@ def _under(live: _Live, item: pytest.Item) -> bool:
 
 
 def _holds(node: pytest.Collector, item: pytest.Item) -> bool:
-    each: Any = item
-    while each is not None and each is not node:
-        each = each.parent
-    return each is not None
+    return node in item.listchain()
 
 
 def _depth(live: _Live) -> int:

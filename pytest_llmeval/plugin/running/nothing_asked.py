@@ -11,8 +11,6 @@ from pytest_llmeval.plugin.items import FIXTURES
 from pytest_llmeval.plugin.running.replies import Unanswered
 from pytest_llmeval.plugin.running.trial import Trial
 
-_SEEN_BY_GATEWAY = "llm_gateway sees other processes and other HTTP clients"
-
 
 def review_of(item: pytest.Item, trial: Trial) -> Callable[[BaseException | None], BaseException | None]:
     """A review, for `Trial.reviews`, that finds such a sample.
@@ -36,7 +34,7 @@ def _words(taken: str, trial: Trial) -> str:
     sample = trial.sample.index
     others = (other for other in range(trial.settings.samples) if other != sample and trial.has_asked(other))
     other = next(others, None)
-    if other is not None and trial.asked_in_setup():
+    if other is not None and trial.seen_in_setup:
         return (
             f"sample {sample + 1} asked no model: a fixture asks once, before the first sample; ask in the "
             "test's body, so that each sample has an answer of its own"
@@ -49,8 +47,8 @@ def _words(taken: str, trial: Trial) -> str:
         )
     return (
         f"no call of a model was seen{though}: does the application cache answers, ask in a fixture of wider scope, at "
-        f"import, from another process, or by a client that is not captured? ({_SEEN_BY_GATEWAY}; clear caches "
-        "before each test)"
+        f"import, from another process, or by a client that is not captured? (llm_gateway sees other "
+        "processes and other HTTP clients; clear caches before each test)"
     )
 
 
@@ -59,14 +57,12 @@ def _taken(item: pytest.Item) -> str:
     info = getattr(item, "_fixtureinfo", None)
     names = list(getattr(info, "argnames", ()))
     names += [name for mark in item.iter_markers("usefixtures") for name in mark.args]
-    found, seen = set(), set()
+    seen = set()
     while names:
         name = names.pop()
         if name in seen:
             continue
         seen.add(name)
-        if name in FIXTURES:
-            found.add(name)
         for definition in getattr(info, "name2fixturedefs", {}).get(name, ()):
             names += definition.argnames
-    return next((name for name in reversed(FIXTURES) if name in found), "")
+    return next((name for name in reversed(FIXTURES) if name in seen), "")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sysconfig
 from pathlib import Path
+from traceback import walk_tb
 from types import TracebackType
 
-_OURS = str(Path(__file__).parents[2])
+from pytest_llmeval.plugin.running.failing_statement import INSTALLED
 
-_INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sysconfig.get_path("stdlib")})
+_OURS = str(Path(__file__).parents[2])
 
 
 def own_frames(traceback: TracebackType | None) -> TracebackType | None:
@@ -17,7 +17,7 @@ def own_frames(traceback: TracebackType | None) -> TracebackType | None:
     while traceback is not None:
         name = traceback.tb_frame.f_code.co_filename
         if not name.startswith(_OURS):
-            if name.startswith(_INSTALLED) and frames:
+            if name.startswith(INSTALLED) and frames:
                 break
             frames.append(traceback)
         traceback = traceback.tb_next
@@ -29,14 +29,10 @@ def own_frames(traceback: TracebackType | None) -> TracebackType | None:
 
 def place_of(error: BaseException, root: Path) -> str:
     """Where an exception came from, as ``tests/test_a.py:12``, in the user's code, or ""."""
-    lines: list[tuple[str, int]] = []
-    traceback = error.__traceback__
-    while traceback is not None:
-        lines.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
-        traceback = traceback.tb_next
+    lines = [(frame.f_code.co_filename, number) for frame, number in walk_tb(error.__traceback__)]
     if not lines:
         return ""
     below = [line for line in lines if Path(line[0]).is_relative_to(root)]
-    own = [line for line in below if not line[0].startswith((_OURS, *_INSTALLED)) and "site-packages" not in line[0]]
+    own = [line for line in below if not line[0].startswith((_OURS, *INSTALLED)) and "site-packages" not in line[0]]
     file, number = own[-1] if own else lines[-1]
     return f"{Path(file).relative_to(root).as_posix() if own else Path(file).name}:{number}"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
+from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.errors import ReplyError
-
-if TYPE_CHECKING:
-    from pytest_llmeval.engine.fulfilled import Fulfilled
-    from pytest_llmeval.runs.results import SampleResult
+from pytest_llmeval.runs.results import SampleResult
 
 
 class Suspended(pytest.skip.Exception):  # type: ignore[misc, name-defined]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.plugin.baseline import ModelBaseline, NewBaseline, SavedBaseline
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.guard import faults_of, register
+from pytest_llmeval.plugin.guard import ReportWrapper, faults_of, register
 from pytest_llmeval.plugin.harmless import make_harmless
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import being_set_up, uses_llm
@@ -18,7 +18,6 @@ from pytest_llmeval.plugin.payload import Payload, attach, mark_second, without_
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.case_result import (
     after_teardown,
-    is_of_subtest,
     named,
     note_subtest,
     result_of,
@@ -34,9 +33,6 @@ from pytest_llmeval.plugin.running.selected import Selected
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
 from pytest_llmeval.runs.results import CaseResult
 
-if TYPE_CHECKING:
-    from pytest_llmeval.engine.fulfilled import Fulfilled
-
 _result_key = pytest.StashKey[CaseResult]()
 
 
@@ -49,20 +45,15 @@ class Runner:
         self.scheduler: Scheduler | None = None
         self._reporting_process: int | None = None
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Count the trials before others take some away."""
-        self.selected.collect(items)
-
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what was left out, and have the tests that ask models overlap, where this pytest can."""
         self.selected.finish(session)
-        option = session.config.option
+        config, faults = session.config, faults_of(session.config)
+        option = config.option
         if option.collectonly or getattr(option, "setuponly", False) or getattr(option, "setupplan", False):
             return
-        config, faults = session.config, faults_of(session.config)
         faults.failed = self._fail
-        reporting = session.config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
+        reporting = config.pluginmanager.get_plugin("llmeval-reporting")  # none in a worker of xdist
         if hasattr(config, "workerinput"):
             from pytest_llmeval.plugin.running.sendable import Sendable
 
@@ -87,10 +78,6 @@ class Runner:
             from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
 
             register(config, JudgedAgain(baseline, self.selected.moved), "llmeval-judged-again")
-
-    def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
-        """Count the trials that are left out."""
-        self.selected.deselect(items)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -125,9 +112,7 @@ class Runner:
             raise Suspended("waiting for a reply")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> ReportWrapper:
         """Put the case's result on its report, which is how it reaches the process that reports."""
         asks = uses_llm(item)
         trial = item.stash.get(trial_key, None) if asks else None
@@ -137,7 +122,7 @@ class Runner:
         if call.when == "call" and trial is not None and again is None:
             _name_in_junit(item, trial)
         report = yield
-        if trial is not None and is_of_subtest(item, call):
+        if trial is not None and call.when == "call" and trial.phase == "call":  # the body still runs
             note_subtest(trial, call, report, shown=again is None, misses=self._misses(item))
         elif again is not None:
             _keep_for_baseline(item, trial, call, report, again)
@@ -162,8 +147,7 @@ class Runner:
         """Put a case's result on the report of one of its phases."""
         if more_samples_key in item.stash:
             mark_second(report)
-        record = trial is not None and self.evaluation.record
-        used = trial.used.values() if trial is not None and record else ()
+        used = trial.used.values() if trial is not None and self.evaluation.record else ()
         if report.skipped and call.when in ("setup", "call"):
             self._attach(item, report, None, used)
         elif call.when == "setup" and report.failed:
@@ -176,7 +160,8 @@ class Runner:
             self._attach(item, report, result, used)
             if report.failed and result.outcome == "fail" and self._misses(item):
                 report.outcome = "skipped"
-                report.wasxfail = f"{result.category}: {_reason(result)}"
+                reason = next(sample.reason for sample in result.samples if sample.category == result.category)
+                report.wasxfail = f"{result.category}: {reason}"
             if report.failed and result.outcome == "error":
                 tell_of_error(report, result)
         elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is expected
@@ -241,10 +226,6 @@ def _keep_for_baseline(
 def _name_in_junit(item: pytest.Item, trial: Trial) -> None:
     if not any(name == "llm_model" for name, _ in item.user_properties):
         item.user_properties.append(("llm_model", trial.model.name))
-
-
-def _reason(result: CaseResult) -> str:
-    return next(sample.reason for sample in result.samples if sample.category == result.category)
 
 
 def _first_pass(trial: Trial) -> FirstPass:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 
 from pytest_llmeval.checks.categories import GENERAL, default_category
 from pytest_llmeval.checks.check import recorder
+from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.plugin.running.judge import SamplesFailed, failure_message, sample_result, without_reply
-from pytest_llmeval.plugin.running.replies import Question, Suspended
+from pytest_llmeval.plugin.running.replies import Suspended
 from pytest_llmeval.plugin.running.tasks import settled
 from pytest_llmeval.plugin.running.trial import DIFFERS, Trial
 from pytest_llmeval.runs.results import outcome_of
@@ -37,16 +39,12 @@ def _function(trial: Trial, body: Body) -> Body:
     def run(**arguments: Any) -> Any:
         __tracebackhide__ = True
         returned = None  # pytest warns of a test that returns what it should assert
-        while unfinished := _unfinished(trial):
-            asked = _begin_round(trial, unfinished)
+        for unfinished, waiting in _rounds(trial):
+            for future in waiting:
+                future.exception()
             for index in unfinished:
                 with _kept(trial, index), _judged(trial, index):
                     returned = body(**arguments)
-            _end_round(trial, asked)
-            if not trial.suspended or trial.may_leave:
-                break
-            for future in trial.waiting:
-                future.exception()
         _raise_unless_passed(trial)
         return returned
 
@@ -58,41 +56,31 @@ def _coroutine(trial: Trial, body: Body) -> Body:
     async def run(**arguments: Any) -> Any:
         __tracebackhide__ = True
         returned = None
-        while unfinished := _unfinished(trial):
-            asked = _begin_round(trial, unfinished)
+        for unfinished, waiting in _rounds(trial):
+            for future in waiting:
+                await settled(future)
             for index in unfinished:
                 with _kept(trial, index), _judged(trial, index):
                     returned = await body(**arguments)
-            _end_round(trial, asked)
-            if not trial.suspended or trial.may_leave:
-                break
-            for future in trial.waiting:
-                await settled(future)
         _raise_unless_passed(trial)
         return returned
 
     return run
 
 
-def _unfinished(trial: Trial) -> list[int]:
-    """The samples that have no result yet; those that were left before find their replies now."""
-    trial.suspended = False
-    trial.waiting.clear()
-    return [index for index in range(trial.settings.samples) if index not in trial.results and index not in trial.skips]
-
-
-def _begin_round(trial: Trial, unfinished: list[int]) -> set[Question]:
-    """What these samples have asked in an earlier round."""
-    trial.end_setup()
-    asked = {question for question in trial.seen - trial.seen_in_setup if question.sample in unfinished}
-    trial.seen -= asked
-    return asked
-
-
-def _end_round(trial: Trial, asked: set[Question]) -> None:
-    """Have the samples wait from now on unless they have asked the same again."""
-    if asked - trial.seen:
-        trial.replies.block(DIFFERS)
+def _rounds(trial: Trial) -> Iterator[tuple[list[int], list[Future[Fulfilled]]]]:
+    """In each round the samples that have no result yet, and the replies they were left for in the round before."""
+    samples = set(range(trial.settings.samples))
+    while unfinished := sorted(samples - trial.results.keys() - trial.skips.keys()):
+        trial.end_setup()
+        waiting, trial.waiting, trial.suspended = trial.waiting, [], False
+        asked = {question for question in trial.seen - trial.seen_in_setup if question.sample in unfinished}
+        trial.seen -= asked
+        yield unfinished, waiting
+        if asked - trial.seen:  # from now on they wait, since they ask something else each time
+            trial.replies.block(DIFFERS)
+        if not trial.suspended or trial.attempts.may_leave:
+            break
 
 
 @contextmanager
@@ -146,7 +134,7 @@ def _kept(trial: Trial, index: int) -> Iterator[None]:
             raise
         trial.skips[index] = skip
     except (Exception, SystemExit, pytest.fail.Exception) as error:
-        if trial.settings.samples == 1 and trial.raises:
+        if trial.settings.samples == 1 and trial.saved is None:
             raise
         trial.errors[index] = error
 
@@ -180,7 +168,7 @@ def _raise_unless_passed(trial: Trial) -> None:
     if trial.skips and outcome != "fail":
         trial.results.clear()
         raise next(iter(trial.skips.values()))
-    if outcome == "pass" or not trial.raises:
+    if outcome == "pass" or trial.saved is not None:
         return
     error = trial.errors[next(sample.index for sample in samples if sample.outcome == outcome)]
     if outcome == "error" or trial.settings.samples == 1:

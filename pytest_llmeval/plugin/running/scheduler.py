@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.plugin.collect import runs_once
-from pytest_llmeval.plugin.guard import register
+from pytest_llmeval.plugin.guard import ReportWrapper, register, xdist_worker
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.markers import closest_markers
 from pytest_llmeval.plugin.running.live import LiveFixtures
@@ -43,8 +43,7 @@ def can_schedule(session: pytest.Session) -> bool:
     except ImportError:
         return False
     state = getattr(session, "_setupstate", None)
-    worker = xdist_worker(session.config)
-    if hasattr(session.config, "workerinput") and not hasattr(worker, "torun"):
+    if hasattr(session.config, "workerinput") and not hasattr(xdist_worker(session.config), "torun"):
         return False
     wants_order = any(
         session.config.getoption(name, default=None)
@@ -61,9 +60,7 @@ class Scheduler:
         tick: called now and then while nothing but waiting is to be done.
     """
 
-    def __init__(
-        self, session: pytest.Session, live: LiveFixtures, *, window: int, tick: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, session: pytest.Session, live: LiveFixtures, *, window: int, tick: Callable[[], None]) -> None:
         self._tick = tick
         self.session = session
         self.live = live
@@ -222,7 +219,7 @@ class Scheduler:
         attempts.waits_for = 0
         del item.user_properties[properties:]
         item.own_markers[:] = markers
-        attempts.stale = len(reports[-1].sections) + attempts.stale
+        attempts.stale += len(reports[-1].sections)
         return None
 
     def _arm(self, item: pytest.Item, attempts: Attempts) -> None:
@@ -267,7 +264,7 @@ class _Waited:
     """Registered once a test has been left."""
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(self, item: pytest.Item) -> ReportWrapper:
         """Leave out what executions that count for nothing have printed, and count the time spent waiting."""
         report = yield
         attempts = item.stash.get(attempts_key, None)
@@ -285,9 +282,7 @@ class Outermost:
         self.scheduler = scheduler
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(
-        self, item: pytest.Item, nextitem: pytest.Item | None
-    ) -> Generator[None, object, object]:
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
         """Go on with waiting tests behind each test."""
         result = yield
         self.scheduler.after(item, nextitem)
@@ -311,9 +306,3 @@ def _runs_failing_tests_again(config: pytest.Config) -> Callable[[pytest.Item], 
         return lambda item: False
     reruns = bool(config.getoption("reruns", default=None))
     return lambda item: reruns or item.get_closest_marker("flaky") is not None
-
-
-def xdist_worker(config: pytest.Config) -> Any:
-    """Xdist's plugin in a worker process, which knows the item that is reported by its index; None elsewhere."""
-    plugins = config.pluginmanager.get_plugins()
-    return next((plugin for plugin in plugins if type(plugin).__name__ == "WorkerInteractor"), None)

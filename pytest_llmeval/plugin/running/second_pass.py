@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.plugin.guard import xdist_worker
 from pytest_llmeval.plugin.running.replies import more_samples_key
-from pytest_llmeval.plugin.running.scheduler import xdist_worker
 
 THROUGH = -1  # in place of a test's number: there are no more
 

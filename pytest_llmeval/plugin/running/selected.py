@@ -11,36 +11,33 @@ from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
-from pytest_llmeval.plugin.selection import Selection, expected, not_selected
+from pytest_llmeval.plugin.selection import Selection, expected
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 
 class Selected:
-    """Follows the collection of the tests that ask models.
+    """Follows the collection of the tests that ask models; registered beside the `Runner`.
 
     Attributes:
         trials: how many trials there are, before others take some away.
-        deselected: how many of them were left out.
         moved: the tests that have another name than in the saved baseline, with the name they had.
     """
 
     def __init__(self, evaluation: Evaluation) -> None:
-        self.deselected = self.trials = 0
+        self.trials = 0
         self.moved: dict[str, str] = {}
         self._evaluation = evaluation
         self._trials: list[pytest.Item] = []
-        self._selection: Selection | None = Selection()
-        self._plain = Selection()
+        self._selection = Selection()
         self._deselected: set[int] = set()
         self._models: dict[CaseKey, set[str]] = {}
 
-    def deselect(self, items: Iterable[pytest.Item]) -> None:
+    def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Note trials that are left out by pytest's own hook."""
-        taken = [item for item in items if uses_llm(item)]
-        self.deselected += len(taken)
-        self._deselected.update(map(id, taken))
+        self._deselected.update(id(item) for item in items if uses_llm(item))
 
-    def collect(self, items: list[pytest.Item]) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Note the trials before others take some away."""
         self._trials = [item for item in items if uses_llm(item)]
         self.trials = len(self._trials)
@@ -55,7 +52,7 @@ class Selected:
                 self._models.setdefault(key, set()).add(model)
         selection = Selection(
             collected=len(self._trials),
-            deselected=self.deselected,
+            deselected=len(self._deselected),
             left_out=tuple(identity_of(item).trial for item in self._trials if id(item) not in kept),
             cases=len({identity_of(item).key for item in self._trials}),
         )
@@ -64,7 +61,6 @@ class Selected:
             known = {identity_of(item).key for item in self._trials if id(item) in kept | self._deselected}
             selection = self._beside(saved, session, known, selection)
         self._selection = selection
-        self._plain = selection._replace(left_out=(), unselected=(), moved=())
         del self._trials[:]
 
     def _beside(
@@ -90,16 +86,17 @@ class Selected:
         names = [key._replace(test=now.get(key.test, key.test)) for key in saved]
         # Of a test that is there, the rows that are not were taken away.
         wanted = {test for test in (*tests, *gone) if test not in now and would_run(test)}
+        kept = {*self._models, *(collected.keys() - known)}
         return selection._replace(
             cases=len({*collected, *names}),
-            unselected=not_selected(names, {*self._models, *(collected.keys() - known)}, known, wanted),
+            unselected=tuple(key for key in names if key not in kept and (key in known or key.test not in wanted)),
             moved=tuple(self.moved.items()),
         )
 
     def told(self) -> Selection:
         """What the process was to run, whole the first time."""
-        first, self._selection = self._selection, None
-        return first or self._plain
+        told, self._selection = self._selection, self._selection._replace(left_out=(), unselected=(), moved=())
+        return told
 
     def on_both_sides(self, item: pytest.Item, baseline: ModelBaseline) -> bool:
         """Whether a case is run under a model on trial and under the baseline."""

@@ -25,35 +25,18 @@ async def settled(future: Future[Any]) -> None:
         return
     import asyncio
 
+    call_soon: Any
+    arrived: Any
     try:
-        asyncio.get_running_loop()
+        call_soon, arrived = asyncio.get_running_loop().call_soon_threadsafe, asyncio.Event()
     except RuntimeError:
-        await _settled_trio(future)
-    else:
-        await _settled_asyncio(future)
+        import trio
 
-
-async def _settled_asyncio(future: Future[Any]) -> None:
-    import asyncio
-
-    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+        call_soon, arrived = trio.lowlevel.current_trio_token().run_sync_soon, trio.Event()
 
     def wake(_: Future[Any]) -> None:
         with contextlib.suppress(RuntimeError):  # the test was cancelled and its loop is closed
-            loop.call_soon_threadsafe(arrived.set)
-
-    future.add_done_callback(wake)
-    await arrived.wait()
-
-
-async def _settled_trio(future: Future[Any]) -> None:
-    import trio
-
-    token, arrived = trio.lowlevel.current_trio_token(), trio.Event()
-
-    def wake(_: Future[Any]) -> None:
-        with contextlib.suppress(trio.RunFinishedError):
-            token.run_sync_soon(arrived.set)
+            call_soon(arrived.set)
 
     future.add_done_callback(wake)
     await arrived.wait()

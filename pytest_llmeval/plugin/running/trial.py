@@ -8,26 +8,24 @@ from bisect import bisect
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
 from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
+from pytest_llmeval.engine.pipeline import Pipeline
+from pytest_llmeval.engine.requests import Lookup
 from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.plugin.capturing.forked import OwnProcess
 from pytest_llmeval.plugin.identity import Identity
+from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.running.replies import Attempts, Question, Replies, Suspended
 from pytest_llmeval.plugin.running.tasks import current_task, settled
 from pytest_llmeval.reply import Reply
 from pytest_llmeval.runs.results import Call, SampleResult
-
-if TYPE_CHECKING:
-    from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
-    from pytest_llmeval.engine.pipeline import Pipeline
-    from pytest_llmeval.engine.requests import Lookup
-    from pytest_llmeval.formats.base import Prompt
-    from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
-    from pytest_llmeval.score import Score
+from pytest_llmeval.score import Score
 
 DIFFERS = "its prompt differs each time the test runs, so that it can be neither overlapped nor replayed"
 
@@ -35,15 +33,9 @@ DIFFERS = "its prompt differs each time the test runs, so that it can be neither
 class _Lane(NamedTuple):
     """A thread or task within a sample; with more than one, the order of calls is undefined."""
 
-    sample: int
-    thread: int
-    task: int
+    place: tuple[int, int, int]  # sample, thread, task
     ordered: bool
     may_leave: bool
-
-    @property
-    def place(self) -> tuple[int, int, int]:
-        return self.sample, self.thread, self.task
 
 
 class TrialSettings(NamedTuple):
@@ -79,13 +71,14 @@ class Sample:
         left: whether the body was left because a reply is missing.
         looked: whether the test has looked at the calls it made, so that it says itself how many there should be.
         lanes: the threads and tasks that were left.
+        given_back: questions without an answer, whose numbers the next identical calls get.
         place: how many questions were asked in order.
     """
 
     def __init__(self, index: int, setup: Sample | None = None) -> None:
         self.index = index
-        self.calls: list[Call] = list(setup.calls) if setup is not None else []
-        self.given: list[Reply] = list(setup.given) if setup is not None else []
+        self.calls: list[Call] = [*setup.calls] if setup is not None else []
+        self.given: list[Reply] = [*setup.given] if setup is not None else []
         self.place: int = setup.place if setup is not None else 0
         self.scores: list[Score] = []
         self.failures: list[ReplyError] = []
@@ -94,24 +87,20 @@ class Sample:
         self.looked = False
         self.lanes: set[tuple[int, int, int]] = set()
         self._asked: dict[Question, int] = dict(setup._asked) if setup is not None else {}
-        self._given_back: set[Question] = set()
+        self.given_back: set[Question] = set()
         self._places = [-1] * len(self.calls)
 
     def question(self, lookup: Lookup) -> Question:
         """Which question it is to ask this, this time."""
         first = Question(self.index, lookup.words_digest, lookup.digest, 0)
-        again = [question for question in self._given_back if question._replace(occurrence=0) == first]
+        again = [question for question in self.given_back if question._replace(occurrence=0) == first]
         if again:
             question = min(again)
-            self._given_back.discard(question)
+            self.given_back.discard(question)
             return question
         occurrence = self._asked.get(first, 0)
         self._asked[first] = occurrence + 1
         return first._replace(occurrence=occurrence) if occurrence else first
-
-    def give_back(self, question: Question) -> None:
-        """Release a question that got no answer, so that the next identical call reuses its number."""
-        self._given_back.add(question)
 
     def add(self, call: Call, place: int) -> None:
         """Put a call that has its answer where it was asked, whichever was answered first."""
@@ -127,7 +116,6 @@ class Trial:
         saved: what answers in place of the pipeline where saved replies are judged again, else None.
 
     Attributes:
-        raises: whether a failing case fails its test; not where saved replies are judged again.
         phase: of pytest's protocol; replies are waited for in ``teardown``.
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
         reviews: each says what really came out of a sample, given what left its body.
@@ -150,7 +138,6 @@ class Trial:
         self.pipeline = pipeline
         self.attempts = attempts
         self.saved = saved
-        self.raises = saved is None
         self.phase: Literal["setup", "call", "teardown"] = "setup"
         self.suspended = False
         self.results: dict[int, SampleResult] = {}
@@ -172,11 +159,6 @@ class Trial:
     def replies(self) -> Replies:
         """What the executions share."""
         return self.attempts.replies
-
-    @property
-    def may_leave(self) -> bool:
-        """Whether the whole test may be left and executed again later."""
-        return self.attempts.may_leave
 
     def end_setup(self) -> None:
         """Keep apart what fixtures have asked."""
@@ -271,10 +253,6 @@ class Trial:
         """Whether a sample asked a model, answered or not."""
         return any(question.sample == sample for question in self._order)
 
-    def asked_in_setup(self) -> bool:
-        """Whether a fixture asked before the test's body."""
-        return bool(self.seen_in_setup)
-
     def next_place(self) -> int:
         """The place of the next call among those of its sample."""
         return next(self._count)
@@ -292,18 +270,12 @@ class Trial:
     def give_back(self, question: Question) -> None:
         """Release a question that got no answer, so that the next identical call reuses its number."""
         with self._lock:
-            self.sample.give_back(question)
+            self.sample.given_back.add(question)
 
     def draw(self, question: Question) -> Draw:
         """Which answer a question means."""
-        from pytest_llmeval.engine.fulfilled import Draw
-
-        return Draw(
-            case=str(self.key),
-            module=self.module,
-            sample=self.settings.first + question.sample,
-            occurrence=question.occurrence,
-        )
+        sample = self.settings.first + question.sample
+        return Draw(str(self.key), self.module, sample, question.occurrence)
 
     def _entered_lane(self) -> _Lane:
         """Who asks, and whether the test may be left for the reply.
@@ -317,7 +289,7 @@ class Trial:
         thread, task = threading.get_ident(), current_task()
         main = thread == threading.main_thread().ident
         # In a thread of the application nothing would catch a Suspended.
-        lane = _Lane(self.sample.index, thread, task, main and not task, main and self._may_leave())
+        lane = _Lane((self.sample.index, thread, task), main and not task, main and self._may_leave())
         if lane.place in self.sample.lanes and lane.may_leave:
             # The test swallowed the exception and goes on with nothing: no money for a made-up continuation.
             raise Suspended("still waiting for a reply")
@@ -340,7 +312,7 @@ class Trial:
     def _may_leave(self) -> bool:
         return (
             self.settings.repeatable
-            and (self.may_leave or (self.settings.samples > 1 and self.phase == "call"))
+            and (self.attempts.may_leave or (self.settings.samples > 1 and self.phase == "call"))
             and self.phase != "teardown"
             and not self.replies.blocking
         )
@@ -374,13 +346,13 @@ class Trial:
         """
         __tracebackhide__ = True
         try:
-            fulfilled = future.result()
+            fulfilled: Any = future.result()
         except ReplyError as error:
             self.sample.failures.append(error)
             # The traceback of the thread that made it means nothing to a user.
             raise error.with_traceback(None) from None
         if self.saved is not None:
-            self.add(self.saved.call_of(fulfilled), question)
+            self.add(fulfilled, question)
         else:
             self.used[fulfilled.entry.key] = fulfilled
             self.add(call_of(fulfilled, self.model.provider, self.model.model, question), question)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_llmeval.plugin.reporting.status_line import status
+from pytest_llmeval.plugin.selection import Selection
 from tests.server import Server, completion
 from tests.sessions import WITHOUT, Session
 
@@ -108,7 +109,7 @@ class SomeDone(NamedTuple):
     """What the line reads of a session of which some cases are done."""
 
     results: Sequence[int]
-    collected: int = 60
+    selection: Selection = Selection(collected=60)
     skipped: Sequence[int] = ()
     regressed: int = 0
     spent: float = 0.0
