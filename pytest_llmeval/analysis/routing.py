@@ -45,7 +45,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class TaskRoute:
     """The model for one task.
 
     Attributes:
@@ -81,7 +81,7 @@ def compare_by_task(
     }
 
 
-def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, CategorySettings]) -> list[Route]:
+def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, CategorySettings]) -> list[TaskRoute]:
     """The routes that follow from comparing candidates with one baseline.
 
     Returns:
@@ -100,7 +100,7 @@ def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, Catego
     return route(compare_by_task(baseline, candidates, Rules(categories)))
 
 
-def route(comparisons: Mapping[str, Sequence[Comparison]]) -> list[Route]:
+def route(comparisons: Mapping[str, Sequence[Comparison]]) -> list[TaskRoute]:
     """Choose a model for every task.
 
     A candidate fits when no gated category regressed or is undecided, when few of its samples are errors, and when the
@@ -120,7 +120,7 @@ def route(comparisons: Mapping[str, Sequence[Comparison]]) -> list[Route]:
     return routes
 
 
-def _chosen(task: str, choices: Sequence[Choice]) -> Route:
+def _chosen(task: str, choices: Sequence[Choice]) -> TaskRoute:
     fitting = [choice for choice in choices if choice.fitness == "fits"]
     priced = [choice for choice in fitting if choice.cost is not None]
     model: str | None = None
@@ -135,7 +135,7 @@ def _chosen(task: str, choices: Sequence[Choice]) -> Route:
         unpriced = [choice.model for choice in fitting if choice.cost is None]
         if unpriced:
             reason += f" of those with a known price ({', '.join(unpriced)} fits too)"
-    return Route(task=task, model=model, reason=reason, choices=tuple(choices))
+    return TaskRoute(task=task, model=model, reason=reason, choices=tuple(choices))
 
 
 def _baseline(comparison: Comparison) -> Choice:

@@ -39,7 +39,7 @@ _OF_ONE_CONNECTION = frozenset(
 _BROKEN = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
 
 
-class Listener(Protocol):
+class GatewayListener(Protocol):
     """Whoever answers for a test; called on threads of the server."""
 
     def answer(self, asked: Asked) -> Delivery | OwnCall:
@@ -57,15 +57,15 @@ class Gateway:
 
     def __init__(self) -> None:
         self._connections = Connections()
-        self._lines: dict[str, tuple[Addresses, Listener | None]] = {}
+        self._lines: dict[str, tuple[Addresses, GatewayListener | None]] = {}
         self._ended: set[str] = set()
-        self._current: Listener | None = None
-        self._under_way: dict[Listener, set[asyncio.Task[None]]] = {}
+        self._current: GatewayListener | None = None
+        self._under_way: dict[GatewayListener, set[asyncio.Task[None]]] = {}
         self._changed = threading.Condition()
         self._server = HttpServer(self._admit, self._handle, self._connections.close)
         self._hosts = {f"{host}:{self._server.port}" for host in ("127.0.0.1", "localhost")}
 
-    def open(self, addresses: Addresses, listener: Listener | None) -> str:
+    def open(self, addresses: Addresses, listener: GatewayListener | None) -> str:
         """Make an address.
 
         Args:
@@ -80,7 +80,7 @@ class Gateway:
         return f"http://127.0.0.1:{self._server.port}/{token}"
 
     @contextmanager
-    def serving(self, listener: Listener, addresses: Addresses) -> Iterator[str]:
+    def serving(self, listener: GatewayListener, addresses: Addresses) -> Iterator[str]:
         """Have a listener told of requests while inside; yields its address, which is of no use afterwards."""
         root = self.open(addresses, listener)
         before, self._current = self._current, listener
@@ -93,7 +93,7 @@ class Gateway:
             self._ended.add(token)
             self.wait(listener, seconds=0)
 
-    def wait(self, listener: Listener, *, seconds: float) -> int:
+    def wait(self, listener: GatewayListener, *, seconds: float) -> int:
         """Wait until nothing of a listener is under way any more; what takes longer is hung up on.
 
         Returns:
@@ -149,7 +149,7 @@ class Gateway:
                 await _broken_off(exchange, 500, "gateway", words)
 
     @contextmanager
-    def _counted(self, listener: Listener) -> Iterator[None]:
+    def _counted(self, listener: GatewayListener) -> Iterator[None]:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("requests are handled in tasks")
@@ -164,7 +164,7 @@ class Gateway:
                     del self._under_way[listener]
                 self._changed.notify_all()
 
-    async def _answer(self, exchange: Exchange, listener: Listener, url: str) -> None:
+    async def _answer(self, exchange: Exchange, listener: GatewayListener, url: str) -> None:
         head, body = exchange.head, exchange.body
         what = recognised(head.method, url, head.headers, body)
         if what is None:

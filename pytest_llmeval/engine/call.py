@@ -76,7 +76,7 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class EngineRules:
     """How calls are made.
 
     Attributes:
@@ -101,7 +101,7 @@ class Rules:
 
 
 @dataclass(slots=True, eq=False)
-class Call:
+class EngineCall:
     """One request and who waits for its answer.
 
     Attributes:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.engine.attempts import AttemptFailed, explained
-from pytest_llmeval.engine.call import Call, Endpoint, Response, Rules
+from pytest_llmeval.engine.call import Endpoint, EngineCall, EngineRules, Response
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import ModelRequest
 
@@ -29,11 +29,11 @@ class Engine:
         rules: how calls are made, None for the usual way.
     """
 
-    def __init__(self, rules: Rules | None = None) -> None:
-        self._rules = rules or Rules()
+    def __init__(self, rules: EngineRules | None = None) -> None:
+        self._rules = rules or EngineRules()
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
-        self._calls: set[Call] = set()
+        self._calls: set[EngineCall] = set()
         _engines.add(self)
 
     @property
@@ -61,7 +61,7 @@ class Engine:
             future.set_exception(explained(AttemptFailed(problem), request, endpoint, 0))
             return future
         with self._lock:
-            call = Call(request, endpoint, content, future)
+            call = EngineCall(request, endpoint, content, future)
             self._calls.add(call)
             self._running_thread().post("add", call)
         future.add_done_callback(partial(self._released, call))
@@ -94,7 +94,7 @@ class Engine:
             atexit.register(self.close)
         return self._thread
 
-    def _released(self, call: Call, future: Future[Response]) -> None:
+    def _released(self, call: EngineCall, future: Future[Response]) -> None:
         if not future.cancelled():
             return
         future.set_running_or_notify_cancel()  # wakes those who wait for several futures at once
@@ -106,7 +106,7 @@ class Engine:
         if thread is not None:
             thread.post("abandon", call)
 
-    def _finish(self, call: Call, outcome: Response | BaseException | None) -> None:
+    def _finish(self, call: EngineCall, outcome: Response | BaseException | None) -> None:
         with self._lock:
             self._calls.discard(call)
         if isinstance(outcome, BaseException):

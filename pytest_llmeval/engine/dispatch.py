@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pytest_llmeval.engine.attempts import AttemptFailed, explained, wait_before
-from pytest_llmeval.engine.call import Call, Response, Rules
+from pytest_llmeval.engine.call import EngineCall, EngineRules, Response
 from pytest_llmeval.engine.connections import Connections
 from pytest_llmeval.engine.exchange import called, exchange
 from pytest_llmeval.engine.limits import AdaptiveLimit
@@ -19,7 +19,7 @@ _CLOSING = 1.5  # seconds that requests get to end when they are cancelled
 
 
 @dataclass(slots=True, eq=False)
-class _Lane:
+class _ModelLane:
     """The calls of one model at one place.
 
     Attributes:
@@ -28,7 +28,7 @@ class _Lane:
     """
 
     limit: AdaptiveLimit
-    waiting: deque[Call] = field(default_factory=deque)
+    waiting: deque[EngineCall] = field(default_factory=deque)
     busy: int = 0
     unpaid: AttemptFailed | None = None
 
@@ -46,26 +46,28 @@ class Dispatcher:
         in_flight: requests on the wire now.
     """
 
-    def __init__(self, rules: Rules, finish: Callable[[Call, Response | BaseException | None], None]) -> None:
+    def __init__(
+        self, rules: EngineRules, finish: Callable[[EngineCall, Response | BaseException | None], None]
+    ) -> None:
         self.in_flight = 0
         self._rules = rules
         self._room = max(1, rules.concurrency // max(1, rules.workers))
         self._finish = finish
         self._connections = Connections()
-        self._lanes: dict[tuple[str, str, str], _Lane] = {}
-        self._tasks: dict[Call, asyncio.Task[Response]] = {}
+        self._lanes: dict[tuple[str, str, str], _ModelLane] = {}
+        self._tasks: dict[EngineCall, asyncio.Task[Response]] = {}
         self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep if rules.sleep is None else rules.sleep
 
-    def add(self, call: Call) -> None:
+    def add(self, call: EngineCall) -> None:
         """Send a call as soon as there is room."""
         place = (call.request.provider, call.request.model, call.endpoint.base_url)
         lane = self._lanes.get(place)
         if lane is None:
-            lane = self._lanes[place] = _Lane(AdaptiveLimit(self._room, self._rules.start))
+            lane = self._lanes[place] = _ModelLane(AdaptiveLimit(self._room, self._rules.start))
         lane.waiting.append(call)
         self._start_what_may()
 
-    def abandon(self, call: Call) -> None:
+    def abandon(self, call: EngineCall) -> None:
         """Cancel a call nobody waits for any more."""
         call.abandoned = True
         if task := self._tasks.get(call):
@@ -93,19 +95,19 @@ class Dispatcher:
                     self._start(lane, lane.waiting.popleft())
                     started = True
 
-    def _start(self, lane: _Lane, call: Call) -> None:
+    def _start(self, lane: _ModelLane, call: EngineCall) -> None:
         lane.busy += 1
         task = asyncio.get_running_loop().create_task(self._answered(lane, call))
         self._tasks[call] = task
         task.add_done_callback(partial(self._ended, lane, call))
 
-    def _ended(self, lane: _Lane, call: Call, task: asyncio.Task[Response]) -> None:
+    def _ended(self, lane: _ModelLane, call: EngineCall, task: asyncio.Task[Response]) -> None:
         lane.busy -= 1
         del self._tasks[call]
         self._finish(call, None if task.cancelled() else task.exception() or task.result())
         self._start_what_may()
 
-    async def _answered(self, lane: _Lane, call: Call) -> Response:
+    async def _answered(self, lane: _ModelLane, call: EngineCall) -> Response:
         now = asyncio.get_running_loop().time
         deadline = now() + self._rules.timeouts.total
         attempts = 0
@@ -125,7 +127,7 @@ class Dispatcher:
             waited += wait
             await self._sleep(wait)
 
-    async def _attempt(self, call: Call, deadline: float) -> Response | AttemptFailed:
+    async def _attempt(self, call: EngineCall, deadline: float) -> Response | AttemptFailed:
         provider = call.endpoint.provider
         self.in_flight += 1
         try:
@@ -138,7 +140,7 @@ class Dispatcher:
             self.in_flight -= 1
 
 
-def _note(lane: _Lane, failure: AttemptFailed, now: float) -> None:
+def _note(lane: _ModelLane, failure: AttemptFailed, now: float) -> None:
     kind = failure.error.kind
     if kind == "billing":
         lane.unpaid = failure

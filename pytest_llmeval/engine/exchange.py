@@ -17,7 +17,7 @@ import httpx
 from pytest_llmeval.config.base_url import is_loopback
 from pytest_llmeval.engine.answer_reader import AnswerReader
 from pytest_llmeval.engine.attempts import AttemptFailed
-from pytest_llmeval.engine.call import Call, Endpoint, Response, Rules, Timeouts
+from pytest_llmeval.engine.call import Endpoint, EngineCall, EngineRules, Response, Timeouts
 from pytest_llmeval.engine.connections import Connection, Connections
 from pytest_llmeval.engine.fulfilled import settle
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
@@ -29,7 +29,7 @@ _DRAIN = 0.2  # seconds a finished stream gets to end properly, so that its conn
 _ENCODINGS = {"", "identity", "gzip", "deflate"}
 
 
-async def exchange(connections: Connections, call: Call, rules: Rules, deadline: float) -> Response:
+async def exchange(connections: Connections, call: EngineCall, rules: EngineRules, deadline: float) -> Response:
     """Send a request once.
 
     Args:
@@ -60,7 +60,7 @@ async def exchange(connections: Connections, call: Call, rules: Rules, deadline:
 class _Attempt:
     """The clock and the state of one attempt."""
 
-    def __init__(self, call: Call, rules: Rules, deadline: float) -> None:
+    def __init__(self, call: EngineCall, rules: EngineRules, deadline: float) -> None:
         self.reusable = False
         self._call = call
         self._timeouts = rules.timeouts
@@ -148,7 +148,7 @@ class _Attempt:
         return _failed("timeout", f"{self._phase} within {self._allowed:g} s")
 
 
-def _outgoing(call: Call, timeouts: Timeouts, attempt: _Attempt) -> httpx.Request:
+def _outgoing(call: EngineCall, timeouts: Timeouts, attempt: _Attempt) -> httpx.Request:
     request, endpoint = call.request, call.endpoint
     try:
         url = _address(endpoint.base_url, request.path)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Literal
 
-from pytest_llmeval.engine.call import Call, Response, Rules
+from pytest_llmeval.engine.call import EngineCall, EngineRules, Response
 from pytest_llmeval.engine.dispatch import Dispatcher
 from pytest_llmeval.engine.preload import import_all
 
@@ -30,15 +30,15 @@ class LoopThread:
 
     def __init__(
         self,
-        rules: Rules,
-        finish: Callable[[Call, Response | BaseException | None], None],
+        rules: EngineRules,
+        finish: Callable[[EngineCall, Response | BaseException | None], None],
         failed: Callable[[BaseException], None],
     ) -> None:
         self.dispatcher: Dispatcher | None = None
         self._rules = rules
         self._finish = finish
         self._failed = failed
-        self._inbox: deque[tuple[Literal["add", "abandon"], Call]] = deque()
+        self._inbox: deque[tuple[Literal["add", "abandon"], EngineCall]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wanted: asyncio.Event
         self._woken = False
@@ -50,7 +50,7 @@ class LoopThread:
         self._thread = threading.Thread(target=Context().run, args=(self._main,), name="llmeval", daemon=True)
         self._thread.start()
 
-    def post(self, what: Literal["add", "abandon"], call: Call) -> None:
+    def post(self, what: Literal["add", "abandon"], call: EngineCall) -> None:
         """Tell the dispatcher to add or abandon a call, soon."""
         self._inbox.append((what, call))
         if not self._woken:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pytest_llmeval.config.prices import cost_of_call
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.budget import Budget
-from pytest_llmeval.engine.call import Endpoint, Response, Rules
+from pytest_llmeval.engine.call import Endpoint, EngineRules, Response
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
 from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
@@ -293,7 +293,7 @@ class Pipeline:
 
                 from pytest_llmeval.engine.client import Engine
 
-                self._engine = Engine(Rules(concurrency=self._concurrency, workers=self._workers, start=16))
+                self._engine = Engine(EngineRules(concurrency=self._concurrency, workers=self._workers, start=16))
                 self._keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llmeval-keeper")
             return self._engine, self._keeper
 

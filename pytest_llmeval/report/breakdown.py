@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from pytest_llmeval.analysis.routing import Choice, Route
+from pytest_llmeval.analysis.routing import Choice, TaskRoute
 from pytest_llmeval.analysis.sensitivity import PARAPHRASES, Reworded, Sensitivity, Worst
 from pytest_llmeval.analysis.slices import EDGES, Slice, bucket_of, count_by, input_tokens
 from pytest_llmeval.datasets.rewording import question_of
@@ -92,7 +92,7 @@ def _lines(
     return lines + ([Line(f"  {hidden} more that fail no more often (-v names all)")] if hidden else [])
 
 
-def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:
+def route_lines(paper: Paper, routes: Sequence[TaskRoute]) -> list[Line]:
     """The routing table: per task the cheapest model that fits, and why the others do not."""
     if not routes:
         return []
@@ -115,14 +115,14 @@ def route_lines(paper: Paper, routes: Sequence[Route]) -> list[Line]:
     return lines
 
 
-def _cheaper(route: Route, choice: Choice | None) -> str:
+def _cheaper(route: TaskRoute, choice: Choice | None) -> str:
     baseline = next((each for each in route.choices if each.baseline), None)
     if choice is None or baseline is None or not choice.cost or not baseline.cost:
         return ""
     return "stays" if choice.baseline else change(baseline.cost.value, choice.cost.value)
 
 
-def _why(paper: Paper, route: Route) -> list[Line]:
+def _why(paper: Paper, route: TaskRoute) -> list[Line]:
     """Why models were not chosen, grouped by reason, and why no model was."""
     kept_out: dict[str, list[str]] = {}
     for choice in route.choices:

@@ -34,7 +34,7 @@ class Seen(NamedTuple):
     failed_at: dict[tuple[CaseKey, str, int], str]
 
 
-class Side(NamedTuple):
+class LookSide(NamedTuple):
     """A case under one model.
 
     Attributes:
@@ -51,24 +51,26 @@ class Look(NamedTuple):
     """A case, the baseline's side first."""
 
     key: CaseKey
-    sides: tuple[Side, ...]
+    sides: tuple[LookSide, ...]
 
 
 def looks(comparisons: Sequence[Comparison], results: Sequence[CaseResult], *, passing: bool) -> list[Look]:
     """The cases of a session that fail on any side, or all with ``passing``."""
-    sides: dict[CaseKey, list[Side]] = {}
+    sides: dict[CaseKey, list[LookSide]] = {}
     for result in results:
         sides.setdefault(result.key, [])
         if not comparisons:
-            sides[result.key].append(Side(result.model, result))
+            sides[result.key].append(LookSide(result.model, result))
     for comparison in comparisons[:1]:
         for key, result in comparison.baseline_results.items():
             if key in sides:
-                sides[key].append(Side(side_name("baseline", result.model), result, saved=comparison.saved is not None))
+                sides[key].append(
+                    LookSide(side_name("baseline", result.model), result, saved=comparison.saved is not None)
+                )
     for comparison in comparisons:
         for key, result in comparison.candidate_results.items():
             if key in sides:
-                sides[key].append(Side(side_name("candidate", result.model), result))
+                sides[key].append(LookSide(side_name("candidate", result.model), result))
     return [
         Look(key, tuple(each))
         for key, each in sides.items()
@@ -91,19 +93,19 @@ def look_lines(paper: Paper, look: Look, seen: Seen) -> list[Line]:
     return lines
 
 
-def _first_prompt(key: CaseKey, side: Side, seen: Seen) -> Spoken | None:
+def _first_prompt(key: CaseKey, side: LookSide, seen: Seen) -> Spoken | None:
     calls = [call for sample in side.result.samples for call in sample.calls[:1]]
     return next((found for call in calls if (found := seen.asked.get((key, call.words_digest)))), None)
 
 
-def _asked_otherwise(look: Look, side: Side) -> bool:
+def _asked_otherwise(look: Look, side: LookSide) -> bool:
     """Whether a side was asked something that no other side was."""
     others = {call.words_digest for other in look.sides if other is not side for call in other.result.calls}
     calls = side.result.calls
     return bool(calls) and not others.intersection(call.words_digest for call in calls)
 
 
-def _side(paper: Paper, key: CaseKey, side: Side, seen: Seen, prompt: Spoken | None) -> list[Line]:
+def _side(paper: Paper, key: CaseKey, side: LookSide, seen: Seen, prompt: Spoken | None) -> list[Line]:
     result = side.result
     words = {"pass": "passed", "fail": f"failed as {result.category}", "error": f"error: {result.category}"}
     told = f"{side.name}: {words[result.outcome]}"
@@ -135,7 +137,7 @@ def _alike(key: CaseKey, result: CaseResult, seen: Seen) -> list[list[SampleResu
     return [samples for samples in groups.values() if samples[0].outcome != "pass" or samples is passing[0]]
 
 
-def _sample(paper: Paper, key: CaseKey, side: Side, sample: SampleResult, seen: Seen) -> list[Line]:
+def _sample(paper: Paper, key: CaseKey, side: LookSide, sample: SampleResult, seen: Seen) -> list[Line]:
     lines: list[Line] = []
     asked: Spoken = ()
     for number, call in enumerate(sample.calls):
@@ -171,7 +173,7 @@ def _new(before: Spoken, asked: Spoken) -> Spoken:
     return tuple(said for said in rest if said[0] not in ("assistant", "model") and said not in ending)
 
 
-def _who(call: Call, side: Side) -> str:
+def _who(call: Call, side: LookSide) -> str:
     """Who answered, and when."""
     name, model = f"{call.provider}/{call.request_model}", side.result.model
     words = [model] if model == name else [model, name]

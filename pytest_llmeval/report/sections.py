@@ -13,14 +13,14 @@ from pytest_llmeval.text import plural
 if TYPE_CHECKING:
     from pytest_llmeval.analysis.comparison import Comparison
     from pytest_llmeval.analysis.measure import Figures
-    from pytest_llmeval.analysis.routing import Route
+    from pytest_llmeval.analysis.routing import TaskRoute
     from pytest_llmeval.analysis.sensitivity import Sensitivity
 
 Results = Mapping[str, Sequence[CaseResult]]
 
 
 def sections(
-    paper: Paper, models: Results, *, candidates: Sequence[str], routes: Sequence[Route] = ()
+    paper: Paper, models: Results, *, candidates: Sequence[str], routes: Sequence[TaskRoute] = ()
 ) -> list[list[Line]]:
     """The sections that have something to say, for every model's results.
 

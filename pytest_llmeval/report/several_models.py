@@ -18,7 +18,7 @@ from pytest_llmeval.runs.results import CaseResult
 _SHORTEST_HEAD = 12
 
 
-class Row(NamedTuple):
+class ModelsRow(NamedTuple):
     """A row of a table: its name, and a cell for each model."""
 
     name: str
@@ -39,13 +39,15 @@ def alone_table(paper: Paper, models: Sequence[Figures], results: Mapping[str, S
     ]
     categories = sorted({name for found in failing for name in found}, key=lambda n: -sum(f[n] for f in failing))
     rows = [
-        Row(paper.clean(name), [count(found[name], of.samples) for found, of in zip(failing, models, strict=True)])
+        ModelsRow(
+            paper.clean(name), [count(found[name], of.samples) for found, of in zip(failing, models, strict=True)]
+        )
         for name in categories
     ]
     resolved = [count(figures.passed, figures.passed + figures.failed) for figures in models]
-    rows.append(Row("cases resolved", resolved, rule=bool(rows)))
+    rows.append(ModelsRow("cases resolved", resolved, rule=bool(rows)))
     if any(figures.errors for figures in models):
-        rows.append(Row("errors", [str(figures.errors) for figures in models]))
+        rows.append(ModelsRow("errors", [str(figures.errors) for figures in models]))
     rows += _figure_rows(models)
     return [
         *blocks(paper, [paper.clean(figures.model) for figures in models], rows, always=0),
@@ -59,11 +61,11 @@ def compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line
     models = [first.baseline, *(comparison.candidate for comparison in comparisons)]
     by_name = [{row.name: row for row in comparison.rows} for comparison in comparisons]
     found = {name: [by.get(name) for by in by_name] for name in dict.fromkeys(name for by in by_name for name in by)}
-    rows = [Row(paper.clean(name), _cells(row)) for name, row in found.items()]
-    rows.append(Row("any failure", _cells([each.total for each in comparisons]), rule=bool(rows)))
+    rows = [ModelsRow(paper.clean(name), _cells(row)) for name, row in found.items()]
+    rows.append(ModelsRow("any failure", _cells([each.total for each in comparisons]), rule=bool(rows)))
     rows += _case_rows(comparisons)
     rows += _figure_rows(models, saved=first.saved)
-    rows.append(Row("gate", ["", *map(_gate_word, comparisons)], rule=True))
+    rows.append(ModelsRow("gate", ["", *map(_gate_word, comparisons)], rule=True))
     lines = blocks(paper, [paper.clean(figures.model) for figures in models], rows, always=1)
     for comparison in comparisons:
         for text in remarks(paper, comparison):
@@ -88,7 +90,7 @@ def _cells(rows: Sequence[CategoryRow | None]) -> list[str]:
     ]
 
 
-def _case_rows(comparisons: Sequence[Comparison]) -> list[Row]:
+def _case_rows(comparisons: Sequence[Comparison]) -> list[ModelsRow]:
     groups = {
         "new misses": [len(new_misses(comparison)) for comparison in comparisons],
         "known misses": [len(known_misses(comparison)) for comparison in comparisons],
@@ -96,7 +98,7 @@ def _case_rows(comparisons: Sequence[Comparison]) -> list[Row]:
         "flaky": [len(comparison.flaky) for comparison in comparisons],
         "errors": [len(comparison.errors) for comparison in comparisons],
     }
-    return _ruled([Row(name, ["", *map(str, numbers)]) for name, numbers in groups.items() if any(numbers)])
+    return _ruled([ModelsRow(name, ["", *map(str, numbers)]) for name, numbers in groups.items() if any(numbers)])
 
 
 def _gate_word(comparison: Comparison) -> str:
@@ -104,23 +106,23 @@ def _gate_word(comparison: Comparison) -> str:
     return "~ ok" if unsettled else {"failed": "FAILED", "passed": "ok", "not evaluated": "not eval."}[comparison.gate]
 
 
-def _figure_rows(models: Sequence[Figures], *, saved: str | None = None) -> list[Row]:
+def _figure_rows(models: Sequence[Figures], *, saved: str | None = None) -> list[ModelsRow]:
     """The figures known of any model; the first model is the saved run, if there is one."""
-    rows = [Row(each.label, [each.show(each.value(figures)) for figures in models]) for each in shown_of(models)]
+    rows = [ModelsRow(each.label, [each.show(each.value(figures)) for figures in models]) for each in shown_of(models)]
     sources = ["live" if figures.live_figures else "recorded" for figures in models]
     if saved:
         sources[0] = "saved run"
     if rows and set(sources) != {"live"}:
-        rows.append(Row("measured", sources))
+        rows.append(ModelsRow("measured", sources))
     return _ruled(rows)
 
 
-def _ruled(rows: Sequence[Row]) -> list[Row]:
+def _ruled(rows: Sequence[ModelsRow]) -> list[ModelsRow]:
     """The rows with a rule above the first."""
     return [row._replace(rule=not index) for index, row in enumerate(rows)]
 
 
-def blocks(paper: Paper, names: Sequence[str], rows: Sequence[Row], *, always: int) -> list[Line]:
+def blocks(paper: Paper, names: Sequence[str], rows: Sequence[ModelsRow], *, always: int) -> list[Line]:
     """Lay out a table in as many pieces as the width requires.
 
     Args:
@@ -145,7 +147,7 @@ def blocks(paper: Paper, names: Sequence[str], rows: Sequence[Row], *, always: i
     return lines
 
 
-def _body(paper: Paper, names: Sequence[str], rows: Sequence[Row], chosen: Sequence[int]) -> list[Column] | None:
+def _body(paper: Paper, names: Sequence[str], rows: Sequence[ModelsRow], chosen: Sequence[int]) -> list[Column] | None:
     """The columns with headings as long as the width allows, None when that is too short to tell them apart."""
     labels = [row.name for row in rows]
     widest = max(_SHORTEST_HEAD, *(min(columns(names[index]), paper.width) for index in chosen))
@@ -157,5 +159,5 @@ def _body(paper: Paper, names: Sequence[str], rows: Sequence[Row], chosen: Seque
     return None
 
 
-def _columns(names: Sequence[str], rows: Sequence[Row], chosen: Sequence[int], longest: int) -> list[Column]:
+def _columns(names: Sequence[str], rows: Sequence[ModelsRow], chosen: Sequence[int], longest: int) -> list[Column]:
     return [Column(head=clip(names[index], longest), cells=[row.cells[index] for row in rows]) for index in chosen]

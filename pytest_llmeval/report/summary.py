@@ -38,7 +38,7 @@ from pytest_llmeval.text import plural
 if TYPE_CHECKING:
     from pytest_llmeval.analysis.comparison import Comparison
     from pytest_llmeval.analysis.measure import Figures
-    from pytest_llmeval.analysis.routing import Route
+    from pytest_llmeval.analysis.routing import TaskRoute
     from pytest_llmeval.runs.results import CaseResult
 
 NO_BASELINE = "no baseline to compare with (--llm-baseline=NAME)"
@@ -53,7 +53,7 @@ def summary(
     figures: Sequence[Figures],
     results: Iterable[CaseResult] = (),
     *,
-    routes: Sequence[Route] = (),
+    routes: Sequence[TaskRoute] = (),
     alone: bool = False,
 ) -> list[Line]:
     """The report of a session.
@@ -108,7 +108,7 @@ def no_commands(lines: list[Line]) -> list[Line]:
     return [line._replace(text=_COMMAND.sub(lambda found: (found.group(1) or "") + "|", line.text)) for line in lines]
 
 
-def _compared(paper: Paper, comparisons: Sequence[Comparison], routes: Sequence[Route]) -> list[Line]:
+def _compared(paper: Paper, comparisons: Sequence[Comparison], routes: Sequence[TaskRoute]) -> list[Line]:
     """The candidates of one baseline: in the rows of tables when there is one, in columns when there are several."""
     first, single = comparisons[0], len(comparisons) == 1
     if single and paper.verbosity <= 0 and nothing_new(first):

@@ -9,7 +9,7 @@ import pytest
 from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, compare
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.plan import Expected, smallest_rise
-from pytest_llmeval.analysis.routing import Choice, Route, compare_by_task, route, routes_of
+from pytest_llmeval.analysis.routing import Choice, TaskRoute, compare_by_task, route, routes_of
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
@@ -55,12 +55,12 @@ def by_task(
     return compare_by_task(Side("production", before), sides, rules, extent)
 
 
-def routed(before: Results, **candidates: Results) -> dict[str, Route]:
+def routed(before: Results, **candidates: Results) -> dict[str, TaskRoute]:
     routes = route(by_task(before, candidates))
     return {each.task: each for each in routes}
 
 
-def choice(route: Route, model: str) -> Choice:
+def choice(route: TaskRoute, model: str) -> Choice:
     return next(each for each in route.choices if each.model == model)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pytest_llmeval.engine.call import Endpoint, Response, Rules, Timeouts
+from pytest_llmeval.engine.call import Endpoint, EngineRules, Response, Timeouts
 from pytest_llmeval.engine.client import Engine
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import ModelRequest, Prompt
@@ -40,7 +40,7 @@ def make_engine(waits: Waits) -> Iterator[Callable[..., Engine]]:
     engines: list[Engine] = []
 
     def make(**settings: Any) -> Engine:
-        engines.append(Engine(Rules(**{"sleep": waits, "random": lambda: 0.5, **settings})))
+        engines.append(Engine(EngineRules(**{"sleep": waits, "random": lambda: 0.5, **settings})))
         return engines[-1]
 
     yield make

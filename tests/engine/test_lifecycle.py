@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 import pytest_llmeval
-from pytest_llmeval.engine.call import Endpoint, Response, Rules
+from pytest_llmeval.engine.call import Endpoint, EngineRules, Response
 from pytest_llmeval.engine.client import Engine
 from pytest_llmeval.engine.connections import Connection, Connections
 from pytest_llmeval.errors import ProviderError
@@ -32,7 +32,7 @@ async def no_sleep(_: float) -> None:
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    with closing(Engine(Rules(sleep=no_sleep))) as running:
+    with closing(Engine(EngineRules(sleep=no_sleep))) as running:
         yield running
 
 
@@ -59,7 +59,7 @@ def test_no_thread_runs_before_the_first_request_or_after_the_end(server: Server
 
 def test_hundreds_of_requests_are_in_flight_up_to_the_ceiling(server: Server) -> None:
     server.answer = lambda request: Reply(body=completion(request.json["messages"][0]["content"]), at_once=20)
-    with closing(Engine(Rules(concurrency=20, start=20))) as engine:
+    with closing(Engine(EngineRules(concurrency=20, start=20))) as engine:
         futures = [engine.submit(asked(str(i)), endpoint(server)) for i in range(200)]
         assert [future.result(timeout=20).answer.text for future in futures] == [str(i) for i in range(200)]
     assert (server.most_in_flight, len(server.requests), engine.in_flight) == (20, 200, 0)
@@ -78,7 +78,7 @@ def test_a_new_model_gets_four_requests_at_first(server: Server, engine: Engine)
 
 
 def test_workers_share_the_ceiling(server: Server) -> None:
-    with closing(Engine(Rules(concurrency=8, workers=4))) as engine:
+    with closing(Engine(EngineRules(concurrency=8, workers=4))) as engine:
         futures = [engine.submit(asked(), endpoint(server)) for _ in range(40)]
         wait(futures, timeout=20)
     assert server.most_in_flight == 2
@@ -105,7 +105,7 @@ def test_a_burst_of_429_lowers_the_number_in_flight_and_loses_nothing(server: Se
         return Reply(body=completion())
 
     server.answer = turn_away_six
-    with closing(Engine(Rules(concurrency=10, start=10, sleep=no_sleep))) as engine:
+    with closing(Engine(EngineRules(concurrency=10, start=10, sleep=no_sleep))) as engine:
         futures = [engine.submit(asked(str(number)), endpoint(server)) for number in range(60)]
         answers = [future.result(timeout=20).answer.text for future in futures]
     assert (answers, len(server.requests)) == (["Paris"] * 60, 66)
@@ -113,7 +113,7 @@ def test_a_burst_of_429_lowers_the_number_in_flight_and_loses_nothing(server: Se
 
 def test_after_a_spent_quota_nothing_more_is_sent(server: Server) -> None:
     server.answer = lambda _: Reply(status=429, body={"error": {"code": "insufficient_quota", "message": "no money"}})
-    with closing(Engine(Rules(concurrency=2))) as engine:
+    with closing(Engine(EngineRules(concurrency=2))) as engine:
         futures = [engine.submit(asked(), endpoint(server)) for _ in range(30)]
         errors = [future.exception(timeout=20) for future in futures]
     assert {error.kind for error in errors if isinstance(error, ProviderError)} == {"billing"}
@@ -140,7 +140,7 @@ def test_a_cancelled_future_wakes_those_who_wait_for_several(server: Server, eng
 def test_a_cancelled_request_that_waits_for_its_turn_is_never_sent(server: Server) -> None:
     gate = server.gate()
     server.answer = lambda _: Reply(body=completion(), gate=gate)
-    with closing(Engine(Rules(concurrency=1))) as engine:
+    with closing(Engine(EngineRules(concurrency=1))) as engine:
         first, second, third = (engine.submit(asked(text), endpoint(server)) for text in "abc")
         server.wait_for_requests(1)
         second.cancel()

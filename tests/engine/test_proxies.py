@@ -9,7 +9,7 @@ from contextlib import closing
 import httpx
 import pytest
 
-from pytest_llmeval.engine.call import Endpoint, Response, Rules
+from pytest_llmeval.engine.call import Endpoint, EngineRules, Response
 from pytest_llmeval.engine.client import Engine
 from pytest_llmeval.engine.connections import _proxy_for
 from pytest_llmeval.errors import ProviderError
@@ -20,7 +20,7 @@ from tests.server import Server
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    with closing(Engine(Rules(attempts=2))) as running:
+    with closing(Engine(EngineRules(attempts=2))) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.engine.call import Endpoint, Response, Rules
+from pytest_llmeval.engine.call import Endpoint, EngineRules, Response
 from pytest_llmeval.engine.client import Engine
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import Prompt
@@ -87,7 +87,7 @@ FORMATS = [
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    with closing(Engine(Rules(attempts=1))) as running:
+    with closing(Engine(EngineRules(attempts=1))) as running:
         yield running
 
 
@@ -163,7 +163,7 @@ def test_a_rate_limit_passes_and_an_empty_account_does_not(server: Server, wire:
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    with closing(Engine(Rules(sleep=sleep, random=lambda: 0.0))) as engine:
+    with closing(Engine(EngineRules(sleep=sleep, random=lambda: 0.0))) as engine:
         server.then(Reply(status=429, body=limited, headers={"retry-after": "7"}), Reply(status=429, body=unpaid))
         error = failure(engine, server, wire)
     assert (error.kind, waits, len(server.requests)) == ("billing", [7.0], 2)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.config.settings import ModelSettings
-from pytest_llmeval.engine.call import Endpoint, Response, Rules, Timeouts
+from pytest_llmeval.engine.call import Endpoint, EngineRules, Response, Timeouts
 from pytest_llmeval.engine.client import Engine
 from pytest_llmeval.engine.fulfilled import Draw
 from pytest_llmeval.engine.pipeline import Pipeline
@@ -48,7 +48,7 @@ def ask() -> Iterator[Ask]:
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    with closing(Engine(Rules(sleep=sleep, timeouts=Timeouts(total=20)))) as engine:
+    with closing(Engine(EngineRules(sleep=sleep, timeouts=Timeouts(total=20)))) as engine:
 
         def asked(name: str, model: str = "", **prompt: Any) -> Response:
             provider = find_provider(name)
@@ -117,7 +117,7 @@ def ask(messages):
     return threading.current_thread().name
 """)
     provider = find_provider(name)
-    with closing(Engine(Rules(concurrency=12, start=12))) as engine:
+    with closing(Engine(EngineRules(concurrency=12, start=12))) as engine:
         request = provider.request("", Prompt(messages=(USER,)))
         futures = [engine.submit(request, Endpoint(base_url="", provider=provider)) for _ in range(12)]
         assert {future.result(timeout=20).answer.text for future in futures} == {"llmeval-call"}
@@ -180,7 +180,7 @@ def ask(messages):
 def test_a_function_that_never_returns_is_given_up(write: Write) -> None:
     name = write("import threading\ndef ask(messages): threading.Event().wait()")
     provider = find_provider(name)
-    with closing(Engine(Rules(timeouts=Timeouts(total=0.2)))) as engine:
+    with closing(Engine(EngineRules(timeouts=Timeouts(total=0.2)))) as engine:
         request = provider.request("", Prompt(messages=(USER,)))
         future = engine.submit(request, Endpoint(base_url="", provider=provider))
         with pytest.raises(ProviderError, match=r"no answer within 0\.2 s") as caught:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
-from pytest_llmeval.report.closely import Look, Seen, Side, look_lines, looks
+from pytest_llmeval.report.closely import Look, LookSide, Seen, look_lines, looks
 from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.prompts import asked_in
 from pytest_llmeval.report.summary import no_commands
@@ -47,11 +47,11 @@ def failed(*calls: Call, reason: str = "assert polite(reply)", **more: Any) -> S
     return SampleResult(index=0, outcome="fail", category="tone", reason=reason, calls=calls, **more)
 
 
-def side(name: str, *samples: SampleResult, **more: Any) -> Side:
-    return Side(name, CaseResult(key=KEY, model=name.rsplit(maxsplit=1)[-1], samples=samples), **more)
+def side(name: str, *samples: SampleResult, **more: Any) -> LookSide:
+    return LookSide(name, CaseResult(key=KEY, model=name.rsplit(maxsplit=1)[-1], samples=samples), **more)
 
 
-def shown(*sides: Side, seen: Seen | None = None, **paper: Any) -> str:
+def shown(*sides: LookSide, seen: Seen | None = None, **paper: Any) -> str:
     lines = look_lines(
         Paper(**{"width": 80, **paper}), Look(KEY, sides), seen or Seen({(KEY, "p"): asked_in(PROMPT)}, {})
     )

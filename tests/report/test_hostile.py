@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.analysis.measure import PERCENTILES, Figures
-from pytest_llmeval.analysis.routing import Choice, Route
+from pytest_llmeval.analysis.routing import Choice, TaskRoute
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage, call_words
 from pytest_llmeval.report.cases import quote_beside
 from pytest_llmeval.report.paper import Line, Paper, clip, columns, wrap
@@ -175,7 +175,7 @@ def some_comparison(draw: st.DrawFn, baseline: Figures) -> Comparison:
 
 
 @st.composite
-def some_routes(draw: st.DrawFn) -> list[Route]:
+def some_routes(draw: st.DrawFn) -> list[TaskRoute]:
     models = draw(st.lists(TEXT, min_size=1, max_size=3))
     routes = []
     for task in draw(st.lists(TEXT, max_size=3)):
@@ -193,7 +193,7 @@ def some_routes(draw: st.DrawFn) -> list[Route]:
             for place, model in enumerate(models)
         ]
         chosen = draw(st.one_of(st.none(), st.sampled_from(models)))
-        routes.append(Route(task=task, model=chosen, reason=draw(TEXT), choices=tuple(choices)))
+        routes.append(TaskRoute(task=task, model=chosen, reason=draw(TEXT), choices=tuple(choices)))
     return routes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_llmeval.report.paper import Column, Line, Paper, table, wrap
-from pytest_llmeval.report.several_models import Row, blocks
+from pytest_llmeval.report.several_models import ModelsRow, blocks
 
 BODY = [
     Column(head="baseline", cells=["2/250 0.8%", "150/250  60%"], short=["2/250", "150/250"]),
@@ -76,5 +76,5 @@ def test_names_and_lines_of_any_length_are_laid_out_in_no_time() -> None:
     # Minutes, were all the rest measured again for each line or each column.
     assert len(wrap("日" * 300_000, 60)) == 10_000
     names = ["a" * 100_000, "b" * 100_000]
-    body = blocks(Paper(width=60), names, [Row(name="n", cells=["1", "2"])], always=1)
+    body = blocks(Paper(width=60), names, [ModelsRow(name="n", cells=["1", "2"])], always=1)
     assert any("aaa...aaa" in line.text and "bbb...bbb" in line.text for line in body)
