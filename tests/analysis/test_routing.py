@@ -173,6 +173,13 @@ def test_routes_follow_from_comparisons_over_all_tasks() -> None:
     assert {each.task: each.model for each in routes_of([overall], low)} == {"billing": "small", "summaries": "small"}
 
 
+def test_cases_without_a_task_are_routed_beside_those_with_one() -> None:
+    before = results("production", "billing") | results("production", None)
+    small = results("small", "billing", cost=0.001) | results("small", None, cost=0.001)
+    overall = compare(Side("production", before), Side("small", small))
+    assert [each.task for each in routes_of([overall], {})] == ["billing", ""]
+
+
 def test_there_is_nothing_to_choose_without_tasks_a_verdict_or_another_model() -> None:
     plain = compare(Side("production", results("production", None)), Side("small", results("small", None)))
     before, after = results("production", "a"), results("small", "a")

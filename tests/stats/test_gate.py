@@ -325,6 +325,13 @@ def test_what_may_be_chance_is_neither_systematic_nor_a_matter_of_these_cases() 
         assert judge({"a": [Stratum(0, 1, 1, 1)] * cases})["a"].spread == spread
 
 
+def test_what_did_not_rise_is_not_called_systematic() -> None:
+    """Four cases got a little better and one broke: surprising, but no rise."""
+    strata = [Stratum(8, 16, 4, 16)] * 4 + [Stratum(0, 16, 16, 16)]
+    verdict = judge({"a": strata})["a"]
+    assert (verdict.p <= 0.05, verdict.net, verdict.spread) == (True, 0.0, None)
+
+
 def test_each_wording_counts_for_the_test_and_each_family_for_the_floor() -> None:
     """Two questions broke in three wordings each: six answers, two cases."""
     strata, families = [Stratum(0, 1, 1, 1)] * 6 + [Stratum(0, 1, 0, 1)] * 24, [place // 3 for place in range(30)]
