@@ -188,7 +188,7 @@ def _cells(paper: Paper, found: Sequence[Reworded | None]) -> list[str]:
         (count(each.passed, each.samples), points(each.change.value), _half(paper, each)) if each else ("-", "", "")
         for each in found
     ]
-    widths = [max(len(part[place]) for part in parts) for place in range(3)]
+    widths = [max((len(part[place]) for part in parts), default=0) for place in range(3)]
     return [f"{part[0]:>{widths[0]}} {part[1]:>{widths[1]}}{part[2]:<{widths[2]}}" for part in parts]
 
 

@@ -86,7 +86,7 @@ def test_weather(llm_capture, stream):
     said = {"said": "It rains.", "calls": [], "tokens": {"in": 7, "out": 2}, "ended": "stop"}
     rest = {name: value for name, value in said.items() if name != "said"}
     streamed = Reply(chunks=lines([{"piece": "It rains."}, rest]), headers={"content-type": "application/x-ndjson"})
-    server.then(said, streamed)
+    server.answer = lambda request: streamed if request.json["stream"] else said
     arguments = ("-pno:cacheprovider", "-pno:asyncio", "-pno:anyio", "-pno:xdist")
     result = pytester.runpytest_subprocess(*arguments, "--llm-record", "--llm-mode=auto", "--llm-model=salon/new-2")
     result.assert_outcomes(passed=2)
