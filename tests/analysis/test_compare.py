@@ -265,6 +265,8 @@ def test_of_the_cases_of_the_baseline_four_fifths_must_have_been_run(ran: int, m
 def test_the_baseline_must_have_answers_to_four_fifths(answered: int, measured: bool) -> None:
     compared = compare("m", answers(*[""] * answered, *["error"] * (10 - answered)), "m", answers(*[""] * 10))
     assert unmeasured(compared) is not measured
+    new = answers(*[""] * 14)
+    assert unmeasured(compare("m", answers(*[""] * answered, *["error"] * (10 - answered)), "m", new)) is not measured
 
 
 @pytest.mark.parametrize(("unlike", "measured"), [(1, True), (2, False)])

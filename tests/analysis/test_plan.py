@@ -157,3 +157,13 @@ def test_what_a_call_costs_is_unknown_rather_than_wrong() -> None:
     assert mean_call([result(0, None, calls=(call(0.1), call(None)))]).cost is None
     assert mean_call([result(0, None, calls=(call(0.1),))], (1.0, 1.0)).cost is None
     assert (mean_call([]).calls, mean_call([]).cost) == (1.0, None)
+
+
+def test_the_flakier_the_cases_the_larger_the_rise_that_is_found() -> None:
+    steady, flaky = (
+        smallest_rise(100, 5, 5, Expected(name="x", rate=0.2, variance=variance), level=0.01)
+        for variance in (0.01, 0.16)
+    )
+    assert steady is not None
+    assert flaky is not None
+    assert steady < 0.8 * flaky

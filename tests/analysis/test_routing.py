@@ -197,3 +197,13 @@ def test_what_would_have_been_found_counts_the_samples_of_a_case() -> None:
     assert found.reason == f"only a rise by {100 * rise:.0f} points would be found in 8 cases"
     hopeless = routed(results("production", "a", format=60), small=results("small", "a", format=60))["a"]
     assert choice(hopeless, "small").reason == "no rise could be found in 60 cases"
+
+
+def test_where_no_model_fits_it_matters_whether_more_data_would_tell() -> None:
+    before = results("production", "a", 5, samples=1, errors=2)
+    few, broken = results("few", "a", 5, samples=1), results("broken", "a", 5, samples=1, errors=2)
+    undecided = routed(before, few=few, broken=broken)["a"]
+    assert {each.fitness for each in undecided.choices} == {"not enough data", "too many errors"}
+    assert (undecided.model, undecided.reason) == (None, "not enough data")
+    settled = routed(before, broken=broken)["a"]
+    assert (settled.model, settled.reason) == (None, "no model fits")

@@ -340,3 +340,9 @@ def test_each_wording_counts_for_the_test_and_each_family_for_the_floor() -> Non
     assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "specific cases")
     assert judge({"a": strata}, GateRules(min_cases=3.0), families=families)["a"].verdict == Verdict.OK
     assert judge({"a": strata}, GateRules(min_cases=3.0))["a"].verdict == Verdict.REGRESSED
+
+
+def test_a_p_of_exactly_alpha_is_enough() -> None:
+    for strata, word in (([Stratum(0, 1, 1, 1)] * 5, "REGRESSED"), ([Stratum(1, 1, 0, 1)] * 5, "IMPROVED")):
+        assert judge({"a": strata}, GateRules(alpha=1 / 32))["a"].verdict == word
+        assert judge({"a": strata}, GateRules(alpha=1 / 33))["a"].verdict != word

@@ -124,3 +124,10 @@ def test_where_every_pair_changes_the_interval_of_the_change_ends_at_all() -> No
     assert 0 < low < high == 1
     low, high = intervals.tango(0, 5, 5)
     assert -1 == low < high < 0
+
+
+def test_two_cases_are_enough_for_an_interval_of_the_population() -> None:
+    expected = stats.t.interval(0.95, 1, loc=0.1, scale=0.1)
+    assert intervals.population_interval([Stratum(0, 5, 0, 5), Stratum(0, 5, 1, 5)]) == pytest.approx(
+        (max(-1, expected[0]), min(1, expected[1]))
+    )

@@ -84,3 +84,9 @@ def test_impossible_plans_are_refused() -> None:
     for cases, samples, rate in ((0, 1, 0.1), (1, 0, 0.1), (1, 1, 1.0)):
         with pytest.raises(ValueError, match="smallest detectable rise was asked for"):
             smallest_detectable_rise(cases, samples, samples, error_rate=rate, level=0.05)
+
+
+def test_more_samples_than_any_case_has_make_a_category_testable() -> None:
+    few, many = Stratum(0, 1, 1, 1), Stratum(0, 1, 8, 8)
+    assert samples_until_testable([few, many], 0.25) == 9
+    assert samples_until_testable([few, few], 0.25) == 2

@@ -213,3 +213,9 @@ def test_a_family_is_one_case_with_the_answers_of_all_of_its_own() -> None:
     strata = [Stratum(0, 1, 1, 1), Stratum(1, 2, 0, 2), Stratum(0, 1, 0, 1), Stratum(1, 1, 0, 0)]
     assert by_family(strata, ["a", "b", "a", "b"]) == [Stratum(0, 2, 1, 2), Stratum(1, 2, 0, 2)]
     assert by_family(strata, ["a", "b", "c", "d"]) == by_family(strata) == strata[:3]
+
+
+def test_differences_without_a_small_common_denominator_are_rounded_to_the_nearest_sixtieth() -> None:
+    """One in 101 is 0.59 sixtieths and counts as one; one in 127 is 0.47 and counts as none."""
+    assert sign_flip_test([Stratum(0, n, 1, n) for n in (101, 103, 107)])[0] == 1 / 8
+    assert sign_flip_test([Stratum(0, n, 1, n) for n in (127, 131, 137)])[0] == 1
