@@ -207,3 +207,9 @@ def test_where_no_model_fits_it_matters_whether_more_data_would_tell() -> None:
     assert (undecided.model, undecided.reason) == (None, "not enough data")
     settled = routed(before, broken=broken)["a"]
     assert (settled.model, settled.reason) == (None, "no model fits")
+
+
+def test_twenty_cases_of_three_samples_are_enough_to_move_a_task() -> None:
+    routes = routed(results("production", "a", 20, format=1), small=results("small", "a", 20, cost=0.001, format=1))
+    small = choice(routes["a"], "small")
+    assert (routes["a"].model, small.fitness) == ("small", "fits")
