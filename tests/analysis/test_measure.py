@@ -253,6 +253,7 @@ def test_errors_are_outside_every_rate_but_their_own() -> None:
 def test_a_model_without_results_has_no_figures_and_no_failure() -> None:
     figures = measure("m", [])
     assert (figures.cases, figures.pass_at_1, figures.error_rate, figures.latency) == (0, None, None, ())
+    assert (figures.samples, figures.most_samples) == (0, 0)
 
 
 def test_an_answer_is_that_of_the_last_call() -> None:

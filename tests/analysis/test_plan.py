@@ -167,3 +167,9 @@ def test_the_flakier_the_cases_the_larger_the_rise_that_is_found() -> None:
     assert steady is not None
     assert flaky is not None
     assert steady < 0.8 * flaky
+
+
+def test_all_of_five_cases_with_one_sample_are_what_a_p_of_one_in_32_takes() -> None:
+    always = Expected(name="x", rate=0.0)
+    assert smallest_rise(5, 1, 1, always, level=1 / 32) == 1.0
+    assert smallest_rise(5, 1, 1, always, level=1 / 33) is None

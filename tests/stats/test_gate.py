@@ -346,3 +346,14 @@ def test_a_p_of_exactly_alpha_is_enough() -> None:
     for strata, word in (([Stratum(0, 1, 1, 1)] * 5, "REGRESSED"), ([Stratum(1, 1, 0, 1)] * 5, "IMPROVED")):
         assert judge({"a": strata}, GateRules(alpha=1 / 32))["a"].verdict == word
         assert judge({"a": strata}, GateRules(alpha=1 / 33))["a"].verdict != word
+
+
+def test_samples_that_repeat_each_other_in_some_cases_count_once_in_all() -> None:
+    verdict = judge({"a": [BROKEN] * 3 + [Stratum(0, 1, 1, 1)]}, dispersion=Dispersion(9.0, 60))["a"]
+    assert (verdict.method, verdict.p) == ("sign-flip", 1 / 2**4)
+
+
+def test_more_samples_are_asked_for_where_p_is_just_small_enough() -> None:
+    verdicts = judge({"a": [Stratum(0, 1, 1, 1)] * 5})
+    assert undecided(verdicts, GateRules(top_up_p=1 / 32)) == ["a"]
+    assert undecided(verdicts, GateRules(top_up_p=1 / 33)) == []

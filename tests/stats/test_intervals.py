@@ -131,3 +131,14 @@ def test_two_cases_are_enough_for_an_interval_of_the_population() -> None:
     assert intervals.population_interval([Stratum(0, 5, 0, 5), Stratum(0, 5, 1, 5)]) == pytest.approx(
         (max(-1, expected[0]), min(1, expected[1]))
     )
+
+
+def test_the_interval_of_a_change_is_the_same_whichever_side_has_one_sample() -> None:
+    strata = [Stratum(2, 5, 1, 1)] + [Stratum(0, 5, 0, 1)] * 5
+    low, high = intervals.change_interval(strata) or (0, 0)
+    swapped = intervals.change_interval([Stratum(x, n_c, y, n_b) for y, n_b, x, n_c in strata])
+    assert swapped == pytest.approx((-high, -low))
+
+
+def test_the_beta_distribution_ends_at_nothing_and_all() -> None:
+    assert (special.beta_cdf(0.0, 2, 3), special.beta_cdf(1.0, 2, 3)) == (0.0, 1.0)

@@ -84,3 +84,10 @@ def test_missing_or_impossible_weights_are_refused() -> None:
         holm([0.1], [0])
     with pytest.raises(ValueError, match="2 p-values came with 1 smallest"):
         tarone_holm([0.1, 0.2], [0.1], 0.05)
+
+
+def test_a_heavy_category_is_taken_before_a_light_one_of_smaller_p() -> None:
+    """0.012 / 3 is less than 0.010 / 1: it spends 3 of 4 shares, and leaves the other a whole one."""
+    assert holm([0.010, 0.012], [1.0, 3.0]) == pytest.approx([0.016, 0.016])
+    assert holm([0.010, 0.012]) == pytest.approx([0.020, 0.020])
+    assert holm([0.010, 0.040], [1.0, 3.0]) == pytest.approx([0.040, 0.040])

@@ -90,3 +90,13 @@ def test_more_samples_than_any_case_has_make_a_category_testable() -> None:
     few, many = Stratum(0, 1, 1, 1), Stratum(0, 1, 8, 8)
     assert samples_until_testable([few, many], 0.25) == 9
     assert samples_until_testable([few, few], 0.25) == 2
+
+
+def test_a_single_case_becomes_testable_when_its_samples_alone_would_tell() -> None:
+    """All of n failures fall to the candidate by one chance in n + 1."""
+    assert samples_until_testable([Stratum(0, 1, 1, 1)], 0.25) == 3
+
+
+def test_the_samples_needed_follow_from_the_variance_of_the_cases_that_fail() -> None:
+    """A rise of 0.16 in ten cases, of which four fail at a rate of 2.5 / 11: 0.007025 / (0.002551 - 0.001405)."""
+    assert samples_needed([Stratum(0, 5, 2, 5)] * 4 + [Stratum(0, 5, 0, 5)] * 6, 0.01) == 7
