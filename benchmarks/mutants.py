@@ -239,6 +239,7 @@ def main() -> int:
         for mutant in survivors_of(sample, copies, limits_of(copies[0])):
             survivors += 1
             print(f"{mutant.file}:{mutant.line}: {mutant.change}", flush=True)
+        limits_of(copies[0])  # tests that fail unchanged by now have killed nothing
     killed = len(sample) - survivors
     print(
         f"{killed} of {len(sample)} mutants killed ({killed / len(sample):.0%}; at least {BAR:.0%} must be), "
