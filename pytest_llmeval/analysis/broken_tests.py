@@ -8,7 +8,6 @@ from pytest_llmeval.analysis.comparison import Results
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 FEWEST = 5
-
 """Cases of a test function that must raise the same on both sides; fewer can be bad answers by chance."""
 
 

@@ -20,9 +20,7 @@ from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, ta
 from pytest_llmeval.stats.surprise import Stratum, by_family
 
 SHORTEST_COPY = 200  # characters of an answer that is not said twice by chance
-
 LEAST_RUN = 0.8  # of the baseline's cases, those that must have been run
-
 MOST_UNLIKE = 0.1  # of the cases that ran, those whose saved replies may fail today's tests
 
 

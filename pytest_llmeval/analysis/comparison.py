@@ -9,7 +9,6 @@ from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 Word = Literal["REGRESSED", "INCONCLUSIVE", "TOO SMALL", "IMPROVED", "OK"]
-
 GateState = Literal["passed", "failed", "not evaluated"]
 
 UNMEASURED = "could not be measured"

@@ -15,7 +15,6 @@ from pytest_llmeval.stats.means import Mean, Share, mean_over_cases, share_over_
 from pytest_llmeval.stats.quantiles import Percentile, percentile
 
 PERCENTILES = (0.5, 0.95, 0.99)
-
 """The shares of `Figures.latency` and `Figures.ttft`."""
 
 

@@ -14,11 +14,9 @@ from pytest_llmeval.stats.planning import flaky_variance, smallest_detectable_ri
 from pytest_llmeval.stats.special import normal_quantile
 
 POWER = 0.8
-
 """The wanted chance of finding a rise."""
 
 FEWEST_FOR_VARIANCE = 20
-
 UNSEEN = 1e-6  # the approximation takes a rate of exactly 0 for noiseless
 
 

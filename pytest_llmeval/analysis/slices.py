@@ -9,7 +9,6 @@ from typing import TypeVar
 from pytest_llmeval.runs.results import CaseResult
 
 EDGES = (1_000, 4_000, 16_000, 64_000)
-
 """Input tokens at which a bucket starts."""
 
 L = TypeVar("L")

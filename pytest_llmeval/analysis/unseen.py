@@ -6,7 +6,6 @@ from pytest_llmeval.analysis.comparison import Results
 from pytest_llmeval.runs.results import CaseKey, SampleResult
 
 NOTHING_ASKED = "nothing_asked"
-
 """The kind of error of a sample that asked no model."""
 
 _WHY = "no call of a model was seen, though another answer of this case has one: does the application cache?"

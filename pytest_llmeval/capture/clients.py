@@ -24,7 +24,6 @@ from pytest_llmeval.formats.recognise import in_another_format, may_ask_a_model,
 from pytest_llmeval.formats.replay import Delivery
 
 MODULES = ("httpx", "httpx2")
-
 _MARK = "__llmeval_stands_before__"
 
 
@@ -121,7 +120,6 @@ class Listener(Protocol):
 
 
 _listener: Listener | None = None
-
 _installed: dict[str, ModuleType] = {}
 
 

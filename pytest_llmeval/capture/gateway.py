@@ -26,9 +26,7 @@ from pytest_llmeval.formats.replay import Delivery
 from pytest_llmeval.text import first_line
 
 LARGEST_RESPONSE = 64 * 2**20  # bytes of an answer; an endless one is cut
-
 _TIMEOUTS = {"connect": 10.0, "read": 120.0, "write": 60.0, "pool": 10.0}  # seconds
-
 _OF_ONE_CONNECTION = frozenset(
     {
         *("connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"),

@@ -20,9 +20,7 @@ from typing import Any
 import h11  # httpx brings it, by httpcore
 
 LARGEST_HEAD = 65_536  # bytes of a request before its body
-
 LARGEST_BODY = 64 * 2**20
-
 _LINGER = 1.0  # seconds in which a refused client may still send what nobody reads, before the server hangs up
 
 _PIECE = 65_536  # bytes that are read at once

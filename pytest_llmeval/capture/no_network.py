@@ -27,13 +27,9 @@ from pytest_llmeval.errors import RefusedInReplay
 from pytest_llmeval.text import first_line
 
 _ANCHOR = "_llmeval_no_network"  # on sys: a copy of this module that is imported later must find the hook
-
 _CURRENT_TEST = "PYTEST_CURRENT_TEST"  # set by pytest
-
 _LONGEST = 256  # bytes
-
 _THIS_MACHINE = "127.0.0.1"
-
 _THROUGH_PROXY = re.compile(rb"(?:CONNECT ([^\s/]+)|[A-Z]+ (https?://\S+)) HTTP/1\.[01]\r\n")
 
 

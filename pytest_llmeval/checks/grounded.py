@@ -75,7 +75,6 @@ Kind = Literal["quote", "link", "email", "date", "number", "name"]
 _SINGLE_QUOTES = "\u2018\u2019\u201a\u201b`\u00b4"
 _DOUBLE_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb"
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
-
 _FOLDS = str.maketrans(
     _SINGLE_QUOTES + _DOUBLE_QUOTES + _DASHES,
     "'" * len(_SINGLE_QUOTES) + '"' * len(_DOUBLE_QUOTES) + "-" * len(_DASHES),
@@ -83,7 +82,6 @@ _FOLDS = str.maketrans(
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`|\\^{}]+", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w+-][\w.+-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-
 _QUOTE = re.compile(
     r"\"([^\"\n]{1,1000})\"|[\u201c\u201e]([^\u201c-\u201f\n]{1,1000})[\u201c\u201d]|\u00ab([^\u00ab\u00bb\n]{1,1000})\u00bb"
 )
@@ -92,7 +90,6 @@ _FEWEST_QUOTED_WORDS = 3
 _NAME = re.compile(r"(?<![\w-])(?=[A-Za-z]+[-_]?\d{3})[A-Za-z]{1,10}[-_]?\d{3,}[\w-]*")
 _LIST_MARK = re.compile(r"^[ \t]{0,8}(?:[*>#-]+[ \t]*)?\(?\d{1,3}[.)](?=\s)", re.MULTILINE)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
 _MONTH = (
     r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"

@@ -92,7 +92,6 @@ _NUMERAL = re.compile(
 )
 
 _MAGNITUDE = re.compile(r"(?:[kK]|\s?(?:thousand|million|mn|mio|billion|bn|trillion))\b", re.IGNORECASE)
-
 _MAGNITUDES = {
     "k": 3, "thousand": 3, "million": 6, "mn": 6, "mio": 6, "billion": 9, "bn": 9, "trillion": 12,
 }  # fmt: skip

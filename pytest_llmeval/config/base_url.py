@@ -12,7 +12,6 @@ from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import first_line
 
 _NO_HOST = re.compile(r"[\s\\%\x00-\x1f\x7f]")
-
 _METADATA_NAMES = (
     *("metadata", "metadata.google.internal", "metadata.goog", "metadata.tencentyun.com"),
     *("instance-data", "instance-data.ec2.internal"),

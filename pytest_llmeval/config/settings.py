@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.stats.gate import CategoryRule
 
 _CACHE = ".llmeval/cache"
-
 _LARGEST_FILE = 10_000_000  # bytes
-
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]")
 
 

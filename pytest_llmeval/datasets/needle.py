@@ -12,7 +12,6 @@ CHARACTERS_PER_TOKEN = 4
 
 # Where a sentence may end, with the spaces after it: at its mark and what closes it, or at the end of a paragraph.
 _END = re.compile(r"""[.!?]+["')\]”’»]*\s+|[。！？]+[」』]*\s*|\n[ \t]*\n\s*""")  # noqa: RUF001
-
 _ABBREVIATION = re.compile(
     r"\b(?:[A-Z][a-z]{0,2}|[A-Za-z]|\w\.\w|etc|vs|approx)$"
 )  # as before the dot of "Dr." and "e.g."

@@ -30,7 +30,6 @@ _PROTECTED = re.compile(
 )
 
 _TOKEN = re.compile(r"\S+")
-
 _LITERAL = re.compile(
     r"[\d_\\/=|#@]|:\S|www\.|^\(?[A-Za-z][).:]$"
 )  # numbers, ids, paths, addresses, letters of options

@@ -212,7 +212,6 @@ def _samples(value: Any) -> str | None:
 _LIKE_A_WORDING = re.compile(r"\+(\w+)$")  # refund-1+2 is the second wording of refund-1
 _SEGMENTS = frozenset({"", ".", ".."})
 _KNOWN = frozenset(FIELDS)
-
 _RULES: dict[str, Callable[[Any], str | None]] = {
     "id": _id,
     "input": _input,

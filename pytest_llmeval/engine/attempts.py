@@ -55,17 +55,13 @@ def _about_the_key(provider: str, endpoint: Endpoint) -> str:
 
 
 longest_wait = 120.0
-
 """Seconds; a server that asks for more gets this."""
 
 retried_kinds: frozenset[ProviderErrorKind] = frozenset({"rate_limit", "overloaded", "timeout", "connection"})
-
 """What may pass. Never billing: each attempt would fail, and some would be billed."""
 
 _FIRST_WAIT = 0.5
-
 _LARGEST_BACKOFF = 30.0
-
 _JITTER = 0.1
 
 

@@ -11,7 +11,6 @@ from pytest_llmeval.errors import BudgetExceeded
 from pytest_llmeval.reply import Usage
 
 CHARACTERS_PER_TOKEN = 3  # of English about 4; fewer, so that the estimate is rather too high
-
 USUAL_ANSWER = 1000  # tokens, while nothing is known of a model's answers and none are asked for
 
 _ANSWER_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens", "num_predict")

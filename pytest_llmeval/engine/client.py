@@ -139,7 +139,6 @@ def _as_dict(value: Any) -> Any:
 
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
-
 _left_to_the_parent: list[object] = []  # closing a loop inherited by fork would disturb the parent's connections
 
 

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 _COOLDOWN = 15.0  # seconds; less when the provider asks for less
-
 _SHORTEST_COOLDOWN = 0.25
-
 _PAUSE = 0.25  # of a round that does not count after a 5xx: with one in five, nothing grows
-
 _CUT = 0.8
-
 _SLOWEST_GROWTH = 0.05  # of the limit per round of answers
-
 _FASTEST_GROWTH = 0.25  # after a 429; before the first the limit doubles
-
 _IN_USE = 0.8
 
 

@@ -124,7 +124,6 @@ def _digest(text: str) -> str:
 
 
 NO_KEY = "no-key-in-this-environment"
-
 """Stands in an environment variable where there is no key, since SDKs make no client without one; never sent."""
 
 

@@ -14,7 +14,6 @@ from pytest_llmeval.reply import Answer, Usage
 from pytest_llmeval.text import first_line
 
 _VERSION = "2026-10-21"
-
 _THINKING = ("thinking", "redacted_thinking")
 
 

@@ -201,7 +201,6 @@ class Address(NamedTuple):
 _VERSION = re.compile(r"/v\d\w*(/|$)")
 
 DEPLOYMENT = re.compile(r"/deployments/[^/]+$")
-
 """Where the end of a base URL names a model, as at Azure."""
 
 

@@ -80,11 +80,8 @@ _OWN_IN_WORDS: tuple[tuple[ProviderErrorKind, re.Pattern[str]], ...] = (
 )
 
 _OWN_STATUSES = (None, 400, 403, 422, 451)
-
 _TOOL_CALL_NOT_READ = re.compile(r"^error parsing tool call: raw=")  # Ollama, with status 500
-
 _BILLING_IN_WORDS = re.compile(r"specified API usage limits|credit balance is too low|PerDay", re.IGNORECASE)
-
 _KEY_IN_WORDS = re.compile(r"API key not valid", re.IGNORECASE)
 
 _SECRETS = re.compile(
@@ -95,11 +92,8 @@ _SECRETS = re.compile(
 )
 
 _HIDDEN = "[hidden]"
-
 _NOT_TEXT = re.compile(r"<(script|style|head(?=[\s>]))\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
-
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
-
 _READ = 20_000  # characters of a page that are looked at
 
 

@@ -28,7 +28,6 @@ def parser_for(reader: StreamReader) -> EventParser | LineParser:
 
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -34,7 +34,6 @@ _PATH = re.compile(r"(?P<above>.*)/(?P<place>models|tunedModels)/(?P<model>[^/]+
 _METHODS = {"generateContent": False, "streamGenerateContent": True}
 
 _FINISH_REASONS = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
-
 _BLOCKED = "the prompt was blocked: "
 
 

@@ -16,7 +16,6 @@ from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer, Usage
 from pytest_llmeval.text import first_line
 
 _USAGE = tuple(Usage.__dataclass_fields__)
-
 _KEYS = ("text", "tool_calls", "usage", "finish_reason", "refusal", "model", "id")
 
 

@@ -12,11 +12,9 @@ from pytest_llmeval.reply import Answer, ToolCall, ending
 from pytest_llmeval.text import first_line
 
 FILTERED = "stopped by the provider's content filter"
-
 """The refusal in an answer that a filter blocked or cut, where the provider gives no text."""
 
 _MOST_TOKENS = 10**12
-
 _DEEPEST = 100  # levels of a call's arguments; json reads more of them than it can write where the stack is longer
 
 

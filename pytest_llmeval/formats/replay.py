@@ -12,7 +12,6 @@ from pytest_llmeval.formats.framing import framing_of
 from pytest_llmeval.reply import ToolCall, Usage
 
 UNNAMED = "saved"
-
 """The id of a response whose own id is not known."""
 
 _MOST_PIECES = 64

@@ -23,11 +23,8 @@ from pytest_llmeval.plugin.guard import broke, contained, register
 from pytest_llmeval.plugin.items import uses_llm
 
 _wrong = pytest.StashKey[str]()
-
 _offline = pytest.StashKey[bool]()
-
 _RUNNER = "llmeval-runner"
-
 _OFFLINE = "_llmeval_no_network"  # on sys once a session of this process has replayed
 
 

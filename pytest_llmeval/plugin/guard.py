@@ -26,9 +26,7 @@ _OF_COLLECTION = {
 }
 
 _MEANT = (pytest.UsageError, pytest.exit.Exception, pytest.Session.Failed)
-
 _PLUGGY = str(Path(pluggy.__file__).parent)
-
 _NAME = "llmeval-faults"
 
 Hook = Callable[..., Any]

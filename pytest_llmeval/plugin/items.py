@@ -5,13 +5,11 @@ from __future__ import annotations
 import pytest
 
 FIXTURES = ("llm", "llm_capture", "llm_gateway")
-
 """Fixtures through which a test queries a model."""
 
 _ASK = frozenset(FIXTURES)
 
 being_set_up: list[pytest.Item] = []
-
 """Stack of items in setup, innermost last. Requesting ``request`` instead would double the cost of `llm`."""
 
 

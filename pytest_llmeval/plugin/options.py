@@ -11,7 +11,6 @@ from typing import Any, Literal
 import pytest
 
 Mode = Literal["auto", "replay", "refresh", "live"]
-
 MODES: tuple[Mode, ...] = ("auto", "replay", "refresh", "live")
 
 

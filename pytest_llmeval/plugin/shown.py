@@ -30,7 +30,6 @@ def seen_on(report: pytest.TestReport, seen: Seen) -> None:
 
 
 BY_HAND = 3  # cases that were selected one by one to look at them
-
 MOST_UNASKED = 20
 
 

@@ -80,7 +80,6 @@ MEASURED = (
         in_short=True,
     ),
 )
-
 """The columns, in order. A new column is a new row here."""
 
 

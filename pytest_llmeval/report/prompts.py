@@ -13,7 +13,6 @@ from typing import Any
 from pytest_llmeval.datasets.rewording import texts_in
 
 Spoken = tuple[tuple[str, str], ...]
-
 """Role and text of each message; the roles of the last ones may be ``tools`` and ``schema``."""
 
 _SYSTEM = ("system", "instructions", "systemInstruction", "system_instruction")

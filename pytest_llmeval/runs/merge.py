@@ -9,7 +9,6 @@ from pytest_llmeval.runs.results import CaseResult, Run, SampleResult, TrialKey,
 from pytest_llmeval.text import plural
 
 Named = tuple[str, Run]
-
 """A run with the name of its file."""
 
 

@@ -25,7 +25,6 @@ def model_words(model: Mapping[str, Any]) -> str:
 
 
 Outcome = Literal["pass", "fail", "error"]
-
 Rejudged = Literal["", "as_saved", "other_code", "not_compared"]
 
 
@@ -46,7 +45,6 @@ class CaseKey(NamedTuple):
 
 
 TrialKey = tuple[CaseKey, str]
-
 """A case under a model, by the model's name."""
 
 

@@ -14,7 +14,6 @@ from pytest_llmeval.json_text import parsed_json, readable_json
 from pytest_llmeval.store.fields import COUNT, OBJECT, TEXT, Field, Kind, Record, one_of, or_null
 
 ENTRY_VERSION = 1
-
 Flaw = Literal["refusal", "truncated", "content_filter", "invalid", "empty"]
 
 _LONGEST = 10**12  # milliseconds

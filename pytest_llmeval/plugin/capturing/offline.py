@@ -24,7 +24,6 @@ from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.running.replies import Unanswered
 
 _NAME = "llmeval-offline"
-
 _TOLD = 5  # refusals, each with a line of its own
 
 

@@ -62,9 +62,7 @@ def judged_as_error(saved: SampleResult) -> bool:
 
 
 again_key = pytest.StashKey[Again]()
-
 """On a test while it is judged again."""
 
 judged_again_key = pytest.StashKey[Again | None]()
-
 """On a test whose saved replies were judged again; None on one that the baseline does not have."""

@@ -11,7 +11,6 @@ from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.report.numbers import dollars
 
 INTERVAL = 0.1  # seconds between two writings
-
 WARM_UP = 2.0  # seconds before the time left is shown: the first replies come from the store
 
 # ANSI control sequences; pytest's TerminalWriter has no equivalent.

@@ -22,9 +22,7 @@ INSTALLED = tuple(
 )
 
 _REWRITTEN = "@pytest_ar"  # a name that pytest's assertion rewriting puts into a module
-
 _LONGEST_FILE = 5_000_000  # bytes
-
 _CONSTANTS = {"not", "and", "or", "True", "False", "None", "0", "0.0", "''", '""', "b''", "[]", "{}", "set"}
 
 

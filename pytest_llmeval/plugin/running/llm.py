@@ -11,7 +11,6 @@ from pytest_llmeval.plugin.running.trial import Trial
 from pytest_llmeval.reply import Reply
 
 _IN_THE_TABLE = "stands in the table of a model, [tool.llmeval.models.NAME], as {key}"
-
 _NO_PARAMETERS = {
     "model": "llm asks the model on trial, {model}. --llm-model=NAME puts another on trial; a second model, such as a "
     "judge, is asked by its own SDK in a test that takes llm_capture, which keeps and replays its answers too",
@@ -21,7 +20,6 @@ _NO_PARAMETERS = {
     "base_url": _IN_THE_TABLE.replace("{key}", 'base_url = "https://..."'),
     "provider": _IN_THE_TABLE.replace("{key}", 'model = "provider/model"'),
 }
-
 """Keywords that look like settings of a call and would be sent on as fields of the request."""
 
 

@@ -106,9 +106,6 @@ class FirstPass(NamedTuple):
 
 
 attempts_key = pytest.StashKey[Attempts]()
-
 first_pass_key = pytest.StashKey[FirstPass]()
-
 more_samples_key = pytest.StashKey[int]()
-
 """How many samples a test has in the second pass; absent in the first."""

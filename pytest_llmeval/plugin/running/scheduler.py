@@ -32,7 +32,6 @@ from pytest_llmeval.plugin.running.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.running.trial import DIFFERS, trial_key
 
 MOST_EXECUTIONS = 50
-
 _WAITED = "llmeval-waited"
 
 

@@ -24,7 +24,6 @@ from pytest_llmeval.plugin.guard import xdist_worker
 from pytest_llmeval.plugin.running.replies import more_samples_key
 
 THROUGH = -1  # in place of a test's number: there are no more
-
 READY = "llmeval_second_pass"
 
 
