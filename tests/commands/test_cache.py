@@ -16,27 +16,23 @@ from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Run,
 from pytest_llmeval.store.cache import Cache
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.recordings import Recordings
+from tests import entries
 from tests.server import Server, completion
 
 MODULE = "test_x.py"
 
 
 def entry(number: int, **changes: Any) -> Entry:
-    fields: dict[str, Any] = {
-        "key": f"{number:064x}",
+    fields = {
         "provider": "local",
         "model": "m-1",
-        "path": "/chat/completions",
         "request": {"model": "m-1", "messages": [{"role": "user", "content": f"Question {number}"}]},
-        "sample": 0,
-        "occurrence": 0,
         "case": f"{MODULE}::test_x[{number}]",
         "response": completion("Paris"),
-        "latency": 0.25,
         "cost": 0.001,
         "recorded_at": "2026-11-01T10:00:00Z",
     }
-    return Entry(**{**fields, **changes})
+    return entries.entry(number, **{**fields, **changes})
 
 
 class Project:

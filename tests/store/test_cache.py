@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +17,16 @@ import pytest
 from pytest_llmeval.store.cache import Cache
 from pytest_llmeval.store.disk import TextDisk
 from pytest_llmeval.store.entry import Entry
+from tests import entries
 
 
 def entry(number: int, **changes: Any) -> Entry:
-    fields: dict[str, Any] = {
-        "key": f"{number:064x}",
-        "provider": "openai",
-        "model": "m",
-        "path": "/chat/completions",
+    fields = {
         "request": {"messages": [{"role": "user", "content": f"Question {number}"}]},
-        "sample": 0,
-        "occurrence": 0,
         "case": f"tests/test_x.py::test_x[{number}]",
         "response": {"choices": [{"message": {"content": f"Answer {number}"}}]},
-        "latency": 0.25,
-        "recorded_at": "2026-11-23T10:00:00Z",
     }
-    return Entry(**{**fields, **changes})
-
-
-@pytest.fixture
-def warnings() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def cache(tmp_path: Path, warnings: list[str]) -> Iterator[Cache]:
-    cache = Cache(tmp_path / "cache", warnings.append, lock_timeout=0.2)
-    yield cache
-    cache.close()
+    return entries.entry(number, **{**fields, **changes})
 
 
 def in_child(action: Callable[[], bool]) -> bool:

@@ -12,18 +12,6 @@ from pytest_llmeval.store.cache import Cache
 from tests.entries import entry
 
 
-@pytest.fixture
-def warnings() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def cache(tmp_path: Path, warnings: list[str]) -> Iterator[Cache]:
-    cache = Cache(tmp_path / "cache", warnings.append, lock_timeout=0.2)
-    yield cache
-    cache.close()
-
-
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write anywhere; see the next test")
 def test_a_directory_that_cannot_be_written_is_one_warning(cache: Cache, warnings: list[str]) -> None:
     cache.put(entry(1))

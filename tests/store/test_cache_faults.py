@@ -5,25 +5,12 @@ import random
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pytest_llmeval.store.cache import Cache
 from tests.entries import entry
-
-
-@pytest.fixture
-def warnings() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def cache(tmp_path: Path, warnings: list[str]) -> Iterator[Cache]:
-    cache = Cache(tmp_path / "cache", warnings.append, lock_timeout=0.2)
-    yield cache
-    cache.close()
 
 
 @pytest.fixture

@@ -40,11 +40,6 @@ class Canary:
 
 
 @pytest.fixture
-def warnings() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def cache(tmp_path: Path, warnings: list[str]) -> Iterator[Cache]:
     cache = Cache(tmp_path / "cache", warnings.append)
     cache.put(ENTRY)

@@ -21,6 +21,7 @@ from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.recording_file import file_lines
 from pytest_llmeval.store.recordings import Recordings
+from tests import entries
 
 MODULE = "tests/test_triage.py"
 HEADER = '{"format": "llmeval-recordings", "version": 1}'
@@ -28,24 +29,12 @@ HEADER = '{"format": "llmeval-recordings", "version": 1}'
 
 def entry(number: int, **changes: Any) -> Entry:
     fields: dict[str, Any] = {
-        "key": f"{number:064x}",
-        "provider": "openai",
         "model": "gpt-5.6-mini",
-        "path": "/chat/completions",
         "request": {"messages": [{"role": "user", "content": f"Question {number}"}]},
-        "sample": 0,
-        "occurrence": 0,
         "case": f"{MODULE}::test_it[{number:05}]",
         "response": {"choices": [{"message": {"content": f"Answer {number}"}}]},
-        "latency": 0.25,
-        "recorded_at": "2026-11-23T10:00:00Z",
     }
-    return Entry(**{**fields, **changes})
-
-
-@pytest.fixture
-def warnings() -> list[str]:
-    return []
+    return entries.entry(number, **{**fields, **changes})
 
 
 @pytest.fixture
