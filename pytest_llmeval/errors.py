@@ -96,7 +96,7 @@ class MissingReply(ReplyError):
 
 
 class StaleReply(MissingReply):
-    """The stored reply is older than ``max_age`` allows, and was not asked for anew."""
+    """The stored reply is older than ``max_age`` allows, and was not asked for again."""
 
 
 class NothingAsked(ReplyError):

@@ -96,10 +96,17 @@ def folded(text: str, *, ignore_case: bool = False) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """A number with its noun: ``1 case``, ``2 cases``, ``2 new misses``."""
+    """A number with its noun: ``1 case``, ``2 cases``, ``2 new misses``, ``2 replies``, ``2 days``."""
     if number == 1:
         return f"1 {noun}"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{number} {noun[:-1]}ies"
     return f"{number} {noun}es" if noun.endswith("s") else f"{number} {noun}s"
+
+
+def were(number: int, noun: str) -> str:
+    """A number with its noun and verb: ``1 test was``, ``2 tests were``."""
+    return f"{plural(number, noun)} {'was' if number == 1 else 'were'}"
 
 
 def quoted(text: str, width: int = 70) -> str:

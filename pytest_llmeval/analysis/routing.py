@@ -64,7 +64,7 @@ class TaskRoute:
 def compare_by_task(
     baseline: Side, candidates: Sequence[Side], rules: Rules = DEFAULTS, extent: Extent = WHOLE
 ) -> dict[str, list[Comparison]]:
-    """Compare every candidate with the baseline on every task by itself.
+    """Compare every candidate with the baseline, task by task.
 
     Returns:
         Per task, in order of appearance, one comparison per candidate; the task is "" for the cases without one.

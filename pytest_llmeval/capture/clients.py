@@ -2,8 +2,8 @@
 
 A client asks its method ``_transport_for_url`` for the transport of each request: replaced there, the transports of
 clients made earlier, mounts, proxies and transports of an application's own are all seen. The method is private, so a
-request through a client that answers by itself tells whether it is still asked; where it is not, the modules' own
-transports are replaced, which misses those of an application's own.
+request through a client that answers without a network shows whether it is still asked. Where it is not, the modules'
+own transports are replaced, which misses those of an application's own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Asked:
 
     Attributes:
         headers: all it would send, secrets included; names in lower case.
-        plain: whether it would be sent as httpx sends by itself: no proxy, no transport of the application's own.
+        plain: whether it would be sent as plain httpx sends: no proxy, no transport of the application's own.
     """
 
     what: Recognised
@@ -82,7 +82,7 @@ class OwnCall(Protocol):
         """A piece of its body is there, and will be handed on next."""
 
     def ends(self, *, whole: bool) -> None:
-        """Its body has ended, or nobody reads on."""
+        """Its body has ended, or is not read on."""
 
     def breaks(self, error: BaseException) -> None:
         """There is no response, or no more of it."""
@@ -104,7 +104,7 @@ class Wait:
 
 
 class Listener(Protocol):
-    """Whoever captures calls."""
+    """What captures calls."""
 
     def begin(self, asked: Asked) -> Delivery | Wait | OwnCall:
         """Start a call, or give its answer at once, or have the application's own transport send it.
@@ -133,7 +133,7 @@ def listener() -> Listener | None:
 
 
 def listen(new: Listener | None) -> Listener | None:
-    """Have a listener told of every call from now on, None for nobody; returns the one before."""
+    """Hand every call from now on to a listener, or to none; returns the one before."""
     global _listener
     if new is not None:
         _install()
@@ -371,7 +371,7 @@ def _is_plain(module: ModuleType, transport: Any) -> bool:
 
 
 def _is_its_own(owner: type, method: str) -> bool:
-    """Whether a method is the one its class was written with, and nobody has replaced it."""
+    """Whether a method is the one its class was written with, and has not been replaced."""
     function: Any = getattr(owner, method)
     function = getattr(function, _MARK, function)
     written_in: str = getattr(function, "__globals__", {}).get("__name__", "")

@@ -38,7 +38,7 @@ _BROKEN = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
 
 
 class GatewayListener(Protocol):
-    """Whoever answers for a test; called on threads of the server."""
+    """What answers for a test; called on threads of the server."""
 
     def answer(self, asked: Asked) -> Delivery | OwnCall:
         """The answer to a call of a model, or leave to send it."""
@@ -68,7 +68,7 @@ class Gateway:
 
         Args:
             addresses: where requests go.
-            listener: who answers them; None for whoever is `serving` then.
+            listener: answers them; None for the one that is `serving` then.
 
         Returns:
             The URL, to which the provider's name and a path are added.
@@ -79,7 +79,7 @@ class Gateway:
 
     @contextmanager
     def serving(self, listener: GatewayListener, addresses: Addresses) -> Iterator[str]:
-        """Have a listener told of requests while inside; yields its address, which is of no use afterwards."""
+        """Hand requests to a listener while inside; yields its address, which works only then."""
         root = self.open(addresses, listener)
         before, self._current = self._current, listener
         try:
@@ -235,7 +235,8 @@ class Gateway:
 async def _watched(exchange: Exchange, response: httpx.Response, call: OwnCall) -> None:
     """Pass a response on.
 
-    The last piece goes out after the call has ended: whoever has the whole answer finds it among the test's calls.
+    The last piece goes out after the call has ended: then a client that has the whole answer finds it among the
+    test's calls.
     """
     headers = _of_message(dict(response.headers.multi_items()))
     headers.pop("content-encoding", None)  # it is passed on decoded

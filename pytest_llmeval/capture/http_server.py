@@ -21,7 +21,7 @@ import h11  # httpx brings it, by httpcore
 
 LARGEST_HEAD = 65_536  # bytes of a request before its body
 LARGEST_BODY = 64 * 2**20
-_LINGER = 1.0  # seconds in which a refused client may still send what nobody reads, before the server hangs up
+_LINGER = 1.0  # seconds a refused client may go on sending, unread, before the server hangs up
 
 _PIECE = 65_536  # bytes that are read at once
 
@@ -119,7 +119,7 @@ class HttpServer:
     """Serves from its making until it is closed.
 
     Args:
-        admit: looks at a request before its body is read; raises `Refused` if it is none of ours.
+        admit: looks at a request before its body is read; raises `Refused` if it is not for us.
         handle: answers a request, on the server's loop; cancelled when the client hangs up.
         finish: releases what `handle` uses, at the end.
 
@@ -142,7 +142,7 @@ class HttpServer:
         self.loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
         listening: Future[int] = Future()
-        # The context of whoever makes it says which event loop is theirs; some threads would inherit it.
+        # Some threads inherit the context of their maker, which names an event loop that is not theirs.
         serve = (self._run, listening)
         self._thread = threading.Thread(target=Context().run, args=serve, name="llmeval-gateway", daemon=True)
         self._thread.start()

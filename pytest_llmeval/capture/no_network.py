@@ -1,6 +1,6 @@
 """Refuses connections of this process to models, in sessions that replay.
 
-An audit hook of the interpreter is told of each look-up of a name and each connection before it is made, whichever
+An audit hook of the interpreter sees each look-up of a name and each connection before it is made, whichever
 library makes it. A proxy hides where a connection leads: there the name is taken from the request to the proxy where
 `http.client` sends it, and from what TLS asks for. A hook cannot be taken out again, so a process gets one, which does
 nothing unless the innermost session replays.

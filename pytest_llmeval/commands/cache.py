@@ -62,7 +62,7 @@ def add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _stats(options: argparse.Namespace, settings: Settings) -> int:
     cache = _cache(settings)
     entries, count = list(cache.entries()), len(cache.keys())
-    print(f"cache {_shown(settings, settings.cache)}: {_replies(count)}, {_bytes(cache.size())}")
+    print(f"cache {_shown(settings, settings.cache)}: {plural(count, 'reply')}, {_bytes(cache.size())}")
     if count > len(entries):
         print(f"  {count - len(entries)} of them cannot be read")
     _print_models(entries)
@@ -70,7 +70,7 @@ def _stats(options: argparse.Namespace, settings: Settings) -> int:
     total = sum(path.stat().st_size for path, _ in files)
     print(f"recordings {_shown(settings, settings.recordings)}: {plural(len(files), 'file')}, {_bytes(total)}")
     for path, recorded in files:
-        print(f"  {first_line(path.name)}: {_replies(len(recorded))}, {_bytes(path.stat().st_size)}")
+        print(f"  {first_line(path.name)}: {plural(len(recorded), 'reply')}, {_bytes(path.stat().st_size)}")
         _print_models(recorded, indent=4)
     cache.close()
     return _DONE
@@ -79,7 +79,7 @@ def _stats(options: argparse.Namespace, settings: Settings) -> int:
 def _unused(options: argparse.Namespace, settings: Settings) -> int:
     found = _unused_by_file(options.runs, settings)
     for path, entries in found.items():
-        print(f"{first_line(path.name)}: {_replies(len(entries))} unused")
+        print(f"{first_line(path.name)}: {plural(len(entries), 'reply')} unused")
         for entry in entries:
             print(f"  {first_line(entry.case)}  {first_line(entry.model, 60)}, sample {entry.sample}")
     if not found:
@@ -97,7 +97,7 @@ def _prune(options: argparse.Namespace, settings: Settings) -> int:
         recordings = Recordings(settings.recordings, _warn)
         for path, entries in found.items():
             count = len(entries) if options.dry_run else recordings.remove(path, {entry.key for entry in entries})
-            print(f"{first_line(path.name)}: {_replies(count)} {words}")
+            print(f"{first_line(path.name)}: {plural(count, 'reply')} {words}")
         if not found:
             print("no recorded reply is unused")
     if before is not None:
@@ -105,7 +105,7 @@ def _prune(options: argparse.Namespace, settings: Settings) -> int:
         old = [entry.key for entry in cache.entries() if entry.moment < before]
         count = len(old) if options.dry_run else cache.remove(old)
         cache.close()
-        print(f"cache {_shown(settings, settings.cache)}: {_replies(count)} {words}")
+        print(f"cache {_shown(settings, settings.cache)}: {plural(count, 'reply')} {words}")
     return _DONE
 
 
@@ -125,7 +125,7 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     if unknown:
         known = unknown < len(chosen)
         cost = f"{cost} and {plural(unknown, 'call')} without a known price" if known else "an unknown sum"
-    print(f"asking again for {len(chosen)} of {_replies(len(entries))} will cost {cost}")
+    print(f"asking again for {len(chosen)} of {plural(len(entries), 'reply')} will cost {cost}")
     if not options.yes:
         print("nothing was sent; add --yes to ask")
         return _DONE
@@ -252,11 +252,7 @@ def _print_models(entries: Iterable[Entry], indent: int = 2) -> None:
         when = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
         flaws = Counter(entry.flaw for entry in group if entry.flaw)
         marks = "".join(f", {count} {_FLAWS[flaw]}" for flaw, count in sorted(flaws.items()))
-        print(f"{' ' * indent}{name}: {_replies(len(group))}, {when}{marks}")
-
-
-def _replies(count: int) -> str:
-    return "1 reply" if count == 1 else f"{count} replies"
+        print(f"{' ' * indent}{name}: {plural(len(group), 'reply')}, {when}{marks}")
 
 
 def _bytes(size: int) -> str:

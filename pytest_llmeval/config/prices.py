@@ -62,6 +62,8 @@ def _price_list() -> Any:
 
 
 def _listed_cost(price_list: Any, provider: str, model: str, usage: Usage, at: datetime | None) -> float | None:
+    if not _is_listed(provider, model):
+        return None
     tokens = {
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
@@ -69,8 +71,6 @@ def _listed_cost(price_list: Any, provider: str, model: str, usage: Usage, at: d
         "cache_write_tokens": usage.cache_write_tokens,
     }
     known = price_list.Usage(**{name: number for name, number in tokens.items() if number is not None})
-    if not _is_listed(provider, model):
-        return None
     try:
         found = price_list.calc_price(known, model, provider_id=provider, genai_request_timestamp=at)
     except (LookupError, ValueError):  # more tokens from the cache than there were

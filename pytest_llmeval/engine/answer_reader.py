@@ -154,7 +154,7 @@ def answer_told_as_error(
 
 
 def _json_value(content: bytes) -> Any:
-    """The value of a JSON text, None when it is none."""
+    """The value of a JSON text, None when it is not JSON."""
     try:
         return json.loads(content, parse_constant=lambda _: None)  # some servers write NaN
     except (ValueError, RecursionError):

@@ -69,7 +69,7 @@ class Budget:
             self._held -= held
             if usage is None:
                 return
-            # Without a usage nobody knows the cost: the estimate stands.
+            # Without a usage the cost is unknown: the estimate counts.
             self.spent += held if cost is None else cost
             if usage.output_tokens is not None:
                 self._longest[model] = max(self._longest.get(model, 0), usage.output_tokens)

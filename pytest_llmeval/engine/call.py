@@ -106,7 +106,7 @@ class EngineCall:
 
     Attributes:
         content: the body as JSON, made when the call was submitted.
-        abandoned: whether nobody waits any more.
+        abandoned: whether no test waits for it any more.
     """
 
     request: ModelRequest

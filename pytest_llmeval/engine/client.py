@@ -120,7 +120,7 @@ class Engine:
                 call.future.set_exception(outcome)
 
     def _failed(self, error: BaseException) -> None:
-        """The thread could not go on, by a mistake of ours: nobody must wait forever."""
+        """End every call: a bug of ours has ended the thread, and no test may wait forever."""
         with self._lock:
             self._thread = None
             calls = list(self._calls)

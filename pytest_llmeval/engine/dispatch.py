@@ -40,7 +40,7 @@ class Dispatcher:
     requests away is not sent others in their stead.
 
     Args:
-        finish: told of each call that has an answer, an error, or None when it was cancelled.
+        finish: called with each call and its answer or error; None when it was cancelled.
 
     Attributes:
         in_flight: requests on the wire now.
@@ -68,7 +68,7 @@ class Dispatcher:
         self._start_what_may()
 
     def abandon(self, call: EngineCall) -> None:
-        """Cancel a call nobody waits for any more."""
+        """Cancel a call that no test waits for."""
         call.abandoned = True
         if task := self._tasks.get(call):
             task.cancel()

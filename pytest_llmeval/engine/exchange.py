@@ -242,7 +242,7 @@ async def called(provider: CallingProvider, request: ModelRequest, timeouts: Tim
     Args:
         provider: what to call.
         request: with what.
-        timeouts: of which only the total counts.
+        timeouts: only the total counts.
         deadline: its end on the loop's clock. The thread of a call that takes longer is left to itself.
 
     Raises:

@@ -16,7 +16,7 @@ class AdaptiveLimit:
 
     Additive increase, multiplicative decrease, as TCP does it (RFC 5681), with the cut and cooldown of inspect_ai's
     adaptive concurrency; but a single stray 429 must not slow down a whole short session, so each round without
-    one doubles the growth, from 5 to 25 % per round. It reads no clock and keeps no requests: whoever sends tells it
+    one doubles the growth, from 5 to 25 % per round. It reads no clock and keeps no requests: the sender tells it
     what happened.
 
     Args:

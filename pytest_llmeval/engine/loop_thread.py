@@ -22,7 +22,7 @@ class LoopThread:
 
     Args:
         rules: handed to the `Dispatcher`, as `finish` is.
-        failed: told of an error that ends the thread.
+        failed: called with an error that ends the thread.
 
     Attributes:
         dispatcher: None until the thread has made it.
@@ -46,7 +46,7 @@ class LoopThread:
         # Not on the thread: what is imported there makes loggers, while pytest goes through all there are.
         import_all()
         # Where threads inherit the context (pytest-check makes them, and so may Python 3.14), that of a test says which
-        # event loop the test runs on, and is none of ours.
+        # event loop the test runs on, which is not ours.
         self._thread = threading.Thread(target=Context().run, args=(self._main,), name="llmeval", daemon=True)
         self._thread.start()
 
@@ -64,7 +64,7 @@ class LoopThread:
             self._thread.join(_PATIENCE)
 
     def _wake(self) -> None:
-        if self._loop is not None:  # else it looks by itself when it is there
+        if self._loop is not None:  # else the loop looks into the inbox once it runs
             self._woken = True
             with suppress(RuntimeError):  # closed meanwhile
                 self._loop.call_soon_threadsafe(self._wanted.set)

@@ -33,7 +33,7 @@ Mode = Literal["auto", "replay", "refresh", "live"]
 
 
 class Sent(NamedTuple):
-    """A request on its way, by whom ever it is sent.
+    """A request on its way, sent by the engine or by the application.
 
     Attributes:
         model: who is asked and paid.

@@ -25,7 +25,7 @@ class Lookup:
         words_digest: of what is asked, whichever model is asked.
         digest: of the request to this model.
 
-    Both digests are without what does not count. Whoever counts how often a sample has asked the same
+    Both digests leave out what does not count. Code that counts how often a sample has asked the same
     (`Draw.occurrence`) must count by them: two requests that differ only in what does not count are looked up alike,
     and would otherwise get one and the same reply.
     """

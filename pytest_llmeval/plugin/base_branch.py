@@ -16,7 +16,7 @@ from pytest_llmeval.config.place import PYPROJECT, TABLE_FILE
 from pytest_llmeval.config.settings import Settings, load_settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.options import given
-from pytest_llmeval.text import first_line
+from pytest_llmeval.text import first_line, plural
 
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,200}")
 
@@ -120,7 +120,7 @@ def when_words(created: str, commit: str | None) -> str:
     if then.tzinfo is None:
         then = then.replace(tzinfo=UTC)
     days = max(0, (datetime.now(UTC) - then).days)
-    age = "saved today" if days == 0 else f"{days} day{'' if days == 1 else 's'} old"
+    age = "saved today" if days == 0 else f"{plural(days, 'day')} old"
     return f"{age}, at commit {first_line(commit[:7], 7)}" if commit else age
 
 

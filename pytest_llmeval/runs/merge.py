@@ -13,7 +13,7 @@ Named = tuple[str, Run]
 
 
 def merge_shards(shards: Sequence[Named]) -> Run:
-    """Join the runs of shards, each of which ran a part of the cases.
+    """Join the runs of shards, which ran a part of the cases each.
 
     A case of two shards is one case: equal answers count once, answers with different numbers (of ``pytest-repeat``, or
     of more samples) are combined, and a judged answer replaces an error. The run is complete when the shards together

@@ -15,7 +15,7 @@ from pytest_llmeval.store.elsewhere import Elsewhere
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.nearest import RequestIndex
 from pytest_llmeval.store.recording_file import RecordingFile, file_lines, locked_directory, replace_file
-from pytest_llmeval.text import visible
+from pytest_llmeval.text import visible, were
 
 
 class Recordings:
@@ -159,10 +159,8 @@ class Recordings:
             self._files.pop(module, None)
             self._indexes.pop(module, None)
         if refused:
-            count = "1 reply was" if len(refused) == 1 else f"{len(refused)} replies were"
-            raise RecordingError(
-                "\n".join([f"{self.path(module)}: {count} not recorded: {refused[0]}", *refused[1:10]])
-            )
+            first = f"{self.path(module)}: {were(len(refused), 'reply')} not recorded: {refused[0]}"
+            raise RecordingError("\n".join([first, *refused[1:10]]))
         return changed
 
     def _checked(self, entries: Iterable[Entry]) -> tuple[dict[str, Entry], list[str]]:

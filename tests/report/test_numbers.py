@@ -5,15 +5,24 @@ from __future__ import annotations
 import pytest
 
 from pytest_llmeval.report.numbers import change, difference, dollars, p_value, percent, points, seconds
-from pytest_llmeval.text import plural
+from pytest_llmeval.text import plural, were
 
 
 @pytest.mark.parametrize(
     ("number", "noun", "expected"),
-    [(0, "case", "0 cases"), (1, "case", "1 case"), (2, "new miss", "2 new misses"), (1, "known miss", "1 known miss")],
+    [
+        (0, "case", "0 cases"),
+        (1, "case", "1 case"),
+        (2, "new miss", "2 new misses"),
+        (1, "known miss", "1 known miss"),
+        (1, "reply", "1 reply"),
+        (2, "reply", "2 replies"),
+        (0, "day", "0 days"),
+    ],
 )
 def test_a_number_agrees_with_its_noun(number: int, noun: str, expected: str) -> None:
     assert expected == plural(number, noun)
+    assert were(number, noun) == f"{expected} {'was' if number == 1 else 'were'}"
 
 
 @pytest.mark.parametrize(

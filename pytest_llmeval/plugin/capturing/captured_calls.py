@@ -54,10 +54,10 @@ class CapturedCalls:
 
     Args:
         trial: what the calls belong to.
-        capture: is told of each answer.
+        capture: gets each answer.
         models: those a call may name.
         scopes: tells calls of fixtures that outlive the test.
-        fixture: by which name it is told of.
+        fixture: its name in messages.
         compares: whether models are compared: then a sample that the model on trial never answered is an error, though
             the application coped and the test passes. Without, that coping is what a test may be about.
     """

@@ -12,7 +12,7 @@ import os
 from pytest_llmeval.errors import ForkedCall, ReplyError
 from pytest_llmeval.plugin.running.replies import Unanswered
 
-_asked = mmap.mmap(-1, 1)  # shared with children; whether one of them has asked since somebody looked
+_asked = mmap.mmap(-1, 1)  # shared with children; whether one of them has asked since the last look
 
 
 class OwnProcess:

@@ -24,7 +24,7 @@ from pytest_llmeval.plugin.capturing.saved_calls import SavedCalls
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.running.replies import Unanswered
 from pytest_llmeval.plugin.running.trial import Trial
-from pytest_llmeval.text import first_line
+from pytest_llmeval.text import first_line, were
 
 PATIENCE = 10.0  # seconds that calls under way at the end of a test get to end
 
@@ -143,9 +143,9 @@ class _Listener:
     def review(self, error: BaseException | None) -> BaseException | None:
         """What really came out of a sample, once all its calls have ended."""
         if left := self._gateway.wait(self, seconds=PATIENCE):
-            calls = "1 call was" if left == 1 else f"{left} calls were"
             self._notes.append(
-                f"warning: {calls} still under way {PATIENCE:g} s after {self._trial.key} had ended, and hung up on"
+                f"warning: {were(left, 'call')} still under way {PATIENCE:g} s after {self._trial.key} had ended, "
+                "and hung up on"
             )
         error = self.calls.review(error)
         if isinstance(error, ReplyError):

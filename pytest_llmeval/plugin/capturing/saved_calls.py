@@ -23,7 +23,7 @@ class SavedCalls:
     Args:
         trial: what the calls belong to; a `SavedAnswers` answers it.
         answers: those.
-        capture: is told of each call.
+        capture: gets each call.
     """
 
     def __init__(self, trial: Trial, answers: SavedAnswers, capture: LlmCapture) -> None:
@@ -54,7 +54,7 @@ class SavedCalls:
         return delivered(what.format, body, stream=what.stream, pieces=_PIECES)
 
     def passes_by(self, method: str, url: str) -> None:
-        """Refuse a call that could not be recorded: nobody is asked for a baseline that is saved.
+        """Refuse a call that could not be recorded: a saved baseline asks no model.
 
         Raises:
             Unanswered: always.

@@ -31,7 +31,7 @@ class Sending:
         endpoint: where it goes.
         instead: what is sent in place of the application's request, None for that itself.
         received: takes its answer.
-        failed: is told why there is none.
+        failed: takes the error when there is no answer.
     """
 
     trial: Trial
@@ -88,7 +88,7 @@ class Sending:
         if not self._first():
             return
         self.trial.pipeline.let_go(self.sent)
-        if not isinstance(error, Exception):  # cancelled, and nobody's fault
+        if not isinstance(error, Exception):  # cancelled, which is no failure of the provider
             self._give_back()
             return
         timed_out = "Timeout" in type(error).__name__

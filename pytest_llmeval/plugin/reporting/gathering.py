@@ -230,4 +230,4 @@ def _together(results: Sequence[CaseResult]) -> CaseResult:
 
 
 def _spent(result: CaseResult) -> float:
-    return sum(call.spent or 0.0 for sample in result.samples for call in sample.calls)
+    return sum(call.spent or 0.0 for call in result.calls)

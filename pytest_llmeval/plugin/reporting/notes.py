@@ -12,6 +12,7 @@ from pytest_llmeval.runs.answered import answered_under_one_name
 from pytest_llmeval.runs.results import Run, unasked
 from pytest_llmeval.store.recordings import Recordings
 from pytest_llmeval.store.staleness import stale_note
+from pytest_llmeval.text import were
 
 TOLD_IN_FULL = 5  # errors of one kind
 
@@ -50,7 +51,7 @@ class Notes:
         if gathered.evaluation.mode != "replay":
             return
         # Where these are missing, as on another machine, a replay cannot judge their cases.
-        calls = [call for result in results for sample in result.samples for call in sample.calls]
+        calls = [call for result in results for call in result.calls]
         if count := sum(call.measures.source == "cache" for call in calls):
             self.lines.append(
                 f"replies from this machine's cache that are in no recording: {count}; --llm-record writes them"
@@ -61,7 +62,7 @@ def stale_replies(run: Run, evaluation: Evaluation) -> list[str]:
     """One line when replayed replies are older than ``max_age``, none otherwise."""
     if evaluation.staleness is None:
         return []
-    calls = [call for result in run.results for sample in result.samples for call in sample.calls]
+    calls = [call for result in run.results for call in result.calls]
     replayed = {call.key: call.recorded_at for call in calls if call.measures.source != "live" and call.recorded_at}
     note = stale_note(replayed.values(), evaluation.staleness)
     return [f"warning: {note}"] if note else []
@@ -83,7 +84,7 @@ def unused_replies(run: Run, evaluation: Evaluation, recordings: Recordings) -> 
     except RecordingError as error:
         return [f"warning: {error}"]
     return [
-        f"{path.name}: {'1 recorded reply was' if len(entries) == 1 else f'{len(entries)} recorded replies were'} "
-        "used by no case; save this run with --llm-report=run.jsonl and see llmeval cache prune run.jsonl --dry-run"
+        f"{path.name}: {were(len(entries), 'recorded reply')} used by no case; "
+        "save this run with --llm-report=run.jsonl and see llmeval cache prune run.jsonl --dry-run"
         for path, entries in found.items()
     ]

@@ -13,6 +13,7 @@ from pytest_llmeval.plugin.reporting.notes import unused_replies
 from pytest_llmeval.runs.file import RunWriter
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.store.recordings import Recordings
+from pytest_llmeval.text import plural
 
 
 class Writing:
@@ -70,8 +71,7 @@ class Writing:
             except LlmevalError as error:
                 self._not("RECORDED", error)
             else:
-                replies = "1 reply" if count == 1 else f"{count} replies"
-                self._notes.append(f"{replies} recorded for {module}")
+                self._notes.append(f"{plural(count, 'reply')} recorded for {module}")
         if self._gathered.complete:
             self._notes += unused_replies(self._gathered.run(), evaluation, recordings)
 

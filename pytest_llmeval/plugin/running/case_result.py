@@ -104,7 +104,7 @@ def note_subtest(
 
 
 def _not_judged(error: BaseException | None, category: str, reason: str = "") -> SampleResult:
-    """An error, with the category and the reason for what is none by itself."""
+    """An error; where the exception is not one itself, with this category and reason."""
     sample = sample_result(0, error, category=None)
     if sample.outcome == "error":
         return sample

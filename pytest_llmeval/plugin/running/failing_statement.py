@@ -85,7 +85,7 @@ def failing_statement(error: BaseException) -> Statement | None:
 def _statements(file: str, changed: int, size: int) -> list[tuple[int, int, str]]:
     """First line, last line and text of each statement of a file; of a compound one, of its head.
 
-    A file of which `changed`, in nanoseconds, or `size` differs is read again.
+    A file is read again when `changed`, in nanoseconds, or `size` differs.
     """
     with tokenize.open(file) as opened:
         source = opened.read()

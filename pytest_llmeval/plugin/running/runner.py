@@ -32,6 +32,7 @@ from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_sc
 from pytest_llmeval.plugin.running.selected import Selected
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
 from pytest_llmeval.runs.results import CaseResult
+from pytest_llmeval.text import were
 
 _result_key = pytest.StashKey[CaseResult]()
 
@@ -136,8 +137,7 @@ class Runner:
     def pytest_sessionfinish(self) -> None:
         """Close connections and files."""
         if self.scheduler is not None and self.scheduler.pending:
-            count = len(self.scheduler.pending)
-            waiting = "1 test was" if count == 1 else f"{count} tests were"
+            waiting = were(len(self.scheduler.pending), "test")
             self.evaluation.notes.append(f"{waiting} waiting for replies and not finished")
         self.evaluation.close()
 

@@ -16,7 +16,7 @@ from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 
 class Selected:
-    """Follows the collection of the tests that ask models; registered beside the `Runner`.
+    """Follows the collection of the tests that ask models; registered with the `Runner`.
 
     Attributes:
         trials: how many trials there are, before others take some away.
@@ -59,14 +59,14 @@ class Selected:
         if saved := self._evaluation.baseline.results:
             # What was removed silently counts as selected: a change could remove what fails.
             known = {identity_of(item).key for item in self._trials if id(item) in kept | self._deselected}
-            selection = self._beside(saved, session, known, selection)
+            selection = self._compared_with(saved, session, known, selection)
         self._selection = selection
         del self._trials[:]
 
-    def _beside(
+    def _compared_with(
         self, saved: Mapping[CaseKey, CaseResult], session: pytest.Session, known: set[CaseKey], selection: Selection
     ) -> Selection:
-        """The selection beside a saved run.
+        """The selection, compared with a saved run.
 
         Args:
             known: the cases that are run or were deselected.
