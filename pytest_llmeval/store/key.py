@@ -45,7 +45,7 @@ class RequestIdentity:
         TypeError, ValueError: the body holds something that is not JSON.
     """
 
-    __slots__ = ("_body", "_fields")
+    __slots__ = ("_body", "_fields", "_known")
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class RequestIdentity:
     ) -> None:
         self._body = canonical_json(significant(body, ignore))
         self._fields = provider, path, model, salt
+        self._known: dict[str, str] = {}  # looking up, sending and keeping a reply each ask; a body may be megabytes
 
     @property
     def digest(self) -> str:
@@ -75,8 +76,11 @@ class RequestIdentity:
         return self._digest(_fields_text(*self._fields, sample=sample, occurrence=occurrence))
 
     def _digest(self, fields: str) -> str:
-        # Canonical JSON of the whole: "body" sorts before every other field, so it is written only once.
-        return hashlib.sha256(f'{{"body":{self._body},{fields[1:]}'.encode("ascii")).hexdigest()
+        if fields not in self._known:
+            # Canonical JSON of the whole: "body" sorts before every other field, so it is written only once.
+            whole = f'{{"body":{self._body},{fields[1:]}'
+            self._known[fields] = hashlib.sha256(whole.encode("ascii")).hexdigest()
+        return self._known[fields]
 
 
 @functools.lru_cache(maxsize=1024)  # most requests of a session differ in nothing but their body

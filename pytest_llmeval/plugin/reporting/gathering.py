@@ -98,7 +98,8 @@ class Gathered:
 
     def _newly_failing(self, result: CaseResult) -> int:
         """How many cases this result shows to fail though they pass with the baseline."""
-        key, pairs = result.key, list[tuple[CaseResult | None, CaseResult | None]]()
+        key = result.key
+        pairs: list[tuple[CaseResult | None, CaseResult | None]] = []
         match self.evaluation.baseline:
             case SavedBaseline():
                 pairs = [(self.again.get(key), result)]

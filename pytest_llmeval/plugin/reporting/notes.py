@@ -44,7 +44,7 @@ class Notes:
             compared: whether there are comparisons, which have notes of their own.
         """
         results = list(gathered.results.values())
-        self.lines += stale_replies(gathered.run(), gathered.evaluation)
+        self.lines += stale_replies(gathered)
         if not compared:
             self.lines += answered_under_one_name(results)
             self.lines += unasked([result for result in results if result.outcome != "error"])
@@ -58,13 +58,14 @@ class Notes:
             )
 
 
-def stale_replies(run: Run, evaluation: Evaluation) -> list[str]:
+def stale_replies(gathered: Gathered) -> list[str]:
     """One line when replayed replies are older than ``max_age``, none otherwise."""
-    if evaluation.staleness is None:
+    staleness = gathered.evaluation.staleness
+    if staleness is None:
         return []
-    calls = [call for result in run.results for call in result.calls]
+    calls = [call for result in gathered.run().results for call in result.calls]
     replayed = {call.key: call.recorded_at for call in calls if call.measures.source != "live" and call.recorded_at}
-    note = stale_note(replayed.values(), evaluation.staleness)
+    note = stale_note(replayed.values(), staleness)
     return [f"warning: {note}"] if note else []
 
 
