@@ -10,7 +10,7 @@ from pathlib import Path
 PACKAGE = "pytest_llmeval"
 FRONT = {"", "__main__"}
 # The loose modules, which any folder may import. Every other folder imports only what stands before it.
-GROUND = {"case", "credentials", "differences", "errors", "json_text", "reply", "score", "text"}
+GROUND = {"case", "clock", "credentials", "differences", "errors", "json_text", "reply", "score", "text"}
 FOLDERS = (
     *("stats", "config", "formats", "store", "runs", "checks", "datasets", "engine", "capture", "analysis", "report"),
     *("commands", "plugin"),

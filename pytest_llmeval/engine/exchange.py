@@ -18,8 +18,9 @@ from pytest_llmeval.config.base_url import is_loopback
 from pytest_llmeval.engine.answer_reader import AnswerReader
 from pytest_llmeval.engine.attempts import AttemptFailed
 from pytest_llmeval.engine.call import Endpoint, EngineCall, EngineRules, Response, Timeouts
-from pytest_llmeval.engine.connections import Connection, Connections
+from pytest_llmeval.engine.connections import Connections, ProxiedConnection
 from pytest_llmeval.engine.fulfilled import settle
+from pytest_llmeval.engine.transport import Connection
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.formats.base import CallingProvider, ModelRequest
 from pytest_llmeval.text import first_line
@@ -41,18 +42,22 @@ async def exchange(connections: Connections, call: EngineCall, rules: EngineRule
     Raises:
         AttemptFailed: there is no answer.
     """
-    attempt = _Attempt(call, rules, deadline)
-    outgoing = _outgoing(call, rules.timeouts, attempt)
     try:
-        connection = connections.take(outgoing.url)
+        url = _address(call.endpoint.base_url, call.request.path)
+    except (httpx.InvalidURL, ValueError):
+        raise _failed("bad_request", "base_url or path is no valid address", again=False) from None
+    headers = _headers(call, url)
+    try:
+        connection = connections.take(url)
     except (ValueError, httpx.InvalidURL, ImportError, OSError) as error:
         advice = None if isinstance(error, OSError) else "check HTTP_PROXY and HTTPS_PROXY"
         raise _failed("connection", f"no connection: {_words(error)}", again=False, advice=advice) from None
+    attempt = _Attempt(call, rules, deadline, connection)
     try:
-        return await attempt.run(connection, outgoing)
+        return await attempt.run(url, headers)
     finally:
         if attempt.reusable:
-            connections.give_back(outgoing.url, connection)
+            connections.give_back(url, connection)
         else:
             await connection.aclose()
 
@@ -60,8 +65,11 @@ async def exchange(connections: Connections, call: EngineCall, rules: EngineRule
 class _Attempt:
     """The clock and the state of one attempt."""
 
-    def __init__(self, call: EngineCall, rules: EngineRules, deadline: float) -> None:
+    def __init__(
+        self, call: EngineCall, rules: EngineRules, deadline: float, connection: Connection | ProxiedConnection
+    ) -> None:
         self.reusable = False
+        self._connection = connection
         self._call = call
         self._timeouts = rules.timeouts
         self._largest = rules.largest_response
@@ -73,15 +81,22 @@ class _Attempt:
         self._alarm = asyncio.timeout_at(deadline)
 
     async def trace(self, step: str, _: Mapping[str, Any]) -> None:
-        """Called by httpx: the clocks start when the request is sent, not when the connection is opened."""
+        """Called by the connection: the clocks start when the request is sent, not when the connection is opened."""
         if step == "http11.send_request_headers.started":
             self._sent_at = self._now()
             self._expect("no first byte", self._timeouts.first_byte)
 
-    async def run(self, connection: Connection, request: httpx.Request) -> Response:
+    async def run(self, url: httpx.URL, headers: dict[str, str]) -> Response:
+        request = httpx.Request(
+            "POST",
+            url,
+            headers=headers,
+            stream=httpx.ByteStream(self._call.content),  # takes a quarter of the time that `content` does
+            extensions={"timeout": {"connect": self._timeouts.connect}, "trace": self.trace},
+        )
         try:
             async with self._alarm:
-                response = await connection.handle_async_request(request)
+                response = await self._connection.handle_async_request(request)
                 try:
                     return await self._read(response)
                 finally:
@@ -98,11 +113,11 @@ class _Attempt:
         reader.begins(response.status_code, headers)
         chunks = self._decoded(response, headers.get("content-encoding", ""))
         async for chunk in chunks:
-            reader.take(chunk, self._now() - self._sent_at)
+            reader.take(chunk, self._latency)
             if reader.done:
                 break
         try:
-            answer = reader.response(self._now() - self._sent_at)
+            answer = reader.response(self._latency)
         except ProviderError as error:
             # Nothing of a broken stream was handed on, so it may be asked for again.
             again = True if reader.broken and error.kind == "malformed" else None
@@ -110,6 +125,11 @@ class _Attempt:
             raise AttemptFailed(error, again=again) from None
         self.reusable = await self._drained(chunks) if reader.streams else not reader.done
         return answer
+
+    @property
+    def _latency(self) -> float:
+        """Seconds from sending the request to the arrival of the last piece that was read."""
+        return self._connection.received_at - self._sent_at
 
     async def _drained(self, chunks: AsyncIterator[bytes]) -> bool:
         try:
@@ -148,12 +168,13 @@ class _Attempt:
         return _failed("timeout", f"{self._phase} within {self._allowed:g} s")
 
 
-def _outgoing(call: EngineCall, timeouts: Timeouts, attempt: _Attempt) -> httpx.Request:
+def _headers(call: EngineCall, url: httpx.URL) -> dict[str, str]:
+    """The headers of a request.
+
+    Raises:
+        AttemptFailed: one of them cannot be sent.
+    """
     request, endpoint = call.request, call.endpoint
-    try:
-        url = _address(endpoint.base_url, request.path)
-    except (httpx.InvalidURL, ValueError):
-        raise _failed("bad_request", "base_url or path is no valid address", again=False) from None
     headers = {
         "host": url.netloc.decode("ascii"),
         "accept": "application/json, text/event-stream" if request.stream else "application/json",
@@ -171,13 +192,7 @@ def _outgoing(call: EngineCall, timeouts: Timeouts, attempt: _Attempt) -> httpx.
     for name, value in headers.items():
         if not (value.isascii() and value.isprintable() and value == value.strip()):
             raise _unfit_header(name, endpoint)
-    return httpx.Request(
-        "POST",
-        url,
-        headers=headers,
-        stream=httpx.ByteStream(call.content),  # takes a quarter of the time that `content` does
-        extensions={"timeout": {"connect": timeouts.connect}, "trace": attempt.trace},
-    )
+    return headers
 
 
 @lru_cache(maxsize=64)

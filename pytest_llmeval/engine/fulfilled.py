@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import NamedTuple
 
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.config.prices import cost_of_call
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.call import Response
@@ -81,7 +81,7 @@ def answered(response: Response, model: ModelSettings, request: ModelRequest, dr
         canonical_json(response.body)
     except RecursionError:
         raise ProviderError("the response is nested too deeply", kind="malformed") from None
-    recorded_at = datetime.now(UTC)
+    recorded_at = Clock.now()
     usage = answer.usage if response.status < 400 else _UNBILLED
     cost = cost_of_call(model, usage, response_model=answer.response_model, at=recorded_at)
     entry = Entry(

@@ -10,11 +10,19 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Literal
 
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.engine.call import EngineCall, EngineRules, Response
 from pytest_llmeval.engine.dispatch import Dispatcher
 from pytest_llmeval.engine.preload import import_all
 
 _PATIENCE = 2.0  # seconds
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop whose time no test stops."""
+
+    def time(self) -> float:
+        return Clock.monotonic()
 
 
 class LoopThread:
@@ -71,7 +79,7 @@ class LoopThread:
 
     def _main(self) -> None:
         try:
-            loop = asyncio.new_event_loop()
+            loop = _Loop()
             try:
                 self.dispatcher = Dispatcher(self._rules, self._finish)
                 loop.run_until_complete(self._serve(self.dispatcher))

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer
 from pytest_llmeval.text import first_line
@@ -294,7 +295,7 @@ def _until(text: str, date: str | None) -> float | None:
 
     try:
         # By the server's clock where it sends one: ours may be wrong.
-        now = moment(date) if date else datetime.now(UTC)
+        now = moment(date) if date else Clock.now()
         seconds = (moment(text) - now).total_seconds()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

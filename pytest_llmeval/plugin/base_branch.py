@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.config.place import PYPROJECT, TABLE_FILE
 from pytest_llmeval.config.settings import Settings, load_settings
 from pytest_llmeval.errors import ConfigError
@@ -119,7 +120,7 @@ def when_words(created: str, commit: str | None) -> str:
         return ""
     if then.tzinfo is None:
         then = then.replace(tzinfo=UTC)
-    days = max(0, (datetime.now(UTC) - then).days)
+    days = max(0, (Clock.now() - then).days)
     age = "saved today" if days == 0 else f"{plural(days, 'day')} old"
     return f"{age}, at commit {first_line(commit[:7], 7)}" if commit else age
 

@@ -9,10 +9,10 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.json_text import canonical_json, parsed_json
 from pytest_llmeval.store.disk import DATABASE, BoundedCache, RefusedDirectory, open_cache, prepare_directory
 from pytest_llmeval.store.entry import ENTRY_VERSION, Entry, NewerVersion
@@ -166,7 +166,7 @@ class Cache:
                     self._say(f"the reply cache {self.directory} {_reason(error)}; replies are not kept")
                     return False
                 self._quarantined = True
-                moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+                moment = Clock.now().strftime("%Y%m%dT%H%M%S")
                 aside = self.directory.with_name(f"{self.directory.name}.corrupt-{moment}-{os.getpid()}")
                 try:
                     self.directory.rename(aside)

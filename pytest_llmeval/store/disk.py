@@ -12,7 +12,6 @@ import os
 import re
 import sqlite3
 import stat
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,8 @@ from typing import Any
 
 import diskcache
 from diskcache.core import DBNAME, DEFAULT_SETTINGS, METADATA, MODE_BINARY, MODE_RAW
+
+from pytest_llmeval.clock import Clock
 
 DATABASE: str = DBNAME
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -119,7 +120,7 @@ class BoundedCache(diskcache.Cache):  # type: ignore[misc]
     @property
     def _sql_retry(self) -> Callable[..., Any]:
         sql = self._sql
-        deadline = time.monotonic() + self._longest_wait
+        deadline = Clock.monotonic() + self._longest_wait
 
         def execute(statement: str, *args: Any) -> Any:
             while True:
@@ -127,9 +128,9 @@ class BoundedCache(diskcache.Cache):  # type: ignore[misc]
                     return sql(statement, *args)
                 except sqlite3.OperationalError as error:
                     locked = getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
-                    if not locked or time.monotonic() > deadline:
+                    if not locked or Clock.monotonic() > deadline:
                         raise
-                    time.sleep(0.001)
+                    Clock.sleep(0.001)
 
         return execute
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.json_text import parsed_json, readable_json
 from pytest_llmeval.store.entry import Entry, NewerVersion
@@ -257,15 +257,15 @@ def locked_directory(directory: Path) -> Iterator[None]:
         return
     handle = os.open(directory, os.O_RDONLY)
     try:
-        deadline = time.monotonic() + _LONGEST_WAIT
+        deadline = Clock.monotonic() + _LONGEST_WAIT
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > deadline:
+                if Clock.monotonic() > deadline:
                     raise TimeoutError("another process is writing recordings all the time") from None
-                time.sleep(0.01)
+                Clock.sleep(0.01)
             except OSError:  # Network file systems may not lock a directory.
                 break
         yield

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.config.age import age_words
 from pytest_llmeval.store.entry import Entry
 
@@ -23,7 +24,7 @@ class Staleness:
 
     max_age: timedelta
     action: Literal["warn", "fail", "refresh"] = "warn"
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    now: datetime = field(default_factory=Clock.now)
 
     @property
     def since(self) -> datetime:

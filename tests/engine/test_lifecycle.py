@@ -19,7 +19,8 @@ import pytest
 import pytest_llmeval
 from pytest_llmeval.engine.call import Endpoint, EngineRules, Response
 from pytest_llmeval.engine.client import Engine
-from pytest_llmeval.engine.connections import Connection, Connections
+from pytest_llmeval.engine.connections import Connections
+from pytest_llmeval.engine.transport import Connection
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import ModelRequest, Prompt
 from pytest_llmeval.formats.openai_chat import OpenAIChat
@@ -256,9 +257,9 @@ def test_a_connection_that_is_given_back_while_all_are_closed_is_closed_too() ->
         async def aclose(self) -> None:
             closed.append("closed")
             if len(closed) <= len(places):  # a call that was in flight ends
-                connections.give_back(places[len(closed) - 1], Closing())
+                connections.give_back(places[len(closed) - 1], Closing(None))
             await super().aclose()
 
-    connections.give_back(places[0], Closing())
+    connections.give_back(places[0], Closing(None))
     asyncio.run(connections.close())
     assert len(closed) == 4

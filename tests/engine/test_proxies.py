@@ -11,7 +11,7 @@ import pytest
 
 from pytest_llmeval.engine.call import Endpoint, EngineRules, Response
 from pytest_llmeval.engine.client import Engine
-from pytest_llmeval.engine.connections import _proxy_for
+from pytest_llmeval.engine.connections import Connections
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.formats.openai_chat import OpenAIChat
@@ -55,7 +55,7 @@ def test_no_proxy_names_hosts_that_are_reached_directly(
     asked(engine, "http://llm.model.test:1/v1").result(timeout=20)
     monkeypatch.setenv("no_proxy", exempt)
     url = httpx.URL("http://model.test:1/v1")
-    assert ([request.path for request in server.requests], _proxy_for(url)) == (
+    assert ([request.path for request in server.requests], Connections().proxy_for(url)) == (
         ["http://llm.model.test:1/v1/chat/completions"],
         None,
     )

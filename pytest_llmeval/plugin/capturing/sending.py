@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from pytest_llmeval.capture.clients import Replacement
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.engine.answer_reader import AnswerReader
 from pytest_llmeval.engine.attempts import AttemptFailed, explained
 from pytest_llmeval.engine.call import Endpoint
@@ -42,7 +42,7 @@ class Sending:
     received: Callable[[Fulfilled], None]
     failed: Callable[[ProviderError], None]
     _reader: AnswerReader = field(init=False)
-    _sent_at: float = field(default_factory=time.perf_counter)
+    _sent_at: float = field(default_factory=Clock.monotonic)
     _over: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -103,7 +103,7 @@ class Sending:
             self.trial.give_back(self.question)
 
     def _seconds(self) -> float:
-        return time.perf_counter() - self._sent_at
+        return Clock.monotonic() - self._sent_at
 
     def _first(self) -> bool:
         with self._lock:

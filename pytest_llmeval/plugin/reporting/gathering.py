@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 import pytest
 
 from pytest_llmeval.analysis.comparison import part_of
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.plugin.base_branch import commit_of
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, NewBaseline, SavedBaseline
 from pytest_llmeval.plugin.build_evaluation import evaluation_of
@@ -127,7 +127,7 @@ class Gathered:
             models[name] = {**header_of(baseline.model), "saved": baseline.where}
             results += self.named_as_saved(self.before(baseline).values())
         return Run(
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=Clock.now().isoformat(timespec="seconds"),
             models=models,
             baseline=name,
             commit=self._commit,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.report.numbers import dollars
 
@@ -26,7 +26,7 @@ class StatusLine:
     def __init__(self, config: pytest.Config) -> None:
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         self._writer = config.get_terminal_writer() if reporter is not None else None
-        self._began = time.perf_counter()
+        self._began = Clock.monotonic()
         self._written = 0.0
         self._shown = ""
         self.wanted = (
@@ -39,7 +39,7 @@ class StatusLine:
 
     def update(self, gathered: Gathered, in_flight: int | None) -> None:
         """Rewrite the line, unless that was done just now."""
-        now = time.perf_counter()
+        now = Clock.monotonic()
         if self._writer is None or not self.wanted or now - self._written < INTERVAL:
             return
         self._written = now

@@ -79,7 +79,7 @@ class Attempts:
         may_leave: whether the execution that runs now may leave the test.
         number: executions so far.
         waits_for: how many replies are still missing.
-        since: when the test was left last, in seconds of `time.perf_counter`.
+        since: when the test was left last, in seconds of `Clock.monotonic`.
         stale: report sections of executions that count for nothing.
     """
 

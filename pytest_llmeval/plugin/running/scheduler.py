@@ -12,7 +12,6 @@ them every call simply waits.
 from __future__ import annotations
 
 import threading
-import time
 import unittest
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -23,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.plugin.collect import runs_once
 from pytest_llmeval.plugin.guard import ReportWrapper, register, xdist_worker
 from pytest_llmeval.plugin.items import uses_llm
@@ -226,7 +226,7 @@ class Scheduler:
         trial = item.stash[trial_key]
         missing = list(dict.fromkeys(trial.waiting))
         attempts.waits_for = len(missing)
-        attempts.since = time.perf_counter()
+        attempts.since = Clock.monotonic()
         lock = threading.Lock()
         if not missing:
             self._ready.append(item)
@@ -238,7 +238,7 @@ class Scheduler:
             attempts.waits_for -= 1
             complete = attempts.waits_for == 0
         if complete:
-            attempts.replies.waited += time.perf_counter() - attempts.since
+            attempts.replies.waited += Clock.monotonic() - attempts.since
             self._ready.append(item)
             self._arrived.set()
 
