@@ -15,7 +15,7 @@ _OF_THE_CONNECTION = frozenset(
 )
 
 
-def endpoint_of(route: Route, headers: Mapping[str, str]) -> Endpoint:
+def endpoint_of(route: Route, headers: Mapping[str, str], environment: Mapping[str, str]) -> Endpoint:
     """Where a captured request goes, and with which key or headers.
 
     The application's own headers go to the address it meant. To another, and to another model for which the
@@ -25,6 +25,7 @@ def endpoint_of(route: Route, headers: Mapping[str, str]) -> Endpoint:
     Args:
         route: where it goes.
         headers: the application's, names in lower case.
+        environment: holds the keys.
 
     Raises:
         ProviderError: the environment does not have the key.
@@ -32,7 +33,7 @@ def endpoint_of(route: Route, headers: Mapping[str, str]) -> Endpoint:
     model, provider = route.model, route.provider
     own: dict[str, str] | None = None
     if route.moved or (route.rewritten and model.api_key_env is not None and _at_its_provider(route)):
-        key = api_key_of(model, provider)
+        key = api_key_of(model, provider, environment)
     else:
         values = keys_in(headers, route.base_url)
         if any(NO_KEY in value for value in values):

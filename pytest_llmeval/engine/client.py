@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """Sends requests to models on a thread of its own, which starts with the first.
+    """Sends requests to models on a thread of its own, which starts with the first unless it is started before.
 
     Args:
         rules: how calls are made, None for the usual way.
@@ -66,6 +66,11 @@ class Engine:
             self._running_thread().post("add", call)
         future.add_done_callback(partial(self._released, call))
         return future
+
+    def start(self) -> None:
+        """Start the thread now rather than with the first request."""
+        with self._lock:
+            self._running_thread()
 
     def close(self) -> None:
         """Cancel what is in flight and end the thread, within 2 seconds; a later `submit` starts it again."""

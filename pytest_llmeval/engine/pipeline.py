@@ -15,6 +15,7 @@ from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.call import Endpoint, EngineRules, Response
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
+from pytest_llmeval.engine.preload import import_all
 from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
 from pytest_llmeval.formats.base import ModelRequest, Prompt
@@ -59,6 +60,7 @@ class Pipeline:
         ignore: as in `Lookups`, and so are `normalize` and `salts`.
         staleness: how old a stored reply may be, None for any age.
         budget: USD that may be spent, over all worker processes; None for any sum.
+        environment: holds the keys.
 
     Attributes:
         lookups: makes the lookups that it takes.
@@ -76,10 +78,12 @@ class Pipeline:
         staleness: Staleness | None = None,
         budget: float | None = None,
         salts: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
         self.mode = mode
         self.store = store
         self.lookups = Lookups(ignore=ignore, normalize=normalize, salts=salts or {})
+        self.environment = environment
         self._staleness = staleness
         self._concurrency = concurrency
         self._workers = workers
@@ -157,7 +161,7 @@ class Pipeline:
             self._in_flight.clear()
         asked = self._in_flight.get(lookup.key(draw.sample, draw.occurrence))
         if asked is None:
-            where = endpoint or _endpoint(lookup)
+            where = endpoint or self._endpoint(lookup)
             return self._send(self.hold(lookup, draw), where)
         future: Future[Fulfilled] = Future()
         asked.add_done_callback(partial(share, future))
@@ -228,8 +232,14 @@ class Pipeline:
         )
         draw = Draw(case=entry.case, module="", sample=entry.sample, occurrence=entry.occurrence)
         lookup = self.lookups.of_request(model, provider, request)
-        where = _endpoint(lookup)
+        where = self._endpoint(lookup)
         return self._send(self.hold(lookup, draw)._replace(key=entry.key), where)
+
+    def prepare(self) -> None:
+        """Make what live calls need, before tests replace clocks, sockets, files or modules."""
+        import_all()
+        self._started()[0].start()
+        self.store.prepare()
 
     def close(self) -> None:
         """Cancel what is in flight and close every connection and file."""
@@ -320,18 +330,17 @@ class Pipeline:
             differs = [f"the same request was recorded as {recorded}; asked for was {asked}"]
         return MissingReply("\n".join([first, f"nearest recorded request ({nearest.case}):", *differs]))
 
+    def _endpoint(self, lookup: Lookup) -> Endpoint:
+        """Where the configuration sends the requests of a model.
 
-def _endpoint(lookup: Lookup) -> Endpoint:
-    """Where the configuration sends the requests of a model.
-
-    Raises:
-        ProviderError: the environment does not have its key.
-    """
-    model, provider = lookup.model, lookup.provider
-    return Endpoint(
-        base_url=provider.base_url or "",
-        api_key=api_key_of(model, provider),
-        api_key_env=model.api_key_env or provider.api_key_env,
-        provider=provider,
-        entry=model.entry,
-    )
+        Raises:
+            ProviderError: the environment does not have its key.
+        """
+        model, provider = lookup.model, lookup.provider
+        return Endpoint(
+            base_url=provider.base_url or "",
+            api_key=api_key_of(model, provider, self.environment),
+            api_key_env=model.api_key_env or provider.api_key_env,
+            provider=provider,
+            entry=model.entry,
+        )

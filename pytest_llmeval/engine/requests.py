@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -127,8 +126,8 @@ NO_KEY = "no-key-in-this-environment"
 """Stands in an environment variable where there is no key, since SDKs make no client without one; never sent."""
 
 
-def api_key_of(model: ModelSettings, provider: Provider) -> str | None:
-    """The key for a model, None when it needs none.
+def api_key_of(model: ModelSettings, provider: Provider, environment: Mapping[str, str]) -> str | None:
+    """The key for a model in an environment, None when it needs none.
 
     Raises:
         ProviderError: the environment does not have it.
@@ -138,7 +137,7 @@ def api_key_of(model: ModelSettings, provider: Provider) -> str | None:
     if variable is None or (elsewhere and model.api_key_env is None):
         # A server of the user's own gets a key only when the configuration names one for it.
         return None
-    key = os.environ.get(variable, "").strip()
+    key = environment.get(variable, "").strip()
     if not key or key == NO_KEY:
         raise no_key(model, variable)
     return key

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import ChainMap
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ class Evaluation:
         most_samples: samples per case once a category is undecided, None when their number is fixed.
         wordings: what cases are asked in besides their own words, over the markers'; None to leave those.
         budget: USD, None for no limit.
+        environment: of now, and where a test has emptied it, as it was at the start.
     """
 
     settings: Settings
@@ -62,6 +64,7 @@ class Evaluation:
     notes: list[str]
     staleness: Staleness | None
     hook: Any
+    environment: Mapping[str, str] = field(default_factory=lambda: ChainMap(os.environ, dict(os.environ)))
     _pipeline: Pipeline | None = None
 
     @property
@@ -97,6 +100,7 @@ class Evaluation:
                 ignore=self.settings.ignore,
                 normalize=normalizer(self.hook),
                 staleness=self.staleness,
+                environment=self.environment,
                 salts=_salts((*self.settings.models.values(), *self.models)),
             )
         return self._pipeline
@@ -105,6 +109,19 @@ class Evaluation:
         from pytest_llmeval.store.cache import Cache
 
         return Cache(self.settings.cache, self.notes.append)
+
+    def prepare(self, modules: Collection[str]) -> None:
+        """Read and make what the tests of these modules need, before a test replaces clocks, sockets, files or modules.
+
+        Where the mode may ask a model but everything seems to be recorded, what calls need is left for the first one.
+        """
+        pipeline = self.pipeline()
+        recordings = pipeline.store.recordings
+        if recordings is not None and self.mode in ("auto", "replay"):
+            recordings.prepare(modules)
+        recorded = recordings is not None and all(map(recordings.has, modules))
+        if self.mode in ("live", "refresh") or (self.mode == "auto" and not recorded):
+            pipeline.prepare()
 
     @property
     def in_flight(self) -> int:
@@ -116,7 +133,7 @@ class Evaluation:
         names = {
             model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in self.models
         }
-        return {name: os.environ[name] for name in names if name and os.environ.get(name)}
+        return {name: self.environment[name] for name in names if name and self.environment.get(name)}
 
     def close(self) -> None:
         """Close the pipeline."""

@@ -18,7 +18,6 @@ from pytest_llmeval.store.disk import DATABASE, BoundedCache, RefusedDirectory, 
 from pytest_llmeval.store.entry import ENTRY_VERSION, Entry, NewerVersion
 from pytest_llmeval.text import visible
 
-_READINGS = 6  # of a value whose file has gone, the first included
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -61,6 +60,10 @@ class Cache:
         """Keep an entry unless it is empty. It replaces one with the same key, except one of a newer format."""
         if self._keeps and entry.flaw != "empty":
             self._try(lambda cache: _write(cache, entry), create=True)
+
+    def prepare(self) -> None:
+        """Open it, and make its directory if need be."""
+        self._try(lambda _: None, create=True)
 
     def keys(self) -> list[str]:
         """The keys of all entries, trusted or not."""
@@ -205,11 +208,7 @@ class _OpeningError(Exception):
 
 
 def _read(cache: BoundedCache, key: str) -> Entry | None:
-    for _ in range(_READINGS):
-        # Another process may replace the value after its row was read and before its file is.
-        text = cache.get(key)
-        if text is not None or key not in cache:
-            break
+    text = cache.get(key)
     if text is None:
         return None
     head, _, body = text.partition("\n")

@@ -28,15 +28,19 @@ class Elsewhere:
 
     def of_gone_module(self, key: str) -> Entry | None:
         """The newest entry with a key among those of test files that are gone."""
-        if self._gone is None:
-            self._gone = [file for path in self._paths if (file := self._if_gone(path)) is not None]
         found = []
-        for file in self._gone:
+        for file in self.prepare():
             try:
                 found.append(file.get(key))
             except RecordingError:  # a session that needs more of this file reports it
                 continue
         return max((entry for entry in found if entry is not None), key=lambda entry: entry.moment, default=None)
+
+    def prepare(self) -> list[RecordingFile]:
+        """The recordings of test files that are gone; which they are is found out once."""
+        if self._gone is None:
+            self._gone = [file for path in self._paths if (file := self._if_gone(path)) is not None]
+        return self._gone
 
     def holding(self, key: str) -> list[Path]:
         """The files that hold an entry with a key."""

@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,21 @@ class Recordings:
     def path(self, module: str) -> Path:
         """The file for a test module, which is a path relative to the root with forward slashes."""
         return self.directory / recording_name(module)
+
+    def prepare(self, modules: Iterable[str]) -> None:
+        """Read the files of test modules now, before a test puts a file system of its own in the place of the real one.
+
+        What is wrong with a file is told where it is needed.
+        """
+        for module in modules:
+            with suppress(RecordingError):
+                self._file(module)
+        if self._root is not None:
+            self._others.prepare()
+
+    def has(self, module: str) -> bool:
+        """Whether there is a file for a test module."""
+        return self.path(module).exists()
 
     def get(self, module: str, key: str) -> Entry | None:
         """The entry recorded for a module under a key.

@@ -60,6 +60,12 @@ class Store:
         if cache is not None:
             cache.put(entry)
 
+    def prepare(self) -> None:
+        """Open the cache, which makes its directory, now rather than at the first reply."""
+        cache = self._opened()
+        if cache is not None:
+            cache.prepare()
+
     def close(self) -> None:
         """Close the cache; call it in the main thread."""
         if self._cache is not None:

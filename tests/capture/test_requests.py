@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def test_ollama_streams_unless_it_is_told_not_to(said: dict[str, bool], streams:
 
 def test_a_key_in_the_query_is_known() -> None:
     route = route_of("https://g.com/v1beta/models/gemini-x:generateContent?key=AIza1", {"contents": []}, CANDIDATE)
-    assert endpoint_of(route, {}).api_key == "AIza1"
+    assert endpoint_of(route, {}, {}).api_key == "AIza1"
 
 
 def test_headers_that_change_the_answer_are_kept_and_no_other() -> None:
@@ -167,7 +168,7 @@ def test_the_key_of_the_configuration_goes_to_no_address_but_the_configured_or_t
     trial = ModelSettings(name="c", provider="openai", model="cand-2", api_key_env="KEY_OF_THE_CANDIDATE")
     route = route_of(url, ASKED, trial)
     headers = {"authorization": "Bearer key-of-the-application"}
-    endpoint = endpoint_of(route, headers)
+    endpoint = endpoint_of(route, headers, os.environ)
     key, sent = endpoint.api_key, headers_to_send(route, endpoint, headers)
     assert key == ("key-of-the-application" if own else "key-of-the-candidate")
     assert [value for name, value in sent.items() if name.lower() == "authorization"] == [f"Bearer {key}"]
@@ -176,7 +177,7 @@ def test_the_key_of_the_configuration_goes_to_no_address_but_the_configured_or_t
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "Basic ", ""])
 def test_the_key_is_known_whatever_its_scheme(scheme: str) -> None:
     route = route_of(URL, ASKED, PRODUCTION)
-    assert endpoint_of(route, {"authorization": f"{scheme}key-1"}).api_key == "key-1"
+    assert endpoint_of(route, {"authorization": f"{scheme}key-1"}, {}).api_key == "key-1"
 
 
 def test_another_model_stays_as_it_is() -> None:

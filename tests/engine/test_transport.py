@@ -323,7 +323,7 @@ def test_the_time_of_a_piece_is_when_it_came_not_when_it_was_read() -> None:
         read.set()
         wire = connection._wire
         assert wire is not None
-        await until(lambda: bool(wire._pieces))
+        await until(lambda: b"cd" in b"".join(data for _, data in wire._pieces))
         came = now()
         end = came + 0.05
         while now() < end:  # a test that computes while the piece lies there

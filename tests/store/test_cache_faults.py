@@ -141,26 +141,6 @@ def test_a_damaged_entry_is_a_miss_and_can_be_replaced(
     assert len(warnings) == (0 if column == "raw" else 1)
 
 
-@pytest.mark.parametrize("how", ["truncated", "emptied", "swapped", "deleted", "flipped"])
-def test_a_damaged_value_file_is_a_miss(filled: Cache, warnings: list[str], how: str) -> None:
-    (file,) = filled.directory.glob("??/??/*.val")
-    content = file.read_bytes()
-    file.write_bytes(
-        {
-            "truncated": content[:-100],
-            "emptied": b"",
-            "swapped": b"x" * len(content),
-            "flipped": content[:-5000] + bytes([content[-5000] ^ 1]) + content[-4999:],
-            "deleted": b"",
-        }[how]
-    )
-    if how == "deleted":
-        file.unlink()
-
-    assert filled.get(entry(1000).key) is None
-    assert len(warnings) == (0 if how == "deleted" else 1)
-
-
 def put_text(cache: Cache, key: str, text: str) -> None:
     from pytest_llmeval.store.disk import open_cache
 

@@ -193,7 +193,7 @@ class CapturedCalls:
             future.set_result(fulfilled)
             return future
         if may_leave and (asked.plain or route.moved):
-            return pipeline.send(lookup, draw, endpoint_of(route, asked.headers))
+            return pipeline.send(lookup, draw, endpoint_of(route, asked.headers, pipeline.environment))
         return None
 
     def _end(self, call: _Captured, future: Future[Fulfilled]) -> Delivery | Sending:
@@ -221,7 +221,7 @@ class CapturedCalls:
         __tracebackhide__ = True
         route, headers = call.route, call.asked.headers
         try:
-            endpoint = endpoint_of(route, headers)
+            endpoint = endpoint_of(route, headers, self.trial.pipeline.environment)
             sent = self.trial.pipeline.hold(call.lookup, call.draw)
         except ReplyError as error:
             raise self._unanswered(error) from None

@@ -60,6 +60,8 @@ class Runner:
 
             register(config, Sendable(), "llmeval-sendable")
         self._reporting_process = os.getpid() if reporting is not None else None
+        if self.selected.modules:
+            self.evaluation.prepare(self.selected.modules)
         if reporting is not None and self.selected.trials:
             reporting.preload(self.evaluation)
         if self.evaluation.most_samples is not None:

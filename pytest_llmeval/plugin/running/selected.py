@@ -20,11 +20,13 @@ class Selected:
 
     Attributes:
         trials: how many trials there are, before others take some away.
+        modules: the test files they are in, relative to the root.
         moved: the tests that have another name than in the saved baseline, with the name they had.
     """
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.trials = 0
+        self.modules: list[str] = []
         self.moved: dict[str, str] = {}
         self._evaluation = evaluation
         self._trials: list[pytest.Item] = []
@@ -50,6 +52,7 @@ class Selected:
                 judged_by(item, item.config.rootpath)  # now, while files can still be opened
                 key, model = identity_of(item).trial
                 self._models.setdefault(key, set()).add(model)
+        self.modules = sorted({identity_of(item).key.test.split("::")[0] for item in self._trials if id(item) in kept})
         selection = Selection(
             collected=len(self._trials),
             deselected=len(self._deselected),
