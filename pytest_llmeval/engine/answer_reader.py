@@ -25,7 +25,8 @@ class AnswerReader:
 
     Attributes:
         streams: whether the response is a stream; known once it has begun.
-        broken: whether a stream ended before its answer did, or in an error.
+        broken: whether a stream ended before its answer did, or in an error, or what came is no JSON object, such as a
+            proxy's page or nothing at all.
     """
 
     def __init__(self, provider: Provider, *, stream: bool, largest: int = 16 * 2**20) -> None:
@@ -96,8 +97,10 @@ class AnswerReader:
             answer = self._provider.answer(body)
             return Response(body=body, answer=answer, latency=latency, ttft=ttft, chunk_offsets=offsets)
         content, ok = b"".join(self._pieces), 200 <= self._status < 300
-        if ok and not self.done and isinstance(whole := _json_value(content), dict):
-            return Response(body=whole, answer=self._provider.answer(whole), latency=latency)
+        if ok and not self.done:
+            if isinstance(whole := _json_value(content), dict):
+                return Response(body=whole, answer=self._provider.answer(whole), latency=latency)
+            self.broken = True
         content = content if ok else content[:_LARGEST_ERROR]
         error = self._provider.error(self._status, self._headers, content)
         told = None if ok else answer_told_as_error(self._provider, error, content)

@@ -82,7 +82,6 @@ class EngineRules:
     Attributes:
         concurrency: requests in flight at once, over all models and workers.
         workers: processes that share `concurrency`, as with pytest-xdist.
-        start: requests in flight to one model before anything is known about it.
         timeouts: in seconds.
         attempts: how often one request is sent at most.
         largest_response: bytes, decompressed; a response that is longer is an error.
@@ -92,7 +91,6 @@ class EngineRules:
 
     concurrency: int = 32
     workers: int = 1
-    start: int = 4
     timeouts: Timeouts = Timeouts()
     attempts: int = 5
     largest_response: int = 16 * 2**20

@@ -15,22 +15,25 @@ from pytest_llmeval.engine.exchange import called, exchange
 from pytest_llmeval.engine.limits import AdaptiveLimit
 from pytest_llmeval.formats.base import CallingProvider
 
+_START = 64  # requests in flight to one model before anything is known about it; fewer where fewer are allowed
 _CLOSING = 1.5  # seconds that requests get to end when they are cancelled
 
 
 @dataclass(slots=True, eq=False)
 class _ModelLane:
-    """The calls of one model at one place.
+    """The calls of one model at one place, with one key.
 
     Attributes:
         busy: calls that have their turn, those that wait for their next attempt included.
-        unpaid: the failure that says that no further call will be paid for.
+        on_wire: those of them that do not wait.
+        stopped: the failure that says that no further call can succeed: the key is refused, or nothing is left to pay.
     """
 
     limit: AdaptiveLimit
     waiting: deque[EngineCall] = field(default_factory=deque)
     busy: int = 0
-    unpaid: AttemptFailed | None = None
+    on_wire: int = 0
+    stopped: AttemptFailed | None = None
 
 
 class Dispatcher:
@@ -54,16 +57,16 @@ class Dispatcher:
         self._room = max(1, rules.concurrency // max(1, rules.workers))
         self._finish = finish
         self._connections = Connections()
-        self._lanes: dict[tuple[str, str, str], _ModelLane] = {}
+        self._lanes: dict[tuple[str, str, str, str | None], _ModelLane] = {}
         self._tasks: dict[EngineCall, asyncio.Task[Response]] = {}
         self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep if rules.sleep is None else rules.sleep
 
     def add(self, call: EngineCall) -> None:
         """Send a call as soon as there is room."""
-        place = (call.request.provider, call.request.model, call.endpoint.base_url)
+        place = (call.request.provider, call.request.model, call.endpoint.base_url, call.endpoint.api_key)
         lane = self._lanes.get(place)
         if lane is None:
-            lane = self._lanes[place] = _ModelLane(AdaptiveLimit(self._room, self._rules.start))
+            lane = self._lanes[place] = _ModelLane(AdaptiveLimit(self._room, _START))
         lane.waiting.append(call)
         self._start_what_may()
 
@@ -113,12 +116,16 @@ class Dispatcher:
         attempts = 0
         waited = 0.0
         while True:
-            if lane.unpaid is not None:
-                raise explained(lane.unpaid, call.request, call.endpoint, attempts)
+            if lane.stopped is not None:
+                raise explained(lane.stopped, call.request, call.endpoint, attempts)
             attempts += 1
-            outcome = await self._attempt(call, deadline)
+            lane.on_wire += 1
+            try:
+                outcome = await self._attempt(call, deadline)
+            finally:
+                lane.on_wire -= 1
             if isinstance(outcome, Response):
-                lane.limit.succeeded(now(), lane.busy)
+                lane.limit.succeeded(now(), lane.busy, lane.on_wire + 1)
                 return replace(outcome, attempts=attempts, retry_wait=waited)
             _note(lane, outcome, now())
             wait = wait_before(attempts + 1, outcome.error.retry_after, self._rules.random)
@@ -142,8 +149,8 @@ class Dispatcher:
 
 def _note(lane: _ModelLane, failure: AttemptFailed, now: float) -> None:
     kind = failure.error.kind
-    if kind == "billing":
-        lane.unpaid = failure
+    if kind in ("authentication", "billing"):
+        lane.stopped = failure
     elif kind == "rate_limit":
         lane.limit.rate_limited(now, failure.error.retry_after)
     elif kind in ("overloaded", "timeout", "connection"):

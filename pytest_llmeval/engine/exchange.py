@@ -119,7 +119,7 @@ class _Attempt:
         try:
             answer = reader.response(self._latency)
         except ProviderError as error:
-            # Nothing of a broken stream was handed on, so it may be asked for again.
+            # Nothing of a broken answer was handed on, so it may be asked for again.
             again = True if reader.broken and error.kind == "malformed" else None
             self.reusable = not (reader.streams or reader.done)
             raise AttemptFailed(error, again=again) from None

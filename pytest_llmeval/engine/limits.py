@@ -9,6 +9,7 @@ _CUT = 0.8
 _SLOWEST_GROWTH = 0.05  # of the limit per round of answers
 _FASTEST_GROWTH = 0.25  # after a 429; before the first the limit doubles
 _IN_USE = 0.8
+_FLOOR = 0.25  # of what was in flight while most requests were answered
 
 
 class AdaptiveLimit:
@@ -16,8 +17,9 @@ class AdaptiveLimit:
 
     Additive increase, multiplicative decrease, as TCP does it (RFC 5681), with the cut and cooldown of inspect_ai's
     adaptive concurrency; but a single stray 429 must not slow down a whole short session, so each round without
-    one doubles the growth, from 5 to 25 % per round. It reads no clock and keeps no requests: the sender tells it
-    what happened.
+    one doubles the growth, from 5 to 25 % per round. A provider may say 429 for what others send on the same quota,
+    whatever we do: the limit never falls below a quarter of what was in flight while most requests were answered. It
+    reads no clock and keeps no requests: the sender tells it what happened.
 
     Args:
         ceiling: the limit never exceeds it.
@@ -32,19 +34,24 @@ class AdaptiveLimit:
         self._answers = 0
         self._resting_until = float("-inf")
         self._not_counted = 0
+        self._floor = 1.0
+        # How many were in flight when each request of this round was answered; 0 for one that was turned away.
+        self._told: list[int] = []
 
     @property
     def limit(self) -> int:
         """How many requests may be in flight, from 1 to the ceiling."""
         return int(self._value + 1e-9)  # twenty growths of 0.05 are one
 
-    def succeeded(self, now: float, in_use: int) -> None:
+    def succeeded(self, now: float, in_use: int, on_wire: int | None = None) -> None:
         """A request was answered.
 
         Args:
             now: seconds on any clock that never goes back.
             in_use: requests in flight, this one included; an idle limit proves nothing and does not grow.
+            on_wire: those of them that do not wait for their next attempt, None for all.
         """
+        self._tell(in_use if on_wire is None else on_wire)
         if now < self._resting_until or in_use < _IN_USE * self.limit:
             return
         if self._not_counted:
@@ -66,14 +73,24 @@ class AdaptiveLimit:
             now: seconds on the same clock.
             retry_after: seconds the provider asked the request to wait, None when it did not.
         """
+        self._tell(0)
         self._doubling = False
         self._growth = _SLOWEST_GROWTH
         self._answers = 0
         if now >= self._resting_until:
-            self._value = max(1.0, self._value * _CUT)
+            self._value = max(min(self._floor, self._value), self._value * _CUT)
             rest = _COOLDOWN if retry_after is None else min(_COOLDOWN, max(_SHORTEST_COOLDOWN, retry_after))
             self._resting_until = now + rest
 
     def overloaded(self) -> None:
         """The provider has trouble of its own: the limit stays, and grows no more for a while."""
         self._not_counted += 1 + int(_PAUSE * self.limit)
+
+    def _tell(self, on_wire: int) -> None:
+        self._told.append(on_wire)
+        if len(self._told) < self.limit:
+            return
+        answered = [each for each in self._told if each]
+        if 2 * len(answered) > len(self._told):
+            self._floor = max(self._floor, _FLOOR * sum(answered) / len(answered))
+        self._told.clear()

@@ -303,7 +303,7 @@ class Pipeline:
 
                 from pytest_llmeval.engine.client import Engine
 
-                self._engine = Engine(EngineRules(concurrency=self._concurrency, workers=self._workers, start=16))
+                self._engine = Engine(EngineRules(concurrency=self._concurrency, workers=self._workers))
                 self._keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llmeval-keeper")
             return self._engine, self._keeper
 

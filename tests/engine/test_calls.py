@@ -134,10 +134,38 @@ def test_connections_are_used_again_after_answers_and_streams(server: Server, en
 
 
 def test_connections_are_used_again_after_errors(server: Server, engine: Engine) -> None:
-    server.then(LIMITED, Reply(status=500), Reply(body="no json"))
+    server.then(LIMITED, Reply(status=500), Reply(body="no json"), Reply(body={"choices": []}))
     ask_and_fail = failure(engine, server)
     ask(engine, server)
-    assert (ask_and_fail.kind, len(server.requests), server.connections) == ("malformed", 4, 1)
+    assert (ask_and_fail.kind, len(server.requests), server.connections) == ("malformed", 5, 1)
+
+
+NOTHING = {
+    "empty": Reply(),
+    "a page": Reply(body="<html><h1>Try later</h1></html>", headers={"content-type": "text/html"}),
+    "a page that says it is JSON": Reply(body="<html></html>", headers={"content-type": "application/json"}),
+    "white space": Reply(body=" \n"),
+    "half": Reply(body='{"choices": [{"mess', headers={"content-type": "application/json"}),
+    "null": Reply(body="null", headers={"content-type": "application/json"}),
+    "no event": Reply(chunks=[b": working\n\n"]),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("nothing", NOTHING.values(), ids=NOTHING)
+def test_a_success_without_an_answer_is_asked_for_again(
+    server: Server, engine: Engine, waits: Waits, nothing: Reply, stream: bool
+) -> None:
+    server.then(nothing, nothing)
+    response = ask(engine, server, stream=stream)
+    assert (response.answer.text, response.attempts, len(server.requests), len(waits)) == ("Paris", 3, 3, 2)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_says_nothing_is_not_paid_for_twice(server: Server, engine: Engine, stream: bool) -> None:
+    server.then(completion(""))
+    assert ask(engine, server, stream=stream).answer.text == ""
+    assert len(server.requests) == 1
 
 
 def test_no_log_holds_the_key_or_the_prompt(server: Server, engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
@@ -302,7 +330,7 @@ def test_the_key_is_in_no_repr(server: Server) -> None:
 def test_a_page_of_a_proxy_is_an_error_that_shows_its_words(server: Server, engine: Engine) -> None:
     server.answer = lambda _: Reply(body="<html><h1>Login\x1b[0m</h1></html>", headers={"content-type": "text/html"})
     error = failure(engine, server, stream=True)
-    assert (error.kind, len(server.requests)) == ("malformed", 1)
+    assert (error.kind, len(server.requests)) == ("malformed", 5)
     assert "HTTP 200 with an HTML page: Login\\x1b[0m" in str(error)
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,22 +61,23 @@ def test_no_thread_runs_before_the_first_request_or_after_the_end(server: Server
 
 def test_hundreds_of_requests_are_in_flight_up_to_the_ceiling(server: Server) -> None:
     server.answer = lambda request: Reply(body=completion(request.json["messages"][0]["content"]), at_once=20)
-    with closing(Engine(EngineRules(concurrency=20, start=20))) as engine:
+    with closing(Engine(EngineRules(concurrency=20))) as engine:
         futures = [engine.submit(asked(str(i)), endpoint(server)) for i in range(200)]
         assert [future.result(timeout=20).answer.text for future in futures] == [str(i) for i in range(200)]
     assert (server.most_in_flight, len(server.requests), engine.in_flight) == (20, 200, 0)
     assert server.connections == 20
 
 
-def test_a_new_model_gets_four_requests_at_first(server: Server, engine: Engine) -> None:
+def test_a_new_model_gets_64_requests_at_first(server: Server) -> None:
     gate = server.gate()
     server.answer = lambda _: Reply(body=completion(), gate=gate)
-    futures = [engine.submit(asked(), endpoint(server)) for _ in range(10)]
-    server.wait_for_requests(4)
-    at_first = len(server.requests)
-    gate.open()
-    wait(futures, timeout=20)
-    assert (at_first, len(server.requests)) == (4, 10)
+    with closing(Engine(EngineRules(concurrency=100))) as engine:
+        futures = [engine.submit(asked(), endpoint(server)) for _ in range(90)]
+        server.wait_for_requests(64)
+        at_first = len(server.requests)
+        gate.open()
+        wait(futures, timeout=20)
+    assert (at_first, len(server.requests)) == (64, 90)
 
 
 def test_workers_share_the_ceiling(server: Server) -> None:
@@ -106,7 +108,7 @@ def test_a_burst_of_429_lowers_the_number_in_flight_and_loses_nothing(server: Se
         return Reply(body=completion())
 
     server.answer = turn_away_six
-    with closing(Engine(EngineRules(concurrency=10, start=10, sleep=no_sleep))) as engine:
+    with closing(Engine(EngineRules(concurrency=10, sleep=no_sleep))) as engine:
         futures = [engine.submit(asked(str(number)), endpoint(server)) for number in range(60)]
         answers = [future.result(timeout=20).answer.text for future in futures]
     assert (answers, len(server.requests)) == (["Paris"] * 60, 66)
@@ -120,6 +122,24 @@ def test_after_a_spent_quota_nothing_more_is_sent(server: Server) -> None:
     assert {error.kind for error in errors if isinstance(error, ProviderError)} == {"billing"}
     assert {str(error) for error in errors} == {str(errors[0])}
     assert len(server.requests) <= 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_after_a_refused_key_nothing_more_is_sent_with_it(server: Server, status: int) -> None:
+    def locked(request: Request) -> Reply:
+        if request.headers.get("authorization") == "Bearer good":
+            return Reply(body=completion())
+        return Reply(status=status, body={"error": {"message": "no such key", "code": "invalid_api_key"}})
+
+    server.answer = locked
+    with closing(Engine(EngineRules(concurrency=2))) as engine:
+        futures = [engine.submit(asked(), endpoint(server)) for _ in range(30)]
+        errors = [future.exception(timeout=20) for future in futures]
+        refused = len(server.requests)
+        good = replace(endpoint(server), api_key="good")
+        assert engine.submit(asked(), good).result(timeout=20).answer.text == "Paris"
+    assert {error.kind for error in errors if isinstance(error, ProviderError)} == {"authentication"}
+    assert refused <= 2
 
 
 def test_cancelling_a_future_hangs_up(server: Server, engine: Engine) -> None:

@@ -130,3 +130,39 @@ def test_it_recovers_to_the_ceiling(ceiling: int, now: float) -> None:
     for _ in range(20 * ceiling + 20):
         limit.succeeded(now + 15.1, ceiling)
     assert limit.limit == pytest.approx(ceiling, abs=1)
+
+
+def test_429s_whatever_we_do_leave_a_quarter_of_what_is_answered() -> None:
+    """One request in ten is turned away for what somebody else sends."""
+    limit, now, turns = AdaptiveLimit(32, start=32), 0.0, 0
+    for _ in range(500):
+        now += 1.0
+        sent = limit.limit
+        for _ in range(sent):
+            turns += 1
+            if turns % 10:
+                limit.succeeded(now, sent)
+            else:
+                limit.rate_limited(now)
+        assert limit.limit >= 7
+
+
+def test_a_provider_that_takes_two_at_once_is_asked_two_at_once() -> None:
+    limit, now = AdaptiveLimit(64, start=64), 0.0
+    for _ in range(200):
+        now += 20.0
+        sent = limit.limit
+        for _ in range(max(0, sent - 2)):
+            limit.rate_limited(now)
+        for _ in range(min(2, sent)):
+            limit.succeeded(now, sent)
+    assert limit.limit <= 3
+
+
+def test_requests_that_wait_for_their_next_attempt_are_not_in_flight() -> None:
+    limit = AdaptiveLimit(40, start=40)
+    for _ in range(40):
+        limit.succeeded(0.0, 40, on_wire=4)
+    for turn in range(100):
+        limit.rate_limited(100.0 * turn)
+    assert limit.limit == 1

@@ -117,7 +117,7 @@ def ask(messages):
     return threading.current_thread().name
 """)
     provider = find_provider(name)
-    with closing(Engine(EngineRules(concurrency=12, start=12))) as engine:
+    with closing(Engine(EngineRules(concurrency=12))) as engine:
         request = provider.request("", Prompt(messages=(USER,)))
         futures = [engine.submit(request, Endpoint(base_url="", provider=provider)) for _ in range(12)]
         assert {future.result(timeout=20).answer.text for future in futures} == {"llmeval-call"}
