@@ -586,3 +586,22 @@ def test_a_fixture_that_fails_is_an_error_of_the_case_before_and_after(session: 
         "test_it.py::test_after": ("error", "RuntimeError: shop is still open"),
         "test_it.py::test_broken": ("fail", "KeyError: 'Paris'"),
     }
+
+
+def test_a_refused_key_stops_the_calls_and_is_said_once(session: Session, server: Server) -> None:
+    server.answer = lambda _: Reply(status=401, body={"error": {"message": "no such key", "code": "invalid_api_key"}})
+    session.write("""
+        import pytest
+
+        @pytest.mark.parametrize("number", range(60))
+        def test_it(llm, number):
+            assert llm(f"Who is number {number}?")
+    """)
+    result = session.run("--llm-mode=live", "-rE")
+    workers = 2 if "-n2" in session.arguments else 1
+    assert result.ret == 1
+    assert len(server.requests) <= 32
+    told = [line for line in result.outlines if line.startswith("ERROR test_it.py")]
+    assert 1 <= len(told) <= workers
+    assert any(f"{60 - len(told)} not asked" in line for line in result.outlines[-2:])
+    assert [each.outcome for each in session.results()] == ["error"] * 60

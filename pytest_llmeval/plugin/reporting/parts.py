@@ -15,7 +15,7 @@ from pytest_llmeval.plugin.reporting.junit import add_to_junit, error_in_junit
 from pytest_llmeval.plugin.reporting.last_failed import LastFailed
 from pytest_llmeval.plugin.reporting.notes import Notes
 from pytest_llmeval.plugin.reporting.replaced import Replaced
-from pytest_llmeval.plugin.reporting.short_summary import tell_reason
+from pytest_llmeval.plugin.reporting.short_summary import ShortSummary
 from pytest_llmeval.plugin.reporting.status_line import StatusLine
 from pytest_llmeval.plugin.reporting.terminal import LastWords
 from pytest_llmeval.plugin.reporting.writing import Writing
@@ -33,6 +33,7 @@ class Parts:
         self.close_look = CloseLook(config)
         self.replaced = Replaced(config)
         self._last_failed = LastFailed(config)
+        self._short_summary = ShortSummary()
         self._config = config
         register(config, self._last_failed, "llmeval-last-failed")
         register(config, LastWords(self.gathered, self.judging), "llmeval-last-words")
@@ -44,7 +45,7 @@ class Parts:
         self.close_look.take(report, payload)
         self._last_failed.take(report, payload)
         if payload.result is not None:
-            tell_reason(report, payload.result)
+            self._short_summary.take(report, payload.result)
             if report.when == "call" and report.failed and payload.result.outcome == "error":
                 error_in_junit(self._config, report)
 

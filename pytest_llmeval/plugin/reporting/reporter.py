@@ -81,14 +81,20 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
         """Words of our own for a miss, which the gate decides about, and for a case that could not be judged."""
-        if report.when != "call" or report.passed:
+        if report.when == "collect" or report.passed:
             return None
-        payload = _payload_on(report)  # still there when another plugin asks before this one has taken it off
-        outcome: str | None = payload.result.outcome if payload is not None and payload.result is not None else None
-        if outcome is None and self._parts is not None:
+        outcome: str | None = None
+        if self._parts is not None:
             from pytest_llmeval.plugin.reporting.short_summary import outcome_told
 
             outcome = outcome_told(report)
+        if outcome is None:  # another plugin asks before this one has taken the result
+            payload = _payload_on(report)
+            outcome = payload.result.outcome if payload is not None and payload.result is not None else None
+        if report.failed and outcome == "not asked":
+            return "not asked", "E", ("NOT ASKED", {"red": True})
+        if report.when != "call":
+            return None
         if report.skipped and outcome is not None:
             return "missed", "m", ("MISSED", {"yellow": True})
         return ("error", "E", ("ERROR", {"red": True})) if report.failed and outcome == "error" else None

@@ -6,7 +6,7 @@ reader looks for. The traceback above it stays as it is.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -14,11 +14,31 @@ from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.text import plural
 
 _OUTCOME = "llmeval_outcome"
+_ENDS_ALL = ("authentication", "billing", "budget")
+"""Errors after which no call is made: what was not asked for that reason says nothing new."""
+
+Told = Literal["pass", "fail", "error", "not asked"]
 
 
-def tell_reason(report: pytest.TestReport, result: CaseResult) -> None:
-    """Put a case's reason first in its report's message, and keep what became of the case for the short summary."""
-    setattr(report, _OUTCOME, result.outcome)
+class ShortSummary:
+    """Makes the reports of a session ready to be shown."""
+
+    def __init__(self) -> None:
+        self._ends: set[tuple[str | None, str]] = set()
+
+    def take(self, report: pytest.TestReport, result: CaseResult) -> None:
+        """Put a case's reason first in its report's message, and keep what became of the case."""
+        told: Told = result.outcome
+        if told == "error" and result.category in _ENDS_ALL:
+            reason = next(sample.reason for sample in result.samples if sample.outcome == "error")
+            if (result.category, reason) in self._ends:
+                told = "not asked"
+            self._ends.add((result.category, reason))
+        setattr(report, _OUTCOME, told)
+        _tell_reason(report, result)
+
+
+def _tell_reason(report: pytest.TestReport, result: CaseResult) -> None:
     crash = getattr(report.longrepr, "reprcrash", None)
     if not report.failed or crash is None:
         return
@@ -34,6 +54,7 @@ def tell_reason(report: pytest.TestReport, result: CaseResult) -> None:
         crash.message = crash.message.removeprefix("Failed: ")  # pytest.fail adds it, with which we say what is missing
 
 
-def outcome_told(report: Any) -> str | None:
-    """The outcome of a report's case, None for a test that asks no model."""
-    return getattr(report, _OUTCOME, None)
+def outcome_told(report: Any) -> Told | None:
+    """What became of a report's case, None for a test that asks no model."""
+    told: Told | None = getattr(report, _OUTCOME, None)
+    return told
