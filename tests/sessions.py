@@ -40,6 +40,10 @@ WITHOUT = (
     "hypothesispytest",
     "check",
     "respx",
+    "pytest_httpx",
+    "time_machine",
+    "fakefs",
+    "socket",
 )
 
 

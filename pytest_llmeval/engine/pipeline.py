@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -235,11 +235,14 @@ class Pipeline:
         where = self._endpoint(lookup)
         return self._send(self.hold(lookup, draw)._replace(key=entry.key), where)
 
-    def prepare(self) -> None:
-        """Make what live calls need, before tests replace clocks, sockets, files or modules."""
+    def prepare(self, models: Iterable[ModelSettings]) -> None:
+        """Make what live calls of these models need, before tests replace clocks, sockets, files or modules."""
         import_all()
-        self._started()[0].start()
-        self.store.prepare()
+        for model in models:
+            cost_of_call(model, Usage(input_tokens=0, output_tokens=0))  # may import a price list
+        engine, keeper = self._started()
+        engine.start()
+        keeper.submit(self.store.prepare).result()  # starts its thread, too
 
     def close(self) -> None:
         """Cancel what is in flight and close every connection and file."""

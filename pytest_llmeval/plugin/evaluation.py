@@ -121,7 +121,7 @@ class Evaluation:
             recordings.prepare(modules)
         recorded = recordings is not None and all(map(recordings.has, modules))
         if self.mode in ("live", "refresh") or (self.mode == "auto" and not recorded):
-            pipeline.prepare()
+            pipeline.prepare(self.models)
 
     @property
     def in_flight(self) -> int:
