@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["litellm_proxy", "llama_cpp"]
+__all__ = ["hypercorn", "litellm_proxy", "llama_cpp", "nginx"]
 
 _LITELLM = """
 model_list:
@@ -58,6 +59,53 @@ def litellm_proxy(python: Path, folder: Path) -> Iterator[str]:
     at = r"Uvicorn running on (http://127\.0\.0\.1:\d+)"
     with _running([*command, "--host", "127.0.0.1", "--port", "0"], at, more) as url:
         yield url
+
+
+@contextmanager
+def hypercorn(certificate: Path) -> Iterator[str]:
+    """Run hypercorn with TLS and the application of `tests.many_answers`; its address.
+
+    Args:
+        certificate: its key and its chain, PEM.
+    """
+    command = [sys.executable, "-m", "hypercorn", "many_answers:app", "--bind", "127.0.0.1:0", "--workers", "0"]
+    more = {"PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{os.pathsep.join(filter(None, sys.path))}"}
+    keys = ["--certfile", str(certificate), "--keyfile", str(certificate)]
+    with _running([*command, *keys], r"Running on (https://127\.0\.0\.1:\d+)", more) as url:
+        yield url
+
+
+_NGINX = """\
+daemon off;
+pid {folder}/nginx.pid;
+error_log stderr notice;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {folder};
+  gzip on;
+  gzip_types application/json;
+  server {{
+    listen 127.0.0.1:{port};
+    error_page 405 =200 $uri;
+    root {folder};
+    location /compressed {{ gzip_min_length 1; error_page 405 =200 $uri; }}
+    location /cut {{ return 444; }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def nginx(folder: Path) -> Iterator[str]:
+    """Run nginx; its address. ``/file`` and ``/compressed`` are there, ``/cut`` hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, port=port))
+    for name in ("file", "compressed"):
+        (folder / name).write_text('{"text": "%s"}' % ("to be said " * 500))
+    with _running(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], "(start worker process) "):
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
