@@ -27,7 +27,7 @@ from typing import Any
 
 from environments import CACHE, NotInstalled, python_of
 from measured import Measured, run
-from rows import CONCURRENCY, ROWS, WORKLOADS, Row, Workload
+from rows import ROWS, WORKLOADS, Row, Workload
 from table import Result, table
 
 HERE = Path(__file__).resolve().parent
@@ -116,7 +116,7 @@ def perform(command: str, folder: Path, row: Row, workload: Workload, server: Mo
         "MOCK_API_KEY": "none",
         "MOCK_BASE_URL": base,
         "SAMPLES": str(workload.samples),
-        "CONCURRENCY": str(CONCURRENCY),
+        "CONCURRENCY": str(row.concurrency),
         "INSPECT_CACHE_DIR": str(folder / "cache"),
         "DEEPEVAL_TELEMETRY_OPT_OUT": "1",
         "DEEPEVAL_UPDATE_WARNING_OPT_IN": "0",

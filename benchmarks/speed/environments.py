@@ -24,6 +24,7 @@ PACKAGES = {
     "pydantic-evals": ["pydantic-evals", "openai"],
     "inspect_ai": ["inspect_ai", "openai"],
     "httpx": ["httpx"],
+    "aiohttp": ["aiohttp"],
 }
 
 _made: dict[str, Path | NotInstalled] = {}

@@ -1,7 +1,7 @@
 """A model on 127.0.0.1: OpenAI chat completions, answered after a set time; counts what it is asked.
 
 ``python mock_server.py`` prints its port and serves until it is ended. ``GET /reset?latency=0.2`` sets the counters to
-zero and the latency in seconds; ``GET /counts`` tells them.
+zero and the latency in seconds; ``GET /counts`` tells them, ``GET /took`` how long each case's answer took.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ class Counts:
 
     Attributes:
         latency: seconds from the last byte of a request to the first of its answer.
+        took: what it really was, by the number of the case.
     """
 
     def __init__(self) -> None:
         self.reset(0.2)
 
     def reset(self, latency: float) -> None:
-        """Start anew."""
+        """Begin again."""
         self.latency = latency
+        self.took: dict[str, float] = {}
         self.calls = self.in_flight = self.most_in_flight = self.connections = 0
         self.started = time.process_time()
 
@@ -78,16 +80,21 @@ class Connection(asyncio.Protocol):
         method, path, _ = head.split(b" ", 2)
         if method == b"POST":
             counts.begin()
-            asyncio.get_running_loop().call_later(counts.latency, self._answer, body)
+            loop = asyncio.get_running_loop()
+            loop.call_later(counts.latency, self._answer, body, loop.time())
         elif path.startswith(b"/reset?latency="):
             counts.reset(float(path.partition(b"=")[2]))
             self._send(counts.told())
+        elif path == b"/took":
+            self._send(counts.took)
         else:
             self._send(counts.told())
 
-    def _answer(self, body: bytes) -> None:
+    def _answer(self, body: bytes, begun: float) -> None:
         self._counts.in_flight -= 1
         found = _CASE.search(body)
+        if found:
+            self._counts.took[found[1].decode()] = asyncio.get_running_loop().time() - begun
         content = f"answer {found[1].decode()}" if found else "no case"
         self._send(
             {

@@ -53,6 +53,7 @@ class Row:
         reference: whether the others are compared with it.
         bar: whether the workload's bar is meant for it.
         slow: run once.
+        concurrency: calls in flight, for tools that take it from the environment.
         patience: seconds after which it is stopped.
     """
 
@@ -70,17 +71,41 @@ class Row:
     reference: bool = False
     bar: bool = False
     slow: bool = False
+    concurrency: int = CONCURRENCY
     patience: float = 600
 
 
 WORKLOADS = (
-    Workload(name="W1", what="{cases} cases x 1 call of {latency:g} s", cases=300, ratio=1.5, fastest=True),
     Workload(
-        name="W2", what="{cases} cases x 5 samples of {latency:g} s", cases=300, samples=5, ratio=1.5, fastest=True
+        name="W1", what="{cases} cases x 1 call of {latency:g} s", cases=300, least_runs=5, ratio=1.2, fastest=True
+    ),
+    Workload(
+        name="W1-64",
+        what="{cases} cases x 1 call of {latency:g} s, 64 in flight",
+        cases=300,
+        least_runs=5,
+        ratio=1.5,
+        fastest=True,
+    ),
+    Workload(
+        name="W2",
+        what="{cases} cases x 5 samples of {latency:g} s",
+        cases=300,
+        samples=5,
+        least_runs=5,
+        ratio=1.05,
+        fastest=True,
     ),
     Workload(name="W3", what="{cases} cases replayed", cases=300, least_runs=15, ratio=1.5),
     Workload(name="W4", what="one test that asks no model", cases=1, least_runs=21, seconds=0.030),
-    Workload(name="W5", what="{cases} cases replayed", cases=5000, per_case=0.001, memory=150e6),
+    Workload(name="W5", what="{cases} cases replayed", cases=5000, per_case=0.0005, memory=150e6),
+    Workload(
+        name="W6",
+        what="{cases} cases x 1 call of {latency:g} s, 20 ms of computing each",
+        cases=300,
+        least_runs=5,
+        ratio=1.0,
+    ),
 )
 
 _PYTEST = "{bin}/python -m pytest -q"
@@ -104,6 +129,7 @@ _LIMIT = Row(
     says=_RIGHT,
     reference=True,
 )
+_AIOHTTP = replace(_LIMIT, name=f"bare aiohttp, {CONCURRENCY} in flight", environment="aiohttp", files="aiohttp_limit")
 _PLAIN = Row(
     workload="",
     family="plain",
@@ -152,6 +178,7 @@ _INSPECT_AI = replace(
 def _asking(workload: str, samples: str, epochs: str) -> Iterator[Row]:
     """The rows of a workload in which a model is asked."""
     yield _LIMIT
+    yield replace(_AIOHTTP, reference=False)
     yield replace(_OURS, command=_PYTEST + samples, bar=True)
     yield replace(_OURS, name="this plugin, -n 2", command=_PYTEST + samples + " -n 2")
     if workload == "W1":  # one call at a time, W2 would be W1 five times over
@@ -163,6 +190,24 @@ def _asking(workload: str, samples: str, epochs: str) -> Iterator[Row]:
     yield replace(_PYTEST_EVALS, name="pytest-evals, -n 8", command=_EVALS + " -n 8")
     yield _PYDANTIC
     yield replace(_INSPECT_AI, command=f"{_INSPECT} --max-connections {CONCURRENCY}{epochs}")
+
+
+def _asking_64() -> Iterator[Row]:
+    """The rows with twice as many calls in flight."""
+    for limit in (_AIOHTTP, replace(_LIMIT, reference=False)):
+        yield replace(limit, name=limit.name.replace(str(CONCURRENCY), "64"), concurrency=64)
+    command = _PYTEST + " --llm-concurrency=64"
+    yield replace(_OURS, name="this plugin, 64 in flight", command=command, bar=True)
+    yield replace(_OURS, name="this plugin, 64 in flight, -n 2", command=command + " -n 2")
+    yield replace(_PYDANTIC, concurrency=64)
+    yield replace(_INSPECT_AI, command=f"{_INSPECT} --max-connections 64")
+
+
+def _computing() -> Iterator[Row]:
+    """The rows of tests that compute before they ask."""
+    ours = replace(_OURS, files="ours_computing")
+    yield replace(ours, reference=True)
+    yield replace(ours, name="this plugin, -n 2", command=_PYTEST + " -n 2", bar=True)
 
 
 def _replaying(workload: str) -> Iterator[Row]:
@@ -208,6 +253,8 @@ def _starting() -> Iterator[Row]:
 def _rows() -> Iterator[Row]:
     for row in _asking("W1", "", ""):
         yield replace(row, workload="W1")
+    for row in _asking_64():
+        yield replace(row, workload="W1-64")
     for row in _asking("W2", " --llm-samples=5", " --epochs 5"):
         yield replace(row, workload="W2")
     for row in _replaying("W3"):
@@ -216,6 +263,8 @@ def _rows() -> Iterator[Row]:
         yield replace(row, workload="W4")
     for row in _replaying("W5"):
         yield replace(row, workload="W5")
+    for row in _computing():
+        yield replace(row, workload="W6")
 
 
 ROWS = tuple(_rows())
