@@ -17,6 +17,7 @@ from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.plugin.baseline import Baseline, NoBaseline
 from pytest_llmeval.plugin.hookspecs import normalizer
 from pytest_llmeval.plugin.options import Mode
+from pytest_llmeval.runs.shards import Shard
 from pytest_llmeval.store.recordings import Recordings
 from pytest_llmeval.store.staleness import Staleness
 from pytest_llmeval.store.store import Store
@@ -42,6 +43,7 @@ class Evaluation:
         most_samples: samples per case once a category is undecided, None when their number is fixed.
         wordings: what cases are asked in besides their own words, over the markers'; None to leave those.
         budget: USD, None for no limit.
+        shard: the part of the cases that is run, None for all.
     """
 
     settings: Settings
@@ -62,6 +64,7 @@ class Evaluation:
     notes: list[str]
     staleness: Staleness | None
     hook: Any
+    shard: Shard | None = None
     _pipeline: Pipeline | None = None
 
     @property

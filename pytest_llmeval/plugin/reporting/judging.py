@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.analysis.comparison import Comparison
+from pytest_llmeval.analysis.unseen import nothing_seen
 from pytest_llmeval.plugin.base_branch import when_words
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
 from pytest_llmeval.plugin.reporting.gathering import Gathered
@@ -45,13 +46,19 @@ class Judging:
             stopped: why the session did not come to its end, None when it did.
         """
         baseline, gathered = self._evaluation.baseline, self._gathered
+        if self._evaluation.shard is not None:
+            self._notes.append(gathered.shard_words(self._evaluation.shard, stopped))
+            return
         if not isinstance(baseline, Compared):
             return
         from pytest_llmeval.analysis.compare import Extent, compare
 
         run = gathered.run()
         self._notes += answered_under_one_name([*gathered.results.values(), *gathered.again.values()])
-        rules, unmeasurable = self._rules(baseline), [*self._evaluation.unmeasurable, *self._unseen()]
+        rules, unmeasurable = (
+            self._rules(baseline),
+            [*self._evaluation.unmeasurable, *nothing_seen(gathered.results.values())],
+        )
         skipped = len(set(gathered.skipped.values()))
         for name in self._evaluation.candidates:
             # A candidate that the first samples decided is judged by these, though the baseline got more for another:
@@ -120,9 +127,3 @@ class Judging:
 
         settings = self._evaluation.settings
         return Rules(settings.categories, settings.gate, self._evaluation.strict, baseline.dispersion)
-
-    def _unseen(self) -> list[str]:
-        """That nothing was measured at all, as where the application's HTTP client is one that is not captured."""
-        results = self._gathered.results.values()
-        asked = any(result.calls for result in results)
-        return [] if asked or not results else ["no call of a model was seen in any case"]

@@ -42,8 +42,9 @@ def write_summary(
 
         routes = routes_of(comparisons, evaluation.settings.categories)
     figures = measure_each(run) if verbosity >= 0 else []
-    lines = summary(paper, comparisons, figures, run.results, routes=routes, alone=evaluation.baseline.alone)
-    if not lines:
+    alone = evaluation.baseline.alone or evaluation.shard is not None
+    lines = summary(paper, comparisons, figures, run.results, routes=routes, alone=alone)
+    if not lines and evaluation.shard is None:
         return
     reporter.section("language model evaluation", sep="=")
     write_lines(reporter, lines)
