@@ -41,8 +41,11 @@ def _merge(options: argparse.Namespace) -> int:
     merged = merge_shards(runs)
     save_run(output, merged)
     cases = len({result.key for result in merged.results})
-    count = len(runs) if merged.shards is None else len(merged.shards.numbers)
-    print(f"{output}: {plural(cases, 'case')} of {plural(count, 'shard')}, {_completeness(merged, runs)}")
+    joined = plural(len(runs), "shard")
+    if merged.shards is not None:
+        part = f"{len(merged.shards.numbers)} of " if merged.shards.missing else ""
+        joined = part + plural(merged.shards.of, "shard")
+    print(f"{output}: {plural(cases, 'case')} of {joined}, {_completeness(merged, runs)}")
     if merged.shards is not None:
         return _cut_into(merged, merged.shards, runs)
     for key, model in merged.left_out[:MOST_NAMES]:
@@ -81,8 +84,7 @@ def _completeness(merged: Run, runs: list[tuple[str, Run]]) -> str:
     if stopped:
         return f"NOT COMPLETE: {stopped} was stopped before its end"
     if merged.shards is not None:
-        missing = merged.shards.missing_words
-        return f"NOT COMPLETE: {missing}" if missing else f"all that were selected of {merged.shards.cases}"
+        return "NOT COMPLETE" if merged.shards.missing else f"all that were selected of {merged.shards.cases}"
     if merged.left_out:
         return f"NOT COMPLETE: {len(merged.left_out)} tests are in no shard"
     parts = ", ".join(name for name, run in runs if run.complete is False and not run.left_out)

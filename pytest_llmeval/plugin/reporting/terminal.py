@@ -31,6 +31,8 @@ def write_summary(
     width, verbosity = config.get_terminal_writer().fullwidth, config.get_verbosity()
     whole = Paper(width=width, ascii=not writes_unicode(), verbosity=verbosity)
     closely = close_look.lines(whole, comparisons, run.in_order())
+    if evaluation.shard is not None:
+        run = run._replace(results=tuple(gathered.results.values()))  # a saved baseline beside it would look compared
     paper = _paper(gathered, closely=bool(closely))
     if closely:
         reporter.section("cases looked at closely", sep="=")
