@@ -167,14 +167,18 @@ def _compare(options: argparse.Namespace) -> int:
         figures = [comparisons[0].candidate]
     else:
         comparisons = _within(before, settings, _names(before), strict=options.strict)
-        if not comparisons or options.baseline_again:
+        # Shards without a baseline are as green as their sessions were.
+        if options.baseline_again or not (comparisons or after.shards):
             why = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
             raise ConfigError(f"{options.baseline}: {why}; name both: llmeval compare BASELINE CANDIDATE")
         figures = measure_each(after)
     _print(options, settings, comparisons, figures, after.results)
+    stopped = _stopped(after)
+    if stopped and not comparisons:
+        print(f"NOT GREEN: {stopped}")
     if after.failed:
         print(f"NOT GREEN: {failed_words(after)}")
-    if after.failed or _stopped(after):  # no verdict must not look like a pass
+    if after.failed or stopped:  # no verdict must not look like a pass
         return GATE_FAILED
     return GATE_FAILED if any(comparison.gate == "failed" for comparison in comparisons) else PASSED
 

@@ -84,7 +84,7 @@ def _completeness(merged: Run, runs: list[tuple[str, Run]]) -> str:
     if stopped:
         return f"NOT COMPLETE: {stopped} was stopped before its end"
     if merged.shards is not None:
-        return "NOT COMPLETE" if merged.shards.missing else f"all that were selected of {merged.shards.cases}"
+        return "NOT COMPLETE" if merged.shards.missing else f"a part of {merged.shards.cases}"
     if merged.left_out:
         return f"NOT COMPLETE: {len(merged.left_out)} tests are in no shard"
     parts = ", ".join(name for name, run in runs if run.complete is False and not run.left_out)

@@ -142,6 +142,19 @@ def another_name_of_the_test(session: Session, server: Server) -> tuple[str, ...
     return ("--llm-model=candidate",)
 
 
+def no_baseline_and_nothing_wrong(session: Session, server: Server) -> tuple[str, ...]:
+    return ("--llm-baseline=none",)
+
+
+def no_baseline_and_a_failing_case(session: Session, server: Server) -> tuple[str, ...]:
+    server.answer = wrong_in(3, model="prod-1")
+    return ("--llm-baseline=none", "--llm-mode=live")
+
+
+def one_case_by_its_name(session: Session, server: Server) -> tuple[str, ...]:
+    return ("test_it.py::test_row[r7]",)
+
+
 def a_broken_unit_test(session: Session, server: Server) -> tuple[str, ...]:
     session.write("def test_unit():\n    assert 1 == 2\n", "test_unit.py")
     return ()
@@ -185,6 +198,9 @@ def a_category_of_low_severity(session: Session, server: Server) -> tuple[str, .
         (a_new_row_that_passes, 0),
         (rows_that_are_gone, 1),
         (another_name_of_the_test, 1),
+        (no_baseline_and_nothing_wrong, 0),
+        (no_baseline_and_a_failing_case, 1),
+        (one_case_by_its_name, 0),
         (a_broken_unit_test, 1),
         (a_part_by_name, 0),
         (a_part_under_strictness, 1),
@@ -282,6 +298,15 @@ def test_a_shard_that_is_missing_is_named_with_what_makes_it(
     assert "GATE NOT EVALUATED: shards 2 and 3 of 3 are missing" in capsys.readouterr().out
     assert main(["compare", str(shards.path / "shard-1.jsonl"), f"--config={shards.path}"]) == 1
     assert main(["compare", *(str(shards.path / name) for name in ("baseline.jsonl", "shard-1.jsonl"))]) == 1
+
+
+def test_shards_without_a_baseline_are_not_green_while_one_is_missing(
+    plain_project: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut(plain_project, 2, "--llm-baseline=none")
+    assert merge(plain_project, "shard-2.jsonl") == 1
+    assert compare(plain_project) == 1
+    assert "NOT GREEN: shard 1 of 2 is missing" in capsys.readouterr().out
 
 
 def test_what_was_joined_before_is_joined_with_the_rest(shards: Session, capsys: pytest.CaptureFixture[str]) -> None:
