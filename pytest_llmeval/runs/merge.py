@@ -85,6 +85,8 @@ def _other_models(first_name: str, first: Run, name: str, run: Run) -> list[str]
         old, new = first.models.get(model), run.models.get(model)
         if old is None or new is None:
             problems.append(f"{first_name if old is None else name} has no model {model}")
+        elif dict(old) != dict(new) and model_words(old) == model_words(new):
+            problems.append(f"{model} is another saved run in {name} than in {first_name}")
         elif dict(old) != dict(new):
             problems.append(f"{model} is {model_words(new)} in {name} and {model_words(old)} in {first_name}")
     return problems

@@ -247,6 +247,31 @@ def test_four_shards_by_workers_too_are_joined_and_judged_as_one_session_is(
     ]
 
 
+def test_cases_with_subtests_are_judged_as_one_session_does(
+    plain_session: Session, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(plain_session, server)
+    plain_session.write(
+        """
+        import pytest
+
+        @pytest.mark.llm_cases("rows.jsonl")
+        def test_row(llm, case, subtests):
+            for part in ("one", "two"):
+                with subtests.test(part):
+                    assert llm(f"{case.input} {part}") == "Oslo"
+        """
+    )
+    plain_session.run("--llm-model=production", BASELINE, "--llm-update-baseline=force")
+    server.answer = wrong_in(*range(9))
+    whole = plain_session.run(BASELINE, "--llm-model=candidate")
+    assert [result.ret for result in cut(plain_session, 2, BASELINE, "--llm-model=candidate")] == [0, 0]
+    assert merge(plain_session, "shard-1.jsonl", "shard-2.jsonl") == 0
+    capsys.readouterr()
+    assert compare(plain_session) == whole.ret == 1
+    assert "GATE FAILED: wrong_answer regressed from 0 of 20 to 9 of 20 answers" in capsys.readouterr().out
+
+
 def test_a_joined_run_is_judged_by_the_baseline_and_the_settings_its_sessions_had(
     plain_project: Session, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -428,6 +453,14 @@ def no_baseline(session: Session) -> tuple[str, ...]:
     return ("--llm-baseline=none",)
 
 
+def another_baseline(session: Session) -> tuple[str, ...]:
+    saved = session.path / "baseline.jsonl"
+    saved.write_text(
+        re.sub(r'"created": "[^"]*"', '"created": "2020-01-01T00:00:00+00:00"', saved.read_text(), count=1)
+    )
+    return ()
+
+
 def other_settings(session: Session) -> tuple[str, ...]:
     text = (session.path / "pyproject.toml").read_text()
     (session.path / "pyproject.toml").write_text(text + "[tool.llmeval.categories.wrong_answer]\nseverity = 'low'\n")
@@ -444,6 +477,7 @@ def other_settings(session: Session) -> tuple[str, ...]:
         (another_selection, r"shard-2.jsonl is a shard of other cases than"),
         (other_samples, r"shard-2.jsonl is a shard of other cases than"),
         (no_baseline, r"shard-2.jsonl is compared with no baseline"),
+        (another_baseline, r"baseline is another saved run in \S*shard-2.jsonl than in \S*shard-1.jsonl"),
         (other_settings, r"shard-2.jsonl is gated by other settings than"),
     ],
 )

@@ -48,6 +48,7 @@ class Judging:
         baseline, gathered = self._evaluation.baseline, self._gathered
         if self._evaluation.shard is not None:
             self._notes.append(gathered.shard_words(self._evaluation.shard, stopped))
+            self._note_changes()
             return
         if not isinstance(baseline, Compared):
             return
@@ -67,9 +68,15 @@ class Judging:
             before, candidate = self._sides(baseline, decided or run, run, name)
             extent = Extent(stopped, gathered.part(len(candidate.results)), unmeasurable, skipped)
             self.comparisons.append(compare(before, candidate, rules, extent))
+        self._note_changes()
+
+    def _note_changes(self) -> None:
+        """Say what the change does to a saved baseline, and what it has renamed."""
+        baseline = self._evaluation.baseline
         if isinstance(baseline, SavedBaseline):
+            moved = self._gathered.selection.moved
             self._notes += changes_of_baseline(baseline)
-            self._notes += [f"{new} was {old} when the baseline was saved" for new, old in gathered.selection.moved]
+            self._notes += [f"{new} was {old} when the baseline was saved" for new, old in moved]
 
     def second_pass(self) -> tuple[list[str], str]:
         """The ids of the tests that get more samples, and why, in a sentence; none when every category is decided."""
