@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pytest_llmeval.analysis.comparison import Results
-from pytest_llmeval.runs.results import CaseKey, SampleResult
+from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 
 NOTHING_ASKED = "nothing_asked"
 """The kind of error of a sample that asked no model."""
@@ -28,3 +30,10 @@ def _measured(sample: SampleResult) -> SampleResult:
     if sample.calls or sample.outcome == "error":
         return sample
     return sample._replace(outcome="error", category=NOTHING_ASKED, reason=_WHY, detail=_WHY)
+
+
+def nothing_seen(results: Iterable[CaseResult]) -> list[str]:
+    """That nothing was measured at all, as where the application's HTTP client is one that is not captured."""
+    results = list(results)
+    asked = any(result.calls for result in results)
+    return [] if asked or not results else ["no call of a model was seen in any case"]

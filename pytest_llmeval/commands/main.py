@@ -14,8 +14,9 @@ from pytest_llmeval.analysis.comparison import Comparison, part_of
 from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words
 from pytest_llmeval.analysis.measure import Figures, measure_each
 from pytest_llmeval.analysis.routing import routes_of
+from pytest_llmeval.analysis.unseen import nothing_seen
 from pytest_llmeval.commands.cache import add_cache
-from pytest_llmeval.commands.merge import add_merge
+from pytest_llmeval.commands.merge import add_merge, failed_words
 from pytest_llmeval.commands.plan import add_plan
 from pytest_llmeval.commands.project import add_config, models_of, settings_of
 from pytest_llmeval.config.settings import Settings
@@ -24,6 +25,7 @@ from pytest_llmeval.report.paper import joined, terminal_paper
 from pytest_llmeval.report.summary import every_measure, list_category, summary, verdict
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run, was_another
+from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.text import harmless
 
 PASSED, GATE_FAILED, USAGE = 0, 1, 2
@@ -91,36 +93,92 @@ def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool 
     """The comparisons of a run that holds its baseline too."""
     if run.baseline is None:
         return []
-    saved = run.models.get(run.baseline, {}).get("saved")
-    cases = len({result.key for result in run.results} | {key for key, _ in run.left_out})
+    header = run.models.get(run.baseline, {})
+    alias = str(header.get("name", run.baseline))  # what a saved baseline is called in its own file
+    before = run._replace(models={alias: header})
     return [
         compare(
-            Side(run.baseline, run.of_model(run.baseline), saved=saved),
-            Side(name, after := run.of_model(name)),
-            Rules(settings.categories, settings.gate, strict=strict),
-            Extent(_stopped(run), part_of(len(after), cases)),
+            Side(alias, run.of_model(run.baseline), saved=header.get("saved")),
+            Side(name, after := run.of_model(name), another=was_another(before, run, alias, name)),
+            _rules(run, settings, strict=strict),
+            _extent(run, len(after)),
         )
         for name in names
         if name != run.baseline
     ]
 
 
+def _names(run: Run) -> list[str]:
+    """The models of a run, those without any result included."""
+    return list(dict.fromkeys((*run.models, *run.models_run())))
+
+
+def _holds(after: Run, before: Run, options: argparse.Namespace) -> bool:
+    """Whether a run of shards holds a baseline, which their sessions left ungated.
+
+    Raises:
+        ConfigError: it holds another one, by which it must be judged.
+    """
+    header = after.models.get(after.baseline or "", {})
+    if after.shards is None or before.shards is not None or not header.get("saved"):
+        return False
+    if header.get("created") != before.created:
+        raise ConfigError(
+            f"{options.candidate} was run beside {header['saved']}, and {options.baseline} is another run; "
+            f"judge it by its own: llmeval compare {options.candidate}"
+        )
+    return True
+
+
+def _rules(run: Run, settings: Settings, *, strict: bool, dispersion: Dispersion | None = None) -> Rules:
+    """What a run is judged by: shards of one session by what that session would have been."""
+    if run.shards is None:
+        return Rules(settings.categories, settings.gate, strict, dispersion)
+    shards = run.shards
+    return Rules(shards.categories, shards.budgets, strict or shards.strict, dispersion or shards.dispersion)
+
+
+def _extent(run: Run, ran: int) -> Extent:
+    """How much of what there is a run has.
+
+    Args:
+        ran: how many cases of its model.
+    """
+    if run.shards is None:
+        cases = len({result.key for result in run.results} | {key for key, _ in run.left_out})
+        return Extent(_stopped(run), part_of(ran, cases))
+    unmeasurable = [*run.shards.unmeasurable, *nothing_seen(result for result in run.results if _on_trial(run, result))]
+    return Extent(_stopped(run), part_of(ran, run.shards.cases), unmeasurable)
+
+
+def _on_trial(run: Run, result: CaseResult) -> bool:
+    """Whether a result is of this run, and not of a saved baseline."""
+    return not run.models.get(result.model, {}).get("saved")
+
+
 def _compare(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     before = load_run(options.baseline)
-    if options.candidate is not None:
-        after = load_run(options.candidate)
+    after = load_run(options.candidate) if options.candidate is not None else before
+    if after is not before and _holds(after, before, options):
+        before = after  # as today's tests judge it
+    if after is not before:
         comparisons = [_between(before, after, settings, options)]
         figures = [comparisons[0].candidate]
     else:
-        after = before
-        comparisons = _within(before, settings, before.models_run(), strict=options.strict)
-        if not comparisons or options.baseline_again:
+        comparisons = _within(before, settings, _names(before), strict=options.strict)
+        # Shards without a baseline are as green as their sessions were.
+        if options.baseline_again or not (comparisons or after.shards):
             why = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
             raise ConfigError(f"{options.baseline}: {why}; name both: llmeval compare BASELINE CANDIDATE")
-        figures = measure_each(before)
+        figures = measure_each(after)
     _print(options, settings, comparisons, figures, after.results)
-    if after.complete is None:  # it was stopped, and no verdict must not look like a pass
+    stopped = _stopped(after)
+    if stopped and not comparisons:
+        print(f"NOT GREEN: {stopped}")
+    if after.failed:
+        print(f"NOT GREEN: {failed_words(after)}")
+    if after.failed or stopped:  # no verdict must not look like a pass
         return GATE_FAILED
     return GATE_FAILED if any(comparison.gate == "failed" for comparison in comparisons) else PASSED
 
@@ -134,13 +192,18 @@ def _between(before: Run, after: Run, settings: Settings, options: argparse.Name
         print(dispersion_words(dispersion))
     baseline = Side(old, before.of_model(old), saved=Path(options.baseline).name)
     candidate = Side(new, after.of_model(new), another=was_another(before, after, old, new))
-    part = part_of(len(candidate.results), len({*baseline.results, *candidate.results}))
-    rules = Rules(settings.categories, settings.gate, options.strict, dispersion)
-    return compare(baseline, candidate, rules, Extent(_stopped(after), part))
+    rules = _rules(after, settings, strict=options.strict, dispersion=dispersion)
+    extent = _extent(after, len(candidate.results))
+    if after.shards is None:
+        extent = extent._replace(part=part_of(len(candidate.results), len({*baseline.results, *candidate.results})))
+    return compare(baseline, candidate, rules, extent)
 
 
 def _stopped(run: Run) -> str | None:
-    return "the run was stopped before its end" if run.complete is None else None
+    """Why there is no verdict on a run, None when there is one."""
+    if run.complete is None:
+        return "the run was stopped before its end"
+    return (run.shards.missing_words or None) if run.shards is not None else None
 
 
 def _one_model(run: Run, path: str) -> str:

@@ -9,6 +9,7 @@ from pytest_llmeval.errors import ConfigError, RunFileError
 from pytest_llmeval.runs.file import load_run, save_run
 from pytest_llmeval.runs.merge import merge_shards
 from pytest_llmeval.runs.results import Run
+from pytest_llmeval.runs.shards import Shard, Shards
 from pytest_llmeval.text import harmless, plural
 
 WHOLE, PART = 0, 1
@@ -40,12 +41,40 @@ def _merge(options: argparse.Namespace) -> int:
     merged = merge_shards(runs)
     save_run(output, merged)
     cases = len({result.key for result in merged.results})
-    print(f"{output}: {plural(cases, 'case')} of {plural(len(runs), 'shard')}, {_completeness(merged, runs)}")
+    joined = plural(len(runs), "shard")
+    if merged.shards is not None:
+        part = f"{len(merged.shards.numbers)} of " if merged.shards.missing else ""
+        joined = part + plural(merged.shards.of, "shard")
+    print(f"{output}: {plural(cases, 'case')} of {joined}, {_completeness(merged, runs)}")
+    if merged.shards is not None:
+        return _cut_into(merged, merged.shards, runs)
     for key, model in merged.left_out[:MOST_NAMES]:
         print(f"  in no shard: {harmless(str(key))} under {harmless(model)}")
     if len(merged.left_out) > MOST_NAMES:
         print(f"  {len(merged.left_out) - MOST_NAMES} more")
     return WHOLE if merged.complete else PART
+
+
+def _cut_into(merged: Run, shards: Shards, runs: list[tuple[str, Run]]) -> int:
+    """Say what became of the shards of ``--llm-shard``; the exit code."""
+    stopped = [number for _, run in runs if run.complete is None and run.shards for number in run.shards.numbers]
+    told = dict.fromkeys(shards.missing, "is missing: it would be made by")
+    told |= dict.fromkeys(stopped, "was stopped before its end: it is made again by")
+    for number in sorted(told)[:MOST_NAMES]:
+        made = f"pytest --llm-shard={Shard(number, shards.of)} --llm-report=shard-{number}.jsonl"
+        print(f"  shard {number} of {shards.of} {told[number]} {made}")
+    if len(told) > MOST_NAMES:
+        print(f"  {len(told) - MOST_NAMES} more")
+    if merged.failed:
+        print(f"  {failed_words(merged)}")
+    return PART if told else WHOLE
+
+
+def failed_words(run: Run) -> str:
+    """That the sessions of shards were red, whatever the gate says of all of them together."""
+    return (
+        f"{plural(run.failed, 'failure')} in the sessions of the shards: failing tests, errors, or what was not saved"
+    )
 
 
 def _completeness(merged: Run, runs: list[tuple[str, Run]]) -> str:
@@ -54,6 +83,8 @@ def _completeness(merged: Run, runs: list[tuple[str, Run]]) -> str:
     stopped = ", ".join(name for name, run in runs if run.complete is None)
     if stopped:
         return f"NOT COMPLETE: {stopped} was stopped before its end"
+    if merged.shards is not None:
+        return "NOT COMPLETE" if merged.shards.missing else f"a part of {merged.shards.cases}"
     if merged.left_out:
         return f"NOT COMPLETE: {len(merged.left_out)} tests are in no shard"
     parts = ", ".join(name for name, run in runs if run.complete is False and not run.left_out)

@@ -78,6 +78,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _go_offline(config, config.option)
     register(config, ShortNames(), "llmeval-short-names")
     if hasattr(config, "workerinput"):
+        if config.getoption("llm_shard", default=None):
+            _evaluate(config)  # each worker has to know its part, even where no test asks a model
         return
     from pytest_llmeval.plugin.reporting.reporter import Reporting
 
@@ -152,6 +154,8 @@ def _evaluate(config: pytest.Config) -> None:
         runner = Runner(evaluation)
         register(config, runner, _RUNNER)
         register(config, runner.selected, "llmeval-selected")
+        if runner.selected.cut is not None:
+            register(config, runner.selected.cut, "llmeval-cut")
         register(config, Carrying(config), "llmeval-carrying")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from pytest_llmeval.plugin.options import MODES, given
 from pytest_llmeval.plugin.wordings import wordings_option
 from pytest_llmeval.runs.file import load_run, read_run
 from pytest_llmeval.runs.results import Run, model_words
+from pytest_llmeval.runs.shards import MOST_SHARDS, Shard
 from pytest_llmeval.store.staleness import Staleness
 
 
@@ -86,6 +88,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         staleness=Staleness(max_age=settings.max_age, action=settings.stale) if settings.max_age is not None else None,
         hook=config.hook,
         reports=reports,
+        shard=_shard(config, given(config, "llm_shard"), reports),
     )
 
 
@@ -192,6 +195,38 @@ def _whole_number(text: str | None, option: str, expected: str = "a whole number
     if number < 1:
         raise ConfigError(f"{option}={text}: {expected}")
     return number
+
+
+def _shard(config: pytest.Config, text: str | None, reports: tuple[Path, ...]) -> Shard | None:
+    """The part of the cases that is run, None for all.
+
+    Raises:
+        ConfigError: it is no part, or the session cannot be joined with those of the other parts.
+    """
+    if text is None:
+        return None
+    option = f"--llm-shard={text}"
+    found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text.strip())
+    shard = Shard(int(found[1]), int(found[2])) if found else Shard(0, 0)
+    if not 1 <= shard.number <= shard.of <= MOST_SHARDS:
+        raise ConfigError(
+            f"{option}: I/N was expected, shard I of N, with I from 1 to N and N at most {MOST_SHARDS}: "
+            "1/4, 2/4, 3/4 and 4/4 are four parts"
+        )
+    if given(config, "llm_update_baseline"):
+        raise ConfigError(
+            f"{option} runs a part of the cases, and --llm-update-baseline saves all; leave one of them out"
+        )
+    if (given(config, "llm_samples") or "").strip().lower() == "auto":
+        raise ConfigError(
+            f"{option} evaluates no gate, by which --llm-samples=auto decides; give a number, as in --llm-samples=5"
+        )
+    if not reports and not config.option.collectonly:
+        raise ConfigError(
+            f"{option} needs the file its run is saved in, which llmeval merge joins with those of the other shards: "
+            f"--llm-report=shard-{shard.number}.jsonl"
+        )
+    return shard
 
 
 def _budget(text: str | None, models: Iterable[ModelSettings]) -> float | None:

@@ -18,6 +18,7 @@ from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.plugin.baseline import Baseline, NoBaseline
 from pytest_llmeval.plugin.hookspecs import normalizer
 from pytest_llmeval.plugin.options import Mode
+from pytest_llmeval.runs.shards import Shard
 from pytest_llmeval.store.recordings import Recordings
 from pytest_llmeval.store.staleness import Staleness
 from pytest_llmeval.store.store import Store
@@ -44,6 +45,7 @@ class Evaluation:
         wordings: what cases are asked in besides their own words, over the markers'; None to leave those.
         budget: USD, None for no limit.
         environment: of now, and where a test has emptied it, as it was at the start.
+        shard: the part of the cases that is run, None for all.
     """
 
     settings: Settings
@@ -65,6 +67,7 @@ class Evaluation:
     staleness: Staleness | None
     hook: Any
     environment: Mapping[str, str] = field(default_factory=lambda: ChainMap(os.environ, dict(os.environ)))
+    shard: Shard | None = None
     _pipeline: Pipeline | None = None
 
     @property

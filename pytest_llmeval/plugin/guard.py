@@ -111,6 +111,11 @@ class Faults:
         self._told: dict[str, str] = {}  # the phase whose report said so
         self.reported: set[str] = set()
 
+    @property
+    def told(self) -> int:
+        """How many faults concern no test, so far."""
+        return len(self._lines)
+
     def note(self, hook: str, error: BaseException, arguments: Mapping[str, Any]) -> None:
         """Keep what left a hook that was called with these arguments."""
         message = broke(hook, error)

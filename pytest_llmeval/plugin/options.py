@@ -55,6 +55,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "Write this session's replies into the recordings",
     },
+    "--llm-shard": {
+        "metavar": "I/N",
+        "help": "Run a part of the cases, for N machines: 2/4 is the second of four. Needs --llm-report; no gate is "
+        "evaluated: llmeval merge joins the runs, and llmeval compare judges them.",
+    },
     "--llm-concurrency": {
         "metavar": "N",
         "help": "The most calls in flight, over all workers; the number adapts to what a provider takes. Default: 32.",

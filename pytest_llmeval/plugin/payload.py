@@ -95,19 +95,23 @@ def _read(text: str) -> Payload:
         case=CaseKey(*data["case"]),
         result=result_from_json(data["result"]) if data["result"] is not None else None,
         entries=tuple(Entry.from_json(entry) for entry in data["entries"]),
-        selection=_selection_of(data["selection"]),
+        selection=selection_from_json(data["selection"]),
         baseline=result_from_json(data["baseline"]) if data["baseline"] is not None else None,
         notes=tuple(data["notes"]),
     )
 
 
-def _selection_of(data: dict[str, Any]) -> Selection:
+def selection_from_json(data: dict[str, Any]) -> Selection:
+    """A selection that was sent by another process."""
     return Selection(**data)._replace(
         left_out=tuple((CaseKey(*key), model) for key, model in data["left_out"]),
         unselected=tuple(CaseKey(*key) for key in data["unselected"]),
         moved=tuple((new, old) for new, old in data["moved"]),
     )
 
+
+EMPTY_SHARD = "llmeval_empty_shard"
+"""Where a worker of xdist that has no case of its shard puts its selection, for want of a report."""
 
 SECOND = "llmeval_second_pass"
 

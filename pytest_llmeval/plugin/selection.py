@@ -22,6 +22,8 @@ class Selection(NamedTuple):
         cases: how many cases there are, those of a saved baseline that this session has no test for included.
         unselected: the cases of a saved baseline that this session was not to run.
         moved: the tests that have another name than in the saved baseline, with the name they had.
+        cut: of ``--llm-shard``, the digest of which case is in which shard.
+        in_shards: how many cases all shards together were to run.
     """
 
     collected: int = 0
@@ -30,6 +32,8 @@ class Selection(NamedTuple):
     cases: int = 0
     unselected: tuple[CaseKey, ...] = ()
     moved: tuple[tuple[str, str], ...] = ()
+    cut: str = ""
+    in_shards: int = 0
 
     def joined(self, other: Selection) -> Selection:
         """With what another process was to run; each says the same, and says all of it the first time."""
@@ -40,6 +44,8 @@ class Selection(NamedTuple):
             cases=max(self.cases, other.cases),
             unselected=self.unselected or other.unselected,
             moved=self.moved or other.moved,
+            cut=self.cut or other.cut,
+            in_shards=max(self.in_shards, other.in_shards),
         )
 
 

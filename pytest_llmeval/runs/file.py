@@ -15,7 +15,8 @@ from typing import IO, Any
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.codec import result_from_json, result_to_json
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
-from pytest_llmeval.store.fields import TEXTS
+from pytest_llmeval.runs.shards import shards_from_json, shards_to_json
+from pytest_llmeval.store.fields import COUNT, TEXTS
 from pytest_llmeval.text import plural
 
 FORMAT = "llmeval-run"
@@ -49,14 +50,15 @@ class RunWriter:
         """Write one result and flush."""
         self._line(result_to_json(result))
 
-    def finish(self, *, complete: bool, left_out: Sequence[TrialKey] = ()) -> None:
+    def finish(self, *, complete: bool, left_out: Sequence[TrialKey] = (), failed: int = 0) -> None:
         """Write the last line and close the file.
 
         Args:
             complete: whether every case that exists was run.
             left_out: as `Run.left_out`.
+            failed: as `Run.failed`.
         """
-        self._line(_last_line(complete, left_out))
+        self._line(_last_line(complete, left_out, failed))
         self.close()
 
     def close(self) -> None:
@@ -89,7 +91,7 @@ def save_run(path: Path, run: Run) -> None:
 
     lines = [_header(run), *map(result_to_json, run.in_order())]
     if run.complete is not None:
-        lines.append(_last_line(run.complete, run.left_out))
+        lines.append(_last_line(run.complete, run.left_out, run.failed))
     path = Path(os.path.realpath(path))  # replaces what a link leads to, not the link
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,13 +113,17 @@ def _header(run: Run) -> dict[str, Any]:
         "commit": run.commit,
         "models": run.models,
         "baseline": run.baseline,
+        **({"shards": shards_to_json(run.shards)} if run.shards is not None else {}),
     }
 
 
-def _last_line(complete: bool, left_out: Sequence[TrialKey]) -> dict[str, Any]:
-    if not left_out:
-        return {"complete": complete}
-    return {"complete": complete, "left_out": [[key.test, key.case, model] for key, model in left_out]}
+def _last_line(complete: bool, left_out: Sequence[TrialKey], failed: int) -> dict[str, Any]:
+    line: dict[str, Any] = {"complete": complete}
+    if left_out:
+        line["left_out"] = [[key.test, key.case, model] for key, model in left_out]
+    if failed:
+        line["failed"] = failed
+    return line
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
@@ -159,7 +165,7 @@ def read_run(text: str, path: str | os.PathLike[str]) -> Run:
         try:
             data = _parsed(line, path, number)
             if "complete" in data:
-                run = run._replace(complete=bool(data["complete"]), left_out=_left_out(data))
+                run = run._replace(complete=bool(data["complete"]), left_out=_left_out(data), failed=_failed(data))
             else:
                 result = result_from_json(data)
                 results[result.trial] = result
@@ -192,7 +198,12 @@ def _run_of_header(line: str, path: str | os.PathLike[str]) -> Run:
         raise RunFileError(f"{path}:1: the header of the run is broken: 'models' is not an object of objects")
     if not isinstance(baseline, str | None) or "created" not in header:
         raise RunFileError(f"{path}:1: the header of the run is broken: 'baseline' or 'created' is wrong")
-    return Run(created=str(header["created"]), models=models, baseline=baseline, commit=header.get("commit"))
+    try:
+        shards = shards_from_json(header["shards"]) if "shards" in header else None
+    except (TypeError, ValueError) as error:
+        raise RunFileError(f"{path}:1: the header of the run is broken: 'shards': {error}") from None
+    commit = header.get("commit")
+    return Run(created=str(header["created"]), models=models, baseline=baseline, commit=commit, shards=shards)
 
 
 def _left_out(data: Mapping[str, Any]) -> tuple[TrialKey, ...]:
@@ -200,6 +211,13 @@ def _left_out(data: Mapping[str, Any]) -> tuple[TrialKey, ...]:
     if not isinstance(trials, list) or not all(TEXTS.holds(trial) and len(trial) == 3 for trial in trials):
         raise ValueError("'left_out' is not a list of test, case and model")
     return tuple((CaseKey(test, case), model) for test, case, model in trials)
+
+
+def _failed(data: Mapping[str, Any]) -> int:
+    failed = data.get("failed", 0)
+    if not COUNT.holds(failed):
+        raise ValueError(f"'failed' is not {COUNT.words}")
+    return int(failed)
 
 
 def _parsed(line: str, path: str | os.PathLike[str], number: int) -> dict[str, Any]:

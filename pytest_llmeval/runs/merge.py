@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.results import CaseResult, Run, SampleResult, TrialKey, model_words
+from pytest_llmeval.runs.shards import Shards
 from pytest_llmeval.text import plural
 
 Named = tuple[str, Run]
@@ -19,6 +20,8 @@ def merge_shards(shards: Sequence[Named]) -> Run:
     of more samples) are combined, and a judged answer replaces an error. The run is complete when the shards together
     have every case that any of them left out.
 
+    Shards of ``--llm-shard`` say which they are: the same one twice is an error, and `Run.shards` says what is missing.
+
     Args:
         shards: at least one, with the names of their files.
 
@@ -27,6 +30,8 @@ def merge_shards(shards: Sequence[Named]) -> Run:
     """
     (first_name, first), *others = shards
     problems = [text for name, run in others for text in _other_models(first_name, first, name, run)]
+    problems += [text for name, run in others for text in _cut_otherwise(first_name, first, name, run)]
+    problems += _twice(shards)
     results: dict[TrialKey, tuple[str, CaseResult]] = {}
     for name, run in shards:
         for result in run.results:
@@ -46,6 +51,8 @@ def merge_shards(shards: Sequence[Named]) -> Run:
         created=min(run.created for _, run in shards),
         commit=first.commit if all(run.commit == first.commit for _, run in shards) else None,
         results=tuple(result for _, result in results.values()),
+        shards=_joined([run.shards for _, run in shards if run.shards is not None]),
+        failed=sum(run.failed for _, run in shards),
     )
     runs = [run for _, run in shards]
     if any(run.complete is None for run in runs):
@@ -78,9 +85,55 @@ def _other_models(first_name: str, first: Run, name: str, run: Run) -> list[str]
         old, new = first.models.get(model), run.models.get(model)
         if old is None or new is None:
             problems.append(f"{first_name if old is None else name} has no model {model}")
+        elif dict(old) != dict(new) and model_words(old) == model_words(new):
+            problems.append(f"{model} is another saved run in {name} than in {first_name}")
         elif dict(old) != dict(new):
             problems.append(f"{model} is {model_words(new)} in {name} and {model_words(old)} in {first_name}")
     return problems
+
+
+def _cut_otherwise(first_name: str, first: Run, name: str, run: Run) -> Iterator[str]:
+    """Why two runs are not shards of one ``--llm-shard``."""
+    if first.commit and run.commit and first.shards and run.shards and first.commit != run.commit:
+        yield f"{name} is of commit {run.commit[:12]}, {first_name} of {first.commit[:12]}"
+    old, new = first.shards, run.shards
+    if old is None or new is None:
+        if old is not new:
+            lone = name if new is None else first_name
+            yield f"{lone} is of a session without --llm-shard, {first_name if lone == name else name} of one with it"
+    elif old.of != new.of:
+        yield f"{name} is of {plural(new.of, 'shard')}, {first_name} of {old.of}"
+    elif old.cut != new.cut or old.cases != new.cases:
+        yield (
+            f"{name} is a shard of other cases than {first_name}: rows, tests, the baseline or an option (-k, -m, "
+            "--llm-samples) differ"
+        )
+    elif _gated(old) != _gated(new):
+        yield f"{name} is gated by other settings than {first_name}"
+
+
+def _gated(shards: Shards) -> tuple[object, ...]:
+    return shards.strict, dict(shards.categories), shards.budgets, shards.dispersion
+
+
+def _twice(shards: Sequence[Named]) -> Iterator[str]:
+    """The shards that two runs have."""
+    seen: dict[int, str] = {}
+    for name, run in shards:
+        for number in run.shards.numbers if run.shards is not None else ():
+            other = seen.setdefault(number, name)
+            if other != name:
+                yield f"shard {number} is in {other} and in {name}"
+
+
+def _joined(shards: Sequence[Shards]) -> Shards | None:
+    """The shards of several runs that are of one cut, None where there are none."""
+    if not shards:
+        return None
+    return shards[0]._replace(
+        numbers=tuple(sorted(number for each in shards for number in each.numbers)),
+        unmeasurable=tuple(dict.fromkeys(reason for each in shards for reason in each.unmeasurable)),
+    )
 
 
 def _united(first: CaseResult, second: CaseResult) -> CaseResult | str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.runs.shards import Shards
 from pytest_llmeval.score import Score
 
 
@@ -46,6 +47,14 @@ class CaseKey(NamedTuple):
 
 TrialKey = tuple[CaseKey, str]
 """A case under a model, by the model's name."""
+
+
+def row_of(key: CaseKey, wording: str) -> CaseKey:
+    """A case in the row's own words, by its key in a wording ("" for the row's own)."""
+    if not wording:
+        return key
+    before, _, after = key.case.rpartition(f"+{wording}")
+    return CaseKey(key.test, before + after)
 
 
 class Call(NamedTuple):
@@ -135,10 +144,7 @@ class CaseResult(NamedTuple):
     @property
     def row(self) -> CaseKey:
         """The case in the row's own words; the same for all its wordings."""
-        if not self.wording:
-            return self.key
-        before, _, after = self.key.case.rpartition(f"+{self.wording}")
-        return CaseKey(self.key.test, before + after)
+        return row_of(self.key, self.wording)
 
     @property
     def judged(self) -> tuple[SampleResult, ...]:
@@ -176,6 +182,8 @@ class Run(NamedTuple):
         commit: of the checkout, None when unknown.
         left_out: the trials that were deselected, when nothing else is missing.
         results: one per case and model.
+        shards: those that are in the run; None for a session without ``--llm-shard``.
+        failed: of shards, how many tests failed in their sessions, and what else made these red.
     """
 
     created: str
@@ -185,6 +193,8 @@ class Run(NamedTuple):
     commit: str | None = None
     left_out: tuple[TrialKey, ...] = ()
     results: tuple[CaseResult, ...] = ()
+    shards: Shards | None = None
+    failed: int = 0
 
     def of_model(self, name: str) -> dict[CaseKey, CaseResult]:
         """The results under one model by case, in the order of tests and cases."""

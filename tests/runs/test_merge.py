@@ -15,6 +15,7 @@ from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.file import load_run, save_run
 from pytest_llmeval.runs.merge import merge_shards
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Run, SampleResult
+from pytest_llmeval.runs.shards import Shards
 from tests.server import Request, Server, completion
 from tests.sessions import Session
 
@@ -196,6 +197,27 @@ def test_shards_are_complete_together_when_nothing_that_was_left_out_is_missing(
 ) -> None:
     merged = merge_shards([(str(number), shard) for number, shard in enumerate(shards)])
     assert (merged.complete, [key.case for key, _ in merged.left_out]) == (complete, left_out)
+
+
+@given(st.integers(1, 12), st.data())
+def test_shards_that_are_missing_are_known_whatever_was_joined_before(
+    tmp_path: Path, of: int, data: st.DataObject
+) -> None:
+    numbers = data.draw(st.lists(st.integers(1, of), min_size=1, unique=True))
+    parts = [
+        (str(number), run(case(f"c{number}"))._replace(shards=Shards((number,), of, of, "x"), failed=number))
+        for number in numbers
+    ]
+    split = data.draw(st.integers(0, len(parts)))
+    joined = [(name, merge_shards(some)) for name, some in (("a", parts[:split]), ("b", parts[split:])) if some]
+    merged = merge_shards(joined)
+    assert merged.shards is not None
+    assert merged.shards.numbers == tuple(sorted(numbers))
+    assert sorted((*merged.shards.numbers, *merged.shards.missing)) == list(range(1, of + 1))
+    assert bool(merged.shards.missing_words) is (len(numbers) < of)
+    assert merged.failed == sum(numbers)
+    save_run(tmp_path / "joined.jsonl", merged)
+    assert load_run(tmp_path / "joined.jsonl") == merged._replace(results=merged.in_order())
 
 
 @given(st.lists(st.sets(st.integers(0, 9)), min_size=1, max_size=5), st.data())

@@ -15,7 +15,9 @@ from pytest_llmeval.plugin.evaluation import Evaluation, header_of
 from pytest_llmeval.plugin.payload import Payload, is_second
 from pytest_llmeval.plugin.selection import Selection
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
+from pytest_llmeval.runs.shards import Shard, Shards
 from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.text import plural
 
 _NAMES_OF_SAVED = ("baseline", "saved baseline", "saved baseline run")  # the first that no model on trial has
 
@@ -124,7 +126,8 @@ class Gathered:
         results = list(self.results.values())
         if isinstance(baseline, SavedBaseline):
             name = self._saved_as
-            models[name] = {**header_of(baseline.model), "saved": baseline.where}
+            known = {"saved": baseline.where, "name": baseline.name, "created": baseline.run.created}
+            models[name] = {**header_of(baseline.model), **known}
             results += self.named_as_saved(self.before(baseline).values())
         return Run(
             created=Clock.now().isoformat(timespec="seconds"),
@@ -132,6 +135,39 @@ class Gathered:
             baseline=name,
             commit=self._commit,
             results=tuple(results),
+            shards=self._shards(),
+        )
+
+    def _shards(self) -> Shards | None:
+        evaluation, selection = self.evaluation, self.selection
+        if evaluation.shard is None:
+            return None
+        return Shards(
+            numbers=(evaluation.shard.number,),
+            of=evaluation.shard.of,
+            cases=selection.cases,
+            cut=selection.cut,
+            strict=evaluation.strict,
+            categories=evaluation.settings.categories,
+            budgets=evaluation.settings.gate,
+            dispersion=evaluation.baseline.dispersion if isinstance(evaluation.baseline, Compared) else None,
+            unmeasurable=evaluation.unmeasurable,
+        )
+
+    def shard_words(self, shard: Shard, stopped: str | None) -> str:
+        """That a shard is not gated, and what judges it.
+
+        Args:
+            stopped: why the session did not come to its end, None when it did.
+        """
+        ran = f"NOT GATED: shard {shard.number} of {shard.of}"
+        if stopped is not None:
+            return f"{ran}: {stopped}; run it again"
+        cases = len({key for key, _ in self.results})
+        then = "compare" if isinstance(self.evaluation.baseline, Compared) else "show"
+        return (
+            f"{ran} has {cases} of {plural(self.selection.in_shards, 'case')}; for all of them: "
+            f"llmeval merge RUNS -o merged.jsonl, then llmeval {then} merged.jsonl"
         )
 
     def before(self, baseline: Compared, run: Run | None = None) -> dict[CaseKey, CaseResult]:

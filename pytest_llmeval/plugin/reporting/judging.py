@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.analysis.comparison import Comparison
+from pytest_llmeval.analysis.unseen import nothing_seen
 from pytest_llmeval.plugin.base_branch import when_words
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
 from pytest_llmeval.plugin.reporting.gathering import Gathered
@@ -45,13 +46,20 @@ class Judging:
             stopped: why the session did not come to its end, None when it did.
         """
         baseline, gathered = self._evaluation.baseline, self._gathered
+        if self._evaluation.shard is not None:
+            self._notes.append(gathered.shard_words(self._evaluation.shard, stopped))
+            self._note_changes()
+            return
         if not isinstance(baseline, Compared):
             return
         from pytest_llmeval.analysis.compare import Extent, compare
 
         run = gathered.run()
         self._notes += answered_under_one_name([*gathered.results.values(), *gathered.again.values()])
-        rules, unmeasurable = self._rules(baseline), [*self._evaluation.unmeasurable, *self._unseen()]
+        rules, unmeasurable = (
+            self._rules(baseline),
+            [*self._evaluation.unmeasurable, *nothing_seen(gathered.results.values())],
+        )
         skipped = len(set(gathered.skipped.values()))
         for name in self._evaluation.candidates:
             # A candidate that the first samples decided is judged by these, though the baseline got more for another:
@@ -60,9 +68,15 @@ class Judging:
             before, candidate = self._sides(baseline, decided or run, run, name)
             extent = Extent(stopped, gathered.part(len(candidate.results)), unmeasurable, skipped)
             self.comparisons.append(compare(before, candidate, rules, extent))
+        self._note_changes()
+
+    def _note_changes(self) -> None:
+        """Say what the change does to a saved baseline, and what it has renamed."""
+        baseline = self._evaluation.baseline
         if isinstance(baseline, SavedBaseline):
+            moved = self._gathered.selection.moved
             self._notes += changes_of_baseline(baseline)
-            self._notes += [f"{new} was {old} when the baseline was saved" for new, old in gathered.selection.moved]
+            self._notes += [f"{new} was {old} when the baseline was saved" for new, old in moved]
 
     def second_pass(self) -> tuple[list[str], str]:
         """The ids of the tests that get more samples, and why, in a sentence; none when every category is decided."""
@@ -120,9 +134,3 @@ class Judging:
 
         settings = self._evaluation.settings
         return Rules(settings.categories, settings.gate, self._evaluation.strict, baseline.dispersion)
-
-    def _unseen(self) -> list[str]:
-        """That nothing was measured at all, as where the application's HTTP client is one that is not captured."""
-        results = self._gathered.results.values()
-        asked = any(result.calls for result in results)
-        return [] if asked or not results else ["no call of a model was seen in any case"]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_llmeval.plugin.guard import register
+from pytest_llmeval.plugin.guard import faults_of, register
 from pytest_llmeval.plugin.payload import Payload
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
 from pytest_llmeval.plugin.reporting.gathering import Gathered
@@ -49,11 +49,12 @@ class Parts:
             if report.when == "call" and report.failed and payload.result.outcome == "error":
                 error_in_junit(self._config, report)
 
-    def finish(self, stopped: str | None = None) -> int:
+    def finish(self, stopped: str | None = None, failed: int = 0) -> int:
         """Compare, and write what is to be written.
 
         Args:
             stopped: why the session did not come to its end, None when it did.
+            failed: how many tests failed.
 
         Returns:
             How many gates fail the session, and how many files could not be written.
@@ -65,6 +66,7 @@ class Parts:
         self.writing.finish()
         self.notes.finish(self.gathered, compared=bool(self.judging.comparisons))
         self.writing.record()
+        self.writing.close(failed + self.writing.unwritten + faults_of(self._config).told)
         return len(self.judging.failed) + self.writing.unwritten
 
     def count_failures(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Generator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.evaluation import Evaluation
     from pytest_llmeval.plugin.payload import Payload
     from pytest_llmeval.plugin.reporting.parts import Parts
+    from pytest_llmeval.plugin.selection import Selection
 
 
 class Reporting:
@@ -21,6 +24,18 @@ class Reporting:
         self.config = config
         self._parts: Parts | None = None
         self._vanished: str | None = None
+        self._empty: Selection | None = None
+
+    def pytest_sessionstart(self) -> None:
+        """Remove an earlier run of this shard: were the session to end before its first case, it would count for it."""
+        from pytest_llmeval.plugin.options import given
+
+        if given(self.config, "llm_shard") and not self.config.option.collectonly:
+            from pytest_llmeval.plugin.build_evaluation import evaluation_of
+
+            for path in evaluation_of(self.config).reports:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
@@ -110,23 +125,52 @@ class Reporting:
                 self._parts.replaced.drop_earlier(session)
         # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
         if not session.shouldstop and not session.shouldfail:
+            self._take_empty_shard()
             if self._parts is not None:
-                session.testsfailed += self._parts.finish()
+                session.testsfailed += self._parts.finish(failed=session.testsfailed)
             else:
-                session.testsfailed += self._asked_for or self._lacks_all(session)
+                session.testsfailed += bool(self._asked_for) or self._lacks_all(session)
         return result
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write what a stopped session leaves; put failed gates into pytest's last line and the JUnit file."""
         if self._parts is not None:
             self._parts.count_failures()
+            if self._empty is not None and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+                session.exitstatus = pytest.ExitCode.OK
         elif self._asked_for:
             from pytest_llmeval.plugin.evaluation import existing_evaluation
 
             evaluation = existing_evaluation(self.config)
             if evaluation is not None:
-                evaluation.notes.append("NOT SAVED: the baseline stays as it was: no test asked a model")
+                evaluation.notes.append(f"NOT SAVED: {self._asked_for}: no test asked a model")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over from a worker of xdist that it has none of its shard's cases."""
+        from pytest_llmeval.plugin.options import given
+
+        if not given(self.config, "llm_shard"):
+            return
+        from pytest_llmeval.plugin.payload import EMPTY_SHARD, selection_from_json
+
+        told = (getattr(node, "workeroutput", None) or {}).get(EMPTY_SHARD)
+        if told is not None:
+            self._empty = selection_from_json(json.loads(told))
+
+    def _take_empty_shard(self) -> None:
+        """Have a shard without cases save its run too, or it would seem to be missing."""
+        runner: Any = self.config.pluginmanager.get_plugin("llmeval-runner")
+        if self._parts is not None or runner is None or runner.evaluation.shard is None:
+            return
+        if self._empty is None and self.config.pluginmanager.get_plugin("llmeval-lost") is None:
+            self._empty = runner.selected.selection
+        if self._empty is not None and self._empty.in_shards and not self.config.option.collectonly:
+            from pytest_llmeval.plugin.reporting.parts import Parts
+
+            self._parts = Parts(self.config)
+            self._parts.gathered.selection = self._empty
 
     def _lacks_all(self, session: pytest.Session) -> bool:
         """Whether all cases of the baseline are gone; the summary says so."""
@@ -144,11 +188,15 @@ class Reporting:
         return self._vanished is not None
 
     @property
-    def _asked_for(self) -> bool:
-        """Whether a baseline was to be saved, which a session that asks no model cannot do."""
+    def _asked_for(self) -> str:
+        """What was to be saved, which a session that asks no model cannot do; "" without it."""
         from pytest_llmeval.plugin.options import given
 
-        return bool(given(self.config, "llm_update_baseline")) and not self.config.option.collectonly
+        if self.config.option.collectonly:
+            return ""
+        if given(self.config, "llm_update_baseline"):
+            return "the baseline stays as it was"
+        return "this shard has no run" if given(self.config, "llm_shard") else ""
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write the summary."""

@@ -31,6 +31,8 @@ def write_summary(
     width, verbosity = config.get_terminal_writer().fullwidth, config.get_verbosity()
     whole = Paper(width=width, ascii=not writes_unicode(), verbosity=verbosity)
     closely = close_look.lines(whole, comparisons, run.in_order())
+    if evaluation.shard is not None:
+        run = run._replace(results=tuple(gathered.results.values()))  # a saved baseline beside it would look compared
     paper = _paper(gathered, closely=bool(closely))
     if closely:
         reporter.section("cases looked at closely", sep="=")
@@ -42,8 +44,9 @@ def write_summary(
 
         routes = routes_of(comparisons, evaluation.settings.categories)
     figures = measure_each(run) if verbosity >= 0 else []
-    lines = summary(paper, comparisons, figures, run.results, routes=routes, alone=evaluation.baseline.alone)
-    if not lines:
+    alone = evaluation.baseline.alone or evaluation.shard is not None
+    lines = summary(paper, comparisons, figures, run.results, routes=routes, alone=alone)
+    if not lines and evaluation.shard is None:
         return
     reporter.section("language model evaluation", sep="=")
     write_lines(reporter, lines)

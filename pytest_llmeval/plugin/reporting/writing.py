@@ -40,7 +40,7 @@ class Writing:
             self._write(add)
 
     def finish(self) -> None:
-        """Write all else, in the end or when the session was stopped."""
+        """Write all else but the last line of the saved runs, in the end or when the session was stopped."""
         gathered = self._gathered
         baseline = gathered.evaluation.baseline
         if isinstance(baseline, NewBaseline):
@@ -48,9 +48,21 @@ class Writing:
         if isinstance(baseline, SavedBaseline) and gathered.ended:
             as_saved = [each for key, each in gathered.before(baseline).items() if key not in gathered.again]
             self.add(gathered.named_as_saved(as_saved))
+
+    def close(self, failed: int) -> None:
+        """Write the last line of the saved runs, unless the session was stopped.
+
+        Args:
+            failed: how many failures the session has, those of this plugin included; shards alone save it.
+        """
+        gathered = self._gathered
+        if not gathered.ended:
+            self._write(RunWriter.close)
+            return
         complete = gathered.complete
         left_out = gathered.selection.left_out if not complete and not gathered.missing() else ()
-        self._write(lambda w: w.finish(complete=complete, left_out=left_out) if gathered.ended else w.close())
+        failed = failed if gathered.evaluation.shard is not None else 0
+        self._write(lambda writer: writer.finish(complete=complete, left_out=left_out, failed=failed))
 
     def record(self) -> None:
         """Write the recordings."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator, Iterable
 
@@ -14,7 +15,7 @@ from pytest_llmeval.plugin.guard import ReportWrapper, faults_of, register
 from pytest_llmeval.plugin.harmless import make_harmless
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import being_set_up, uses_llm
-from pytest_llmeval.plugin.payload import Payload, attach, mark_second, without_verdict
+from pytest_llmeval.plugin.payload import EMPTY_SHARD, Payload, attach, mark_second, without_verdict
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.case_result import (
     after_teardown,
@@ -50,6 +51,9 @@ class Runner:
         """Note what was left out, and have the tests that ask models overlap, where this pytest can."""
         self.selected.finish(session)
         config, faults = session.config, faults_of(session.config)
+        if self.evaluation.shard is not None and not any(map(uses_llm, session.items)):
+            output = getattr(config, "workeroutput", {})
+            output[EMPTY_SHARD] = json.dumps(self.selected.selection._asdict())  # execnet sends no named tuples
         option = config.option
         if option.collectonly or getattr(option, "setuponly", False) or getattr(option, "setupplan", False):
             return

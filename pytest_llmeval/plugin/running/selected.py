@@ -11,6 +11,7 @@ from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
+from pytest_llmeval.plugin.running.cut import Cut
 from pytest_llmeval.plugin.selection import Selection, expected
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 
@@ -22,12 +23,14 @@ class Selected:
         trials: how many trials there are, before others take some away.
         modules: the test files they are in, relative to the root.
         moved: the tests that have another name than in the saved baseline, with the name they had.
+        cut: what ``--llm-shard`` has left of them; None without it.
     """
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.trials = 0
         self.modules: list[str] = []
         self.moved: dict[str, str] = {}
+        self.cut = Cut(evaluation.shard, evaluation) if evaluation.shard is not None else None
         self._evaluation = evaluation
         self._trials: list[pytest.Item] = []
         self._selection = Selection()
@@ -58,6 +61,8 @@ class Selected:
             deselected=len(self._deselected),
             left_out=tuple(identity_of(item).trial for item in self._trials if id(item) not in kept),
             cases=len({identity_of(item).key for item in self._trials}),
+            cut=self.cut.digest if self.cut is not None else "",
+            in_shards=self.cut.cases if self.cut is not None else 0,
         )
         if saved := self._evaluation.baseline.results:
             # What was removed silently counts as selected: a change could remove what fails.
@@ -95,6 +100,11 @@ class Selected:
             unselected=tuple(key for key in names if key not in kept and (key in known or key.test not in wanted)),
             moved=tuple(self.moved.items()),
         )
+
+    @property
+    def selection(self) -> Selection:
+        """What the process was to run, less what it has told already."""
+        return self._selection
 
     def told(self) -> Selection:
         """What the process was to run, whole the first time."""
