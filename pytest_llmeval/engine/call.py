@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.formats.base import ModelRequest, Provider
 from pytest_llmeval.reply import Answer
 
@@ -114,3 +115,8 @@ class EngineCall:
     content: bytes
     future: Future[Response]
     abandoned: bool = False
+
+
+def not_asked() -> ReplyError:
+    """The error of a call that was not sent any more."""
+    return ReplyError("not asked: the session was stopped")

@@ -67,6 +67,13 @@ class Engine:
         future.add_done_callback(partial(self._released, call))
         return future
 
+    def stop(self) -> None:
+        """Send nothing more; what is on the wire goes on until `close`, and what was not sent ends with an error."""
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.stop()
+
     def close(self) -> None:
         """Cancel what is in flight and end the thread, within 2 seconds; a later `submit` starts it again."""
         with self._lock:

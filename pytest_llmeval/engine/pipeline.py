@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pytest_llmeval.config.prices import cost_of_call
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.budget import Budget
-from pytest_llmeval.engine.call import Endpoint, EngineRules, Response
+from pytest_llmeval.engine.call import Endpoint, EngineRules, Response, not_asked
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
 from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
@@ -90,6 +90,7 @@ class Pipeline:
         self._fresh: dict[str, Entry] = {}  # of a refresh: it asks each question once
         self._pid = os.getpid()
         self._starting = threading.Lock()
+        self._stopped = False
 
     @property
     def in_flight(self) -> int:
@@ -167,8 +168,10 @@ class Pipeline:
         """Set money aside for a request, which is sent next; it ends with `keep` or `let_go`.
 
         Raises:
-            BudgetExceeded: it must not be sent.
+            ReplyError: it must not be sent: there is no money for it, or the session was stopped.
         """
+        if self._stopped:
+            raise not_asked()
         request, model = lookup.asked(), lookup.model
         cost_of_call(model, Usage(input_tokens=0, output_tokens=0))  # may import a price list: here, not on the keeper
         budget, price = self._budget, partial(cost_of_call, model)
@@ -230,6 +233,12 @@ class Pipeline:
         lookup = self.lookups.of_request(model, provider, request)
         where = _endpoint(lookup)
         return self._send(self.hold(lookup, draw)._replace(key=entry.key), where)
+
+    def stop(self) -> None:
+        """Send nothing more; answers that are on their way are kept until `close`."""
+        self._stopped = True
+        if self._engine is not None and self._pid == os.getpid():
+            self._engine.stop()
 
     def close(self) -> None:
         """Cancel what is in flight and close every connection and file."""

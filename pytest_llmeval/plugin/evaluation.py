@@ -118,6 +118,11 @@ class Evaluation:
         }
         return {name: os.environ[name] for name in names if name and os.environ.get(name)}
 
+    def stop(self) -> None:
+        """Send nothing more."""
+        if self._pipeline is not None:
+            self._pipeline.stop()
+
     def close(self) -> None:
         """Close the pipeline."""
         if self._pipeline is not None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.evaluation import Evaluation
     from pytest_llmeval.plugin.payload import Payload
     from pytest_llmeval.plugin.reporting.parts import Parts
+    from pytest_llmeval.plugin.reporting.second_interrupt import SecondInterrupt
 
 
 class Reporting:
@@ -21,6 +22,7 @@ class Reporting:
         self.config = config
         self._parts: Parts | None = None
         self._vanished: str | None = None
+        self._interrupted: SecondInterrupt | None = None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
@@ -111,7 +113,26 @@ class Reporting:
         return result
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_keyboard_interrupt(self) -> None:
+        """Let no further Ctrl-C lose what has finished."""
+        if self._parts is not None:
+            from pytest_llmeval.plugin.reporting.second_interrupt import SecondInterrupt
+
+            self._interrupted = SecondInterrupt(self.config)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        """Write what a stopped session leaves, before anything else is done."""
+        self._save()
+        if self._interrupted is None:
+            return (yield)
+        self._interrupted.held = False
+        try:
+            return (yield)
+        finally:
+            self._interrupted.held = True
+
+    def _save(self) -> None:
         """Write what a stopped session leaves; put failed gates into pytest's last line and the JUnit file."""
         if self._parts is not None:
             self._parts.count_failures()
