@@ -84,7 +84,6 @@ def pytest_configure(config: pytest.Config) -> None:
     register(config, Reporting(config), "llmeval-reporting")
     if getattr(config.option, "numprocesses", None):
         from pytest_llmeval.plugin.reporting.lost import LostTests
-
         from pytest_llmeval.plugin.reporting.stop_workers import StopsWorkers
 
         register(config, LostTests(), "llmeval-lost")
