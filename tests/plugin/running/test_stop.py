@@ -209,7 +209,17 @@ def test_a_second_interrupt_ends_with_pytests_own_message_and_loses_nothing(
         session.write(conftest.replace("    urllib", own), "conftest.py")
     without = [f"-pno:{name}" for name in WITHOUT]
     child = subprocess.Popen(
-        [sys.executable, "-u", "-m", "pytest", "-v", *without, *session.arguments, "--llm-report=run.jsonl", "--llm-record"],
+        [
+            sys.executable,
+            "-u",
+            "-m",
+            "pytest",
+            "-v",
+            *without,
+            *session.arguments,
+            "--llm-report=run.jsonl",
+            "--llm-record",
+        ],
         cwd=session.path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -219,10 +229,8 @@ def test_a_second_interrupt_ends_with_pytests_own_message_and_loses_nothing(
     try:
         assert child.stdout is not None
         output = ""
-        for line in child.stdout:
-            output += line
-            if output.count("PASSED") == 6:
-                break
+        while output.count("PASSED") < 6 and (more := child.stdout.read(1)):
+            output += more
         server.wait_for_requests(7)
         os.kill(child.pid, signal.SIGINT)
         server.wait_for_requests(8)
@@ -253,6 +261,9 @@ def test_an_interrupt_while_results_are_saved_waits_until_they_are(plain_session
     )
     plain_session.write(
         """
+        import pytest
+
+        @pytest.mark.llm_blocking
         def test_it(llm):
             assert llm("question") == "Paris"
 
