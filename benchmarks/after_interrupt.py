@@ -4,9 +4,9 @@
 
 For each moment a session is started that asks a model which takes 0.2 s, and SIGINT is sent once the server has seen so
 many requests: to pytest alone, to its whole process group as a terminal does, and both with two workers of
-pytest-xdist. The table has the requests in flight at the signal, and those that began after it: their sum is the most
-that is still paid for. The latter come while Python and pytest pass the interrupt on. Exit code 1 when more requests began
-after the signal than were in flight at it.
+pytest-xdist. The table has the requests in flight at the signal, and those that began after it, while Python and pytest
+passed the interrupt on: their sum is the most that is still paid for. Exit code 1 when more requests began after the
+signal than were in flight at it.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ class Dispatcher:
 
     async def _answered(self, lane: _ModelLane, call: EngineCall) -> Response:
         now = asyncio.get_running_loop().time
-        deadline = now() + self._rules.timeouts.total
+        deadline = now() + (call.endpoint.timeouts or self._rules.timeouts).total
         attempts = 0
         waited = 0.0
         while True:
@@ -142,7 +142,7 @@ class Dispatcher:
         self.in_flight += 1
         try:
             if isinstance(provider, CallingProvider):
-                return await called(provider, call.request, self._rules.timeouts, deadline)
+                return await called(call, provider, self._rules, deadline)
             return await exchange(self._connections, call, self._rules, deadline)
         except AttemptFailed as failure:
             return failure

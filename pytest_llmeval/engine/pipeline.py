@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pytest_llmeval.config.prices import cost_of_call
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.budget import Budget
-from pytest_llmeval.engine.call import Endpoint, EngineRules, Response, not_asked
+from pytest_llmeval.engine.call import Endpoint, EngineRules, Response, Timeouts, not_asked
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
 from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
@@ -343,4 +343,5 @@ def _endpoint(lookup: Lookup) -> Endpoint:
         api_key_env=model.api_key_env or provider.api_key_env,
         provider=provider,
         entry=model.entry,
+        timeouts=Timeouts.of(model.timeout),
     )
