@@ -105,6 +105,8 @@ class Dispatcher:
 
     def _start(self, lane: _ModelLane, call: EngineCall) -> None:
         lane.busy += 1
+        if call.begins is not None:
+            call.begins(asyncio.get_running_loop().time())
         task = asyncio.get_running_loop().create_task(self._answered(lane, call))
         self._tasks[call] = task
         task.add_done_callback(partial(self._ended, lane, call))

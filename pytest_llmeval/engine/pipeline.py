@@ -14,7 +14,7 @@ from pytest_llmeval.config.prices import cost_of_call
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.call import Endpoint, EngineRules, Response, Timeouts, not_asked
-from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
+from pytest_llmeval.engine.fulfilled import Asked, Draw, Fulfilled, answered, replayed, settle, share
 from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
 from pytest_llmeval.formats.base import ModelRequest, Prompt
@@ -105,7 +105,7 @@ class Pipeline:
             draw: which answer is meant.
 
         Returns:
-            A future whose exception, if any, is a `ReplyError`.
+            A future whose exception, if any, is a `ReplyError`. Cancelling it hangs up.
         """
         future: Future[Fulfilled] = Future()
         try:
@@ -252,8 +252,8 @@ class Pipeline:
 
     def _send(self, sent: Sent, endpoint: Endpoint) -> Future[Fulfilled]:
         engine, keeper = self._started()
-        future = self._in_flight[sent.key] = Future()
-        response = engine.submit(sent.request, endpoint)
+        future = self._in_flight[sent.key] = Asked()
+        response = engine.submit(sent.request, endpoint, future.begins)
 
         def fulfilled() -> Fulfilled:
             try:
@@ -268,7 +268,13 @@ class Pipeline:
             except RuntimeError:  # the session is being closed
                 future.cancel()
 
+        def given_up(_: object) -> None:
+            if future.cancelled() and response.cancel():
+                self._in_flight.pop(sent.key, None)
+                self.let_go(sent)
+
         response.add_done_callback(arrived)
+        future.add_done_callback(given_up)
         return future
 
     def _found(self, model: ModelSettings, draw: Draw, key: str) -> tuple[Entry, Source] | None:
