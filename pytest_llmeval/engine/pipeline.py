@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -86,7 +87,7 @@ class Pipeline:
         self._engine: Engine | None = None
         self._keeper: ThreadPoolExecutor | None = None
         self._budget = Budget(budget, workers=workers) if budget is not None else None
-        self._in_flight: dict[str, Future[Fulfilled]] = {}
+        self._in_flight: dict[str, Asked] = {}
         self._fresh: dict[str, Entry] = {}  # of a refresh: it asks each question once
         self._pid = os.getpid()
         self._starting = threading.Lock()
@@ -96,6 +97,13 @@ class Pipeline:
     def in_flight(self) -> int:
         """Requests on the wire now."""
         return self._engine.in_flight if self._engine is not None else 0
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds since the first of the requests went out that have no answer yet."""
+        now = time.monotonic()
+        began = [asked.began for asked in list(self._in_flight.values()) if asked.began is not None]
+        return now - min(began) if began else 0.0
 
     def submit(self, lookup: Lookup, draw: Draw) -> Future[Fulfilled]:
         """Find a reply, or send the request.

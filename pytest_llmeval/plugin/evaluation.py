@@ -111,6 +111,11 @@ class Evaluation:
         """Calls of this process that are on the wire now."""
         return self._pipeline.in_flight if self._pipeline is not None else 0
 
+    @property
+    def longest_wait(self) -> float:
+        """Seconds since the first of these calls was sent."""
+        return self._pipeline.longest_wait if self._pipeline is not None else 0.0
+
     def secrets(self) -> dict[str, str]:
         """The API keys this session may use, by the names of their environment variables."""
         names = {

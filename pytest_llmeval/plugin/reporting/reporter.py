@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.payload import Payload
     from pytest_llmeval.plugin.reporting.parts import Parts
     from pytest_llmeval.plugin.reporting.second_interrupt import SecondInterrupt
+    from pytest_llmeval.plugin.reporting.status_line import StatusLine
 
 
 class Reporting:
@@ -22,6 +23,7 @@ class Reporting:
         self.config = config
         self._parts: Parts | None = None
         self._vanished: str | None = None
+        self._status: StatusLine | None = None
         self._interrupted: SecondInterrupt | None = None
 
     @pytest.hookimpl(wrapper=True)
@@ -33,7 +35,7 @@ class Reporting:
         if self._parts is None:
             from pytest_llmeval.plugin.reporting.parts import Parts
 
-            self._parts = Parts(self.config)
+            self._parts = Parts(self.config, self._status_line())
             self.preload(self._parts.gathered.evaluation)
         self._parts.take(report, payload)
         yield
@@ -75,10 +77,19 @@ class Reporting:
 
     def tick(self) -> None:
         """Update the status line."""
-        if self._parts is not None:
-            gathered = self._parts.gathered
-            elsewhere = getattr(self.config.option, "numprocesses", None)
-            self._parts.status.update(gathered, None if elsewhere else gathered.evaluation.in_flight)
+        from pytest_llmeval.plugin.evaluation import existing_evaluation
+
+        evaluation = existing_evaluation(self.config)
+        elsewhere = evaluation is None or getattr(self.config.option, "numprocesses", None)
+        calls = (None, 0.0) if elsewhere or evaluation is None else (evaluation.in_flight, evaluation.longest_wait)
+        self._status_line().update(self._parts.gathered if self._parts is not None else None, *calls)
+
+    def _status_line(self) -> StatusLine:
+        if self._status is None:
+            from pytest_llmeval.plugin.reporting.status_line import StatusLine
+
+            self._status = StatusLine(self.config)
+        return self._status
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
@@ -101,8 +112,9 @@ class Reporting:
         try:
             result = yield
         finally:
+            if self._status is not None:
+                self._status.clear()
             if self._parts is not None:
-                self._parts.status.clear()
                 self._parts.replaced.drop_earlier(session)
         # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
         if not session.shouldstop and not session.shouldfail:
