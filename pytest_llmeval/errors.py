@@ -13,6 +13,7 @@ LlmevalError
     ├── ForkedCall         a process that the test has forked asked a model
     ├── BudgetExceeded     the ceiling on money was reached before this call
     └── ProviderError      the provider did not answer, or answered something that is no answer
+        └── OutOfTime      pytest-timeout's limit for the test was over before the answer
 
 CheckFailed                a check did not pass; an AssertionError, so that pytest treats it as one
 RefusedInReplay            a connection to a model that is not made in replay mode; an OSError, as libraries expect it
@@ -158,6 +159,17 @@ class ProviderError(ReplyError):
     def __reduce__(self) -> tuple[Any, ...]:
         new, arguments, attributes = super().__reduce__()
         return new, arguments, {**attributes, "response": None}
+
+
+class OutOfTime(ProviderError):
+    """The test had no time left to wait for the answer.
+
+    Args:
+        message: one line.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind="timeout")
 
 
 class RefusedInReplay(ConnectionRefusedError):

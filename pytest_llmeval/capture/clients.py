@@ -19,6 +19,7 @@ from functools import wraps
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
+from pytest_llmeval.capture.own_timeouts import Timed
 from pytest_llmeval.formats.base import Recognised
 from pytest_llmeval.formats.recognise import in_another_format, may_ask_a_model, recognised
 from pytest_llmeval.formats.replay import Delivery
@@ -298,7 +299,7 @@ def _transports(module: ModuleType) -> tuple[type, type]:
             if step is None:
                 return self._inner.handle_request(request)
             if isinstance(step, Delivery):
-                return _response(module, step)
+                return _response(module, step, request)
             outgoing = _outgoing(module, request, step)
             try:
                 response = self._choose(outgoing.url).handle_request(outgoing)
@@ -317,10 +318,12 @@ def _transports(module: ModuleType) -> tuple[type, type]:
             if isinstance(step, Wait):
                 await step.settled(step.future)
                 step = _unless_broken(module, step.end)
+            elif isinstance(step, Timed):
+                await step.passes()
             if step is None:
                 return await self._inner.handle_async_request(request)
             if isinstance(step, Delivery):
-                return _response(module, step)
+                return _response(module, step, request)
             outgoing = _outgoing(module, request, step)
             try:
                 response = await self._choose(outgoing.url).handle_async_request(outgoing)
@@ -387,13 +390,24 @@ def _outgoing(module: ModuleType, request: Any, call: OwnCall) -> Any:
     )
 
 
-def _response(module: ModuleType, delivery: Delivery) -> Any:
+def _response(module: ModuleType, delivery: Delivery, request: Any) -> Any:
+    in_time = delivery.in_time(request.extensions) if isinstance(delivery, Timed) else None
+
+    def chunks() -> Iterator[bytes]:
+        yield from delivery.chunks[:in_time]
+        if in_time is not None and isinstance(delivery, Timed):
+            delivery.gave_up()
+            raise module.ReadTimeout(f"the answer took {delivery.seconds:.3g} s", request=request)
+
+    if in_time == 0:
+        next(chunks())
+
     class Chunks(module.SyncByteStream, module.AsyncByteStream):  # type: ignore[name-defined, misc]
         def __iter__(self) -> Iterator[bytes]:
-            yield from delivery.chunks
+            yield from chunks()
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            for chunk in delivery.chunks:
+            for chunk in chunks():
                 yield chunk
 
     return module.Response(delivery.status, headers=dict(delivery.headers), stream=Chunks())

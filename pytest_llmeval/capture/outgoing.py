@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from pytest_llmeval.capture.route import Route
-from pytest_llmeval.engine.call import Endpoint
+from pytest_llmeval.engine.call import Endpoint, Timeouts
 from pytest_llmeval.engine.requests import NO_KEY, api_key_of, no_key
 from pytest_llmeval.formats.recognise import keys_in
 
@@ -47,6 +47,7 @@ def endpoint_of(route: Route, headers: Mapping[str, str], environment: Mapping[s
         provider=provider,
         entry=model.entry if route.moved else None,  # else the key is the application's own business
         headers=own,
+        timeouts=Timeouts.of(model.timeout),
     )
 
 

@@ -39,6 +39,7 @@ class ModelSettings(NamedTuple):
         base_url: None for the provider's own.
         api_key_env: name of the environment variable with the key, None for the provider's default.
         params: sampling parameters sent with every call.
+        timeout: seconds that one answer may take, None for the usual limits.
         prices: None when unknown.
     """
 
@@ -48,6 +49,7 @@ class ModelSettings(NamedTuple):
     base_url: str | None = None
     api_key_env: str | None = None
     params: Mapping[str, Any] = MappingProxyType({})
+    timeout: float | None = None
     prices: Prices | None = None
 
     @property

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from pytest_llmeval.credentials import SHORTEST_SECRET
-from pytest_llmeval.engine.call import Endpoint
+from pytest_llmeval.engine.call import Endpoint, Timeouts
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.formats.base import ModelRequest
 from pytest_llmeval.text import first_line, in_table
@@ -39,6 +40,13 @@ def explained(failure: AttemptFailed, request: ModelRequest, endpoint: Endpoint,
     return ProviderError(
         told, kind=error.kind, status=error.status, retry_after=error.retry_after, response=error.response
     )
+
+
+def more_time(endpoint: Endpoint, timeouts: Timeouts) -> str:
+    """How a model gets more time than these limits."""
+    seconds = 300 if timeouts.answer == math.inf else 2 * timeouts.answer
+    where = in_table("models", endpoint.entry) if endpoint.entry is not None else "its table of [tool.llmeval.models]"
+    return f"a slower model gets more time by timeout = {seconds:g} in {where}"
 
 
 def _about_the_key(provider: str, endpoint: Endpoint) -> str:

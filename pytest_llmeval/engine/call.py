@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.formats.base import ModelRequest, Provider
 from pytest_llmeval.reply import Answer
 
@@ -23,6 +25,7 @@ class Endpoint:
         api_key_env: the environment variable the key came from, or would have, for messages only.
         entry: the model's name in [tool.llmeval.models], None where it has none, for messages only.
         headers: an application's own, its key among them, sent in place of those that would carry `api_key`.
+        timeouts: for this model, None for those of the `EngineRules`.
     """
 
     base_url: str
@@ -31,6 +34,7 @@ class Endpoint:
     api_key_env: str | None = None
     entry: str | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
+    timeouts: Timeouts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +45,25 @@ class Timeouts:
         connect: for TCP, and again for TLS.
         first_byte: from sending the request to the first byte of the response.
         idle: between two pieces of a response.
+        answer: from sending the request to the end of the response.
         total: for the whole call, further attempts and the waits between them included.
     """
 
     connect: float = 10.0
     first_byte: float = 120.0
     idle: float = 60.0
+    answer: float = math.inf
     total: float = 600.0
+
+    @classmethod
+    def of(cls, timeout: float | None) -> Timeouts | None:
+        """What the key ``timeout`` of a model says, in seconds: one limit for all of an answer, and for any silence.
+
+        There is always time for a second attempt.
+        """
+        if timeout is None:
+            return None
+        return cls(first_byte=timeout, idle=timeout, answer=timeout, total=max(cls().total, 2 * timeout))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +120,7 @@ class EngineCall:
 
     Attributes:
         content: the body as JSON, made when the call was submitted.
+        begins: called on the loop's thread, with the time on its clock, when the call's turn has come.
         abandoned: whether no test waits for it any more.
     """
 
@@ -111,4 +128,10 @@ class EngineCall:
     endpoint: Endpoint
     content: bytes
     future: Future[Response]
+    begins: Callable[[float], None] | None = None
     abandoned: bool = False
+
+
+def not_asked() -> ReplyError:
+    """The error of a call that was not sent any more."""
+    return ReplyError("not asked: the session was stopped")

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
@@ -42,12 +42,15 @@ class Engine:
         thread = self._thread
         return thread.dispatcher.in_flight if thread is not None and thread.dispatcher is not None else 0
 
-    def submit(self, request: ModelRequest, endpoint: Endpoint) -> Future[Response]:
+    def submit(
+        self, request: ModelRequest, endpoint: Endpoint, begins: Callable[[float], None] | None = None
+    ) -> Future[Response]:
         """Send a request.
 
         Args:
             request: what to send; later changes of its body have no effect.
             endpoint: where to.
+            begins: as in `EngineCall`.
 
         Returns:
             The answer to come. Its exception is a `ProviderError`. Cancelling it cancels the request. Its
@@ -61,7 +64,7 @@ class Engine:
             future.set_exception(explained(AttemptFailed(problem), request, endpoint, 0))
             return future
         with self._lock:
-            call = EngineCall(request, endpoint, content, future)
+            call = EngineCall(request, endpoint, content, future, begins)
             self._calls.add(call)
             self._running_thread().post("add", call)
         future.add_done_callback(partial(self._released, call))
@@ -71,6 +74,13 @@ class Engine:
         """Start the thread now rather than with the first request."""
         with self._lock:
             self._running_thread()
+
+    def stop(self) -> None:
+        """Send nothing more; what is on the wire goes on until `close`, and what was not sent ends with an error."""
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.stop()
 
     def close(self) -> None:
         """Cancel what is in flight and end the thread, within 2 seconds; a later `submit` starts it again."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pytest_llmeval.engine.attempts import AttemptFailed, explained, wait_before
-from pytest_llmeval.engine.call import EngineCall, EngineRules, Response
+from pytest_llmeval.engine.call import EngineCall, EngineRules, Response, not_asked
 from pytest_llmeval.engine.connections import Connections
 from pytest_llmeval.engine.exchange import called, exchange
 from pytest_llmeval.engine.limits import AdaptiveLimit
@@ -47,12 +47,14 @@ class Dispatcher:
 
     Attributes:
         in_flight: requests on the wire now.
+        stopped: whether nothing more is sent; set from any thread, and heeded before each request.
     """
 
     def __init__(
         self, rules: EngineRules, finish: Callable[[EngineCall, Response | BaseException | None], None]
     ) -> None:
         self.in_flight = 0
+        self.stopped = False
         self._rules = rules
         self._room = max(1, rules.concurrency // max(1, rules.workers))
         self._finish = finish
@@ -68,7 +70,7 @@ class Dispatcher:
         if lane is None:
             lane = self._lanes[place] = _ModelLane(AdaptiveLimit(self._room, _START))
         lane.waiting.append(call)
-        self._start_what_may()
+        self.start_what_may()
 
     def abandon(self, call: EngineCall) -> None:
         """Cancel a call that no test waits for."""
@@ -87,7 +89,13 @@ class Dispatcher:
             await asyncio.wait(tasks, timeout=_CLOSING)
         await self._connections.close()
 
-    def _start_what_may(self) -> None:
+    def start_what_may(self) -> None:
+        """Send what there is room for; once stopped, end what was not sent."""
+        if self.stopped:
+            for lane in self._lanes.values():
+                while lane.waiting:
+                    self._finish(lane.waiting.popleft(), not_asked())
+            return
         started = True
         while started:  # one of each model per round, so that no model waits for another's queue
             started = False
@@ -100,6 +108,8 @@ class Dispatcher:
 
     def _start(self, lane: _ModelLane, call: EngineCall) -> None:
         lane.busy += 1
+        if call.begins is not None:
+            call.begins(asyncio.get_running_loop().time())
         task = asyncio.get_running_loop().create_task(self._answered(lane, call))
         self._tasks[call] = task
         task.add_done_callback(partial(self._ended, lane, call))
@@ -108,11 +118,11 @@ class Dispatcher:
         lane.busy -= 1
         del self._tasks[call]
         self._finish(call, None if task.cancelled() else task.exception() or task.result())
-        self._start_what_may()
+        self.start_what_may()
 
     async def _answered(self, lane: _ModelLane, call: EngineCall) -> Response:
         now = asyncio.get_running_loop().time
-        deadline = now() + self._rules.timeouts.total
+        deadline = now() + (call.endpoint.timeouts or self._rules.timeouts).total
         attempts = 0
         waited = 0.0
         while True:
@@ -133,13 +143,15 @@ class Dispatcher:
                 raise explained(outcome, call.request, call.endpoint, attempts)
             waited += wait
             await self._sleep(wait)
+            if self.stopped:
+                raise not_asked()
 
     async def _attempt(self, call: EngineCall, deadline: float) -> Response | AttemptFailed:
         provider = call.endpoint.provider
         self.in_flight += 1
         try:
             if isinstance(provider, CallingProvider):
-                return await called(provider, call.request, self._rules.timeouts, deadline)
+                return await called(call, provider, self._rules, deadline)
             return await exchange(self._connections, call, self._rules, deadline)
         except AttemptFailed as failure:
             return failure

@@ -16,13 +16,13 @@ import httpx
 
 from pytest_llmeval.config.base_url import is_loopback
 from pytest_llmeval.engine.answer_reader import AnswerReader
-from pytest_llmeval.engine.attempts import AttemptFailed
+from pytest_llmeval.engine.attempts import AttemptFailed, more_time
 from pytest_llmeval.engine.call import Endpoint, EngineCall, EngineRules, Response, Timeouts
 from pytest_llmeval.engine.connections import Connections, ProxiedConnection
 from pytest_llmeval.engine.fulfilled import settle
 from pytest_llmeval.engine.transport import Connection
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
-from pytest_llmeval.formats.base import CallingProvider, ModelRequest
+from pytest_llmeval.formats.base import CallingProvider
 from pytest_llmeval.text import first_line
 
 _DRAIN = 0.2  # seconds a finished stream gets to end properly, so that its connection can be used again
@@ -71,7 +71,7 @@ class _Attempt:
         self.reusable = False
         self._connection = connection
         self._call = call
-        self._timeouts = rules.timeouts
+        self._timeouts = call.endpoint.timeouts or rules.timeouts
         self._largest = rules.largest_response
         self._deadline = deadline
         self._now = asyncio.get_running_loop().time
@@ -160,12 +160,18 @@ class _Attempt:
     def _expect(self, phase: str, seconds: float) -> None:
         self._phase = phase
         self._allowed = seconds
-        self._alarm.reschedule(min(self._deadline, self._now() + seconds))
+        self._alarm.reschedule(min(self._deadline, self._sent_at + self._timeouts.answer, self._now() + seconds))
 
     def _timed_out(self) -> AttemptFailed:
-        if self._now() >= self._deadline:
-            return _out_of_time(self._timeouts)
-        return _failed("timeout", f"{self._phase} within {self._allowed:g} s")
+        now, timeouts = self._now(), self._timeouts
+        if now >= self._deadline:
+            return _out_of_time(self._call.endpoint, timeouts)
+        if self._phase == "no connection":
+            return _failed("timeout", f"{self._phase} within {self._allowed:g} s")
+        words = f"{self._phase} within {self._allowed:g} s"
+        if self._phase == "no further byte" and now >= self._sent_at + timeouts.answer:
+            words = f"no whole answer within {timeouts.answer:g} s"
+        return _failed("timeout", words, advice=more_time(self._call.endpoint, timeouts))
 
 
 def _headers(call: EngineCall, url: httpx.URL) -> dict[str, str]:
@@ -247,33 +253,38 @@ def _failed(
     return AttemptFailed(ProviderError(words, kind=kind), again=again, advice=advice)
 
 
-def _out_of_time(timeouts: Timeouts) -> AttemptFailed:
-    return _failed("timeout", f"no answer within {timeouts.total:g} s, all attempts together", again=False)
+def _out_of_time(endpoint: Endpoint, timeouts: Timeouts) -> AttemptFailed:
+    words = f"no answer within {timeouts.total:g} s, all attempts together"
+    return _failed("timeout", words, again=False, advice=more_time(endpoint, timeouts))
 
 
-async def called(provider: CallingProvider, request: ModelRequest, timeouts: Timeouts, deadline: float) -> Response:
+async def called(call: EngineCall, provider: CallingProvider, rules: EngineRules, deadline: float) -> Response:
     """Get an answer by a call instead of HTTP.
 
     Args:
+        call: with what.
         provider: what to call.
-        request: with what.
-        timeouts: only the total counts.
-        deadline: its end on the loop's clock. The thread of a call that takes longer is left to itself.
+        rules: of the timeouts only those for an answer and for all attempts count.
+        deadline: on the loop's clock. The thread of a call that takes longer is left to itself.
 
     Raises:
         AttemptFailed: there is no answer.
     """
     now = asyncio.get_running_loop().time
     started = now()
+    timeouts = call.endpoint.timeouts or rules.timeouts
     try:
-        async with asyncio.timeout_at(deadline):
-            body = await _on_thread(lambda: provider.call(request))
+        async with asyncio.timeout_at(min(deadline, started + timeouts.answer)):
+            body = await _on_thread(lambda: provider.call(call.request))
             if isawaitable(body):
                 body = await body
         latency = now() - started
         return Response(body=body, answer=provider.answer(body), latency=latency)
     except TimeoutError:
-        raise _out_of_time(timeouts) from None
+        if now() >= deadline:
+            raise _out_of_time(call.endpoint, timeouts) from None
+        advice = more_time(call.endpoint, timeouts)
+        raise _failed("timeout", f"no answer within {timeouts.answer:g} s", advice=advice) from None
     except ProviderError as error:
         raise AttemptFailed(error) from None
     except Exception as error:

@@ -51,6 +51,7 @@ class LoopThread:
         self._wanted: asyncio.Event
         self._woken = False
         self._closing = False
+        self._stopped = False
         # Not on the thread: what is imported there makes loggers, while pytest goes through all there are.
         import_all()
         # Where threads inherit the context (pytest-check makes them, and so may Python 3.14), that of a test says which
@@ -63,6 +64,13 @@ class LoopThread:
         self._inbox.append((what, call))
         if not self._woken:
             self._wake()
+
+    def stop(self) -> None:
+        """Send nothing more, from this moment on; what is on the wire goes on."""
+        self._stopped = True
+        if self.dispatcher is not None:
+            self.dispatcher.stopped = True
+        self._wake()
 
     def close(self) -> None:
         """Cancel everything and wait for the thread, 2 seconds at most."""
@@ -82,6 +90,7 @@ class LoopThread:
             loop = _Loop()
             try:
                 self.dispatcher = Dispatcher(self._rules, self._finish)
+                self.dispatcher.stopped = self._stopped
                 loop.run_until_complete(self._serve(self.dispatcher))
                 loop.run_until_complete(loop.shutdown_asyncgens())
             finally:
@@ -99,6 +108,8 @@ class LoopThread:
                     dispatcher.add(call)
                 else:
                     dispatcher.abandon(call)
+            if dispatcher.stopped:
+                dispatcher.start_what_may()
             await self._wanted.wait()
             self._wanted.clear()
             self._woken = False

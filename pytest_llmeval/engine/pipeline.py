@@ -10,11 +10,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from pytest_llmeval.clock import Clock
 from pytest_llmeval.config.prices import cost_of_call
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.budget import Budget
-from pytest_llmeval.engine.call import Endpoint, EngineRules, Response
-from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle, share
+from pytest_llmeval.engine.call import Endpoint, EngineRules, Response, Timeouts, not_asked
+from pytest_llmeval.engine.fulfilled import Asked, Draw, Fulfilled, answered, replayed, settle, share
 from pytest_llmeval.engine.preload import import_all
 from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
@@ -90,15 +91,23 @@ class Pipeline:
         self._engine: Engine | None = None
         self._keeper: ThreadPoolExecutor | None = None
         self._budget = Budget(budget, workers=workers) if budget is not None else None
-        self._in_flight: dict[str, Future[Fulfilled]] = {}
+        self._in_flight: dict[str, Asked] = {}
         self._fresh: dict[str, Entry] = {}  # of a refresh: it asks each question once
         self._pid = os.getpid()
         self._starting = threading.Lock()
+        self._stopped = False
 
     @property
     def in_flight(self) -> int:
         """Requests on the wire now."""
         return self._engine.in_flight if self._engine is not None else 0
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds since the first of the requests went out that have no answer yet."""
+        now = Clock.monotonic()
+        began = [asked.began for asked in list(self._in_flight.values()) if asked.began is not None]
+        return now - min(began) if began else 0.0
 
     def submit(self, lookup: Lookup, draw: Draw) -> Future[Fulfilled]:
         """Find a reply, or send the request.
@@ -108,7 +117,7 @@ class Pipeline:
             draw: which answer is meant.
 
         Returns:
-            A future whose exception, if any, is a `ReplyError`.
+            A future whose exception, if any, is a `ReplyError`. Cancelling it hangs up.
         """
         future: Future[Fulfilled] = Future()
         try:
@@ -171,8 +180,10 @@ class Pipeline:
         """Set money aside for a request, which is sent next; it ends with `keep` or `let_go`.
 
         Raises:
-            BudgetExceeded: it must not be sent.
+            ReplyError: it must not be sent: there is no money for it, or the session was stopped.
         """
+        if self._stopped:
+            raise not_asked()
         request, model = lookup.asked(), lookup.model
         cost_of_call(model, Usage(input_tokens=0, output_tokens=0))  # may import a price list: here, not on the keeper
         budget, price = self._budget, partial(cost_of_call, model)
@@ -244,6 +255,12 @@ class Pipeline:
         engine.start()
         keeper.submit(self.store.prepare).result()  # starts its thread, too
 
+    def stop(self) -> None:
+        """Send nothing more; answers that are on their way are kept until `close`."""
+        self._stopped = True
+        if self._engine is not None and self._pid == os.getpid():
+            self._engine.stop()
+
     def close(self) -> None:
         """Cancel what is in flight and close every connection and file."""
         if self._pid == os.getpid():
@@ -256,8 +273,8 @@ class Pipeline:
 
     def _send(self, sent: Sent, endpoint: Endpoint) -> Future[Fulfilled]:
         engine, keeper = self._started()
-        future = self._in_flight[sent.key] = Future()
-        response = engine.submit(sent.request, endpoint)
+        future = self._in_flight[sent.key] = Asked()
+        response = engine.submit(sent.request, endpoint, future.begins)
 
         def fulfilled() -> Fulfilled:
             try:
@@ -272,7 +289,13 @@ class Pipeline:
             except RuntimeError:  # the session is being closed
                 future.cancel()
 
+        def given_up(_: object) -> None:
+            if future.cancelled() and response.cancel():
+                self._in_flight.pop(sent.key, None)
+                self.let_go(sent)
+
         response.add_done_callback(arrived)
+        future.add_done_callback(given_up)
         return future
 
     def _found(self, model: ModelSettings, draw: Draw, key: str) -> tuple[Entry, Source] | None:
@@ -346,4 +369,5 @@ class Pipeline:
             api_key_env=model.api_key_env or provider.api_key_env,
             provider=provider,
             entry=model.entry,
+            timeouts=Timeouts.of(model.timeout),
         )

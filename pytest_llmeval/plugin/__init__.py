@@ -86,8 +86,10 @@ def pytest_configure(config: pytest.Config) -> None:
     register(config, Reporting(config), "llmeval-reporting")
     if getattr(config.option, "numprocesses", None):
         from pytest_llmeval.plugin.reporting.lost import LostTests
+        from pytest_llmeval.plugin.reporting.stop_workers import StopsWorkers
 
         register(config, LostTests(), "llmeval-lost")
+        register(config, StopsWorkers(), "llmeval-stops-workers")
     if any_given(config) or (getattr(config.option, "numprocesses", None) and _has_table(config)):
         # Mistakes are reported here if possible: a worker of xdist could not report them well.
         _evaluate(config)

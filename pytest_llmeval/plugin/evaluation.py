@@ -131,12 +131,22 @@ class Evaluation:
         """Calls of this process that are on the wire now."""
         return self._pipeline.in_flight if self._pipeline is not None else 0
 
+    @property
+    def longest_wait(self) -> float:
+        """Seconds since the first of these calls was sent."""
+        return self._pipeline.longest_wait if self._pipeline is not None else 0.0
+
     def secrets(self) -> dict[str, str]:
         """The API keys this session may use, by the names of their environment variables."""
         names = {
             model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in self.models
         }
         return {name: self.environment[name] for name in names if name and self.environment.get(name)}
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        if self._pipeline is not None:
+            self._pipeline.stop()
 
     def close(self) -> None:
         """Close the pipeline."""

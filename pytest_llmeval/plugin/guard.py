@@ -26,6 +26,9 @@ _OF_COLLECTION = {
 }
 
 _MEANT = (pytest.UsageError, pytest.exit.Exception, pytest.Session.Failed)
+STOP_SENDING = "llmeval_stop"
+"""What the process that reports sends to xdist's workers when nothing more must be sent to models."""
+
 _PLUGGY = str(Path(pluggy.__file__).parent)
 _NAME = "llmeval-faults"
 

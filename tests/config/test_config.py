@@ -168,7 +168,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         (
             MODEL + "temprature = 0.5\n",
             CANDIDATE + 'temprature: unknown key; did you mean "params = { temperature = ... }"? '
-            "(allowed: model, api_key_env, base_url, params, prices)",
+            "(allowed: model, api_key_env, base_url, params, timeout, prices)",
         ),
         (MODEL + 'api_key_environment = "X"\n', CANDIDATE + 'api_key_environment: unknown key; did you mean "api_key_'),
         (
@@ -211,6 +211,12 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
             '[tool.llmeval.models.a]\nmodel = "gpt"\n',
             'pyproject.toml: [tool.llmeval.models.a] model: is the text "gpt"; allowed is provider/model',
         ),
+        (MODEL + "timeout = 0\n", CANDIDATE + "timeout: is the number 0; allowed is from 1 to 86400: seconds for one"),
+        (MODEL + "timeout = -3.5\n", CANDIDATE + "timeout: is the number -3.5; allowed is from 1 to 86400"),
+        (MODEL + "timeout = 1e9\n", CANDIDATE + "timeout: is the number 1000000000.0; allowed is from 1 to 86400"),
+        (MODEL + "timeout = nan\n", CANDIDATE + "timeout: is the number nan; allowed is a finite number"),
+        (MODEL + "timeout = true\n", CANDIDATE + "timeout: is true; allowed is a number: seconds for one answer"),
+        (MODEL + 'timeout = "5m"\n', CANDIDATE + 'timeout: is the text "5m"; allowed is a number: seconds for one'),
         (MODEL + "params = 3\n", CANDIDATE + "params: is the number 3; allowed is a table"),
         (
             MODEL + "params = { day = 2024-01-31 }\n",

@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -471,3 +472,28 @@ def test_a_mistake_of_a_provider_class_reaches_the_future(server: Server, engine
     future: Future[Response] = engine.submit(asked(), Endpoint(base_url=server.base_url, provider=Broken()))
     with pytest.raises(KeyError, match="oops"):
         future.result(timeout=20)
+
+
+def test_a_model_with_a_timeout_of_its_own_gets_that_for_all_of_an_answer(server: Server) -> None:
+    limits = Timeouts.of(300)
+    assert limits is not None
+    assert (limits.first_byte, limits.idle, limits.answer, limits.total) == (300, 300, 300, 600)
+    longer = Timeouts.of(900)
+    assert longer is not None
+    assert longer.total == 1800
+    assert Timeouts.of(None) is None
+
+
+def test_an_answer_that_goes_on_for_too_long_is_a_timeout(server: Server, make_engine: Callable[..., Engine]) -> None:
+    server.answer = lambda _: Reply(chunks=streamed("Paris")[:1], endless=True)
+    own = replace(endpoint(server), entry="slow", timeouts=Timeouts(answer=0.3))
+    error = make_engine(attempts=1).submit(asked(stream=True), own).exception(timeout=20)
+    assert "no whole answer within 0.3 s (openai/m at" in str(error)
+    assert "a slower model gets more time by timeout = 0.6 in [tool.llmeval.models.slow]" in str(error)
+
+
+def test_a_timeout_names_the_key_that_gives_more_time(server: Server, make_engine: Callable[..., Engine]) -> None:
+    server.answer = lambda _: Reply(gate=server.gate())
+    own = replace(endpoint(server), entry="slow")
+    error = make_engine(timeouts=Timeouts(first_byte=0.02), attempts=1).submit(asked(), own).exception(timeout=20)
+    assert "a slower model gets more time by timeout = 300 in [tool.llmeval.models.slow]" in str(error)

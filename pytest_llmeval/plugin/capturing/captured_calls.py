@@ -22,10 +22,11 @@ import pytest
 
 from pytest_llmeval.capture.clients import Asked, Broken, Replacement, Wait
 from pytest_llmeval.capture.outgoing import endpoint_of, headers_to_send
+from pytest_llmeval.capture.own_timeouts import Timed
 from pytest_llmeval.capture.route import Models, Route, routed
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.engine.requests import Lookup
-from pytest_llmeval.errors import MissingReply, NotRerouted, ProviderError, ReplyError
+from pytest_llmeval.errors import MissingReply, NotRerouted, OutOfTime, ProviderError, ReplyError
 from pytest_llmeval.formats.replay import Delivery, delivered
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.sending import Sending
@@ -80,7 +81,7 @@ class CapturedCalls:
         self._scopes = scopes
         self._troubles: dict[Question, tuple[Route, ReplyError]] = {}
         self._on_trial: set[int] = set()  # samples that asked the model on trial
-        self._answered: set[int] = set()  # samples it has answered
+        self._answered: set[Question] = set()  # what it has answered in time
         self._elsewhere: defaultdict[int, set[str]] = defaultdict(set)
 
     def begin(self, asked: Asked) -> Delivery | Wait | Sending:
@@ -145,7 +146,7 @@ class CapturedCalls:
             return
         self._troubles.pop(question, None)
         if route.on_trial:
-            self._answered.add(question.sample)
+            self._answered.add(question)
         if question.sample != trial.sample.index:
             return  # of a thread that has outlived its sample: it is no answer of the one that runs now
         call = call_of(fulfilled, route.request.provider, route.request.model, question)
@@ -169,9 +170,10 @@ class CapturedCalls:
         if troubles and error is not None:
             # A wrong answer of an application whose provider was down says nothing of the model.
             return troubles[0][1].with_traceback(own_frames(error.__traceback__))
-        by_itself = any(call.request_model == self.trial.model.model for call in self.trial.sample.calls)  # by llm()
+        by_itself = bool(self.trial.sample.given)  # by llm()
         on_trial = [trouble for route, trouble in troubles if route.on_trial]
-        if self._compares and on_trial and sample not in self._answered and not by_itself:
+        answered = any(question.sample == sample for question in self._answered)
+        if self._compares and on_trial and not answered and not by_itself:
             # Nor does a right one: a model that never answers must not pass by what the application says without it.
             return on_trial[0]
         if self._elsewhere[sample] and sample not in self._on_trial and not by_itself:
@@ -201,11 +203,13 @@ class CapturedCalls:
 
         Raises:
             Broken: the provider gave none.
-            Unanswered: it was not asked.
+            Unanswered: it was not asked, or the test has no time left.
         """
         __tracebackhide__ = True
         try:
             fulfilled = future.result()
+        except OutOfTime as error:
+            raise self._unanswered(error) from None
         except ProviderError as error:
             self.failed(call.route, call.question, error)
             if error.response is None and error.kind == "connection":
@@ -215,7 +219,16 @@ class CapturedCalls:
         self.received(call.route, call.question, fulfilled)
         what, entry = call.asked.what, fulfilled.entry
         pieces = len(entry.chunk_offsets)
-        return delivered(what.format, entry.response, stream=what.stream, pieces=pieces, status=entry.status)
+        delivery = delivered(what.format, entry.response, stream=what.stream, pieces=pieces, status=entry.status)
+        gave_up = partial(self._too_late, call.route, call.question, entry.latency)
+        return Timed.of(delivery, entry.latency, entry.chunk_offsets, gave_up)
+
+    def _too_late(self, route: Route, question: Question | None, seconds: float) -> None:
+        """The application did not wait for an answer."""
+        if question is not None:
+            self._answered.discard(question)
+        words = f"the application gave up before the answer of {route.model.full_name}, which took {seconds:.3g} s"
+        self.failed(route, question, ProviderError(words, kind="timeout"))
 
     def _own(self, call: _Captured) -> Sending:
         __tracebackhide__ = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from pytest_llmeval.capture.clients import Asked
+from pytest_llmeval.capture.own_timeouts import Timed
 from pytest_llmeval.errors import ConfigError, MissingReply, ReplyError
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import Delivery, delivered
@@ -51,7 +52,10 @@ class SavedCalls:
         body = call.response
         if body is None or _format_of(call) != what.format.wire_format:
             body = what.format.body_of(call.answer, what.model)
-        return delivered(what.format, body, stream=what.stream, pieces=_PIECES)
+        delivery = delivered(what.format, body, stream=what.stream, pieces=_PIECES)
+        seconds, first = call.measures.latency, call.measures.ttft
+        offsets = () if first is None else tuple(first + (seconds - first) * n / _PIECES for n in range(_PIECES + 1))
+        return Timed.of(delivery, seconds, offsets, lambda: None)
 
     def passes_by(self, method: str, url: str) -> None:
         """Refuse a call that could not be recorded: a saved baseline asks no model.

@@ -24,12 +24,12 @@ from pytest_llmeval.plugin.reporting.writing import Writing
 class Parts:
     """The parts, in the order they take part."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, status: StatusLine) -> None:
         self.notes = Notes(config)
         self.gathered = Gathered(config)
         self.judging = Judging(self.gathered, self.notes.lines)
         self.writing = Writing(self.gathered, self.notes.lines)
-        self.status = StatusLine(config)
+        self.status = status
         self.close_look = CloseLook(config)
         self.replaced = Replaced(config)
         self._last_failed = LastFailed(config)

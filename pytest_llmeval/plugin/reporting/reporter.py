@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.evaluation import Evaluation
     from pytest_llmeval.plugin.payload import Payload
     from pytest_llmeval.plugin.reporting.parts import Parts
+    from pytest_llmeval.plugin.reporting.second_interrupt import SecondInterrupt
+    from pytest_llmeval.plugin.reporting.status_line import StatusLine
     from pytest_llmeval.plugin.selection import Selection
 
 
@@ -24,6 +26,8 @@ class Reporting:
         self.config = config
         self._parts: Parts | None = None
         self._vanished: str | None = None
+        self._status: StatusLine | None = None
+        self._interrupted: SecondInterrupt | None = None
         self._empty: Selection | None = None
 
     def pytest_sessionstart(self) -> None:
@@ -46,7 +50,7 @@ class Reporting:
         if self._parts is None:
             from pytest_llmeval.plugin.reporting.parts import Parts
 
-            self._parts = Parts(self.config)
+            self._parts = Parts(self.config, self._status_line())
             self.preload(self._parts.gathered.evaluation)
         self._parts.take(report, payload)
         yield
@@ -88,10 +92,19 @@ class Reporting:
 
     def tick(self) -> None:
         """Update the status line."""
-        if self._parts is not None:
-            gathered = self._parts.gathered
-            elsewhere = getattr(self.config.option, "numprocesses", None)
-            self._parts.status.update(gathered, None if elsewhere else gathered.evaluation.in_flight)
+        from pytest_llmeval.plugin.evaluation import existing_evaluation
+
+        evaluation = existing_evaluation(self.config)
+        elsewhere = evaluation is None or getattr(self.config.option, "numprocesses", None)
+        calls = (None, 0.0) if elsewhere or evaluation is None else (evaluation.in_flight, evaluation.longest_wait)
+        self._status_line().update(self._parts.gathered if self._parts is not None else None, *calls)
+
+    def _status_line(self) -> StatusLine:
+        if self._status is None:
+            from pytest_llmeval.plugin.reporting.status_line import StatusLine
+
+            self._status = StatusLine(self.config)
+        return self._status
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> Any:
@@ -120,8 +133,9 @@ class Reporting:
         try:
             result = yield
         finally:
+            if self._status is not None:
+                self._status.clear()
             if self._parts is not None:
-                self._parts.status.clear()
                 self._parts.replaced.drop_earlier(session)
         # Not reached on -x, Ctrl-C and the like: there is no verdict on a part of the cases.
         if not session.shouldstop and not session.shouldfail:
@@ -133,7 +147,26 @@ class Reporting:
         return result
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def pytest_keyboard_interrupt(self) -> None:
+        """Let no further Ctrl-C lose what has finished."""
+        if self._parts is not None:
+            from pytest_llmeval.plugin.reporting.second_interrupt import SecondInterrupt
+
+            self._interrupted = SecondInterrupt(self.config)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Write what a stopped session leaves, before anything else is done."""
+        self._save(session)
+        if self._interrupted is None:
+            return (yield)
+        self._interrupted.held = False
+        try:
+            return (yield)
+        finally:
+            self._interrupted.held = True
+
+    def _save(self, session: pytest.Session) -> None:
         """Write what a stopped session leaves; put failed gates into pytest's last line and the JUnit file."""
         if self._parts is not None:
             self._parts.count_failures()
@@ -169,7 +202,7 @@ class Reporting:
         if self._empty is not None and self._empty.in_shards and not self.config.option.collectonly:
             from pytest_llmeval.plugin.reporting.parts import Parts
 
-            self._parts = Parts(self.config)
+            self._parts = Parts(self.config, self._status_line())
             self._parts.gathered.selection = self._empty
 
     def _lacks_all(self, session: pytest.Session) -> bool:

@@ -37,13 +37,13 @@ class StatusLine:
             and config.getoption("capture", default="fd") != "no"
         )
 
-    def update(self, gathered: Gathered, in_flight: int | None) -> None:
-        """Rewrite the line, unless that was done just now."""
+    def update(self, gathered: Gathered | None, in_flight: int | None, longest: float = 0.0) -> None:
+        """Rewrite the line, unless that was done just now; the arguments are those of `status`."""
         now = Clock.monotonic()
         if self._writer is None or not self.wanted or now - self._written < INTERVAL:
             return
         self._written = now
-        self._write(status(gathered, in_flight, now - self._began, self._writer.fullwidth - 1))
+        self._write(status(gathered, in_flight, now - self._began, self._writer.fullwidth - 1, longest))
 
     def clear(self) -> None:
         """Take the line away."""
@@ -61,17 +61,22 @@ class StatusLine:
         self._writer._file.flush()
 
 
-def status(gathered: Gathered, in_flight: int | None, elapsed: float, width: int) -> str:
+def status(gathered: Gathered | None, in_flight: int | None, elapsed: float, width: int, longest: float = 0.0) -> str:
     """The line's text.
 
     Args:
+        gathered: the results; None while there are none.
         in_flight: calls, None when they are made in other processes.
         elapsed: seconds since the start.
+        width: in columns, at most.
+        longest: how long the first of the calls in flight has been waiting, in seconds.
     """
+    waiting = f", the first for {longest:.0f} s" if longest >= 1 else ""
+    flying = [] if in_flight is None else [f"{in_flight} in flight{waiting}"]
+    if gathered is None:
+        return " | ".join(["no case finished yet", *flying])[:width]
     done, total = len(gathered.results) + len(gathered.skipped), max(gathered.selection.collected, 1)
-    parts = [f"{done}/{total} cases"]
-    if in_flight is not None:
-        parts.append(f"{in_flight} in flight")
+    parts = [f"{done}/{total} cases", *flying]
     if gathered.evaluation.compares:
         parts.append(f"{gathered.regressed} newly failing")
     budget = gathered.evaluation.budget

@@ -79,6 +79,8 @@ class Attempts:
         may_leave: whether the execution that runs now may leave the test.
         number: executions so far.
         waits_for: how many replies are still missing.
+        limit: seconds that the test may wait for requests on their way, None for any time.
+        on_the_wire: of these, those that have passed in former rounds.
         since: when the test was left last, in seconds of `Clock.monotonic`.
         stale: report sections of executions that count for nothing.
     """
@@ -88,6 +90,8 @@ class Attempts:
         self.may_leave = False
         self.number = 0
         self.waits_for = 0
+        self.limit: float | None = None
+        self.on_the_wire = 0.0
         self.since = 0.0
         self.stale = 0
 

@@ -31,6 +31,7 @@ from pytest_llmeval.plugin.running.replies import FirstPass, Suspended, first_pa
 from pytest_llmeval.plugin.running.samples import SWALLOWED, sampled
 from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_schedule
 from pytest_llmeval.plugin.running.selected import Selected
+from pytest_llmeval.plugin.running.stop_worker import stop_with_controller
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.text import were
@@ -63,6 +64,7 @@ class Runner:
             from pytest_llmeval.plugin.running.sendable import Sendable
 
             register(config, Sendable(), "llmeval-sendable")
+            stop_with_controller(session, self.evaluation)
         self._reporting_process = os.getpid() if reporting is not None else None
         if self.selected.modules:
             self.evaluation.prepare(self.selected.modules)
@@ -85,6 +87,14 @@ class Runner:
             from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
 
             register(config, JudgedAgain(baseline, self.selected.moved), "llmeval-judged-again")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Send nothing more once the tests are over or were stopped, as by Ctrl-C: before anything is written."""
+        try:
+            return (yield)
+        finally:
+            self.evaluation.stop()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:

@@ -11,6 +11,7 @@ them every call simply waits.
 
 from __future__ import annotations
 
+import math
 import threading
 import unittest
 from collections import deque
@@ -23,11 +24,13 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.clock import Clock
+from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.plugin.collect import runs_once
 from pytest_llmeval.plugin.guard import ReportWrapper, register, xdist_worker
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.markers import closest_markers
 from pytest_llmeval.plugin.running.live import LiveFixtures
+from pytest_llmeval.plugin.running.own_limit import limit_of, on_the_wire, out_of_time
 from pytest_llmeval.plugin.running.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.running.trial import DIFFERS, trial_key
 
@@ -152,8 +155,29 @@ class Scheduler:
 
     def _wait(self) -> None:
         """Wait for replies, at most half a second so that the status line keeps moving."""
-        self._arrived.wait(0.5)
+        left = [self._time_left(item, attempts) for item, attempts in self.pending.items()]
+        self._arrived.wait(max(0.0, min([0.5, *left])))
+        for item, attempts in list(self.pending.items()):
+            if self._time_left(item, attempts) <= 0:
+                self._end(attempts)
         self._tick()
+
+    def _time_left(self, item: pytest.Item, attempts: Attempts) -> float:
+        """Seconds until a waiting test must end."""
+        if attempts.limit is None or not attempts.waits_for:
+            return math.inf
+        return attempts.limit - attempts.on_the_wire - on_the_wire(item.stash[trial_key].waiting, Clock.monotonic())
+
+    def _end(self, attempts: Attempts) -> None:
+        """Give a test that has waited for too long an error in place of each reply, and hang up."""
+        replies = attempts.replies
+        missing = {question: future for question, future in replies.futures.items() if not future.done()}
+        for question in missing:
+            failed: Future[Fulfilled] = Future()
+            failed.set_exception(out_of_time(attempts.limit or 0.0))
+            replies.futures[question] = failed
+        for future in missing.values():
+            future.cancel()
 
     def _go_on(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Execute a waiting test again, in a protocol of its own: its neighbours' warning filters are not its own."""
@@ -227,6 +251,7 @@ class Scheduler:
         missing = list(dict.fromkeys(trial.waiting))
         attempts.waits_for = len(missing)
         attempts.since = Clock.monotonic()
+        attempts.limit = limit_of(item)
         lock = threading.Lock()
         if not missing:
             self._ready.append(item)
@@ -239,6 +264,7 @@ class Scheduler:
             complete = attempts.waits_for == 0
         if complete:
             attempts.replies.waited += Clock.monotonic() - attempts.since
+            attempts.on_the_wire += on_the_wire(item.stash[trial_key].waiting, Clock.monotonic())
             self._ready.append(item)
             self._arrived.set()
 

@@ -21,6 +21,7 @@ from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.plugin.capturing.forked import OwnProcess
 from pytest_llmeval.plugin.identity import Identity
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
+from pytest_llmeval.plugin.running import own_limit
 from pytest_llmeval.plugin.running.replies import Attempts, Question, Replies, Suspended
 from pytest_llmeval.plugin.running.tasks import current_task, settled
 from pytest_llmeval.reply import Reply
@@ -148,7 +149,10 @@ class Trial:
         self.seen: set[Question] = set()
         self.seen_in_setup: set[Question] = set()
         self.process = OwnProcess()
-        self.reviews: list[Callable[[BaseException | None], BaseException | None]] = [self.process.review]
+        self.reviews: list[Callable[[BaseException | None], BaseException | None]] = [
+            self.process.review,
+            own_limit.review,
+        ]
         self.sample = Sample(0)
         self._setup: Sample | None = None
         self._order: dict[Question, int] = {}

@@ -17,7 +17,7 @@ import pytest
 
 from pytest_llmeval.plugin.reporting.status_line import status
 from pytest_llmeval.plugin.selection import Selection
-from tests.server import Server, completion
+from tests.server import Reply, Server, completion
 from tests.sessions import WITHOUT, Session
 
 SUITE = """
@@ -121,6 +121,30 @@ def test_the_time_that_is_left_is_told_after_two_seconds() -> None:
     assert status(some, 3, 1.99, 80) == "15/60 cases | 3 in flight"
     assert status(some, 3, 2.0, 80) == "15/60 cases | 3 in flight | 0:06 left"
     assert status(some, 3, 30.0, 80) == "15/60 cases | 3 in flight | 1:30 left"
+
+
+def test_how_long_the_first_call_has_been_waiting_is_told_from_the_first_second_on() -> None:
+    some: Any = SomeDone(results=())
+    assert status(some, 3, 9.0, 80, longest=0.9) == "0/60 cases | 3 in flight"
+    assert status(some, 3, 9.0, 80, longest=12.2) == "0/60 cases | 3 in flight, the first for 12 s"
+    assert status(None, 2, 9.0, 80, longest=1.0) == "no case finished yet | 2 in flight, the first for 1 s"
+
+
+def test_a_provider_that_hangs_is_seen_before_anything_is_answered(plain_session: Session, server: Server) -> None:
+    never = server.gate()
+    server.answer = lambda _: Reply(body=completion("Paris"), gate=never)
+    plain_session.write(
+        """
+        import pytest
+
+        @pytest.mark.timeout(6)
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(llm, number):
+            assert llm(f"question {number}") == "Paris"
+        """
+    )
+    written = on_a_terminal(plain_session, "-pno:xdist", "-ptimeout", "--llm-concurrency=1", "-W", "ignore")
+    assert re.search(r"in flight, the first for [1-9]\d* s", written)
 
 
 @pytest.mark.parametrize("done", [0, 60])

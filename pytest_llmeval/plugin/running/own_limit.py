@@ -1,0 +1,59 @@
+"""The limit that pytest-timeout sets a test, which holds for one that waits for replies too.
+
+pytest-timeout's own timer runs while a test is executed, and is off while the test waits without being executed. There
+its limit is compared with the time that the test's requests are on their way: neither the time in which other tests
+run counts, nor that before a request's turn, both of which a test alone would not have.
+
+Private to pytest-timeout: ``_get_item_settings``; without it, and without that plugin, there is no limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.engine.fulfilled import Asked
+from pytest_llmeval.errors import OutOfTime
+from pytest_llmeval.plugin.running.own_frames import own_frames
+
+
+def limit_of(item: pytest.Item) -> float | None:
+    """The seconds a test may take, None for any time."""
+    plugin: Any = item.config.pluginmanager.get_plugin("timeout")
+    settings_of = getattr(plugin, "_get_item_settings", None)
+    if settings_of is None:
+        return None
+    settings = settings_of(item)
+    if not settings.timeout or settings.timeout < 0:
+        return None
+    debugging = getattr(plugin, "is_debugging", lambda: False)
+    return None if debugging() and not settings.disable_debugger_detection else float(settings.timeout)
+
+
+def on_the_wire(futures: Iterable[Future[Any]], now: float) -> float:
+    """Seconds since the first request for these replies went out, 0 while none has.
+
+    Args:
+        now: on the clock of `Asked.began`.
+    """
+    began = [future.began for future in futures if isinstance(future, Asked) and future.began is not None]
+    return now - min(began) if began else 0.0
+
+
+def out_of_time(limit: float) -> OutOfTime:
+    """The error of a test that waits for longer."""
+    return OutOfTime(f"Timeout (>{limit:g}s) from pytest-timeout, while the test was waiting for a reply")
+
+
+def review(error: BaseException | None) -> BaseException | None:
+    """What really came out of a sample that pytest-timeout has ended: an error, since nothing was judged.
+
+    Args:
+        error: what left its body.
+    """
+    if isinstance(error, pytest.fail.Exception) and "from pytest-timeout" in str(error):
+        return OutOfTime(str(error)).with_traceback(own_frames(error.__traceback__))
+    return error

@@ -1,0 +1,152 @@
+"""The timeouts of the application under test: what it makes of an answer that comes too late is what is judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.server import Reply, Request, Server, completion, streamed
+from tests.sessions import Session, told
+
+APPLICATION = """
+import asyncio
+import anyio
+import httpx
+import openai
+
+MESSAGES = [{"role": "user", "content": "Capital of France?"}]
+FALLBACK = "Please call us."
+URL = "BASE_URL"
+ASKED = {"model": "prod-1", "messages": MESSAGES}
+
+
+def by_openai(seconds, stream=False):
+    client = openai.OpenAI(api_key="key-of-the-shop", base_url=URL, timeout=seconds, max_retries=1)
+    try:
+        answer = client.chat.completions.create(**ASKED, stream=stream)
+        if stream:
+            return "".join(chunk.choices[0].delta.content or "" for chunk in answer if chunk.choices)
+        return answer.choices[0].message.content
+    except (openai.APITimeoutError, httpx.TimeoutException):
+        return FALLBACK
+
+
+async def by_openai_async(seconds):
+    client = openai.AsyncOpenAI(api_key="key-of-the-shop", base_url=URL, timeout=seconds, max_retries=0)
+    try:
+        return (await client.chat.completions.create(**ASKED)).choices[0].message.content
+    except openai.APITimeoutError:
+        return FALLBACK
+
+
+def by_httpx(seconds):
+    try:
+        answer = httpx.post(f"{URL}/chat/completions", json=ASKED, timeout=seconds)
+        return answer.json()["choices"][0]["message"]["content"]
+    except httpx.ReadTimeout:
+        return FALLBACK
+
+
+async def around(seconds):
+    async with openai.AsyncOpenAI(api_key="key-of-the-shop", base_url=URL) as client:
+        try:
+            answer = await asyncio.wait_for(client.chat.completions.create(**ASKED), seconds)
+        except TimeoutError:
+            return FALLBACK
+        return answer.choices[0].message.content
+
+
+async def within(seconds):
+    async with openai.AsyncOpenAI(api_key="key-of-the-shop", base_url=URL) as client:
+        with anyio.move_on_after(seconds):
+            return (await client.chat.completions.create(**ASKED)).choices[0].message.content
+        return FALLBACK
+
+
+WAYS = {
+    "openai": by_openai,
+    "openai streamed": lambda seconds: by_openai(seconds, stream=True),
+    "openai async": lambda seconds: asyncio.run(by_openai_async(seconds)),
+    "httpx": by_httpx,
+    "wait_for": lambda seconds: asyncio.run(around(seconds)),
+    "move_on_after": lambda seconds: anyio.run(within, seconds),
+}
+"""
+
+SUITE = """
+import pytest
+import shop
+
+@pytest.mark.parametrize("seconds, said", [(0.1, shop.FALLBACK), (30, "Paris")], ids=["soon", "late"])
+@pytest.mark.parametrize("way", shop.WAYS)
+def test_it(llm_capture, way, seconds, said):
+    assert shop.WAYS[way](seconds) == said
+    assert llm_capture.calls
+
+def test_last(llm_capture):
+    assert shop.by_openai(30) == "Paris"
+"""
+
+SLOWLY = 0.5  # seconds the model takes
+
+
+def slowly(request: Request) -> Reply:
+    if request.json.get("stream"):
+        return Reply(chunks=streamed("Par", "is"), delay=SLOWLY)
+    return Reply(body=completion("Paris"), delay=SLOWLY)
+
+
+@pytest.fixture
+def shop(session: Session, server: Server) -> Session:
+    server.answer = slowly
+    session.write(APPLICATION.replace("BASE_URL", server.base_url), "shop.py")
+    session.write(SUITE)
+    return session
+
+
+def test_the_applications_timeouts_fire_live_and_replayed(shop: Session, server: Server) -> None:
+    shop.run("--llm-record", "-Wdefault").assert_outcomes(passed=13)
+    asked = len(server.requests)
+    shop.run("--llm-mode=replay", "-Wdefault").assert_outcomes(passed=13)
+    assert len(server.requests) == asked
+
+
+def test_a_test_that_fails_since_the_application_gave_up_is_an_error(shop: Session) -> None:
+    shop.write(
+        """
+        import shop
+
+        def test_it(llm_capture):
+            assert shop.by_openai(0.1) == "Paris"
+
+        def test_behind(llm_capture):
+            assert shop.by_openai(30) == "Paris"
+        """
+    )
+    result = shop.run()
+    assert told(result, "the application gave up before the answer of") or told(result, "no answer: ")
+    assert [(case.outcome, case.key.test.rpartition("::")[2]) for case in shop.results() if case.outcome != "pass"] == [
+        ("error", "test_it")
+    ]
+
+
+def test_against_a_baseline_an_answer_that_is_always_too_late_is_an_error(
+    plain_session: Session, server: Server
+) -> None:
+    server.answer = slowly
+    plain_session.write(APPLICATION.replace("BASE_URL", server.base_url), "shop.py")
+    plain_session.write(
+        """
+        import pytest
+        import shop
+
+        @pytest.mark.parametrize("way", ["httpx", "wait_for"])
+        def test_it(llm_capture, way):
+            assert shop.WAYS[way](0.1) == shop.FALLBACK
+
+        def test_last(llm_capture):
+            assert shop.by_openai(30) == "Paris"
+        """
+    )
+    plain_session.run("--llm-model=candidate", "--llm-baseline=production", "-Wdefault")
+    outcomes = {(case.key.case, case.outcome) for case in plain_session.results() if case.key.case}
+    assert outcomes == {("httpx", "error"), ("wait_for", "error")}
