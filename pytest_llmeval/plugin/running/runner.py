@@ -16,6 +16,7 @@ from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import being_set_up, uses_llm
 from pytest_llmeval.plugin.payload import Payload, attach, mark_second, without_verdict
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
+from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.case_result import (
     after_teardown,
     named,
@@ -46,6 +47,7 @@ class Runner:
         self.scheduler: Scheduler | None = None
         self._reporting_process: int | None = None
 
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what was left out, and have the tests that ask models overlap, where this pytest can."""
         self.selected.finish(session)
@@ -70,7 +72,11 @@ class Runner:
         if can_schedule(session):
             live = LiveFixtures()
             tick = reporting.tick if reporting is not None else lambda: None
-            scheduler = Scheduler(session, live, window=4 * self.evaluation.concurrency, tick=tick)
+            beside = Beside(config)
+            if self.evaluation.mode != "replay":  # which waits for nothing
+                self.evaluation.notes += beside.told(filter(uses_llm, session.items))
+            window = 4 * self.evaluation.concurrency
+            scheduler = Scheduler(session, live, beside=beside, window=window, tick=tick)
             for name, plugin in (("live", live), ("scheduler", scheduler), ("outermost", Outermost(scheduler))):
                 register(config, plugin, f"llmeval-{name}")
             self.scheduler = scheduler
