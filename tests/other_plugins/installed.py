@@ -19,14 +19,18 @@ class Plugin:
     """How a plugin is tried.
 
     Attributes:
+        pytest: the pytest it is tried with, where it does not work with the newest.
         beside: other packages it needs or is mostly used with.
         options: what switches it on, for pytest.
-        report: the file it writes, which must name each test once.
+        report: the file or folder it writes.
+        know: what its users should know.
     """
 
+    pytest: str = "pytest"
     beside: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     report: str = ""
+    know: str = ""
 
 
 PLUGINS = {
@@ -34,8 +38,8 @@ PLUGINS = {
     "pytest-json-report": Plugin(options=("--json-report", "--json-report-file=results.json"), report="results.json"),
     "pytest-html": Plugin(options=("--html=results.html",), report="results.html"),
     "pytest-reportlog": Plugin(options=("--report-log=results.jsonl",), report="results.jsonl"),
-    "pytest-forked": Plugin(options=("--forked",)),
-    "pytest-isolate": Plugin(options=("--isolate",)),
+    "pytest-forked": Plugin(pytest="pytest<9", options=("--forked",)),
+    "pytest-isolate": Plugin(pytest="pytest<9", options=("--isolate",)),
     "pytest-dependency": Plugin(),
     "pytest-depends": Plugin(),
     "pytest-order": Plugin(),
@@ -63,7 +67,7 @@ PLUGINS = {
     "pytest-benchmark": Plugin(),
     "pytest-mock": Plugin(),
     "pytest-cov": Plugin(options=("--cov=.",)),
-    "pytest-django": Plugin(beside=("django",)),
+    "pytest-django": Plugin(beside=("django",), options=("--ds=shop_settings",)),
 }
 
 
@@ -73,6 +77,7 @@ def python_of(name: str) -> Path:
     Raises:
         NotInstalled: pip failed.
     """
-    arguments = ["pytest", "pytest-xdist", name, *PLUGINS[name].beside, "--editable", str(ROOT)]
+    plugin = PLUGINS[name]
+    arguments = [plugin.pytest, "pytest-xdist", name, *plugin.beside, "--editable", str(ROOT)]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return virtual_environment(CACHE / "environments" / name, arguments, repr(project).encode())

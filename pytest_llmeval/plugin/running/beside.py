@@ -66,7 +66,6 @@ _CONCERNS = {
     "flaky": Concern(options=("force_flaky",), marks=("flaky",), attribute="_flaky_max_runs"),
     # Behind those it depends on, or in an order that it was given.
     "pytest_dependency": Concern(marks=("dependency",)),
-    "pytest_depends": Concern(marks=("depends",)),
     "pytest_order": Concern(options=("order_marker_prefix",), marks=("order",)),
     "pytest_steps": Concern(fixtures=("test_step", "________step_name_")),
 }
