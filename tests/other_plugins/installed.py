@@ -20,7 +20,7 @@ class Plugin:
 
     Attributes:
         pytest: the pytest it is tried with, where it does not work with the newest.
-        beside: other packages it needs or is mostly used with.
+        beside: other packages it needs or is used with.
         options: what switches it on, for pytest.
         report: the file or folder it writes.
         know: what its users should know.
@@ -34,40 +34,45 @@ class Plugin:
 
 
 PLUGINS = {
-    "allure-pytest": Plugin(options=("--alluredir=results",), report="results"),
-    "pytest-json-report": Plugin(options=("--json-report", "--json-report-file=results.json"), report="results.json"),
-    "pytest-html": Plugin(options=("--html=results.html",), report="results.html"),
-    "pytest-reportlog": Plugin(options=("--report-log=results.jsonl",), report="results.jsonl"),
-    "pytest-forked": Plugin(pytest="pytest<9", options=("--forked",)),
-    "pytest-isolate": Plugin(pytest="pytest<9", options=("--isolate",)),
-    "pytest-dependency": Plugin(),
-    "pytest-depends": Plugin(),
-    "pytest-order": Plugin(),
-    "pytest-bdd": Plugin(),
+    "allure-pytest": Plugin(options=("--alluredir=results",), report="results", know="with `--alluredir`"),
+    "anyio": Plugin(beside=("trio",)),
+    "flaky": Plugin(know="tests marked or decorated `flaky` run one after another, all with `--force-flaky`"),
+    "hypothesis": Plugin(know="a test with `@given` waits for each reply"),
+    "pytest-asyncio": Plugin(),
+    "pytest-bdd": Plugin(know="see [below](#pytest-bdd)"),
+    "pytest-benchmark": Plugin(know="a test that uses `benchmark` waits for each reply"),
     "pytest-check": Plugin(),
-    "pytest-subtests": Plugin(),
-    "hypothesis": Plugin(),
-    "pytest-split": Plugin(options=("--splits=1", "--group=1")),
-    "pytest-testmon": Plugin(options=("--testmon",)),
-    "pytest-randomly": Plugin(),
+    "pytest-cov": Plugin(options=("--cov=.",)),
+    "pytest-dependency": Plugin(know="tests marked `dependency` run one after another"),
+    "pytest-depends": Plugin(),
+    "pytest-django": Plugin(beside=("django",), options=("--ds=shop_settings",)),
+    "pytest-forked": Plugin(
+        pytest="pytest<9", options=("--forked",), know="with `--forked`; else tests marked `forked`"
+    ),
+    "pytest-html": Plugin(options=("--html=results.html",), report="results.html"),
+    "pytest-instafail": Plugin(options=("--instafail",)),
+    "pytest-isolate": Plugin(
+        pytest="pytest<9", options=("--isolate",), know="with `--isolate` and its limits; else tests marked `isolate`"
+    ),
+    "pytest-json-report": Plugin(options=("--json-report", "--json-report-file=results.json"), report="results.json"),
+    "pytest-mock": Plugin(),
+    "pytest-order": Plugin(know="tests marked `order` run one after another, in their order"),
     "pytest-random-order": Plugin(options=("--random-order",)),
+    "pytest-randomly": Plugin(),
     "pytest-repeat": Plugin(options=("--count=2",)),
+    "pytest-reportlog": Plugin(options=("--report-log=results.jsonl",), report="results.jsonl"),
     "pytest-rerunfailures": Plugin(options=("--reruns=1",)),
     "pytest-retry": Plugin(options=("--retries=1",)),
-    "flaky": Plugin(options=("--force-flaky",)),
-    "pytest-timeout": Plugin(options=("--timeout=60",)),
-    "pytest-asyncio": Plugin(),
-    "anyio": Plugin(beside=("trio",)),
-    "pytest-trio": Plugin(),
-    "pytest-steps": Plugin(),
-    "pytest-parallel": Plugin(options=("--workers=2",)),
-    "pytest-run-parallel": Plugin(options=("--parallel-threads=2",)),
-    "pytest-instafail": Plugin(options=("--instafail",)),
+    "pytest-run-parallel": Plugin(
+        options=("--parallel-threads=2",), know="with `--parallel-threads`; each thread of a test waits for its replies"
+    ),
+    "pytest-split": Plugin(options=("--splits=1", "--group=1")),
+    "pytest-steps": Plugin(know="the steps of a test run one after another"),
+    "pytest-subtests": Plugin(know="a test that uses `subtests` waits for each reply"),
     "pytest-sugar": Plugin(),
-    "pytest-benchmark": Plugin(),
-    "pytest-mock": Plugin(),
-    "pytest-cov": Plugin(options=("--cov=.",)),
-    "pytest-django": Plugin(beside=("django",), options=("--ds=shop_settings",)),
+    "pytest-testmon": Plugin(options=("--testmon",), know="with `--testmon`"),
+    "pytest-timeout": Plugin(options=("--timeout=60",)),
+    "pytest-trio": Plugin(),
 }
 
 

@@ -42,22 +42,25 @@ class Concern(NamedTuple):
         marks: of a test.
         fixtures: of a test.
         attribute: of a test's function.
+        again: whether a test may be executed once more before, for the baseline.
     """
 
     options: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     fixtures: tuple[str, ...] = ()
     attribute: str = ""
+    again: bool = True
 
 
 _CONCERNS = {
     # Each runs such a test in a process of its own, where it cannot be left.
-    "pytest_forked": Concern(options=("forked",), marks=("forked",)),
+    "pytest_forked": Concern(options=("forked",), marks=("forked",), again=False),
     "pytest_isolate": Concern(
-        options=("isolate", "isolate_timeout", "isolate_mem_limit", "isolate_cpu_limit"), marks=("isolate",)
+        options=("isolate", "isolate_timeout", "isolate_mem_limit", "isolate_cpu_limit"),
+        marks=("isolate",),
+        again=False,
     ),
     # In threads of its own.
-    "pytest_parallel": Concern(options=("workers", "tests_per_worker")),
     "pytest_run_parallel": Concern(
         options=("parallel_threads", "forever"),
         marks=("parallel_threads", "parallel_threads_limit", "force_parallel_threads"),
@@ -67,7 +70,7 @@ _CONCERNS = {
     # Behind those it depends on, or in an order that it was given.
     "pytest_dependency": Concern(marks=("dependency",)),
     "pytest_order": Concern(options=("order_marker_prefix",), marks=("order",)),
-    "pytest_steps": Concern(fixtures=("test_step", "________step_name_")),
+    "pytest_steps": Concern(fixtures=("test_step", "________step_name_"), again=False),
 }
 
 
@@ -85,6 +88,11 @@ class Beside:
         """The plugin because of which a test neither waits beside others nor is executed beside them; "" if none."""
         known = next((name for name, concern in self._concerns.items() if self._is_concerned(item, concern)), "")
         return known or self._seen(item)
+
+    def may_execute_again(self, item: pytest.Item) -> bool:
+        """Whether a test may be executed once more before it counts."""
+        name = self.concerning(item)
+        return not name or (name in self._concerns and self._concerns[name].again)
 
     def told(self, items: Iterable[pytest.Item]) -> list[str]:
         """One line for each plugin because of which some of these tests run one after another."""

@@ -69,10 +69,10 @@ class Runner:
 
             decide = reporting.second_pass if reporting is not None else None
             register(config, SecondPass(session, self.evaluation.most_samples, decide), "llmeval-second-pass")
+        beside = Beside(config)
         if can_schedule(session):
             live = LiveFixtures()
             tick = reporting.tick if reporting is not None else lambda: None
-            beside = Beside(config)
             if self.evaluation.mode != "replay":  # which waits for nothing
                 self.evaluation.notes += beside.told(filter(uses_llm, session.items))
             window = 4 * self.evaluation.concurrency
@@ -84,7 +84,7 @@ class Runner:
         if isinstance(baseline := self.evaluation.baseline, SavedBaseline):
             from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
 
-            register(config, JudgedAgain(baseline, self.selected.moved), "llmeval-judged-again")
+            register(config, JudgedAgain(baseline, beside, self.selected.moved), "llmeval-judged-again")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:

@@ -7,9 +7,11 @@ from collections import Counter
 
 import pytest
 
+from tests.other_plugins.found import load
+from tests.other_plugins.installed import PLUGINS
 from tests.plugin.running.test_scheduler_options import FORKING, echo
 from tests.server import Reply, Request, Server
-from tests.sessions import Session, told
+from tests.sessions import CONFIGURATION, Session, told
 
 SUITE = """
 import pytest
@@ -360,3 +362,50 @@ def test_an_example_of_hypothesis_waits_for_its_reply(garden: Session, server: S
     result = garden.run(plugins=("hypothesispytest",))
     result.assert_outcomes(passed=1)
     assert not told(result, "waited for each reply")
+
+
+def test_a_saved_verdict_counts_where_a_plugin_must_see_one_execution(
+    session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CI", "BUILD_NUMBER", "GITHUB_BASE_REF", "GITHUB_ACTIONS", "GITHUB_SHA"):
+        monkeypatch.delenv(name, raising=False)
+    configuration = CONFIGURATION.format(base_url=server.base_url)
+    session.configure(configuration.replace("[tool.llmeval]", '[tool.llmeval]\nbaseline = "saved.jsonl"', 1))
+    server.answer = echo
+    session.write(SUITE)
+    session.run("--llm-update-baseline", "--llm-record")
+    session.write(COUNTS, "conftest.py")
+    result = session.run()
+    assert result.ret == 0
+    assert told(result, "gate ok")
+    assert told(result, "4 cases were not judged again, since another plugin must see one execution of each test")
+    assert set(lines(session, "calls.txt").values()) == {1}
+
+
+def test_a_test_that_looks_for_llm_too_late_is_told_what_helps(plain_session: Session) -> None:
+    plain_session.write("def test_it(request):\n    request.getfixturevalue('llm')\n")
+    result = plain_session.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*give the module pytestmark = pytest.mark.usefixtures('llm')*"])
+
+
+def test_what_a_mark_asks_for_may_be_looked_up_later(garden: Session) -> None:
+    garden.write(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.usefixtures("llm")
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(request, number):  # as the steps of pytest-bdd are run
+            assert request.getfixturevalue("llm")(f"bulb {number}") == f"echo bulb {number}"
+        """
+    )
+    garden.run("--llm-record").assert_outcomes(passed=3)
+    garden.run("--llm-mode=replay").assert_outcomes(passed=3)
+    assert len(garden.results()) == 3
+
+
+def test_every_plugin_in_the_docs_was_tried() -> None:
+    """Whoever adds one runs ``make plugins`` before they commit."""
+    assert load().keys() == PLUGINS.keys()
