@@ -38,6 +38,7 @@ PLUGINS = {
     "anyio": Plugin(beside=("trio",)),
     "flaky": Plugin(know="tests marked or decorated `flaky` run one after another, all with `--force-flaky`"),
     "hypothesis": Plugin(know="a test with `@given` waits for each reply"),
+    "langsmith": Plugin(beside=("langsmith[pytest]",), know="tests marked `langsmith` run one after another"),
     "pytest-asyncio": Plugin(),
     "pytest-bdd": Plugin(know="see [below](#pytest-bdd)"),
     "pytest-benchmark": Plugin(know="a test that uses `benchmark` waits for each reply"),
@@ -57,6 +58,7 @@ PLUGINS = {
     "pytest-json-report": Plugin(options=("--json-report", "--json-report-file=results.json"), report="results.json"),
     "pytest-mock": Plugin(),
     "pytest-order": Plugin(know="tests marked `order` run one after another, in their order"),
+    "pytest-playwright": Plugin(),
     "pytest-random-order": Plugin(options=("--random-order",)),
     "pytest-randomly": Plugin(),
     "pytest-repeat": Plugin(options=("--count=2",)),
@@ -73,6 +75,7 @@ PLUGINS = {
     "pytest-testmon": Plugin(options=("--testmon",), know="with `--testmon`"),
     "pytest-timeout": Plugin(options=("--timeout=60",)),
     "pytest-trio": Plugin(),
+    "teamcity-messages": Plugin(options=("--teamcity",)),
 }
 
 

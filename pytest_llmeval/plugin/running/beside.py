@@ -19,16 +19,17 @@ import pytest
 from pytest_llmeval.text import harmless
 
 _SEES = ("pytest_runtest_protocol", "pytest_runtest_makereport")
-"""Hooks that see each execution of a test, not only the one that counts."""
+_SEES_AROUND = ("pytest_runtest_call", "pytest_pyfunc_call")
+"""Hooks that see what comes out of each execution of a test, not only of the one that counts; these as wrappers."""
 
 _LEARNS, _DECIDES = "pytest_runtest_logreport", ("pytest_runtest_setup", "pytest_runtest_call")
 """Hooks by which a plugin learns what became of tests, and may decide about those behind them."""
 
 _BEARABLE = frozenset(
     {
-        *("_pytest", "pytest_llmeval", "xdist", "_hypothesis_pytestplugin", "pytest_bdd", "pytest_benchmark"),
-        *("pytest_check", "pytest_html", "pytest_jsonreport", "pytest_rerunfailures", "pytest_retry"),
-        *("pytest_timeout",),
+        *("_pytest", "pytest_llmeval", "xdist", "_hypothesis_pytestplugin", "anyio", "pytest_asyncio", "pytest_bdd"),
+        *("pytest_benchmark", "pytest_check", "pytest_html", "pytest_jsonreport", "pytest_playwright"),
+        *("pytest_rerunfailures", "pytest_retry", "pytest_timeout", "pytest_trio", "teamcity"),
     }
 )
 """Modules of plugins that see each execution and make nothing of those that count for nothing."""
@@ -67,6 +68,8 @@ _CONCERNS = {
     ),
     # Several times, and counts how often it passes.
     "flaky": Concern(options=("force_flaky",), marks=("flaky",), attribute="_flaky_max_runs"),
+    # As a run of its own for each execution.
+    "langsmith": Concern(marks=("langsmith",)),
     # Behind those it depends on, or in an order that it was given.
     "pytest_dependency": Concern(marks=("dependency",)),
     "pytest_order": Concern(options=("order_marker_prefix",), marks=("order",)),
@@ -127,9 +130,10 @@ class Beside:
         return self._seen_by[folder]
 
     def _see(self, item: pytest.Item) -> Iterator[str]:
-        for hook in _SEES:
+        for hook in _SEES + _SEES_AROUND:
             for implementation in _implementations(item, hook):
-                yield from self._unless_known(implementation, hook)
+                if hook in _SEES or implementation.wrapper or implementation.hookwrapper:
+                    yield from self._unless_known(implementation, hook)
         learn = {implementation.plugin for implementation in _implementations(item, _LEARNS)}
         for hook in _DECIDES:
             for implementation in _implementations(item, hook):
@@ -137,11 +141,11 @@ class Beside:
                     yield from self._unless_known(implementation, f"{_LEARNS} and {hook}")
 
     def _unless_known(self, implementation: pluggy.HookImpl, hooks: str) -> Iterator[str]:
-        module = getattr(implementation.function, "__module__", None) or implementation.plugin_name
-        name, file = _package(module), getattr(implementation.plugin, "__file__", None)
-        if file is not None and Path(file).name == "conftest.py":
-            path, root = Path(file), self._config.rootpath
-            yield f"{path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name} ({hooks})"
+        function, root = implementation.function, self._config.rootpath
+        name = _package(getattr(function, "__module__", None) or implementation.plugin_name)
+        file = Path(getattr(getattr(function, "__code__", None), "co_filename", ""))
+        if file.name == "conftest.py":
+            yield f"{file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name} ({hooks})"
         elif name not in _BEARABLE and name not in self._concerns:
             yield name
 

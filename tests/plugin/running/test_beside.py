@@ -169,6 +169,44 @@ def test_what_counts_reports_counts_each_test_once(garden: Session) -> None:
     assert lines(garden, "calls.txt") == Counter(expected)
 
 
+AROUND = {
+    "pytest_runtest_call": """
+import pytest
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    result = yield
+    with open(item.config.rootpath / "ended.txt", "a") as file:
+        file.write(item.name + "\\n")
+    return result
+""",
+    "pytest_pyfunc_call": """
+import pytest
+
+class Ends:
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem):
+        yield
+        with open(pyfuncitem.config.rootpath / "ended.txt", "a") as file:
+            file.write(pyfuncitem.name + "\\n")
+
+def pytest_configure(config):
+    config.pluginmanager.register(Ends())
+""",
+}
+
+
+@pytest.mark.parametrize("hook", AROUND)
+def test_a_wrapper_of_the_body_sees_one_end_of_each_test(plain_session: Session, server: Server, hook: str) -> None:
+    server.answer = echo
+    plain_session.write(AROUND[hook], "conftest.py")
+    plain_session.write(SUITE.replace("assert number != 2", ""))
+    result = plain_session.run()
+    result.assert_outcomes(passed=5)
+    assert told(result, f"tests run one after another beside conftest.py ({hook})")
+    assert sorted(lines(plain_session, "ended.txt").values()) == [1] * 5
+
+
 def test_a_replay_has_nothing_to_say_of_it(plain_session: Session, server: Server) -> None:
     server.answer = echo
     plain_session.write(COUNTS, "conftest.py")
