@@ -59,7 +59,7 @@ class Outcomes:
 def compared(name: str, python: Path, folder: Path) -> tuple[list[str], Outcomes]:
     """What differs beside a plugin from tests that wait, a line each; and the session that had them overlap."""
     alike, overlapping = [], None
-    for kind, options in (("", ()), (" with -n 2", ("-n2",))):
+    for kind, options in (("", ()), (" with -n 2", ("-n2", "--dist=loadfile"))):
         waiting = _run(name, python, folder / f"waiting{kind}", "-pin_order", *options)
         here = folder / f"overlapping{kind}"
         live = _run(name, python, here, "--llm-record", *options)

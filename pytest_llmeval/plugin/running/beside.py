@@ -28,7 +28,7 @@ _LEARNS, _DECIDES = "pytest_runtest_logreport", ("pytest_runtest_setup", "pytest
 _BEARABLE = frozenset(
     {
         *("_pytest", "pytest_llmeval", "xdist", "_hypothesis_pytestplugin", "anyio", "pytest_asyncio", "pytest_bdd"),
-        *("pytest_benchmark", "pytest_check", "pytest_html", "pytest_jsonreport", "pytest_playwright"),
+        *("pytest_benchmark", "pytest_check", "pytest_cov", "pytest_html", "pytest_jsonreport", "pytest_playwright"),
         *("pytest_rerunfailures", "pytest_retry", "pytest_timeout", "pytest_trio", "teamcity"),
     }
 )
