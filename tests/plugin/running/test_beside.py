@@ -9,6 +9,7 @@ import pytest
 
 from tests.other_plugins.found import load
 from tests.other_plugins.installed import PLUGINS
+from tests.plugin.running.test_adaptive import CASES, COMPARE, Models, samples
 from tests.plugin.running.test_scheduler_options import FORKING, echo
 from tests.server import Reply, Request, Server
 from tests.sessions import CONFIGURATION, Session, told
@@ -298,6 +299,17 @@ def test_a_test_may_be_forked_among_others_that_overlap(plain_session: Session, 
     result.assert_outcomes(passed=9, failed=2)
     assert len(plain_session.results()) == 9
     assert len(server.requests) == 17
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_what_was_forked_keeps_its_first_samples(plain_session: Session, server: Server) -> None:
+    models = Models(plain_session, server)
+    models.wrong_from = {("cand-2", number): 0 for number in (1, 5, 6, 9)}
+    plain_session.write(FORKING, "conftest.py")
+    result = plain_session.run(*COMPARE, subprocess=True)
+    assert samples(plain_session) == {("candidate", 3): CASES, ("production", 3): CASES}
+    assert {case.outcome for case in plain_session.results()} == {"pass", "fail"}
+    assert "llmeval broke" not in result.stdout.str()
 
 
 def test_marked_tests_keep_their_order_and_the_others_overlap(plain_session: Session, server: Server) -> None:
