@@ -57,8 +57,8 @@ def main() -> int:
             found[name] = {"version": version(python, name), "tests": tests}
             if PLUGINS[name].pytest != "pytest":
                 found[name]["pytest"] = version(python, "pytest")
-    ordered = {name: found[name] for name in PLUGINS if name in found}
-    FILE.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
+            ordered = {name: found[name] for name in PLUGINS if name in found}
+            FILE.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
     print(f"\nkept in {FILE.name}; `make docs` writes the table anew")
     if wrong:
         print("\nwrong, and what was found of these plugins is not kept:", *wrong, sep="\n  ")

@@ -149,12 +149,9 @@ def _of_report(path: Path) -> Counter[tuple[str, ...]]:
         return Counter((each["nodeid"], each["outcome"], str(each.get("metadata", ""))) for each in tests)
     if path.suffix == ".jsonl":
         lines = [json.loads(line) for line in text.splitlines()]
-        return Counter((_named(line), line["when"], line["outcome"]) for line in lines if "when" in line)
+        reports = [line for line in lines if line["$report_type"] == "TestReport"]
+        return Counter((each["nodeid"], each["when"], each["outcome"]) for each in reports)
     return Counter((test,) for test in re.findall(r"test_\w+\.py::[\w:\[\]]+", text))
-
-
-def _named(report: dict[str, object]) -> str:
-    return str(report["nodeid"] if "nodeid" in report else report["_id"])  # the latter since pytest 9.2
 
 
 def _allure(result: dict[str, object]) -> list[str]:
