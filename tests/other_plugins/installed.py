@@ -72,7 +72,7 @@ PLUGINS = {
     "pytest-steps": Plugin(know="the steps of a test run one after another"),
     "pytest-subtests": Plugin(know="a test that uses `subtests` waits for each reply"),
     "pytest-sugar": Plugin(),
-    "pytest-testmon": Plugin(options=("--testmon",), know="with `--testmon`"),
+    "pytest-testmon": Plugin(options=("--testmon", "--testmon-noselect"), know="with `--testmon`"),
     "pytest-timeout": Plugin(options=("--timeout=60",)),
     "pytest-trio": Plugin(),
     "teamcity-messages": Plugin(options=("--teamcity",)),

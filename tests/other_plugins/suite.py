@@ -34,16 +34,14 @@ def test_known(llm):
 
 class TestClass:
     @pytest.fixture(scope="class")
-    def counter(self):
-        return llm_calls
+    def shelf(self):
+        return []
 
-    def test_one(self, llm, shop):
+    def test_one(self, llm, shelf):
         assert llm("one of class")
 
-    def test_last(self, shop):
+    def test_last(self, shelf, shop):
         assert shop
-
-llm_calls = 0
 """
 
 FILES = {
