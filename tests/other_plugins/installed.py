@@ -38,7 +38,10 @@ PLUGINS = {
     "anyio": Plugin(beside=("trio",)),
     "flaky": Plugin(know="tests marked or decorated `flaky` run one after another, all with `--force-flaky`"),
     "hypothesis": Plugin(know="a test with `@given` waits for each reply"),
-    "langsmith": Plugin(beside=("langsmith[pytest]",), know="tests marked `langsmith` run one after another"),
+    "langsmith": Plugin(
+        beside=("langsmith[pytest]",),
+        know="tests marked `langsmith`, which need an account and were not tried, run one after another",
+    ),
     "pytest-asyncio": Plugin(),
     "pytest-bdd": Plugin(know="see [below](#pytest-bdd)"),
     "pytest-benchmark": Plugin(know="a test that uses `benchmark` waits for each reply"),
