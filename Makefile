@@ -8,7 +8,7 @@ PINNED = --constraint constraints.txt --build-constraint constraints.txt
 TESTED = --editable ".[yaml]" --group test --group lint
 UV = .venv-uv/bin/uv pip compile --quiet --no-config --no-annotate
 
-.PHONY: demo test quick docs format constraints newest lowest sdks benchmark mutants clean another-python
+.PHONY: demo test quick docs format constraints newest lowest sdks plugins benchmark mutants clean another-python
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -87,6 +87,11 @@ sdks: $(VENV)/test
 	$(BIN)/python tests/sdks
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m pytest -q tests/plugin/capturing/test_real_servers.py
+
+# Tests that overlap beside other plugins, each newest in an environment of its own.
+plugins: $(VENV)/test
+	$(BIN)/python tests/other_plugins
+	$(BIN)/python docs/generate.py
 
 benchmark:
 	$(PYTHON) benchmarks/speed

@@ -124,6 +124,13 @@ def _captured() -> str:
     return _table(("client", "tried with", "captured", "not captured"), rows(load(), beside))
 
 
+def _plugins() -> str:
+    """The plugins that tests were tried beside, as ``make plugins`` found."""
+    from tests.other_plugins.found import load, rows
+
+    return _table(("plugin", "tried with", "tests run", "to know"), rows(load()))
+
+
 def _configuration() -> str:
     """Every key of [tool.llmeval], from its JSON Schema."""
     schema = json.loads((ROOT / "pytest_llmeval" / "config" / "config.schema.json").read_text(encoding="utf-8"))
@@ -247,6 +254,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "markers": _markers,
     "fixtures": _fixtures,
     "captured": _captured,
+    "plugins": _plugins,
     "configuration": _configuration,
     "checks": _checks,
     "row-checks": _row_checks,

@@ -194,6 +194,11 @@ def _compared_otherwise(
             f"{_cases(count, ' asks', ' ask')} the model in another way than when the baseline was saved; the saved "
             "verdict counts"
         )
+    if count := rejudged["executed_once"]:
+        yield (
+            f"{_cases(count, ' was', ' were')} not judged again, since another plugin must see one execution of each "
+            "test; the saved verdict counts"
+        )
     if count := rejudged["other_code"]:
         yield (
             f"{_cases(count, ' fails', ' fail')} today on replies that passed when the baseline was saved, in tests "

@@ -75,8 +75,9 @@ def shared_trial(item: pytest.Item | None, fixture: str) -> Trial:
     """The trial of this execution of a test, which all fixtures that ask share."""
     if item is None or fixture not in getattr(item, "fixturenames", ()):
         pytest.fail(
-            f"{fixture} must be an argument of the test or of one of its fixtures; "
-            f"getfixturevalue({fixture!r}) is too late for it",
+            f"{fixture} must be an argument of the test or of one of its fixtures; getfixturevalue({fixture!r}) and a "
+            f"step of pytest-bdd are too late for it: "
+            f"give the module pytestmark = pytest.mark.usefixtures({fixture!r})",
             pytrace=False,
         )
     try:

@@ -26,7 +26,7 @@ def model_words(model: Mapping[str, Any]) -> str:
 
 
 Outcome = Literal["pass", "fail", "error"]
-Rejudged = Literal["", "as_saved", "other_code", "not_compared"]
+Rejudged = Literal["", "as_saved", "other_code", "not_compared", "executed_once"]
 
 
 class CaseKey(NamedTuple):
@@ -118,7 +118,7 @@ class CaseResult(NamedTuple):
         rejudged: how today's tests judged the replies of a saved run. ``as_saved``: the test now asks differently, so
             the saved verdict counts. ``other_code``: replies that passed now fail in unchanged tests, so the saved
             verdict counts too. ``not_compared``: replies that passed, to other requests, fail in changed tests.
-            Otherwise "".
+            ``executed_once``: the test must not be executed once more, so the saved verdict counts. Otherwise "".
     """
 
     key: CaseKey

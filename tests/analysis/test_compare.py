@@ -486,6 +486,10 @@ def test_a_reader_is_told_what_else_there_is_to_know(count: int) -> None:
         "1 case asks the model in another way than when the baseline was saved; the saved verdict counts",
         "2 cases ask the model in another way than when the baseline was saved; the saved verdict counts",
     )
+    once = "not judged again, since another plugin must see one execution of each test; the saved verdict counts"
+    assert compare("m", some(rejudged="executed_once"), "m", plain).notes == told(
+        f"1 case was {once}", f"2 cases were {once}"
+    )
     code = "in tests that have not changed: the code behind the replies has; the saved verdict counts"
     assert compare("m", some(rejudged="other_code"), "m", plain).notes == told(
         f"1 case fails today on replies that passed when the baseline was saved, {code}",

@@ -16,12 +16,14 @@ class Again:
 
     Attributes:
         model: what its model's name stood for.
+        executed: whether the test is executed for it.
         answers: its replies; None until a fixture has asked for them.
         result: what today's test says of them; None until the test was run to its end.
     """
 
-    def __init__(self, saved: CaseResult, model: ModelSettings) -> None:
+    def __init__(self, saved: CaseResult, model: ModelSettings, *, executed: bool) -> None:
         self.saved = saved
+        self.executed = executed
         self.model = model
         self.answers: SavedAnswers | None = None
         self.result: CaseResult | None = None
@@ -32,6 +34,8 @@ class Again:
         saved = self.saved._replace(
             key=now.key, content=now.content, judged_by=now.judged_by, file=now.file, line=now.line
         )
+        if not self.executed:
+            return saved._replace(rejudged="executed_once")
         again, answers = self.result, self.answers
         if again is None or answers is None or _went_another_way(again.samples, self.saved.samples, answers):
             return saved._replace(rejudged="as_saved")

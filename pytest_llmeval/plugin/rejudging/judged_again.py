@@ -15,6 +15,7 @@ from pytest_llmeval.plugin.baseline import SavedBaseline
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
+from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.scheduler import execute
 from pytest_llmeval.plugin.running.trial import trial_key
 
@@ -23,11 +24,13 @@ class JudgedAgain:
     """Executes each test for the baseline before it is executed for the model on trial.
 
     Args:
+        beside: says which tests must not be executed once more.
         moved: the tests that have another name than when they were saved, with the name they had.
     """
 
-    def __init__(self, baseline: SavedBaseline, moved: Mapping[str, str]) -> None:
+    def __init__(self, baseline: SavedBaseline, beside: Beside, moved: Mapping[str, str]) -> None:
         self._baseline = baseline
+        self._beside = beside
         self._moved = moved
 
     @pytest.hookimpl(tryfirst=True)
@@ -37,8 +40,12 @@ class JudgedAgain:
             return
         key, case = identity_of(item).key, identity_of(item).case
         saved = self._baseline.counterpart(key._replace(test=self._moved.get(key.test, key.test)), case)
-        again = item.stash[judged_again_key] = Again(saved, self._baseline.model) if saved is not None else None
-        if again is not None:
+        if saved is None:
+            item.stash[judged_again_key] = None
+            return
+        again = Again(saved, self._baseline.model, executed=self._beside.may_execute_again(item))
+        item.stash[judged_again_key] = again
+        if again.executed:
             _judge(item, again)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -44,12 +43,15 @@ class LiveFixtures:
         ):
             name = fixturedef.argname if fixturedef.params else None
             live = self._live[fixturedef] = _Live(request.node, name, getattr(request, "param_index", 0))
-            request.addfinalizer(partial(self._live.pop, fixturedef, None))
             if self.executes is not None:
                 item, nextitem, attempts = self.executes
                 if nextitem is None or _left(live, item, nextitem):
                     attempts.may_leave = False
         return (yield)
+
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Note what is torn down; by a finalizer it would be one of the fixture's own for plugins that tell of them."""
+        self._live.pop(fixturedef, None)
 
     def must_run_first(
         self, item: pytest.Item, nextitem: pytest.Item | None, pending: Iterable[pytest.Item]

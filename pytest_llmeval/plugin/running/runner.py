@@ -17,6 +17,7 @@ from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import being_set_up, uses_llm
 from pytest_llmeval.plugin.payload import EMPTY_SHARD, Payload, attach, mark_second, without_verdict
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
+from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.case_result import (
     after_teardown,
     named,
@@ -48,6 +49,7 @@ class Runner:
         self.scheduler: Scheduler | None = None
         self._reporting_process: int | None = None
 
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what was left out, and have the tests that ask models overlap, where this pytest can."""
         self.selected.finish(session)
@@ -75,10 +77,14 @@ class Runner:
 
             decide = reporting.second_pass if reporting is not None else None
             register(config, SecondPass(session, self.evaluation.most_samples, decide), "llmeval-second-pass")
+        beside = Beside(config)
         if can_schedule(session):
             live = LiveFixtures()
             tick = reporting.tick if reporting is not None else lambda: None
-            scheduler = Scheduler(session, live, window=4 * self.evaluation.concurrency, tick=tick)
+            if self.evaluation.mode != "replay":  # which waits for nothing
+                self.evaluation.notes += beside.told(filter(uses_llm, session.items))
+            window = 4 * self.evaluation.concurrency
+            scheduler = Scheduler(session, live, beside=beside, window=window, tick=tick)
             for name, plugin in (("live", live), ("scheduler", scheduler), ("outermost", Outermost(scheduler))):
                 register(config, plugin, f"llmeval-{name}")
             self.scheduler = scheduler
@@ -86,7 +92,7 @@ class Runner:
         if isinstance(baseline := self.evaluation.baseline, SavedBaseline):
             from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
 
-            register(config, JudgedAgain(baseline, self.selected.moved), "llmeval-judged-again")
+            register(config, JudgedAgain(baseline, beside, self.selected.moved), "llmeval-judged-again")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:

@@ -29,6 +29,7 @@ from pytest_llmeval.plugin.collect import runs_once
 from pytest_llmeval.plugin.guard import ReportWrapper, register, xdist_worker
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.markers import closest_markers
+from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.live import LiveFixtures
 from pytest_llmeval.plugin.running.own_limit import limit_of, on_the_wire, out_of_time
 from pytest_llmeval.plugin.running.replies import Attempts, attempts_key
@@ -36,6 +37,7 @@ from pytest_llmeval.plugin.running.trial import DIFFERS, trial_key
 
 MOST_EXECUTIONS = 50
 _WAITED = "llmeval-waited"
+_REPORT_AT_ONCE = frozenset({"subtests", "benchmark", "benchmark_weave"})
 
 
 def can_schedule(session: pytest.Session) -> bool:
@@ -58,11 +60,20 @@ class Scheduler:
     """Executes the tests that ask models.
 
     Args:
+        beside: says which tests run one after another.
         window: the most tests that wait for replies.
         tick: called now and then while nothing but waiting is to be done.
     """
 
-    def __init__(self, session: pytest.Session, live: LiveFixtures, *, window: int, tick: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        session: pytest.Session,
+        live: LiveFixtures,
+        *,
+        beside: Beside,
+        window: int,
+        tick: Callable[[], None],
+    ) -> None:
         self._tick = tick
         self.session = session
         self.live = live
@@ -71,7 +82,7 @@ class Scheduler:
         self._ready: deque[pytest.Item] = deque()
         self._arrived = threading.Event()
         self._depth = 0
-        self._passed_on: pytest.Item | None = None
+        self._beside = beside
         self._runs_again = _runs_failing_tests_again(session.config)
         self._worker = xdist_worker(session.config)
         self._index: dict[pytest.Item, int] = {}
@@ -79,13 +90,10 @@ class Scheduler:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Execute a test that asks a model; any other is left to pytest, with tests that must run first after it."""
-        if self._passed_on is item:
-            self._passed_on = None
-            return None
         others = [other for other in self.pending if other is not item]
         first = self.live.must_run_first(item, nextitem, others)
         following = first[0] if first else nextitem
-        if not uses_llm(item) or not _may_be_left(item):
+        if not uses_llm(item) or not _may_be_left(item) or self._beside.concerning(item):
             return self._pass_on(item, following, nextitem)
         attempts = item.stash.setdefault(attempts_key, Attempts())
         last = self.live.is_last(item, following)
@@ -114,16 +122,24 @@ class Scheduler:
         """Leave a test to pytest and its other plugins; what it shares with those that wait stays up behind it."""
         if following is nextitem:
             return None
-        self._passed_on = item
-        with self._within():  # else the waiting test that follows could go on with itself as the next
-            item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
-        return True
+        # Not by the hook: the wrappers of other plugins around this test have been entered, and must be so once.
+        implementations = list(item.ihook.pytest_runtest_protocol.get_hookimpls())
+        behind = implementations[: next(place for place, each in enumerate(implementations) if each.plugin is self)]
+        for implementation in reversed(behind):
+            if implementation.wrapper or implementation.hookwrapper:
+                continue
+            values = {"item": item, "nextitem": following}
+            if implementation.function(*(values[name] for name in implementation.argnames)) is not None:
+                return True
+        return None
 
     def after(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Go on with waiting tests, once every wrapper around a test's protocol has been left."""
         if self._depth or not self.pending:
             return
-        while not self._stopped() and (group := self.live.must_run_first(item, nextitem, self.pending)):
+        in_order = nextitem is not None and bool(self._beside.concerning(nextitem))
+        ends_before = None if in_order else nextitem
+        while not self._stopped() and (group := self.live.must_run_first(item, ends_before, self.pending)):
             self._go_on(self._next_of(group), nextitem)
         held: list[pytest.Item] = []
         while self.pending and not self._stopped():
@@ -222,7 +238,7 @@ class Scheduler:
         """Execute a test; None when it was left."""
         replies = attempts.replies
         before = set(replies.futures)
-        properties, markers = len(item.user_properties), list(item.own_markers)
+        properties, markers, attributes = len(item.user_properties), list(item.own_markers), set(vars(item))
         attempts.number += 1
         attempts.may_leave = may_leave and not replies.blocking
         if trial_key in item.stash:
@@ -242,6 +258,8 @@ class Scheduler:
         attempts.waits_for = 0
         del item.user_properties[properties:]
         item.own_markers[:] = markers
+        for name in vars(item).keys() - attributes:  # what plugins and fixtures have put there begins anew
+            delattr(item, name)
         attempts.stale += len(reports[-1].sections)
         return None
 
@@ -321,7 +339,9 @@ def _may_be_left(item: pytest.Item) -> bool:
         isinstance(item, pytest.Function)
         and not runs_once(item, closest_markers(item))
         and not (isinstance(case, type) and issubclass(case, unittest.TestCase))
-        and "subtests" not in item.fixturenames
+        # These report while the test runs, or run its body many times.
+        and _REPORT_AT_ONCE.isdisjoint(item.fixturenames)
+        and not getattr(item.obj, "is_hypothesis_test", False)
     )
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.plugin.guard import xdist_worker
-from pytest_llmeval.plugin.running.replies import more_samples_key
+from pytest_llmeval.plugin.running.replies import first_pass_key, more_samples_key
 
 THROUGH = -1  # in place of a test's number: there are no more
 READY = "llmeval_second_pass"
@@ -67,6 +67,8 @@ class SecondPass:
         return places
 
     def _run(self, session: pytest.Session, places: Sequence[int]) -> None:
+        # What ran in a process that another plugin forked for it left nothing here to go on from.
+        places = [place for place in places if first_pass_key in session.items[place].stash]
         items = [session.items[place] for place in places]
         for item in items:
             item.stash[more_samples_key] = self._samples
