@@ -10,19 +10,12 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Literal
 
-from pytest_llmeval.clock import Clock
 from pytest_llmeval.engine.call import EngineCall, EngineRules, Response
 from pytest_llmeval.engine.dispatch import Dispatcher
+from pytest_llmeval.engine.loop import EngineLoop
 from pytest_llmeval.engine.preload import import_all
 
 _PATIENCE = 2.0  # seconds
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose time no test stops."""
-
-    def time(self) -> float:
-        return Clock.monotonic()
 
 
 class LoopThread:
@@ -87,7 +80,7 @@ class LoopThread:
 
     def _main(self) -> None:
         try:
-            loop = _Loop()
+            loop = EngineLoop()
             try:
                 self.dispatcher = Dispatcher(self._rules, self._finish)
                 self.dispatcher.stopped = self._stopped

@@ -19,6 +19,8 @@ from typing import Any, cast
 import h11  # httpx brings it, by httpcore
 import httpx
 
+from pytest_llmeval.engine.loop import EngineLoop
+
 KEEP_ALIVE = 15.0  # seconds; longer, and servers close the connection just when it is used again
 _LARGEST_HEAD = 100 * 1024  # bytes of a status line with its headers
 _FULL = 2**20  # bytes received and not yet read, from which on the server has to wait
@@ -185,7 +187,8 @@ class _Wire(asyncio.Protocol):
     """What came over a socket and when; made by the event loop."""
 
     def __init__(self) -> None:
-        self._now = asyncio.get_running_loop().time
+        loop = asyncio.get_running_loop()
+        self._now = loop.woke_at if isinstance(loop, EngineLoop) else loop.time
         self._pieces: deque[tuple[float, bytes]] = deque()
         self._size = 0
         self._over = False

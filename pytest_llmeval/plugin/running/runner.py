@@ -31,9 +31,9 @@ from pytest_llmeval.plugin.running.live import LiveFixtures
 from pytest_llmeval.plugin.running.replies import FirstPass, Suspended, first_pass_key, more_samples_key
 from pytest_llmeval.plugin.running.samples import SWALLOWED, sampled
 from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_schedule
-from pytest_llmeval.plugin.running.selected import Selected
 from pytest_llmeval.plugin.running.stop_worker import stop_with_controller
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
+from pytest_llmeval.plugin.selecting.selected import Selected
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.text import were
 

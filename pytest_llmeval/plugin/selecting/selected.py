@@ -11,7 +11,7 @@ from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
-from pytest_llmeval.plugin.running.cut import Cut
+from pytest_llmeval.plugin.selecting.cut import Cut
 from pytest_llmeval.plugin.selection import Selection, expected
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 
