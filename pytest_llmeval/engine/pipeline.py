@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pytest_llmeval.engine.client import Engine
     from pytest_llmeval.store.staleness import Staleness
     from pytest_llmeval.store.store import Store
+
+_TICK = 0.5  # seconds
 
 Mode = Literal["auto", "replay", "refresh", "live"]
 
@@ -65,6 +67,7 @@ class Pipeline:
 
     Attributes:
         lookups: makes the lookups that it takes.
+        waiting: called twice a second while the main thread waits for a reply in a test; None for nothing.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Pipeline:
     ) -> None:
         self.mode = mode
         self.store = store
+        self.waiting: Callable[[], None] | None = None
         self.lookups = Lookups(ignore=ignore, normalize=normalize, salts=salts or {})
         self.environment = environment
         self._staleness = staleness
@@ -128,6 +132,17 @@ class Pipeline:
         except ReplyError as error:
             future.set_exception(error)
         return future
+
+    def received(self, future: Future[Fulfilled]) -> Fulfilled:
+        """Wait for a reply.
+
+        Raises:
+            ReplyError: there is none.
+        """
+        if self.waiting is not None and threading.current_thread() is threading.main_thread():
+            while wait([future], _TICK).not_done:
+                self.waiting()
+        return future.result()
 
     def find(self, lookup: Lookup, draw: Draw) -> Fulfilled | None:
         """The stored reply to use; None when the model is to be asked.

@@ -207,7 +207,7 @@ class CapturedCalls:
         """
         __tracebackhide__ = True
         try:
-            fulfilled = future.result()
+            fulfilled = self.trial.pipeline.received(future)
         except OutOfTime as error:
             raise self._unanswered(error) from None
         except ProviderError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_llmeval.engine.pipeline import Pipeline
     from pytest_llmeval.plugin.evaluation import Evaluation
     from pytest_llmeval.plugin.payload import Payload
     from pytest_llmeval.plugin.reporting.parts import Parts
@@ -98,6 +99,18 @@ class Reporting:
         elsewhere = evaluation is None or getattr(self.config.option, "numprocesses", None)
         calls = (None, 0.0) if elsewhere or evaluation is None else (evaluation.in_flight, evaluation.longest_wait)
         self._status_line().update(self._parts.gathered if self._parts is not None else None, *calls)
+
+    def show_waiting(self, pipeline: Pipeline) -> None:
+        """Update the status line during a test that waits by itself, too."""
+        if not self._status_line().wanted:
+            return
+        capture: Any = self.config.pluginmanager.get_plugin("capturemanager")
+
+        def waiting() -> None:
+            with capture.global_and_fixture_disabled():
+                self.tick()
+
+        pipeline.waiting = waiting
 
     def _status_line(self) -> StatusLine:
         if self._status is None:

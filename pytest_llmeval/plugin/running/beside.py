@@ -29,6 +29,7 @@ _BEARABLE = frozenset(
     {
         *("_pytest", "pytest_llmeval", "xdist", "_hypothesis_pytestplugin", "anyio", "pytest_asyncio", "pytest_bdd"),
         *("pytest_benchmark", "pytest_check", "pytest_cov", "pytest_html", "pytest_jsonreport", "pytest_playwright"),
+        "pyfakefs",
         *("pytest_rerunfailures", "pytest_retry", "pytest_timeout", "pytest_trio", "teamcity"),
     }
 )

@@ -81,6 +81,8 @@ class Runner:
         if can_schedule(session):
             live = LiveFixtures()
             tick = reporting.tick if reporting is not None else lambda: None
+            if reporting is not None:
+                reporting.show_waiting(self.evaluation.pipeline())
             if self.evaluation.mode != "replay":  # which waits for nothing
                 self.evaluation.notes += beside.told(filter(uses_llm, session.items))
             window = 4 * self.evaluation.concurrency

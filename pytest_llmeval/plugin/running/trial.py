@@ -350,7 +350,7 @@ class Trial:
         """
         __tracebackhide__ = True
         try:
-            fulfilled: Any = future.result()
+            fulfilled: Any = future.result() if self.saved is not None else self.pipeline.received(future)
         except ReplyError as error:
             self.sample.failures.append(error)
             # The traceback of the thread that made it means nothing to a user.

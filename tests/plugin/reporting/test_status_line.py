@@ -151,3 +151,23 @@ def test_a_provider_that_hangs_is_seen_before_anything_is_answered(plain_session
 def test_no_time_is_told_before_the_first_case_and_after_the_last(done: int) -> None:
     some: Any = SomeDone(results=range(done))
     assert status(some, None, 9.0, 80) == f"{done}/60 cases"
+
+
+@pytest.mark.slow
+def test_a_provider_that_hangs_is_seen_during_a_test_that_waits_by_itself(
+    plain_session: Session, server: Server
+) -> None:
+    plain_session.write("""
+        import pytest
+
+        @pytest.mark.llm_blocking
+        def test_it(llm):
+            print("said before")
+            assert llm("Capital of France?") == "London"
+    """)
+    server.answer = lambda _: Reply(body=completion("Paris"), delay=2.5)
+    written = on_a_terminal(plain_session, "--llm-mode=live")
+    assert re.search(r"no case finished yet \| 1 in flight, the first for [12] s", written)
+    shown = screen(written)
+    assert shown.count("said before") == 1
+    assert not any("in flight" in line for line in shown)
