@@ -268,7 +268,8 @@ class Pipeline:
             cost_of_call(model, Usage(input_tokens=0, output_tokens=0))  # may import a price list
         engine, keeper = self._started()
         engine.start()
-        keeper.submit(self.store.prepare).result()  # starts its thread, too
+        keeps = self.store.prepare if self.mode != "live" else lambda: None
+        keeper.submit(keeps).result()  # starts its thread, too
 
     def stop(self) -> None:
         """Send nothing more; answers that are on their way are kept until `close`."""

@@ -128,7 +128,9 @@ class Connection(httpx.AsyncBaseTransport):
 
     async def _open(self, url: httpx.URL, seconds: float | None) -> _Wire:
         wire, now = self._wire, asyncio.get_running_loop().time()
-        if wire is not None and (wire.is_over or not self.is_at_rest or now - self._idle_since > KEEP_ALIVE):
+        # What nobody asked for is not the next answer, whether it came behind the last one or with it.
+        stray = wire is not None and (wire.is_over or bool(self._http.trailing_data[0]))
+        if stray or not self.is_at_rest or now - self._idle_since > KEEP_ALIVE:
             await self.aclose()
             wire = None
         if wire is None:

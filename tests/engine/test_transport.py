@@ -228,6 +228,13 @@ def test_a_response_that_nobody_asked_for_is_not_taken_for_the_next_answer() -> 
         assert run(scenario(url)) == b"two"
 
 
+def test_a_stray_response_that_came_with_the_answer_is_not_taken_for_the_next_one() -> None:
+    with serving([response(b"one") + response(b"stray")], [response(b"two")]) as (url, requests):
+        found = run(exchanged(Connection(None), request(url), request(url)))
+    assert [body for _, _, body in found] == [b"one", b"two"]
+    assert len(requests) == 2
+
+
 def test_a_response_left_half_read_closes_its_connection() -> None:
     async def scenario(url: str) -> list[bytes]:
         connection = Connection(None)

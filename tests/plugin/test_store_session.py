@@ -152,3 +152,12 @@ def test_four_workers_record_into_one_file(pytester: pytest.Pytester, server: Se
     assert sum('"key"' in line for line in recorded(session).splitlines()) == 12
     session.run("--llm-mode=replay").assert_outcomes(passed=12)
     assert not list((session.path / "recordings").glob(".*"))
+
+
+def test_a_live_session_makes_no_folder(session: Session, server: Server) -> None:
+    session.write("""
+        def test_it(llm):
+            assert llm("Capital of France?") == "Paris"
+    """)
+    session.run("--llm-mode=live").assert_outcomes(passed=1)
+    assert sorted(path.name for path in session.path.iterdir() if path.name.startswith(".")) == []
