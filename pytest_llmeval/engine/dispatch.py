@@ -16,6 +16,8 @@ from pytest_llmeval.engine.limits import AdaptiveLimit
 from pytest_llmeval.formats.base import CallingProvider
 
 _START = 64  # requests in flight to one model before anything is known about it; fewer where fewer are allowed
+_FORBIDDEN = 403  # some providers say so of a single request
+_MOST_FORBIDDEN = 5  # requests, none of which was answered: then it is the key
 _CLOSING = 1.5  # seconds that requests get to end when they are cancelled
 
 
@@ -26,6 +28,8 @@ class _ModelLane:
     Attributes:
         busy: calls that have their turn, those that wait for their next attempt included.
         on_wire: those of them that do not wait.
+        answered: whether any of them was.
+        forbidden: how many of them were.
         stopped: the failure that says that no further call can succeed: the key is refused, or nothing is left to pay.
     """
 
@@ -33,6 +37,8 @@ class _ModelLane:
     waiting: deque[EngineCall] = field(default_factory=deque)
     busy: int = 0
     on_wire: int = 0
+    answered: bool = False
+    forbidden: int = 0
     stopped: AttemptFailed | None = None
 
 
@@ -135,6 +141,7 @@ class Dispatcher:
             finally:
                 lane.on_wire -= 1
             if isinstance(outcome, Response):
+                lane.answered = True
                 lane.limit.succeeded(now(), lane.busy, lane.on_wire + 1)
                 return replace(outcome, attempts=attempts, retry_wait=waited)
             _note(lane, outcome, now())
@@ -161,8 +168,12 @@ class Dispatcher:
 
 def _note(lane: _ModelLane, failure: AttemptFailed, now: float) -> None:
     kind = failure.error.kind
-    if kind in ("authentication", "billing"):
+    if kind == "billing" or (kind == "authentication" and failure.error.status != _FORBIDDEN):
         lane.stopped = failure
+    elif kind == "authentication":
+        lane.forbidden += 1
+        if not lane.answered and lane.forbidden == _MOST_FORBIDDEN:
+            lane.stopped = failure
     elif kind == "rate_limit":
         lane.limit.rate_limited(now, failure.error.retry_after)
     elif kind in ("overloaded", "timeout", "connection"):

@@ -6,6 +6,7 @@ phase of a test: on another thread an import can change the table under it.
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from importlib import import_module
 
@@ -22,6 +23,7 @@ _MODULES = (
     "httpx",
     "pytest_llmeval.formats.failure",
     "pytest_llmeval.formats.openai_chat",
+    "pytest_llmeval.store.cache",
     "pytest_llmeval.store.disk",
 )
 
@@ -31,3 +33,5 @@ def import_all() -> None:
     for name in _MODULES:
         with suppress(ImportError):
             import_module(name)
+    if "certifi" in sys.modules:
+        sys.modules["certifi"].where()  # imports what reads files of packages

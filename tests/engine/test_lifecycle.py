@@ -139,7 +139,20 @@ def test_after_a_refused_key_nothing_more_is_sent_with_it(server: Server, status
         good = replace(endpoint(server), api_key="good")
         assert engine.submit(asked(), good).result(timeout=20).answer.text == "Paris"
     assert {error.kind for error in errors if isinstance(error, ProviderError)} == {"authentication"}
-    assert refused <= 2
+    assert refused <= (2 if status == 401 else 6)
+
+
+def test_a_request_that_is_forbidden_stops_no_others(server: Server) -> None:
+    def guarded(request: Request) -> Reply:
+        if "forbidden" in request.body.decode():
+            return Reply(status=403, body={"error": {"message": "not this one"}})
+        return Reply(body=completion())
+
+    server.answer = guarded
+    with closing(Engine(EngineRules(concurrency=1))) as engine:
+        said = [engine.submit(asked(text), endpoint(server)) for text in ("one", "forbidden", "two")]
+        wait(said, timeout=20)
+        assert [future.exception() is None for future in said] == [True, False, True]
 
 
 def test_cancelling_a_future_hangs_up(server: Server, engine: Engine) -> None:

@@ -71,7 +71,7 @@ FAULTS: Mapping[str, tuple[Any, str]] = {
     ),
     "html": (
         Reply(body="<html><title>Log in</title>", headers={"content-type": "text/html"}),
-        "HTTP 200 with an HTML page: Log in ({})",
+        "HTTP 200 with an HTML page: Log in ({}, 5 attempts)",
     ),
     "no_choices": (
         {**completion(""), "choices": []},
@@ -603,5 +603,5 @@ def test_a_refused_key_stops_the_calls_and_is_said_once(session: Session, server
     assert len(server.requests) <= 32
     told = [line for line in result.outlines if line.startswith("ERROR test_it.py")]
     assert 1 <= len(told) <= workers
-    assert any(f"{60 - len(told)} not asked" in line for line in result.outlines[-2:])
+    assert any(f"{60 - len(told)} same error" in line for line in result.outlines[-2:])
     assert [each.outcome for each in session.results()] == ["error"] * 60

@@ -229,7 +229,7 @@ def test_a_case_that_takes_too_long_is_told_by_timeout(plain_session: Session, s
         """
     )
     result = plain_session.run("--timeout=0.5", plugins=("timeout",))
-    result.assert_outcomes(passed=1, failed=1)
+    result.assert_outcomes(passed=1, errors=1)
     assert len(plain_session.results()) == 2
 
 

@@ -132,8 +132,8 @@ class Reporting:
         if outcome is None:  # another plugin asks before this one has taken the result
             payload = _payload_on(report)
             outcome = payload.result.outcome if payload is not None and payload.result is not None else None
-        if report.failed and outcome == "not asked":
-            return "not asked", "E", ("NOT ASKED", {"red": True})
+        if report.failed and outcome == "repeated":
+            return "same error", "E", ("SAME ERROR", {"red": True})
         if report.when != "call":
             return None
         if report.skipped and outcome is not None:
@@ -194,16 +194,16 @@ class Reporting:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over from a worker of xdist that it has none of its shard's cases."""
-        from pytest_llmeval.plugin.options import given
-
-        if not given(self.config, "llm_shard"):
+        """Take over what a worker of xdist noted at last, and that it has none of its shard's cases."""
+        output = getattr(node, "workeroutput", None) or {}
+        if "llmeval_last_notes" not in output:
             return
-        from pytest_llmeval.plugin.payload import EMPTY_SHARD, selection_from_json
+        from pytest_llmeval.plugin.payload import EMPTY_SHARD, LAST_NOTES, selection_from_json
 
-        told = (getattr(node, "workeroutput", None) or {}).get(EMPTY_SHARD)
-        if told is not None:
-            self._empty = selection_from_json(json.loads(told))
+        if self._parts is not None:
+            self._parts.notes.lines += [note for note in output[LAST_NOTES] if note not in self._parts.notes.lines]
+        if EMPTY_SHARD in output:
+            self._empty = selection_from_json(json.loads(output[EMPTY_SHARD]))
 
     def _take_empty_shard(self) -> None:
         """Have a shard without cases save its run too, or it would seem to be missing."""

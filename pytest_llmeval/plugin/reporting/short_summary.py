@@ -17,7 +17,7 @@ _OUTCOME = "llmeval_outcome"
 _ENDS_ALL = ("authentication", "billing", "budget")
 """Errors after which no call is made: what was not asked for that reason says nothing new."""
 
-Told = Literal["pass", "fail", "error", "not asked"]
+Told = Literal["pass", "fail", "error", "repeated"]
 
 
 class ShortSummary:
@@ -32,7 +32,7 @@ class ShortSummary:
         if told == "error" and result.category in _ENDS_ALL:
             reason = next(sample.reason for sample in result.samples if sample.outcome == "error")
             if (result.category, reason) in self._ends:
-                told = "not asked"
+                told = "repeated"
             self._ends.add((result.category, reason))
         setattr(report, _OUTCOME, told)
         _tell_reason(report, result)

@@ -15,7 +15,7 @@ from pytest_llmeval.plugin.guard import ReportWrapper, faults_of, register
 from pytest_llmeval.plugin.harmless import make_harmless
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import being_set_up, uses_llm
-from pytest_llmeval.plugin.payload import EMPTY_SHARD, Payload, attach, mark_second, without_verdict
+from pytest_llmeval.plugin.payload import EMPTY_SHARD, LAST_NOTES, Payload, attach, mark_second, without_verdict
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.case_result import (
@@ -158,12 +158,14 @@ class Runner:
         make_harmless(report)
         return report
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Close connections and files."""
         if self.scheduler is not None and self.scheduler.pending:
             waiting = were(len(self.scheduler.pending), "test")
             self.evaluation.notes.append(f"{waiting} waiting for replies and not finished")
         self.evaluation.close()
+        if (output := getattr(session.config, "workeroutput", None)) is not None:
+            output[LAST_NOTES] = list(self.evaluation.notes)
 
     def _report(
         self, item: pytest.Item, trial: Trial | None, call: pytest.CallInfo[None], report: pytest.TestReport
