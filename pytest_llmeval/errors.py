@@ -172,6 +172,10 @@ class OutOfTime(ProviderError):
         super().__init__(message, kind="timeout")
 
 
+class NotAsked(ProviderError):
+    """The request was not sent: the provider's answer to an earlier one says that none can succeed."""
+
+
 class RefusedInReplay(ConnectionRefusedError):
     """Replay mode: Python was about to connect to a model. Raised where it looks up the name or connects."""
 

@@ -17,7 +17,7 @@ from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.json_text import parsed_json
 from pytest_llmeval.reply import unfenced
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import harmless, quoted, shortened, shown
+from pytest_llmeval.text import first_line, harmless, quoted, shortened, shown
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -171,9 +171,12 @@ def validator(text: str) -> Validator:
     Raises:
         LlmevalError: the schema is invalid.
     """
-    import jsonschema
-    from jsonschema.validators import validator_for
-    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+    try:
+        import jsonschema
+        from jsonschema.validators import validator_for
+        from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+    except (ImportError, OSError) as error:  # a test has put something in the place of files
+        raise LlmevalError(f"assert_schema: jsonschema cannot be loaded now: {first_line(str(error), 100)}") from None
 
     schema = json.loads(text)
     kind = validator_for(schema, default=jsonschema.Draft202012Validator)

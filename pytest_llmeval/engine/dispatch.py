@@ -13,10 +13,11 @@ from pytest_llmeval.engine.call import EngineCall, EngineRules, Response, not_as
 from pytest_llmeval.engine.connections import Connections
 from pytest_llmeval.engine.exchange import called, exchange
 from pytest_llmeval.engine.limits import AdaptiveLimit
+from pytest_llmeval.errors import NotAsked
 from pytest_llmeval.formats.base import CallingProvider
 
 _START = 64  # requests in flight to one model before anything is known about it; fewer where fewer are allowed
-_FORBIDDEN = 403  # some providers say so of a single request
+_FORBIDDEN = 403  # some providers say so of a single request, as all may of an application's own headers
 _MOST_FORBIDDEN = 5  # requests, none of which was answered: then it is the key
 _CLOSING = 1.5  # seconds that requests get to end when they are cancelled
 
@@ -133,7 +134,8 @@ class Dispatcher:
         waited = 0.0
         while True:
             if lane.stopped is not None:
-                raise explained(lane.stopped, call.request, call.endpoint, attempts)
+                told = explained(lane.stopped, call.request, call.endpoint, attempts)
+                raise NotAsked(str(told), kind=told.kind)  # whose response is that to another request
             attempts += 1
             lane.on_wire += 1
             try:
@@ -144,7 +146,7 @@ class Dispatcher:
                 lane.answered = True
                 lane.limit.succeeded(now(), lane.busy, lane.on_wire + 1)
                 return replace(outcome, attempts=attempts, retry_wait=waited)
-            _note(lane, outcome, now())
+            _note(lane, call, outcome, now())
             wait = wait_before(attempts + 1, outcome.error.retry_after, self._rules.random)
             if not outcome.again or attempts >= self._rules.attempts or now() + wait >= deadline:
                 raise explained(outcome, call.request, call.endpoint, attempts)
@@ -166,9 +168,10 @@ class Dispatcher:
             self.in_flight -= 1
 
 
-def _note(lane: _ModelLane, failure: AttemptFailed, now: float) -> None:
+def _note(lane: _ModelLane, call: EngineCall, failure: AttemptFailed, now: float) -> None:
     kind = failure.error.kind
-    if kind == "billing" or (kind == "authentication" and failure.error.status != _FORBIDDEN):
+    of_one_request = failure.error.status == _FORBIDDEN or call.endpoint.headers is not None
+    if kind == "billing" or (kind == "authentication" and not of_one_request):
         lane.stopped = failure
     elif kind == "authentication":
         lane.forbidden += 1

@@ -111,7 +111,7 @@ class _Attempt:
         self._expect("no further byte", self._timeouts.idle)
         reader = AnswerReader(self._call.endpoint.provider, stream=self._call.request.stream, largest=self._largest)
         reader.begins(response.status_code, headers)
-        chunks = self._decoded(response, headers.get("content-encoding", ""))
+        chunks = self._decoded(response, response.headers.get("content-encoding", ""))  # of all lines of that name
         async for chunk in chunks:
             reader.take(chunk, self._latency)
             if reader.done:

@@ -261,15 +261,19 @@ class Pipeline:
         where = self._endpoint(lookup)
         return self._send(self.hold(lookup, draw)._replace(key=entry.key), where)
 
-    def prepare(self, models: Iterable[ModelSettings]) -> None:
-        """Make what live calls of these models need, before tests replace clocks, sockets, files or modules."""
+    def prepare(self, models: Iterable[ModelSettings], *, new_cache: bool) -> None:
+        """Make what live calls of these models need, before tests replace clocks, sockets, files or modules.
+
+        Args:
+            models: whose prices are looked up.
+            new_cache: whether the cache is made if there is none.
+        """
         import_all()
         for model in models:
             cost_of_call(model, Usage(input_tokens=0, output_tokens=0))  # may import a price list
         engine, keeper = self._started()
         engine.start()
-        keeps = self.store.prepare if self.mode != "live" else lambda: None
-        keeper.submit(keeps).result()  # starts its thread, too
+        keeper.submit(self.store.prepare, create=new_cache).result()  # starts its thread, too
 
     def stop(self) -> None:
         """Send nothing more; answers that are on their way are kept until `close`."""

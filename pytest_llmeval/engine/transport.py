@@ -151,10 +151,11 @@ class Connection(httpx.AsyncBaseTransport):
         if wire is None:
             raise httpx.ReadError("the connection is closed")
         while True:
+            unanswered = self._http.their_state is h11.SEND_RESPONSE and not self._http.trailing_data[0]
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
-                if self._http.their_state is h11.SEND_RESPONSE and wire.is_over and not self._http.trailing_data[0]:
+                if unanswered and wire.is_over:
                     raise httpx.RemoteProtocolError("the server closed the connection without an answer") from error
                 raise httpx.RemoteProtocolError(str(error)) from error
             if event is not h11.NEED_DATA:

@@ -114,17 +114,14 @@ class Evaluation:
         return Cache(self.settings.cache, self.notes.append)
 
     def prepare(self, modules: Collection[str]) -> None:
-        """Read and make what the tests of these modules need, before a test replaces clocks, sockets, files or modules.
-
-        Where the mode may ask a model but everything seems to be recorded, what calls need is left for the first one.
-        """
+        """Read and make what tests of these modules need, before one replaces clocks, sockets, files or modules."""
         pipeline = self.pipeline()
         recordings = pipeline.store.recordings
         if recordings is not None and self.mode in ("auto", "replay"):
             recordings.prepare(modules)
-        recorded = recordings is not None and all(map(recordings.has, modules))
-        if self.mode in ("live", "refresh") or (self.mode == "auto" and not recorded):
-            pipeline.prepare(self.models)
+        if self.mode != "replay":
+            recorded = self.mode == "auto" and recordings is not None and all(map(recordings.has, modules))
+            pipeline.prepare(self.models, new_cache=self.mode != "live" and not recorded)
 
     @property
     def in_flight(self) -> int:

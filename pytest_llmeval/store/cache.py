@@ -61,9 +61,9 @@ class Cache:
         if self._keeps and entry.flaw != "empty":
             self._try(lambda cache: _write(cache, entry), create=True)
 
-    def prepare(self) -> None:
-        """Open it, and make its directory if need be."""
-        self._try(lambda _: None, create=True)
+    def prepare(self, *, create: bool) -> None:
+        """Open it; make it if need be, and if it is to be made."""
+        self._try(lambda _: None, create=create)
 
     def keys(self) -> list[str]:
         """The keys of all entries, trusted or not."""

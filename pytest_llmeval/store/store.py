@@ -60,11 +60,11 @@ class Store:
         if cache is not None:
             cache.put(entry)
 
-    def prepare(self) -> None:
-        """Open the cache, which makes its directory, now rather than at the first reply."""
+    def prepare(self, *, create: bool) -> None:
+        """Open the cache now rather than at the first reply; made only if it is to be."""
         cache = self._opened()
         if cache is not None:
-            cache.prepare()
+            cache.prepare(create=create)
 
     def close(self) -> None:
         """Close the cache; call it in the main thread."""

@@ -18,6 +18,8 @@ from pytest_llmeval.engine.client import Engine
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import ModelRequest, Prompt
 from pytest_llmeval.formats.openai_chat import OpenAIChat
+from tests.engine.test_transport import CLOSE, serving
+from tests.engine.test_transport import response as sent
 from tests.server import Reply, Server, completion, event, streamed
 
 KEY = "sk-secret-0123456789"
@@ -497,3 +499,13 @@ def test_a_timeout_names_the_key_that_gives_more_time(server: Server, make_engin
     own = replace(endpoint(server), entry="slow")
     error = make_engine(timeouts=Timeouts(first_byte=0.02), attempts=1).submit(asked(), own).exception(timeout=20)
     assert "a slower model gets more time by timeout = 300 in [tool.llmeval.models.slow]" in str(error)
+
+
+def test_a_body_compressed_twice_is_not_unpacked(engine: Engine) -> None:
+    """Said in two lines, each of which is asked for; a few kilobytes could hold terabytes."""
+    twice = gzip.compress(gzip.compress(b"{}" * 100_000))
+    lines = [b"content-encoding: gzip", b"content-encoding: gzip", b"content-type: application/json"]
+    with serving([sent(twice, *lines), CLOSE]) as (url, requests):
+        error = failure(engine, url.partition("/x")[0])
+    assert (error.kind, len(requests)) == ("malformed", 1)
+    assert "compressed as 'gzip, gzip'" in str(error)

@@ -191,6 +191,11 @@ def test_whatever_bytes_come_end_as_a_response_or_as_an_error(data: bytes) -> No
     assert isinstance(found, tuple) or issubclass(found, httpx.TransportError)
 
 
+def test_a_server_that_hangs_up_without_a_word_is_told_in_plain_words() -> None:
+    with serving([CLOSE]) as (url, _), pytest.raises(httpx.RemoteProtocolError, match="without an answer"):
+        run(Connection(None).handle_async_request(request(url)))
+
+
 def test_requests_follow_one_another_on_one_connection() -> None:
     with serving(*[[response(b"%d" % n)] for n in range(5)]) as (url, requests):
         found = run(exchanged(Connection(None), *[request(url, b"n" * n) for n in range(5)]))

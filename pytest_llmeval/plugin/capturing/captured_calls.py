@@ -26,7 +26,7 @@ from pytest_llmeval.capture.own_timeouts import Timed
 from pytest_llmeval.capture.route import Models, Route, routed
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.engine.requests import Lookup
-from pytest_llmeval.errors import MissingReply, NotRerouted, OutOfTime, ProviderError, ReplyError
+from pytest_llmeval.errors import MissingReply, NotAsked, NotRerouted, OutOfTime, ProviderError, ReplyError
 from pytest_llmeval.formats.replay import Delivery, delivered
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.sending import Sending
@@ -208,7 +208,7 @@ class CapturedCalls:
         __tracebackhide__ = True
         try:
             fulfilled = self.trial.pipeline.received(future)
-        except OutOfTime as error:
+        except (NotAsked, OutOfTime) as error:
             raise self._unanswered(error) from None
         except ProviderError as error:
             self.failed(call.route, call.question, error)

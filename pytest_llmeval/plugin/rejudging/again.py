@@ -35,7 +35,8 @@ class Again:
             key=now.key, content=now.content, judged_by=now.judged_by, file=now.file, line=now.line
         )
         if not self.executed:
-            return saved._replace(rejudged="executed_once")
+            # Another test says nothing of replies that it has not seen.
+            return saved._replace(rejudged="executed_once" if same_tests else "not_compared")
         again, answers = self.result, self.answers
         if again is None or answers is None or _went_another_way(again.samples, self.saved.samples, answers):
             return saved._replace(rejudged="as_saved")

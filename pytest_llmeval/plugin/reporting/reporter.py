@@ -162,7 +162,7 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
         """Let no further Ctrl-C lose what has finished."""
-        if self._parts is not None:
+        if "pytest_llmeval.plugin.evaluation" in sys.modules:  # of a session that may ask models
             from pytest_llmeval.plugin.reporting.second_interrupt import SecondInterrupt
 
             self._interrupted = SecondInterrupt(self.config)

@@ -71,6 +71,8 @@ _CONCERNS = {
     "flaky": Concern(options=("force_flaky",), marks=("flaky",), attribute="_flaky_max_runs"),
     # As a run of its own for each execution.
     "langsmith": Concern(marks=("langsmith",)),
+    # Makes a result of each execution.
+    "allure_pytest": Concern(options=("allure_report_dir",), again=False),
     # Behind those it depends on, or in an order that it was given.
     "pytest_dependency": Concern(marks=("dependency",)),
     "pytest_order": Concern(options=("order_marker_prefix",), marks=("order",)),
@@ -95,8 +97,8 @@ class Beside:
 
     def may_execute_again(self, item: pytest.Item) -> bool:
         """Whether a test may be executed once more before it counts."""
-        name = self.concerning(item)
-        return not name or (name in self._concerns and self._concerns[name].again)
+        concern = self._concerns.get(self.concerning(item))
+        return concern is None or concern.again
 
     def told(self, items: Iterable[pytest.Item]) -> list[str]:
         """One line for each plugin because of which some of these tests run one after another."""

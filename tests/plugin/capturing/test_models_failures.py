@@ -407,3 +407,45 @@ def test_the_sdks_of_all_providers_meet_a_block_live_and_replayed(
     seen = [json.loads(line) for line in (plain_session.path / "seen.jsonl").read_text().splitlines()]
     assert len(set(seen)) == 1
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("blocking", [False, True], ids=["left", "blocking"])
+def test_a_key_that_is_refused_for_one_case_is_no_answer_to_another(
+    plain_session: Session, server: Server, blocking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+    monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-application")
+    plain_session.configure('[tool.llmeval]\nmodel = "openai/prod-1"\n')
+
+    def answer(request: Request) -> Any:
+        if request.headers.get("x-tenant") == "none":
+            return Reply(status=401, body={"error": {"message": "no such tenant", "code": "invalid_api_key"}})
+        return completion("WRONG")
+
+    server.answer = answer
+    plain_session.write(
+        """
+        import openai
+
+        def ask(number):
+            tenant = {"x-tenant": "none"} if number < 2 else {}
+            client = openai.OpenAI(max_retries=0, default_headers=tenant)
+            asked = [{"role": "user", "content": f"question {number}"}]
+            try:
+                return client.chat.completions.create(model="prod-1", messages=asked).choices[0].message.content
+            except openai.AuthenticationError:
+                return "Please sign in."
+        """,
+        "bot.py",
+    )
+    plain_session.write(f"""
+        import bot, pytest
+
+        pytestmark = [pytest.mark.llm_blocking] if {blocking} else []
+
+        @pytest.mark.parametrize("number", range(12))
+        def test_it(llm_capture, number):
+            assert "WRONG" not in bot.ask(number)
+    """)
+    plain_session.run("--llm-mode=live", "--llm-concurrency=2").assert_outcomes(passed=2, failed=10)
+    assert len(server.requests) == 12

@@ -11,7 +11,7 @@ from tests.other_plugins.found import load
 from tests.other_plugins.installed import PLUGINS
 from tests.plugin.running.test_adaptive import CASES, COMPARE, Models, samples
 from tests.plugin.running.test_scheduler_options import FORKING, echo
-from tests.server import Reply, Request, Server
+from tests.server import Reply, Request, Server, completion
 from tests.sessions import CONFIGURATION, Session, told
 
 SUITE = """
@@ -414,22 +414,52 @@ def test_an_example_of_hypothesis_waits_for_its_reply(garden: Session, server: S
     assert not told(result, "waited for each reply")
 
 
-def test_a_saved_verdict_counts_where_a_plugin_must_see_one_execution(
-    session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+CHECKED = """
+import pytest
+
+@pytest.mark.isolate
+@pytest.mark.parametrize("number", range(10))
+def test_asks(llm, number):
+    assert llm(f"seed {number}").startswith("echo%s")
+"""
+
+
+@pytest.fixture
+def with_a_baseline(plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A project whose check was too strict when the baseline was saved: all cases failed."""
     for name in ("CI", "BUILD_NUMBER", "GITHUB_BASE_REF", "GITHUB_ACTIONS", "GITHUB_SHA"):
         monkeypatch.delenv(name, raising=False)
     configuration = CONFIGURATION.format(base_url=server.base_url)
-    session.configure(configuration.replace("[tool.llmeval]", '[tool.llmeval]\nbaseline = "saved.jsonl"', 1))
+    plain_session.configure(configuration.replace("[tool.llmeval]", '[tool.llmeval]\nbaseline = "saved.jsonl"', 1))
     server.answer = echo
-    session.write(SUITE)
-    session.run("--llm-update-baseline", "--llm-record")
-    session.write(COUNTS, "conftest.py")
-    result = session.run()
-    assert result.ret == 0
-    assert told(result, "gate ok")
-    assert told(result, "4 cases were not judged again, since another plugin must see one execution of each test")
-    assert set(lines(session, "calls.txt").values()) == {1}
+    plain_session.write(CHECKED % ":")
+    plain_session.run("--llm-update-baseline", "--llm-record", "-W", "ignore")
+    return plain_session
+
+
+def test_beside_a_conftest_that_sees_each_execution_the_baseline_is_judged_again(
+    with_a_baseline: Session, server: Server
+) -> None:
+    with_a_baseline.write(COUNTS, "conftest.py")
+    with_a_baseline.write(CHECKED % " ")
+    server.answer = lambda request: completion("lost") if request.json["model"] == "cand-2" else echo(request)
+    result = with_a_baseline.run("--llm-model=candidate", "-W", "ignore")
+    assert told(result, "tests run one after another beside conftest.py")
+    assert told(result, "GATE FAILED: wrong_answer regressed from 0 of 10 to 10 of 10 answers")
+    assert result.ret == 1
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_saved_verdict_counts_where_a_plugin_must_see_one_execution_of_the_same_test(
+    with_a_baseline: Session, changed: bool
+) -> None:
+    with_a_baseline.write("", "pytest_isolate.py")  # stands for the plugin, by its name
+    with_a_baseline.pytester.syspathinsert()
+    with_a_baseline.write(CHECKED % (" " if changed else ":"))
+    result = with_a_baseline.run("-ppytest_isolate", "--llm-mode=replay", "-W", "ignore")
+    assert result.ret == int(changed)
+    assert told(result, "gate ok") is not changed
+    assert told(result, "10 cases were not judged again, since another plugin must see one execution") is not changed
 
 
 def test_a_test_that_looks_for_llm_too_late_is_told_what_helps(plain_session: Session) -> None:
