@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 
 import pytest
 
@@ -69,7 +70,8 @@ class Runner:
             stop_with_controller(session, self.evaluation)
         self._reporting_process = os.getpid() if reporting is not None else None
         if self.selected.modules:
-            self.evaluation.prepare(self.selected.modules)
+            with suppress(Exception):  # the first call meets the same trouble, and its case tells it
+                self.evaluation.prepare(self.selected.modules)
         if reporting is not None and self.selected.trials:
             reporting.preload(self.evaluation)
         if self.evaluation.most_samples is not None:

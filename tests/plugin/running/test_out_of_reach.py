@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.store.recordings import Recordings
+from pytest_llmeval.store.store import Store
 from tests.server import Reply, Request, Server, completion
 from tests.sessions import Session
 
@@ -194,3 +196,19 @@ def test_a_fork_within_a_test(plain_session: Session, server: Server) -> None:
     for arguments in (("--llm-mode=live",), ("--llm-record",), ("--llm-mode=replay",)):
         plain_session.run(*arguments, subprocess=True).assert_outcomes(passed=8)
     assert len(server.requests) == 24
+
+
+def test_what_cannot_be_prepared_ends_no_session(
+    plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Store, "prepare", broken)
+    monkeypatch.setattr(Recordings, "prepare", broken)
+    plain_session.write("""
+        def test_it(llm):
+            assert llm("Capital of France?") == "Paris"
+    """)
+    plain_session.run().assert_outcomes(passed=1)
+    assert len(server.requests) == 1
