@@ -72,7 +72,9 @@ class Session:
 
     def configure(self, toml: str) -> None:
         """Write ``pyproject.toml``."""
-        options = "[tool.pytest.ini_options]\nfilterwarnings = ['error']\n"
+        options = (
+            "[tool.pytest.ini_options]\nfilterwarnings = ['error', 'ignore:unclosed <socket.socket:ResourceWarning']\n"
+        )
         (self.path / "pyproject.toml").write_text(options + textwrap.dedent(toml))
 
     def write(self, code: str, name: str = "test_it.py") -> None:

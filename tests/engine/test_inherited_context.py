@@ -66,8 +66,9 @@ def test_the_gateway_serves_outside_the_context_of_the_test() -> None:
     gateway = HttpServer(admit, handle, finish)
     OF_THE_TEST.reset(token)
     try:
-        with pytest.raises(urllib.error.HTTPError):
+        with pytest.raises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(f"http://127.0.0.1:{gateway.port}/", timeout=20)
+        caught.value.close()  # or its socket is found open by the garbage collector, in the middle of another test
     finally:
         gateway.close()
     assert found == [None]

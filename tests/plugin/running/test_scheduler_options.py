@@ -75,7 +75,8 @@ def test_the_outcomes_are_those_of_tests_that_wait(
 ) -> None:
     server.answer = echo
     plain_session.write(SUITE)
-    result = plain_session.run(*options, plugins=plugins)
+    # The extension module of coverage can be loaded once in a process.
+    result = plain_session.run(*options, plugins=plugins, subprocess="cov" in plugins)
     assert result.ret in (1, 2)
     cases = plain_session.results()
     outcomes = [sample.outcome for case in cases for sample in case.samples]
