@@ -29,6 +29,9 @@ _MEANT = (pytest.UsageError, pytest.exit.Exception, pytest.Session.Failed)
 STOP_SENDING = "llmeval_stop"
 """What the process that reports sends to xdist's workers when nothing more must be sent to models."""
 
+LAST_NOTES = "llmeval_last_notes"
+"""Where a worker of xdist puts what it has noted since its last report."""
+
 _PLUGGY = str(Path(pluggy.__file__).parent)
 _NAME = "llmeval-faults"
 

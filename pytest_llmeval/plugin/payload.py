@@ -113,9 +113,6 @@ def selection_from_json(data: dict[str, Any]) -> Selection:
 EMPTY_SHARD = "llmeval_empty_shard"
 """Where a worker of xdist that has no case of its shard puts its selection, for want of a report."""
 
-LAST_NOTES = "llmeval_last_notes"
-"""Where a worker of xdist puts what it has noted since its last report."""
-
 SECOND = "llmeval_second_pass"
 
 

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from pytest_llmeval.commands.main import main
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run
-from tests.server import Request, Server, completion
+from tests.server import Server
 from tests.sessions import Session, told
+from tests.shards import SUITE, wrong_in
 
-SUITE = """
-import pytest
-
-@pytest.mark.llm_cases("rows.jsonl")
-def test_row(llm, case):
-    assert llm(case.input) == "Oslo"
-"""
 ROWS = 17
 COMPARED = ("--llm-model=candidate", "--llm-baseline=production")
 
@@ -29,17 +22,6 @@ COMPARED = ("--llm-model=candidate", "--llm-baseline=production")
 def rows(session: Session, count: int = ROWS, **more: object) -> None:
     lines = [json.dumps({"id": f"r{number}", "input": f"question {number}.", **more}) for number in range(count)]
     (session.path / "rows.jsonl").write_text("\n".join(lines))
-
-
-def wrong_in(*numbers: int, model: str = "cand-2") -> Callable[[Request], object]:
-    """An answer that is wrong for one model in these rows."""
-
-    def answer(request: Request) -> object:
-        found = re.search(r"question (\d+)\.", request.json["messages"][-1]["content"])
-        wrong = request.json["model"] == model and found is not None and int(found[1]) in numbers
-        return completion("Rome" if wrong else "Oslo")
-
-    return answer
 
 
 def shard(session: Session, number: int, of: int, *arguments: str) -> pytest.RunResult:

@@ -11,16 +11,10 @@ import pytest
 
 from pytest_llmeval.commands.main import main
 from pytest_llmeval.runs.file import load_run
-from tests.server import Reply, Request, Server, completion
+from tests.server import Reply, Request, Server
 from tests.sessions import Session, told
+from tests.shards import SUITE, wrong_in
 
-SUITE = """
-import pytest
-
-@pytest.mark.llm_cases("rows.jsonl")
-def test_row(llm, case):
-    assert llm(case.input) == "Oslo"
-"""
 ROWS = 20
 BASELINE = "--llm-baseline=baseline.jsonl"
 GATE = re.compile(r"(GATE FAILED|gate ok|GATE NOT EVALUATED).*")
@@ -31,17 +25,6 @@ Change = Callable[[Session, Server], tuple[str, ...]]
 def rows(session: Session, *numbers: int) -> None:
     lines = [json.dumps({"id": f"r{number}", "input": f"question {number}."}) for number in numbers]
     (session.path / "rows.jsonl").write_text("\n".join(lines))
-
-
-def wrong_in(*numbers: int, model: str = "cand-2") -> Callable[[Request], object]:
-    """An answer that is wrong for one model in these rows."""
-
-    def answer(request: Request) -> object:
-        found = re.search(r"question (\d+)\.", request.json["messages"][-1]["content"])
-        wrong = request.json["model"] == model and found is not None and int(found[1]) in numbers
-        return completion("Rome" if wrong else "Oslo")
-
-    return answer
 
 
 def cut(session: Session, of: int, *arguments: str) -> list[pytest.RunResult]:

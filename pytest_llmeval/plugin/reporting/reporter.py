@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmeval.plugin.guard import LAST_NOTES
+
 if TYPE_CHECKING:
     from pytest_llmeval.engine.pipeline import Pipeline
     from pytest_llmeval.plugin.evaluation import Evaluation
@@ -196,9 +198,9 @@ class Reporting:
     def pytest_testnodedown(self, node: Any) -> None:
         """Take over what a worker of xdist noted at last, and that it has none of its shard's cases."""
         output = getattr(node, "workeroutput", None) or {}
-        if "llmeval_last_notes" not in output:
+        if LAST_NOTES not in output:
             return
-        from pytest_llmeval.plugin.payload import EMPTY_SHARD, LAST_NOTES, selection_from_json
+        from pytest_llmeval.plugin.payload import EMPTY_SHARD, selection_from_json
 
         if self._parts is not None:
             self._parts.notes.lines += [note for note in output[LAST_NOTES] if note not in self._parts.notes.lines]

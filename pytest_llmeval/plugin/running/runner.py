@@ -12,11 +12,11 @@ import pytest
 from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.plugin.baseline import ModelBaseline, NewBaseline, SavedBaseline
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.guard import ReportWrapper, faults_of, register
+from pytest_llmeval.plugin.guard import LAST_NOTES, ReportWrapper, faults_of, register
 from pytest_llmeval.plugin.harmless import make_harmless
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import being_set_up, uses_llm
-from pytest_llmeval.plugin.payload import EMPTY_SHARD, LAST_NOTES, Payload, attach, mark_second, without_verdict
+from pytest_llmeval.plugin.payload import EMPTY_SHARD, Payload, attach, mark_second, without_verdict
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.case_result import (
