@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
 from pytest_llmeval.analysis.compare import gate_rules
 from pytest_llmeval.stats.gate import failing, judge, undecided
-from pytest_llmeval.stats.surprise import Stratum
+from pytest_llmeval.stats.strata import Stratum
 
 CASES, CATEGORIES = 250, 8
 RULES = gate_rules("baseline", "candidate")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pytest_llmeval.stats.surprise import Stratum
+from pytest_llmeval.stats.strata import Stratum
 
 PASSED = -1
 LABELS = ("wrong_answer", "format", "hallucination", "refusal", "truncated", "tool_call", "inconsistent", "slow", "new")

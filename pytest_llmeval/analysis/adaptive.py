@@ -42,7 +42,7 @@ def look_at(baseline: Side, candidate: Side, rules: Rules) -> Undecided:
     table, verdicts = judged.table, judged.verdicts
     if table.why_invalid():
         return Undecided(categories={}, cases=())  # more samples do not make it measurable
-    names = undecided(verdicts, judged.rules)
+    names = undecided(verdicts)
     cases = tuple(key for key in table.cases if before[key].judged and after[key].judged) if names else ()
     return Undecided(categories={name: verdicts[name].p for name in names}, cases=cases)
 

@@ -9,18 +9,20 @@ from typing import NamedTuple
 
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
 from pytest_llmeval.analysis.comparable import Differences, comparable_wordings, differences
-from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison, GateState, Results
+from pytest_llmeval.analysis.comparison import UNMEASURED, CaseEvidence, CategoryRow, Comparison, GateState, Results
 from pytest_llmeval.analysis.measure import Figures, measure
 from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, unasked
 from pytest_llmeval.stats.dependence import Dispersion
+from pytest_llmeval.stats.evidence import UNITS_PER_BIT
 from pytest_llmeval.stats.gate import CategoryVerdict, GateRules, Verdict, judge
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
-from pytest_llmeval.stats.surprise import Stratum, by_family
+from pytest_llmeval.stats.strata import Stratum, by_family
 
 SHORTEST_COPY = 200  # characters of an answer that is not said twice by chance
 LEAST_RUN = 0.8  # of the baseline's cases, those that must have been run
+MOST_WORST = 10  # cases that are named as evidence
 MOST_UNLIKE = 0.1  # of the cases that ran, those whose saved replies may fail today's tests
 
 
@@ -102,11 +104,14 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     before, after = without_unseen(baseline.results, candidate.results)
     before, after, broken = without_broken_tests(before, after)
     saved = baseline.saved
-    differ, uncompared, candidates, table, families, _, verdicts = judgement(
+    differ, uncompared, candidates, table, families, rules_used, verdicts = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
     )
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
-    rows = [_row(name, verdict, table.cases, before, after) for name, verdict in verdicts.items()]
+    rows = [
+        _row(name, verdict, table, before, after)._replace(both_drawn=rules_used.both_drawn)
+        for name, verdict in verdicts.items()
+    ]
     rows.sort(key=_rank)
     failed_before, failed_after = (
         {key for key in judged if results[key].outcome == "fail"} for results in (before, after)
@@ -173,7 +178,8 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
     for name in rules.categories:
         strata.setdefault(name, _never(table, before, after))
-    overall = gate_rules(baseline.name, candidate.name, another_model=candidate.another)
+    another = candidate.another or baseline.name != candidate.name
+    overall = gate_rules(another_model=another, both_drawn=baseline.saved is None)
     by_category = {name: settings.rule() for name, settings in rules.categories.items()}
     verdicts = judge(strata, overall, by_category, dispersion=rules.dispersion, families=families)
     return Judgement(differ, uncompared, len(new), table, families, overall, verdicts)
@@ -252,19 +258,22 @@ def _never(table: Table[CaseKey], before: Results, after: Results) -> tuple[Stra
     return tuple(Stratum(0, old, 0, new) for old, new in judged)
 
 
-def gate_rules(baseline: str, candidate: str, *, another_model: bool = False) -> GateRules:
+def gate_rules(*, another_model: bool, both_drawn: bool = False) -> GateRules:
     """What the gate goes by.
 
-    Another model fails other cases even when it is no worse, so a swap of models needs a net rise of three cases.
-    The 10 points that go with it in categories of input would hide an error type that is rare by nature: here every
-    case is in every category, and 9 new inventions among 250 cases are 3.6 points.
+    Another model fails other cases even when it is no worse, so a swap of models needs a larger net rise.
+
+    Args:
+        another_model: whether the two sides are different models.
+        both_drawn: as in `GateRules`.
     """
-    return GateRules(min_cases=3.0) if another_model or baseline != candidate else GateRules()
+    return GateRules(min_cases=None if another_model else 1.0, both_drawn=both_drawn)
 
 
-def _row(name: str, verdict: CategoryVerdict, cases: Sequence[CaseKey], before: Results, after: Results) -> CategoryRow:
+def _row(name: str, verdict: CategoryVerdict, table: Table[CaseKey], before: Results, after: Results) -> CategoryRow:
+    cases = table.cases
     new = [key for key in cases if _fails_in(after[key], name) and not _fails_in(before[key], name)]
-    surprise = dict(zip(cases, verdict.contributions, strict=True))
+    evidence = dict(zip(cases, verdict.contributions, strict=True))
     return CategoryRow(
         name=name,
         baseline_failed=verdict.errors_baseline,
@@ -277,10 +286,29 @@ def _row(name: str, verdict: CategoryVerdict, cases: Sequence[CaseKey], before: 
         gated=verdict.gated,
         p=verdict.adjusted_p_better if verdict.verdict is Verdict.IMPROVED else verdict.adjusted_p,
         samples_needed=verdict.samples_needed,
-        new=tuple(sorted(new, key=lambda key: -surprise[key])),
+        new=tuple(sorted(new, key=lambda key: -evidence[key])),
         fixed=tuple(key for key in cases if _fails_in(before[key], name) and not _fails_in(after[key], name)),
         note=verdict.method_reason,
+        worse=verdict.worse,
+        better=verdict.better,
+        spread=verdict.spread or "",
+        worst=_worst(verdict, cases, table.categories.get(name, ())),
     )
+
+
+def _worst(verdict: CategoryVerdict, cases: Sequence[CaseKey], strata: Sequence[Stratum]) -> tuple[CaseEvidence, ...]:
+    """The cases that speak most for a rise."""
+    found = [
+        CaseEvidence(
+            key,
+            (stratum.errors_baseline, stratum.n_baseline),
+            (stratum.errors_candidate, stratum.n_candidate),
+            score / UNITS_PER_BIT,
+        )
+        for key, stratum, score in zip(cases, strata, verdict.contributions, strict=False)
+        if score > 0
+    ]
+    return tuple(sorted(found, key=lambda each: -each.bits)[:MOST_WORST])
 
 
 def _fails_in(result: CaseResult, category: str) -> bool:
@@ -288,7 +316,7 @@ def _fails_in(result: CaseResult, category: str) -> bool:
 
 
 def _rank(row: CategoryRow) -> tuple[int, float, str]:
-    order = ["REGRESSED", "INCONCLUSIVE", "TOO SMALL", "OK", "IMPROVED"]
+    order = ["REGRESSED", "INCONCLUSIVE", "SMALL", "NOT SHOWN", "OK", "IMPROVED"]
     return order.index(row.word or "OK"), -row.change, row.name
 
 
@@ -356,7 +384,9 @@ def _verdict(
 
 def _sentence(row: CategoryRow) -> str:
     if row.word == "REGRESSED":
-        return f"{row.name} regressed from {row.counts} (p = {row.p:.2g})"
+        least = row.interval[0] if row.interval is not None else 0.0
+        by = f", at least {100 * least:+.1f} points" if least > 0 else ""
+        return f"{row.name} regressed from {row.counts}{by} (p = {row.p:.2g})"
     return f"{row.name} rose from {row.counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"
 
 

@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.runs.results import CaseKey, CaseResult
+from pytest_llmeval.stats.gate import Spread
 
-Word = Literal["REGRESSED", "INCONCLUSIVE", "TOO SMALL", "IMPROVED", "OK"]
+Word = Literal["REGRESSED", "INCONCLUSIVE", "NOT SHOWN", "SMALL", "IMPROVED", "OK"]
 GateState = Literal["passed", "failed", "not evaluated"]
 
 UNMEASURED = "could not be measured"
@@ -19,6 +20,21 @@ Results = Mapping[CaseKey, CaseResult]
 def part_of(ran: int, everything: int) -> str:
     """As in ``8 of 89 cases``, "" when all ran."""
     return f"{ran} of {everything} cases" if ran < everything else ""
+
+
+class CaseEvidence(NamedTuple):
+    """How much one case speaks for a category's having got worse.
+
+    Attributes:
+        before: failing answers of the baseline, and all its answers.
+        after: the candidate's.
+        bits: of evidence; 10 bits are a thousand times likelier if the case got worse than if it did not.
+    """
+
+    key: CaseKey
+    before: tuple[int, int]
+    after: tuple[int, int]
+    bits: float
 
 
 class CategoryRow(NamedTuple):
@@ -34,9 +50,14 @@ class CategoryRow(NamedTuple):
         gated: whether REGRESSED fails the gate.
         p: corrected for the number of categories, None for any failure.
         samples_needed: samples per case that would settle an INCONCLUSIVE, None when unknown.
+        both_drawn: whether as many are needed on both sides, as when the baseline is a model of the session.
         new: cases that fail in this category only with the candidate, worst first.
         fixed: cases that fail in this category only with the baseline.
         note: as in "samples repeat each other: each case counted once".
+        worse: cases whose rate rose.
+        better: cases whose rate fell.
+        spread: where a rise is, "" when there is none.
+        worst: the cases that speak most for a rise, the first speaks most.
     """
 
     name: str
@@ -50,9 +71,14 @@ class CategoryRow(NamedTuple):
     gated: bool = True
     p: float | None = None
     samples_needed: int | None = None
+    both_drawn: bool = False
     new: tuple[CaseKey, ...] = ()
     fixed: tuple[CaseKey, ...] = ()
     note: str = ""
+    worse: int = 0
+    better: int = 0
+    spread: Spread | Literal[""] = ""
+    worst: tuple[CaseEvidence, ...] = ()
 
     @property
     def counts(self) -> str:

@@ -7,7 +7,6 @@ from pytest_llmeval.analysis.compare import outcomes_of
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.results import CaseResult, Run, model_words
 from pytest_llmeval.stats.dependence import Dispersion, dispersion
-from pytest_llmeval.stats.gate import GateRules
 from pytest_llmeval.stats.outcomes import tabulate
 
 
@@ -51,7 +50,7 @@ def dispersion_words(found: Dispersion | None) -> str:
     """What two runs of the baseline say about its samples, in a sentence."""
     if found is None:
         return "two runs of the baseline: nothing failed in either, so they tell nothing about each other"
-    independent = not found.repeats(GateRules().phi_max)
+    independent = not found.repeats
     said = "its samples count as independent" if independent else "its samples repeat each other"
     return f"two runs of the baseline: phi {found.phi:.2f} over {found.strata} cases and categories; {said}"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pytest_llmeval.config.prices import priced
 from pytest_llmeval.config.settings import CategorySettings, Prices
 from pytest_llmeval.runs.results import CaseResult
-from pytest_llmeval.stats.gate import GateRules
+from pytest_llmeval.stats.gate import GateRules, floor_in_cases
 from pytest_llmeval.stats.planning import flaky_variance, smallest_detectable_rise
 from pytest_llmeval.stats.special import normal_quantile
 
@@ -91,7 +91,7 @@ def plan(
     planned = []
     for expected, rule in gated.items():
         level = rules.alpha * rule.weight / sum(other.weight for other in gated.values())
-        min_cases = rules.min_cases if rule.min_cases is None else rule.min_cases
+        min_cases = floor_in_cases(cases, rules) if rule.min_cases is None else rule.min_cases
         floor = max(min_cases / cases, rules.min_points if rule.max_increase is None else rule.max_increase)
         rises = {
             number: smallest_rise(cases, baseline_samples or number, number, expected, level=level, floor=floor)
@@ -132,9 +132,9 @@ def smallest_rise(
     )
     if rise is None:
         return None
-    # A case that never failed and now always does has this much surprise; so many of them are needed at least.
-    surprise = math.log(math.comb(baseline_samples + samples, samples))
-    fewest = math.ceil(-math.log(level) / surprise - 1e-9) / cases
+    # All failures of a case fall to the candidate by one chance in this many; so many broken cases are needed at least.
+    chances = math.log(math.comb(baseline_samples + samples, samples))
+    fewest = math.ceil(-math.log(level) / chances - 1e-9) / cases
     noise = rise / (normal_quantile(1 - level) + normal_quantile(POWER))
     rise = max(rise, fewest, floor + normal_quantile(POWER) * noise if floor else 0.0)
     return rise if rise <= room else None

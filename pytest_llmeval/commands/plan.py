@@ -84,7 +84,7 @@ def _plan(options: argparse.Namespace) -> int:
         numbers,
         baseline_samples=stored,
         settings=settings.categories,
-        rules=gate_rules("baseline", "candidate"),
+        rules=gate_rules(another_model=True),
     )
     paper = terminal_paper(min(shutil.get_terminal_size().columns, 80))
     for line in _told(paper, subject, planned, numbers, stored, options.samples):

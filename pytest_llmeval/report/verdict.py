@@ -17,7 +17,7 @@ MOST_NAMED = 3  # categories in the gate's sentence
 
 def nothing_new(comparison: Comparison) -> bool:
     """Whether the gate passed and nothing needs a look."""
-    unsettled = any(mark_of(row) != " " for row in comparison.rows)
+    unsettled = any(mark_of(row) != " " or (row.word == "NOT SHOWN" and row.change > 0) for row in comparison.rows)
     changed = comparison.changed or comparison.unlike
     left_out = comparison.errors or changed or comparison.only_baseline or comparison.only_candidate
     said = comparison.reasons or comparison.notes
@@ -67,19 +67,25 @@ def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -
 
 
 def _but(paper: Paper, comparison: Comparison) -> str:
-    """The categories that got worse although the gate passed, to end its sentence: no "ok" hides them."""
-    why = {
-        "TOO SMALL": "is too few to tell",
-        "INCONCLUSIVE": "could be noise or not",
+    """The categories that are not OK although the gate passed, to end its sentence: no "ok" hides them."""
+    told = [f"{row.name} {before_and_after(paper, row)} {_why(row)}" for row in comparison.rows if _why(row)]
+    more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
+    return f", but {', '.join(told[:MOST_NAMED])}{more}" if told else ""
+
+
+def _why(row: CategoryRow) -> str:
+    """Why a category is not OK, to follow its counts; "" for one that is."""
+    return {
         "REGRESSED": "regressed, which is not gated",
-    }
-    worse = [
-        f"{row.name} {before_and_after(paper, row)} {why.get(row.word, 'is worse')}"
-        for row in comparison.rows
-        if mark_of(row) == "~"
-    ]
-    more = f", and {len(worse) - MOST_NAMED} more" if len(worse) > MOST_NAMED else ""
-    return f", but {', '.join(worse[:MOST_NAMED])}{more}" if worse else ""
+        "SMALL": "rose, by less than fails",
+        "INCONCLUSIVE": "could be noise or not",
+        "NOT SHOWN": f"is not shown ({could_hide(row)})",
+    }.get(row.word, "")
+
+
+def could_hide(row: CategoryRow) -> str:
+    """How large a rise the data of a category could hide."""
+    return f"could hide up to {points(row.interval[1])} points" if row.interval is not None else "could hide any rise"
 
 
 def before_and_after(paper: Paper, row: CategoryRow) -> str:
@@ -104,7 +110,7 @@ def mark_of(row: CategoryRow) -> str:
     """``!`` for a gated regression, ``~`` for one that is not gated or not proven, else a space."""
     if row.word == "REGRESSED":
         return "!" if row.gated else "~"
-    return "~" if row.word == "INCONCLUSIVE" or (row.word == "TOO SMALL" and row.change > 0) else " "
+    return "~" if row.word in ("INCONCLUSIVE", "SMALL") or (row.word == "NOT SHOWN" and row.change > 0) else " "
 
 
 def style_of(mark: str) -> tuple[str, ...]:
@@ -145,7 +151,7 @@ def remarks(paper: Paper, comparison: Comparison) -> list[str]:
 
 def evidence(row: CategoryRow) -> str:
     """The p-value, "" where the verdict does not depend on one."""
-    return p_value(row.p) if row.word in ("REGRESSED", "INCONCLUSIVE", "IMPROVED") else ""
+    return p_value(row.p) if row.word in ("REGRESSED", "SMALL", "INCONCLUSIVE", "IMPROVED") else ""
 
 
 def legend(paper: Paper, marks: Sequence[str]) -> list[Line]:
@@ -164,10 +170,15 @@ def _shares(pairs: list[tuple[int, int]]) -> list[str]:
 def remark(paper: Paper, row: CategoryRow) -> str:
     """What explains the verdict on a category, "" when it needs no explanation."""
     remarks = []
-    why = {"INCONCLUSIVE": "could be noise", "TOO SMALL": "too few to tell"}.get(row.word, "")
-    if why and mark_of(row) == "~":
-        more = row.samples_needed
-        remarks.append(f"{why}; about {more} samples per case would settle it" if more else why)
+    why = {"INCONCLUSIVE": "could be noise", "NOT SHOWN": could_hide(row), "SMALL": "rose, by less than fails"}
+    if row.word in why:
+        on = " on both sides" if row.both_drawn else ""
+        more = f"; about {row.samples_needed} samples per case{on} would settle it" if row.samples_needed else ""
+        remarks.append(why[row.word] + more)
+    if row.word == "REGRESSED":
+        remarks.append(_extent(row))
+    if row.word in ("REGRESSED", "SMALL", "INCONCLUSIVE"):
+        remarks += _strongest(paper, row)
     if row.note:
         remarks.append(row.note)
     before = row.baseline_failed * row.candidate_judged
@@ -178,6 +189,25 @@ def remark(paper: Paper, row: CategoryRow) -> str:
         low, high = map(points, row.interval)
         remarks.append(f"95 % interval of the change {low} to {high} points")
     return "; ".join(remarks)
+
+
+def _extent(row: CategoryRow) -> str:
+    """How large a regression is at least, and where it is."""
+    least = row.interval[0] if row.interval is not None else 0.0
+    by = f"at least {points(least)} points" if least > 0 else "rose"
+    changed = f"{row.worse} worse, {row.better} better"
+    return f"{by}, {row.spread} ({changed})" if row.spread else f"{by}, {changed}"
+
+
+def _strongest(paper: Paper, row: CategoryRow) -> list[str]:
+    """The cases that speak most for a rise; nothing where each has one answer, since these speak alike."""
+    told = [
+        f"{paper.clean(str(each.key).rpartition('::')[2])} {count(*each.before)} {paper.arrow} {count(*each.after)} "
+        f"({each.bits:+.0f} bits)"
+        for each in row.worst[:MOST_NAMED]
+        if each.before[1] > 1 or each.after[1] > 1
+    ]
+    return [f"worst: {', '.join(told)}"] if told else []
 
 
 def next_line(paper: Paper, comparison: Comparison) -> list[Line]:

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pytest_llmeval.stats.special import normal_cdf
-from pytest_llmeval.stats.surprise import Stratum
+from pytest_llmeval.stats.strata import Stratum
 
-_PLAUSIBLE = 0.05
+_PLAUSIBLE = 0.2
 
 
 class Dispersion(NamedTuple):
@@ -33,9 +33,15 @@ class Dispersion(NamedTuple):
         spread = 2 / (9 * self.strata)
         return 1 - normal_cdf((self.phi ** (1 / 3) - (1 - spread)) / math.sqrt(spread))
 
-    def repeats(self, phi_max: float) -> bool:
-        """Whether samples repeat each other: phi is above the limit, and not only because there are few cases."""
-        return self.phi > phi_max and self.chance <= _PLAUSIBLE
+    @property
+    def repeats(self) -> bool:
+        """Whether samples must be taken to repeat each other: independent ones rarely have a phi this high.
+
+        One honest suite in five is counted more cautiously than it needs. A stricter limit would leave a hole: where
+        one case in ten repeats itself, phi is barely above what independent samples have, and a gate that counts
+        copies as evidence fails one change in four that changes nothing.
+        """
+        return self.chance <= _PLAUSIBLE
 
 
 def dispersion(strata: Iterable[Stratum]) -> Dispersion | None:

@@ -9,21 +9,38 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from pytest_llmeval.stats.dependence import Dispersion
+from pytest_llmeval.stats.evidence import evidence_test
 from pytest_llmeval.stats.intervals import Interval, change_interval, population_interval
 from pytest_llmeval.stats.multiplicity import Family, tarone_holm
 from pytest_llmeval.stats.planning import samples_needed, samples_until_testable
-from pytest_llmeval.stats.surprise import ScoreTest, Stratum, by_family, sign_flip_test, surprise_test
+from pytest_llmeval.stats.sign_flip import sign_flip_test
+from pytest_llmeval.stats.strata import Stratum, by_family
 
 Method = Literal["exact", "sign-flip"]
+Spread = Literal["spread over the cases", "in particular cases", "the same cases fail otherwise"]
 ROUNDING = 1e-9
+MATTERS = 0.05
+"""The rise of a category's rate that must be excluded for an OK, where the category says nothing else."""
+
+LOOKS = (0.08, 0.04, 0.02)
+"""The raw p of a category up to which the first, second and third look want more samples."""
+
+LOOKS_AT_A_PART = (0.4, 0.2, 0.1)
+"""The same for a category that holds a part of the cases, such as a task: it has less evidence at every look."""
 
 
 class Verdict(StrEnum):
-    """The one word about a category."""
+    """The one word about a category.
+
+    REGRESSED: it became more frequent, by more than the floor. SMALL: more frequent, by less than the floor.
+    INCONCLUSIVE: it may have become more frequent. IMPROVED: it became less frequent. OK: it became more frequent by
+    less than what matters, if at all. NOT SHOWN: there is too little data for any of these words.
+    """
 
     REGRESSED = "REGRESSED"
     INCONCLUSIVE = "INCONCLUSIVE"
-    TOO_SMALL = "TOO SMALL"
+    NOT_SHOWN = "NOT SHOWN"
+    SMALL = "SMALL"
     IMPROVED = "IMPROVED"
     OK = "OK"
 
@@ -35,17 +52,16 @@ class GateRules:
     Attributes:
         alpha: the chance that the gate fails a change that changes nothing, over all gated categories together.
         min_cases: the smallest net worsening that fails, in cases: one case that always passed and now always fails
-            is 1.
+            is 1. None for another model, which fails other cases even when it is no worse: 1 of up to 25 compared
+            cases, 2 of up to 75, 3 of more.
         min_points: the smallest rise of a category's rate that fails, as a fraction.
-        phi_max: the dispersion of two runs of the same code above which samples count as copies of each other.
-        top_up_p: the raw p up to which a category gets more samples.
+        both_drawn: whether more samples would be drawn on both sides, as when the baseline is a model of the session.
     """
 
     alpha: float = 0.05
-    min_cases: float = 1.0
+    min_cases: float | None = 1.0
     min_points: float = 0.0
-    phi_max: float = 1.5
-    top_up_p: float = 0.05
+    both_drawn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +74,14 @@ class CategoryRule:
             their own.
         max_increase: the allowed rise of its rate, as a fraction; None for ``GateRules.min_points``.
         min_cases: None for ``GateRules.min_cases``; 0.5 for zero tolerance.
+        part: whether it holds a part of the cases, as a task does, and not every case.
     """
 
     weight: float = 1.0
     gated: bool = True
     max_increase: float | None = None
     min_cases: float | None = None
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,20 +96,25 @@ class CategoryVerdict:
         adjusted_p_better: the adjusted chance of an improvement like this or stronger if no case changed.
         testable: whether a worsening could have been found at all.
         level: the p needed if every other category is a close call: a share of alpha.
-        score: the sum of the contributions, in half-bits of surprise, positive when worse.
+        score: the sum of the contributions, in quarter-bits of evidence that it got worse.
         difference: the rise of the rate, averaged over families of cases, as a fraction; None when none was compared.
         net: the rise in families: a question that broke in all of its wordings is 1.
         interval: of the difference; None when no case (in sign-flip: fewer than two) was compared.
-        below_floor: whether a rise was found that is too small to fail the gate.
-        samples_needed: candidate samples per case that would settle an INCONCLUSIVE or TOO SMALL, None when no number
-            would with this baseline, and for every other verdict.
+        matters: the rise that its interval must exclude for an OK, as a fraction.
+        samples_needed: candidate samples per case that would settle an INCONCLUSIVE, or a rise that was NOT SHOWN, on
+            both sides if both are drawn. None when no number would with this baseline, and for every other verdict.
         errors_baseline: failed samples in the compared cases, of ``samples_baseline`` judged ones.
         errors_candidate: the same of the candidate.
         cases: how many cases were compared.
         contributions: the score of every case, in the order given.
         method: ``sign-flip`` counts each case once.
         method_reason: why it does, "" for ``exact``.
-        spread: for a rise with p up to alpha, whether other cases would show it too; else None.
+        worse: families whose rate rose.
+        better: families whose rate fell.
+        spread: for a rise with p up to alpha, where it is: spread over the cases, so that cases like these would show
+            it too; in particular cases; or the same cases fail otherwise, where nearly as many got better as got
+            worse. Otherwise None.
+        part: as in its rule.
     """
 
     verdict: Verdict
@@ -106,7 +129,7 @@ class CategoryVerdict:
     difference: float | None
     net: float
     interval: Interval | None
-    below_floor: bool
+    matters: float
     samples_needed: int | None
     errors_baseline: int
     samples_baseline: int
@@ -116,20 +139,34 @@ class CategoryVerdict:
     contributions: tuple[int, ...]
     method: Method
     method_reason: str
-    spread: Literal["systematic", "specific cases"] | None
+    worse: int
+    better: int
+    spread: Spread | None
+    part: bool = False
 
 
 class _Measured(NamedTuple):
     """One category before it is adjusted for the others.
 
     Attributes:
-        test: with the chances of the sign-flip test where each case counts once.
+        compared: the strata with answers on both sides.
+        families: the same, one per family.
+        p: of a worsening; of the sign-flip test where each case counts once.
+        p_min: the smallest p that was possible.
+        p_better: of an improvement.
+        p_min_better: the smallest p_better that was possible.
+        net: the rise in families.
         once: why each case counts once, "" where samples count.
     """
 
     compared: list[Stratum]
     families: list[Stratum]
-    test: ScoreTest
+    p: float
+    p_min: float
+    p_better: float
+    p_min_better: float
+    score: int
+    contributions: tuple[int, ...]
     net: float
     once: str
 
@@ -161,13 +198,13 @@ def judge(
     rules = rules or GateRules()
     by_name = {name: (per_category or {}).get(name, CategoryRule()) for name in categories}
     repeats = ""
-    if dispersion is not None and dispersion.repeats(rules.phi_max):
+    if dispersion is not None and dispersion.repeats:
         repeats = f"samples of a run repeat each other (phi {dispersion.phi:.1f})"
     measured = {name: _measure(name, strata, repeats, families) for name, strata in categories.items()}
     verdicts: dict[str, CategoryVerdict] = {}
     for gated in (True, False):
         names = sorted(name for name, rule in by_name.items() if rule.gated is gated)
-        family = [measured[name].test for name in names]
+        family = [measured[name] for name in names]
         weights = [by_name[name].weight for name in names]
         worse = tarone_holm([t.p for t in family], [t.p_min for t in family], rules.alpha, weights)
         better = tarone_holm([t.p_better for t in family], [t.p_min_better for t in family], rules.alpha, weights)
@@ -182,14 +219,23 @@ def failing(verdicts: Mapping[str, CategoryVerdict], *, strict: bool = False) ->
     return [name for name, verdict in verdicts.items() if verdict.gated and verdict.verdict in words]
 
 
-def undecided(verdicts: Mapping[str, CategoryVerdict], rules: GateRules | None = None) -> list[str]:
-    """The gated categories that seem worse, and so need the rest of the samples.
+def undecided(verdicts: Mapping[str, CategoryVerdict], look: int = 0) -> list[str]:
+    """The gated categories that seem worse, and so need more samples.
 
-    This look adds no false alarms as long as only the verdict over all samples counts and every case gets more
-    samples: to repeat only the failed ones would bias the test.
+    A look adds no false alarms as long as only the verdict over all samples counts and every case gets more samples:
+    to repeat only the failed ones would bias the test.
+
+    Args:
+        look: 0 for the first.
+
+    Raises:
+        IndexError: there is no such look.
     """
-    rules = rules or GateRules()
-    return [name for name, verdict in verdicts.items() if verdict.gated and verdict.p <= rules.top_up_p]
+    return [
+        name
+        for name, verdict in verdicts.items()
+        if verdict.gated and verdict.p <= (LOOKS_AT_A_PART if verdict.part else LOOKS)[look]
+    ]
 
 
 def _measure(name: str, strata: Sequence[Stratum], repeats: str, families: Sequence[Hashable]) -> _Measured:
@@ -200,12 +246,24 @@ def _measure(name: str, strata: Sequence[Stratum], repeats: str, families: Seque
             )
     compared = [stratum for stratum in strata if stratum.compared]
     merged = by_family(strata, families) if families else compared
-    test = surprise_test(strata)
+    worse, better = evidence_test(strata), evidence_test([stratum.swapped for stratum in strata])
+    p, p_min, p_better, p_min_better = worse.p, worse.p_min, better.p, better.p_min
     once = repeats if any(n_b > 1 or n_c > 1 for _, n_b, _, n_c in compared) else ""
     if once:
         p, p_better, p_min = sign_flip_test(merged)
-        test = test._replace(p=p, p_better=p_better, p_min=p_min, p_min_better=p_min)
-    return _Measured(compared, merged, test, math.fsum(stratum.change for stratum in merged), once)
+        p_min_better = p_min
+    return _Measured(
+        compared=compared,
+        families=merged,
+        p=p,
+        p_min=p_min,
+        p_better=p_better,
+        p_min_better=p_min_better,
+        score=worse.score,
+        contributions=worse.contributions,
+        net=math.fsum(stratum.change for stratum in merged),
+        once=once,
+    )
 
 
 def _decide(
@@ -217,69 +275,101 @@ def _decide(
     place: int,
 ) -> CategoryVerdict:
     """The verdict on one category of a family that was adjusted together."""
-    compared, test = measured.compared, measured.test
+    compared = measured.compared
     adjusted, testable = family.adjusted[place], family.testable[place]
     level = rules.alpha * rule.weight / family.size
     difference = measured.net / len(measured.families) if compared else None
-    material = difference is not None and _above_floor(measured.net, difference, rules, rule)
-    if adjusted <= rules.alpha and material:
-        verdict = Verdict.REGRESSED
+    interval = (population_interval if measured.once else change_interval)(measured.families)
+    matters = what_matters(len(measured.families), rule)
+    material = difference is not None and _above_floor(measured, difference, rules, rule)
+    if adjusted <= rules.alpha and measured.net > ROUNDING:
+        verdict = Verdict.REGRESSED if material else Verdict.SMALL
     elif adjusted_better <= rules.alpha:
         verdict = Verdict.IMPROVED
-    elif test.p <= rules.alpha and material:
+    elif measured.p <= rules.alpha and material:
         verdict = Verdict.INCONCLUSIVE
-    elif not compared or (not testable and measured.net > ROUNDING):
-        verdict = Verdict.TOO_SMALL
-    else:
+    elif interval is not None and interval.high < matters - ROUNDING:
         verdict = Verdict.OK
+    else:
+        verdict = Verdict.NOT_SHOWN
     return CategoryVerdict(
         verdict=verdict,
         gated=rule.gated,
-        p=test.p,
+        p=measured.p,
         adjusted_p=adjusted,
-        p_min=test.p_min,
+        p_min=measured.p_min,
         adjusted_p_better=adjusted_better,
         testable=testable,
         level=level,
-        score=test.score,
+        score=measured.score,
         difference=difference,
         net=measured.net,
-        interval=(population_interval if measured.once else change_interval)(measured.families),
-        below_floor=test.p <= rules.alpha and not material,
-        samples_needed=_more_samples(measured, verdict, level),
+        interval=interval,
+        matters=matters,
+        samples_needed=_more_samples(measured, verdict, level, both=rules.both_drawn),
         errors_baseline=sum(stratum.errors_baseline for stratum in compared),
         samples_baseline=sum(stratum.n_baseline for stratum in compared),
         errors_candidate=sum(stratum.errors_candidate for stratum in compared),
         samples_candidate=sum(stratum.n_candidate for stratum in compared),
         cases=len(compared),
-        contributions=test.contributions,
+        contributions=measured.contributions,
         method="sign-flip" if measured.once else "exact",
         method_reason=measured.once,
+        worse=sum(stratum.change > 0 for stratum in measured.families),
+        better=sum(stratum.change < 0 for stratum in measured.families),
         spread=_spread(measured, rules.alpha),
+        part=rule.part,
     )
 
 
-def _above_floor(net: float, difference: float, rules: GateRules, rule: CategoryRule) -> bool:
+def what_matters(cases: int, rule: CategoryRule) -> float:
+    """The rise of a category's rate that must be excluded for an OK, as a fraction.
+
+    It is the rise that the category allows, else 5 points or one case, whichever is larger.
+
+    Args:
+        cases: how many are compared.
+        rule: of the category.
+    """
+    if rule.max_increase is not None:
+        return rule.max_increase
+    return max(MATTERS, 1 / cases) if cases else MATTERS
+
+
+def floor_in_cases(cases: int, rules: GateRules) -> float:
+    """The smallest net worsening that fails, in cases, where so many cases are compared."""
+    if rules.min_cases is not None:
+        return rules.min_cases
+    return 1.0 if cases <= 25 else 2.0 if cases <= 75 else 3.0
+
+
+def _above_floor(measured: _Measured, difference: float, rules: GateRules, rule: CategoryRule) -> bool:
     """Whether a rise is large enough to fail the gate."""
-    if net < (rules.min_cases if rule.min_cases is None else rule.min_cases) - ROUNDING:
+    floor = floor_in_cases(len(measured.families), rules) if rule.min_cases is None else rule.min_cases
+    if measured.net < floor - ROUNDING:
         return False
     if rule.max_increase is None:
         return difference >= rules.min_points - ROUNDING
     return difference > rule.max_increase + ROUNDING
 
 
-def _more_samples(measured: _Measured, verdict: Verdict, level: float) -> int | None:
-    """The candidate samples per case that would settle it: more than there are, and enough to be testable."""
-    if verdict not in (Verdict.INCONCLUSIVE, Verdict.TOO_SMALL) or measured.once:
+def _more_samples(measured: _Measured, verdict: Verdict, level: float, *, both: bool) -> int | None:
+    """The samples per case that would settle it: more than there are, and enough to be testable."""
+    unsettled = verdict is Verdict.INCONCLUSIVE or (verdict is Verdict.NOT_SHOWN and measured.p_min > level)
+    if not unsettled or measured.once:
         return None
-    wanted = samples_needed(measured.compared, level)
-    testable = samples_until_testable(measured.compared, level) if measured.test.p_min > level else 1
+    wanted = samples_needed(measured.compared, level, both=both)
+    testable = samples_until_testable(measured.compared, level, both=both) if measured.p_min > level else 1
     if wanted is None or testable is None:
         return None
     return max(wanted, testable, 1 + max(stratum.n_candidate for stratum in measured.compared))
 
 
-def _spread(measured: _Measured, alpha: float) -> Literal["systematic", "specific cases"] | None:
-    if measured.test.p > alpha or measured.net <= 0:
+def _spread(measured: _Measured, alpha: float) -> Spread | None:
+    if measured.p > alpha or measured.net <= 0:
         return None
-    return "systematic" if sign_flip_test(measured.families)[0] <= alpha else "specific cases"
+    if sign_flip_test(measured.families)[0] <= alpha:
+        return "spread over the cases"
+    worse = sum(stratum.change > 0 for stratum in measured.families)
+    better = sum(stratum.change < 0 for stratum in measured.families)
+    return "the same cases fail otherwise" if 2 * better >= worse else "in particular cases"

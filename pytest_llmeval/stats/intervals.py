@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pytest_llmeval.stats.means import mean_over_cases
 from pytest_llmeval.stats.special import CONFIDENCE, NORMAL_HALF_WIDTH, find_root, normal_quantile
-from pytest_llmeval.stats.surprise import Stratum
+from pytest_llmeval.stats.strata import Stratum
 
 
 class Interval(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
-from pytest_llmeval.stats.surprise import Stratum
+from pytest_llmeval.stats.strata import Stratum
 
 _MOST_MISSING = 0.10  # of the candidate's samples
 

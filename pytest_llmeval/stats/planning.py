@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pytest_llmeval.stats.evidence import score_law
 from pytest_llmeval.stats.special import find_root, normal_quantile
-from pytest_llmeval.stats.surprise import Stratum, score_law
+from pytest_llmeval.stats.strata import Stratum
 
 _MOST_SAMPLES = 1000
 
 
-def samples_needed(strata: Sequence[Stratum], level: float, power: float = 0.8) -> int | None:
+def samples_needed(strata: Sequence[Stratum], level: float, power: float = 0.8, *, both: bool = False) -> int | None:
     """How many candidate samples per case would settle a rise as large as the one seen.
 
     Args:
         strata: all cases of the category; those without a sample on one side are left out.
         level: one-sided: alpha divided by the number of testable categories.
         power: the wanted chance of finding it.
+        both: whether the baseline gets as many samples; otherwise it keeps those it has.
 
     Returns:
         None when the category did not rise, or the baseline has too few samples for any number to be enough.
@@ -37,18 +39,22 @@ def samples_needed(strata: Sequence[Stratum], level: float, power: float = 0.8) 
             baseline += rate * (1 - rate) / n_b
     cases = len(compared)
     allowed = (rise / (normal_quantile(1 - level) + normal_quantile(power))) ** 2
-    left = allowed - baseline / cases**2
+    if both:
+        left, candidate = allowed, 2 * candidate
+    else:
+        left = allowed - baseline / cases**2
     if left <= 0 or candidate / cases**2 > _MOST_SAMPLES * left:
         return None
     return max(1, math.ceil(candidate / cases**2 / left))
 
 
-def samples_until_testable(strata: Sequence[Stratum], level: float) -> int | None:
+def samples_until_testable(strata: Sequence[Stratum], level: float, *, both: bool = False) -> int | None:
     """How many candidate samples per case make a category testable whose cases go on failing as often as now.
 
     Args:
         strata: all cases of the category.
         level: one-sided.
+        both: whether the baseline gets as many samples.
 
     Returns:
         None when 1,000 samples are not enough.
@@ -59,9 +65,10 @@ def samples_until_testable(strata: Sequence[Stratum], level: float) -> int | Non
         most += 1
         smallest = 1.0
         for y, n_b, x, n_c in informative:
-            failures = y + round(x / n_c * most)
-            if 0 < failures < n_b + most:
-                smallest *= score_law(n_b, most, failures)[-1][1]
+            before = most if both else n_b
+            failures = (round(y / n_b * most) if both else y) + round(x / n_c * most)
+            if 0 < failures < before + most:
+                smallest *= score_law(before, most, failures)[-1][1]
         if smallest <= level:
             return most
         most += most // 10

@@ -15,7 +15,7 @@ from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import CategoryRule, failing, judge, undecided
-from pytest_llmeval.stats.surprise import Stratum
+from pytest_llmeval.stats.strata import Stratum
 
 CALL = Call(
     provider="openai", request_model="m", words_digest="", answer=Answer(text="yes"), measures=Measures(latency=0.1)
@@ -51,9 +51,9 @@ def test_whatever_fails_the_gate_was_undecided_before(
     categories: dict[str, list[Stratum]], data: st.DataObject
 ) -> None:
     """So the first look adds no chance to fail to the last one."""
-    gate = gate_rules("a", "b")
+    gate = gate_rules(another_model=True)
     verdicts = judge(categories, gate, {name: data.draw(rules) for name in categories})
-    assert set(failing(verdicts, strict=True)) <= set(undecided(verdicts, gate))
+    assert set(failing(verdicts, strict=True)) <= set(undecided(verdicts))
 
 
 def test_all_cases_judged_on_both_sides_get_more_not_those_that_failed() -> None:

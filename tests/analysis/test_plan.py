@@ -12,9 +12,10 @@ from pytest_llmeval.analysis.plan import Expected, expected_from, mean_call, pla
 from pytest_llmeval.config.settings import CategorySettings
 from pytest_llmeval.reply import Answer, Measures, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.stats.evidence import evidence_test
 from pytest_llmeval.stats.gate import GateRules
 from pytest_llmeval.stats.planning import flaky_variance
-from pytest_llmeval.stats.surprise import Stratum, surprise_test
+from pytest_llmeval.stats.strata import Stratum
 
 
 def result(name: int, *verdicts: str | None, calls: tuple[Call, ...] = ()) -> CaseResult:
@@ -55,7 +56,7 @@ def test_the_exact_test_finds_the_promised_rise_about_as_often_as_promised(
             )
             for p, q in zip(before, after, strict=True)
         ]
-        found += surprise_test(strata).p <= level
+        found += evidence_test(strata).p <= level
     assert 0.68 <= found / 150 <= 0.95
 
 
@@ -67,7 +68,7 @@ def test_a_promised_rise_is_possible_and_testable(
     cases: int, baseline: int, samples: int, rate: float, level: float
 ) -> None:
     rise = smallest_rise(cases, baseline, samples, Expected(name="x", rate=rate), level=level)
-    every_case_breaks = surprise_test([Stratum(0, baseline, samples, samples)] * cases)
+    every_case_breaks = evidence_test([Stratum(0, baseline, samples, samples)] * cases)
     if rise is None:
         return
     assert 0 < rise <= 1 - rate

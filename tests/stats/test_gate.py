@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import CategoryRule, GateRules, Verdict, failing, judge, undecided
 from pytest_llmeval.stats.intervals import change_interval, population_interval
-from pytest_llmeval.stats.surprise import Stratum, sign_flip_test
+from pytest_llmeval.stats.sign_flip import sign_flip_test
+from pytest_llmeval.stats.strata import Stratum
 
 SILENT = Stratum(0, 5, 0, 5)
 BROKEN = Stratum(0, 5, 5, 5)
@@ -36,7 +37,7 @@ def test_three_broken_cases_of_25_regress_among_ten_categories() -> None:
     assert (verdict.errors_baseline, verdict.samples_baseline) == (0, 125)
     assert (verdict.errors_candidate, verdict.samples_candidate) == (15, 125)
     assert min(verdict.contributions[:3]) > 0 == max(verdict.contributions[3:])
-    assert verdict.spread == "specific cases"
+    assert verdict.spread == "in particular cases"
     assert verdict.samples_needed is None
 
 
@@ -51,24 +52,24 @@ def test_the_plain_line_alone_regresses_and_among_ten_is_inconclusive() -> None:
     assert verdict.samples_needed == 2
 
 
-def test_a_change_spread_over_cases_is_systematic() -> None:
+def test_a_change_in_all_cases_is_spread_over_them() -> None:
     verdict = judge({"format": [Stratum(0, 5, 2, 5)] * 12})["format"]
-    assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "systematic")
+    assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "spread over the cases")
 
 
-def test_what_could_not_have_been_found_is_too_small_not_ok() -> None:
+def test_what_could_not_have_been_found_is_not_shown_and_not_ok() -> None:
     verdict = judge({"tool_call": [Stratum(0, 1, 1, 1)] * 3 + [Stratum(0, 1, 0, 1)]})["tool_call"]
-    assert (verdict.verdict, verdict.testable, verdict.p, verdict.p_min) == (Verdict.TOO_SMALL, False, 0.125, 0.125)
+    assert (verdict.verdict, verdict.testable, verdict.p, verdict.p_min) == (Verdict.NOT_SHOWN, False, 0.125, 0.125)
     assert verdict.adjusted_p == 1
     assert verdict.samples_needed is not None
     assert verdict.samples_needed > 1
 
 
-def test_a_category_in_which_nothing_could_be_compared_is_too_small() -> None:
+def test_a_category_in_which_nothing_could_be_compared_is_not_shown() -> None:
     verdict = judge({"format": [Stratum(0, 0, 5, 5), Stratum(2, 5, 0, 0)]})["format"]
-    assert (verdict.verdict, verdict.cases) == (Verdict.TOO_SMALL, 0)
+    assert (verdict.verdict, verdict.cases) == (Verdict.NOT_SHOWN, 0)
     assert (verdict.difference, verdict.interval, verdict.samples_needed) == (None, None, None)
-    assert judge({"format": []})["format"].verdict == Verdict.TOO_SMALL
+    assert judge({"format": []})["format"].verdict == Verdict.NOT_SHOWN
 
 
 def test_cases_with_a_missing_side_are_named_and_left_out() -> None:
@@ -80,7 +81,7 @@ def test_cases_with_a_missing_side_are_named_and_left_out() -> None:
 def test_a_category_new_in_the_candidate_is_tested_like_any_other() -> None:
     hits = [Stratum(0, 5, 1, 5)] * 4 + [SILENT] * 46
     assert judge({"new": hits})["new"].p == 1 / 16
-    assert judge({"new": hits})["new"].verdict == Verdict.TOO_SMALL
+    assert judge({"new": hits})["new"].verdict == Verdict.OK  # a rise of 4 points or more is excluded
     assert judge({"new": [BROKEN] + [SILENT] * 46})["new"].p == pytest.approx(1 / 252)
     assert judge({"new": [BROKEN] * 2 + [SILENT] * 46})["new"].p == pytest.approx(1.6e-5, rel=0.02)
 
@@ -116,22 +117,41 @@ def test_a_rise_below_the_floor_is_found_but_does_not_fail() -> None:
     strata = [Stratum(0, 10, 1, 10)] * 9 + [Stratum(0, 10, 0, 10)] * 291
     verdict = judge({"rare": strata})["rare"]
     assert verdict.adjusted_p <= 0.05
-    assert (verdict.verdict, verdict.below_floor) == (Verdict.OK, True)
+    assert verdict.verdict == Verdict.SMALL
     one_more = judge({"rare": [Stratum(0, 10, 1, 10), *strata]})["rare"]
-    assert (one_more.verdict, one_more.below_floor) == (Verdict.REGRESSED, False)
+    assert one_more.verdict == Verdict.REGRESSED
 
 
 def test_a_model_swap_takes_three_cases_and_ten_points() -> None:
     rules = GateRules(min_cases=3.0, min_points=0.10)
     assert judge({"a": [BROKEN] * 3 + [SILENT] * 27}, rules)["a"].verdict == Verdict.REGRESSED
-    assert judge({"a": [BROKEN] * 3 + [SILENT] * 28}, rules)["a"].verdict == Verdict.OK
-    assert judge({"a": [BROKEN] * 2 + [SILENT] * 2}, rules)["a"].verdict == Verdict.OK
+    assert judge({"a": [BROKEN] * 3 + [SILENT] * 28}, rules)["a"].verdict == Verdict.SMALL
+    assert judge({"a": [BROKEN] * 2 + [SILENT] * 2}, rules)["a"].verdict == Verdict.SMALL
+
+
+@pytest.mark.parametrize(("cases", "floor"), [(25, 1), (26, 2), (75, 2), (76, 3), (1000, 3)])
+def test_another_model_takes_more_cases_where_more_are_compared(cases: int, floor: int) -> None:
+    rules = GateRules(min_cases=None)
+    for broken in range(1, 4):
+        verdict = judge({"a": [BROKEN] * broken + [SILENT] * (cases - broken)}, rules)["a"].verdict
+        assert verdict == (Verdict.REGRESSED if broken >= floor else Verdict.SMALL)
+
+
+def test_ok_excludes_a_rise_of_five_points_or_of_one_case() -> None:
+    """Nothing failed, one answer each: by Tango 73 cases exclude 5 points, and 19 cases not even one case."""
+    for cases, word in ((72, Verdict.NOT_SHOWN), (73, Verdict.OK), (19, Verdict.NOT_SHOWN)):
+        verdict = judge({"a": [Stratum(0, 1, 0, 1)] * cases})["a"]
+        assert (verdict.verdict, verdict.matters) == (word, max(0.05, 1 / cases))
+        assert verdict.interval is not None
+        assert (verdict.interval.high < verdict.matters) == (word == Verdict.OK)
+    allowed = {"a": CategoryRule(max_increase=0.2)}
+    assert judge({"a": [Stratum(0, 1, 0, 1)] * 19}, per_category=allowed)["a"].verdict == Verdict.OK
 
 
 def test_a_rise_within_what_a_category_may_rise_does_not_fail() -> None:
     strata = [BROKEN] * 3 + [SILENT] * 27
     allowed = {"a": CategoryRule(max_increase=0.10)}
-    assert judge({"a": strata}, per_category=allowed)["a"].verdict == Verdict.OK
+    assert judge({"a": strata}, per_category=allowed)["a"].verdict == Verdict.SMALL
     assert judge({"a": [BROKEN, *strata]}, per_category=allowed)["a"].verdict == Verdict.REGRESSED
     none_allowed = {"a": CategoryRule(max_increase=0.0)}
     assert (
@@ -141,7 +161,7 @@ def test_a_rise_within_what_a_category_may_rise_does_not_fail() -> None:
 
 def test_zero_tolerance_fails_for_half_a_case() -> None:
     strata = [Stratum(0, 10, 6, 10)] + [Stratum(0, 10, 0, 10)] * 50
-    assert judge({"unsafe": strata})["unsafe"].verdict == Verdict.OK
+    assert judge({"unsafe": strata})["unsafe"].verdict == Verdict.SMALL
     strict = {"unsafe": CategoryRule(weight=3, min_cases=0.5)}
     assert judge({"unsafe": strata}, per_category=strict)["unsafe"].verdict == Verdict.REGRESSED
 
@@ -167,7 +187,7 @@ def test_a_category_that_is_only_reported_fails_nothing_and_costs_nothing() -> N
 def test_strict_fails_what_is_inconclusive_and_nothing_else() -> None:
     verdicts = judge({"close": CLOSE_CALL, **others(9), "small": [Stratum(0, 1, 1, 1)]})
     assert verdicts["close"].verdict == Verdict.INCONCLUSIVE
-    assert verdicts["small"].verdict == Verdict.TOO_SMALL
+    assert verdicts["small"].verdict == Verdict.NOT_SHOWN
     assert failing(verdicts) == []
     assert failing(verdicts, strict=True) == ["close"]
 
@@ -184,7 +204,7 @@ def test_copies_within_a_run_make_each_case_count_once() -> None:
     assert verdict.method == "sign-flip"
     assert verdict.method_reason == "samples of a run repeat each other (phi 4.2)"
     assert verdict.p == sign_flip_test(strata)[0] == 22 / 64
-    assert (verdict.p_min, verdict.verdict, verdict.samples_needed) == (1 / 64, Verdict.OK, None)
+    assert (verdict.p_min, verdict.verdict, verdict.samples_needed) == (1 / 64, Verdict.NOT_SHOWN, None)
 
 
 def test_independent_samples_are_counted_one_by_one() -> None:
@@ -216,20 +236,28 @@ def test_no_category_is_no_verdict() -> None:
     assert judge({}) == {}
 
 
-def test_the_more_surprising_a_case_got_worse_the_more_it_contributes() -> None:
-    """Two thirds of one failure in three answers fall to the candidate by chance: half a bit of surprise."""
+def test_the_more_a_case_got_worse_the_more_it_contributes() -> None:
     verdict = judge({"a": [Stratum(0, 1, 1, 2), Stratum(1, 5, 0, 5), BROKEN, Stratum(0, 5, 2, 5), SILENT, BROKEN]})["a"]
-    assert verdict.contributions[0] == 1
     assert sorted(range(6), key=lambda place: -verdict.contributions[place])[:4] == [2, 5, 3, 0]
+    assert verdict.contributions[1] < 0 == verdict.contributions[4]
 
 
-def test_more_samples_are_asked_for_up_to_a_p_of_a_twentieth() -> None:
-    for cases, asked in ((5, ["a"]), (4, [])):
-        assert undecided(judge({"a": [Stratum(0, 1, 1, 1)] * cases})) == asked
+@pytest.mark.parametrize(("look", "fewest"), [(0, 4), (1, 5), (2, 6)])
+def test_each_look_wants_more_samples_at_a_smaller_p(look: int, fewest: int) -> None:
+    for cases in range(1, 8):
+        verdicts = judge({"a": [Stratum(0, 1, 1, 1)] * cases})
+        assert undecided(verdicts, look) == (["a"] if cases >= fewest else [])
 
 
-def test_samples_count_once_above_a_phi_of_one_and_a_half() -> None:
-    for phi, method in ((1.5, "exact"), (1.51, "sign-flip")):
+@pytest.mark.parametrize(("look", "fewest"), [(0, 2), (1, 3), (2, 4)])
+def test_a_part_of_the_cases_gets_more_samples_at_a_larger_p(look: int, fewest: int) -> None:
+    for cases in range(1, 6):
+        verdicts = judge({"a": [Stratum(0, 1, 1, 1)] * cases}, per_category={"a": CategoryRule(part=True)})
+        assert undecided(verdicts, look) == (["a"] if cases >= fewest else [])
+
+
+def test_samples_count_once_at_a_phi_that_independent_ones_have_once_in_five() -> None:
+    for phi, method in ((1.01, "exact"), (1.02, "sign-flip")):
         assert judge({"a": [BROKEN] * 3}, dispersion=Dispersion(phi, 10_000))["a"].method == method
 
 
@@ -269,7 +297,7 @@ def test_every_verdict_keeps_its_own_rules(categories: dict[str, list[Stratum]])
         assert sum(verdict.contributions) == verdict.score
         assert verdict.verdict != Verdict.REGRESSED or (verdict.adjusted_p <= 0.05 and verdict.net >= 1 - 1e-9)
         assert verdict.verdict != Verdict.IMPROVED or verdict.adjusted_p_better <= 0.05
-        assert verdict.samples_needed is None or verdict.verdict in (Verdict.INCONCLUSIVE, Verdict.TOO_SMALL)
+        assert verdict.samples_needed is None or verdict.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_SHOWN)
         if verdict.difference is not None and verdict.interval is not None:
             assert verdict.interval.low <= verdict.difference + 1e-9
             assert verdict.difference <= verdict.interval.high + 1e-9
@@ -320,12 +348,12 @@ def test_a_model_against_itself_rarely_fails_when_its_samples_are_copies_and_tha
     assert sum(bool(failing(judge(run, dispersion=Dispersion(9.0, 60)))) for run in runs) <= 7
 
 
-def test_what_may_be_chance_is_neither_systematic_nor_a_matter_of_these_cases() -> None:
-    for cases, spread in ((4, None), (5, "systematic")):
+def test_what_may_be_chance_is_nowhere() -> None:
+    for cases, spread in ((4, None), (5, "spread over the cases")):
         assert judge({"a": [Stratum(0, 1, 1, 1)] * cases})["a"].spread == spread
 
 
-def test_what_did_not_rise_is_not_called_systematic() -> None:
+def test_what_did_not_rise_is_nowhere() -> None:
     """Four cases got a little better and one broke: surprising, but no rise."""
     strata = [Stratum(8, 16, 4, 16)] * 4 + [Stratum(0, 16, 16, 16)]
     verdict = judge({"a": strata})["a"]
@@ -337,8 +365,8 @@ def test_each_wording_counts_for_the_test_and_each_family_for_the_floor() -> Non
     strata, families = [Stratum(0, 1, 1, 1)] * 6 + [Stratum(0, 1, 0, 1)] * 24, [place // 3 for place in range(30)]
     verdict = judge({"a": strata}, families=families)["a"]
     assert (verdict.p, verdict.net, verdict.difference, verdict.cases) == (1 / 2**6, 2, 0.2, 30)
-    assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "specific cases")
-    assert judge({"a": strata}, GateRules(min_cases=3.0), families=families)["a"].verdict == Verdict.OK
+    assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "in particular cases")
+    assert judge({"a": strata}, GateRules(min_cases=3.0), families=families)["a"].verdict == Verdict.SMALL
     assert judge({"a": strata}, GateRules(min_cases=3.0))["a"].verdict == Verdict.REGRESSED
 
 
@@ -353,7 +381,19 @@ def test_samples_that_repeat_each_other_in_some_cases_count_once_in_all() -> Non
     assert (verdict.method, verdict.p) == ("sign-flip", 1 / 2**4)
 
 
-def test_more_samples_are_asked_for_where_p_is_just_small_enough() -> None:
-    verdicts = judge({"a": [Stratum(0, 1, 1, 1)] * 5})
-    assert undecided(verdicts, GateRules(top_up_p=1 / 32)) == ["a"]
-    assert undecided(verdicts, GateRules(top_up_p=1 / 33)) == []
+def test_cases_that_fail_otherwise_are_told_from_cases_that_got_worse() -> None:
+    """Nine cases broke for good, and eight others got as much better as made the rest worse."""
+    strata = [BROKEN] * 9 + [Stratum(4, 5, 1, 5)] * 8 + [SILENT] * 40
+    verdict = judge({"a": strata})["a"]
+    assert (verdict.worse, verdict.better) == (9, 8)
+    assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "the same cases fail otherwise")
+
+
+def test_where_both_sides_are_drawn_a_number_of_samples_settles_it() -> None:
+    """The baseline's few answers do not stay few."""
+    strata = [Stratum(1, 2, 2, 2)] * 6 + [Stratum(0, 2, 0, 2)] * 30
+    busy = others(30)
+    one, both = (judge({"a": strata, **busy}, GateRules(both_drawn=drawn))["a"] for drawn in (False, True))
+    assert one.verdict == both.verdict == Verdict.INCONCLUSIVE
+    assert one.samples_needed is None
+    assert both.samples_needed is not None

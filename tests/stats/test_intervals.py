@@ -9,7 +9,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from pytest_llmeval.stats import intervals, special
-from pytest_llmeval.stats.surprise import Stratum
+from pytest_llmeval.stats.strata import Stratum
 
 RATES = st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 

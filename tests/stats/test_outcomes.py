@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.stats.gate import Verdict, judge
 from pytest_llmeval.stats.outcomes import UNLABELLED, SampleOutcome, tabulate
-from pytest_llmeval.stats.surprise import Stratum
+from pytest_llmeval.stats.strata import Stratum
 
 PASS = SampleOutcome(passed=True)
 FORMAT = SampleOutcome(passed=False, categories=("format",))

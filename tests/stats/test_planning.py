@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_llmeval.stats.evidence import evidence_test
 from pytest_llmeval.stats.planning import (
     flaky_variance,
     samples_needed,
     samples_until_testable,
     smallest_detectable_rise,
 )
-from pytest_llmeval.stats.surprise import Stratum, surprise_test
+from pytest_llmeval.stats.strata import Stratum
 
 PLAIN_LINE = [Stratum(1, 1, 1, 1)] * 2 + [Stratum(0, 1, 1, 1)] * 7 + [Stratum(1, 1, 0, 1)] + [Stratum(0, 1, 0, 1)] * 30
 
@@ -37,12 +38,12 @@ def test_a_stricter_level_never_needs_fewer(strata: list[Stratum]) -> None:
 
 def test_three_of_four_cases_become_testable_with_more_samples() -> None:
     strata = [Stratum(0, 1, 1, 1)] * 3 + [Stratum(0, 1, 0, 1)]
-    assert surprise_test(strata).p_min > 0.05
+    assert evidence_test(strata).p_min > 0.05
     number = samples_until_testable(strata, 0.05)
     assert number is not None
     more = [Stratum(0, 1, number, number)] * 3
-    assert surprise_test(more).p_min <= 0.05
-    assert surprise_test([Stratum(0, 1, number - 1, number - 1)] * 3).p_min > 0.05
+    assert evidence_test(more).p_min <= 0.05
+    assert evidence_test([Stratum(0, 1, number - 1, number - 1)] * 3).p_min > 0.05
 
 
 def test_what_nothing_can_test_has_no_number() -> None:

@@ -7,15 +7,21 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.stats import agreement, cost, intervals, multiplicity, planning, quantiles, surprise
+from pytest_llmeval.stats import agreement, cost, intervals, multiplicity, planning, quantiles
 from pytest_llmeval.stats.dependence import dispersion
-from pytest_llmeval.stats.surprise import Stratum
+from pytest_llmeval.stats.evidence import evidence_test, fewest, scores
+from pytest_llmeval.stats.gate import judge, undecided
+from pytest_llmeval.stats.sign_flip import sign_flip_test
+from pytest_llmeval.stats.strata import Stratum
 
 VECTORS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "stats_vectors.json").read_text("utf-8"))
 
 CATEGORIES = [
-    name for name, vector in VECTORS.items() if isinstance(vector["output"], dict) and "T" in vector["output"]
+    name for name, vector in VECTORS.items() if isinstance(vector["output"], dict) and "strata" in vector["output"]
 ]
+
+EVIDENCE = Path(__file__).resolve().parents[2].parent / "shared" / "reference" / "statistics-evidence-vectors.json"
+PUBLISHED: list[dict[str, Any]] = json.loads(EVIDENCE.read_text("utf-8"))["vectors"] if EVIDENCE.is_file() else []
 
 
 def strata_of(rows: list[list[int]]) -> list[Stratum]:
@@ -24,17 +30,14 @@ def strata_of(rows: list[list[int]]) -> list[Stratum]:
 
 def category_facts(strata: list[Stratum]) -> dict[str, Any]:
     """All that the vectors say about a category."""
-    test = surprise.surprise_test(strata)
+    test = evidence_test(strata)
     total = sum(stratum.change for stratum in strata if stratum.compared)
     mean = total / sum(stratum.compared for stratum in strata)
     change, population = intervals.change_interval(strata), intervals.population_interval(strata)
     return {
-        "T": test.score,
-        "p": test.p,
         "p_min": test.p_min,
         "strata": test.informative,
-        "scores": list(test.contributions),
-        "sign_flip": surprise.sign_flip_test(strata)[0],
+        "sign_flip": sign_flip_test(strata)[0],
         "interval": None if change is None else [mean, *change],
         "pop_interval": None if population is None else [mean, *population],
     }
@@ -96,3 +99,36 @@ def test_function(name: str) -> None:
         if name == "quantile_min_n":  # the published table has a one-sided number, too
             vector = {**vector, "output": [two_sided for two_sided, _ in vector["output"]]}
         assert same(computed, vector["output"]), f"{computed} is not {vector['output']}"
+
+
+@pytest.mark.skipif(
+    not PUBLISHED, reason="the vectors of the evidence score are not there: the folder ../shared is missing"
+)
+def test_the_vectors_of_the_evidence_score_are_of_every_kind() -> None:
+    assert {vector["kind"] for vector in PUBLISHED} == {"scores", "category", "family"}
+
+
+@pytest.mark.parametrize("vector", [pytest.param(vector, id=vector["name"]) for vector in PUBLISHED])
+def test_evidence(vector: dict[str, Any]) -> None:
+    expected = vector["expect"]
+    if vector["kind"] == "scores":
+        n_baseline, n_candidate, failures = vector["margin"]
+        assert fewest(n_baseline, failures) == expected["fewest"]
+        assert list(scores(n_baseline, n_candidate, failures)) == expected["scores"]
+    elif vector["kind"] == "category":
+        strata = repeated(vector["strata"])
+        test, better = evidence_test(strata), evidence_test([stratum.swapped for stratum in strata])
+        assert (test.score, test.informative) == (expected["T"], expected["informative"])
+        assert (test.p, test.p_min, better.p) == pytest.approx(
+            (expected["p"], expected["p_min"], expected["p_better"]), rel=1e-6
+        )
+    else:
+        verdicts = judge({str(place): repeated(rows) for place, rows in enumerate(vector["categories"])})
+        assert [verdict.p for verdict in verdicts.values()] == pytest.approx(expected["p"], rel=1e-6)
+        assert [verdict.adjusted_p for verdict in verdicts.values()] == pytest.approx(expected["adjusted"], rel=1e-6)
+        assert bool(undecided(verdicts, vector["look"])) is expected["goes_on"]
+
+
+def repeated(rows: list[list[int]]) -> list[Stratum]:
+    """The strata of rows whose last number says how many such cases there are."""
+    return [Stratum(*row[:4]) for row in rows for _ in range(row[4] if len(row) > 4 else 1)]

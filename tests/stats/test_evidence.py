@@ -11,14 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
-from pytest_llmeval.stats.surprise import (
-    Stratum,
-    by_family,
-    case_score,
-    score_law,
-    sign_flip_test,
-    surprise_test,
-)
+from pytest_llmeval.stats.evidence import case_score, evidence_test, fewest, score_law, scores
+from pytest_llmeval.stats.sign_flip import sign_flip_test
+from pytest_llmeval.stats.strata import Stratum, by_family
 
 
 @st.composite
@@ -28,7 +23,7 @@ def stratum(draw: st.DrawFn, most: int = 6) -> Stratum:
 
 
 def swapped(strata: Sequence[Stratum]) -> list[Stratum]:
-    return [Stratum(x, n_c, y, n_b) for y, n_b, x, n_c in strata]
+    return [stratum.swapped for stratum in strata]
 
 
 def enumerated(strata: Sequence[Stratum], statistic: Callable[[Stratum], float]) -> tuple[float, float]:
@@ -51,9 +46,8 @@ def enumerated(strata: Sequence[Stratum], statistic: Callable[[Stratum], float])
 @given(st.lists(stratum(4), max_size=5))
 @settings(max_examples=60, deadline=None)
 def test_the_convolution_equals_brute_force(strata: list[Stratum]) -> None:
-    high, low = enumerated([one for one in strata if one.compared], lambda one: case_score(*one))
-    test = surprise_test(strata)
-    assert (test.p, test.p_better) == pytest.approx((high, low), rel=1e-9)
+    high, _ = enumerated([one for one in strata if one.compared], lambda one: case_score(*one))
+    assert evidence_test(strata).p == pytest.approx(high, rel=1e-9)
 
 
 @given(st.lists(stratum(5), max_size=8))
@@ -85,11 +79,8 @@ def test_sign_flips_equal_scipy_s_permutation_test() -> None:
 
 @given(st.lists(stratum(), max_size=30))
 @settings(deadline=None)
-def test_swapping_the_sides_swaps_worse_and_better(strata: list[Stratum]) -> None:
-    test, other = surprise_test(strata), surprise_test(swapped(strata))
-    assert [-score for score in test.contributions] == list(other.contributions)
-    assert (test.p, test.p_min) == pytest.approx((other.p_better, other.p_min_better))
-    assert (test.p_better, test.p_min_better) == pytest.approx((other.p, other.p_min))
+def test_swapping_the_sides_twice_changes_nothing_and_once_swaps_the_sign_flips(strata: list[Stratum]) -> None:
+    assert swapped(swapped(strata)) == strata
     worse, better, smallest = sign_flip_test(strata)
     assert (better, worse, smallest) == pytest.approx(sign_flip_test(swapped(strata)))
 
@@ -97,10 +88,22 @@ def test_swapping_the_sides_swaps_worse_and_better(strata: list[Stratum]) -> Non
 @given(st.lists(stratum(), max_size=30))
 @settings(deadline=None)
 def test_every_p_is_a_probability_not_below_the_smallest_possible(strata: list[Stratum]) -> None:
-    test = surprise_test(strata)
+    test = evidence_test(strata)
     assert 0 <= test.p_min <= test.p * (1 + 1e-12) <= 1 + 1e-11
-    assert 0 <= test.p_min_better <= test.p_better * (1 + 1e-12) <= 1 + 1e-11
-    assert test.p + test.p_better >= 1 - 1e-12
+
+
+@given(st.lists(stratum(), min_size=1, max_size=12), st.data())
+@settings(deadline=None)
+def test_one_more_failure_of_the_candidate_in_place_of_the_baseline_never_makes_p_larger(
+    strata: list[Stratum], data: st.DataObject
+) -> None:
+    """The failures of a case stay as many, so that the law stays the same."""
+    place = data.draw(st.integers(0, len(strata) - 1))
+    y, n_b, x, n_c = strata[place]
+    if y == 0 or x == n_c:
+        return
+    worse = [*strata[:place], Stratum(y - 1, n_b, x + 1, n_c), *strata[place + 1 :]]
+    assert evidence_test(worse).p <= evidence_test(strata).p * (1 + 1e-12)
 
 
 @given(st.lists(stratum(), max_size=20), st.randoms())
@@ -108,7 +111,7 @@ def test_every_p_is_a_probability_not_below_the_smallest_possible(strata: list[S
 def test_the_order_of_cases_changes_nothing(strata: list[Stratum], random: object) -> None:
     mixed = list(strata)
     random.shuffle(mixed)  # type: ignore[attr-defined]
-    assert surprise_test(mixed)[:6] == surprise_test(strata)[:6]
+    assert evidence_test(mixed)[:4] == evidence_test(strata)[:4]
     assert sign_flip_test(mixed) == sign_flip_test(strata)
 
 
@@ -121,7 +124,7 @@ def test_a_case_that_says_nothing_changes_nothing(strata: list[Stratum], n_basel
         Stratum(0, 0, n_candidate, n_candidate),
         Stratum(n_baseline, n_baseline, 0, 0),
     ]
-    assert surprise_test(strata + silent)[:6] == surprise_test(strata)[:6]
+    assert evidence_test(strata + silent)[:4] == evidence_test(strata)[:4]
     assert sign_flip_test(strata + silent) == sign_flip_test(strata)
 
 
@@ -129,15 +132,15 @@ def test_a_case_that_says_nothing_changes_nothing(strata: list[Stratum], n_basel
 @settings(deadline=None)
 def test_one_sample_per_side_is_mcnemar(worse: int, better: int) -> None:
     strata = [Stratum(0, 1, 1, 1)] * worse + [Stratum(1, 1, 0, 1)] * better + [Stratum(0, 1, 0, 1)] * 5
-    test = surprise_test(strata)
+    test, improved = evidence_test(strata), evidence_test(swapped(strata))
     if worse + better == 0:
-        assert (test.p, test.p_better, test.p_min, test.informative) == (1, 1, 1, 0)
+        assert (test.p, improved.p, test.p_min, test.informative) == (1, 1, 1, 0)
         return
     one_sided = stats.binomtest(worse, worse + better, 0.5, alternative="greater").pvalue
     assert test.p == pytest.approx(one_sided)
     assert sign_flip_test(strata)[0] == pytest.approx(one_sided)
     two_sided = mcnemar([[0, better], [worse, 5]], exact=True).pvalue
-    assert min(1.0, 2 * min(test.p, test.p_better)) == pytest.approx(two_sided)
+    assert min(1.0, 2 * min(test.p, improved.p)) == pytest.approx(two_sided)
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.data())
@@ -147,24 +150,58 @@ def test_one_case_is_never_more_certain_than_fisher_s_exact_test(
 ) -> None:
     y, x = data.draw(st.integers(0, n_baseline)), data.draw(st.integers(0, n_candidate))
     fisher = stats.fisher_exact([[x, n_candidate - x], [y, n_baseline - y]], alternative="greater").pvalue
-    assert surprise_test([Stratum(y, n_baseline, x, n_candidate)]).p >= fisher * (1 - 1e-9)
+    assert evidence_test([Stratum(y, n_baseline, x, n_candidate)]).p >= fisher * (1 - 1e-9)
+
+
+def likelihood_ratio(y: int, n_b: int, x: int, n_c: int) -> float:
+    """The bits of evidence by the definition, in whole products."""
+
+    def binomial(k: int, n: int, chance: float) -> float:
+        return chance**k * (1 - chance) ** (n - k)
+
+    chances = [0, 0.02, 0.05, 0.1, 0.2, 0.32, 0.5, 0.7, 0.87, 0.97, 1]
+    weights = [0.44, 0.08, 0.07, 0.08, 0.06, 0.06, 0.06, 0.06, 0.05, 0.03, 0.01]
+    same = sum(w * binomial(x + y, n_b + n_c, c) for c, w in zip(chances, weights, strict=True))
+    worse = sum(
+        w
+        * binomial(y, n_b, c)
+        * (
+            0.2 * binomial(x, n_c, c + (1 - c) * 0.12)
+            + 0.6 * binomial(x, n_c, 2.5 * c / (1 - c + 2.5 * c))
+            + 0.2 * binomial(x, n_c, 0.97)
+        )
+        for c, w in zip(chances, weights, strict=True)
+    )
+    return math.log2(worse / same)
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.data())
+@settings(deadline=None)
+def test_the_score_is_the_running_maximum_of_the_likelihood_ratio_in_quarter_bits(
+    n_baseline: int, n_candidate: int, data: st.DataObject
+) -> None:
+    failures = data.draw(st.integers(1, n_baseline + n_candidate - 1))
+    low = fewest(n_baseline, failures)
+    bits = [
+        likelihood_ratio(failures - x, n_baseline, x, n_candidate) for x in range(low, min(failures, n_candidate) + 1)
+    ]
+    found = scores(n_baseline, n_candidate, failures)
+    highest = -math.inf
+    for each, score in zip(bits, found, strict=True):
+        highest = max(highest, each)
+        assert score == pytest.approx(4 * highest, abs=0.5 + 1e-9)
 
 
 @pytest.mark.parametrize(
     ("row", "score"),
-    [
-        ((0, 5, 5, 5), 15),
-        ((0, 1, 1, 1), 2),
-        ((0, 5, 2, 5), 4),
-        ((0, 10, 3, 3), 16),
-        ((1, 5, 3, 5), 3),
-        ((0, 10, 1, 3), 4),
-        ((2, 10, 1, 5), 0),
-        ((5, 5, 0, 5), -15),
-    ],
+    [((0, 1, 1, 1), 8), ((1, 1, 0, 1), -3), ((0, 5, 5, 5), 39), ((0, 10, 3, 3), 39), ((0, 10, 1, 3), 6)],
 )
-def test_the_score_is_the_surprise_in_half_bits(row: tuple[int, int, int, int], score: int) -> None:
+def test_the_score_of_some_cases(row: tuple[int, int, int, int], score: int) -> None:
     assert score == case_score(*row)
+
+
+def test_a_thousand_answers_have_a_score() -> None:
+    assert case_score(500, 1000, 500, 1000) < 0 < case_score(0, 1000, 1000, 1000)
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.data())
@@ -178,7 +215,7 @@ def test_more_failures_never_score_less(n_baseline: int, n_candidate: int, data:
 
 def test_three_broken_cases_are_found_among_flaky_ones() -> None:
     strata = [Stratum(0, 5, 5, 5)] * 3 + [Stratum(2, 5, 1, 5)] * 9 + [Stratum(0, 5, 0, 5)] * 13
-    assert surprise_test(strata).p < 0.05
+    assert evidence_test(strata).p < 0.05
 
 
 def test_cut_off_tails_never_make_p_smaller_and_cost_no_digit() -> None:
@@ -191,14 +228,14 @@ def test_cut_off_tails_never_make_p_smaller_and_cost_no_digit() -> None:
             for value, weight in scores.items():
                 grown[total + value] = grown.get(total + value, 0.0) + chance * weight
         exact = grown
-    test = surprise_test(strata)
+    test = evidence_test(strata)
     assert test.p == pytest.approx(
         math.fsum(chance for total, chance in exact.items() if total >= test.score), rel=1e-9
     )
 
 
 def test_hundreds_of_broken_cases_give_a_tiny_p_not_zero() -> None:
-    assert 0 < surprise_test([Stratum(0, 5, 5, 5)] * 300).p < 1e-25
+    assert 0 < evidence_test([Stratum(0, 5, 5, 5)] * 300).p < 1e-25
 
 
 def test_very_unequal_numbers_of_samples_leave_the_sign_flip_a_probability() -> None:
