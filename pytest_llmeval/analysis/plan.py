@@ -17,6 +17,10 @@ POWER = 0.8
 """The wanted chance of finding a rise."""
 
 FEWEST_FOR_VARIANCE = 20
+FEW_SAMPLES = 3
+SLACK = 1.1
+"""What the score gives away of rises spread over all cases where these have few answers, to see broken cases better."""
+
 UNSEEN = 1e-6  # the approximation takes a rate of exactly 0 for noiseless
 
 
@@ -132,6 +136,8 @@ def smallest_rise(
     )
     if rise is None:
         return None
+    if min(baseline_samples, samples) <= FEW_SAMPLES:
+        rise *= SLACK
     # All failures of a case fall to the candidate by one chance in this many; so many broken cases are needed at least.
     chances = math.log(math.comb(baseline_samples + samples, samples))
     fewest = math.ceil(-math.log(level) / chances - 1e-9) / cases

@@ -133,15 +133,15 @@ def test_a_rise_that_is_allowed_fails_nothing(allowed: float | None, gate: str) 
 
 
 def broken(cases: int) -> tuple[Results, Results]:
-    """Twenty cases of eight answers, of which some always fail now."""
-    before = side(*(case(f"c{number}", [""] * 8) for number in range(20)))
+    """Eighty cases of eight answers, of which some always fail now."""
+    before = side(*(case(f"c{number}", [""] * 8) for number in range(80)))
     return before, before | side(*(case(f"c{number}", ["invented"] * 8) for number in range(cases)))
 
 
 @pytest.mark.parametrize(
     ("candidate", "another", "cases"), [("m", False, 1), ("other", False, 3), ("m", True, 3), ("other", True, 3)]
 )
-def test_another_model_must_break_three_cases_and_another_prompt_one(candidate: str, another: bool, cases: int) -> None:
+def test_another_model_must_break_more_cases_than_another_prompt(candidate: str, another: bool, cases: int) -> None:
     for number, gate in ((cases, "failed"), (cases - 1, "passed")):
         before, after = broken(number)
         assert compare("m", before, candidate, after, another_model=another).gate == gate
@@ -170,7 +170,7 @@ def test_a_category_in_which_nobody_failed_has_its_row_when_it_is_configured() -
         0,
         4,
     )
-    assert (quiet.word, quiet.change) == ("OK", 0.0)
+    assert (quiet.word, quiet.change) == ("NOT SHOWN", 0.0)
 
 
 # Case by case
@@ -184,7 +184,7 @@ def test_each_case_is_compared_with_itself() -> None:
     nested, disjoint = (row(compare("m", before, "m", after), "invented") for after in (same, others))
     for each in (nested, disjoint):
         assert (each.baseline_failed, each.candidate_failed, round(each.change, 9)) == (12, 22, 0.1)
-    assert (nested.word, disjoint.word) == ("REGRESSED", "OK")
+    assert (nested.word, disjoint.word) == ("REGRESSED", "NOT SHOWN")
     assert nested.p == pytest.approx(1 / 2**10)
     assert disjoint.p == pytest.approx(0.0607, abs=1e-4)
 
@@ -196,7 +196,7 @@ def test_cases_are_paired_by_their_names_in_whatever_order_they_come(
     before = answers(*verdicts)
     compared = compare("m", before, "m", side(*chance.sample([*before.values()], len(before))))
     assert compared.new == compared.fixed == ()
-    assert {row.word for row in compared.rows} <= {"OK"}
+    assert {row.word for row in compared.rows} <= {"OK", "NOT SHOWN"}
 
 
 def test_cases_are_told_by_what_became_of_them() -> None:
@@ -239,9 +239,9 @@ def test_rows_stand_from_the_worst_to_the_best() -> None:
     compared = compare("m", before, "m", after, categories={"unsafe": NORMAL})
     assert [(row.name, row.word) for row in compared.rows] == [
         ("invented", "REGRESSED"),
-        ("refusal", "TOO SMALL"),
-        ("slow", "OK"),
-        ("unsafe", "OK"),
+        ("refusal", "NOT SHOWN"),
+        ("slow", "NOT SHOWN"),
+        ("unsafe", "NOT SHOWN"),
         ("format", "IMPROVED"),
     ]
     assert row(compared, "format").p == pytest.approx(2 / 2**12)
@@ -309,7 +309,9 @@ def test_what_could_not_be_measured_comes_before_what_regressed_and_what_was_too
     )
     assert compared.gate == "failed"
     assert compared.reasons[0] == "could not be measured: no network"
-    assert compared.reasons[1].startswith("invented regressed from 0 of 20 to 19 of 20 answers (p = ")
+    assert compared.reasons[1].startswith(
+        "invented regressed from 0 of 20 to 19 of 20 answers, at least +63.6 points (p = "
+    )
     assert compared.reasons[2:] == ("cost_per_resolved rose from 0.1 to 20 (allowed +50%)",)
 
 
@@ -338,7 +340,7 @@ def test_a_part_is_told_and_the_whole_is_not() -> None:
 def test_two_runs_of_the_baseline_that_lie_apart_make_each_case_count_once() -> None:
     before, after = broken(3)
     once = row(compare("m", before, "m", after, dispersion=Dispersion(phi=9.0, strata=20)), "invented")
-    assert (once.p, once.word) == (1.0, "TOO SMALL")
+    assert (once.p, once.word) == (1.0, "NOT SHOWN")
     assert "repeat each other" in once.note
     assert row(compare("m", before, "m", after), "invented").note == ""
 
@@ -383,16 +385,16 @@ def wording(name: str, words: str, verdict: str) -> CaseResult:
 
 def test_a_question_that_broke_in_all_its_wordings_is_one_case() -> None:
     """Six wordings of two questions are six answers to the test, and no more than two cases to the floor."""
-    own = side(*(case(f"c{number}", [""]) for number in range(20)))
+    own = side(*(case(f"c{number}", [""]) for number in range(80)))
     words = ("terse", "shouted")
-    before = own | side(*(wording(f"c{number}", each, "") for number in range(20) for each in words))
+    before = own | side(*(wording(f"c{number}", each, "") for number in range(80) for each in words))
     for number, gate in ((3, "failed"), (2, "passed")):
         after = before | side(*(case(f"c{each}", ["invented"]) for each in range(number)))
         after |= side(*(wording(f"c{each}", word, "invented") for each in range(number) for word in words))
         compared = compare("m", before, "other", after)
         assert compared.gate == gate
         assert row(compared, "invented").p == 0.5 ** (3 * number)
-        assert row(compared, "invented").change == compared.total.change == pytest.approx(number / 20)
+        assert row(compared, "invented").change == compared.total.change == pytest.approx(number / 80)
 
 
 def test_a_wording_that_one_side_alone_has_is_left_out_and_told() -> None:

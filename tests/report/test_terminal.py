@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
+from pytest_llmeval.analysis.comparison import CaseEvidence, CategoryRow, Comparison
 from pytest_llmeval.analysis.measure import PERCENTILES, Figures
 from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.report.paper import Line, Paper
@@ -109,6 +109,10 @@ HALLUCINATION = CategoryRow(
     word="REGRESSED",
     p=0.0042,
     new=(REFUND, RETURNS),
+    worse=12,
+    better=2,
+    spread="in particular cases",
+    worst=(CaseEvidence(RETURNS, (0, 5), (5, 5), 9.75), CaseEvidence(REFUND, (0, 5), (4, 5), 6.5)),
 )
 REFUSAL = CategoryRow(
     name="refusal",
@@ -240,6 +244,9 @@ looks at each error category by itself.
   format         150/1250    60/1250  -7.2    0     1  IMPROVED     <0.001
   ------------------------------------------------------------------------
   any failure    166/1250   129/1250  -3.0    2     1
+  hallucination: at least +1.2 points, in particular cases (12 worse, 2 better);
+    worst: test_policy[eu-returns] 0/5 → 5/5 (+10 bits),
+    test_policy[refund-window] 0/5 → 4/5 (+6 bits)
   refusal: could be noise; about 10 samples per case would settle it; samples
     repeat each other: each case counted once
   ! regressed, gated · ~ worse, but not gated or not proven
@@ -272,15 +279,15 @@ next: --llm-show=hallucination lists its cases with what changed
 
 
 def test_a_gate_that_passes_names_in_its_sentence_what_it_does_not_vouch_for() -> None:
-    few = OK._replace(name="format", candidate_failed=30, change=0.016, word="TOO SMALL")
+    few = OK._replace(name="format", candidate_failed=30, change=0.016, word="NOT SHOWN", interval=(-0.01, 0.07))
     tone = OK._replace(name="tone", candidate_failed=40, change=0.024, word="REGRESSED", gated=False)
     shown = report(PASSED._replace(rows=(tone, REFUSAL, few, OK)), width=300)
     assert (
         "\ngate ok: no error category regressed in 4 cases, but tone 10/1250 → 40/1250 regressed, which is not gated, "
-        "refusal 6/1250 → 14/1250 could be noise or not, format 10/1250 → 30/1250 is too few to tell\n"
+        "refusal 6/1250 → 14/1250 could be noise or not, format 10/1250 → 30/1250 is not shown (could hide up to +7.0 points)\n"
     ) in shown
     [quiet] = summary(Paper(verbosity=-1, width=300), [PASSED._replace(rows=(few,))], [])
-    assert quiet.text.endswith(", but format 10/1250 → 30/1250 is too few to tell")
+    assert quiet.text.endswith(", but format 10/1250 → 30/1250 is not shown (could hide up to +7.0 points)")
     assert quiet.style == ("yellow",)
     side = report(PASSED._replace(rows=(few,)), THIRD)
     assert " ~ ok " in side
@@ -331,6 +338,13 @@ itself.
     baseline 166/1250 13%, candidate
     129/1250 10%, pts -3.0, new 2, fixed
     1
+  hallucination: at least +1.2 points,
+    in particular cases (12 worse, 2
+    better); worst:
+    test_policy[eu-returns] 0/5 -> 5/5
+    (+10 bits),
+    test_policy[refund-window] 0/5 ->
+    4/5 (+6 bits)
   refusal: could be noise; about 10
     samples per case would settle it;
     samples repeat each other: each case
@@ -503,6 +517,9 @@ mistral-x: gate ok: no error category regressed in 4 cases
   measured                     live          live   recorded
   ----------------------------------------------------------
   gate                                     FAILED         ok
+  acme-large-2: hallucination: at least +1.2 points, in particular cases (12
+    worse, 2 better); worst: test_policy[eu-returns] 0/5 → 5/5 (+10 bits),
+    test_policy[refund-window] 0/5 → 4/5 (+6 bits)
   acme-large-2: refusal: could be noise; about 10 samples per case would settle
     it; samples repeat each other: each case counted once
   ! regressed, gated · ~ worse, but not gated or not proven
@@ -640,6 +657,9 @@ LIST_REPORT = """\
 candidate acme-large-2 vs baseline acme-large-1
 
 hallucination: 10/1250 → 55/1250 samples, +3.6 points, REGRESSED, p = 0.004
+  at least +1.2 points, in particular cases (12 worse, 2 better); worst:
+  test_policy[eu-returns] 0/5 → 5/5 (+10 bits), test_policy[refund-window] 0/5 →
+  4/5 (+6 bits)
   NEW   tests/llm/test_support.py::test_policy[refund-window]
         passed 5/5 → 1/5, no '30 days'
         | A refund is possible within [-30-]{+60+} days of purchase by
