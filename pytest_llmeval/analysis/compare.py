@@ -34,7 +34,7 @@ class Judgement(NamedTuple):
         uncompared: what else is not compared, a sentence each.
         candidates: how many results of the candidate could be compared.
         table: the shared cases, counted.
-        families: by case of the table the row it is a wording of; empty when there are no other wordings.
+        families: by case of the table what it shares with others, as `CaseResult.family`; empty when each stands alone.
         rules: what the gate went by.
         verdicts: by error category.
     """
@@ -43,7 +43,7 @@ class Judgement(NamedTuple):
     uncompared: tuple[str, ...]
     candidates: int
     table: Table[CaseKey]
-    families: list[CaseKey]
+    families: list[tuple[str, str]]
     rules: GateRules
     verdicts: dict[str, CategoryVerdict]
 
@@ -174,7 +174,8 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
         {key: outcomes_of(result) for key, result in old.items() if key not in differ.not_comparable},
         {key: outcomes_of(result) for key, result in new.items() if key not in differ.not_comparable},
     )
-    families = [after[key].row for key in table.cases] if any(after[key].wording for key in table.cases) else []
+    grouped = any(after[key].wording or after[key].cluster is not None for key in table.cases)
+    families = [after[key].family for key in table.cases] if grouped else []
     strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
     for name in rules.categories:
         strata.setdefault(name, _never(table, before, after))
@@ -320,7 +321,7 @@ def _rank(row: CategoryRow) -> tuple[int, float, str]:
     return order.index(row.word or "OK"), -row.change, row.name
 
 
-def _total(cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[CaseKey]) -> CategoryRow:
+def _total(cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[tuple[str, str]]) -> CategoryRow:
     """Any failure, over the cases that both sides could judge."""
     pairs = [tuple(_failing_and_judged(side[key]) for side in (before, after)) for key in cases]
     strata = [Stratum(*old, *new) for old, new in pairs]

@@ -119,6 +119,7 @@ class CaseResult(NamedTuple):
             the saved verdict counts. ``other_code``: replies that passed now fail in unchanged tests, so the saved
             verdict counts too. ``not_compared``: replies that passed, to other requests, fail in changed tests.
             ``executed_once``: the test must not be executed once more, so the saved verdict counts. Otherwise "".
+        cluster: what its row shares with rows that are not independent of it, None when it stands alone.
     """
 
     key: CaseKey
@@ -135,6 +136,7 @@ class CaseResult(NamedTuple):
     line: int = 0
     judged_by: str = ""
     rejudged: Rejudged = ""
+    cluster: str | None = None
 
     @property
     def trial(self) -> TrialKey:
@@ -145,6 +147,11 @@ class CaseResult(NamedTuple):
     def row(self) -> CaseKey:
         """The case in the row's own words; the same for all its wordings."""
         return row_of(self.key, self.wording)
+
+    @property
+    def family(self) -> tuple[str, str]:
+        """What it shares with cases that are not independent of it: its cluster within its dataset, else its row."""
+        return (self.dataset or self.key.test, self.cluster) if self.cluster is not None else ("", str(self.row))
 
     @property
     def judged(self) -> tuple[SampleResult, ...]:

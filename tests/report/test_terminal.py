@@ -284,7 +284,8 @@ def test_a_gate_that_passes_names_in_its_sentence_what_it_does_not_vouch_for() -
     shown = report(PASSED._replace(rows=(tone, REFUSAL, few, OK)), width=300)
     assert (
         "\ngate ok: no error category regressed in 4 cases, but tone 10/1250 → 40/1250 regressed, which is not gated, "
-        "refusal 6/1250 → 14/1250 could be noise or not, format 10/1250 → 30/1250 is not shown (could hide up to +7.0 points)\n"
+        "refusal 6/1250 → 14/1250 could be noise or not, "
+        "format 10/1250 → 30/1250 is not shown (could hide up to +7.0 points)\n"
     ) in shown
     [quiet] = summary(Paper(verbosity=-1, width=300), [PASSED._replace(rows=(few,))], [])
     assert quiet.text.endswith(", but format 10/1250 → 30/1250 is not shown (could hide up to +7.0 points)")
