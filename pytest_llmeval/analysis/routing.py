@@ -143,7 +143,7 @@ def _chosen(task: str, choices: Sequence[Choice], max_loss: float) -> TaskRoute:
     elif len(fitting) == 1:
         model, reason = fitting[0].model, "the only model that fits"
     elif not priced:
-        reason = "not enough data: no price is known"
+        reason = "not enough data: no cost of a resolved answer is known"
     else:
         model, reason = priced[0].model, "the cheapest that fits"
         unpriced = [choice.model for choice in fitting if choice.cost is None]
@@ -209,7 +209,7 @@ def _candidate(comparison: Comparison, loss: float, max_loss: float) -> Choice:
         failed = f"failed {100 * change:.1f} points more" if change > ROUNDING else ""
         hidden = f"could fail up to {math.ceil(100 * loss - ROUNDING)} points more" if loss > max_loss else ""
         told = " and ".join(filter(None, (failed, hidden)))
-        fitness, reason = "not shown to be as good", f"{told}, by {plural(len(comparison.compared), 'case')}"
+        fitness, reason = "not shown to be as good", f"{told}, going by {plural(len(comparison.compared), 'case')}"
     return _choice(comparison.candidate, comparison.candidate_results, fitness, reason, len(comparison.compared))
 
 
