@@ -8,9 +8,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
+from pytest_llmeval.analysis.budgets import over_budget
 from pytest_llmeval.analysis.comparable import Differences, comparable_wordings, differences
 from pytest_llmeval.analysis.comparison import UNMEASURED, CaseEvidence, CategoryRow, Comparison, GateState, Results
-from pytest_llmeval.analysis.measure import Figures, measure
+from pytest_llmeval.analysis.measure import measure
+from pytest_llmeval.analysis.new_and_fixed import on_first_samples
 from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, unasked
@@ -108,21 +110,22 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         baseline._replace(results=before), candidate._replace(results=after), rules
     )
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
+    first = on_first_samples(before, after, table.cases)
     rows = [
-        _row(name, verdict, table, before, after)._replace(both_drawn=rules_used.both_drawn)
+        _row(name, verdict, table, *first)._replace(both_drawn=rules_used.both_drawn)
         for name, verdict in verdicts.items()
     ]
     rows.sort(key=_rank)
-    failed_before, failed_after = (
-        {key for key in judged if results[key].outcome == "fail"} for results in (before, after)
-    )
+    failed_before, failed_after = ({key for key in judged if results[key].outcome == "fail"} for results in first)
+    new = tuple(key for key in judged if key in failed_after - failed_before)
+    fixed = tuple(key for key in judged if key in failed_before - failed_after)
     figures = (
         measure(baseline.name, before.values(), beside=after.values()),
         measure(candidate.name, after.values(), beside=before.values()),
     )
     several = f"{extent.skipped} skipped tests are not compared"
     skipped = "1 test that was skipped is not compared" if extent.skipped == 1 else several
-    over, notes = _over_budget(*figures, rules.budgets, saved=saved is not None)
+    over, notes = over_budget((baseline.name, before), (candidate.name, after), rules.budgets, saved=saved is not None)
     invalid = [
         f"{UNMEASURED}: {reason}"
         for reason in (*extent.unmeasurable, *_invalid(differ, table, before, after, candidates))
@@ -135,9 +138,9 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         candidate=figures[1],
         compared=tuple(judged),
         rows=tuple(rows),
-        total=_total(table.cases, before, after, families),
-        new=tuple(key for key in judged if key in failed_after - failed_before),
-        fixed=tuple(key for key in judged if key in failed_before - failed_after),
+        total=_total(table.cases, before, after, families)._replace(new=new, fixed=fixed),
+        new=new,
+        fixed=fixed,
         known=tuple(key for key in judged if key in failed_before & failed_after),
         flaky=tuple(
             key for key in judged if key not in failed_after and any(s.outcome == "fail" for s in after[key].samples)
@@ -321,10 +324,11 @@ def _rank(row: CategoryRow) -> tuple[int, float, str]:
     return order.index(row.word or "OK"), -row.change, row.name
 
 
-def _total(cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[tuple[str, str]]) -> CategoryRow:
+def _total(
+    cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[tuple[str, str]]
+) -> CategoryRow:
     """Any failure, over the cases that both sides could judge."""
-    pairs = [tuple(_failing_and_judged(side[key]) for side in (before, after)) for key in cases]
-    strata = [Stratum(*old, *new) for old, new in pairs]
+    strata = any_failure(cases, before, after)
     counts = [stratum for stratum in strata if stratum.compared]
     changes = [stratum.change for stratum in by_family(strata, families)]
     return CategoryRow(
@@ -334,9 +338,12 @@ def _total(cases: Sequence[CaseKey], before: Results, after: Results, families: 
         candidate_failed=sum(count[2] for count in counts),
         candidate_judged=sum(count[3] for count in counts),
         change=sum(changes) / len(changes) if changes else 0.0,
-        new=tuple(key for key in cases if after[key].outcome == "fail" and before[key].outcome == "pass"),
-        fixed=tuple(key for key in cases if after[key].outcome == "pass" and before[key].outcome == "fail"),
     )
+
+
+def any_failure(cases: Sequence[CaseKey], before: Results, after: Results) -> list[Stratum]:
+    """How often each case failed in any category."""
+    return [Stratum(*_failing_and_judged(before[key]), *_failing_and_judged(after[key])) for key in cases]
 
 
 def _failing_and_judged(result: CaseResult) -> tuple[int, int]:
@@ -389,34 +396,3 @@ def _sentence(row: CategoryRow) -> str:
         by = f", at least {100 * least:+.1f} points" if least > 0 else ""
         return f"{row.name} regressed from {row.counts}{by} (p = {row.p:.2g})"
     return f"{row.name} rose from {row.counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"
-
-
-def _over_budget(
-    baseline: Figures, candidate: Figures, budgets: GateSettings, *, saved: bool
-) -> tuple[list[str], tuple[str, ...]]:
-    """Which measured figures rose more than they may: reasons to fail, or notes where they are not comparable."""
-    reasons, notes = [], []
-    for name, allowed in budgets._asdict().items():
-        if allowed is None:
-            continue
-        old, new = _figure(baseline, name), _figure(candidate, name)
-        if old is None or new is None:
-            notes.append(f"{name} is not gated: it is not known for both models")
-            continue
-        if new <= old * (1 + allowed):
-            continue
-        told = f"{name} rose from {old:.4g} to {new:.4g} (allowed {allowed:+.0%})"
-        timed = name != "cost_per_resolved"
-        if saved or (timed and baseline.live_figures != candidate.live_figures):
-            notes.append(f"{told}; not gated: it was not measured in the same session")
-        else:
-            reasons.append(told)
-    return reasons, tuple(notes)
-
-
-def _figure(figures: Figures, name: str) -> float | None:
-    if name == "cost_per_resolved":
-        return figures.cost_per_resolved
-    kind, _, percent = name.partition("_p")
-    known = figures.latency if kind == "latency" else figures.ttft
-    return next((each.value for each in known if each.share == int(percent) / 100), None)

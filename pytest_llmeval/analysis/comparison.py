@@ -51,7 +51,8 @@ class CategoryRow(NamedTuple):
         p: corrected for the number of categories, None for any failure.
         samples_needed: samples per case that would settle an INCONCLUSIVE, None when unknown.
         both_drawn: whether as many are needed on both sides, as when the baseline is a model of the session.
-        new: cases that fail in this category only with the candidate, worst first.
+        new: cases that fail in this category only with the candidate, worst first; judged, as ``fixed``, by the first
+            samples that both sides have.
         fixed: cases that fail in this category only with the baseline.
         note: as in "samples repeat each other: each case counted once".
         worse: cases whose rate rose.
@@ -94,10 +95,11 @@ class Comparison(NamedTuple):
         compared: the cases judged under both.
         rows: one per error category seen on either side or configured, worst first.
         total: any failure.
-        new: cases that fail only with the candidate.
+        new: cases that fail only with the candidate; judged, as ``fixed`` and ``known``, by the first samples that both
+            sides have.
         fixed: cases that fail only with the baseline.
         known: cases that fail with both.
-        flaky: cases that pass with the candidate although some samples fail.
+        flaky: cases that pass with the candidate, judged so too, although some of all its samples fail.
         errors: cases that could not be judged on one side or the other.
         only_baseline: cases that ran only with the baseline.
         only_candidate: cases that ran only with the candidate.

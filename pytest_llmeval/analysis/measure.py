@@ -33,13 +33,11 @@ class Figures(NamedTuple):
         replayed: calls answered by a recording or the cache.
         cost: USD of all calls as they were or would have been billed, None when a price is unknown.
         spent: USD spent in this session, None when a price of a live call is unknown.
-        cost_per_resolved: cost divided by passed cases, None when unknown or nothing passed.
+        cost_per_resolved: USD of all calls per sample that passed, None when unknown or nothing passed.
         latency: p50, p95, p99 of a call's seconds, live or else as recorded; empty without calls.
         ttft: the same of the seconds to the first token; empty when no call was streamed.
         tokens_per_second: the median over these calls of output tokens by seconds; None when tokens are unknown.
         cost_per_case: USD of all calls of a case that made any, None when a price is unknown.
-        resolved_cost: ``cost_per_resolved`` with its interval.
-        resolved_answer_cost: USD of all calls per sample that passed, whatever the number of samples.
         pass_at_1: the chance that one answer passes.
         pass_hat: the chance that all of 2, 3, ... answers to a case pass, up to the samples that every case has.
         verdict_agreement: chance that two answers to a case get the same verdict, None without repeated samples.
@@ -64,13 +62,11 @@ class Figures(NamedTuple):
     replayed: int
     cost: float | None
     spent: float | None
-    cost_per_resolved: float | None
+    cost_per_resolved: Estimate | None
     latency: tuple[Percentile, ...] = ()
     ttft: tuple[Percentile, ...] = ()
     tokens_per_second: Percentile | None = None
     cost_per_case: Estimate | None = None
-    resolved_cost: Estimate | None = None
-    resolved_answer_cost: Estimate | None = None
     pass_at_1: Share | None = None
     pass_hat: tuple[Mean, ...] = ()
     verdict_agreement: Mean | None = None
@@ -98,7 +94,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
     outcomes = [result.outcome for result in results]
     passed = outcomes.count("pass")
     cost = _total([call.measures.cost for call in calls])
-    resolved_cost, resolved_answer_cost, cost_per_case = _costs(results) if cost is not None else (None, None, None)
+    resolved_cost, cost_per_case = _costs(results) if cost is not None else (None, None)
     latencies = [[call.measures.latency for call in case] for case in timed]
     ttfts = [[call.measures.ttft for call in case if call.measures.ttft is not None] for case in timed]
     return Figures(
@@ -114,13 +110,11 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         replayed=len(calls) - live,
         cost=cost,
         spent=_total([call.spent for call in calls]) if calls else 0.0,
-        cost_per_resolved=cost / passed if cost is not None and passed else None,
+        cost_per_resolved=resolved_cost,
         latency=_percentiles(latencies),
         ttft=_percentiles(ttfts),
         tokens_per_second=_speed(timed),
         cost_per_case=cost_per_case,
-        resolved_cost=resolved_cost,
-        resolved_answer_cost=resolved_answer_cost,
         pass_at_1=share_over_cases([_passing(result) for result in results]),
         pass_hat=_pass_hat(results),
         verdict_agreement=_mean(map(_agreement, results)),
@@ -166,15 +160,19 @@ def _total(costs: list[float | None]) -> float | None:
     return sum(known) if costs and len(known) == len(costs) else None
 
 
-def _costs(results: Sequence[CaseResult]) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
-    """USD per resolved case, per sample that passed, and per case; all prices are known."""
-    costs = [math.fsum(call.measures.cost or 0.0 for call in result.calls) for result in results]
-    called = [cost for cost, result in zip(costs, results, strict=True) if result.calls]
+def _costs(results: Sequence[CaseResult]) -> tuple[Estimate | None, Estimate | None]:
+    """USD per sample that passed, and per case; all prices are known."""
+    costs = resolved_costs(results)
+    called = [cost for (cost, _), result in zip(costs, results, strict=True) if result.calls]
     return (
-        cost_per_resolved(costs, [int(result.outcome == "pass") for result in results]),
-        cost_per_resolved(costs, [_passing(result)[0] for result in results]),
+        cost_per_resolved([cost for cost, _ in costs], [passed for _, passed in costs]),
         cost_per_resolved(called, [1] * len(called)),
     )
+
+
+def resolved_costs(results: Iterable[CaseResult]) -> list[tuple[float, int]]:
+    """Per case USD of all its calls, where all prices are known, and how many of its samples passed."""
+    return [(math.fsum(call.measures.cost or 0.0 for call in result.calls), _passing(result)[0]) for result in results]
 
 
 def _passing(result: CaseResult) -> tuple[int, int]:

@@ -424,9 +424,13 @@ def measured(
     source: str = "live",
     ttft: float | None = None,
     cases: int = 6,
+    verdict: str = "",
 ) -> Results:
     calls = [call(latency=latency, cost=cost, source=source, ttft=ttft)]
-    return side(*(case(f"c{number}", [""], calls=calls) for number in range(cases)))
+    return side(*(case(f"c{number}", [verdict], calls=calls) for number in range(cases)))
+
+
+SILENT = side(*(case(f"c{number}", [""], calls=()) for number in range(6)))
 
 
 @pytest.mark.parametrize(("name", "cases"), [("latency_p50", 6), ("latency_p95", 72), ("latency_p99", 368)])
@@ -449,27 +453,144 @@ def test_times_that_were_not_measured_in_the_same_session_fail_nothing() -> None
     budgets = GateSettings(latency_p50=0.1)
     for before, saved in ((measured(1.0, source="cache"), None), (measured(1.0), "run")):
         compared = compare("m", before, "m", measured(2.0), budgets=budgets, saved=saved)
-        assert (compared.gate, len(compared.notes)) == ("passed", 1)
-        assert compared.notes[0].endswith("not gated: it was not measured in the same session")
+        assert compared.gate == "passed"
+        why = "it was not measured in the same session" if saved else "m was called live, m is recorded"
+        assert compared.notes == (f"latency_p50 rose from 1 to 2 (allowed +10%); not gated: {why}",)
+    replayed = compare("m", measured(1.0, source="cache"), "m", measured(1.0), budgets=budgets)
+    assert (replayed.gate, replayed.notes) == (
+        "passed",
+        ("latency_p50 is not gated: m was called live, m is recorded",),
+    )
     both = compare("m", measured(1.0, source="cache"), "m", measured(2.0, source="cache"), budgets=budgets)
     assert both.gate == "failed"
 
 
 def test_costs_are_compared_whether_the_calls_were_replayed_or_not() -> None:
     budgets = GateSettings(cost_per_resolved=0.0)
-    before, after = measured(1.0, source="cache"), measured(1.0, cost=0.02)
+    before, after = measured(1.0, source="cache", cases=20), measured(1.0, cost=0.02, cases=20)
     assert compare("m", before, "m", after, budgets=budgets).gate == "failed"
     assert compare("m", before, "m", after, budgets=budgets, saved="run").gate == "passed"
 
 
-def test_a_figure_that_is_not_known_for_both_models_is_told() -> None:
-    budgets = GateSettings(cost_per_resolved=0.0, ttft_p95=0.0)
-    compared = compare("m", measured(1.0, cost=None), "m", measured(1.0, ttft=1.0), budgets=budgets)
-    assert compared.gate == "passed"
-    assert compared.notes == (
-        "ttft_p95 is not gated: it is not known for both models",
-        "cost_per_resolved is not gated: it is not known for both models",
+@pytest.mark.parametrize(
+    ("budget", "before", "after", "why"),
+    [
+        ("cost_per_resolved", measured(1.0), measured(1.0, cost=None), "a price of new is missing"),
+        ("cost_per_resolved", measured(1.0, cost=None), measured(1.0), "a price of old is missing"),
+        ("cost_per_resolved", measured(1.0), measured(1.0, verdict="format"), "no answer of new passed"),
+        ("ttft_p50", measured(1.0), measured(1.0, ttft=1.0), "no call was streamed from old"),
+        ("ttft_p50", measured(1.0, ttft=1.0), measured(1.0), "no call was streamed from new"),
+        ("latency_p95", measured(1.0, cases=71), measured(1.0, cases=71), "old has 71 cases, and it takes 72"),
+        ("latency_p50", SILENT, SILENT, "no call was made with old"),
+    ],
+)
+def test_a_budget_whose_figure_is_unknown_is_no_pass(budget: str, before: Results, after: Results, why: str) -> None:
+    budgets = GateSettings(**{budget: 0.5})
+    compared = compare("old", before, "new", after, budgets=budgets)
+    assert compared.gate == "failed"
+    assert unmeasured(compared)
+    assert f"could not be measured: {budget} is not known: {why}" in compared.reasons[0]
+    saved = compare("old", before, "new", after, budgets=budgets, saved="run.jsonl")
+    assert not any("is not known" in reason for reason in saved.reasons)
+    assert any(note.startswith(f"{budget} is not gated: {why}") for note in saved.notes)
+
+
+def paid(*prices: float, verdicts: Sequence[str] = ("",)) -> Results:
+    return side(*(case(f"c{n}", verdicts, calls=[call(cost=price)]) for n, price in enumerate(prices)))
+
+
+def test_a_dearer_answer_fails_only_beyond_chance() -> None:
+    """Two dear cases raise the mean by a third; nearly all cases together raise it for sure."""
+    budgets = GateSettings(cost_per_resolved=0.1)
+    before = paid(*[0.01] * 24)
+    noisy = compare("m", before, "m", paid(*[0.05] * 2, *[0.01] * 22), budgets=budgets)
+    assert (noisy.gate, noisy.notes) == (
+        "passed",
+        ("cost_per_resolved rose from 0.01 to 0.01333 (allowed +10%), which could be noise",),
     )
+    sure = compare("m", before, "m", paid(*[0.012] * 23, 0.01), budgets=budgets)
+    assert (sure.gate, sure.reasons) == ("failed", ("cost_per_resolved rose from 0.01 to 0.01192 (allowed +10%)",))
+    allowed = compare("m", before, "m", paid(*[0.0105] * 24), budgets=budgets)
+    assert (allowed.gate, allowed.reasons, allowed.notes) == ("passed", (), ())
+
+
+def test_a_rise_that_too_few_cases_show_could_not_be_measured() -> None:
+    budgets = GateSettings(cost_per_resolved=0.1)
+    few = compare("m", paid(*[0.01] * 19), "m", paid(*[0.02] * 19), budgets=budgets)
+    assert (few.gate, few.reasons) == (
+        "failed",
+        (
+            "could not be measured: cost_per_resolved rose from 0.01 to 0.02 (allowed +10%), and 19 cases are too few "
+            "to tell that from noise; it takes 20",
+        ),
+    )
+    assert compare("m", paid(*[0.01] * 19), "m", paid(*[0.01] * 19), budgets=budgets).gate == "passed"
+
+
+def test_more_samples_are_not_dearer() -> None:
+    """Ten answers cost ten times what one does, and resolve ten times as much."""
+    budgets = GateSettings(cost_per_resolved=0.0)
+    before, after = paid(*[0.01] * 20), paid(*[0.01] * 20, verdicts=[""] * 10)
+    assert compare("m", before, "m", after, budgets=budgets).gate == "passed"
+
+
+def test_a_slow_answer_here_and_there_is_no_slower_model() -> None:
+    budgets = GateSettings(latency_p50=0.0)
+
+    def times(*seconds: float) -> Results:
+        return side(*(case(f"c{n}", [""], calls=[call(latency=each)]) for n, each in enumerate(seconds)))
+
+    before = times(*(1 + n / 10 for n in range(20)))
+    a_little = compare("m", before, "m", times(*(1.1 + n / 10 for n in range(20))), budgets=budgets)
+    assert a_little.gate == "passed"
+    assert a_little.notes == ("latency_p50 rose from 1.9 to 2 (allowed +0%), which could be noise",)
+    much = compare("m", before, "m", times(*(4 + n / 10 for n in range(20))), budgets=budgets)
+    assert (much.gate, much.reasons) == ("failed", ("latency_p50 rose from 1.9 to 4.9 (allowed +0%)",))
+
+
+def test_figures_are_those_of_the_cases_that_both_sides_have() -> None:
+    budgets = GateSettings(cost_per_resolved=0.1)
+    before, after = paid(*[0.01] * 20), paid(*[0.01] * 20, *[5.0] * 4)
+    assert compare("m", before, "m", after, budgets=budgets).gate == "passed"
+
+
+# New and fixed
+
+
+def test_a_case_is_new_or_fixed_by_the_first_samples_that_both_sides_have() -> None:
+    """A rare failure is seen in ten samples rather than in three."""
+    rare, never, always = [*[""] * 5, "format", *[""] * 4], [""] * 10, ["format"] * 10
+    before = side(case("rare", rare), case("fixed", always), case("new", never), case("known", always))
+    after = side(
+        case("rare", [""] * 3), case("fixed", [""] * 3), case("new", ["format"] * 3), case("known", ["format"])
+    )
+    for one, other, new, fixed in ((before, after, "new", "fixed"), (after, before, "fixed", "new")):
+        compared = compare("m", one, "m", other)
+        total = row(compared, "format")
+        for found in (compared, compared.total, total):
+            assert [[key.case for key in keys] for keys in (found.new, found.fixed)] == [[new], [fixed]]
+        assert [key.case for key in compared.known] == ["known"]
+        assert (total.baseline_judged, total.candidate_judged) in {(40, 10), (10, 40)}
+    assert [key.case for key in compared.flaky] == ["rare"]
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 63), st.integers(0, 63)), max_size=8))
+def test_new_and_fixed_do_not_depend_on_samples_that_one_side_lacks(cases: list[tuple[int, int, int, int]]) -> None:
+    def drawn(bits: int, samples: int) -> list[str]:
+        return ["format" if bits >> place & 1 else "" for place in range(samples)]
+
+    pairs = [(drawn(old, n), drawn(new, m)) for n, m, old, new in cases]
+    cut = [(old[: min(len(old), len(new))], new[: min(len(old), len(new))]) for old, new in pairs]
+    whole, first = (
+        compare(
+            "m",
+            side(*(case(f"c{n}", old) for n, (old, _) in enumerate(found))),
+            "m",
+            side(*(case(f"c{n}", new) for n, (_, new) in enumerate(found))),
+        )
+        for found in (pairs, cut)
+    )
+    assert (whole.new, whole.fixed, whole.known) == (first.new, first.fixed, first.known)
 
 
 # What is told

@@ -58,7 +58,8 @@ def test_cases_samples_and_calls_are_counted() -> None:
     assert (figures.latency[0].values, figures.ttft[0].values) == (4, 2)
     assert figures.cost == pytest.approx(0.29)
     assert figures.spent == pytest.approx(0.28)
-    assert figures.cost_per_resolved == figures.cost
+    assert figures.cost_per_resolved is not None
+    assert figures.cost_per_resolved.value == pytest.approx(0.29 / 2)
     unknown = [case("d", sample(None, call()._replace(spent=None)))]
     assert measure("m", [*results, *unknown]).spent is None
 
@@ -129,18 +130,24 @@ def test_cost_counts_every_sample_and_call_and_the_failures_too() -> None:
     assert figures.cost == pytest.approx(0.21)
     for estimate, value in (
         (figures.cost_per_case, 0.07),
-        (figures.resolved_cost, 0.21),
-        (figures.resolved_answer_cost, 0.105),
+        (figures.cost_per_resolved, 0.105),
     ):
         assert estimate is not None
-        assert estimate.value == pytest.approx(value)
-        assert estimate.low < value < estimate.high
-    assert figures.cost_per_resolved == pytest.approx(0.21)
+        assert estimate == (pytest.approx(value), None, None)
+
+
+def test_the_cost_of_a_resolved_answer_does_not_grow_with_the_samples() -> None:
+    """Every case costs a cent a call and passes three times in four; one of all samples passing is another measure."""
+    good, bad = sample(None, call(cost=0.01)), sample("format", call(cost=0.01))
+    few = measure("m", [case(n, *([good] * 3 + [bad])) for n in range(20)])
+    many = measure("m", [case(n, *([good] * 9 + [bad] * 3)) for n in range(20)])
+    for figures in (few, many):
+        assert figures.cost_per_resolved == pytest.approx((0.04 / 3,) * 3)
 
 
 def test_an_unknown_price_is_not_a_free_call() -> None:
     figures = measure("m", [case("a", sample(None, call())), case("b", sample(None, call(cost=None)))])
-    assert (figures.cost, figures.cost_per_case, figures.resolved_cost, figures.resolved_answer_cost) == (None,) * 4
+    assert (figures.cost, figures.cost_per_case, figures.cost_per_resolved) == (None,) * 3
 
 
 def test_pass_at_1_and_pass_hat_k_are_those_of_the_cases() -> None:
