@@ -21,12 +21,27 @@ def part_of(ran: int, everything: int) -> str:
     return f"{ran} of {everything} cases" if ran < everything else ""
 
 
+class OneSided(NamedTuple):
+    """The cases in which only one side has answers that were examined for a category, so that nothing is compared.
+
+    Attributes:
+        baseline_failed: failing samples of the category, of ``baseline_judged`` examined samples.
+        candidate_failed: the same for the candidate, of ``candidate_judged``.
+    """
+
+    cases: int = 0
+    baseline_failed: int = 0
+    baseline_judged: int = 0
+    candidate_failed: int = 0
+    candidate_judged: int = 0
+
+
 class CategoryRow(NamedTuple):
     """One error category on both sides.
 
     Attributes:
         name: the category; "" for any failure.
-        baseline_failed: failing samples of this category, of ``baseline_judged`` judged samples.
+        baseline_failed: failing samples of this category, of ``baseline_judged`` samples that were examined for it.
         candidate_failed: the same for the candidate, of ``candidate_judged``.
         change: mean over the cases of the difference of the shares, as a fraction: 0.1 is 10 points worse.
         interval: 95 % interval of the change.
@@ -37,6 +52,7 @@ class CategoryRow(NamedTuple):
         new: cases that fail in this category only with the candidate, worst first.
         fixed: cases that fail in this category only with the baseline.
         note: as in "samples repeat each other: each case counted once".
+        one_sided: the cases that are not compared in this category.
     """
 
     name: str
@@ -53,6 +69,7 @@ class CategoryRow(NamedTuple):
     new: tuple[CaseKey, ...] = ()
     fixed: tuple[CaseKey, ...] = ()
     note: str = ""
+    one_sided: OneSided = OneSided()
 
     @property
     def counts(self) -> str:

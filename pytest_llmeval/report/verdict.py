@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison
+from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison, OneSided
 from pytest_llmeval.report.cases import AGAIN, after_errors, count_words, kinds_of_errors, new_misses, side_name
 from pytest_llmeval.report.figures import MEASURED, not_comparable
 from pytest_llmeval.report.numbers import count, p_value, percent, points
@@ -73,8 +73,9 @@ def _but(paper: Paper, comparison: Comparison) -> str:
         "INCONCLUSIVE": "could be noise or not",
         "REGRESSED": "regressed, which is not gated",
     }
+    unseen = "fails where the baseline was not examined for it"
     worse = [
-        f"{row.name} {before_and_after(paper, row)} {why.get(row.word, 'is worse')}"
+        f"{row.name} {before_and_after(paper, row)} {unseen if _unseen(row) else why.get(row.word, 'is worse')}"
         for row in comparison.rows
         if mark_of(row) == "~"
     ]
@@ -104,7 +105,13 @@ def mark_of(row: CategoryRow) -> str:
     """``!`` for a gated regression, ``~`` for one that is not gated or not proven, else a space."""
     if row.word == "REGRESSED":
         return "!" if row.gated else "~"
-    return "~" if row.word == "INCONCLUSIVE" or (row.word == "TOO SMALL" and row.change > 0) else " "
+    worse = row.word == "INCONCLUSIVE" or (row.word == "TOO SMALL" and row.change > 0)
+    return "~" if worse or _unseen(row) else " "
+
+
+def _unseen(row: CategoryRow) -> bool:
+    """Whether the candidate fails where the baseline cannot say what it would have done, and nothing else is worse."""
+    return row.one_sided.candidate_failed > 0 and row.word not in ("REGRESSED", "INCONCLUSIVE")
 
 
 def style_of(mark: str) -> tuple[str, ...]:
@@ -170,6 +177,10 @@ def remark(paper: Paper, row: CategoryRow) -> str:
         remarks.append(f"{why}; about {more} samples per case would settle it" if more else why)
     if row.note:
         remarks.append(row.note)
+    if row.one_sided.cases:
+        remarks.append(_one_sided_words(row.one_sided))
+    elif not row.baseline_judged and not row.candidate_judged:
+        remarks.append("no answer was examined for it")
     before = row.baseline_failed * row.candidate_judged
     after = row.candidate_failed * row.baseline_judged
     if (after - before) * row.change < 0:
@@ -178,6 +189,17 @@ def remark(paper: Paper, row: CategoryRow) -> str:
         low, high = map(points, row.interval)
         remarks.append(f"95 % interval of the change {low} to {high} points")
     return "; ".join(remarks)
+
+
+def _one_sided_words(of: OneSided) -> str:
+    """Which cases are not compared, and what is known of them."""
+    sides = [
+        ("baseline", of.baseline_failed, of.baseline_judged),
+        ("candidate", of.candidate_failed, of.candidate_judged),
+    ]
+    known = " and ".join(f"{failed} of {judged} answers of the {side}" for side, failed, judged in sides if judged)
+    are = "1 case is" if of.cases == 1 else f"{of.cases} cases are"
+    return f"{are} not compared, since one side has no answer examined for it (there {known} fail)"
 
 
 def next_line(paper: Paper, comparison: Comparison) -> list[Line]:

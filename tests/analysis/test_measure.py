@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_llmeval.analysis.measure import hallucination_counts, is_refusal, measure, structure_of, words_of
+from pytest_llmeval.analysis.measure import is_refusal, measure, structure_of, words_of
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.score import Score
