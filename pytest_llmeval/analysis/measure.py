@@ -93,7 +93,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         beside: of the session's other models, which may show that a test examines answers for hallucinations.
     """
     results = list(results)
-    untraced = untraced_in([*results, *beside])
+    beside = list(beside)
     calls = [call for result in results for call in result.calls]
     live = sum(call.measures.source == "live" for call in calls)
     timed = [[call for call in result.calls if not live or call.measures.source == "live"] for result in results]
@@ -128,7 +128,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         verdict_agreement=_mean(map(_agreement, results)),
         length_variation=_mean(map(_length_variation, results), math.inf),
         format_agreement=_format_agreement(results),
-        hallucination_rate=share_over_cases(counts_in([with_untraced(r, untraced) for r in results], HALLUCINATION)),
+        hallucination_rate=_hallucination_rate(results, beside),
         refusal_rate=share_over_cases([(sum(map(is_refusal, r.judged)), len(r.judged)) for r in results]),
         reworded=sum(bool(result.wording) for result in results),
         scores=_scores(results),
@@ -209,6 +209,17 @@ def _length_variation(result: CaseResult) -> float | None:
 def _format_agreement(results: Sequence[CaseResult]) -> Share | None:
     found = [[structure_of(sample) for sample in result.judged if sample.calls] for result in results]
     return share_over_cases([(int(len(set(kinds)) == 1), 1) for kinds in found if len(kinds) > 1])
+
+
+def _hallucination_rate(results: Sequence[CaseResult], beside: Sequence[CaseResult]) -> Share | None:
+    untraced = untraced_in([*results, *beside])
+    # Answers of older runs may have been examined for anything; that one of a run was must be seen.
+    seen = any(
+        HALLUCINATION in {*sample.categories, *(sample.noted or ()), *(score.category for score in sample.scores)}
+        for result in (*results, *beside)
+        for sample in result.judged
+    )
+    return share_over_cases(counts_in([with_untraced(r, untraced) for r in results], HALLUCINATION)) if seen else None
 
 
 def _scores(results: Sequence[CaseResult]) -> tuple[tuple[str, Mean], ...]:

@@ -591,7 +591,7 @@ no baseline to compare with (--llm-baseline=NAME)
 
                        acme-large-1
   ---------------------------------
-  format                     8/1250
+  format                       8/20
   ---------------------------------
   cases resolved            214/250
   ---------------------------------
