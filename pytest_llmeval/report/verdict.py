@@ -73,9 +73,8 @@ def _but(paper: Paper, comparison: Comparison) -> str:
         "INCONCLUSIVE": "could be noise or not",
         "REGRESSED": "regressed, which is not gated",
     }
-    unseen = "fails where the baseline was not examined for it"
     worse = [
-        f"{row.name} {before_and_after(paper, row)} {unseen if _unseen(row) else why.get(row.word, 'is worse')}"
+        f"{row.name} {_unseen_words(row) or before_and_after(paper, row) + ' ' + why.get(row.word, 'is worse')}"
         for row in comparison.rows
         if mark_of(row) == "~"
     ]
@@ -106,12 +105,15 @@ def mark_of(row: CategoryRow) -> str:
     if row.word == "REGRESSED":
         return "!" if row.gated else "~"
     worse = row.word == "INCONCLUSIVE" or (row.word == "TOO SMALL" and row.change > 0)
-    return "~" if worse or _unseen(row) else " "
+    return "~" if worse or _unseen_words(row) else " "
 
 
-def _unseen(row: CategoryRow) -> bool:
-    """Whether the candidate fails where the baseline cannot say what it would have done, and nothing else is worse."""
-    return row.one_sided.candidate_failed > 0 and row.word not in ("REGRESSED", "INCONCLUSIVE")
+def _unseen_words(row: CategoryRow) -> str:
+    """How often the candidate fails where the baseline tells nothing of it, "" where something else is worse."""
+    failed = row.one_sided.candidate_failed
+    if not failed or row.word in ("REGRESSED", "INCONCLUSIVE"):
+        return ""
+    return f"{count(failed, row.one_sided.candidate_judged)} where the baseline was not examined for it"
 
 
 def style_of(mark: str) -> tuple[str, ...]:
