@@ -10,19 +10,29 @@ from typing import NamedTuple
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
 from pytest_llmeval.analysis.budgets import over_budget
 from pytest_llmeval.analysis.comparable import Differences, comparable_wordings, differences
-from pytest_llmeval.analysis.comparison import UNMEASURED, CaseEvidence, CategoryRow, Comparison, GateState, Results
+from pytest_llmeval.analysis.comparison import (
+    UNMEASURED,
+    CaseEvidence,
+    CategoryRow,
+    Comparison,
+    GateState,
+    OneSided,
+    Results,
+)
+from pytest_llmeval.analysis.copies import without_copies
+from pytest_llmeval.analysis.examined import both_with_untraced
 from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.new_and_fixed import on_first_samples
 from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
-from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, unasked
+from pytest_llmeval.runs.results import CaseKey, CaseResult, unasked
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.evidence import UNITS_PER_BIT
 from pytest_llmeval.stats.gate import CategoryVerdict, GateRules, Verdict, judge
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
 from pytest_llmeval.stats.strata import Stratum, by_family
+from pytest_llmeval.text import plural
 
-SHORTEST_COPY = 200  # characters of an answer that is not said twice by chance
 LEAST_RUN = 0.8  # of the baseline's cases, those that must have been run
 MOST_WORST = 10  # cases that are named as evidence
 MOST_UNLIKE = 0.1  # of the cases that ran, those whose saved replies may fail today's tests
@@ -173,15 +183,15 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     before, after = baseline.results, candidate.results
     differ = differences(before, after)
     old, new, uncompared = comparable_wordings(before, after)
+    old, new = both_with_untraced(without_copies(old), without_copies(new))
     table = tabulate(
         {key: outcomes_of(result) for key, result in old.items() if key not in differ.not_comparable},
         {key: outcomes_of(result) for key, result in new.items() if key not in differ.not_comparable},
+        also=rules.categories,
     )
     grouped = any(after[key].wording or after[key].cluster is not None for key in table.cases)
     families = [after[key].family for key in table.cases] if grouped else []
     strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
-    for name in rules.categories:
-        strata.setdefault(name, _never(table, before, after))
     another = candidate.another or baseline.name != candidate.name
     overall = gate_rules(another_model=another, both_drawn=baseline.saved is None)
     by_category = {name: settings.rule() for name, settings in rules.categories.items()}
@@ -219,29 +229,16 @@ def _compared_otherwise(
             f"{_cases(count, ' is', ' are')} not compared: the baseline's replies to the prompts of then fail today's "
             "tests"
         )
-    results = [side[key] for key in table.cases for side in (before, after)]
-    if copies := sum(len(result.samples) - len(_independent(result)) for result in results):
-        yield f"{copies} answers repeat another of their case word for word; each counts once"
+    copies = 0
+    for side in (before, after):
+        single = without_copies(side)
+        copies += sum(len(side[key].samples) - len(single[key].samples) for key in table.cases)
+    if copies:
+        yield f"{plural(copies, 'answer')} came from the provider more than once (same response id); each counts once"
 
 
 def _cases(count: int, one: str = "", many: str = "") -> str:
     return f"1 case{one}" if count == 1 else f"{count} cases{many}"
-
-
-def _independent(result: CaseResult) -> tuple[SampleResult, ...]:
-    """The samples of a case without those that repeat another word for word.
-
-    The test takes samples for independent draws. A long answer that comes twice is a copy, as of a provider's cache,
-    and copies counted as evidence fail pull requests that change nothing; short answers repeat by nature.
-    """
-    kept: dict[tuple[str, int], SampleResult] = {}
-    for place, sample in enumerate(result.samples):
-        text = "\n".join(call.answer.text for call in sample.calls)
-        # Agents end on the same words after other deeds.
-        tools = [[tool.name, tool.raw_arguments] for call in sample.calls for tool in call.answer.tool_calls]
-        said = f"{text}\n{tools}" if tools else text
-        kept.setdefault((said, 0) if len(text) >= SHORTEST_COPY else ("", place + 1), sample)
-    return tuple(kept.values())
 
 
 def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
@@ -249,17 +246,12 @@ def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
     return [
         SampleOutcome(
             passed=sample.outcome == "pass",
-            categories=(sample.category,) if sample.outcome == "fail" and sample.category else (),
+            categories=sample.categories,
             error=(sample.category or "unknown") if sample.outcome == "error" else None,
+            examined=sample.examined,
         )
-        for sample in _independent(result)
+        for sample in result.samples
     ]
-
-
-def _never(table: Table[CaseKey], before: Results, after: Results) -> tuple[Stratum, ...]:
-    """The strata of a category without failures."""
-    judged = [[_failing_and_judged(side[key])[1] for side in (before, after)] for key in table.cases]
-    return tuple(Stratum(0, old, 0, new) for old, new in judged)
 
 
 def gate_rules(*, another_model: bool, both_drawn: bool = False) -> GateRules:
@@ -297,6 +289,7 @@ def _row(name: str, verdict: CategoryVerdict, table: Table[CaseKey], before: Res
         better=verdict.better,
         spread=verdict.spread or "",
         worst=_worst(verdict, cases, table.categories.get(name, ())),
+        one_sided=_one_sided(table, name, before, after),
     )
 
 
@@ -315,8 +308,18 @@ def _worst(verdict: CategoryVerdict, cases: Sequence[CaseKey], strata: Sequence[
     return tuple(sorted(found, key=lambda each: -each.bits)[:MOST_WORST])
 
 
+def _one_sided(table: Table[CaseKey], name: str, before: Results, after: Results) -> OneSided:
+    """What is known of a category in the cases that both sides could judge and only one was examined for it."""
+    alone = [
+        stratum
+        for key, stratum in zip(table.cases, table.categories[name], strict=True)
+        if (stratum.n_baseline > 0) != (stratum.n_candidate > 0) and before[key].judged and after[key].judged
+    ]
+    return OneSided(len(alone), *(sum(column) for column in zip(*alone, strict=True)))
+
+
 def _fails_in(result: CaseResult, category: str) -> bool:
-    return result.outcome == "fail" and result.category == category
+    return category in result.categories
 
 
 def _rank(row: CategoryRow) -> tuple[int, float, str]:
@@ -343,13 +346,12 @@ def _total(
 
 def any_failure(cases: Sequence[CaseKey], before: Results, after: Results) -> list[Stratum]:
     """How often each case failed in any category."""
-    return [Stratum(*_failing_and_judged(before[key]), *_failing_and_judged(after[key])) for key in cases]
+    old, new = without_copies(before), without_copies(after)
+    return [Stratum(*_failing_and_judged(old[key]), *_failing_and_judged(new[key])) for key in cases]
 
 
 def _failing_and_judged(result: CaseResult) -> tuple[int, int]:
-    """Of a case's samples, as the categories count them."""
-    judged = [sample for sample in _independent(result) if sample.outcome != "error"]
-    return sum(sample.outcome == "fail" for sample in judged), len(judged)
+    return sum(sample.outcome == "fail" for sample in result.judged), len(result.judged)
 
 
 def _invalid(

@@ -37,12 +37,27 @@ class CaseEvidence(NamedTuple):
     bits: float
 
 
+class OneSided(NamedTuple):
+    """The cases in which only one side has answers that were examined for a category, so that nothing is compared.
+
+    Attributes:
+        baseline_failed: failing samples of the category, of ``baseline_judged`` examined samples.
+        candidate_failed: the same for the candidate, of ``candidate_judged``.
+    """
+
+    cases: int = 0
+    baseline_failed: int = 0
+    baseline_judged: int = 0
+    candidate_failed: int = 0
+    candidate_judged: int = 0
+
+
 class CategoryRow(NamedTuple):
     """One error category on both sides.
 
     Attributes:
         name: the category; "" for any failure.
-        baseline_failed: failing samples of this category, of ``baseline_judged`` judged samples.
+        baseline_failed: failing samples of this category, of ``baseline_judged`` samples that were examined for it.
         candidate_failed: the same for the candidate, of ``candidate_judged``.
         change: mean over the cases of the difference of the shares, as a fraction: 0.1 is 10 points worse.
         interval: 95 % interval of the change.
@@ -59,6 +74,7 @@ class CategoryRow(NamedTuple):
         better: cases whose rate fell.
         spread: where a rise is, "" when there is none.
         worst: the cases that speak most for a rise, the first speaks most.
+        one_sided: the cases that are not compared in this category.
     """
 
     name: str
@@ -80,6 +96,7 @@ class CategoryRow(NamedTuple):
     better: int = 0
     spread: Spread | Literal[""] = ""
     worst: tuple[CaseEvidence, ...] = ()
+    one_sided: OneSided = OneSided()
 
     @property
     def counts(self) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from pytest_llmeval.analysis.examined import counts_in, untraced_in, with_untraced
 from pytest_llmeval.json_text import parsed_json
 from pytest_llmeval.reply import unfenced
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Run, SampleResult
@@ -88,6 +89,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         beside: of the session's other models, which may show that a test examines answers for hallucinations.
     """
     results = list(results)
+    beside = list(beside)
     calls = [call for result in results for call in result.calls]
     live = sum(call.measures.source == "live" for call in calls)
     timed = [[call for call in result.calls if not live or call.measures.source == "live"] for result in results]
@@ -120,7 +122,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         verdict_agreement=_mean(map(_agreement, results)),
         length_variation=_mean(map(_length_variation, results), math.inf),
         format_agreement=_format_agreement(results),
-        hallucination_rate=share_over_cases(hallucination_counts(results, beside)),
+        hallucination_rate=_hallucination_rate(results, beside),
         refusal_rate=share_over_cases([(sum(map(is_refusal, r.judged)), len(r.judged)) for r in results]),
         reworded=sum(bool(result.wording) for result in results),
         scores=_scores(results),
@@ -191,7 +193,7 @@ def _pass_hat(results: Sequence[CaseResult]) -> tuple[Mean, ...]:
 
 
 def _agreement(result: CaseResult) -> float | None:
-    return pairwise_agreement([(sample.outcome, sample.category) for sample in result.judged])
+    return pairwise_agreement([(sample.outcome, frozenset(sample.categories)) for sample in result.judged])
 
 
 def _length_variation(result: CaseResult) -> float | None:
@@ -205,6 +207,17 @@ def _length_variation(result: CaseResult) -> float | None:
 def _format_agreement(results: Sequence[CaseResult]) -> Share | None:
     found = [[structure_of(sample) for sample in result.judged if sample.calls] for result in results]
     return share_over_cases([(int(len(set(kinds)) == 1), 1) for kinds in found if len(kinds) > 1])
+
+
+def _hallucination_rate(results: Sequence[CaseResult], beside: Sequence[CaseResult]) -> Share | None:
+    untraced = untraced_in([*results, *beside])
+    # Answers of older runs may have been examined for anything; that one of a run was must be seen.
+    seen = any(
+        HALLUCINATION in {*sample.categories, *(sample.noted or ()), *(score.category for score in sample.scores)}
+        for result in (*results, *beside)
+        for sample in result.judged
+    )
+    return share_over_cases(counts_in([with_untraced(r, untraced) for r in results], HALLUCINATION)) if seen else None
 
 
 def _scores(results: Sequence[CaseResult]) -> tuple[tuple[str, Mean], ...]:
@@ -248,32 +261,4 @@ def structure_of(sample: SampleResult) -> Literal["object", "array", "text"]:
 
 def is_refusal(sample: SampleResult) -> bool:
     """Whether the answer is a refusal by a check or by the provider's mark."""
-    return sample.category == REFUSAL or bool(sample.calls and sample.calls[-1].answer.refusal)
-
-
-def hallucination_counts(results: Sequence[CaseResult], beside: Iterable[CaseResult] = ()) -> list[tuple[int, int]]:
-    """Per case how many of its answers had invented facts, and how many were examined for them.
-
-    An answer was examined when a check of the category ``hallucination`` gave a score, passed or not, or when it
-    failed in that category. An assertion under ``with category("hallucination")`` leaves no score when it passes, so in
-    a test whose failures of this category left no score, every judged answer counts as examined. `beside` is as for
-    `measure`.
-    """
-    everything = [*results, *beside]
-    unscored = {
-        result.key.test
-        for result in everything
-        for sample in result.judged
-        if sample.category == HALLUCINATION and not _scored(sample)
-    }
-    counts = []
-    for result in results:
-        examined = [
-            s for s in result.judged if result.key.test in unscored or s.category == HALLUCINATION or _scored(s)
-        ]
-        counts.append((sum(sample.category == HALLUCINATION for sample in examined), len(examined)))
-    return counts
-
-
-def _scored(sample: SampleResult) -> bool:
-    return any(score.category == HALLUCINATION for score in sample.scores)
+    return REFUSAL in sample.categories or bool(sample.calls and sample.calls[-1].answer.refusal)

@@ -95,6 +95,8 @@ _SAMPLE = Record(
         Field("evaluations", LIST, "scores", dump=_SCORE.list_to_json, load=_SCORE.list_from_json),
         Field("calls", LIST, dump=_CALL.list_to_json, load=_CALL.list_from_json),
         Field("raised", TEXT, default="", omit=True),
+        Field("further_categories", TEXTS, "further", default=(), omit=True, dump=list, load=tuple),
+        Field("examined", TEXTS, "noted", default=None, omit=True, dump=list, load=tuple),
     ],
 )
 

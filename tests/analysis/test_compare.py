@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.analysis.compare import Extent, Rules, Side, outcomes_of
+from pytest_llmeval.analysis.compare import Extent, Rules, Side
 from pytest_llmeval.analysis.compare import compare as compare_sides
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, part_of
+from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
@@ -44,13 +45,13 @@ def compare(
     )
 
 
-def call(text: str = "x", *, prompt: str = "", tool: str = "", **measures: Any) -> Call:
+def call(text: str = "x", *, prompt: str = "", tool: str = "", identity: str | None = None, **measures: Any) -> Call:
     tools = (ToolCall(name=tool, arguments={}, raw_arguments="{}"),) if tool else ()
     return Call(
         provider="openai",
         request_model="m",
         words_digest=prompt,
-        answer=Answer(text=text, tool_calls=tools),
+        answer=Answer(text=text, tool_calls=tools, response_id=identity),
         measures=Measures(**{"latency": 1.0, **measures}),
     )
 
@@ -326,7 +327,7 @@ def test_strictness_fails_what_may_be_noise_and_what_ran_in_part() -> None:
     assert compare("m", before, "m", after).gate == "passed"
     strict = compare("m", before, "m", after, strict=True)
     assert strict.gate == "failed"
-    assert [reason for reason in strict.reasons if reason.startswith("invented rose from 0 of 62 to 6 of 62 answers")]
+    assert [reason for reason in strict.reasons if reason.startswith("invented rose from 0 of 6 to 6 of 6 answers")]
     part = compare("m", answers(""), "m", answers(""), part="1 of 2 cases")
     assert (part.gate, part.part) == ("passed", "1 of 2 cases")
     assert compare("m", answers(""), "m", answers(""), part="1 of 2 cases", strict=True).gate == "failed"
@@ -348,32 +349,48 @@ def test_two_runs_of_the_baseline_that_lie_apart_make_each_case_count_once() -> 
 # What counts once
 
 
-@pytest.mark.parametrize(("length", "counted"), [(199, 3), (200, 1)])
-def test_a_long_answer_that_comes_again_counts_once(length: int, counted: int) -> None:
-    before, after = side(case("c0", [""])), side(case("c0", ["format"] * 3, calls=[call("a" * length)]))
+def test_an_answer_that_comes_again_with_its_response_id_counts_once() -> None:
+    before = side(case("c0", [""]), case("c1", [""]))
+    after = side(case("c0", ["format"] * 3, calls=[call("a", identity="r1")]), case("c1", [""]))
     compared = compare("m", before, "m", after)
-    assert row(compared, "format").candidate_judged == compared.total.candidate_judged == counted
-    copies = "2 answers repeat another of their case word for word; each counts once"
-    assert compared.notes == ((copies,) if counted == 1 else ())
+    for counted in (row(compared, "format"), compared.total):
+        assert (counted.baseline_judged, counted.candidate_judged) == (2, 2)
+    assert compared.notes == ("2 answers came from the provider more than once (same response id); each counts once",)
 
 
-def test_other_answers_and_other_deeds_are_no_copies() -> None:
-    long = "a" * 200
-    answered = [
-        [call(long)],
-        [call(long), call("b")],
-        [call(long, tool="send")],
-        [call(long, tool="stop")],
-        [call(long)],
-    ]
+def test_equal_texts_are_no_copies() -> None:
+    """At temperature 0 most answers are equal, and still each was drawn for itself."""
+    long = [call("a" * 5_000)]
+    before, after = side(case("c0", [""] * 10, calls=long)), side(case("c0", ["format"] * 10, calls=long))
+    compared = compare("m", before, "m", after)
+    assert row(compared, "format").counts == "0 of 10 to 10 of 10 answers"
+    assert compared.notes == ()
+
+
+def test_an_answer_of_the_other_side_is_no_copy() -> None:
+    """As where a saved answer is judged for the baseline and replayed for the candidate."""
+    both = side(case("c0", ["format"], calls=[call("a", identity="r1")]))
+    compared = compare("m", both, "m", both)
+    assert row(compared, "format").counts == "1 of 1 to 1 of 1 answers"
+    assert compared.notes == ()
+
+
+def test_copies_are_equal_in_the_ids_of_all_their_calls() -> None:
+    one, two, nameless = call("a", identity="r1"), call("b", identity="r2"), call("c")
+    answered = [[one], [one, two], [one], [two, one], [one, nameless], [one, nameless], [nameless], [nameless], []]
     samples = [SampleResult(index=i, outcome="pass", calls=tuple(calls)) for i, calls in enumerate(answered)]
-    assert len(outcomes_of(case("c0", [])._replace(samples=tuple(samples)))) == 4
+    key = CaseKey("t.py::test_mail", "c0")
+    single = without_copies({key: case("c0", [])._replace(samples=tuple(samples))})[key].samples
+    assert [sample.index for sample in single] == [0, 1, 3, 4, 5, 6, 7, 8]
 
 
-def test_copies_are_left_out_of_a_category_in_which_nobody_failed_too() -> None:
-    both = side(case("c0", ["", ""], calls=[call("a" * 200)]), case("c1", ["", ""]))
-    unsafe = row(compare("m", both, "m", both, categories={"unsafe": HIGH}), "unsafe")
-    assert (unsafe.baseline_judged, unsafe.candidate_judged) == (3, 3)
+@pytest.mark.parametrize("other", [call("b", identity="r1"), call("a", tool="stop", identity="r1")])
+def test_an_id_under_which_different_answers_came_is_none(other: Call) -> None:
+    """As of a server that gives the same to all of its answers."""
+    same = case("c0", ["", ""], calls=[call("a", identity="r1")])
+    assert [len(each.samples) for each in without_copies(side(same)).values()] == [1]
+    both = side(same, case("c1", [""], calls=[other]))
+    assert without_copies(both) == both
 
 
 # Other wordings

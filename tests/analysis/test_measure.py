@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_llmeval.analysis.measure import hallucination_counts, is_refusal, measure, structure_of, words_of
+from pytest_llmeval.analysis.measure import is_refusal, measure, structure_of, words_of
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.score import Score
@@ -37,7 +37,14 @@ def call(
 def sample(verdict: str | None = None, *calls: Call, error: bool = False, scores: Sequence[Score] = ()) -> SampleResult:
     """One that passed (None), failed in a category, or could not be judged."""
     outcome = "error" if error else ("fail" if verdict else "pass")
-    return SampleResult(index=0, outcome=outcome, category=verdict, calls=calls, scores=tuple(scores))  # type: ignore[arg-type]
+    return SampleResult(
+        index=0,
+        outcome=outcome,  # type: ignore[arg-type]
+        category=verdict,
+        calls=calls,
+        scores=tuple(scores),
+        noted=(),
+    )
 
 
 def case(name: object, *samples: SampleResult, test: str = "t.py::t", task: str | None = None) -> CaseResult:
@@ -224,12 +231,25 @@ def test_hallucinations_are_counted_where_an_answer_was_examined_for_them() -> N
     assert figures.hallucination_rate[3:] == (1, 3, 2)
 
 
-def test_assertions_that_leave_no_score_make_the_whole_test_examined() -> None:
+def test_a_failure_without_a_trace_makes_the_whole_test_examined() -> None:
     failed, fine = case("a", sample("hallucination")), case("b", sample())
     other = case("c", sample(), test="t.py::other")
-    assert hallucination_counts([failed, fine, other]) == [(1, 1), (0, 1), (0, 0)]
-    assert hallucination_counts([fine, other]) == [(0, 0), (0, 0)]
-    assert hallucination_counts([fine, other], beside=[failed]) == [(0, 1), (0, 0)]
+
+    def rate(results: list[CaseResult], beside: list[CaseResult]) -> tuple[int, int] | None:
+        found = measure("m", results, beside=beside).hallucination_rate
+        return found and (found.number, found.samples)
+
+    assert rate([failed, fine, other], []) == (1, 2)
+    assert rate([fine, other], []) is None
+    assert rate([fine, other], [failed]) == (0, 1)
+
+
+def test_answers_of_older_runs_that_passed_were_examined_where_any_was() -> None:
+    old = [case(name, sample()._replace(noted=None)) for name in "abc"]
+    assert measure("m", old).hallucination_rate is None
+    rate = measure("m", [*old, case("d", sample("hallucination")._replace(noted=None))]).hallucination_rate
+    assert rate is not None
+    assert (rate.number, rate.samples) == (1, 4)
 
 
 def test_nothing_examined_has_no_hallucination_rate() -> None:

@@ -43,7 +43,13 @@ def results(
         outcome: Any = "fail" if category else "pass"
         if number >= cases - errors:
             outcome, category = "error", "timeout"
-        sample = SampleResult(index=0, outcome=outcome, category=category, calls=(call,))
+        sample = SampleResult(
+            index=0,
+            outcome=outcome,
+            category=category,
+            calls=(call,),
+            noted=("format", "hallucination", "refusal", "tool_call"),
+        )
         key = CaseKey("t.py::t", f"{task}-{number}")
         found[key] = CaseResult(key=key, model=model, samples=(sample,) * samples, task=task)
     return found

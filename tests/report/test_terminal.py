@@ -610,7 +610,7 @@ no baseline to compare with (--llm-baseline=NAME)
 
                          acme-large-1
   -----------------------------------
-  format                       8/1250
+  format                         8/20
   -----------------------------------
   cases resolved              214/250
   -----------------------------------
@@ -636,9 +636,9 @@ no baseline to compare with (--llm-baseline=NAME)
 
                          acme-large-1  acme-large-2
   -------------------------------------------------
-  hallucination                0/1250        9/1250
-  format                       8/1250        0/1250
-  refusal                      0/1250        5/1250
+  hallucination                  0/12          9/15
+  format                         8/20           0/6
+  refusal                        0/20          5/20
   -------------------------------------------------
   cases resolved              214/250       225/250
   -------------------------------------------------
