@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -94,6 +94,7 @@ class GateSettings(NamedTuple):
     The other attributes are allowed rises of measured figures, as fractions: 0.2 is +20 %; None is not gated.
 
     Attributes:
+        by: what is gated: ``category``, ``task``, ``tag``; all their groups share alpha.
         max_loss: how much larger the share of failing answers of a model may be that a task is routed to, from 0 to 1.
     """
 
@@ -104,6 +105,7 @@ class GateSettings(NamedTuple):
     ttft_p95: float | None = None
     cost_per_resolved: float | None = None
     max_loss: float = 0.05
+    by: tuple[str, ...] = ("category",)
 
 
 class Settings(NamedTuple):
@@ -301,9 +303,11 @@ def _model(alias: str, *, model: str, prices: dict[str, float] | None = None, **
     )
 
 
-def _gate(*, max_loss: float = GateSettings().max_loss, **rises: str) -> GateSettings:
+def _gate(
+    *, max_loss: float = GateSettings().max_loss, by: Sequence[str] = GateSettings().by, **rises: str
+) -> GateSettings:
     budgets = {figure: float(rise.strip("+%")) / 100 for figure, rise in rises.items()}
-    return GateSettings(max_loss=max_loss, **budgets)
+    return GateSettings(max_loss=max_loss, by=tuple(by), **budgets)
 
 
 def _default_recordings(root: Path) -> Path:
