@@ -20,7 +20,7 @@ GATE = '\n[tool.llmeval.gate]\ncost_per_resolved = "+10%"\n'
 
 def prepare(session: Session, server: Server, configuration: str, *, cases: int = 20) -> None:
     server.answer = lambda _: completion("Oslo")
-    session.configure(configuration + GATE)
+    session.configure((configuration + GATE).format(base_url=server.base_url))
     rows = [{"id": f"city-{number}", "input": f"Which city is number {number}?"} for number in range(cases)]
     (session.path / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     session.write(SUITE)

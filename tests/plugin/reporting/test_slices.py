@@ -56,7 +56,7 @@ def test_every_task_is_routed_to_the_cheapest_model_that_is_not_worse_on_it(
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
-            "                       production  candidate   large",
+            "                         production  candidate    large",
             "failing answers by task",
             "  summaries     30   0/90 0.0%  30/90  33%  0/90 0.0%",
             "routing by task: the cheapest model that was shown to be as good",
