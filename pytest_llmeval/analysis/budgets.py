@@ -48,9 +48,9 @@ def over_budget(
         Reasons for the gate to fail, and notes on what it does not judge, a sentence each.
     """
     limits = {name: allowed for name in BUDGETS if (allowed := getattr(budgets, name)) is not None}
-    if not limits:
-        return [], []
     keys = [key for key in candidate[1] if key in baseline[1]]
+    if not limits or not keys:
+        return [], []
     old, new = ({key: results[key] for key in keys} for _, results in (baseline, candidate))
     before, after = measure(baseline[0], old.values()), measure(candidate[0], new.values())
     reasons, notes = [], []

@@ -542,6 +542,15 @@ def test_a_slow_answer_here_and_there_is_no_slower_model() -> None:
     assert (much.gate, much.reasons) == ("failed", ("latency_p50 rose from 1.9 to 4.9 (allowed +0%)",))
 
 
+def test_where_nothing_is_compared_no_budget_fails() -> None:
+    budgets = GateSettings(cost_per_resolved=0.1, latency_p95=0.1)
+    compared = compare("m", {}, "m", paid(0.01), budgets=budgets)
+    assert (compared.gate, compared.reasons) == (
+        "not evaluated",
+        ("nothing to compare: no case that ran is in the baseline",),
+    )
+
+
 def test_figures_are_those_of_the_cases_that_both_sides_have() -> None:
     budgets = GateSettings(cost_per_resolved=0.1)
     before, after = paid(*[0.01] * 20), paid(*[0.01] * 20, *[5.0] * 4)
