@@ -85,7 +85,7 @@ class Rules(NamedTuple):
 
     Attributes:
         categories: gating rules by error category; a category that is not listed has the defaults.
-        budgets: allowed rises of measured figures.
+        budgets: allowed rises of measured figures, and how much may be lost by routing a task.
         strict: whether INCONCLUSIVE fails the gate.
         dispersion: of two runs of the baseline, None when there are no two.
     """
