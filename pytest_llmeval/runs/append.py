@@ -108,8 +108,7 @@ def appended(
         older = _kept(saved, kept)
         fresh = _fresh(older, result.samples)
         answers, cases, known = answers + len(fresh), cases + bool(fresh), known + (not fresh)
-        newest = fresh[:MOST_ANSWERS]
-        held = [*older, *newest][-MOST_ANSWERS:]
+        held = _newest([*older, *fresh[:MOST_ANSWERS]], result.samples[0])
         dropped += len(older) + len(fresh) - len(held)
         results[key] = result._replace(samples=renumbered(held))
     gone = {key: result for key, result in before.items() if key not in taken}
@@ -146,3 +145,15 @@ def _fresh(known: list[SampleResult], samples: tuple[SampleResult, ...]) -> list
         for sample in samples
         if sample.calls and there.isdisjoint(reply_ids(call for call in sample.calls if call.measures.source != "live"))
     ]
+
+
+def _newest(samples: list[SampleResult], first: SampleResult) -> list[SampleResult]:
+    """The newest of some samples, with one that has the first one's number: `same_case` knows requests by its key."""
+    held, key = samples[-MOST_ANSWERS:], _opening(first)
+    if key in map(_opening, held):
+        return held
+    return [next((sample for sample in reversed(samples) if _opening(sample) == key), held[0]), *held[1:]]
+
+
+def _opening(sample: SampleResult) -> str | None:
+    return sample.calls[0].key if sample.calls else None

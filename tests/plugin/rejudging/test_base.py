@@ -166,3 +166,14 @@ def test_a_run_knows_its_commit_and_the_summary_how_old_the_baseline_is(
     monkeypatch.setenv("GITHUB_SHA", "f" * 40)
     main.run("--llm-baseline-ref=")
     assert main.saved().commit == "f" * 40
+
+
+def test_a_change_that_drops_the_anchor_is_compared_with_that_of_main(main: Session) -> None:
+    path = main.path / "pyproject.toml"
+    before = path.read_text()
+    path.write_text(before.replace("[tool.llmeval]", '[tool.llmeval]\nanchor = "b.jsonl"', 1))
+    git(main, "checkout", "-q", "main")
+    git(main, "commit", "-qam", "anchor")
+    git(main, "checkout", "-q", "-b", "another")
+    path.write_text(before)
+    assert told(main.run(), "against the anchor b.jsonl of main (saved today): production in 20 of 20 cases")
