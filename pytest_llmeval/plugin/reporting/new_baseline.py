@@ -13,11 +13,6 @@ from pytest_llmeval.runs.file import load_run, save_run
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run
 from pytest_llmeval.text import plural
 
-NOTHING_NEW = (
-    "nothing to append, every answer of this session is in it already; "
-    "pytest --llm-mode=live --llm-update-baseline=append draws fresh ones"
-)
-
 
 def save_baseline(
     baseline: NewBaseline,
@@ -54,7 +49,8 @@ def save_baseline(
         left = {result.key for result in broken}
         found = appended(old, run, again, renamed, left=left, keep_others=baseline.merge)
         if found.nothing:
-            return [f"{file.name} stays as it was: {NOTHING_NEW}"]
+            draws = "pytest --llm-mode=live --llm-update-baseline=append draws fresh ones"
+            return [f"NOT APPENDED: every answer of this session is in {file.name} already; {draws}"]
         new, added = found.run, f"; {found.words}"
     elif baseline.merge and old is not None:
         from pytest_llmeval.runs.merge import with_cases_replaced

@@ -17,7 +17,7 @@ APPEND = "--llm-update-baseline=append"
 LIVE = "--llm-mode=live"
 THREE = SUITE.replace("def test_row", "@pytest.mark.llm_samples(3)\ndef test_row")
 NOTHING = (
-    "b.jsonl stays as it was: nothing to append, every answer of this session is in it already; "
+    "NOT APPENDED: every answer of this session is in b.jsonl already; "
     "pytest --llm-mode=live --llm-update-baseline=append draws fresh ones"
 )
 
@@ -68,7 +68,7 @@ def test_fresh_answers_stand_behind_those_that_are_there(session: Session, serve
 def test_a_replay_appends_nothing_and_says_so(session: Session, server: Server) -> None:
     save(session, server, THREE)
     before = (session.path / "b.jsonl").read_bytes()
-    for arguments in ((), ("--llm-record",), ("--llm-mode=replay",)):
+    for arguments in (("-q",), ("--llm-record",), ("--llm-mode=replay",)):
         result = session.run(APPEND, *arguments)
         assert (result.ret, told(result, NOTHING)) == (0, True)
         assert (session.path / "b.jsonl").read_bytes() == before

@@ -176,4 +176,6 @@ def test_a_change_that_drops_the_anchor_is_compared_with_that_of_main(main: Sess
     git(main, "commit", "-qam", "anchor")
     git(main, "checkout", "-q", "-b", "another")
     path.write_text(before)
-    assert told(main.run(), "against the anchor b.jsonl of main (saved today): production in 20 of 20 cases")
+    assert told(
+        main.run(), "against the anchor b.jsonl of main (saved today, at commit *): production in 20 of 20 cases"
+    )
