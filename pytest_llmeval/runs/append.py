@@ -126,7 +126,8 @@ def _changed(saved: CaseResult, now: CaseResult, again: CaseResult | None, *, sa
         return "another row"
     if not same_case(saved, now):
         return "other requests"
-    if again is None or again.rejudged in _UNJUDGED:
+    same_tests = bool(now.judged_by) and saved.judged_by == now.judged_by  # then the saved verdict is today's
+    if again is None or (again.rejudged in _UNJUDGED and not same_tests):
         return "saved answers that today's tests cannot judge"
     return ""
 

@@ -87,6 +87,10 @@ def test_a_case_that_todays_tests_cannot_judge_is_replaced() -> None:
         found = append(old, new, again=old._replace(rejudged=rejudged))
         assert found.replaced == {"saved answers that today's tests cannot judge": 1}
         assert said(found.run.results[0]) == ["2-0"]
+    same_tests = append(
+        old._replace(judged_by="a"), new._replace(judged_by="a"), again=old._replace(rejudged="as_saved")
+    )
+    assert said(same_tests.run.results[0]) == ["1-0", "2-0"]
     missing = appended(run(old), run(new), {}, {}, left=(), keep_others=False)
     assert sum(missing.replaced.values()) == 1
 
