@@ -116,7 +116,8 @@ class Settings(NamedTuple):
         root: the folder relative paths start from: that of the file, else pytest's rootdir.
         model: default of ``--llm-model``.
         baseline: default of ``--llm-baseline``: a model, or the path of a saved run.
-        baseline_again: another saved run of the same model, to measure how far two runs of it lie apart.
+        baseline_again: another saved run of the same model, pooled with it; shows how far two runs of it lie apart.
+        anchor: a saved run that is never updated, which shows the drift since then.
         recordings: the folder of recordings.
         cache: the folder of the local store.
         ignore: JSON paths within requests that do not count when a reply is looked up.
@@ -133,6 +134,7 @@ class Settings(NamedTuple):
     model: str | None = None
     baseline: str | None = None
     baseline_again: Path | None = None
+    anchor: Path | None = None
     models: Mapping[str, ModelSettings] = MappingProxyType({})
     categories: Mapping[str, CategorySettings] = MappingProxyType({})
     gate: GateSettings = GateSettings()
@@ -287,6 +289,7 @@ def _settings(table: dict[str, Any], file: Path, name: str, keys: tuple[str, ...
         model=table.get("model"),
         baseline=table.get("baseline"),
         baseline_again=root / table["baseline_again"] if "baseline_again" in table else None,
+        anchor=root / table["anchor"] if "anchor" in table else None,
         models=models,
         categories={category: CategorySettings(**fields) for category, fields in table.get("categories", {}).items()},
         gate=_gate(**table.get("gate", {})),

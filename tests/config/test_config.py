@@ -156,7 +156,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
             '[tool.llmeval]\nmodle = "a/b"\n',
             (
                 'pyproject.toml: [tool.llmeval] modle: unknown key; did you mean "model"? '
-                "(allowed: model, baseline, baseline_again, recordings, cache, "
+                "(allowed: model, baseline, baseline_again, anchor, recordings, "
             ),
         ),
         (
