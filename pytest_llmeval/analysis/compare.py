@@ -34,6 +34,7 @@ class Judgement(NamedTuple):
         uncompared: what else is not compared, a sentence each.
         candidates: how many results of the candidate could be compared.
         table: the shared cases, counted.
+        strata: by error category one per case of the table.
         families: by case of the table the row it is a wording of; empty when there are no other wordings.
         rules: what the gate went by.
         verdicts: by error category.
@@ -43,6 +44,7 @@ class Judgement(NamedTuple):
     uncompared: tuple[str, ...]
     candidates: int
     table: Table[CaseKey]
+    strata: Mapping[str, Sequence[Stratum]]
     families: list[CaseKey]
     rules: GateRules
     verdicts: dict[str, CategoryVerdict]
@@ -104,7 +106,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     before, after = without_unseen(baseline.results, candidate.results)
     before, after, broken = without_broken_tests(before, after)
     saved = baseline.saved
-    differ, uncompared, candidates, table, families, rules_used, verdicts = judgement(
+    differ, uncompared, candidates, table, _, families, rules_used, verdicts = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
     )
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
@@ -182,7 +184,7 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     overall = gate_rules(another_model=another, both_drawn=baseline.saved is None)
     by_category = {name: settings.rule() for name, settings in rules.categories.items()}
     verdicts = judge(strata, overall, by_category, dispersion=rules.dispersion, families=families)
-    return Judgement(differ, uncompared, len(new), table, families, overall, verdicts)
+    return Judgement(differ, uncompared, len(new), table, strata, families, overall, verdicts)
 
 
 def _compared_otherwise(
