@@ -1,0 +1,1 @@
+def agree(n, seed): raise NotImplementedError
