@@ -103,7 +103,9 @@ def power() -> Iterator[Row]:
     for count in (1, 2, 3):
         change = partial(broken, count=count)
         yield _pull_request(f"errors, {count} broken", by_looks(10), **labels, change=change)
-    yield _pull_request("errors, 1 broken, severe", old_plan(10), **labels, change=partial(broken, count=1), severe=True)
+    yield _pull_request(
+        "errors, 1 broken, severe", old_plan(10), **labels, change=partial(broken, count=1), severe=True
+    )
     three = partial(broken, count=3)
     yield _pull_request("errors, 3 broken", old_plan(0), **labels, change=three, at_least=93)
     yield _pull_request("errors, 3 broken", by_looks(0), **labels, change=three, at_least=93)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -19,10 +19,9 @@ from pytest_llmeval.analysis.compare import gate_rules
 from pytest_llmeval.config.settings import CategorySettings
 from pytest_llmeval.stats.dependence import dispersion
 from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, failing, judge, undecided
-from pytest_llmeval.stats.strata import Stratum
 
 LOOKS = (2, 4, 7, 10)
-Strata = Mapping[str, Sequence[Stratum]]
+V = TypeVar("V")
 
 
 class Seen(NamedTuple):
@@ -109,14 +108,15 @@ def pull_request(
         by_name[old.target] = CategorySettings(severity="high").rule()
     severe_names = {old.target} if severe else set()
 
-    def before(strata: Strata) -> dict[str, Word]:
+    def before(stored: Answers, shown: Answers) -> dict[str, Word]:
+        strata = strata_of(old, stored, shown)
         return judge_before(strata, another_model=another_model, min_points=min_points, severe=severe_names)
 
     def unsettled_before(words: Mapping[str, Word], look: int) -> list[str]:
         return [name for name, word in words.items() if word.p <= limit]
 
-    def now(strata: Strata) -> dict[str, CategoryVerdict]:
-        return judge(strata, rules, by_name)
+    def now(stored: Answers, shown: Answers) -> dict[str, CategoryVerdict]:
+        return judge(strata_of(old, stored, shown), rules, by_name)
 
     def unsettled(verdicts: Mapping[str, CategoryVerdict], look: int) -> list[str]:
         if plan.same:
@@ -124,8 +124,8 @@ def pull_request(
         # As `pytest_llmeval.analysis.adaptive` does: what would fail must have all of its answers.
         return [*undecided(verdicts, look), *failing(verdicts)]
 
-    words, _ = _after_looks(old, baseline, candidate, plan.looks_before, before, unsettled_before, both=both)
-    verdicts, cost = _after_looks(old, baseline, candidate, plan.looks, now, unsettled, both=both)
+    words, _ = after_looks(old, baseline, candidate, plan.looks_before, before, unsettled_before, both=both)
+    verdicts, cost = after_looks(old, baseline, candidate, plan.looks, now, unsettled, both=both)
     red_before = [name for name, word in words.items() if word.word == "REGRESSED"]
     red = failing(verdicts)
     if planted:
@@ -133,11 +133,30 @@ def pull_request(
     return Seen(bool(red_before), bool(red), cost)
 
 
-def _after_looks(suite, baseline: Answers, candidate: Answers, looks, judged, unsettled, *, both: bool):
-    """The verdicts when no category asks for more, and the candidate's answers per case."""
+def after_looks(
+    suite: Suite,
+    baseline: Answers,
+    candidate: Answers,
+    looks: Sequence[int],
+    judged: Callable[[Answers, Answers], Mapping[str, V]],
+    unsettled: Callable[[Mapping[str, V], int], Collection[str]],
+    *,
+    both: bool,
+) -> tuple[Mapping[str, V], float]:
+    """The verdicts when no category asks for more, and the candidate's answers per case.
+
+    Args:
+        suite: the cases.
+        baseline: all answers there could be.
+        candidate: the same.
+        looks: as in `Plan`.
+        judged: judges the answers of both sides.
+        unsettled: the categories whose cases get more answers, by the verdicts and the number of looks before.
+        both: whether the baseline draws as many as the candidate.
+    """
     shown = [answers[: looks[0]] for answers in candidate]
     stored = [answers[: looks[0]] for answers in baseline] if both else baseline
-    verdicts = judged(strata_of(suite, stored, shown))
+    verdicts = judged(stored, shown)
     for look, samples in enumerate(looks[1:]):
         names = unsettled(verdicts, look)
         if not names:
@@ -147,7 +166,7 @@ def _after_looks(suite, baseline: Answers, candidate: Answers, looks, judged, un
             shown[case] = candidate[case][:samples]
             if both:
                 stored[case] = baseline[case][:samples]
-        verdicts = judged(strata_of(suite, stored, shown))
+        verdicts = judged(stored, shown)
     return verdicts, sum(map(len, shown)) / len(shown)
 
 

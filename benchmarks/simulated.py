@@ -179,9 +179,10 @@ def _drawn(
     ends = list(accumulate(rates))
     for _ in range(samples):
         place = rng.random()
-        yield (
-            PASSED if place >= ends[-1] else next(found for found, end in zip(outcomes, ends, strict=True) if place < end)
-        )
+        if place >= ends[-1]:
+            yield PASSED
+        else:
+            yield next(outcome for outcome, end in zip(outcomes, ends, strict=True) if place < end)
 
 
 def strata_of(suite: Suite, before: Answers, after: Answers) -> dict[str, Sequence[Stratum]]:
