@@ -40,9 +40,10 @@ def _suite(rng: random.Random) -> dict[str, list[Stratum]]:
     for _ in range(CASES):
         rate = failing(rng)
         weights = [rng.gammavariate(1 / CATEGORIES, 1.0) + 1e-12 for _ in found]
-        sides = [
-            [rng.choices(range(CATEGORIES), weights)[0] for _ in range(ANSWERS) if rng.random() < rate] for _ in "bc"
-        ]
+        old, new = (
+            rng.choices(range(CATEGORIES), weights, k=sum(rng.random() < rate for _ in range(ANSWERS)))
+            for _ in range(2)
+        )
         for number, strata in enumerate(found.values()):
             strata.append(Stratum(old.count(number), ANSWERS, new.count(number), ANSWERS))
     return found
