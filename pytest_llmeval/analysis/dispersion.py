@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pytest_llmeval.analysis.comparable import differences
 from pytest_llmeval.analysis.compare import outcomes_of
+from pytest_llmeval.analysis.copies import without_copies
+from pytest_llmeval.analysis.examined import both_with_untraced
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.results import CaseResult, Run, model_words
 from pytest_llmeval.stats.dependence import Dispersion, dispersion
@@ -42,7 +44,8 @@ def disagreement(first: Run, second: Run, model: str) -> Dispersion | None:
             f"two runs of the baseline tell nothing about each other: {why}; save the second one with "
             f"pytest --llm-model={model} --llm-mode=live --llm-report=FILE.jsonl"
         )
-    table = tabulate({key: outcomes_of(one[key]) for key in asked}, {key: outcomes_of(two[key]) for key in asked})
+    before, after = both_with_untraced(without_copies(one), without_copies(two))
+    table = tabulate({key: outcomes_of(before[key]) for key in asked}, {key: outcomes_of(after[key]) for key in asked})
     return dispersion(stratum for rows in table.categories.values() for stratum in rows)
 
 

@@ -85,7 +85,8 @@ def _show(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     comparisons = _within(run, settings, models_of(run, options.model))
     alone = run.models_run() == [settings.baseline]
-    _print(options, settings, comparisons, measure_each(run), run.results, alone=alone, measures=True)
+    rules = _rules(run, settings, strict=False)
+    _print(options, rules, comparisons, measure_each(run), run.results, alone=alone, measures=True)
     return PASSED
 
 
@@ -172,7 +173,7 @@ def _compare(options: argparse.Namespace) -> int:
             why = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
             raise ConfigError(f"{options.baseline}: {why}; name both: llmeval compare BASELINE CANDIDATE")
         figures = measure_each(after)
-    _print(options, settings, comparisons, figures, after.results)
+    _print(options, _rules(after, settings, strict=options.strict), comparisons, figures, after.results)
     stopped = _stopped(after)
     if stopped and not comparisons:
         print(f"NOT GREEN: {stopped}")
@@ -215,7 +216,7 @@ def _one_model(run: Run, path: str) -> str:
 
 def _print(
     options: argparse.Namespace,
-    settings: Settings,
+    rules: Rules,
     comparisons: Sequence[Comparison],
     figures: Sequence[Figures],
     results: Sequence[CaseResult],
@@ -227,7 +228,7 @@ def _print(
 
     Args:
         options: of the command line.
-        settings: of the project.
+        rules: what the run is judged by.
         comparisons: of the run with its baseline.
         figures: of the models on trial.
         results: of the run.
@@ -241,7 +242,7 @@ def _print(
     paper = terminal_paper(shutil.get_terminal_size().columns, verbosity=verbosity, show="--show", listed=listed)
     routes = []
     if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):
-        routes = routes_of(comparisons, settings.categories)
+        routes = routes_of(comparisons, rules)
     lines = summary(paper, comparisons, figures, results, routes=routes, alone=alone)
     for comparison in comparisons if listed else ():
         lines += list_category(paper, comparison, options.show)

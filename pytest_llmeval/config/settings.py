@@ -89,7 +89,13 @@ class CategorySettings(NamedTuple):
 
 
 class GateSettings(NamedTuple):
-    """Allowed rises of measured figures, as fractions: 0.2 is +20 %; None is not gated."""
+    """What the gate allows besides the rules of the error categories.
+
+    The other attributes are allowed rises of measured figures, as fractions: 0.2 is +20 %; None is not gated.
+
+    Attributes:
+        max_loss: how much larger the share of failing answers of a model may be that a task is routed to, from 0 to 1.
+    """
 
     latency_p50: float | None = None
     latency_p95: float | None = None
@@ -97,6 +103,7 @@ class GateSettings(NamedTuple):
     ttft_p50: float | None = None
     ttft_p95: float | None = None
     cost_per_resolved: float | None = None
+    max_loss: float = 0.05
 
 
 class Settings(NamedTuple):
@@ -280,7 +287,7 @@ def _settings(table: dict[str, Any], file: Path, name: str, keys: tuple[str, ...
         baseline_again=root / table["baseline_again"] if "baseline_again" in table else None,
         models=models,
         categories={category: CategorySettings(**fields) for category, fields in table.get("categories", {}).items()},
-        gate=GateSettings(**{figure: float(rise.strip("+%")) / 100 for figure, rise in table.get("gate", {}).items()}),
+        gate=_gate(**table.get("gate", {})),
         ignore=tuple(table.get("ignore", ())),
         max_age=parsed_age(table["max_age"]) if "max_age" in table else None,
         stale=table.get("stale", "warn"),
@@ -292,6 +299,11 @@ def _model(alias: str, *, model: str, prices: dict[str, float] | None = None, **
     return ModelSettings(
         name=alias, provider=provider, model=model_name, prices=Prices(**prices) if prices else None, **fields
     )
+
+
+def _gate(*, max_loss: float = GateSettings().max_loss, **rises: str) -> GateSettings:
+    budgets = {figure: float(rise.strip("+%")) / 100 for figure, rise in rises.items()}
+    return GateSettings(max_loss=max_loss, **budgets)
 
 
 def _default_recordings(root: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison
+from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison, OneSided
 from pytest_llmeval.report.cases import AGAIN, after_errors, count_words, kinds_of_errors, new_misses, side_name
 from pytest_llmeval.report.figures import MEASURED, not_comparable
 from pytest_llmeval.report.numbers import count, p_value, percent, points
@@ -68,7 +68,11 @@ def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -
 
 def _but(paper: Paper, comparison: Comparison) -> str:
     """The categories that are not OK although the gate passed, to end its sentence: no "ok" hides them."""
-    told = [f"{row.name} {before_and_after(paper, row)} {_why(row)}" for row in comparison.rows if _why(row)]
+    told = [
+        f"{row.name} {_unseen_words(row) or before_and_after(paper, row) + ' ' + _why(row)}"
+        for row in comparison.rows
+        if _why(row) or _unseen_words(row)
+    ]
     more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
     return f", but {', '.join(told[:MOST_NAMED])}{more}" if told else ""
 
@@ -110,7 +114,16 @@ def mark_of(row: CategoryRow) -> str:
     """``!`` for a gated regression, ``~`` for one that is not gated or not proven, else a space."""
     if row.word == "REGRESSED":
         return "!" if row.gated else "~"
-    return "~" if row.word in ("INCONCLUSIVE", "SMALL") or (row.word == "NOT SHOWN" and row.change > 0) else " "
+    worse = row.word in ("INCONCLUSIVE", "SMALL") or (row.word == "NOT SHOWN" and row.change > 0)
+    return "~" if worse or _unseen_words(row) else " "
+
+
+def _unseen_words(row: CategoryRow) -> str:
+    """How often the candidate fails where the baseline tells nothing of it, "" where something else is worse."""
+    failed = row.one_sided.candidate_failed
+    if not failed or row.word in ("REGRESSED", "INCONCLUSIVE"):
+        return ""
+    return f"{count(failed, row.one_sided.candidate_judged)} where the baseline was not examined for it"
 
 
 def style_of(mark: str) -> tuple[str, ...]:
@@ -181,6 +194,10 @@ def remark(paper: Paper, row: CategoryRow) -> str:
         remarks += _strongest(paper, row)
     if row.note:
         remarks.append(row.note)
+    if row.one_sided.cases:
+        remarks.append(_one_sided_words(row.one_sided))
+    elif not row.baseline_judged and not row.candidate_judged:
+        remarks.append("no answer was examined for it")
     before = row.baseline_failed * row.candidate_judged
     after = row.candidate_failed * row.baseline_judged
     if (after - before) * row.change < 0:
@@ -208,6 +225,17 @@ def _strongest(paper: Paper, row: CategoryRow) -> list[str]:
         if each.before[1] > 1 or each.after[1] > 1
     ]
     return [f"worst: {', '.join(told)}"] if told else []
+
+
+def _one_sided_words(of: OneSided) -> str:
+    """Which cases are not compared, and what is known of them."""
+    sides = [
+        ("baseline", of.baseline_failed, of.baseline_judged),
+        ("candidate", of.candidate_failed, of.candidate_judged),
+    ]
+    known = " and ".join(f"{failed} of {judged} answers of the {side}" for side, failed, judged in sides if judged)
+    are = "1 case is" if of.cases == 1 else f"{of.cases} cases are"
+    return f"{are} not compared, since one side has no answer examined for it (there {known} fail)"
 
 
 def next_line(paper: Paper, comparison: Comparison) -> list[Line]:

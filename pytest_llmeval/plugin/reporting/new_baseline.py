@@ -85,7 +85,7 @@ def _said(result: CaseResult | None) -> object:
     """What a reader would call an edit: another row, verdict or answer, or that the case is not there."""
     if result is None:
         return None
-    samples = [(s.outcome, s.category, [c.answer for c in s.calls]) for s in result.samples]
+    samples = [(s.outcome, s.category, s.further, [c.answer for c in s.calls]) for s in result.samples]
     return result.content, result.min_pass_rate, samples
 
 
