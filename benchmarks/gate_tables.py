@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from pull_requests import Plan, Seen, by_looks, copies, fixed, old_plan, pull_request
+from routing_choices import TASKS, simulate_routing
+from routing_choices import Setting as Task
 from simulated import broken, error_categories, input_categories, one_category, reshuffled, worse
 from situations import changed_check, drift, equal_texts, lost, masked, pushed_again, small
-
-try:
-    from routing_choices import TASKS, simulate_routing
-    from routing_choices import Setting as Task
-except ImportError:  # not merged yet
-    TASKS = {}
 
 
 @dataclass(frozen=True)
@@ -110,6 +106,9 @@ def power() -> Iterator[Row]:
     yield _pull_request("errors, 3 broken", old_plan(0), **labels, change=three, at_least=93)
     yield _pull_request("errors, 3 broken", by_looks(0), **labels, change=three, at_least=93)
     yield _pull_request("errors, 3 broken", fixed(3, 3), **labels, change=three)
+    twenty = partial(worse, points=20, cases=25)
+    yield _pull_request("input, +20 in 25 cases", fixed(5, 5), **tags, change=twenty)
+    yield _pull_request("input, 3 broken of 25", fixed(5, 5), **tags, change=three)
 
 
 def lost_answers() -> Iterator[Row]:
@@ -140,8 +139,6 @@ def _moved(rng: random.Random, names: tuple[str, ...]) -> Seen:
 
 
 def routing() -> Iterator[Row]:
-    if not TASKS:
-        return
     worse_ones = [name for name, candidates in TASKS.items() if any(points >= 5 for _, points in candidates)]
     yield Row("a task moved to a model 5 points worse", "3 x 3", partial(_moved, names=tuple(worse_ones)), at_most=3)
 
