@@ -321,7 +321,7 @@ def test_what_is_no_number_of_tokens_is_unknown_or_no_answer(name: str, stream: 
     answer = Answer(text="It rains.", finish_reason="stop", usage=usage)
     sent = delivered(provider, provider.body_of(answer, "model-1"), stream=stream, pieces=2)
     content = b"".join(sent.chunks)
-    told = {}
+    told: dict[str, str | None] = {}
     for number in NO_NUMBERS_OF_TOKENS:
         reader = AnswerReader(provider, stream=stream)
         reader.begins(200, {key.lower(): value for key, value in sent.headers.items()})
