@@ -292,9 +292,14 @@ class Pipeline:
         self._engine = self._keeper = None
 
     def _send(self, sent: Sent, endpoint: Endpoint) -> Future[Fulfilled]:
-        engine, keeper = self._started()
-        future = self._in_flight[sent.key] = Asked()
-        response = engine.submit(sent.request, endpoint, future.begins)
+        future = Asked()
+        try:
+            engine, keeper = self._started()
+            response = engine.submit(sent.request, endpoint, future.begins)
+        except BaseException:  # no thread can be started, or Ctrl-C
+            self.let_go(sent)
+            raise
+        self._in_flight[sent.key] = future
 
         def fulfilled() -> Fulfilled:
             try:
@@ -302,10 +307,17 @@ class Pipeline:
             finally:
                 self._in_flight.pop(sent.key, None)
 
+        def settled() -> None:
+            if future.cancelled() and response.cancelled():  # its money was given back
+                return
+            outcome: Future[Fulfilled] = Future()
+            settle(outcome, fulfilled)  # kept even where nobody waits any more: it is paid for
+            settle(future, outcome.result)
+
         def arrived(_: object) -> None:
             try:
                 # Away from the event loop: a write to the store must not hold up other calls.
-                keeper.submit(settle, future, fulfilled)
+                keeper.submit(settled)
             except RuntimeError:  # the session is being closed
                 future.cancel()
 
