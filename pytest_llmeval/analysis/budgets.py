@@ -11,8 +11,9 @@ from pytest_llmeval.analysis.measure import Figures, measure, resolved_costs, ti
 from pytest_llmeval.config.settings import GateSettings
 from pytest_llmeval.stats.cost import FEWEST_CASES, cost_change
 from pytest_llmeval.stats.quantiles import Percentile
+from pytest_llmeval.stats.sign_flip import sign_flip_test
 from pytest_llmeval.stats.special import CONFIDENCE
-from pytest_llmeval.stats.surprise import Stratum, sign_flip_test
+from pytest_llmeval.stats.strata import Stratum
 
 COST = "cost_per_resolved"
 BUDGETS = tuple(name for name in GateSettings._fields if name.startswith((COST, "latency_", "ttft_")))
