@@ -13,15 +13,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pull_requests import LOOKS, after_looks
+from pull_requests import after_looks
 from simulated import Answers, Suite, broken, draw, error_categories, nothing
 
+from pytest_llmeval.analysis import adaptive
 from pytest_llmeval.analysis.compare import gate_rules
 from pytest_llmeval.runs.results import ALWAYS_EXAMINED
 from pytest_llmeval.stats.gate import Verdict, failing, judge, undecided
 from pytest_llmeval.stats.outcomes import tabulate
 
 CASES, STORED = 60, 10
+LOOKS: tuple[int, ...] = getattr(adaptive, "SAMPLES", (adaptive.AT_FIRST, adaptive.AT_MOST))
 CONFIGURATION = """
 [tool.pytest.ini_options]
 addopts = "-p no:cacheprovider"
