@@ -153,5 +153,5 @@ def _pytest(folder: Path, *arguments: str) -> tuple[int, str]:
 def _words(output: str, names: Sequence[str]) -> dict[str, str]:
     """The verdict of every category in the table that a session prints."""
     words = "|".join(word.value for word in Verdict)
-    lines = re.findall(rf"^!? *({'|'.join(names)}) .*?({words})", output, re.MULTILINE)
+    lines = re.findall(rf"^[!~]? *({'|'.join(names)}) .*?({words})", output, re.MULTILINE)
     return dict(lines)
