@@ -1,64 +1,87 @@
-"""``--llm-samples=auto``: few samples at first, more where they leave an error category undecided.
+"""``--llm-samples=auto``: few samples at first, and more after each look that finds an error category undecided.
 
-This causes no false alarms. What fails the gate has a raw p of at most alpha, so it is undecided after the first
-samples and gets more; the final test is over all samples. The first look can only save calls. This requires that every
-case that counts in the category gets more samples, not only those that failed. Any answer can have any error category,
-so every case counts in each.
+The looks cause no false alarms. A category fails the gate only when all cases that count in it have `AT_MOST` samples:
+while it would fail with fewer, its cases get more. So it fails at most as often as it would with `AT_MOST` samples of
+every case, and a look can only save calls. This requires that every case that counts in the category gets more
+samples, not only those that failed. Any answer can have any error category, so every case counts in each; a task's or
+a tag's category counts its own cases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pytest_llmeval.analysis.compare import Rules, Side, judgement
+from pytest_llmeval.analysis.broken_tests import without_broken_tests
+from pytest_llmeval.analysis.compare import Judgement, Rules, Side, judgement
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison
+from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-from pytest_llmeval.stats.gate import undecided
-from pytest_llmeval.text import plural
+from pytest_llmeval.stats.gate import LOOKS, failing, undecided
+from pytest_llmeval.text import were
 
-AT_FIRST, AT_MOST = 3, 10
+SAMPLES = (2, 4, 7, 10)
+"""Samples per case at each look; the last number is not exceeded."""
 
-"""Samples per case. In simulated suites where nothing changed 4.8 were drawn on average, see benchmarks/."""
+AT_FIRST, AT_MOST = SAMPLES[0], SAMPLES[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided:
-    """What the first samples of a candidate leave undecided.
+    """What a look at a candidate leaves undecided.
 
     Attributes:
         categories: the raw p of those that may have become more frequent.
-        cases: the cases that get more samples, on both sides.
+        samples: how many each of their cases should have.
+        cases: the cases that count in these categories, on both sides.
     """
 
     categories: Mapping[str, float]
-    cases: tuple[CaseKey, ...]
+    samples: int
+    cases: frozenset[CaseKey]
 
 
-def look_at(baseline: Side, candidate: Side, rules: Rules) -> Undecided:
-    """Which categories the first samples leave undecided, and the cases that can settle them."""
-    judged = judgement(baseline, candidate, rules)
-    before, after = baseline.results, candidate.results
-    table, verdicts = judged.table, judged.verdicts
-    if table.why_invalid():
-        return Undecided(categories={}, cases=())  # more samples do not make it measurable
-    names = undecided(verdicts)
-    cases = tuple(key for key in table.cases if before[key].judged and after[key].judged) if names else ()
-    return Undecided(categories={name: verdicts[name].p for name in names}, cases=cases)
+def look_at(baseline: Side, candidate: Side, rules: Rules, look: int = 0) -> Undecided:
+    """Which categories are undecided by the samples there are, and the cases that can settle them.
+
+    Args:
+        look: how many looks there were before. Behind the last one that `undecided` knows only what fails the gate
+            is undecided, until all of its cases have the last number of samples.
+    """
+    samples = SAMPLES[min(look + 1, len(SAMPLES) - 1)]
+    before, after, _ = without_broken_tests(*without_unseen(baseline.results, candidate.results))
+    judged = judgement(baseline._replace(results=before), candidate._replace(results=after), rules)
+    if judged.table.why_invalid():
+        return Undecided(categories={}, samples=samples, cases=frozenset())  # more samples do not make it measurable
+    wanted = set(failing(judged.verdicts, strict=rules.strict))
+    wanted |= set(undecided(judged.verdicts, look) if look < len(LOOKS) else ())
+    both = {key for key in judged.table.cases if before[key].judged and after[key].judged}
+    return Undecided(
+        categories={name: verdict.p for name, verdict in judged.verdicts.items() if name in wanted},
+        samples=samples,
+        cases=frozenset(key for name in wanted for key in _cases(judged, name, both)),
+    )
 
 
-def unfinished(comparison: Comparison, undecided: Collection[str], lost: int) -> Comparison:
-    """The comparison, failed if it would pass although the candidate lacks some of its further samples.
+def _cases(judged: Judgement, name: str, both: set[CaseKey]) -> set[CaseKey]:
+    """Of the cases that have an answer on both sides, those that count in a category."""
+    if not judged.verdicts[name].part:
+        return both
+    strata = zip(judged.table.cases, judged.table.categories[name], strict=True)
+    return both & {key for key, stratum in strata if stratum.compared}
+
+
+def unfinished(comparison: Comparison, lost: int) -> Comparison:
+    """The comparison of a candidate that needed more samples, failed if it would pass although some are lost.
 
     Args:
         comparison: by the existing samples.
-        undecided: the candidates that needed more samples.
-        lost: how many tests did not finish their second pass, as when a worker crashed.
+        lost: how many tests did not get their further samples, as when a worker crashed.
     """
-    if not lost or comparison.gate != "passed" or comparison.candidate.model not in undecided:
+    if not lost or comparison.gate != "passed":
         return comparison
-    lost_tests = f"{plural(lost, 'test')} did not come to the end of the further ones"
-    reason = f"{UNMEASURED}: undecided by the first samples, and {lost_tests}"
+    lost_tests = were(lost, "test")
+    reason = f"{UNMEASURED}: undecided by the samples so far, and {lost_tests} not run to the end for more"
     return comparison._replace(gate="failed", reasons=(reason,))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from pytest_llmeval.analysis.comparison import (
 )
 from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.analysis.examined import both_with_untraced
+from pytest_llmeval.analysis.groups import fails_in, group_strata, lost_as_failures, lost_words
 from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.new_and_fixed import on_first_samples
 from pytest_llmeval.analysis.unseen import without_unseen
@@ -28,7 +30,7 @@ from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.results import CaseKey, CaseResult, unasked
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.evidence import UNITS_PER_BIT
-from pytest_llmeval.stats.gate import CategoryVerdict, GateRules, Verdict, judge
+from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, failing, judge
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
 from pytest_llmeval.stats.strata import Stratum, by_family
 from pytest_llmeval.text import plural
@@ -49,6 +51,7 @@ class Judgement(NamedTuple):
         families: by case of the table what it shares with others, as `CaseResult.family`; empty when each stands alone.
         rules: what the gate went by.
         verdicts: by error category.
+        hidden: the categories that would have regressed if the answers that were lost had failed in them.
     """
 
     differ: Differences
@@ -58,6 +61,7 @@ class Judgement(NamedTuple):
     families: list[tuple[str, str]]
     rules: GateRules
     verdicts: dict[str, CategoryVerdict]
+    hidden: tuple[str, ...] = ()
 
 
 class Side(NamedTuple):
@@ -81,7 +85,7 @@ class Rules(NamedTuple):
 
     Attributes:
         categories: gating rules by error category; a category that is not listed has the defaults.
-        budgets: allowed rises of measured figures.
+        budgets: allowed rises of measured figures, and how much may be lost by routing a task.
         strict: whether INCONCLUSIVE fails the gate.
         dispersion: of two runs of the baseline, None when there are no two.
     """
@@ -116,13 +120,15 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     before, after = without_unseen(baseline.results, candidate.results)
     before, after, broken = without_broken_tests(before, after)
     saved = baseline.saved
-    differ, uncompared, candidates, table, families, rules_used, verdicts = judgement(
+    differ, uncompared, candidates, table, families, rules_used, verdicts, hidden = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
     )
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
     first = on_first_samples(before, after, table.cases)
     rows = [
-        _row(name, verdict, table, *first)._replace(both_drawn=rules_used.both_drawn)
+        _row(name, verdict, table, *((before, after) if name.startswith(ERROR_PREFIX) else first))._replace(
+            both_drawn=rules_used.both_drawn
+        )
         for name, verdict in verdicts.items()
     ]
     rows.sort(key=_rank)
@@ -140,6 +146,9 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         f"{UNMEASURED}: {reason}"
         for reason in (*extent.unmeasurable, *_invalid(differ, table, before, after, candidates))
     ]
+    lost = lost_words(table)
+    if hidden and not invalid:
+        invalid = [f"{UNMEASURED}: {lost}; had these failed as {hidden[0]}, it would have regressed"]
     gate, reasons = _verdict(rows, [*invalid, *over], extent, strict=rules.strict)
     if gate == "passed" and not before:
         gate, reasons = "not evaluated", ("nothing to compare: no case that ran is in the baseline",)
@@ -165,6 +174,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         notes=(
             *broken,
             *notes,
+            *([lost] if lost else []),
             *_compared_otherwise(differ, table, before, after, saved=saved is not None),
             *uncompared,
             *unasked([after[key] for key in judged]),
@@ -191,12 +201,36 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     )
     grouped = any(after[key].wording or after[key].cluster is not None for key in table.cases)
     families = [after[key].family for key in table.cases] if grouped else []
-    strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
+    groups = group_strata(rules.budgets.by, table.cases, after, any_failure(table.cases, old, new))
+    table = replace(table, categories={**table.categories, **groups})
     another = candidate.another or baseline.name != candidate.name
     overall = gate_rules(another_model=another, both_drawn=baseline.saved is None)
-    by_category = {name: settings.rule() for name, settings in rules.categories.items()}
-    verdicts = judge(strata, overall, by_category, dispersion=rules.dispersion, families=families)
-    return Judgement(differ, uncompared, len(new), table, families, overall, verdicts)
+    each = {name: rules.categories.get(name, CategorySettings()).rule() for name in table.categories}
+    for name, rule in each.items():
+        in_groups = name in groups
+        by_category = "category" in rules.budgets.by or name.startswith(ERROR_PREFIX)
+        each[name] = replace(rule, part=in_groups, gated=rule.gated and (in_groups or by_category))
+    verdicts = judge(table.categories, overall, each, dispersion=rules.dispersion, families=families)
+    hidden = tuple(_hidden(lost_as_failures(table), verdicts, overall, each, rules.dispersion, families))
+    return Judgement(differ, uncompared, len(new), table, families, overall, verdicts, hidden)
+
+
+def _hidden(
+    strata: Mapping[str, Sequence[Stratum]],
+    verdicts: Mapping[str, CategoryVerdict],
+    rules: GateRules,
+    each: Mapping[str, CategoryRule],
+    dispersion: Dispersion | None,
+    families: Sequence[tuple[str, str]],
+) -> Iterator[str]:
+    """The categories that would have regressed if the lost answers had failed in them."""
+    lost = [name for name in verdicts if name.startswith(ERROR_PREFIX)]
+    if not lost or any(verdicts[name].verdict is Verdict.REGRESSED and verdicts[name].gated for name in lost):
+        return
+    if_failed = judge(strata, rules, each, dispersion=dispersion, families=families)
+    for name in failing(if_failed):
+        if verdicts[name].verdict is not Verdict.REGRESSED:
+            yield name
 
 
 def _compared_otherwise(
@@ -268,7 +302,7 @@ def gate_rules(*, another_model: bool, both_drawn: bool = False) -> GateRules:
 
 def _row(name: str, verdict: CategoryVerdict, table: Table[CaseKey], before: Results, after: Results) -> CategoryRow:
     cases = table.cases
-    new = [key for key in cases if _fails_in(after[key], name) and not _fails_in(before[key], name)]
+    new = [key for key in cases if fails_in(after[key], name) and not fails_in(before[key], name)]
     evidence = dict(zip(cases, verdict.contributions, strict=True))
     return CategoryRow(
         name=name,
@@ -283,7 +317,7 @@ def _row(name: str, verdict: CategoryVerdict, table: Table[CaseKey], before: Res
         p=verdict.adjusted_p_better if verdict.verdict is Verdict.IMPROVED else verdict.adjusted_p,
         samples_needed=verdict.samples_needed,
         new=tuple(sorted(new, key=lambda key: -evidence[key])),
-        fixed=tuple(key for key in cases if _fails_in(before[key], name) and not _fails_in(after[key], name)),
+        fixed=tuple(key for key in cases if fails_in(before[key], name) and not fails_in(after[key], name)),
         note=verdict.method_reason,
         worse=verdict.worse,
         better=verdict.better,
@@ -316,10 +350,6 @@ def _one_sided(table: Table[CaseKey], name: str, before: Results, after: Results
         if (stratum.n_baseline > 0) != (stratum.n_candidate > 0) and before[key].judged and after[key].judged
     ]
     return OneSided(len(alone), *(sum(column) for column in zip(*alone, strict=True)))
-
-
-def _fails_in(result: CaseResult, category: str) -> bool:
-    return category in result.categories
 
 
 def _rank(row: CategoryRow) -> tuple[int, float, str]:

@@ -92,13 +92,11 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
     beside = list(beside)
     calls = [call for result in results for call in result.calls]
     live = sum(call.measures.source == "live" for call in calls)
-    timed = [[call for call in result.calls if not live or call.measures.source == "live"] for result in results]
+    timed = _timed(results)
     outcomes = [result.outcome for result in results]
     passed = outcomes.count("pass")
     cost = _total([call.measures.cost for call in calls])
     resolved_cost, cost_per_case = _costs(results) if cost is not None else (None, None)
-    latencies = [[call.measures.latency for call in case] for case in timed]
-    ttfts = [[call.measures.ttft for call in case if call.measures.ttft is not None] for case in timed]
     return Figures(
         model=model,
         cases=len(results),
@@ -113,8 +111,8 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         cost=cost,
         spent=_total([call.spent for call in calls]) if calls else 0.0,
         cost_per_resolved=resolved_cost,
-        latency=_percentiles(latencies),
-        ttft=_percentiles(ttfts),
+        latency=_percentiles(times_by_case(results, "latency")),
+        ttft=_percentiles(times_by_case(results, "ttft")),
         tokens_per_second=_speed(timed),
         cost_per_case=cost_per_case,
         pass_at_1=share_over_cases([_passing(result) for result in results]),
@@ -137,6 +135,17 @@ def measure_each(run: Run) -> list[Figures]:
         measure(name, run.of_model(name).values(), beside=[result for result in run.results if result.model != name])
         for name in names
     ]
+
+
+def times_by_case(results: Sequence[CaseResult], kind: Literal["latency", "ttft"]) -> list[list[float]]:
+    """Per case the seconds of its calls, of the live ones where there are any; calls without a TTFT are left out."""
+    found = [[getattr(call.measures, kind) for call in calls] for calls in _timed(results)]
+    return [[seconds for seconds in case if seconds is not None] for case in found]
+
+
+def _timed(results: Sequence[CaseResult]) -> list[list[Call]]:
+    live = any(call.measures.source == "live" for result in results for call in result.calls)
+    return [[call for call in result.calls if not live or call.measures.source == "live"] for result in results]
 
 
 def _percentiles(values_by_case: Sequence[Sequence[float]]) -> tuple[Percentile, ...]:

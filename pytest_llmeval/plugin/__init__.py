@@ -53,8 +53,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @contained
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Make the hooks known that a project may implement."""
-    if _AsWritten not in sys.meta_path:
-        sys.meta_path.insert(0, _AsWritten)
+    if _AsWritten in sys.meta_path:  # of an earlier session of this process, and behind what pytest has put there now
+        sys.meta_path.remove(_AsWritten)
+    sys.meta_path.insert(0, _AsWritten)
     from pytest_llmeval.plugin import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
@@ -95,7 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _evaluate(config)
         if _wrong in config.stash:
             raise pytest.UsageError(config.stash[_wrong])
-        _await_workers(config)
+        _look_at_workers(config)
 
 
 @pytest.hookimpl(trylast=True)
@@ -161,16 +162,15 @@ def _evaluate(config: pytest.Config) -> None:
         register(config, Carrying(config), "llmeval-carrying")
 
 
-def _await_workers(config: pytest.Config) -> None:
-    """In the controller of an xdist session, answer the workers that ask for a second pass."""
+def _look_at_workers(config: pytest.Config) -> None:
+    """In the controller of an xdist session, look at what the workers have run before they end."""
     from pytest_llmeval.plugin.build_evaluation import evaluation_of
 
-    if getattr(config.option, "numprocesses", None) and evaluation_of(config).most_samples is not None:
-        from pytest_llmeval.plugin.running.second_pass import WaitingWorkers
+    if evaluation_of(config).most_samples is not None:
+        from pytest_llmeval.plugin.running.looks import LooksOfWorkers
 
         reporting: Any = config.pluginmanager.get_plugin("llmeval-reporting")
-        waiting = WaitingWorkers(reporting.second_pass_by_worker)
-        register(config, waiting, "llmeval-waiting-workers")
+        register(config, LooksOfWorkers(reporting.look_by_worker), "llmeval-looks-of-workers")
 
 
 def _has_table(config: pytest.Config) -> bool:

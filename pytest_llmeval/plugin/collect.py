@@ -20,7 +20,7 @@ from pytest_llmeval.plugin.markers import closest_markers, default_category, sam
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_as_error
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.running.nothing_asked import review_of
-from pytest_llmeval.plugin.running.replies import Attempts, attempts_key, first_pass_key, more_samples_key
+from pytest_llmeval.plugin.running.replies import Attempts, attempts_key, drawn_key, more_samples_key
 from pytest_llmeval.plugin.running.trial import Trial, TrialSettings, trial_key
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 
@@ -128,7 +128,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         trial.reviews.append(offline.review_of(item))
     trial.reviews.append(review_of(item, trial))
     if more_samples_key in item.stash:
-        earlier = item.stash[first_pass_key]
+        earlier = item.stash[drawn_key]
         trial.results.update(earlier.results)
         trial.errors.update(earlier.errors)
         for question, future in earlier.in_setup.items():

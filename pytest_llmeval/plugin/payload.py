@@ -113,14 +113,14 @@ def selection_from_json(data: dict[str, Any]) -> Selection:
 EMPTY_SHARD = "llmeval_empty_shard"
 """Where a worker of xdist that has no case of its shard puts its selection, for want of a report."""
 
-SECOND = "llmeval_second_pass"
+LOOK = "llmeval_look"
 
 
-def mark_second(report: pytest.TestReport) -> None:
-    """Mark a report as one of the second pass; the mark goes with it from a worker of xdist."""
-    setattr(report, SECOND, True)
+def mark_look(report: pytest.TestReport, samples: int) -> None:
+    """Mark a report as one from behind a look, which wanted so many samples; the mark goes with it from a worker."""
+    setattr(report, LOOK, samples)
 
 
-def is_second(report: object) -> bool:
-    """Whether a report is one of the second pass."""
-    return bool(getattr(report, SECOND, False))
+def look_of(report: object) -> int:
+    """How many samples the look before a report wanted; 0 for a test's first report."""
+    return int(getattr(report, LOOK, 0))

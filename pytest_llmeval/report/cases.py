@@ -21,7 +21,8 @@ MOST_LINES_VERBOSE = 20
 def new_misses(comparison: Comparison) -> list[tuple[str, CaseKey]]:
     """The cases that fail now and did not, or failed in another category, with their category.
 
-    Those of gated regressions come first. A case that fails now is either here or in `known_misses`.
+    Those of gated regressions come first. A case that fails now, by as many answers as both sides have, is either here
+    or in `known_misses`.
     """
     rows = sorted(comparison.rows, key=lambda row: not (row.word == "REGRESSED" and row.gated))
     misses: dict[CaseKey, str] = {}
@@ -70,7 +71,7 @@ def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey
     facts = []
     if before and after and max(len(before.judged), len(after.judged)) > 1:
         facts.append(f"passed {passes(before)} {paper.arrow} {passes(after)}")
-    if before and before.outcome == "fail":
+    if before and key in comparison.known:
         facts.append(f"failed before too, as {', '.join(before.categories) or 'failed'}")
     if failing and failing.reason:
         facts.append(failing.reason if paper.verbosity > 0 else first_line(failing.reason))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
+from pytest_llmeval.analysis.groups import fails_in
 from pytest_llmeval.report.cases import case_lines, failing_sample, named, passes, reply_text
 from pytest_llmeval.report.numbers import points
 from pytest_llmeval.report.paper import Line, Paper, clip, wrap
@@ -67,7 +68,7 @@ def _known(comparison: Comparison, row: CategoryRow) -> Sequence[CaseKey]:
         for key in comparison.compared
         if key not in told
         and (result := comparison.candidate_results.get(key)) is not None
-        and any(row.name in sample.categories for sample in result.judged)
+        and (fails_in(result, row.name) or any(row.name in sample.categories for sample in result.judged))
     ]
 
 

@@ -34,7 +34,7 @@ def title(paper: Paper, comparison: Comparison) -> list[Line]:
 def sight(paper: Paper, comparison: Comparison) -> list[Line]:
     """How old a saved baseline is, or what a baseline from the same checkout cannot show."""
     if comparison.saved_when:
-        return paper.write(f"the baseline is {comparison.saved_when}", hang=2)
+        return paper.write(f"the baseline was {comparison.saved_when}", hang=2)
     if comparison.saved is not None:
         return []
     return paper.write("both ran in this checkout: what its prompts or code do to both alike is not seen", hang=2)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.compare import Extent, Rules, Side
@@ -534,13 +534,9 @@ def test_a_dearer_answer_fails_only_beyond_chance() -> None:
 def test_a_rise_that_too_few_cases_show_could_not_be_measured() -> None:
     budgets = GateSettings(cost_per_resolved=0.1)
     few = compare("m", paid(*[0.01] * 19), "m", paid(*[0.02] * 19), budgets=budgets)
-    assert (few.gate, few.reasons) == (
-        "failed",
-        (
-            "could not be measured: cost_per_resolved rose from 0.01 to 0.02 (allowed +10%), and 19 cases are too few "
-            "to tell that from noise; it takes 20",
-        ),
-    )
+    told = "could not be measured: cost_per_resolved rose from 0.01 to 0.02 (allowed +10%), and "
+    told += "19 cases are too few to tell that from noise; it takes 20"
+    assert (few.gate, few.reasons) == ("failed", (told,))
     assert compare("m", paid(*[0.01] * 19), "m", paid(*[0.01] * 19), budgets=budgets).gate == "passed"
 
 
@@ -551,18 +547,52 @@ def test_more_samples_are_not_dearer() -> None:
     assert compare("m", before, "m", after, budgets=budgets).gate == "passed"
 
 
+def times(*seconds: Sequence[float]) -> Results:
+    return side(*(case(f"c{n}", [""], calls=[call(latency=each) for each in c]) for n, c in enumerate(seconds)))
+
+
 def test_a_slow_answer_here_and_there_is_no_slower_model() -> None:
+    """Cases that take longer do so with both models; a rise of all of them is seen, one of a few is not."""
     budgets = GateSettings(latency_p50=0.0)
+    before = times(*([1 + n / 10] for n in range(20)))
+    some = times(*([1 + n / 10 + (n in (8, 9, 10))] for n in range(20)))
+    a_few = compare("m", before, "m", some, budgets=budgets)
+    assert a_few.gate == "passed"
+    assert a_few.notes == ("latency_p50 rose from 1.9 to 2.2 (allowed +0%), which could be noise",)
+    every = compare("m", before, "m", times(*([2 + n / 10] for n in range(20))), budgets=budgets)
+    assert (every.gate, every.reasons) == ("failed", ("latency_p50 rose from 1.9 to 2.9 (allowed +0%)",))
 
-    def times(*seconds: float) -> Results:
-        return side(*(case(f"c{n}", [""], calls=[call(latency=each)]) for n, each in enumerate(seconds)))
 
-    before = times(*(1 + n / 10 for n in range(20)))
-    a_little = compare("m", before, "m", times(*(1.1 + n / 10 for n in range(20))), budgets=budgets)
-    assert a_little.gate == "passed"
-    assert a_little.notes == ("latency_p50 rose from 1.9 to 2 (allowed +0%), which could be noise",)
-    much = compare("m", before, "m", times(*(4 + n / 10 for n in range(20))), budgets=budgets)
-    assert (much.gate, much.reasons) == ("failed", ("latency_p50 rose from 1.9 to 4.9 (allowed +0%)",))
+@given(st.data(), st.integers(6, 12))
+@settings(max_examples=60, deadline=None)
+def test_of_two_models_at_most_one_is_slower(data: st.DataObject, cases: int) -> None:
+    seconds = st.lists(st.integers(1, 9).map(float), min_size=1, max_size=3)
+    before, after = (times(*(data.draw(seconds) for _ in range(cases))) for _ in "ab")
+    budgets = GateSettings(latency_p50=0.0)
+    there, back = (compare("m", one, "m", other, budgets=budgets) for one, other in ((before, after), (after, before)))
+    assert "failed" not in (there.gate, back.gate) or there.gate != back.gate
+    assert compare("m", before, "m", before, budgets=budgets).gate == "passed"
+
+
+@pytest.mark.slow
+def test_where_nothing_changed_a_time_seldom_fails() -> None:
+    """Cases differ by a factor of three, calls of a case by half; the bar is 2.5 %."""
+    rng = random.Random(5)
+    failed = 0
+    for _ in range(200):
+        usual = [rng.lognormvariate(0, 0.5) for _ in range(30)]
+        before, after = (times(*([t * rng.lognormvariate(0, 0.3) for _ in "abc"] for t in usual)) for _ in "ab")
+        failed += compare("m", before, "m", after, budgets=GateSettings(latency_p50=0.0)).gate == "failed"
+    assert failed <= 12
+
+
+def test_where_nothing_is_compared_no_budget_fails() -> None:
+    budgets = GateSettings(cost_per_resolved=0.1, latency_p95=0.1)
+    compared = compare("m", {}, "m", paid(0.01), budgets=budgets)
+    assert (compared.gate, compared.reasons) == (
+        "not evaluated",
+        ("nothing to compare: no case that ran is in the baseline",),
+    )
 
 
 def test_figures_are_those_of_the_cases_that_both_sides_have() -> None:

@@ -204,8 +204,8 @@ def test_a_case_that_is_an_error_on_one_side_is_not_told_twice() -> None:
 def test_a_configured_category_that_nothing_examines_is_not_ok() -> None:
     both = [case(0, answer("format"))]
     rows = {row.name: row for row in compared(both, both, "format", "misspelt").rows}
-    assert (rows["format"].word, rows["format"].counts) == ("OK", "0 of 1 to 0 of 1 answers")
-    assert rows["misspelt"].word == "TOO SMALL"
+    assert (rows["format"].word, rows["format"].counts) == ("NOT SHOWN", "0 of 1 to 0 of 1 answers")
+    assert rows["misspelt"].word == "NOT SHOWN"
     assert "no answer was examined for it" in remark(Paper(), rows["misspelt"])
 
 

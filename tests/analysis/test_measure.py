@@ -140,11 +140,12 @@ def test_cost_counts_every_sample_and_call_and_the_failures_too() -> None:
         (figures.cost_per_resolved, 0.105),
     ):
         assert estimate is not None
-        assert estimate == (pytest.approx(value), None, None)
+        assert estimate.value == pytest.approx(value)
+        assert (estimate.low, estimate.high) == (None, None)
 
 
 def test_the_cost_of_a_resolved_answer_does_not_grow_with_the_samples() -> None:
-    """Every case costs a cent a call and passes three times in four; one of all samples passing is another measure."""
+    """A call costs a cent, and three answers in four pass, of four samples as of twelve."""
     good, bad = sample(None, call(cost=0.01)), sample("format", call(cost=0.01))
     few = measure("m", [case(n, *([good] * 3 + [bad])) for n in range(20)])
     many = measure("m", [case(n, *([good] * 9 + [bad] * 3)) for n in range(20)])

@@ -46,7 +46,10 @@ def test_twenty_cases_have_bounds() -> None:
     value, low, high = cost_per_resolved([0.1, 0.3] * 10, [2] * 20) or (0, 0, 0)
     factor = math.exp(t_quantile(0.975, 19) * 0.5 / math.sqrt(19))
     assert (value, low, high) == pytest.approx((0.1, 0.1 / factor, 0.1 * factor))
-    assert cost_per_resolved([0.1, 0.3] * 9 + [0.2], [2] * 19) == (pytest.approx(0.1), None, None)
+    few = cost_per_resolved([0.1, 0.3] * 9 + [0.2], [2] * 19)
+    assert few is not None
+    assert few.value == pytest.approx(0.1)
+    assert (few.low, few.high) == (None, None)
 
 
 def test_sides_of_different_cases_are_refused() -> None:

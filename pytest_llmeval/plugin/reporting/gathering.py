@@ -12,7 +12,7 @@ from pytest_llmeval.plugin.base_branch import commit_of
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, NewBaseline, SavedBaseline
 from pytest_llmeval.plugin.build_evaluation import evaluation_of
 from pytest_llmeval.plugin.evaluation import Evaluation, header_of
-from pytest_llmeval.plugin.payload import Payload, is_second
+from pytest_llmeval.plugin.payload import Payload, look_of
 from pytest_llmeval.plugin.selection import Selection
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
 from pytest_llmeval.runs.shards import Shard, Shards
@@ -30,7 +30,7 @@ class Gathered:
         entries: replies for the recordings, by test file and key.
         skipped: by test that was skipped its case: no result is expected for it.
         places: by test the worker of xdist that ran it ("" in this process), and its number there.
-        owed: tests whose second report is still to come.
+        owed: tests of which a look wants one more report.
         spent: USD so far, as far as prices are known.
         regressed: cases so far that passed with the baseline and fail with a model on trial.
         ended: whether every test that was to run has been run.
@@ -61,7 +61,7 @@ class Gathered:
         Returns:
             What a saved run gets of it.
         """
-        if is_second(report):
+        if look_of(report):
             self.owed.discard(report.nodeid)
         if str(report.outcome) == "rerun":
             return []
@@ -89,8 +89,8 @@ class Gathered:
         tests = self._by_test.setdefault(place, {})
         self._repeated += bool(tests) and report.nodeid not in tests
         self.spent += _spent(result)
-        if is_second(report) and report.nodeid in tests:
-            self.spent -= _spent(tests[report.nodeid])  # a second pass brings the samples of the first again
+        if look_of(report) and report.nodeid in tests:
+            self.spent -= _spent(tests[report.nodeid])  # the samples from before the look are in the result again
         tests[report.nodeid] = result
         if place in self.results:
             self.regressed -= self._newly_failing(self.results[place])
@@ -225,6 +225,10 @@ class Gathered:
             return "single tests were named on the command line"
         if self._last_failed:
             return "--lf runs only what failed last"
+        return self.lost()
+
+    def lost(self) -> str | None:
+        """Why cases that were to run are missing, None when they are all there."""
         owed = self.selection.collected - self._left_out - len(self.skipped) - self._repeated
         if len(self.results) < owed:
             return f"{len(self.results)} of {owed} cases have a result"

@@ -1,4 +1,4 @@
-"""Compares each model on trial with the baseline, and decides which cases get more samples."""
+"""Compares each model on trial with the baseline, and looks which cases need more samples."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.unseen import nothing_seen
-from pytest_llmeval.plugin.base_branch import when_words
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.new_baseline import changes_of_baseline
 from pytest_llmeval.runs.answered import answered_under_one_name
 from pytest_llmeval.runs.results import Run, was_another
-from pytest_llmeval.text import harmless
+from pytest_llmeval.runs.saved_when import when_words
+from pytest_llmeval.text import harmless, plural
 
 if TYPE_CHECKING:
+    from pytest_llmeval.analysis.adaptive import Undecided
     from pytest_llmeval.analysis.compare import Rules, Side
 
 
@@ -30,9 +31,11 @@ class Judging:
         self._gathered = gathered
         self._evaluation = gathered.evaluation
         self._notes = notes
-        self._first_pass: Run | None = None
-        self._more: tuple[str, ...] = ()  # the candidates that the first pass left undecided
-        self._undecided = ""
+        self._looks = 0
+        self._samples = gathered.evaluation.samples or 0  # per case, of those that were undecided last
+        self._wanted: dict[str, int] = {}  # by test the samples that looks have asked for
+        self._reasons: dict[str, None] = {}  # categories that were undecided
+        self._decided: dict[str, tuple[int, Run]] = {}  # by candidate the samples that decided it, and the results then
 
     @property
     def failed(self) -> list[Comparison]:
@@ -62,61 +65,104 @@ class Judging:
         )
         skipped = len(set(gathered.skipped.values()))
         for name in self._evaluation.candidates:
-            # A candidate that the first samples decided is judged by these, though the baseline got more for another:
-            # a second look at it could fail it by chance.
-            decided = self._first_pass if name not in self._more else None
-            before, candidate = self._sides(baseline, decided or run, run, name)
+            # A candidate that is decided is judged by the samples of then, though the baseline got more for another:
+            # one more look at it could fail it by chance.
+            _, then = self._decided.get(name, (0, run))
+            before, candidate = self._sides(baseline, then, run, name)
             extent = Extent(stopped, gathered.part(len(candidate.results)), unmeasurable, skipped)
             self.comparisons.append(compare(before, candidate, rules, extent))
         self._note_changes()
+        if stopped is None:
+            self._note_drift(baseline)
 
     def _note_changes(self) -> None:
         """Say what the change does to a saved baseline, and what it has renamed."""
         baseline = self._evaluation.baseline
         if isinstance(baseline, SavedBaseline):
             moved = self._gathered.selection.moved
+            self._notes += [f"baseline: {baseline.pool.words}"] if baseline.pool is not None else []
             self._notes += changes_of_baseline(baseline)
             self._notes += [f"{new} was {old} when the baseline was saved" for new, old in moved]
 
-    def second_pass(self) -> tuple[list[str], str]:
-        """The ids of the tests that get more samples, and why, in a sentence; none when every category is decided."""
-        baseline, gathered = self._evaluation.baseline, self._gathered
-        if not isinstance(baseline, Compared) or gathered.missing() is not None:
-            return [], ""
-        from pytest_llmeval.analysis.adaptive import AT_MOST, look_at
+    def _note_drift(self, baseline: Compared) -> None:
+        """Say what is worse than in the anchor, which no gate looks at."""
+        anchor = self._evaluation.anchor
+        if anchor is None:
+            return
+        from pytest_llmeval.analysis.compare import Side
+        from pytest_llmeval.report.drift import drift_lines
 
-        run = self._first_pass = gathered.run()
-        names, rules = self._evaluation.candidates, self._rules(baseline)
-        looks = {name: look_at(*self._sides(baseline, run, run, name), rules) for name in names}
-        self._more = tuple(name for name, look in looks.items() if look.cases)
-        wanted = {(key, name) for name in self._more for key in looks[name].cases}
-        cases = len({key for key, _ in wanted})
-        if isinstance(baseline, ModelBaseline):
-            wanted |= {(key, baseline.name) for key, _ in wanted}
-        several = len(looks) > 1
-        undecided = [
-            f"{name}: {category}" if several else category
-            for name, look in looks.items()
-            for category in look.categories
-        ]
-        self._undecided = harmless(", ".join(undecided))
-        gathered.owed = gathered.tests_of(wanted)
-        return list(gathered.owed), f"undecided: {self._undecided}; all {cases} cases get {AT_MOST} samples"
+        run, saved = self._gathered.run(), anchor.run
+        before = Side(anchor.name, anchor.results, anchor.where, when_words(saved.created, saved.commit))
+        rules = self._rules(baseline)
+        for name in self._evaluation.candidates:
+            another = was_another(saved, run, anchor.name, name)
+            self._notes += drift_lines(before, Side(name, run.of_model(name), another=another), rules)
+
+    def look(self) -> tuple[dict[str, int], str]:
+        """The ids of the tests that get more samples, with their number, and why; none when all is decided."""
+        baseline, gathered = self._evaluation.baseline, self._gathered
+        if not isinstance(baseline, Compared) or gathered.lost() is not None or gathered.owed:
+            return {}, ""
+        undecided, run = self._undecided(baseline), gathered.run()
+        for name in self._evaluation.candidates:
+            if name not in undecided:
+                self._decided.setdefault(name, (self._samples, run))
+        chosen: dict[str, int] = {}
+        reasons: dict[str, None] = {}
+        for name, (look, tests) in undecided.items():
+            chosen |= dict.fromkeys(sorted(tests), look.samples)
+            told = f"{name}: " if len(self._evaluation.candidates) > 1 else ""
+            reasons |= dict.fromkeys(harmless(f"{told}{category}") for category in look.categories)
+        if chosen:
+            self._looks, self._samples = self._looks + 1, max(chosen.values())
+        self._wanted |= chosen
+        self._reasons |= reasons
+        gathered.owed = set(chosen)
+        cases = len({key for look, _ in undecided.values() for key in look.cases})
+        return chosen, f"undecided: {', '.join(reasons)}; up to {self._samples} samples of {plural(cases, 'case')}"
+
+    def _undecided(self, baseline: Compared) -> dict[str, tuple[Undecided, set[str]]]:
+        """By candidate that is undecided what is, and the ids of the tests that were not yet asked for the samples."""
+        from pytest_llmeval.analysis.adaptive import look_at
+
+        found, run, rules = {}, self._gathered.run(), self._rules(baseline)
+        for name in self._evaluation.candidates:
+            if name in self._decided:
+                continue
+            look = look_at(*self._sides(baseline, run, run, name), rules, self._looks)
+            models = (name, baseline.name) if isinstance(baseline, ModelBaseline) else (name,)
+            tests = self._gathered.tests_of({(key, model) for key in look.cases for model in models})
+            tests = {test for test in tests if self._wanted.get(test, 0) < look.samples}
+            if tests:
+                found[name] = look, tests
+        return found
 
     def note_samples(self) -> None:
-        """Say what ``--llm-samples=auto`` has decided, and what it has saved."""
-        if self._evaluation.most_samples is None or self._first_pass is None:
+        """Say by how many samples each candidate was decided, and what was saved; a candidate that was not, fails."""
+        baseline = self._evaluation.baseline
+        if self._evaluation.most_samples is None or not isinstance(baseline, Compared):
             return
-        from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST, calls_saved, unfinished
+        from pytest_llmeval.analysis.adaptive import AT_MOST, SAMPLES, calls_saved, unfinished
 
-        lost = len(self._gathered.owed)
-        self.comparisons = [unfinished(each, self._more, lost) for each in self.comparisons]
+        undecided = self._undecided(baseline)
+        for place, comparison in enumerate(self.comparisons):
+            name = comparison.candidate.model
+            if name not in self._decided:
+                lost = len(self._gathered.owed) or (len(undecided[name][1]) if name in undecided else 0)
+                self.comparisons[place] = unfinished(comparison, lost)
+        ends = {
+            name: f"decided after {self._decided[name][0]}" if name in self._decided else "not decided"
+            for name in self._evaluation.candidates
+        }
+        same = len(set(ends.values())) == 1
+        end = next(iter(ends.values())) if same else ", ".join(f"{harmless(name)} {end}" for name, end in ends.items())
         spared, everything = calls_saved(self._gathered.results.values())
-        if self._more:
-            said = f"{AT_FIRST} per case, then {AT_MOST} since undecided: {self._undecided}"
-        else:
-            said = f"{AT_FIRST} per case were enough to decide every category"
-        self._notes.append(f"samples: {said}; {spared:,} of {everything:,} calls saved against {AT_MOST} everywhere")
+        self._notes.append(
+            f"samples: {', '.join(map(str, SAMPLES))} - {end}"
+            + (f"; undecided before: {', '.join(self._reasons)}" if self._reasons else "")
+            + f"; {spared:,} of {everything:,} calls saved against {AT_MOST} everywhere"
+        )
 
     def _sides(self, baseline: Compared, first: Run, run: Run, name: str) -> tuple[Side, Side]:
         """The baseline as it is in one run, and a model on trial as it is in another."""
@@ -126,7 +172,8 @@ class Judging:
         if isinstance(baseline, ModelBaseline):
             return before, after
         saved = baseline.run
-        before = before._replace(saved=baseline.where, saved_when=when_words(saved.created, saved.commit))
+        when = when_words(saved.created, saved.commit, baseline.results.values())
+        before = before._replace(saved=baseline.where, saved_when=when)
         return before, after._replace(another=was_another(saved, run, baseline.name, name))
 
     def _rules(self, baseline: Compared) -> Rules:

@@ -1,4 +1,4 @@
-"""The gate in the JUnit file, so that CI dashboards are red too, and one test case for a test that ran twice.
+"""The gate in the JUnit file, so that CI dashboards are red too, and one test case for a test that ran more than once.
 
 Private to pytest, used only here: ``_pytest.junitxml.xml_key`` and what it leads to.
 """
@@ -34,7 +34,7 @@ def add_to_junit(config: pytest.Config, comparison: Comparison) -> None:
 
 def error_in_junit(config: pytest.Config, report: pytest.TestReport) -> None:
     """Let the JUnit file count a case that could not be judged as an error, as pytest's last line does."""
-    testcase = earlier_testcase(config, report)
+    testcase = testcase_of(config, report)
     if testcase is not None:
 
         def append(report: pytest.TestReport) -> None:
@@ -45,7 +45,7 @@ def error_in_junit(config: pytest.Config, report: pytest.TestReport) -> None:
         testcase.append_failure = append
 
 
-def earlier_testcase(config: pytest.Config, report: pytest.TestReport) -> Any:
+def testcase_of(config: pytest.Config, report: pytest.TestReport) -> Any:
     """What writes a test's case while its report is handled, None when no JUnit file is being written."""
     xml = _xml(config)
     return xml.node_reporter(report) if xml is not None and hasattr(xml, "node_reporters_ordered") else None

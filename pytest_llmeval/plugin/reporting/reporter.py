@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -68,15 +68,15 @@ class Reporting:
 
         import_all(compares=evaluation.compares)
 
-    def second_pass(self) -> list[str]:
-        """The ids of the tests that get more samples, shown on the terminal; asked once all tests have run."""
+    def look(self) -> Mapping[str, int]:
+        """The ids of the tests that get more samples, with their number; asked once all tests that were to run have."""
         if self._parts is None:
-            return []
-        chosen, told = self._parts.judging.second_pass()
+            return {}
+        chosen, told = self._parts.judging.look()
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if not chosen or reporter is None:
             return chosen
-        getattr(reporter, "_progress_nodeids_reported", set()).clear()
+        self._parts.replaced.begin_again()
         if self.config.get_verbosity() >= 0:
             self._parts.status.clear()
             if self.config.get_terminal_writer().width_of_current_line:
@@ -84,14 +84,14 @@ class Reporting:
             reporter.write_line(told)
         return chosen
 
-    def second_pass_by_worker(self) -> dict[str, list[int]]:
-        """The same as the numbers of the tests, by the worker of xdist that has run them."""
-        chosen, places = self.second_pass(), self._parts.gathered.places if self._parts is not None else {}
-        by_worker: dict[str, list[int]] = {}
-        for nodeid in chosen:
+    def look_by_worker(self) -> Mapping[str, Mapping[int, int]]:
+        """The same by the worker of xdist that has run the tests, and by their places there."""
+        chosen, places = self.look(), self._parts.gathered.places if self._parts is not None else {}
+        by_worker: dict[str, dict[int, int]] = {}
+        for nodeid, samples in chosen.items():
             worker, place = places[nodeid]
-            by_worker.setdefault(worker, []).append(place)
-        return {worker: sorted(numbers) for worker, numbers in by_worker.items()}
+            by_worker.setdefault(worker, {})[place] = samples
+        return by_worker
 
     def tick(self) -> None:
         """Update the status line."""

@@ -81,7 +81,7 @@ def sample_result(
         told = MissingReply(str(refused))
     asserted = isinstance(told, ASSERTIONS)
     message = without_addresses(str(told))  # else a saved baseline would change with every run
-    failures = failures_of(told)
+    failures = [_telling(each) for each in failures_of(told)]
     raised = next((each for each in failures if not isinstance(each, (*ASSERTIONS, ReplyError))), None)
     if not asserted and not isinstance(told, ReplyError):
         message = f"{type(told).__name__}: {message}" if message else type(told).__name__

@@ -96,7 +96,7 @@ class Attempts:
         self.stale = 0
 
 
-class FirstPass(NamedTuple):
+class Drawn(NamedTuple):
     """What a test that gets more samples later keeps: the samples it has are not asked for, nor judged, again.
 
     Attributes:
@@ -110,6 +110,6 @@ class FirstPass(NamedTuple):
 
 
 attempts_key = pytest.StashKey[Attempts]()
-first_pass_key = pytest.StashKey[FirstPass]()
+drawn_key = pytest.StashKey[Drawn]()
 more_samples_key = pytest.StashKey[int]()
-"""How many samples a test has in the second pass; absent in the first."""
+"""How many samples a test gets behind a look; absent before the first."""

@@ -16,7 +16,7 @@ from pytest_llmeval.plugin.guard import LAST_NOTES, ReportWrapper, faults_of, re
 from pytest_llmeval.plugin.harmless import make_harmless
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import being_set_up, uses_llm
-from pytest_llmeval.plugin.payload import EMPTY_SHARD, Payload, attach, mark_second, without_verdict
+from pytest_llmeval.plugin.payload import EMPTY_SHARD, Payload, attach, mark_look, without_verdict
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.case_result import (
@@ -29,7 +29,7 @@ from pytest_llmeval.plugin.running.case_result import (
     tell_of_executions,
 )
 from pytest_llmeval.plugin.running.live import LiveFixtures
-from pytest_llmeval.plugin.running.replies import FirstPass, Suspended, first_pass_key, more_samples_key
+from pytest_llmeval.plugin.running.replies import Drawn, Suspended, drawn_key, more_samples_key
 from pytest_llmeval.plugin.running.samples import SWALLOWED, sampled
 from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_schedule
 from pytest_llmeval.plugin.running.stop_worker import stop_with_controller
@@ -74,11 +74,6 @@ class Runner:
                 self.evaluation.prepare(self.selected.modules)
         if reporting is not None and self.selected.trials:
             reporting.preload(self.evaluation)
-        if self.evaluation.most_samples is not None:
-            from pytest_llmeval.plugin.running.second_pass import SecondPass
-
-            decide = reporting.second_pass if reporting is not None else None
-            register(config, SecondPass(session, self.evaluation.most_samples, decide), "llmeval-second-pass")
         beside = Beside(config)
         if can_schedule(session):
             live = LiveFixtures()
@@ -93,10 +88,18 @@ class Runner:
                 register(config, plugin, f"llmeval-{name}")
             self.scheduler = scheduler
             faults.waiting = scheduler.pending
-        if isinstance(baseline := self.evaluation.baseline, SavedBaseline):
+        baseline = self.evaluation.baseline
+        saved = baseline.old if isinstance(baseline, NewBaseline) and baseline.append else baseline
+        if isinstance(saved, SavedBaseline):  # whose answers are compared, or kept beside those of today
             from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
 
-            register(config, JudgedAgain(baseline, beside, self.selected.moved), "llmeval-judged-again")
+            register(config, JudgedAgain(saved, beside, self.selected.moved), "llmeval-judged-again")
+        if self.evaluation.most_samples is not None:  # behind all others, so that it is asked before them
+            from pytest_llmeval.plugin.running.looks import LooksHere, LooksInWorker
+
+            most = self.evaluation.most_samples
+            looks = LooksHere(reporting.look) if reporting is not None else LooksInWorker(most)
+            register(config, looks, "llmeval-looks")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
@@ -174,7 +177,7 @@ class Runner:
     ) -> None:
         """Put a case's result on the report of one of its phases."""
         if more_samples_key in item.stash:
-            mark_second(report)
+            mark_look(report, item.stash[more_samples_key])
         used = trial.used.values() if trial is not None and self.evaluation.record else ()
         if report.skipped and call.when in ("setup", "call"):
             self._attach(item, report, None, used)
@@ -198,8 +201,8 @@ class Runner:
             judged = item.stash.get(_result_key, None)
             if report.failed and judged is not None:
                 self._attach(item, report, after_teardown(trial, judged, call, report))
-            if self.evaluation.most_samples is not None and more_samples_key not in item.stash:
-                item.stash[first_pass_key] = _first_pass(trial)
+            if self.evaluation.most_samples is not None:
+                item.stash[drawn_key] = _drawn(trial)
             # What a test asked and got is on its report now; kept until the end it would be most of a session's memory.
             del item.stash[trial_key]
 
@@ -256,10 +259,10 @@ def _name_in_junit(item: pytest.Item, trial: Trial) -> None:
         item.user_properties.append(("llm_model", trial.model.name))
 
 
-def _first_pass(trial: Trial) -> FirstPass:
-    """What was judged; for a sample that could not be, a second pass asks again."""
+def _drawn(trial: Trial) -> Drawn:
+    """What was judged; a sample that could not be is asked for again behind the next look."""
     futures = trial.replies.futures
-    return FirstPass(
+    return Drawn(
         results={index: result for index, result in trial.results.items() if result.outcome != "error"},
         errors=dict(trial.errors),
         in_setup={question: futures[question] for question in trial.seen_in_setup if question in futures},

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_llmeval.checks.categories import GENERAL, default_category
 from pytest_llmeval.checks.check import recorder
-from pytest_llmeval.checks.gathered import gathering
+from pytest_llmeval.checks.gathered import failures_of, gathering, set_failures
 from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.plugin.running.judge import SamplesFailed, failure_message, sample_result, without_reply
@@ -151,7 +151,11 @@ def _reviewed(trial: Trial, error: BaseException | None) -> BaseException | None
     if error is not None:
         return error
     sample = trial.sample
-    return sample.soft_failures[0] if sample.soft_failures else without_reply(sample.given, sample.calls)
+    if not sample.soft_failures:
+        return without_reply(sample.given, sample.calls)
+    first = sample.soft_failures[0]
+    set_failures(first, [each for failure in sample.soft_failures for each in failures_of(failure)])
+    return first
 
 
 def _keep(trial: Trial, index: int, error: BaseException | None, *, ended: bool) -> None:

@@ -31,6 +31,7 @@ from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.markers import closest_markers
 from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.live import LiveFixtures
+from pytest_llmeval.plugin.running.looks import Place
 from pytest_llmeval.plugin.running.own_limit import limit_of, on_the_wire, out_of_time
 from pytest_llmeval.plugin.running.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.running.trial import DIFFERS, trial_key
@@ -90,6 +91,7 @@ class Scheduler:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Execute a test that asks a model; any other is left to pytest, with tests that must run first after it."""
+        nextitem = None if isinstance(nextitem, Place) else nextitem
         others = [other for other in self.pending if other is not item]
         first = self.live.must_run_first(item, nextitem, others)
         following = first[0] if first else nextitem
@@ -135,6 +137,7 @@ class Scheduler:
 
     def after(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Go on with waiting tests, once every wrapper around a test's protocol has been left."""
+        nextitem = None if isinstance(nextitem, Place) else nextitem  # which waits for the controller to look
         if self._depth or not self.pending:
             return
         in_order = nextitem is not None and bool(self._beside.concerning(nextitem))
