@@ -13,17 +13,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pull_requests import after_looks
+from pull_requests import LOOKS, after_looks
 from simulated import Answers, Suite, broken, draw, error_categories, nothing
 
-from pytest_llmeval.analysis import adaptive
 from pytest_llmeval.analysis.compare import gate_rules
 from pytest_llmeval.runs.results import ALWAYS_EXAMINED
 from pytest_llmeval.stats.gate import Verdict, failing, judge, undecided
 from pytest_llmeval.stats.outcomes import tabulate
 
 CASES, STORED = 60, 10
-LOOKS: tuple[int, ...] = getattr(adaptive, "SAMPLES", (adaptive.AT_FIRST, adaptive.AT_MOST))
 CONFIGURATION = """
 [tool.pytest.ini_options]
 addopts = "-p no:cacheprovider"
@@ -86,10 +84,8 @@ def agree(number: int, seed: int) -> bool:
         equal += same
         told = "3 broken" if planted else "nothing changed"
         red = ", ".join(name for name, word in expected.items() if word == Verdict.REGRESSED) or "nothing red"
-        print(
-            f"{told:16} {'looks' if by_looks else '10 x 5':7} {red:24} {'as computed' if same else 'DIFFERS'}",
-            flush=True,
-        )
+        plan = "10 x auto" if by_looks else "10 x 5"
+        print(f"{told:16} {plan:10} {red:24} {'as computed' if same else 'DIFFERS'}", flush=True)
         if not same:
             print(f"  computed {expected}\n  printed  {seen}, exit code {code}")
     print(f"{equal} of {number} sessions say what the functions say")
