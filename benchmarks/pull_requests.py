@@ -15,12 +15,12 @@ from before import LOOKS as LOOKS_BEFORE
 from before import Word, judge_before
 from simulated import Answers, Change, Suite, draw, nothing, strata_of
 
+from pytest_llmeval.analysis.adaptive import SAMPLES as LOOKS
 from pytest_llmeval.analysis.compare import gate_rules
 from pytest_llmeval.config.settings import CategorySettings
 from pytest_llmeval.stats.dependence import dispersion
 from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, failing, judge, undecided
 
-LOOKS = (2, 4, 7, 10)
 V = TypeVar("V")
 
 

@@ -84,10 +84,8 @@ def agree(number: int, seed: int) -> bool:
         equal += same
         told = "3 broken" if planted else "nothing changed"
         red = ", ".join(name for name, word in expected.items() if word == Verdict.REGRESSED) or "nothing red"
-        print(
-            f"{told:16} {'looks' if by_looks else '10 x 5':7} {red:24} {'as computed' if same else 'DIFFERS'}",
-            flush=True,
-        )
+        plan = "10 x auto" if by_looks else "10 x 5"
+        print(f"{told:16} {plan:10} {red:24} {'as computed' if same else 'DIFFERS'}", flush=True)
         if not same:
             print(f"  computed {expected}\n  printed  {seen}, exit code {code}")
     print(f"{equal} of {number} sessions say what the functions say")
@@ -151,5 +149,5 @@ def _pytest(folder: Path, *arguments: str) -> tuple[int, str]:
 def _words(output: str, names: Sequence[str]) -> dict[str, str]:
     """The verdict of every category in the table that a session prints."""
     words = "|".join(word.value for word in Verdict)
-    lines = re.findall(rf"^!? *({'|'.join(names)}) .*?({words})", output, re.MULTILINE)
+    lines = re.findall(rf"^[!~]? *({'|'.join(names)}) .*?({words})", output, re.MULTILINE)
     return dict(lines)

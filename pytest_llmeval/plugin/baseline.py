@@ -88,12 +88,13 @@ class SavedBaseline:
     def model(self) -> ModelSettings:
         """What the name stood for."""
         header = self.run.models.get(self.name, {})
-        params = header.get("params")
+        params, provider = header.get("params"), str(header.get("provider", ""))
         return ModelSettings(
             name=self.name,
-            provider=str(header.get("provider", "")),
+            provider=provider,
             model=str(header.get("model", "")),
-            base_url="https://127.0.0.1",  # nothing is sent there, but a provider that is not ours needs an address
+            # Nothing is sent there, but a provider that is not ours needs an address, and a function must not have one.
+            base_url=None if provider.startswith("python:") else "https://127.0.0.1",
             params=params if isinstance(params, Mapping) else {},
         )
 
