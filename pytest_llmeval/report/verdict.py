@@ -195,13 +195,14 @@ def remark(paper: Paper, row: CategoryRow) -> str:
 
 def _one_sided_words(of: OneSided) -> str:
     """Which cases are not compared, and what is known of them."""
-    sides = [
-        ("baseline", of.baseline_failed, of.baseline_judged),
-        ("candidate", of.candidate_failed, of.candidate_judged),
-    ]
-    known = " and ".join(f"{failed} of {judged} answers of the {side}" for side, failed, judged in sides if judged)
     are = "1 case is" if of.cases == 1 else f"{of.cases} cases are"
-    return f"{are} not compared, since one side has no answer examined for it (there {known} fail)"
+    lacking = "one side" if of.baseline_judged and of.candidate_judged else "the baseline"
+    told = f"{are} not compared, as {lacking if of.candidate_judged else 'the candidate'} was not examined for it there"
+    if of.baseline_failed:
+        told += f"; the baseline fails in {of.baseline_failed} of {of.baseline_judged} answers"
+    if of.candidate_failed:
+        told += f"; the candidate fails in {of.candidate_failed} of {of.candidate_judged} answers"
+    return told
 
 
 def next_line(paper: Paper, comparison: Comparison) -> list[Line]:

@@ -186,8 +186,9 @@ def test_a_case_that_only_one_side_was_examined_in_is_not_compared_and_that_is_s
     row = next(row for row in comparison.rows if row.name == "hallucination")
     assert (row.counts, row.one_sided) == ("0 of 1 to 0 of 1 answers", OneSided(1, 0, 0, 2, 3))
     told = remark(Paper(), row)
-    assert "1 case is not compared, since one side has no answer examined for it" in told
-    assert "(there 2 of 3 answers of the candidate fail)" in told
+    assert told == (
+        "1 case is not compared, as the baseline was not examined for it there; the candidate fails in 2 of 3 answers"
+    )
     assert mark_of(row) == "~"
     assert not nothing_new(comparison)
     gate = " ".join(line.text.strip() for line in gate_lines(Paper(), comparison))
