@@ -3,7 +3,8 @@
     python benchmarks/adaptive_samples.py [suites]
 
 Simulated suites of 250 cases whose failures have 8 categories. A case's chance to fail is drawn from a Beta
-distribution of mean 20 %: most are reliable, some flaky. Both sides draw ten samples; the first look sees three.
+distribution of mean 20 %: most are reliable, some flaky. A saved baseline has ten samples of each case, and the
+candidate alone draws; a baseline that is a model of the session draws as many as the candidate.
 """
 
 from __future__ import annotations
@@ -12,34 +13,35 @@ import random
 import sys
 from typing import NamedTuple
 
-from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
+from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST, SAMPLES
 from pytest_llmeval.analysis.compare import gate_rules
-from pytest_llmeval.stats.gate import failing, judge, undecided
+from pytest_llmeval.stats.gate import CategoryVerdict, failing, judge, undecided
 from pytest_llmeval.stats.strata import Stratum
 
 CASES, CATEGORIES = 250, 8
-RULES = gate_rules("baseline", "candidate")
 
 
 class Suite(NamedTuple):
-    """What came out of one simulated suite: whether more was drawn, and whether each plan failed the gate."""
+    """What came out of one simulated suite: the samples a case got, and whether each plan failed the gate."""
 
-    topped_up: bool
-    adaptive: bool
+    samples: int
+    looks: bool
     most: bool
     few: bool
 
 
-def simulate(seed: int, *, broken: int = 0, spread: float = 0.0) -> Suite:
+def simulate(seed: int, *, saved: bool, broken: int = 0, spread: float = 0.0) -> Suite:
     """One suite.
 
     Args:
         seed: of the random numbers.
+        saved: whether the baseline is a saved run.
         broken: how many of the most reliable cases always fail under the candidate.
         spread: the chance of one more failure in every answer of the candidate.
     """
     chance = random.Random(seed)
     cases = sorted((chance.betavariate(0.15, 0.6), chance.randrange(CATEGORIES)) for _ in range(CASES))
+    rules = gate_rules(another_model=not saved, both_drawn=not saved)
 
     def answer(place: int, *, candidate: bool) -> int | None:
         rate, category = cases[place]
@@ -49,22 +51,26 @@ def simulate(seed: int, *, broken: int = 0, spread: float = 0.0) -> Suite:
             return category
         return 0 if candidate and chance.random() < spread else None
 
-    sides = [
+    before, after = (
         [[answer(place, candidate=candidate) for _ in range(AT_MOST)] for place in range(CASES)]
         for candidate in (False, True)
-    ]
+    )
 
-    def verdicts(n: int) -> dict[str, list[Stratum]]:
-        return {
-            str(category): [
-                Stratum(old[:n].count(category), n, new[:n].count(category), n) for old, new in zip(*sides, strict=True)
-            ]
+    def verdicts(n: int) -> dict[str, CategoryVerdict]:
+        stored = AT_MOST if saved else n
+        pairs = [(old[:stored], new[:n]) for old, new in zip(before, after, strict=True)]
+        strata = {
+            str(category): [Stratum(old.count(category), stored, new.count(category), n) for old, new in pairs]
             for category in range(CATEGORIES)
         }
+        return judge(strata, rules)
 
-    first, last = judge(verdicts(AT_FIRST), RULES), judge(verdicts(AT_MOST), RULES)
-    more = bool(undecided(first, RULES))
-    return Suite(more, more and bool(failing(last)), bool(failing(last)), bool(failing(first)))
+    few, most = verdicts(AT_FIRST), verdicts(AT_MOST)
+    for look, samples in enumerate(SAMPLES):
+        last = few if samples == AT_FIRST else most if samples == AT_MOST else verdicts(samples)
+        if samples == AT_MOST or not (undecided(last, look) or failing(last)):
+            return Suite(samples, bool(failing(last)), bool(failing(most)), bool(failing(few)))
+    raise AssertionError("the last number of samples ends it")
 
 
 def main() -> None:
@@ -75,14 +81,14 @@ def main() -> None:
         "4 broken cases": (4, 0.0),
         "+3 points, spread": (0, 0.03),
     }
-    print(f"{'':20}{'samples':>9}{'red: auto':>11}{'10':>7}{'3':>7}")
-    for name, (broken, spread) in kinds.items():
-        suites = [
-            simulate(seed, broken=broken, spread=spread) for seed in range(count if name[0] == "n" else count // 4)
-        ]
-        shares = [sum(column) / len(suites) for column in zip(*suites, strict=True)]
-        drawn = AT_FIRST + (AT_MOST - AT_FIRST) * shares[0]
-        print(f"{name:20}{drawn:9.2f}{shares[1]:11.1%}{shares[2]:7.1%}{shares[3]:7.1%}")
+    for baseline, saved in (("a saved run of 10 samples", True), ("a model of the session", False)):
+        print(f"baseline: {baseline}")
+        print(f"{'':20}{'suites':>7}{'samples':>9}{'red: auto':>11}{AT_MOST:>7}{AT_FIRST:>7}")
+        for name, (broken, spread) in kinds.items():
+            number = count if name == "nothing changed" else count // 4
+            suites = [simulate(seed, saved=saved, broken=broken, spread=spread) for seed in range(number)]
+            drawn, *shares = (sum(column) / number for column in zip(*suites, strict=True))
+            print(f"{name:20}{number:7}{drawn:9.2f}{shares[0]:11.1%}{shares[1]:7.1%}{shares[2]:7.1%}")
 
 
 if __name__ == "__main__":
