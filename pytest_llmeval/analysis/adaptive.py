@@ -73,17 +73,17 @@ def counted_in(category: str, judged: Judgement) -> list[CaseKey]:
 
 
 def unfinished(comparison: Comparison, lost: int) -> Comparison:
-    """The comparison of a candidate that needed more samples, failed if it would pass although some are lost.
+    """The comparison of a candidate that needed more samples: not measured if some of them are lost.
 
     Args:
         comparison: by the existing samples.
         lost: how many tests did not get their further samples, as when a worker crashed.
     """
-    if not lost or comparison.gate != "passed":
+    if not lost or comparison.gate == "not evaluated":
         return comparison
     lost_tests = were(lost, "test")
     reason = f"{UNMEASURED}: undecided by the samples so far, and {lost_tests} not run to the end for more"
-    return comparison._replace(gate="failed", reasons=(reason,))
+    return comparison._replace(gate="failed", reasons=(reason, *comparison.reasons))
 
 
 def calls_saved(results: Iterable[CaseResult]) -> tuple[int, int]:
