@@ -384,8 +384,11 @@ def test_copies_are_equal_in_the_ids_of_all_their_calls() -> None:
     assert [sample.index for sample in single] == [0, 1, 3, 4, 5, 6, 7, 8]
 
 
-@pytest.mark.parametrize("other", [call("b", identity="r1"), call("a", tool="stop", identity="r1")])
-def test_an_id_under_which_different_answers_came_is_none(other: Call) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [call("b", identity="r1"), call("a", tool="stop", identity="r1"), call("a", prompt="other", identity="r1")],
+)
+def test_an_id_of_different_answers_or_requests_is_none(other: Call) -> None:
     """As of a server that gives the same to all of its answers."""
     same = case("c0", ["", ""], calls=[call("a", identity="r1")])
     assert [len(each.samples) for each in without_copies(side(same)).values()] == [1]
