@@ -203,6 +203,43 @@ def test_tests_that_ask_no_model_run_once_and_tests_named_by_hand_are_looked_at(
     assert told(result, "GATE FAILED: hallucination regressed")
 
 
+def test_a_session_whose_tests_ask_no_model_ends_as_ever(session: Session, server: Server) -> None:
+    Models(session, server)
+    session.write("def test_one(): ...\ndef test_two(): ...\n")
+    result = session.run(*COMPARE)
+    result.assert_outcomes(passed=2)
+    assert result.ret == 0
+
+
+def test_a_worker_without_tests_holds_up_nobody(pytester: pytest.Pytester, server: Server) -> None:
+    session = Session(pytester, server.base_url, ("-n3",))
+    models = Models(session, server)
+    models.wrong = {("cand-2", n): ALL for n in (0, 1)}
+    lines = [json.dumps({"id": f"case-{n}", "input": f"Question {n}"}) for n in range(2)]
+    (session.path / "cases.jsonl").write_text("\n".join(lines))
+    result = session.run(*COMPARE, "-k", "candidate or case-0 or case-1")
+    assert (result.ret, len(server.requests)) == (1, 2 * 2 * 10)
+    assert told(result, "GATE FAILED: hallucination regressed")
+
+
+def test_pytest_exit_behind_a_look_ends_the_session(session: Session, server: Server) -> None:
+    models = Models(session, server)
+    models.wrong = {("cand-2", n): ALL for n in range(4)}
+    session.write(
+        SUITE.replace(
+            "    assert_contains(llm(case.input)",
+            "    answer = llm(case.input)\n"
+            "    if answer.startswith('answer 3'):\n"
+            "        pytest.exit('seen enough')\n"
+            "    assert_contains(answer",
+        )
+    )
+    result = session.run(*COMPARE)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert "seen enough" in result.stdout.str()
+    assert not told(result, "GATE FAILED") and not told(result, "gate ok")
+
+
 def test_only_the_body_of_further_samples_runs_and_fixtures_calls_are_not_paid_twice(
     session: Session, server: Server
 ) -> None:
