@@ -236,8 +236,44 @@ def test_pytest_exit_behind_a_look_ends_the_session(session: Session, server: Se
     )
     result = session.run(*COMPARE)
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    assert "seen enough" in result.stdout.str()
-    assert not told(result, "GATE FAILED") and not told(result, "gate ok")
+    assert not told(result, "GATE FAILED")
+    assert not told(result, "gate ok")
+
+
+def test_a_plugin_that_runs_failing_tests_again_does_so_behind_each_look(
+    plain_session: Session, server: Server
+) -> None:
+    models = Models(plain_session, server)
+    models.wrong = {("cand-2", n): ALL for n in range(4)}
+    plain_session.write("def test_fails():\n    assert False\n", "test_zz.py")
+    result = plain_session.run(*COMPARE, "--reruns=1", "--maxfail=2", plugins=("rerunfailures",))
+    assert (result.ret, len(server.requests)) == (1, 2 * 10 * CASES)
+    result.stdout.fnmatch_lines(["*1 failed, 20 passed, 4 missed, 1 rerun, 1 gate failed*"])
+
+
+def test_a_scheduler_that_ends_the_workers_leaves_no_pass(pytester: pytest.Pytester, server: Server) -> None:
+    """What two samples leave undecided is no ok, whatever kept the session from drawing more."""
+    session = Session(pytester, server.base_url, ("-n2",))
+    models = Models(session, server)
+    models.wrong = {("cand-2", n): range(1) for n in range(4)}
+    session.write(
+        """
+        import pytest
+        from xdist.scheduler import LoadScheduling
+
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def pytest_xdist_make_scheduler(config, log):
+            yield
+            return LoadScheduling(config, log)
+        """,
+        "conftest.py",
+    )
+    result = session.run(*COMPARE)
+    assert (result.ret, len(server.requests)) == (1, 2 * 2 * CASES)
+    assert told(
+        result, "GATE FAILED: could not be measured: undecided by the samples so far, and 24 tests were not run"
+    )
+    assert told(result, "samples: 2, 4, 7, 10 - not decided")
 
 
 def test_only_the_body_of_further_samples_runs_and_fixtures_calls_are_not_paid_twice(
