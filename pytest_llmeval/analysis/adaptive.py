@@ -55,34 +55,35 @@ def look_at(baseline: Side, candidate: Side, rules: Rules, look: int = 0) -> Und
         return Undecided(categories={}, samples=samples, cases=frozenset())  # more samples do not make it measurable
     wanted = set(failing(judged.verdicts, strict=rules.strict))
     wanted |= set(undecided(judged.verdicts, look) if look < len(LOOKS) else ())
-    both = {key for key in judged.table.cases if before[key].judged and after[key].judged}
     return Undecided(
         categories={name: verdict.p for name, verdict in judged.verdicts.items() if name in wanted},
         samples=samples,
-        cases=frozenset(key for name in wanted for key in _cases(judged, name, both)),
+        cases=frozenset(
+            key for name in wanted for key in counted_in(name, judged) if before[key].judged and after[key].judged
+        ),
     )
 
 
-def _cases(judged: Judgement, name: str, both: set[CaseKey]) -> set[CaseKey]:
-    """Of the cases that have an answer on both sides, those that count in a category."""
-    if not judged.verdicts[name].part:
-        return both
-    strata = zip(judged.table.cases, judged.table.categories[name], strict=True)
-    return both & {key for key, stratum in strata if stratum.compared}
+def counted_in(category: str, judged: Judgement) -> list[CaseKey]:
+    """The cases that count in a category: all, or those of its part that have an answer on both sides."""
+    if not judged.verdicts[category].part:
+        return list(judged.table.cases)
+    strata = zip(judged.table.cases, judged.table.categories[category], strict=True)
+    return [key for key, stratum in strata if stratum.compared]
 
 
 def unfinished(comparison: Comparison, lost: int) -> Comparison:
-    """The comparison of a candidate that needed more samples, failed if it would pass although some are lost.
+    """The comparison of a candidate that needed more samples: not measured if some of them are lost.
 
     Args:
         comparison: by the existing samples.
         lost: how many tests did not get their further samples, as when a worker crashed.
     """
-    if not lost or comparison.gate != "passed":
+    if not lost or comparison.gate == "not evaluated":
         return comparison
     lost_tests = were(lost, "test")
     reason = f"{UNMEASURED}: undecided by the samples so far, and {lost_tests} not run to the end for more"
-    return comparison._replace(gate="failed", reasons=(reason,))
+    return comparison._replace(gate="failed", reasons=(reason, *comparison.reasons))
 
 
 def calls_saved(results: Iterable[CaseResult]) -> tuple[int, int]:

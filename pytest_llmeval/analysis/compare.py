@@ -344,12 +344,13 @@ def _worst(verdict: CategoryVerdict, cases: Sequence[CaseKey], strata: Sequence[
 
 def _one_sided(table: Table[CaseKey], name: str, before: Results, after: Results) -> OneSided:
     """What is known of a category in the cases that both sides could judge and only one was examined for it."""
-    alone = [
+    known = [
         stratum
         for key, stratum in zip(table.cases, table.categories[name], strict=True)
-        if (stratum.n_baseline > 0) != (stratum.n_candidate > 0) and before[key].judged and after[key].judged
+        if (stratum.n_baseline or stratum.n_candidate) and before[key].judged and after[key].judged
     ]
-    return OneSided(len(alone), *(sum(column) for column in zip(*alone, strict=True)))
+    alone = [stratum for stratum in known if not stratum.compared]
+    return OneSided(len(alone), len(known), *(sum(column) for column in zip(*alone, strict=True)))
 
 
 def _rank(row: CategoryRow) -> tuple[int, float, str]:

@@ -41,11 +41,13 @@ class OneSided(NamedTuple):
     """The cases in which only one side has answers that were examined for a category, so that nothing is compared.
 
     Attributes:
+        cases: how many, out of ``of`` in which any side was examined.
         baseline_failed: failing samples of the category, of ``baseline_judged`` examined samples.
         candidate_failed: the same for the candidate, of ``candidate_judged``.
     """
 
     cases: int = 0
+    of: int = 0
     baseline_failed: int = 0
     baseline_judged: int = 0
     candidate_failed: int = 0

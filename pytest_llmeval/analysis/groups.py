@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pytest_llmeval.analysis.comparison import Results
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-from pytest_llmeval.stats.outcomes import ERROR_PREFIX, Table
+from pytest_llmeval.stats.outcomes import ERROR_PREFIX, K, Table
 from pytest_llmeval.stats.strata import Stratum
 
 TASK, TAG = "task:", "tag:"
@@ -59,7 +59,7 @@ def fails_in(result: CaseResult, name: str) -> bool:
     return result.outcome == "fail" and name in _groups(("task", "tag"), result)
 
 
-def lost_as_failures(table: Table[CaseKey]) -> dict[str, tuple[Stratum, ...]]:
+def lost_as_failures(table: Table[K]) -> dict[str, tuple[Stratum, ...]]:
     """The strata of every error category if each answer that was lost had failed in it, on both sides."""
     kinds = [rows for name, rows in table.categories.items() if name.startswith(ERROR_PREFIX)]
     lost = [
@@ -76,7 +76,7 @@ def lost_as_failures(table: Table[CaseKey]) -> dict[str, tuple[Stratum, ...]]:
     }
 
 
-def lost_words(table: Table[CaseKey]) -> str:
+def lost_words(table: Table[K]) -> str:
     """How many answers were lost on each side, by kind; "" when none was."""
     kinds: Mapping[str, Sequence[Stratum]] = {
         name.removeprefix(ERROR_PREFIX): rows

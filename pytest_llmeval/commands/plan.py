@@ -221,8 +221,8 @@ def _adaptive(subject: _Subject) -> str:
         for number in (AT_FIRST, AT_MOST)
     )
     return (
-        f"With --llm-samples=auto: {few} when {AT_FIRST} samples per case leave no category undecided, else {most}; "
-        f"nearly all that {AT_MOST} samples find is found."
+        f"With --llm-samples=auto: {few} when {AT_FIRST} samples per case leave no category undecided, else up to "
+        f"{most}; nearly all that {AT_MOST} samples find is found."
     )
 
 

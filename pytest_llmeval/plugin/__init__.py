@@ -73,12 +73,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and, in the process that reports, what gathers the results."""
     from pytest_llmeval.plugin.harmless import ShortNames
     from pytest_llmeval.plugin.markers import add_markers
-    from pytest_llmeval.plugin.options import any_given
+    from pytest_llmeval.plugin.options import any_given, given
 
     add_markers(config)
     _go_offline(config, config.option)
     register(config, ShortNames(), "llmeval-short-names")
     if hasattr(config, "workerinput"):
+        if (given(config, "llm_samples") or "").strip().lower() == "auto":
+            from pytest_llmeval.plugin.running.looks import Places
+
+            register(config, Places(), "llmeval-places")
         if config.getoption("llm_shard", default=None):
             _evaluate(config)  # each worker has to know its part, even where no test asks a model
         return

@@ -33,7 +33,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--llm-samples": {
         "metavar": "N|auto",
-        "help": "Samples per case, over the markers. auto: 3 at first; beside a baseline all cases get up to 10 when "
+        "help": "Samples per case, over the markers. auto: 2 at first; beside a baseline up to 4, 7 and 10 while "
         "an error category is undecided.",
     },
     "--llm-wordings": {

@@ -12,6 +12,7 @@ from pytest_llmeval.report.paper import Column, Line, Paper, table
 from pytest_llmeval.report.sections import called_now, cases_words, in_short, spent_words
 from pytest_llmeval.text import plural
 
+MOST_ONE_SIDED = 0.2  # of a category's cases, those not compared that are told without -v
 MOST_NAMED = 3  # categories in the gate's sentence
 
 
@@ -194,7 +195,8 @@ def remark(paper: Paper, row: CategoryRow) -> str:
         remarks += _strongest(paper, row)
     if row.note:
         remarks.append(row.note)
-    if row.one_sided.cases:
+    few = row.one_sided.cases > MOST_ONE_SIDED * row.one_sided.of
+    if few or row.one_sided.candidate_failed or (row.one_sided.cases and paper.verbosity > 0):
         remarks.append(_one_sided_words(row.one_sided))
     elif not row.baseline_judged and not row.candidate_judged:
         remarks.append("no answer was examined for it")
@@ -229,13 +231,14 @@ def _strongest(paper: Paper, row: CategoryRow) -> list[str]:
 
 def _one_sided_words(of: OneSided) -> str:
     """Which cases are not compared, and what is known of them."""
-    sides = [
-        ("baseline", of.baseline_failed, of.baseline_judged),
-        ("candidate", of.candidate_failed, of.candidate_judged),
-    ]
-    known = " and ".join(f"{failed} of {judged} answers of the {side}" for side, failed, judged in sides if judged)
-    are = "1 case is" if of.cases == 1 else f"{of.cases} cases are"
-    return f"{are} not compared, since one side has no answer examined for it (there {known} fail)"
+    are = f"{of.cases} of {plural(of.of, 'case')} {'is' if of.cases == 1 else 'are'}"
+    lacking = "one side" if of.baseline_judged and of.candidate_judged else "the baseline"
+    told = f"{are} not compared, as {lacking if of.candidate_judged else 'the candidate'} was not examined for it there"
+    if of.baseline_failed:
+        told += f"; the baseline fails in {of.baseline_failed} of {of.baseline_judged} answers"
+    if of.candidate_failed:
+        told += f"; the candidate fails in {of.candidate_failed} of {of.candidate_judged} answers"
+    return told
 
 
 def next_line(paper: Paper, comparison: Comparison) -> list[Line]:

@@ -452,7 +452,7 @@ SILENT = side(*(case(f"c{number}", [""], calls=()) for number in range(6)))
 
 @pytest.mark.parametrize(("name", "cases"), [("latency_p50", 6), ("latency_p95", 72), ("latency_p99", 368)])
 def test_a_figure_may_rise_as_far_as_it_is_allowed(name: str, cases: int) -> None:
-    budgets = GateSettings(**{name: 0.5})
+    budgets = GateSettings()._replace(**{name: 0.5})
     before, same, more = (measured(latency, cases=cases) for latency in (1.0, 1.5, 1.75))
     assert compare("m", before, "m", same, budgets=budgets).gate == "passed"
     over = compare("m", before, "m", more, budgets=budgets)
@@ -502,7 +502,7 @@ def test_costs_are_compared_whether_the_calls_were_replayed_or_not() -> None:
     ],
 )
 def test_a_budget_whose_figure_is_unknown_is_no_pass(budget: str, before: Results, after: Results, why: str) -> None:
-    budgets = GateSettings(**{budget: 0.5})
+    budgets = GateSettings()._replace(**{budget: 0.5})
     compared = compare("old", before, "new", after, budgets=budgets)
     assert compared.gate == "failed"
     assert unmeasured(compared)

@@ -184,21 +184,34 @@ def test_a_case_that_only_one_side_was_examined_in_is_not_compared_and_that_is_s
     ]
     comparison = compared(before, after)
     row = next(row for row in comparison.rows if row.name == "hallucination")
-    assert (row.counts, row.one_sided) == ("0 of 1 to 0 of 1 answers", OneSided(1, 0, 0, 2, 3))
+    assert (row.counts, row.one_sided) == ("0 of 1 to 0 of 1 answers", OneSided(1, 2, 0, 0, 2, 3))
     told = remark(Paper(), row)
-    assert "1 case is not compared, since one side has no answer examined for it" in told
-    assert "(there 2 of 3 answers of the candidate fail)" in told
+    assert told == (
+        "1 of 2 cases is not compared, as the baseline was not examined for it there; "
+        "the candidate fails in 2 of 3 answers"
+    )
     assert mark_of(row) == "~"
     assert not nothing_new(comparison)
     gate = " ".join(line.text.strip() for line in gate_lines(Paper(), comparison))
     assert "hallucination 2/3 where the baseline was not examined for it" in gate
 
 
+def test_a_few_cases_that_only_the_baseline_was_examined_in_are_told_with_v() -> None:
+    before = [case(number, answer("format", "tone")) for number in range(10)]
+    for lost, told in ((2, False), (3, True)):
+        after = [case(number, answer(fails="format")) for number in range(lost)]
+        after += [case(number, answer("format", fails="tone")) for number in range(lost, 10)]
+        row = next(row for row in compared(before, after).rows if row.name == "tone")
+        said = f"{lost} of 10 cases are not compared, as the candidate was not examined for it there"
+        assert (said in remark(Paper(), row)) is told
+        assert said in remark(Paper(verbosity=1), row)
+
+
 def test_a_case_that_is_an_error_on_one_side_is_not_told_twice() -> None:
     lost = SampleResult(index=0, outcome="error", category="timeout")
     comparison = compared([case(0, lost), case(1, answer("tone"))], [case(0, answer(fails="tone")), case(1, answer())])
     row = next(row for row in comparison.rows if row.name == "tone")
-    assert row.one_sided == OneSided(1, 0, 1, 0, 0)
+    assert row.one_sided == OneSided(1, 1, 0, 1, 0, 0)
 
 
 def test_a_configured_category_that_nothing_examines_is_not_ok() -> None:

@@ -121,10 +121,10 @@ def test_a_run_is_planned_with_what_it_saw(tmp_path: Path, capsys: pytest.Captur
 
 def test_adaptive_samples_are_planned_between_few_and_most(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = " ".join(told(capsys, saved_run(tmp_path)))
-    assert "With --llm-samples=auto: 300 calls ($0.60) when 3 samples per case leave no category undecided" in lines
-    assert "else 1,000 calls ($2.00)" in lines
+    assert "With --llm-samples=auto: 200 calls ($0.40) when 2 samples per case leave no category undecided" in lines
+    assert "else up to 1,000 calls ($2.00)" in lines
     own = " ".join(told(capsys, dataset(tmp_path, 10, samples=7)))
-    assert "With --llm-samples=auto: 30 calls when" in own
+    assert "With --llm-samples=auto: 20 calls when" in own
 
 
 def test_another_baseline_and_price_can_be_supposed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,33 +77,63 @@ class Place(pytest.Function):
     samples: int = 0
 
 
-class LooksInWorker:
-    """Follows the looks of xdist's controller; registered in a worker.
+class Places:
+    """Adds the places behind the last test; registered in each worker, whatever its tests are.
 
-    Args:
-        most: samples of a test.
+    Attributes:
+        samples: how many the tests get that are executed now, 0 before the first look.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._samples = 0
+    def __init__(self) -> None:
+        self.samples = 0
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Add them once all others, and the controller, have seen which tests there are."""
+        result = yield
+        self._add(session)
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Add the places behind the last test, once the controller was told of the tests."""
-        for samples in range(self._most + 1):
+        """Add them at the latest before the first test: a worker that is sent to where nothing is ends its session."""
+        self._add(session)
+        return (yield)
+
+    def _add(self, session: pytest.Session) -> None:
+        from pytest_llmeval.analysis.adaptive import AT_MOST
+
+        if session.items and isinstance(session.items[-1], Place):
+            return
+        for samples in range(AT_MOST + 1):
             place = Place.from_parent(session, name=f"llmeval-{samples}-samples", callobj=_no_test)
             place.samples = samples
             session.items.append(place)
-        return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Execute no place, and have the tests behind it draw more samples."""
-        if isinstance(item, Place):
-            self._samples = item.samples
-            return True
-        return True if self._samples and not wants_more(item, self._samples) else None
+        """Execute no place, and note what the tests behind it get."""
+        if not isinstance(item, Place):
+            return None
+        self.samples = item.samples
+        return True
+
+
+class LooksInWorker:
+    """Has the tests behind a look draw more samples; registered in a worker, behind all that executes tests.
+
+    Args:
+        places: what says how many, None where there is no look.
+    """
+
+    def __init__(self, places: Places | None) -> None:
+        self._places = places
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Say how many samples a test draws; one that cannot go on from those it has is not executed."""
+        samples = self._places.samples if self._places is not None and not isinstance(item, Place) else 0
+        return True if samples and not wants_more(item, samples) else None
 
 
 def _no_test() -> None: ...

@@ -97,8 +97,8 @@ class Runner:
         if self.evaluation.most_samples is not None:  # behind all others, so that it is asked before them
             from pytest_llmeval.plugin.running.looks import LooksHere, LooksInWorker
 
-            most = self.evaluation.most_samples
-            looks = LooksHere(reporting.look) if reporting is not None else LooksInWorker(most)
+            places = config.pluginmanager.get_plugin("llmeval-places")
+            looks = LooksHere(reporting.look) if reporting is not None else LooksInWorker(places)
             register(config, looks, "llmeval-looks")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -101,7 +101,7 @@ def test_the_gate_is_over_what_ran_unless_the_session_was_stopped(
     result = session.run(*COMPARE, *part)
     assert result.ret == 1 if part[0] == "-k" else result.ret != 0
     if part[0] == "-k":
-        result.stdout.fnmatch_lines(["*GATE FAILED: hallucination regressed from 0 of 11 to 8 of 11 answers*"])
+        result.stdout.fnmatch_lines(["*GATE FAILED: hallucination regressed from 0 of 10 to 8 of 10 answers*"])
     else:
         result.stdout.no_fnmatch_line("*GATE FAILED*")
     result.stdout.no_fnmatch_line("*gate ok*")

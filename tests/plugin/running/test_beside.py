@@ -304,10 +304,10 @@ def test_a_test_may_be_forked_among_others_that_overlap(plain_session: Session, 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_what_was_forked_keeps_its_first_samples(plain_session: Session, server: Server) -> None:
     models = Models(plain_session, server)
-    models.wrong_from = {("cand-2", number): 0 for number in (1, 5, 6, 9)}
+    models.wrong = {("cand-2", number): range(100) for number in (1, 5, 6, 9)}
     plain_session.write(FORKING, "conftest.py")
     result = plain_session.run(*COMPARE, subprocess=True)
-    assert samples(plain_session) == {("candidate", 3): CASES, ("production", 3): CASES}
+    assert samples(plain_session) == {("candidate", 2): CASES, ("production", 2): CASES}
     assert {case.outcome for case in plain_session.results()} == {"pass", "fail"}
     assert "llmeval broke" not in result.stdout.str()
 
