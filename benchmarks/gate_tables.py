@@ -127,7 +127,7 @@ def over_time() -> Iterator[Row]:
     for merges in (1, 2):
         what = f"+1 point a merge: {merges} against {'the last' if merges == 1 else 'the anchor'}"
         yield Row(what, "10 x 10", partial(drift, merges=merges, suite=error_categories))
-    yield Row("nothing, 10 pushes: ever red", "10 x 3", partial(pushed_again, suite=error_categories, pushes=10))
+    yield Row("10 pushes, fresh or added: ever red", "10 x 3", partial(pushed_again, suite=error_categories, pushes=10))
     two = partial(pushed_again, suite=error_categories, pushes=3, change=partial(broken, count=2))
     yield Row("2 broken, 3 pushes: ever let through", "10 x 3", two)
     yield Row("false positives 2 to 4 %: red", "10 x 10", partial(changed_check, suite=error_categories))

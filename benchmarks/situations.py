@@ -166,8 +166,8 @@ def pushed_again(
 ) -> Seen:
     """A pull request is pushed again and again, 10 answers stored, 3 drawn a push.
 
-    Before, a push drew fresh answers in place of the last ones; now it adds them to those of the same requests, up to
-    10.
+    Before stands for fresh answers that take the place of the last ones, now for answers that are added to those of
+    the same requests, up to 10.
 
     Returns:
         Where nothing changed, whether any push was red; else, whether any push let the regression through.

@@ -39,6 +39,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("false_alarms")
 
 
+@pytest.mark.slow
 def test_every_table_is_printed_with_its_bars() -> None:
     only = [f"--only={table}" for table in TABLES]
     arguments = [sys.executable, str(BENCHMARKS / "false_alarms.py"), "--repeats=1", *only]
