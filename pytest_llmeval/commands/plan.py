@@ -172,7 +172,8 @@ def _told(
     lines = [*paper.write(subject.title, "bold"), Line("")]
     lines += paper.write(
         "The smallest rise of an error category, in points of all answers, that N samples per case would find with 80% "
-        f"chance, against {against}. Whole cases that break are found earlier than a rise spread over all."
+        f"chance, against {against}. Whole cases that break are found earlier than a rise spread over all. A smaller "
+        "rise is mostly NOT SHOWN or INCONCLUSIVE."
     )
     if subject.supposed:
         lines += paper.write(f"No failures are known yet, so {len(planned)} categories are supposed.")

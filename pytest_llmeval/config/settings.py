@@ -68,7 +68,8 @@ class CategorySettings(NamedTuple):
     """How an error category is gated.
 
     Attributes:
-        severity: ``high`` is gated with three times the share of alpha, ``low`` is reported only.
+        severity: ``high`` is gated with three times the share of alpha and a floor of half a case, ``low`` is reported
+            only.
         max_increase: allowed rise of the share of failing cases, from 0 to 1; None for the gate's floor.
     """
 
@@ -84,7 +85,7 @@ class CategorySettings(NamedTuple):
             weight=3.0 if high else 1.0,
             gated=self.severity != "low",
             max_increase=self.max_increase,
-            min_cases=1.0 if high else None,
+            min_cases=0.5 if high else None,
         )
 
 

@@ -155,6 +155,13 @@ def test_half_a_case_is_less_than_one() -> None:
     assert (compare("m", before, "m", half).gate, compare("m", before, "m", whole).gate) == ("passed", "failed")
 
 
+def test_half_a_case_is_enough_in_a_severe_category() -> None:
+    before = side(*(case(f"c{number}", [""] * 10) for number in range(80)))
+    half = before | side(case("c0", ["invented"] * 6 + [""] * 4))
+    assert compare("m", before, "other", half, categories={"invented": HIGH}).gate == "failed"
+    assert row(compare("m", before, "other", half, categories={"invented": NORMAL}), "invented").word == "SMALL"
+
+
 def test_one_case_that_breaks_in_a_severe_category_fails_another_model_too() -> None:
     before, after = broken(1)
     assert compare("m", before, "other", after, categories={"invented": HIGH}).gate == "failed"
