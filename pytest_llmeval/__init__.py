@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmeval.case import Case as Case
+    from pytest_llmeval.checks.all_checks import all_checks as all_checks
     from pytest_llmeval.checks.categories import category as category
     from pytest_llmeval.checks.check import check as check
     from pytest_llmeval.checks.consistent import assert_consistent as assert_consistent
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "case": "Case",
+    "checks.all_checks": "all_checks",
     "checks.categories": "category",
     "checks.check": "check",
     "checks.consistent": "assert_consistent",

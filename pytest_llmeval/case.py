@@ -22,6 +22,8 @@ class Case:
         checks: checks of the row, for `assert_case`.
         paraphrases: other wordings of the input, each asked in a test of its own, for prompt sensitivity.
         samples: answers wanted for this case; None for the marker's number.
+        cluster: what the case shares with cases that are not independent of it, such as the document they are about;
+            a rise in all cases of a cluster is one case to the gate's floor. None when it stands alone.
         dataset: the file's name as the test wrote it.
         line: of the row in the file, from 1; 0 without a file.
         wording: "" for the row's input, "2" and up for its paraphrases, or the name of a rule of
@@ -38,6 +40,7 @@ class Case:
     checks: tuple[Mapping[str, Any], ...] = ()
     paraphrases: tuple[str, ...] = ()
     samples: int | None = None
+    cluster: str | None = None
     dataset: str = ""
     line: int = 0
     wording: str = ""

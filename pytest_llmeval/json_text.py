@@ -32,6 +32,20 @@ def parsed_json(text: str | bytes) -> Any:
         raise ValueError("nested too deep") from None
 
 
+def sent_json(text: str | bytes) -> Any:
+    """The value of a JSON text that a server sent. Some write NaN for nothing, so it is None, as infinities are.
+
+    Raises:
+        ValueError: it is not JSON, holds a number that is too large, or is nested too deep.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    try:
+        return _SENT.decode(text.removeprefix("\ufeff"))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
 def parsed_row(text: str) -> Any:
     """The value of a row or a cell of a dataset, which is one line of JSON.
 
@@ -90,6 +104,7 @@ def _int(digits: str) -> int:
 
 # Made once: json.dumps and json.loads with arguments make one for every call.
 _STRICT = json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=_int)
+_SENT = json.JSONDecoder(parse_constant=lambda _: None, parse_float=_float, parse_int=_int)
 _ROW = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pytest_llmeval.errors import CheckFailed, ProviderErrorKind
 from pytest_llmeval.json_text import parsed_json
+from pytest_llmeval.score import note_examined, surrounding
 from pytest_llmeval.text import first_line, json_words, one_line, shortened
 
 Source = Literal["live", "cache", "recording"]
@@ -136,6 +137,8 @@ class Reply(str):
             CheckFailed: category ``format``, when the answer is not JSON.
         """
         __tracebackhide__ = True
+        if surrounding.get() is None:  # else a failure has the category of the block
+            note_examined("format")
         try:
             return parsed_json(unfenced(self))
         except ValueError as error:

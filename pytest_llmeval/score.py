@@ -1,8 +1,23 @@
-"""`Score`: what a check found."""
+"""`Score`: what a check found, and for which error categories an answer was examined."""
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
+
+surrounding: ContextVar[str | None] = ContextVar("llmeval_category", default=None)
+"""The innermost ``with category(...)``."""
+
+examined: ContextVar[set[str] | None] = ContextVar("llmeval_examined", default=None)
+"""The error categories that the current sample is examined for beside those of its scores; the plugin sets a new set
+for each sample."""
+
+
+def note_examined(category: str) -> None:
+    """Keep that the current sample is examined for an error category."""
+    names = examined.get()
+    if names is not None:
+        names.add(category)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

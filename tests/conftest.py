@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import importlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -35,6 +36,9 @@ for name in (
 
 
 TESTS = Path(__file__).parent
+
+# Where Python is told to write no byte code, every process that the tests start would compile the package anew.
+compileall.compile_dir(TESTS.parent / "pytest_llmeval", quiet=2)
 
 # Of the sessions of pytest that the tests run, those that `make quick` runs too, without xdist.
 QUICK_SESSIONS = {

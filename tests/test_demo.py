@@ -39,7 +39,7 @@ def test_it_shows_the_failing_gate_and_says_that_it_is_meant_to_and_leaves_no_fi
     exit_code, lines = demo(project)
     assert exit_code == 0, "\n".join(lines)
     assert lines[0] == "$ pytest --llm-model=candidate --llm-mode=replay"
-    assert sum(line.startswith("GATE FAILED: hallucination regressed from 2 of 293") for line in lines) == 1
+    assert sum(line.startswith("GATE FAILED: hallucination regressed from 2 of 89") for line in lines) == 1
     assert lines[-4].startswith("The gate failed on purpose: ")
     assert "simulated" in lines[-2]
     assert sorted(project.rglob("*")) == before

@@ -18,6 +18,7 @@ import pytest
 
 import pytest_llmeval
 from tests.layout import GROUND, MOST_FILES, MOST_LINES, mistakes, modules
+from tests.sessions import Session
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pytest_llmeval"
@@ -108,6 +109,20 @@ def test_pytest_rewrites_nothing_of_this_package(tmp_path: Path) -> None:
         "    assert type(sys.modules[__name__].__loader__).__name__ == 'AssertionRewritingHook'\n",
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_nor_in_a_later_session_of_one_process(plain_session: Session) -> None:
+    """As an editor, or the tests of another plugin, may run many."""
+    plain_session.write("""
+        def test_it():
+            import sys
+            from pytest_llmeval.plugin.running import runner
+
+            assert "Rewriting" in type(sys.modules[__name__].__loader__).__name__
+            assert "Rewriting" not in type(runner.__loader__).__name__
+    """)
+    for _ in range(2):
+        plain_session.run().assert_outcomes(passed=1)
 
 
 def test_what_is_exported_is_what_the_modules_hold_also_when_they_are_loaded_anew() -> None:

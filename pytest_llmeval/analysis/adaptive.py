@@ -68,7 +68,7 @@ def counted_in(category: str, judged: Judgement) -> list[CaseKey]:
     """The cases that count in a category: all, or those of its part that have an answer on both sides."""
     if not judged.verdicts[category].part:
         return list(judged.table.cases)
-    strata = zip(judged.table.cases, judged.strata[category], strict=True)
+    strata = zip(judged.table.cases, judged.table.categories[category], strict=True)
     return [key for key, stratum in strata if stratum.compared]
 
 

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
+from pytest_llmeval.analysis.budgets import over_budget
 from pytest_llmeval.analysis.comparable import Differences, comparable_wordings, differences
-from pytest_llmeval.analysis.comparison import UNMEASURED, CaseEvidence, CategoryRow, Comparison, GateState, Results
-from pytest_llmeval.analysis.measure import Figures, measure
+from pytest_llmeval.analysis.comparison import (
+    UNMEASURED,
+    CaseEvidence,
+    CategoryRow,
+    Comparison,
+    GateState,
+    OneSided,
+    Results,
+)
+from pytest_llmeval.analysis.copies import without_copies
+from pytest_llmeval.analysis.examined import both_with_untraced
+from pytest_llmeval.analysis.groups import fails_in, group_strata, lost_as_failures, lost_words
+from pytest_llmeval.analysis.measure import measure
+from pytest_llmeval.analysis.new_and_fixed import on_first_samples
 from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
-from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, unasked
+from pytest_llmeval.runs.results import CaseKey, CaseResult, unasked
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.evidence import UNITS_PER_BIT
-from pytest_llmeval.stats.gate import CategoryVerdict, GateRules, Verdict, judge
+from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, failing, judge
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, SampleOutcome, Table, tabulate
 from pytest_llmeval.stats.strata import Stratum, by_family
+from pytest_llmeval.text import plural
 
-SHORTEST_COPY = 200  # characters of an answer that is not said twice by chance
 LEAST_RUN = 0.8  # of the baseline's cases, those that must have been run
 MOST_WORST = 10  # cases that are named as evidence
 MOST_UNLIKE = 0.1  # of the cases that ran, those whose saved replies may fail today's tests
@@ -34,20 +48,20 @@ class Judgement(NamedTuple):
         uncompared: what else is not compared, a sentence each.
         candidates: how many results of the candidate could be compared.
         table: the shared cases, counted.
-        strata: by error category one per case of the table.
-        families: by case of the table the row it is a wording of; empty when there are no other wordings.
+        families: by case of the table what it shares with others, as `CaseResult.family`; empty when each stands alone.
         rules: what the gate went by.
         verdicts: by error category.
+        hidden: the categories that would have regressed if the answers that were lost had failed in them.
     """
 
     differ: Differences
     uncompared: tuple[str, ...]
     candidates: int
     table: Table[CaseKey]
-    strata: Mapping[str, Sequence[Stratum]]
-    families: list[CaseKey]
+    families: list[tuple[str, str]]
     rules: GateRules
     verdicts: dict[str, CategoryVerdict]
+    hidden: tuple[str, ...] = ()
 
 
 class Side(NamedTuple):
@@ -71,7 +85,7 @@ class Rules(NamedTuple):
 
     Attributes:
         categories: gating rules by error category; a category that is not listed has the defaults.
-        budgets: allowed rises of measured figures.
+        budgets: allowed rises of measured figures, and how much may be lost by routing a task.
         strict: whether INCONCLUSIVE fails the gate.
         dispersion: of two runs of the baseline, None when there are no two.
     """
@@ -106,29 +120,35 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     before, after = without_unseen(baseline.results, candidate.results)
     before, after, broken = without_broken_tests(before, after)
     saved = baseline.saved
-    differ, uncompared, candidates, table, _, families, rules_used, verdicts = judgement(
+    differ, uncompared, candidates, table, families, rules_used, verdicts, hidden = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
     )
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
+    first = on_first_samples(before, after, table.cases)
     rows = [
-        _row(name, verdict, table, before, after)._replace(both_drawn=rules_used.both_drawn)
+        _row(name, verdict, table, *((before, after) if name.startswith(ERROR_PREFIX) else first))._replace(
+            both_drawn=rules_used.both_drawn
+        )
         for name, verdict in verdicts.items()
     ]
     rows.sort(key=_rank)
-    failed_before, failed_after = (
-        {key for key in judged if results[key].outcome == "fail"} for results in (before, after)
-    )
+    failed_before, failed_after = ({key for key in judged if results[key].outcome == "fail"} for results in first)
+    new = tuple(key for key in judged if key in failed_after - failed_before)
+    fixed = tuple(key for key in judged if key in failed_before - failed_after)
     figures = (
         measure(baseline.name, before.values(), beside=after.values()),
         measure(candidate.name, after.values(), beside=before.values()),
     )
     several = f"{extent.skipped} skipped tests are not compared"
     skipped = "1 test that was skipped is not compared" if extent.skipped == 1 else several
-    over, notes = _over_budget(*figures, rules.budgets, saved=saved is not None)
+    over, notes = over_budget((baseline.name, before), (candidate.name, after), rules.budgets, saved=saved is not None)
     invalid = [
         f"{UNMEASURED}: {reason}"
         for reason in (*extent.unmeasurable, *_invalid(differ, table, before, after, candidates))
     ]
+    lost = lost_words(table)
+    if hidden and not invalid:
+        invalid = [f"{UNMEASURED}: {lost}; had these failed as {hidden[0]}, it would have regressed"]
     gate, reasons = _verdict(rows, [*invalid, *over], extent, strict=rules.strict)
     if gate == "passed" and not before:
         gate, reasons = "not evaluated", ("nothing to compare: no case that ran is in the baseline",)
@@ -137,9 +157,9 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         candidate=figures[1],
         compared=tuple(judged),
         rows=tuple(rows),
-        total=_total(table.cases, before, after, families),
-        new=tuple(key for key in judged if key in failed_after - failed_before),
-        fixed=tuple(key for key in judged if key in failed_before - failed_after),
+        total=_total(table.cases, before, after, families)._replace(new=new, fixed=fixed),
+        new=new,
+        fixed=fixed,
         known=tuple(key for key in judged if key in failed_before & failed_after),
         flaky=tuple(
             key for key in judged if key not in failed_after and any(s.outcome == "fail" for s in after[key].samples)
@@ -154,6 +174,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         notes=(
             *broken,
             *notes,
+            *([lost] if lost else []),
             *_compared_otherwise(differ, table, before, after, saved=saved is not None),
             *uncompared,
             *unasked([after[key] for key in judged]),
@@ -172,19 +193,44 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     before, after = baseline.results, candidate.results
     differ = differences(before, after)
     old, new, uncompared = comparable_wordings(before, after)
+    old, new = both_with_untraced(without_copies(old), without_copies(new))
     table = tabulate(
         {key: outcomes_of(result) for key, result in old.items() if key not in differ.not_comparable},
         {key: outcomes_of(result) for key, result in new.items() if key not in differ.not_comparable},
+        also=rules.categories,
     )
-    families = [after[key].row for key in table.cases] if any(after[key].wording for key in table.cases) else []
-    strata = {name: rows for name, rows in table.categories.items() if not name.startswith(ERROR_PREFIX)}
-    for name in rules.categories:
-        strata.setdefault(name, _never(table, before, after))
+    grouped = any(after[key].wording or after[key].cluster is not None for key in table.cases)
+    families = [after[key].family for key in table.cases] if grouped else []
+    groups = group_strata(rules.budgets.by, table.cases, after, any_failure(table.cases, old, new))
+    table = replace(table, categories={**table.categories, **groups})
     another = candidate.another or baseline.name != candidate.name
     overall = gate_rules(another_model=another, both_drawn=baseline.saved is None)
-    by_category = {name: settings.rule() for name, settings in rules.categories.items()}
-    verdicts = judge(strata, overall, by_category, dispersion=rules.dispersion, families=families)
-    return Judgement(differ, uncompared, len(new), table, strata, families, overall, verdicts)
+    each = {name: rules.categories.get(name, CategorySettings()).rule() for name in table.categories}
+    for name, rule in each.items():
+        in_groups = name in groups
+        by_category = "category" in rules.budgets.by or name.startswith(ERROR_PREFIX)
+        each[name] = replace(rule, part=in_groups, gated=rule.gated and (in_groups or by_category))
+    verdicts = judge(table.categories, overall, each, dispersion=rules.dispersion, families=families)
+    hidden = tuple(_hidden(lost_as_failures(table), verdicts, overall, each, rules.dispersion, families))
+    return Judgement(differ, uncompared, len(new), table, families, overall, verdicts, hidden)
+
+
+def _hidden(
+    strata: Mapping[str, Sequence[Stratum]],
+    verdicts: Mapping[str, CategoryVerdict],
+    rules: GateRules,
+    each: Mapping[str, CategoryRule],
+    dispersion: Dispersion | None,
+    families: Sequence[tuple[str, str]],
+) -> Iterator[str]:
+    """The categories that would have regressed if the lost answers had failed in them."""
+    lost = [name for name in verdicts if name.startswith(ERROR_PREFIX)]
+    if not lost or any(verdicts[name].verdict is Verdict.REGRESSED and verdicts[name].gated for name in lost):
+        return
+    if_failed = judge(strata, rules, each, dispersion=dispersion, families=families)
+    for name in failing(if_failed):
+        if verdicts[name].verdict is not Verdict.REGRESSED:
+            yield name
 
 
 def _compared_otherwise(
@@ -217,29 +263,16 @@ def _compared_otherwise(
             f"{_cases(count, ' is', ' are')} not compared: the baseline's replies to the prompts of then fail today's "
             "tests"
         )
-    results = [side[key] for key in table.cases for side in (before, after)]
-    if copies := sum(len(result.samples) - len(_independent(result)) for result in results):
-        yield f"{copies} answers repeat another of their case word for word; each counts once"
+    copies = 0
+    for side in (before, after):
+        single = without_copies(side)
+        copies += sum(len(side[key].samples) - len(single[key].samples) for key in table.cases)
+    if copies:
+        yield f"{plural(copies, 'answer')} came from the provider more than once (same response id); each counts once"
 
 
 def _cases(count: int, one: str = "", many: str = "") -> str:
     return f"1 case{one}" if count == 1 else f"{count} cases{many}"
-
-
-def _independent(result: CaseResult) -> tuple[SampleResult, ...]:
-    """The samples of a case without those that repeat another word for word.
-
-    The test takes samples for independent draws. A long answer that comes twice is a copy, as of a provider's cache,
-    and copies counted as evidence fail pull requests that change nothing; short answers repeat by nature.
-    """
-    kept: dict[tuple[str, int], SampleResult] = {}
-    for place, sample in enumerate(result.samples):
-        text = "\n".join(call.answer.text for call in sample.calls)
-        # Agents end on the same words after other deeds.
-        tools = [[tool.name, tool.raw_arguments] for call in sample.calls for tool in call.answer.tool_calls]
-        said = f"{text}\n{tools}" if tools else text
-        kept.setdefault((said, 0) if len(text) >= SHORTEST_COPY else ("", place + 1), sample)
-    return tuple(kept.values())
 
 
 def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
@@ -247,17 +280,12 @@ def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
     return [
         SampleOutcome(
             passed=sample.outcome == "pass",
-            categories=(sample.category,) if sample.outcome == "fail" and sample.category else (),
+            categories=sample.categories,
             error=(sample.category or "unknown") if sample.outcome == "error" else None,
+            examined=sample.examined,
         )
-        for sample in _independent(result)
+        for sample in result.samples
     ]
-
-
-def _never(table: Table[CaseKey], before: Results, after: Results) -> tuple[Stratum, ...]:
-    """The strata of a category without failures."""
-    judged = [[_failing_and_judged(side[key])[1] for side in (before, after)] for key in table.cases]
-    return tuple(Stratum(0, old, 0, new) for old, new in judged)
 
 
 def gate_rules(*, another_model: bool, both_drawn: bool = False) -> GateRules:
@@ -274,7 +302,7 @@ def gate_rules(*, another_model: bool, both_drawn: bool = False) -> GateRules:
 
 def _row(name: str, verdict: CategoryVerdict, table: Table[CaseKey], before: Results, after: Results) -> CategoryRow:
     cases = table.cases
-    new = [key for key in cases if _fails_in(after[key], name) and not _fails_in(before[key], name)]
+    new = [key for key in cases if fails_in(after[key], name) and not fails_in(before[key], name)]
     evidence = dict(zip(cases, verdict.contributions, strict=True))
     return CategoryRow(
         name=name,
@@ -289,12 +317,13 @@ def _row(name: str, verdict: CategoryVerdict, table: Table[CaseKey], before: Res
         p=verdict.adjusted_p_better if verdict.verdict is Verdict.IMPROVED else verdict.adjusted_p,
         samples_needed=verdict.samples_needed,
         new=tuple(sorted(new, key=lambda key: -evidence[key])),
-        fixed=tuple(key for key in cases if _fails_in(before[key], name) and not _fails_in(after[key], name)),
+        fixed=tuple(key for key in cases if fails_in(before[key], name) and not fails_in(after[key], name)),
         note=verdict.method_reason,
         worse=verdict.worse,
         better=verdict.better,
         spread=verdict.spread or "",
         worst=_worst(verdict, cases, table.categories.get(name, ())),
+        one_sided=_one_sided(table, name, before, after),
     )
 
 
@@ -313,8 +342,15 @@ def _worst(verdict: CategoryVerdict, cases: Sequence[CaseKey], strata: Sequence[
     return tuple(sorted(found, key=lambda each: -each.bits)[:MOST_WORST])
 
 
-def _fails_in(result: CaseResult, category: str) -> bool:
-    return result.outcome == "fail" and result.category == category
+def _one_sided(table: Table[CaseKey], name: str, before: Results, after: Results) -> OneSided:
+    """What is known of a category in the cases that both sides could judge and only one was examined for it."""
+    known = [
+        stratum
+        for key, stratum in zip(table.cases, table.categories[name], strict=True)
+        if (stratum.n_baseline or stratum.n_candidate) and before[key].judged and after[key].judged
+    ]
+    alone = [stratum for stratum in known if not stratum.compared]
+    return OneSided(len(alone), len(known), *(sum(column) for column in zip(*alone, strict=True)))
 
 
 def _rank(row: CategoryRow) -> tuple[int, float, str]:
@@ -322,10 +358,11 @@ def _rank(row: CategoryRow) -> tuple[int, float, str]:
     return order.index(row.word or "OK"), -row.change, row.name
 
 
-def _total(cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[CaseKey]) -> CategoryRow:
+def _total(
+    cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[tuple[str, str]]
+) -> CategoryRow:
     """Any failure, over the cases that both sides could judge."""
-    pairs = [tuple(_failing_and_judged(side[key]) for side in (before, after)) for key in cases]
-    strata = [Stratum(*old, *new) for old, new in pairs]
+    strata = any_failure(cases, before, after)
     counts = [stratum for stratum in strata if stratum.compared]
     changes = [stratum.change for stratum in by_family(strata, families)]
     return CategoryRow(
@@ -335,15 +372,17 @@ def _total(cases: Sequence[CaseKey], before: Results, after: Results, families: 
         candidate_failed=sum(count[2] for count in counts),
         candidate_judged=sum(count[3] for count in counts),
         change=sum(changes) / len(changes) if changes else 0.0,
-        new=tuple(key for key in cases if after[key].outcome == "fail" and before[key].outcome == "pass"),
-        fixed=tuple(key for key in cases if after[key].outcome == "pass" and before[key].outcome == "fail"),
     )
 
 
+def any_failure(cases: Sequence[CaseKey], before: Results, after: Results) -> list[Stratum]:
+    """How often each case failed in any category."""
+    old, new = without_copies(before), without_copies(after)
+    return [Stratum(*_failing_and_judged(old[key]), *_failing_and_judged(new[key])) for key in cases]
+
+
 def _failing_and_judged(result: CaseResult) -> tuple[int, int]:
-    """Of a case's samples, as the categories count them."""
-    judged = [sample for sample in _independent(result) if sample.outcome != "error"]
-    return sum(sample.outcome == "fail" for sample in judged), len(judged)
+    return sum(sample.outcome == "fail" for sample in result.judged), len(result.judged)
 
 
 def _invalid(
@@ -390,34 +429,3 @@ def _sentence(row: CategoryRow) -> str:
         by = f", at least {100 * least:+.1f} points" if least > 0 else ""
         return f"{row.name} regressed from {row.counts}{by} (p = {row.p:.2g})"
     return f"{row.name} rose from {row.counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"
-
-
-def _over_budget(
-    baseline: Figures, candidate: Figures, budgets: GateSettings, *, saved: bool
-) -> tuple[list[str], tuple[str, ...]]:
-    """Which measured figures rose more than they may: reasons to fail, or notes where they are not comparable."""
-    reasons, notes = [], []
-    for name, allowed in budgets._asdict().items():
-        if allowed is None:
-            continue
-        old, new = _figure(baseline, name), _figure(candidate, name)
-        if old is None or new is None:
-            notes.append(f"{name} is not gated: it is not known for both models")
-            continue
-        if new <= old * (1 + allowed):
-            continue
-        told = f"{name} rose from {old:.4g} to {new:.4g} (allowed {allowed:+.0%})"
-        timed = name != "cost_per_resolved"
-        if saved or (timed and baseline.live_figures != candidate.live_figures):
-            notes.append(f"{told}; not gated: it was not measured in the same session")
-        else:
-            reasons.append(told)
-    return reasons, tuple(notes)
-
-
-def _figure(figures: Figures, name: str) -> float | None:
-    if name == "cost_per_resolved":
-        return figures.cost_per_resolved
-    kind, _, percent = name.partition("_p")
-    known = figures.latency if kind == "latency" else figures.ttft
-    return next((each.value for each in known if each.share == int(percent) / 100), None)

@@ -37,12 +37,29 @@ class CaseEvidence(NamedTuple):
     bits: float
 
 
+class OneSided(NamedTuple):
+    """The cases in which only one side has answers that were examined for a category, so that nothing is compared.
+
+    Attributes:
+        cases: how many, out of ``of`` in which any side was examined.
+        baseline_failed: failing samples of the category, of ``baseline_judged`` examined samples.
+        candidate_failed: the same for the candidate, of ``candidate_judged``.
+    """
+
+    cases: int = 0
+    of: int = 0
+    baseline_failed: int = 0
+    baseline_judged: int = 0
+    candidate_failed: int = 0
+    candidate_judged: int = 0
+
+
 class CategoryRow(NamedTuple):
     """One error category on both sides.
 
     Attributes:
         name: the category; "" for any failure.
-        baseline_failed: failing samples of this category, of ``baseline_judged`` judged samples.
+        baseline_failed: failing samples of this category, of ``baseline_judged`` samples that were examined for it.
         candidate_failed: the same for the candidate, of ``candidate_judged``.
         change: mean over the cases of the difference of the shares, as a fraction: 0.1 is 10 points worse.
         interval: 95 % interval of the change.
@@ -51,13 +68,15 @@ class CategoryRow(NamedTuple):
         p: corrected for the number of categories, None for any failure.
         samples_needed: samples per case that would settle an INCONCLUSIVE, None when unknown.
         both_drawn: whether as many are needed on both sides, as when the baseline is a model of the session.
-        new: cases that fail in this category only with the candidate, worst first.
+        new: cases that fail in this category only with the candidate, worst first; judged, as ``fixed``, by the first
+            samples that both sides have.
         fixed: cases that fail in this category only with the baseline.
         note: as in "samples repeat each other: each case counted once".
         worse: cases whose rate rose.
         better: cases whose rate fell.
         spread: where a rise is, "" when there is none.
         worst: the cases that speak most for a rise, the first speaks most.
+        one_sided: the cases that are not compared in this category.
     """
 
     name: str
@@ -79,6 +98,7 @@ class CategoryRow(NamedTuple):
     better: int = 0
     spread: Spread | Literal[""] = ""
     worst: tuple[CaseEvidence, ...] = ()
+    one_sided: OneSided = OneSided()
 
     @property
     def counts(self) -> str:
@@ -94,10 +114,11 @@ class Comparison(NamedTuple):
         compared: the cases judged under both.
         rows: one per error category seen on either side or configured, worst first.
         total: any failure.
-        new: cases that fail only with the candidate.
+        new: cases that fail only with the candidate; judged, as ``fixed`` and ``known``, by the first samples that both
+            sides have.
         fixed: cases that fail only with the baseline.
         known: cases that fail with both.
-        flaky: cases that pass with the candidate although some samples fail.
+        flaky: cases that pass with the candidate, judged so too, although some of all its samples fail.
         errors: cases that could not be judged on one side or the other.
         only_baseline: cases that ran only with the baseline.
         only_candidate: cases that ran only with the candidate.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pytest_llmeval.analysis.comparable import differences
 from pytest_llmeval.analysis.compare import outcomes_of
+from pytest_llmeval.analysis.copies import without_copies
+from pytest_llmeval.analysis.examined import both_with_untraced
 from pytest_llmeval.errors import RunFileError
-from pytest_llmeval.runs.results import CaseResult, Run, model_words
+from pytest_llmeval.runs.pooled import Pool, pooled, reply_ids, stands_for
+from pytest_llmeval.runs.results import Run, model_words
 from pytest_llmeval.stats.dependence import Dispersion, dispersion
 from pytest_llmeval.stats.outcomes import tabulate
 
@@ -24,26 +27,49 @@ def disagreement(first: Run, second: Run, model: str) -> Dispersion | None:
     Raises:
         RunFileError: they are not two runs of one model, or hold the same replies, as a replay does.
     """
-    names = [name for name in second.models if name != second.baseline] if model not in second.models else [model]
-    if len(names) != 1 or _stands_for(first, model) != _stands_for(second, names[0]):
-        others = ", ".join(f"{name}: {model_words(each)}" for name, each in second.models.items()) or "none"
-        raise RunFileError(
-            f"the second baseline is not a run of {model} ({model_words(first.models.get(model, {}))}); "
-            f"it holds {others}"
-        )
-    one, two = first.of_model(model), second.of_model(names[0])
+    one, two = first.of_model(model), second.of_model(_same_model(first, second, model))
     differ = differences(one, two)
     other = {*differ.not_comparable, *differ.prompts}
     same = [key for key in two if key in one and key not in other]
-    asked = [key for key in same if not _replies(one[key]) & _replies(two[key])]
+    asked = [key for key in same if not reply_ids(one[key].calls) & reply_ids(two[key].calls)]
     if not asked:
         why = f"they hold the same replies to all {len(same)} cases" if same else "no case is the same in both"
         raise RunFileError(
             f"two runs of the baseline tell nothing about each other: {why}; save the second one with "
             f"pytest --llm-model={model} --llm-mode=live --llm-report=FILE.jsonl"
         )
-    table = tabulate({key: outcomes_of(one[key]) for key in asked}, {key: outcomes_of(two[key]) for key in asked})
+    before, after = both_with_untraced(without_copies(one), without_copies(two))
+    table = tabulate({key: outcomes_of(before[key]) for key in asked}, {key: outcomes_of(after[key]) for key in asked})
     return dispersion(stratum for rows in table.categories.values() for stratum in rows)
+
+
+def pool_of(first: Run, second: Run, model: str) -> Pool:
+    """Two runs of a model as one.
+
+    Args:
+        first: the baseline.
+        second: another run of the same model.
+        model: its name in the first run.
+
+    Raises:
+        RunFileError: they are not two runs of one model.
+    """
+    return pooled(first.of_model(model), second.of_model(_same_model(first, second, model)))
+
+
+def _same_model(first: Run, second: Run, model: str) -> str:
+    """The name of a model of the first run in the second one.
+
+    Raises:
+        RunFileError: that is no run of it.
+    """
+    names = [name for name in second.models if name != second.baseline] if model not in second.models else [model]
+    if len(names) == 1 and stands_for(first, model) == stands_for(second, names[0]):
+        return names[0]
+    others = ", ".join(f"{name}: {model_words(each)}" for name, each in second.models.items()) or "none"
+    raise RunFileError(
+        f"the second baseline is not a run of {model} ({model_words(first.models.get(model, {}))}); it holds {others}"
+    )
 
 
 def dispersion_words(found: Dispersion | None) -> str:
@@ -53,17 +79,3 @@ def dispersion_words(found: Dispersion | None) -> str:
     independent = not found.repeats
     said = "its samples count as independent" if independent else "its samples repeat each other"
     return f"two runs of the baseline: phi {found.phi:.2f} over {found.strata} cases and categories; {said}"
-
-
-def _stands_for(run: Run, name: str) -> tuple[object, ...]:
-    model = run.models.get(name, {})
-    return tuple(model.get(key) for key in ("provider", "model", "params"))
-
-
-def _replies(result: CaseResult) -> set[tuple[str, str, float, str]]:
-    """The identities of a case's replies; a second reply to the same question, even in the same second, differs."""
-    return {
-        (call.key, call.recorded_at, call.measures.latency, call.answer.text)
-        for call in result.calls
-        if call.key is not None and call.recorded_at is not None
-    }

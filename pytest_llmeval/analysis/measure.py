@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from pytest_llmeval.analysis.examined import counts_in, untraced_in, with_untraced
 from pytest_llmeval.json_text import parsed_json
 from pytest_llmeval.reply import unfenced
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Run, SampleResult
@@ -33,13 +34,11 @@ class Figures(NamedTuple):
         replayed: calls answered by a recording or the cache.
         cost: USD of all calls as they were or would have been billed, None when a price is unknown.
         spent: USD spent in this session, None when a price of a live call is unknown.
-        cost_per_resolved: cost divided by passed cases, None when unknown or nothing passed.
+        cost_per_resolved: USD of all calls per sample that passed, None when unknown or nothing passed.
         latency: p50, p95, p99 of a call's seconds, live or else as recorded; empty without calls.
         ttft: the same of the seconds to the first token; empty when no call was streamed.
         tokens_per_second: the median over these calls of output tokens by seconds; None when tokens are unknown.
         cost_per_case: USD of all calls of a case that made any, None when a price is unknown.
-        resolved_cost: ``cost_per_resolved`` with its interval.
-        resolved_answer_cost: USD of all calls per sample that passed, whatever the number of samples.
         pass_at_1: the chance that one answer passes.
         pass_hat: the chance that all of 2, 3, ... answers to a case pass, up to the samples that every case has.
         verdict_agreement: chance that two answers to a case get the same verdict, None without repeated samples.
@@ -64,13 +63,11 @@ class Figures(NamedTuple):
     replayed: int
     cost: float | None
     spent: float | None
-    cost_per_resolved: float | None
+    cost_per_resolved: Estimate | None
     latency: tuple[Percentile, ...] = ()
     ttft: tuple[Percentile, ...] = ()
     tokens_per_second: Percentile | None = None
     cost_per_case: Estimate | None = None
-    resolved_cost: Estimate | None = None
-    resolved_answer_cost: Estimate | None = None
     pass_at_1: Share | None = None
     pass_hat: tuple[Mean, ...] = ()
     verdict_agreement: Mean | None = None
@@ -92,15 +89,14 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         beside: of the session's other models, which may show that a test examines answers for hallucinations.
     """
     results = list(results)
+    beside = list(beside)
     calls = [call for result in results for call in result.calls]
     live = sum(call.measures.source == "live" for call in calls)
-    timed = [[call for call in result.calls if not live or call.measures.source == "live"] for result in results]
+    timed = _timed(results)
     outcomes = [result.outcome for result in results]
     passed = outcomes.count("pass")
     cost = _total([call.measures.cost for call in calls])
-    resolved_cost, resolved_answer_cost, cost_per_case = _costs(results) if cost is not None else (None, None, None)
-    latencies = [[call.measures.latency for call in case] for case in timed]
-    ttfts = [[call.measures.ttft for call in case if call.measures.ttft is not None] for case in timed]
+    resolved_cost, cost_per_case = _costs(results) if cost is not None else (None, None)
     return Figures(
         model=model,
         cases=len(results),
@@ -114,19 +110,17 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         replayed=len(calls) - live,
         cost=cost,
         spent=_total([call.spent for call in calls]) if calls else 0.0,
-        cost_per_resolved=cost / passed if cost is not None and passed else None,
-        latency=_percentiles(latencies),
-        ttft=_percentiles(ttfts),
+        cost_per_resolved=resolved_cost,
+        latency=_percentiles(times_by_case(results, "latency")),
+        ttft=_percentiles(times_by_case(results, "ttft")),
         tokens_per_second=_speed(timed),
         cost_per_case=cost_per_case,
-        resolved_cost=resolved_cost,
-        resolved_answer_cost=resolved_answer_cost,
         pass_at_1=share_over_cases([_passing(result) for result in results]),
         pass_hat=_pass_hat(results),
         verdict_agreement=_mean(map(_agreement, results)),
         length_variation=_mean(map(_length_variation, results), math.inf),
         format_agreement=_format_agreement(results),
-        hallucination_rate=share_over_cases(hallucination_counts(results, beside)),
+        hallucination_rate=_hallucination_rate(results, beside),
         refusal_rate=share_over_cases([(sum(map(is_refusal, r.judged)), len(r.judged)) for r in results]),
         reworded=sum(bool(result.wording) for result in results),
         scores=_scores(results),
@@ -141,6 +135,17 @@ def measure_each(run: Run) -> list[Figures]:
         measure(name, run.of_model(name).values(), beside=[result for result in run.results if result.model != name])
         for name in names
     ]
+
+
+def times_by_case(results: Sequence[CaseResult], kind: Literal["latency", "ttft"]) -> list[list[float]]:
+    """Per case the seconds of its calls, of the live ones where there are any; calls without a TTFT are left out."""
+    found = [[getattr(call.measures, kind) for call in calls] for calls in _timed(results)]
+    return [[seconds for seconds in case if seconds is not None] for case in found]
+
+
+def _timed(results: Sequence[CaseResult]) -> list[list[Call]]:
+    live = any(call.measures.source == "live" for result in results for call in result.calls)
+    return [[call for call in result.calls if not live or call.measures.source == "live"] for result in results]
 
 
 def _percentiles(values_by_case: Sequence[Sequence[float]]) -> tuple[Percentile, ...]:
@@ -166,15 +171,19 @@ def _total(costs: list[float | None]) -> float | None:
     return sum(known) if costs and len(known) == len(costs) else None
 
 
-def _costs(results: Sequence[CaseResult]) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
-    """USD per resolved case, per sample that passed, and per case; all prices are known."""
-    costs = [math.fsum(call.measures.cost or 0.0 for call in result.calls) for result in results]
-    called = [cost for cost, result in zip(costs, results, strict=True) if result.calls]
+def _costs(results: Sequence[CaseResult]) -> tuple[Estimate | None, Estimate | None]:
+    """USD per sample that passed, and per case; all prices are known."""
+    costs = resolved_costs(results)
+    called = [cost for (cost, _), result in zip(costs, results, strict=True) if result.calls]
     return (
-        cost_per_resolved(costs, [int(result.outcome == "pass") for result in results]),
-        cost_per_resolved(costs, [_passing(result)[0] for result in results]),
+        cost_per_resolved([cost for cost, _ in costs], [passed for _, passed in costs]),
         cost_per_resolved(called, [1] * len(called)),
     )
+
+
+def resolved_costs(results: Iterable[CaseResult]) -> list[tuple[float, int]]:
+    """Per case USD of all its calls, where all prices are known, and how many of its samples passed."""
+    return [(math.fsum(call.measures.cost or 0.0 for call in result.calls), _passing(result)[0]) for result in results]
 
 
 def _passing(result: CaseResult) -> tuple[int, int]:
@@ -193,7 +202,7 @@ def _pass_hat(results: Sequence[CaseResult]) -> tuple[Mean, ...]:
 
 
 def _agreement(result: CaseResult) -> float | None:
-    return pairwise_agreement([(sample.outcome, sample.category) for sample in result.judged])
+    return pairwise_agreement([(sample.outcome, frozenset(sample.categories)) for sample in result.judged])
 
 
 def _length_variation(result: CaseResult) -> float | None:
@@ -207,6 +216,17 @@ def _length_variation(result: CaseResult) -> float | None:
 def _format_agreement(results: Sequence[CaseResult]) -> Share | None:
     found = [[structure_of(sample) for sample in result.judged if sample.calls] for result in results]
     return share_over_cases([(int(len(set(kinds)) == 1), 1) for kinds in found if len(kinds) > 1])
+
+
+def _hallucination_rate(results: Sequence[CaseResult], beside: Sequence[CaseResult]) -> Share | None:
+    untraced = untraced_in([*results, *beside])
+    # Answers of older runs may have been examined for anything; that one of a run was must be seen.
+    seen = any(
+        HALLUCINATION in {*sample.categories, *(sample.noted or ()), *(score.category for score in sample.scores)}
+        for result in (*results, *beside)
+        for sample in result.judged
+    )
+    return share_over_cases(counts_in([with_untraced(r, untraced) for r in results], HALLUCINATION)) if seen else None
 
 
 def _scores(results: Sequence[CaseResult]) -> tuple[tuple[str, Mean], ...]:
@@ -250,32 +270,4 @@ def structure_of(sample: SampleResult) -> Literal["object", "array", "text"]:
 
 def is_refusal(sample: SampleResult) -> bool:
     """Whether the answer is a refusal by a check or by the provider's mark."""
-    return sample.category == REFUSAL or bool(sample.calls and sample.calls[-1].answer.refusal)
-
-
-def hallucination_counts(results: Sequence[CaseResult], beside: Iterable[CaseResult] = ()) -> list[tuple[int, int]]:
-    """Per case how many of its answers had invented facts, and how many were examined for them.
-
-    An answer was examined when a check of the category ``hallucination`` gave a score, passed or not, or when it
-    failed in that category. An assertion under ``with category("hallucination")`` leaves no score when it passes, so in
-    a test whose failures of this category left no score, every judged answer counts as examined. `beside` is as for
-    `measure`.
-    """
-    everything = [*results, *beside]
-    unscored = {
-        result.key.test
-        for result in everything
-        for sample in result.judged
-        if sample.category == HALLUCINATION and not _scored(sample)
-    }
-    counts = []
-    for result in results:
-        examined = [
-            s for s in result.judged if result.key.test in unscored or s.category == HALLUCINATION or _scored(s)
-        ]
-        counts.append((sum(sample.category == HALLUCINATION for sample in examined), len(examined)))
-    return counts
-
-
-def _scored(sample: SampleResult) -> bool:
-    return any(score.category == HALLUCINATION for score in sample.scores)
+    return REFUSAL in sample.categories or bool(sample.calls and sample.calls[-1].answer.refusal)

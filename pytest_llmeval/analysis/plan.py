@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_llmeval.analysis.examined import counts_in, untraced_in, with_untraced
 from pytest_llmeval.config.prices import priced
 from pytest_llmeval.config.settings import CategorySettings, Prices
 from pytest_llmeval.runs.results import CaseResult
@@ -17,6 +18,10 @@ POWER = 0.8
 """The wanted chance of finding a rise."""
 
 FEWEST_FOR_VARIANCE = 20
+FEW_SAMPLES = 3
+SLACK = 1.1
+"""What the score gives away of rises spread over all cases where these have few answers, to see broken cases better."""
+
 UNSEEN = 1e-6  # the approximation takes a rate of exactly 0 for noiseless
 
 
@@ -132,6 +137,8 @@ def smallest_rise(
     )
     if rise is None:
         return None
+    if min(baseline_samples, samples) <= FEW_SAMPLES:
+        rise *= SLACK
     # All failures of a case fall to the candidate by one chance in this many; so many broken cases are needed at least.
     chances = math.log(math.comb(baseline_samples + samples, samples))
     fewest = math.ceil(-math.log(level) / chances - 1e-9) / cases
@@ -145,16 +152,16 @@ def expected_from(results: Sequence[CaseResult]) -> list[Expected]:
 
     How flaky the cases are is taken from the results where at least 20 cases have several samples.
     """
-    judged = [[sample.category if sample.outcome == "fail" else None for sample in r.judged] for r in results]
-    judged = [labels for labels in judged if labels]
-    names = dict.fromkeys(label for labels in judged for label in labels if label)
-    repeated = [labels for labels in judged if len(labels) > 1]
+    untraced = untraced_in(results)
+    results = [with_untraced(result, untraced) for result in results]
+    names = dict.fromkeys(name for result in results for sample in result.judged for name in sample.categories)
     categories = []
     for name in names:
-        rate = sum(labels.count(name) / len(labels) for labels in judged) / len(judged)
+        counts = [(failed, n) for failed, n in counts_in(results, name) if n]
+        rate = sum(failed / n for failed, n in counts) / len(counts)
         variance = None
-        if len(repeated) >= FEWEST_FOR_VARIANCE:
-            seen = [(labels.count(name), len(labels)) for labels in repeated]
+        seen = [(failed, n) for failed, n in counts if n > 1]
+        if len(seen) >= FEWEST_FOR_VARIANCE:
             measured = sum(failed * (n - failed) / (n * (n - 1)) for failed, n in seen) / len(seen)
             # A rare category may have shown no flaky case yet; half of what is typical is then more honest than 0.
             variance = max(measured, flaky_variance(rate) / 2)

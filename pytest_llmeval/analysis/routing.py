@@ -1,4 +1,4 @@
-"""Choose a model for each task: the cheapest that fits, where there is enough data."""
+"""Choose a model for each task: the cheapest that was shown to be as good as production."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, compare
+from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, any_failure, compare
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison, Results
 from pytest_llmeval.analysis.measure import Figures
-from pytest_llmeval.analysis.plan import Expected, smallest_rise
-from pytest_llmeval.config.settings import CategorySettings
+from pytest_llmeval.config.settings import GateSettings
 from pytest_llmeval.stats.cost import Estimate
-from pytest_llmeval.stats.gate import GateRules
+from pytest_llmeval.stats.intervals import largest_rise
+from pytest_llmeval.stats.strata import Stratum, by_family
+from pytest_llmeval.text import plural
 
-Fitness = Literal["fits", "regressed", "too many errors", "not enough data"]
+Fitness = Literal["fits", "regressed", "too many errors", "not shown to be as good", "not enough data"]
 
+ALPHA = 0.05  # the chance that any of a task's candidates fits though it loses more than it may
 MAX_ERRORS = 0.05  # the largest share of samples that may be without a judgement
-MUST_FIND = 0.20  # the rise of all failures that the comparison must have been able to find
+MAX_LOSS = GateSettings().max_loss
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,7 @@ class Choice:
     """One model on one task.
 
     Attributes:
-        baseline: whether the others are compared with it; it cannot regress.
+        baseline: whether the others are compared with it; it fits unless it has too many errors.
         reason: the evidence in one sentence, "" for a model that fits.
         cases: how many cases were judged under it, and for a candidate under the baseline too.
         samples: how many answers were judged.
@@ -53,12 +56,14 @@ class TaskRoute:
         model: the cheapest that fits; None when none does, or when no price is known.
         reason: for this choice, in one sentence.
         choices: every model, the cheapest first, those without a known cost last.
+        max_loss: how much larger a chosen model's share of failing answers may be, as a fraction.
     """
 
     task: str
     model: str | None
     reason: str
     choices: tuple[Choice, ...]
+    max_loss: float = MAX_LOSS
 
 
 def compare_by_task(
@@ -81,8 +86,12 @@ def compare_by_task(
     }
 
 
-def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, CategorySettings]) -> list[TaskRoute]:
+def routes_of(comparisons: Sequence[Comparison], rules: Rules = DEFAULTS) -> list[TaskRoute]:
     """The routes that follow from comparing candidates with one baseline.
+
+    Args:
+        comparisons: one for each candidate.
+        rules: how error categories are gated, and ``max_loss``. Its budgets are for all cases, not for those of a task.
 
     Returns:
         One per task; none when no case has a task, when a gate was not evaluated, or when a candidate has the
@@ -97,45 +106,50 @@ def routes_of(comparisons: Sequence[Comparison], categories: Mapping[str, Catego
     first = comparisons[0]
     baseline = Side(first.baseline.model, first.baseline_results, saved=first.saved)
     candidates = [Side(each.candidate.model, each.candidate_results) for each in comparisons]
-    return route(compare_by_task(baseline, candidates, Rules(categories)))
+    return route(compare_by_task(baseline, candidates, Rules(rules.categories)), rules.budgets.max_loss)
 
 
-def route(comparisons: Mapping[str, Sequence[Comparison]]) -> list[TaskRoute]:
+def route(comparisons: Mapping[str, Sequence[Comparison]], max_loss: float = MAX_LOSS) -> list[TaskRoute]:
     """Choose a model for every task.
 
-    A candidate fits when no gated category regressed or is undecided, when few of its samples are errors, and when the
-    comparison had an 80 % chance to find a rise of its failures by `MUST_FIND`. Of the models that fit, including the
-    baseline, the one with the lowest cost per passed answer is chosen.
+    A candidate fits when it fails no more than the baseline on these cases and was shown not to be worse by more than
+    `max_loss` (a test of non-inferiority, Holm's over the candidates of the task), when no gated category regressed or
+    is undecided, and when few of its samples are errors. Of the models that fit, including the baseline, the one with
+    the lowest cost per resolved answer is chosen.
 
     Args:
         comparisons: per task one comparison for each candidate, all with the same baseline.
+        max_loss: how much larger a candidate's share of failing answers may be, as a fraction.
     """
     routes = []
     for task, compared in comparisons.items():
         if not compared:
             continue
-        choices = [_baseline(compared[0]), *map(_candidate, compared)]
+        losses = _losses(compared, max_loss)
+        candidates = [_candidate(each, loss, max_loss) for each, loss in zip(compared, losses, strict=True)]
+        choices = [_baseline(compared[0]), *candidates]
         choices.sort(key=lambda choice: (math.inf if choice.cost is None else choice.cost.value, not choice.baseline))
-        routes.append(_chosen(task, choices))
+        routes.append(_chosen(task, choices, max_loss))
     return routes
 
 
-def _chosen(task: str, choices: Sequence[Choice]) -> TaskRoute:
+def _chosen(task: str, choices: Sequence[Choice], max_loss: float) -> TaskRoute:
     fitting = [choice for choice in choices if choice.fitness == "fits"]
     priced = [choice for choice in fitting if choice.cost is not None]
     model: str | None = None
     if not fitting:
-        reason = "not enough data" if any(c.fitness == "not enough data" for c in choices) else "no model fits"
+        lacking = any(each.fitness.startswith("not ") for each in choices)
+        reason = "not enough data" if lacking else "no model fits"
     elif len(fitting) == 1:
         model, reason = fitting[0].model, "the only model that fits"
     elif not priced:
-        reason = "not enough data: no price is known"
+        reason = "not enough data: no cost of a resolved answer is known"
     else:
         model, reason = priced[0].model, "the cheapest that fits"
         unpriced = [choice.model for choice in fitting if choice.cost is None]
         if unpriced:
             reason += f" of those with a known price ({', '.join(unpriced)} fits too)"
-    return TaskRoute(task=task, model=model, reason=reason, choices=tuple(choices))
+    return TaskRoute(task=task, model=model, reason=reason, choices=tuple(choices), max_loss=max_loss)
 
 
 def _baseline(comparison: Comparison) -> Choice:
@@ -147,12 +161,35 @@ def _baseline(comparison: Comparison) -> Choice:
     return _choice(comparison.baseline, results, fitness, reason, cases, baseline=True)
 
 
-def _candidate(comparison: Comparison) -> Choice:
+def _losses(comparisons: Sequence[Comparison], max_loss: float) -> list[float]:
+    """How much larger each candidate's share of failing answers could be, as a fraction.
+
+    By Holm's procedure: the more candidates are not yet shown to be as good, the higher the confidence of the bound.
+    """
+    strata = [_by_family(comparison) for comparison in comparisons]
+    losses = [1.0] * len(strata)
+    left = list(range(len(strata)))
+    while left:
+        for place in left:
+            losses[place] = largest_rise(strata[place], 1 - 2 * ALPHA / len(left))
+        shown = [place for place in left if losses[place] <= max_loss]
+        left = [place for place in left if place not in shown] if shown else []
+    return losses
+
+
+def _by_family(comparison: Comparison) -> list[Stratum]:
+    """Any failure on both sides, the wordings of a row together."""
+    cases, after = comparison.compared, comparison.candidate_results
+    families = [after[key].row for key in cases] if any(after[key].wording for key in cases) else []
+    return by_family(any_failure(cases, comparison.baseline_results, after), families)
+
+
+def _candidate(comparison: Comparison, loss: float, max_loss: float) -> Choice:
     fitness, reason = _errors(comparison.candidate_results)
     # The worst row comes first.
     regressed = [row for row in comparison.rows if row.gated and row.word == "REGRESSED"]
     undecided = [row for row in comparison.rows if row.gated and row.word == "INCONCLUSIVE"]
-    finds = _finds(comparison)
+    change = comparison.total.change
     if regressed:
         fitness, reason = "regressed", f"{regressed[0].name} rose from {regressed[0].counts}"
     elif fitness != "fits":
@@ -162,13 +199,17 @@ def _candidate(comparison: Comparison) -> Choice:
     elif undecided:
         row = undecided[0]
         more = "" if row.samples_needed is None else f"; {row.samples_needed} samples per case would settle it"
-        fitness, reason = "not enough data", f"{row.name} rose from {row.counts}, which could be noise{more}"
+        fitness, reason = "not shown to be as good", f"{row.name} rose from {row.counts}, which could be noise{more}"
     elif comparison.gate == "failed":
         unmeasured = any(UNMEASURED in reason for reason in comparison.reasons)
         fitness, reason = ("not enough data" if unmeasured else "regressed"), comparison.reasons[0]
-    elif finds is None or finds > MUST_FIND:
-        rise = "no rise could be found" if finds is None else f"only a rise by {100 * finds:.0f} points would be found"
-        fitness, reason = "not enough data", f"{rise} in {len(comparison.compared)} cases"
+    elif not comparison.compared:
+        fitness, reason = "not enough data", "no case was judged under both models"
+    elif change > ROUNDING or loss > max_loss:
+        failed = f"failed {100 * change:.1f} points more" if change > ROUNDING else ""
+        hidden = f"could fail up to {math.ceil(100 * loss - ROUNDING)} points more" if loss > max_loss else ""
+        told = " and ".join(filter(None, (failed, hidden)))
+        fitness, reason = "not shown to be as good", f"{told}, going by {plural(len(comparison.compared), 'case')}"
     return _choice(comparison.candidate, comparison.candidate_results, fitness, reason, len(comparison.compared))
 
 
@@ -183,7 +224,7 @@ def _choice(
         cases=cases,
         samples=figures.samples,
         passed=sum(sample.outcome == "pass" for result in results.values() for sample in result.judged),
-        cost=figures.resolved_answer_cost,
+        cost=figures.cost_per_resolved,
     )
 
 
@@ -194,18 +235,3 @@ def _errors(results: Results) -> tuple[Fitness, str]:
     if share > MAX_ERRORS:
         return "too many errors", f"{share:.0%} of its samples could not be judged; at most {MAX_ERRORS:.0%} may be so"
     return "fits", ""
-
-
-def _finds(comparison: Comparison) -> float | None:
-    """The smallest rise of all failures that this comparison had an 80 % chance to find, as a fraction."""
-    cases = len(comparison.compared)
-    total = comparison.total
-    if not cases or total.baseline_failed == total.baseline_judged:
-        return None
-    return smallest_rise(
-        cases,
-        max(1, total.baseline_judged // cases),
-        max(1, total.candidate_judged // cases),
-        Expected(name="", rate=total.baseline_failed / total.baseline_judged),
-        level=GateRules().alpha,
-    )

@@ -18,16 +18,15 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 
+from pytest_llmeval.checks.gathered import gathering
 from pytest_llmeval.errors import CheckFailed, LlmevalError
+from pytest_llmeval.score import note_examined, surrounding
 from pytest_llmeval.text import harmless
 
 GENERAL = "wrong_answer"
 """The default category; a check with this category leaves the choice to others."""
 
 _OF_WHAT_IS_THERE = frozenset({"hallucination", "unsafe", "slow", "expensive"})
-surrounding: ContextVar[str | None] = ContextVar("llmeval_category", default=None)
-"""The innermost ``with category(...)``."""
-
 default_category: ContextVar[str] = ContextVar("llmeval_default_category", default=GENERAL)
 """The category of the test's marker; the plugin sets it, so that scores have the same category as the failure."""
 
@@ -37,20 +36,25 @@ __tracebackhide__ = True
 
 @contextmanager
 def _surrounded(name: str) -> Iterator[None]:
-    outer = surrounding.get()
+    outer, gathered = surrounding.get(), gathering.get()
     surrounding.set(name)
+    note_examined(name)
     try:
         yield
     except BaseException as error:
         if not isinstance(error, LlmevalError) and not hasattr(error, _ATTRIBUTE):
             mark_decided(error, name)
-        raise
+        if gathered is None or not gathered.keeps(error):
+            raise
     finally:
         surrounding.set(outer)  # by value: setup and teardown of an asynchronous fixture may differ in their context
 
 
 def category(name: str) -> AbstractContextManager[None]:
     """Give failures inside a ``with`` block an error category: plain asserts, and checks without ``category=``.
+
+    An answer that gets to the block is examined for the category. Within `all_checks` the test goes on after a block
+    that a failed assert has left.
 
     Args:
         name: ``hallucination``, ``format``, … or one of your own.

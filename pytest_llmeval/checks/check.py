@@ -8,11 +8,12 @@ import math
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any, NoReturn, ParamSpec, TypeGuard, TypeVar, cast
+from typing import Any, ParamSpec, TypeGuard, TypeVar, cast
 
-from pytest_llmeval.checks.categories import GENERAL, default_category, mark_decided, surrounding, valid_category
+from pytest_llmeval.checks.categories import GENERAL, default_category, mark_decided, valid_category
+from pytest_llmeval.checks.gathered import gathering
 from pytest_llmeval.errors import CheckFailed, LlmevalError
-from pytest_llmeval.score import Score
+from pytest_llmeval.score import Score, surrounding
 from pytest_llmeval.text import presentable
 
 P = ParamSpec("P")
@@ -52,7 +53,8 @@ def check(function: Callable[P, R]) -> Callable[P, R]:
 
     Use it as ``@check`` on a function named ``assert_polite``, or as ``assert_polite = check(polite)``. The assertion
     takes the same arguments and a keyword ``category=``, keeps every score for the report, returns the score when it
-    passed, and raises `CheckFailed` otherwise. An ``async`` function becomes an assertion to await.
+    passed, and raises `CheckFailed` otherwise; in `all_checks` it returns the score in any case. An ``async`` function
+    becomes an assertion to await.
 
     Args:
         function: takes the reply and any other arguments; its name without ``assert_`` names the check. It may
@@ -91,7 +93,7 @@ def check(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _settled(name: str, score: object, explicit: str | None) -> Score:
-    """Keep the score; raise when it did not pass."""
+    """Keep the score; fail when it did not pass."""
     if not isinstance(score, Score):
         raise LlmevalError(f"check {name!r} returned a {type(score).__name__}, not a pytest_llmeval.Score")
     value = score.value
@@ -113,20 +115,10 @@ def _settled(name: str, score: object, explicit: str | None) -> Score:
     if scores is not None:
         scores.append(kept)
     if not kept.passed:
-        raise_failed(reason, kept.check, kept.value, decided=decided, own=own)
+        error = CheckFailed(reason, category=decided or own, score=kept.value, check=kept.check)
+        if decided:
+            mark_decided(error, decided)
+        gathered = gathering.get()
+        if gathered is None or not gathered.keeps(error):
+            raise error from None
     return kept
-
-
-def raise_failed(reason: str, name: str, value: float, *, decided: str | None, own: str | None) -> NoReturn:
-    """Raise `CheckFailed`.
-
-    Args:
-        reason: a presentable message.
-        name: of the check.
-        decided: the category that a keyword or ``with`` asked for; no outer ``with`` changes it.
-        own: the check's own category, None for the default.
-    """
-    error = CheckFailed(reason, category=decided or own, score=value, check=name)
-    if decided:
-        mark_decided(error, decided)
-    raise error from None

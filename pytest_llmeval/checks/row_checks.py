@@ -9,12 +9,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pytest_llmeval.case import Case
-from pytest_llmeval.checks.categories import category_of, decided_category, default_category, valid_category
-from pytest_llmeval.checks.check import is_number, raise_failed
+from pytest_llmeval.checks.all_checks import AllOf
+from pytest_llmeval.checks.categories import valid_category
+from pytest_llmeval.checks.check import is_number
 from pytest_llmeval.checks.row_forms import FORMS, TRUE, Form, validate_checks
 from pytest_llmeval.checks.tool_calls import Calls
-from pytest_llmeval.errors import CheckFailed, LlmevalError
-from pytest_llmeval.text import harmless, presentable, quoted, shortened, shown
+from pytest_llmeval.errors import LlmevalError
+from pytest_llmeval.text import harmless, quoted, shown
 
 __tracebackhide__ = True
 
@@ -22,8 +23,8 @@ __tracebackhide__ = True
 def assert_case(reply: str, case: Case, *, calls: Calls | None = None, category: str | None = None) -> None:
     """Check a reply by what the case says: its ``checks``, or, without any, that it equals ``expected``.
 
-    All checks run. An ``expected`` that is a list of texts allows any of them; another list, or an object, is
-    compared as JSON.
+    All checks run, and the answer fails in the category of each that failed. An ``expected`` that is a list of texts
+    allows any of them; another list, or an object, is compared as JSON.
 
     Args:
         case: a row of a dataset.
@@ -39,32 +40,15 @@ def assert_case(reply: str, case: Case, *, calls: Calls | None = None, category:
     problems = validate_checks(case.checks)
     if problems:
         raise LlmevalError(f"{_named(case)}: {problems[0]}")
-    failures: list[CheckFailed] = []
-    for one in case.checks or (_by_expected(case),):
-        name = next(name for name in one if name != "category")
-        form = FORMS[name]
-        try:
+    with AllOf():
+        for one in case.checks or (_by_expected(case),):
+            name = next(name for name in one if name != "category")
+            form = FORMS[name]
             form.function(
                 _judged(reply, calls, name, form, case),
                 **_options(name, form, one[name], case),
                 category=one.get("category") or explicit,
             )
-        except CheckFailed as failure:
-            failures.append(failure)
-    if not failures:
-        return
-    first = failures[0]
-    decided = decided_category(first)
-    reason = str(first)
-    if len(failures) > 1:
-        head, *rest = reason.split("\n")
-        lines = [f"{shortened(head, 170)} (1 of {len(failures)} failed checks)", *rest[:10]]
-        for one_more in failures[1:]:
-            own = category_of(one_more) or default_category.get()
-            lines += [f"{one_more.check} [{own}]: {one_more}".split("\n")[0]]
-        reason = "\n".join(lines)
-    score = min(failure.score for failure in failures)
-    raise_failed(presentable(reason), first.check, score, decided=decided, own=first.category)
 
 
 def _judged(reply: str, calls: Calls | None, name: str, form: Form, case: Case) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
 from pytest_llmeval.analysis.comparison import Comparison, part_of
-from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words
+from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words, pool_of
 from pytest_llmeval.analysis.measure import Figures, measure_each
 from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.analysis.unseen import nothing_seen
@@ -25,6 +25,7 @@ from pytest_llmeval.report.paper import joined, terminal_paper
 from pytest_llmeval.report.summary import every_measure, list_category, summary, verdict
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run, was_another
+from pytest_llmeval.runs.saved_when import when_words
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.text import harmless
 
@@ -66,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--baseline-again",
         metavar="RUN",
-        help="Another run of the baseline's model: shows whether the samples of a run repeat each other",
+        help="Another run of the baseline's model: its answers count too, and show whether samples repeat each other",
     )
     compare.set_defaults(run=_compare)
     add_merge(commands)
@@ -85,7 +86,8 @@ def _show(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     comparisons = _within(run, settings, models_of(run, options.model))
     alone = run.models_run() == [settings.baseline]
-    _print(options, settings, comparisons, measure_each(run), run.results, alone=alone, measures=True)
+    rules = _rules(run, settings, strict=False)
+    _print(options, rules, comparisons, measure_each(run), run.results, alone=alone, measures=True)
     return PASSED
 
 
@@ -96,9 +98,12 @@ def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool 
     header = run.models.get(run.baseline, {})
     alias = str(header.get("name", run.baseline))  # what a saved baseline is called in its own file
     before = run._replace(models={alias: header})
+    results = run.of_model(run.baseline)
+    saved = header.get("saved")
+    when = when_words(str(header.get("created", "")), None, results.values()) if saved else ""
     return [
         compare(
-            Side(alias, run.of_model(run.baseline), saved=header.get("saved")),
+            Side(alias, results, saved, when),
             Side(name, after := run.of_model(name), another=was_another(before, run, alias, name)),
             _rules(run, settings, strict=strict),
             _extent(run, len(after)),
@@ -172,7 +177,7 @@ def _compare(options: argparse.Namespace) -> int:
             why = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
             raise ConfigError(f"{options.baseline}: {why}; name both: llmeval compare BASELINE CANDIDATE")
         figures = measure_each(after)
-    _print(options, settings, comparisons, figures, after.results)
+    _print(options, _rules(after, settings, strict=options.strict), comparisons, figures, after.results)
     stopped = _stopped(after)
     if stopped and not comparisons:
         print(f"NOT GREEN: {stopped}")
@@ -186,11 +191,14 @@ def _compare(options: argparse.Namespace) -> int:
 def _between(before: Run, after: Run, settings: Settings, options: argparse.Namespace) -> Comparison:
     """The comparison of two runs."""
     old, new = _one_model(before, options.baseline), _one_model(after, options.candidate)
-    dispersion = None
+    dispersion, results = None, before.of_model(old)
     if options.baseline_again:
-        dispersion = disagreement(before, load_run(options.baseline_again), old)
-        print(dispersion_words(dispersion))
-    baseline = Side(old, before.of_model(old), saved=Path(options.baseline).name)
+        second = load_run(options.baseline_again)
+        dispersion, pool = disagreement(before, second, old), pool_of(before, second, old)
+        results = dict(pool.results)
+        print(f"{dispersion_words(dispersion)}\nbaseline: {pool.words}")
+    when = when_words(before.created, before.commit, results.values())
+    baseline = Side(old, results, Path(options.baseline).name, when)
     candidate = Side(new, after.of_model(new), another=was_another(before, after, old, new))
     rules = _rules(after, settings, strict=options.strict, dispersion=dispersion)
     extent = _extent(after, len(candidate.results))
@@ -215,7 +223,7 @@ def _one_model(run: Run, path: str) -> str:
 
 def _print(
     options: argparse.Namespace,
-    settings: Settings,
+    rules: Rules,
     comparisons: Sequence[Comparison],
     figures: Sequence[Figures],
     results: Sequence[CaseResult],
@@ -227,7 +235,7 @@ def _print(
 
     Args:
         options: of the command line.
-        settings: of the project.
+        rules: what the run is judged by.
         comparisons: of the run with its baseline.
         figures: of the models on trial.
         results: of the run.
@@ -241,7 +249,7 @@ def _print(
     paper = terminal_paper(shutil.get_terminal_size().columns, verbosity=verbosity, show="--show", listed=listed)
     routes = []
     if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):
-        routes = routes_of(comparisons, settings.categories)
+        routes = routes_of(comparisons, rules)
     lines = summary(paper, comparisons, figures, results, routes=routes, alone=alone)
     for comparison in comparisons if listed else ():
         lines += list_category(paper, comparison, options.show)

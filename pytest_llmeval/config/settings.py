@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -89,7 +89,14 @@ class CategorySettings(NamedTuple):
 
 
 class GateSettings(NamedTuple):
-    """Allowed rises of measured figures, as fractions: 0.2 is +20 %; None is not gated."""
+    """What the gate allows besides the rules of the error categories.
+
+    The other attributes are allowed rises of measured figures, as fractions: 0.2 is +20 %; None is not gated.
+
+    Attributes:
+        by: what is gated: ``category``, ``task``, ``tag``; all their groups share alpha.
+        max_loss: how much larger the share of failing answers of a model may be that a task is routed to, from 0 to 1.
+    """
 
     latency_p50: float | None = None
     latency_p95: float | None = None
@@ -97,6 +104,8 @@ class GateSettings(NamedTuple):
     ttft_p50: float | None = None
     ttft_p95: float | None = None
     cost_per_resolved: float | None = None
+    max_loss: float = 0.05
+    by: tuple[str, ...] = ("category",)
 
 
 class Settings(NamedTuple):
@@ -107,7 +116,8 @@ class Settings(NamedTuple):
         root: the folder relative paths start from: that of the file, else pytest's rootdir.
         model: default of ``--llm-model``.
         baseline: default of ``--llm-baseline``: a model, or the path of a saved run.
-        baseline_again: another saved run of the same model, to measure how far two runs of it lie apart.
+        baseline_again: another saved run of the same model, pooled with it; shows how far two runs of it lie apart.
+        anchor: a saved run that is never updated, which shows the drift since then.
         recordings: the folder of recordings.
         cache: the folder of the local store.
         ignore: JSON paths within requests that do not count when a reply is looked up.
@@ -124,6 +134,7 @@ class Settings(NamedTuple):
     model: str | None = None
     baseline: str | None = None
     baseline_again: Path | None = None
+    anchor: Path | None = None
     models: Mapping[str, ModelSettings] = MappingProxyType({})
     categories: Mapping[str, CategorySettings] = MappingProxyType({})
     gate: GateSettings = GateSettings()
@@ -278,9 +289,10 @@ def _settings(table: dict[str, Any], file: Path, name: str, keys: tuple[str, ...
         model=table.get("model"),
         baseline=table.get("baseline"),
         baseline_again=root / table["baseline_again"] if "baseline_again" in table else None,
+        anchor=root / table["anchor"] if "anchor" in table else None,
         models=models,
         categories={category: CategorySettings(**fields) for category, fields in table.get("categories", {}).items()},
-        gate=GateSettings(**{figure: float(rise.strip("+%")) / 100 for figure, rise in table.get("gate", {}).items()}),
+        gate=_gate(**table.get("gate", {})),
         ignore=tuple(table.get("ignore", ())),
         max_age=parsed_age(table["max_age"]) if "max_age" in table else None,
         stale=table.get("stale", "warn"),
@@ -292,6 +304,13 @@ def _model(alias: str, *, model: str, prices: dict[str, float] | None = None, **
     return ModelSettings(
         name=alias, provider=provider, model=model_name, prices=Prices(**prices) if prices else None, **fields
     )
+
+
+def _gate(
+    *, max_loss: float = GateSettings().max_loss, by: Sequence[str] = GateSettings().by, **rises: str
+) -> GateSettings:
+    budgets = {figure: float(rise.strip("+%")) / 100 for figure, rise in rises.items()}
+    return GateSettings(max_loss=max_loss, by=tuple(by), **budgets)
 
 
 def _default_recordings(root: Path) -> Path:

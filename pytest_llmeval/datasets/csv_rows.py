@@ -15,7 +15,7 @@ from pytest_llmeval.text import quoted_ascii
 
 _LISTS = ("context", "tags", "paraphrases")  # split by |
 _JSON = ("checks", "metadata")
-_STRIPPED = ("id", "task")
+_STRIPPED = ("id", "task", "cluster")
 _METADATA = "metadata."
 
 

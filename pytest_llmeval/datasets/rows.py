@@ -11,7 +11,19 @@ from pytest_llmeval.case import Case
 from pytest_llmeval.errors import DatasetError
 from pytest_llmeval.text import described, did_you_mean, harmless, nearest, quoted_ascii, visible
 
-FIELDS = ("id", "input", "expected", "context", "task", "tags", "metadata", "checks", "paraphrases", "samples")
+FIELDS = (
+    "id",
+    "input",
+    "expected",
+    "context",
+    "task",
+    "tags",
+    "metadata",
+    "checks",
+    "paraphrases",
+    "samples",
+    "cluster",
+)
 LARGEST_ROW = 1_000_000  # bytes, or characters of a YAML file
 _MOST_SAMPLES = 1000
 _LONGEST_ID = 100
@@ -28,6 +40,7 @@ _OTHER_NAMES = {
     "metadata": ("extra", "additional_metadata"),
     "samples": ("repeat", "n", "epochs"),
     "paraphrases": ("variants", "rewordings"),
+    "cluster": ("document", "group"),
 }
 
 _OUR_NAME = {other: ours for ours, others in _OTHER_NAMES.items() for other in others}
@@ -96,6 +109,7 @@ def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, in
         checks=tuple(fields.get("checks", ())),
         paraphrases=tuple(fields.get("paraphrases", ())),
         samples=fields.get("samples"),
+        cluster=fields.get("cluster"),
         dataset=dataset,
         line=row.line,
     )
@@ -217,6 +231,7 @@ _RULES: dict[str, Callable[[Any], str | None]] = {
     "input": _input,
     "context": _texts,
     "task": _text,
+    "cluster": _text,
     "tags": _texts,
     "metadata": _object,
     "paraphrases": _texts,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from pytest_llmeval.engine.call import Response
 from pytest_llmeval.errors import ProviderError, RawResponse
 from pytest_llmeval.formats.base import Event, Provider, StreamReader
 from pytest_llmeval.formats.framing import EventParser, LineParser, has_answered, parser_for
+from pytest_llmeval.json_text import sent_json
 from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer
 
 _LARGEST_ERROR = 65_536  # bytes of an error, or of a stream before one, that are kept
@@ -159,6 +159,6 @@ def answer_told_as_error(
 def _json_value(content: bytes) -> Any:
     """The value of a JSON text, None when it is not JSON."""
     try:
-        return json.loads(content, parse_constant=lambda _: None)  # some servers write NaN
-    except (ValueError, RecursionError):
+        return sent_json(content)
+    except ValueError:
         return None

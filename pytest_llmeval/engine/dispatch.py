@@ -29,6 +29,7 @@ class _ModelLane:
     Attributes:
         busy: calls that have their turn, those that wait for their next attempt included.
         on_wire: those of them that do not wait.
+        again: the turns of those that have waited for long enough, oldest first.
         answered: whether any of them was.
         forbidden: how many of them were.
         stopped: the failure that says that no further call can succeed: the key is refused, or nothing is left to pay.
@@ -37,7 +38,8 @@ class _ModelLane:
     limit: AdaptiveLimit
     waiting: deque[EngineCall] = field(default_factory=deque)
     busy: int = 0
-    on_wire: int = 0
+    on_wire: set[EngineCall] = field(default_factory=set)
+    again: deque[tuple[EngineCall, asyncio.Future[None]]] = field(default_factory=deque)
     answered: bool = False
     forbidden: int = 0
     stopped: AttemptFailed | None = None
@@ -46,21 +48,20 @@ class _ModelLane:
 class Dispatcher:
     """Sends calls when their turn comes. Lives on the event loop's thread.
 
-    A call keeps its place among those in flight while it waits for its next attempt, so that a provider which turns
-    requests away is not sent others in their stead.
+    A call keeps its place among those of its model while it waits for its next attempt, so that a provider which turns
+    requests away is not sent others in their stead. A place that gets free goes to the model that has the fewest
+    requests on the wire, so that one which hangs takes no more than its part from the others.
 
     Args:
         finish: called with each call and its answer or error; None when it was cancelled.
 
     Attributes:
-        in_flight: requests on the wire now.
         stopped: whether nothing more is sent; set from any thread, and heeded before each request.
     """
 
     def __init__(
         self, rules: EngineRules, finish: Callable[[EngineCall, Response | BaseException | None], None]
     ) -> None:
-        self.in_flight = 0
         self.stopped = False
         self._rules = rules
         self._room = max(1, rules.concurrency // max(1, rules.workers))
@@ -69,6 +70,11 @@ class Dispatcher:
         self._lanes: dict[tuple[str, str, str, str | None], _ModelLane] = {}
         self._tasks: dict[EngineCall, asyncio.Task[Response]] = {}
         self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep if rules.sleep is None else rules.sleep
+
+    @property
+    def in_flight(self) -> int:
+        """Requests on the wire now."""
+        return sum(len(lane.on_wire) for lane in list(self._lanes.values()))
 
     def add(self, call: EngineCall) -> None:
         """Send a call as soon as there is room."""
@@ -100,21 +106,26 @@ class Dispatcher:
         """Send what there is room for; once stopped, end what was not sent."""
         if self.stopped:
             for lane in self._lanes.values():
+                while lane.again:
+                    _may_go(lane.again.popleft()[1])
                 while lane.waiting:
                     self._finish(lane.waiting.popleft(), not_asked())
             return
-        started = True
-        while started:  # one of each model per round, so that no model waits for another's queue
-            started = False
-            for lane in self._lanes.values():
-                while lane.waiting and lane.waiting[0].abandoned:
-                    lane.waiting.popleft()
-                if lane.waiting and lane.busy < lane.limit.limit and len(self._tasks) < self._room:
-                    self._start(lane, lane.waiting.popleft())
-                    started = True
+        while self.in_flight < self._room:
+            lanes = [lane for lane in self._lanes.values() if _may_send(lane)]
+            if not lanes:
+                return
+            lane = min(lanes, key=_on_wire)
+            if lane.again:
+                call, turn = lane.again.popleft()
+                lane.on_wire.add(call)
+                _may_go(turn)
+            else:
+                self._start(lane, lane.waiting.popleft())
 
     def _start(self, lane: _ModelLane, call: EngineCall) -> None:
         lane.busy += 1
+        lane.on_wire.add(call)
         if call.begins is not None:
             call.begins(asyncio.get_running_loop().time())
         task = asyncio.get_running_loop().create_task(self._answered(lane, call))
@@ -123,6 +134,7 @@ class Dispatcher:
 
     def _ended(self, lane: _ModelLane, call: EngineCall, task: asyncio.Task[Response]) -> None:
         lane.busy -= 1
+        lane.on_wire.discard(call)
         del self._tasks[call]
         self._finish(call, None if task.cancelled() else task.exception() or task.result())
         self.start_what_may()
@@ -137,38 +149,63 @@ class Dispatcher:
                 told = explained(lane.stopped, call.request, call.endpoint, attempts)
                 raise NotAsked(str(told), kind=told.kind)  # whose response is that to another request
             attempts += 1
-            lane.on_wire += 1
-            try:
-                outcome = await self._attempt(call, deadline)
-            finally:
-                lane.on_wire -= 1
+            sent_at = now()
+            outcome = await self._attempt(call, deadline)
             if isinstance(outcome, Response):
                 lane.answered = True
-                lane.limit.succeeded(now(), lane.busy, lane.on_wire + 1)
+                lane.limit.succeeded(now(), lane.busy, len(lane.on_wire))
                 return replace(outcome, attempts=attempts, retry_wait=waited)
-            _note(lane, call, outcome, now())
+            _note(lane, call, outcome, sent_at, now())
+            lane.on_wire.discard(call)
             wait = wait_before(attempts + 1, outcome.error.retry_after, self._rules.random)
             if not outcome.again or attempts >= self._rules.attempts or now() + wait >= deadline:
                 raise explained(outcome, call.request, call.endpoint, attempts)
             waited += wait
+            self.start_what_may()
             await self._sleep(wait)
+            ready = now()
+            await self._turn(lane, call)
             if self.stopped:
                 raise not_asked()
+            deadline += now() - ready  # as a call loses no time that waits for its first turn
+
+    async def _turn(self, lane: _ModelLane, call: EngineCall) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        lane.again.append((call, turn))
+        self.start_what_may()
+        await turn
 
     async def _attempt(self, call: EngineCall, deadline: float) -> Response | AttemptFailed:
         provider = call.endpoint.provider
-        self.in_flight += 1
         try:
             if isinstance(provider, CallingProvider):
                 return await called(call, provider, self._rules, deadline)
             return await exchange(self._connections, call, self._rules, deadline)
         except AttemptFailed as failure:
             return failure
-        finally:
-            self.in_flight -= 1
 
 
-def _note(lane: _ModelLane, call: EngineCall, failure: AttemptFailed, now: float) -> None:
+def _may_send(lane: _ModelLane) -> bool:
+    """Whether one of a model's calls may go now, those that come again first."""
+    while lane.again and lane.again[0][1].done():  # cancelled
+        lane.again.popleft()
+    while lane.waiting and lane.waiting[0].abandoned:
+        lane.waiting.popleft()
+    if lane.again:
+        return len(lane.on_wire) < lane.limit.limit
+    return bool(lane.waiting) and lane.busy < lane.limit.limit
+
+
+def _on_wire(lane: _ModelLane) -> int:
+    return len(lane.on_wire)
+
+
+def _may_go(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)
+
+
+def _note(lane: _ModelLane, call: EngineCall, failure: AttemptFailed, sent_at: float, now: float) -> None:
     kind = failure.error.kind
     of_one_request = failure.error.status == _FORBIDDEN or call.endpoint.headers is not None
     if kind == "billing" or (kind == "authentication" and not of_one_request):
@@ -179,5 +216,7 @@ def _note(lane: _ModelLane, call: EngineCall, failure: AttemptFailed, now: float
             lane.stopped = failure
     elif kind == "rate_limit":
         lane.limit.rate_limited(now, failure.error.retry_after)
-    elif kind in ("overloaded", "timeout", "connection"):
+    elif kind == "timeout":
+        lane.limit.timed_out(now, sent_at, len(lane.on_wire))
+    elif kind in ("overloaded", "connection"):
         lane.limit.overloaded()

@@ -100,6 +100,8 @@ def answered(response: Response, model: ModelSettings, request: ModelRequest, dr
         canonical_json(response.body)
     except RecursionError:
         raise ProviderError("the response is nested too deeply", kind="malformed") from None
+    except ValueError:  # NaN and infinities, by a provider of the user's own
+        raise ProviderError("the response holds a number that is not finite", kind="malformed") from None
     recorded_at = Clock.now()
     usage = answer.usage if response.status < 400 else _UNBILLED
     cost = cost_of_call(model, usage, response_model=answer.response_model, at=recorded_at)

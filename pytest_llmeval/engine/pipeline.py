@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import replace
@@ -96,6 +97,7 @@ class Pipeline:
         self._keeper: ThreadPoolExecutor | None = None
         self._budget = Budget(budget, workers=workers) if budget is not None else None
         self._in_flight: dict[str, Asked] = {}
+        self._arrived: deque[tuple[Sent, Future[Response], Asked]] = deque()
         self._fresh: dict[str, Entry] = {}  # of a refresh: it asks each question once
         self._pid = os.getpid()
         self._starting = threading.Lock()
@@ -210,17 +212,22 @@ class Pipeline:
         if self._budget is not None:
             self._budget.settle(sent.model.name, sent.held, None, usage)
 
-    def keep(self, sent: Sent, answer: Callable[[], Response], *, later: bool = False) -> Fulfilled:
-        """Settle what an answer has cost, then store it.
+    def keep(self, sent: Sent, answer: Callable[[], Response]) -> Fulfilled:
+        """Settle what an answer has cost; another thread stores it, since nobody is to wait for a disk.
 
         Args:
             sent: the request.
             answer: gives its answer, or raises what came instead.
-            later: whether another thread stores it, since the caller must not wait for a disk.
 
         Raises:
             ProviderError: there is no answer, or none that can be kept.
         """
+        fulfilled = self._paid(sent, answer)
+        if self.mode != "live":
+            self._started()[1].submit(self.store.keep, fulfilled.entry)
+        return fulfilled
+
+    def _paid(self, sent: Sent, answer: Callable[[], Response]) -> Fulfilled:
         try:
             fulfilled = answered(answer(), sent.model, sent.request, sent.draw, sent.key)
         except BaseException:
@@ -230,11 +237,24 @@ class Pipeline:
             self._budget.settle(sent.model.name, sent.held, fulfilled.spent, fulfilled.answer.usage)
         if self.mode == "refresh":
             self._fresh[sent.key] = fulfilled.entry
-        if self.mode != "live" and later:
-            self._started()[1].submit(self.store.keep, fulfilled.entry)
-        elif self.mode != "live":
-            self.store.keep(fulfilled.entry)
         return fulfilled
+
+    def _keep_arrived(self) -> None:
+        """Store the answers that have come by now, then hand them on.
+
+        On the keeper's thread, and together: to open the cache takes longer than to write an answer.
+        """
+        arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
+        replies: list[Future[Fulfilled]] = [Future() for _ in arrived]
+        for reply, (sent, response, _) in zip(replies, arrived, strict=True):
+            settle(reply, partial(self._paid, sent, response.result))
+        try:
+            if self.mode != "live":
+                self.store.keep(*(reply.result().entry for reply in replies if reply.exception() is None))
+        finally:  # whatever became of the store, tests are waiting
+            for reply, (sent, _, future) in zip(replies, arrived, strict=True):
+                self._in_flight.pop(sent.key, None)
+                settle(future, reply.result)
 
     def ask_again(self, model: ModelSettings, entry: Entry) -> Future[Fulfilled]:
         """Send a stored request once more, whatever the mode.
@@ -292,20 +312,22 @@ class Pipeline:
         self._engine = self._keeper = None
 
     def _send(self, sent: Sent, endpoint: Endpoint) -> Future[Fulfilled]:
-        engine, keeper = self._started()
-        future = self._in_flight[sent.key] = Asked()
-        response = engine.submit(sent.request, endpoint, future.begins)
-
-        def fulfilled() -> Fulfilled:
-            try:
-                return self.keep(sent, response.result)
-            finally:
-                self._in_flight.pop(sent.key, None)
+        future = Asked()
+        try:
+            engine, keeper = self._started()
+            response = engine.submit(sent.request, endpoint, future.begins)
+        except BaseException:  # no thread can be started, or Ctrl-C
+            self.let_go(sent)
+            raise
+        self._in_flight[sent.key] = future
 
         def arrived(_: object) -> None:
+            if response.cancelled() and future.cancelled():
+                return  # it was given up, and its money is free again
+            self._arrived.append((sent, response, future))
             try:
                 # Away from the event loop: a write to the store must not hold up other calls.
-                keeper.submit(settle, future, fulfilled)
+                keeper.submit(self._keep_arrived)
             except RuntimeError:  # the session is being closed
                 future.cancel()
 
@@ -343,6 +365,7 @@ class Pipeline:
         with self._starting:
             if self._pid != os.getpid():
                 self._engine = self._keeper = None
+                self._arrived.clear()  # the parent stores them
                 self._pid = os.getpid()
             if self._engine is None or self._keeper is None:
                 from concurrent.futures import ThreadPoolExecutor

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult
 from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, named, pieces_of, usage_field
+from pytest_llmeval.json_text import sent_json
 from pytest_llmeval.reply import Answer, Usage
 from pytest_llmeval.text import first_line
 
@@ -333,6 +334,6 @@ class MessagesStream:
         if not text:
             return block
         try:
-            return {**block, "input": json.loads(text)}
-        except (ValueError, RecursionError):  # max_tokens ended the call in the middle of its arguments
+            return {**block, "input": sent_json(text)}
+        except ValueError:  # max_tokens ended the call in the middle of its arguments
             return {**block, "input": text}

@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import Event
+from pytest_llmeval.json_text import sent_json
 from pytest_llmeval.reply import Answer, ToolCall, ending
 from pytest_llmeval.text import first_line
 
@@ -117,8 +118,8 @@ def tool_call(name: Any, arguments: Any, identity: Any = None, signature: Any = 
     else:
         raw = arguments if isinstance(arguments, str) else ""
         try:
-            parsed = json.loads(raw)
-        except (ValueError, RecursionError):
+            parsed = sent_json(raw)
+        except ValueError:
             parsed = None
         if _is_deep(parsed):
             parsed = None
@@ -138,7 +139,7 @@ def event_object(event: Event) -> dict[str, Any]:
         ProviderError: kind ``malformed``: the data is not JSON.
     """
     try:
-        content = json.loads(event.data)
-    except (ValueError, RecursionError):
+        content = sent_json(event.data)
+    except ValueError:
         raise malformed(f"an event of the stream is not JSON: {first_line(event.data, 100)}") from None
     return object_or_empty(content)

@@ -53,8 +53,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @contained
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Make the hooks known that a project may implement."""
-    if _AsWritten not in sys.meta_path:
-        sys.meta_path.insert(0, _AsWritten)
+    if _AsWritten in sys.meta_path:  # of an earlier session of this process, and behind what pytest has put there now
+        sys.meta_path.remove(_AsWritten)
+    sys.meta_path.insert(0, _AsWritten)
     from pytest_llmeval.plugin import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
 
-from pytest_llmeval.clock import Clock
 from pytest_llmeval.config.place import PYPROJECT, TABLE_FILE
 from pytest_llmeval.config.settings import Settings, load_settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.options import given
-from pytest_llmeval.text import first_line, plural
+from pytest_llmeval.text import first_line
 
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,200}")
 
@@ -89,12 +87,16 @@ def as_base_says(settings: Settings, base: Base) -> tuple[Settings, list[str]]:
             raise ConfigError(f"{base.ref}: {error}") from None
     if theirs.file is None:
         return settings, [f"{base.ref} has no [tool.llmeval] yet: the gate goes by the settings of this change"]
-    again = theirs.baseline_again
+
+    def here(path: Path | None) -> Path | None:
+        return settings.root / path.relative_to(theirs.root) if path is not None else None
+
     gated = settings._replace(
         categories=theirs.categories,
         gate=theirs.gate,
         baseline=theirs.baseline or settings.baseline,
-        baseline_again=settings.root / again.relative_to(theirs.root) if again is not None else None,
+        baseline_again=here(theirs.baseline_again),
+        anchor=here(theirs.anchor) or settings.anchor,
     )
     notes = []
     if (settings.categories, settings.gate) != (theirs.categories, theirs.gate):
@@ -110,19 +112,6 @@ def commit_of(folder: Path) -> str | None:
     if commit:
         return commit.decode("ascii", "replace").strip()
     return os.environ.get("GITHUB_SHA") or None
-
-
-def when_words(created: str, commit: str | None) -> str:
-    """How old a saved run is and at which commit it was made: ``12 days old, at commit 3f2c1ab``."""
-    try:
-        then = datetime.fromisoformat(created)
-    except ValueError:
-        return ""
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    days = max(0, (Clock.now() - then).days)
-    age = "saved today" if days == 0 else f"{plural(days, 'day')} old"
-    return f"{age}, at commit {first_line(commit[:7], 7)}" if commit else age
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:

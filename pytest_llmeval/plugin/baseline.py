@@ -16,6 +16,7 @@ from pytest_llmeval.runs.results import CaseKey, CaseResult, Run
 
 if TYPE_CHECKING:
     from pytest_llmeval.case import Case
+    from pytest_llmeval.runs.pooled import Pool
     from pytest_llmeval.stats.dependence import Dispersion
 
 NO_RESULTS: Mapping[CaseKey, CaseResult] = MappingProxyType({})
@@ -57,6 +58,7 @@ class SavedBaseline:
         name: the model in it that is the baseline.
         branch: the branch it was read from, None for this checkout.
         dispersion: how far this run and another of the same model lie apart, None when there is no other.
+        pool: this run and the other as one, None when there is no other.
     """
 
     run: Run
@@ -64,6 +66,7 @@ class SavedBaseline:
     file: Path
     branch: str | None
     dispersion: Dispersion | None = None
+    pool: Pool | None = None
     alone: ClassVar[bool] = False
 
     @property
@@ -73,19 +76,25 @@ class SavedBaseline:
 
     @cached_property
     def results(self) -> Mapping[CaseKey, CaseResult]:
-        """The results of the model by case."""
-        return self.run.of_model(self.name)
+        """The results of the model by case, with the answers of the other run."""
+        return self.pool.results if self.pool is not None else self.run.of_model(self.name)
+
+    def judged_alike(self, result: CaseResult) -> int:
+        """How many of a case's first answers were judged by the tests that its digest names."""
+        alike = self.pool.judged_alike.get(result.key) if self.pool is not None else None
+        return alike if alike is not None else len(result.samples)
 
     @property
     def model(self) -> ModelSettings:
         """What the name stood for."""
         header = self.run.models.get(self.name, {})
-        params = header.get("params")
+        params, provider = header.get("params"), str(header.get("provider", ""))
         return ModelSettings(
             name=self.name,
-            provider=str(header.get("provider", "")),
+            provider=provider,
             model=str(header.get("model", "")),
-            base_url="https://127.0.0.1",  # nothing is sent there, but a provider that is not ours needs an address
+            # Nothing is sent there, but a provider that is not ours needs an address, and a function must not have one.
+            base_url=None if provider.startswith("python:") else "https://127.0.0.1",
             params=params if isinstance(params, Mapping) else {},
         )
 
@@ -108,11 +117,13 @@ class NewBaseline:
     Attributes:
         old: the run the file holds now, None when the file is new.
         merge: whether cases that are not run stay as they are.
+        append: whether the file's answers are kept beside this session's.
     """
 
     file: Path
     old: SavedBaseline | None
     merge: bool
+    append: bool = False
     alone: ClassVar[bool] = True
     name: ClassVar[None] = None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.config.settings import ModelSettings, Settings
-from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.errors import ConfigError, RunFileError
 from pytest_llmeval.formats.registry import find_provider, register_provider
 from pytest_llmeval.plugin.base_branch import Base, as_base_says, find_base, named_base
 from pytest_llmeval.plugin.baseline import Baseline, ModelBaseline, NewBaseline, NoBaseline, SavedBaseline, model_in
@@ -55,7 +55,8 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         baseline = _saved_baseline(config, settings, file, base, told)
     elif wanted is not None:
         candidates, baseline = _model_baseline(config, settings, wanted, candidates)
-    reports = tuple(_report(config, report, file) for report in given(config, "llm_report") or ())
+    anchor = _anchor(config, settings, base) if baseline.name is not None else None
+    reports = tuple(_report(config, report, file, settings.anchor) for report in given(config, "llm_report") or ())
     models = (*candidates, *([baseline.model] if isinstance(baseline, ModelBaseline) else []))
     for found in config.hook.pytest_llmeval_providers():
         for provider, format_ in found.items():
@@ -74,6 +75,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         models=models,
         candidates=tuple(model.name for model in candidates),
         baseline=baseline,
+        anchor=anchor,
         unmeasurable=unmeasurable,
         mode=mode,
         record=record,
@@ -125,10 +127,33 @@ def _saved_baseline(
         notes.append(f"{base.ref} has no {file.name} yet: this change is compared with the one it brings")
     if settings.baseline_again is None or option is not None:
         return saved
-    from pytest_llmeval.analysis.dispersion import disagreement
+    from pytest_llmeval.analysis.dispersion import disagreement, pool_of
 
     second, _ = _run_at(settings.baseline_again, base)
-    return replace(saved, dispersion=disagreement(saved.run, second, saved.name)) if second is not None else saved
+    if second is None:
+        notes.append(f"there is no {settings.baseline_again.name} yet, so the baseline is one run")
+        return saved
+    pool = pool_of(saved.run, second, saved.name)
+    return replace(saved, dispersion=disagreement(saved.run, second, saved.name), pool=pool)
+
+
+def _anchor(config: pytest.Config, settings: Settings, base: Base | None) -> SavedBaseline | None:
+    """The run that shows the drift since it was saved, None without one.
+
+    Raises:
+        ConfigError: it is missing or broken.
+    """
+    file = settings.anchor
+    if file is None or config.option.collectonly:
+        return None
+    saves_it = f"pytest --llm-baseline=none --llm-report={file.name} saves one"
+    try:
+        anchor = _saved(file, settings, base)
+    except RunFileError as error:
+        raise ConfigError(f"the anchor is no run that can be read ({saves_it}): {error}") from None
+    if anchor is None:
+        raise ConfigError(f"there is no anchor run {file}, which {settings.place} names; {saves_it}")
+    return anchor
 
 
 def _model_baseline(
@@ -250,17 +275,19 @@ def _budget(text: str | None, models: Iterable[ModelSettings]) -> float | None:
     return budget
 
 
-def _report(config: pytest.Config, name: str, baseline: Path | None) -> Path:
+def _report(config: pytest.Config, name: str, baseline: Path | None, anchor: Path | None) -> Path:
     if not name.endswith(".jsonl"):
         raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: FILE.jsonl)")
     path = config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
     # Reported before anything is paid for.
-    if baseline is not None and (
-        os.path.realpath(path) == os.path.realpath(baseline)
-        or (path.exists() and baseline.exists() and path.samefile(baseline))
-    ):
+    if baseline is not None and _is_same(path, baseline):
         raise ConfigError(
             f"--llm-report={name} would replace the baseline, whatever got worse; --llm-update-baseline saves a new one"
+        )
+    if anchor is not None and anchor.exists() and _is_same(path, anchor):
+        raise ConfigError(
+            f"--llm-report={name} would replace the anchor, which is never updated; save the run in another file, and "
+            "name that in the configuration"
         )
     if path.is_dir():
         raise ConfigError(f"--llm-report={name}: is a folder; name a file in it, as in {name}/run.jsonl")
@@ -272,13 +299,19 @@ def _report(config: pytest.Config, name: str, baseline: Path | None) -> Path:
     return path
 
 
+def _is_same(path: Path, other: Path) -> bool:
+    return os.path.realpath(path) == os.path.realpath(other) or (
+        path.exists() and other.exists() and path.samefile(other)
+    )
+
+
 def _new_baseline(
     words: Collection[str], settings: Settings, baseline: str | None, file: Path | None, models: list[ModelSettings]
 ) -> NewBaseline:
     """The file this session's run is saved as; what forbids that is reported before anything is paid for.
 
     Args:
-        words: what was given: ``all`` for the bare option, ``merge``, ``force``.
+        words: what was given: ``all`` for the bare option, ``merge``, ``append``, ``force``.
         file: the same if it is a saved run, else None.
 
     Raises:
@@ -300,13 +333,14 @@ def _new_baseline(
             f"{option} is refused in CI, where a regression would go unreviewed; run it where you can review "
             f"{file.name} and commit it, or override with {option}=force"
         )
+    for word, to_what in (("merge", "merge into"), ("append", "append to")):
+        if word in words and not file.exists():
+            raise ConfigError(f"{option}={word}: there is no {file} to {to_what}; run all cases once with {option}")
     merge = "merge" in words
-    if merge and not file.exists():
-        raise ConfigError(f"{option}=merge: there is no {file} to merge into; run all cases once with {option}")
     old = _saved(file, settings, None)
     if merge and old is not None:
         _refuse_another_model(old.run, models[0], file)
-    return NewBaseline(file, old, merge)
+    return NewBaseline(file, old, merge, append="append" in words)
 
 
 def _refuse_another_model(run: Run, model: ModelSettings, file: Path) -> None:

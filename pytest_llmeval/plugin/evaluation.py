@@ -15,7 +15,7 @@ from pytest_llmeval.config.settings import ModelSettings, Settings
 from pytest_llmeval.engine.pipeline import Pipeline
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.registry import find_provider
-from pytest_llmeval.plugin.baseline import Baseline, NoBaseline
+from pytest_llmeval.plugin.baseline import Baseline, NoBaseline, SavedBaseline
 from pytest_llmeval.plugin.hookspecs import normalizer
 from pytest_llmeval.plugin.options import Mode
 from pytest_llmeval.runs.shards import Shard
@@ -35,6 +35,7 @@ class Evaluation:
         models: all models that are run: those on trial first, then the baseline if it is a model.
         candidates: the names of the models on trial.
         baseline: what the session is compared with, or becomes.
+        anchor: a run that a session with a baseline is compared with too, without a verdict; None without one.
         unmeasurable: what makes a comparison worthless, a sentence each.
         staleness: how old a stored reply may be, None for any age.
         hook: where to call the hooks of `hookspecs`, which a folder's ``conftest.py`` may add late.
@@ -68,6 +69,7 @@ class Evaluation:
     hook: Any
     environment: Mapping[str, str] = field(default_factory=lambda: ChainMap(os.environ, dict(os.environ)))
     shard: Shard | None = None
+    anchor: SavedBaseline | None = None
     _pipeline: Pipeline | None = None
 
     @property

@@ -115,6 +115,7 @@ class Faults:
         self._lines: dict[str, None] = {}
         self._tests: dict[str, str] = {}  # what went wrong by test
         self._told: dict[str, str] = {}  # the phase whose report said so
+        self._written: set[str] = set()  # of the lines
         self.reported: set[str] = set()
 
     @property
@@ -223,12 +224,23 @@ class Faults:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
         """Write what concerns no test."""
         result = yield
-        for line in self._lines:
-            terminalreporter.write_line(line, red=True)
+        self._write()
         if self._lines:
             # Other plugins look into the __dict__ of whatever is counted.
             terminalreporter.stats.setdefault("llmeval broke", []).extend(SimpleNamespace() for _ in self._lines)
         return result
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """Write what went wrong after the summary."""
+        self._write()
+
+    def _write(self) -> None:
+        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        for line in self._lines:
+            if reporter is not None and self._worker is None and line not in self._written:
+                self._written.add(line)
+                reporter.write_line(line, red=True)
 
 
 def _guarded(hook: Hook, faults: Faults) -> Hook:

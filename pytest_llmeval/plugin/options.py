@@ -80,6 +80,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "dest": "llm_update_baseline",
         "help": "Put the cases of this run into the baseline run, and keep its others",
     },
+    "--llm-update-baseline=append": {
+        "action": "append_const",
+        "const": "append",
+        "dest": "llm_update_baseline",
+        "help": "Keep the baseline run's answers of unchanged cases, and add those of this run, up to 40 per case",
+    },
     "--llm-update-baseline=force": {
         "action": "append_const",
         "const": "force",

@@ -43,7 +43,7 @@ def change_lines(old: Run | None, new: Run) -> list[str]:
 
 
 def _verdict(result: CaseResult) -> tuple[object, ...]:
-    failed = [sample.category for sample in result.judged if sample.outcome == "fail"]
+    failed = [sample.categories for sample in result.judged if sample.outcome == "fail"]
     return len(result.judged), sorted(map(str, failed))
 
 

@@ -96,23 +96,32 @@ def route_lines(paper: Paper, routes: Sequence[TaskRoute]) -> list[Line]:
     """The routing table: per task the cheapest model that fits, and why the others do not."""
     if not routes:
         return []
-    lines = paper.write("routing by task: the cheapest model without a gated regression on it", "bold")
+    lines = paper.write("routing by task: the cheapest model that was shown to be as good", "bold")
     chosen = [next((each for each in route.choices if each.model == route.model), None) for route in routes]
+    before = [next((each for each in route.choices if each.baseline), None) for route in routes]
     body = [
         Column(head="cases", cells=[str(max(each.cases for each in route.choices)) for route in routes]),
         Column(head="model", cells=[paper.clean(route.model or "-") for route in routes], right=False),
-        Column(
-            head="failing", cells=[count(each.samples - each.passed, each.samples) if each else "" for each in chosen]
-        ),
-        Column(head="$/passed", cells=[dollars(each.cost.value) if each and each.cost else "-" for each in chosen]),
+        _failing("failing", chosen),
+        _failing("baseline", before),
+        Column(head="$/resolved", cells=[dollars(each.cost.value) if each and each.cost else "-" for each in chosen]),
         Column(head="cost", cells=[_cheaper(route, each) for route, each in zip(routes, chosen, strict=True)]),
     ]
     lines += table(paper, "task", [paper.clean(route.task or NO_TASK) for route in routes], body)
     baseline = next((each.model for each in routes[0].choices if each.baseline), "the baseline")
-    lines += paper.write(f"cost: of a passed answer, against {baseline}", indent=2)
+    lines += paper.write(f"baseline: what {baseline} fails; cost: of a resolved answer, against it", indent=2, hang=2)
+    most = f"{100 * routes[0].max_loss:g} points"
+    lines += paper.write(f"as good: fails no more here, and could fail at most {most} more", indent=2, hang=2)
     for route in routes:
         lines += _why(paper, route)
     return lines
+
+
+def _failing(head: str, choices: Sequence[Choice | None]) -> Column:
+    counts = [count(each.samples - each.passed, each.samples) if each else "" for each in choices]
+    shares = [percent(each.samples - each.passed, each.samples) if each else "" for each in choices]
+    width = max(map(len, shares))
+    return Column(head, [f"{n} {share:>{width}}" for n, share in zip(counts, shares, strict=True)], counts)
 
 
 def _cheaper(route: TaskRoute, choice: Choice | None) -> str:

@@ -21,7 +21,8 @@ MOST_LINES_VERBOSE = 20
 def new_misses(comparison: Comparison) -> list[tuple[str, CaseKey]]:
     """The cases that fail now and did not, or failed in another category, with their category.
 
-    Those of gated regressions come first. A case that fails now is either here or in `known_misses`.
+    Those of gated regressions come first. A case that fails now, by as many answers as both sides have, is either here
+    or in `known_misses`.
     """
     rows = sorted(comparison.rows, key=lambda row: not (row.word == "REGRESSED" and row.gated))
     misses: dict[CaseKey, str] = {}
@@ -70,8 +71,8 @@ def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey
     facts = []
     if before and after and max(len(before.judged), len(after.judged)) > 1:
         facts.append(f"passed {passes(before)} {paper.arrow} {passes(after)}")
-    if before and before.outcome == "fail":
-        facts.append(f"failed before too, as {before.category or 'failed'}")
+    if before and key in comparison.known:
+        facts.append(f"failed before too, as {', '.join(before.categories) or 'failed'}")
     if failing and failing.reason:
         facts.append(failing.reason if paper.verbosity > 0 else first_line(failing.reason))
     lines += paper.write(", ".join(facts), indent=indent) if facts else []
@@ -79,7 +80,7 @@ def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey
     passing = passing_sample(before)
     if takes_steps(passing) or takes_steps(failing):
         lines += quote_beside(paper, steps_text(passing), steps_text(failing), indent=indent, most=most)
-    in_lines = paper.verbosity > 0 or (failing is not None and failing.category == "format")
+    in_lines = paper.verbosity > 0 or (failing is not None and "format" in failing.categories)
     old, new = reply_text(passing), reply_text(failing)
     return lines + quote_beside(paper, old, new, indent=indent, most=most, in_lines=in_lines)
 
@@ -250,7 +251,7 @@ def _alike(old: str, new: str) -> bool:
 def failing_sample(result: CaseResult | None, category: str) -> SampleResult | None:
     """The first sample that fails in this category, or else the first that fails."""
     failing = [sample for sample in result.judged if sample.outcome == "fail"] if result else []
-    return next((sample for sample in failing if sample.category == category), failing[0] if failing else None)
+    return next((sample for sample in failing if category in sample.categories), failing[0] if failing else None)
 
 
 def passing_sample(result: CaseResult | None) -> SampleResult | None:

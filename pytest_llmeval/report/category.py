@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
+from pytest_llmeval.analysis.groups import fails_in
 from pytest_llmeval.report.cases import case_lines, failing_sample, named, passes, reply_text
 from pytest_llmeval.report.numbers import points
 from pytest_llmeval.report.paper import Line, Paper, clip, wrap
@@ -37,9 +38,9 @@ def category_cases(paper: Paper, comparison: Comparison, name: str) -> list[Line
 def category_cases_alone(paper: Paper, results: Sequence[CaseResult], name: str) -> list[Line]:
     """The cases that fail in a category where nothing is compared, with their reasons and replies."""
     several = len({result.model for result in results}) > 1
-    failing = [result for result in results if result.outcome == "fail" and result.category == name]
+    failing = [result for result in results if name in result.categories]
     if not failing:
-        known = list(dict.fromkeys(result.category or "" for result in results if result.outcome == "fail"))
+        known = list(dict.fromkeys(category for result in results for category in result.categories))
         told = f"no case failed as {name}{did_you_mean(name, known)} (error categories of this run: "
         return paper.write(f"{told}{', '.join(known) or 'none'})", "yellow", hang=2)
     lines = paper.write(f"{plural(len(failing), 'case')} failed as {name}", "bold")
@@ -67,7 +68,7 @@ def _known(comparison: Comparison, row: CategoryRow) -> Sequence[CaseKey]:
         for key in comparison.compared
         if key not in told
         and (result := comparison.candidate_results.get(key)) is not None
-        and any(sample.category == row.name for sample in result.judged)
+        and (fails_in(result, row.name) or any(row.name in sample.categories for sample in result.judged))
     ]
 
 

@@ -107,7 +107,11 @@ def _asked_otherwise(look: Look, side: LookSide) -> bool:
 
 def _side(paper: Paper, key: CaseKey, side: LookSide, seen: Seen, prompt: Spoken | None) -> list[Line]:
     result = side.result
-    words = {"pass": "passed", "fail": f"failed as {result.category}", "error": f"error: {result.category}"}
+    words = {
+        "pass": "passed",
+        "fail": f"failed as {', '.join(result.categories)}",
+        "error": f"error: {result.category}",
+    }
     told = f"{side.name}: {words[result.outcome]}"
     if len(result.samples) > 1:
         told += f", passed {passes(result)}"
@@ -131,7 +135,7 @@ def _alike(key: CaseKey, result: CaseResult, seen: Seen) -> list[list[SampleResu
     for sample in result.samples:
         answers = [(call.answer.text, call.answer.refusal, repr(call.answer.tool_calls)) for call in sample.calls]
         scores = [(score.check, score.value) for score in sample.scores]
-        alike = repr((answers, scores)), sample.outcome, sample.category, sample.detail
+        alike = repr((answers, scores)), sample.outcome, sample.category, sample.further, sample.detail
         groups.setdefault(alike, []).append(sample)
     passing = [samples for samples in groups.values() if samples[0].outcome == "pass"]
     return [samples for samples in groups.values() if samples[0].outcome != "pass" or samples is passing[0]]

@@ -72,10 +72,10 @@ MEASURED = (
     Measured("TTFT p50", "TTFT p50", lambda f: _at(f.ttft, 0.5), seconds, unknown="TTFT needs 6 streamed cases"),
     Measured(
         "$/resolved",
-        "$ per resolved case",
-        lambda f: f.cost_per_resolved,
+        "$ per resolved answer",
+        lambda f: f.cost_per_resolved and f.cost_per_resolved.value,
         dollars,
-        unknown="$/resolved needs a price and a passed case",
+        unknown="$/resolved needs a price and an answer that passed",
         timed=False,
         in_short=True,
     ),
@@ -184,11 +184,10 @@ def _times(figures: Figures) -> Iterable[_Row]:
 
 def _money(figures: Figures) -> Iterable[_Row]:
     # Of all calls: failed cases, errors and every sample are paid for too.
-    cases, passed = plural(figures.cases, "case"), plural(figures.passed, "resolved case")
+    cases = plural(figures.cases, "case")
     why = "nothing passed" if figures.cost is not None else "a price is unknown"
     yield _row("$ per case", figures.cost_per_case, dollars, cases, why)
-    yield _row("$ per resolved case", figures.resolved_cost, dollars, passed, why)
-    yield _row("$ per resolved answer", figures.resolved_answer_cost, dollars, cases, why)
+    yield _row("$ per resolved answer", figures.cost_per_resolved, dollars, cases, why)
 
 
 def _reliability(figures: Figures) -> Iterable[_Row]:
@@ -234,7 +233,9 @@ def _row(name: str, figure: Estimate | Mean | Share | None, show: Show, rests_on
     """The row of a figure; ``why`` says why it is unknown."""
     if figure is None:
         return _Row(name, rests_on=why)
-    return _Row(name, show(figure.value), _interval(figure.low, figure.high, show), rests_on)
+    too_few = isinstance(figure, Estimate) and figure.low is None
+    interval = "too few cases" if too_few else _interval(figure.low, figure.high, show)
+    return _Row(name, show(figure.value), interval, rests_on)
 
 
 def _interval(low: float | None, high: float | None, show: Show) -> str:

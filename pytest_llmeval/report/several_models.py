@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
+from pytest_llmeval.analysis.examined import total_in, untraced_in, with_untraced
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.report.cases import known_misses, new_misses
 from pytest_llmeval.report.figures import not_comparable, shown_of, why_unknown
@@ -28,21 +29,13 @@ class ModelsRow(NamedTuple):
 
 def alone_table(paper: Paper, models: Sequence[Figures], results: Mapping[str, Sequence[CaseResult]]) -> list[Line]:
     """Failing samples by error category, and the figures, of models that were not compared."""
-    failing = [
-        Counter(
-            sample.category or "failed"
-            for result in results[figures.model]
-            for sample in result.judged
-            if sample.outcome == "fail"
-        )
-        for figures in models
-    ]
-    categories = sorted({name for found in failing for name in found}, key=lambda n: -sum(f[n] for f in failing))
+    untraced = untraced_in([result for figures in models for result in results[figures.model]])
+    seen = [[with_untraced(result, untraced) for result in results[figures.model]] for figures in models]
+    failing = [sample for found in seen for result in found for sample in result.judged if sample.outcome == "fail"]
+    names = Counter(name for sample in failing for name in sample.categories)
     rows = [
-        ModelsRow(
-            paper.clean(name), [count(found[name], of.samples) for found, of in zip(failing, models, strict=True)]
-        )
-        for name in categories
+        ModelsRow(paper.clean(name), [count(*total_in(found, name)) for found in seen])
+        for name, _ in names.most_common()
     ]
     resolved = [count(figures.passed, figures.passed + figures.failed) for figures in models]
     rows.append(ModelsRow("cases resolved", resolved, rule=bool(rows)))

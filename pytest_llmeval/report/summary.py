@@ -211,8 +211,9 @@ def _passed_words(paper: Paper, results: Sequence[CaseResult]) -> str:
     judged = len(results) - kinds.total()
     if not judged:
         return f"nothing could be judged: {errors}"
-    failing = Counter(result.category or "failed" for result in results if result.outcome == "fail")
-    said = ", ".join([f"{count(judged - failing.total(), judged)} passed", *_counted(paper, failing)])
+    failing = [result.categories or ("failed",) for result in results if result.outcome == "fail"]
+    named = Counter(name for names in failing for name in names)
+    said = ", ".join([f"{count(judged - len(failing), judged)} passed", *_counted(paper, named)])
     return f"{said}; {errors}" if kinds else said
 
 

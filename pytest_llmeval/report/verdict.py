@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison
+from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison, OneSided
 from pytest_llmeval.report.cases import AGAIN, after_errors, count_words, kinds_of_errors, new_misses, side_name
 from pytest_llmeval.report.figures import MEASURED, not_comparable
 from pytest_llmeval.report.numbers import count, p_value, percent, points
@@ -12,6 +12,7 @@ from pytest_llmeval.report.paper import Column, Line, Paper, table
 from pytest_llmeval.report.sections import called_now, cases_words, in_short, spent_words
 from pytest_llmeval.text import plural
 
+MOST_ONE_SIDED = 0.2  # of a category's cases, those not compared that are told without -v
 MOST_NAMED = 3  # categories in the gate's sentence
 
 
@@ -34,7 +35,7 @@ def title(paper: Paper, comparison: Comparison) -> list[Line]:
 def sight(paper: Paper, comparison: Comparison) -> list[Line]:
     """How old a saved baseline is, or what a baseline from the same checkout cannot show."""
     if comparison.saved_when:
-        return paper.write(f"the baseline is {comparison.saved_when}", hang=2)
+        return paper.write(f"the baseline was {comparison.saved_when}", hang=2)
     if comparison.saved is not None:
         return []
     return paper.write("both ran in this checkout: what its prompts or code do to both alike is not seen", hang=2)
@@ -68,19 +69,28 @@ def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -
 
 def _but(paper: Paper, comparison: Comparison) -> str:
     """The categories that are not OK although the gate passed, to end its sentence: no "ok" hides them."""
-    told = [f"{row.name} {before_and_after(paper, row)} {_why(row)}" for row in comparison.rows if _why(row)]
+    told = [
+        f"{row.name} {_unseen_words(row) or _why(paper, row)}"
+        for row in comparison.rows
+        if _unseen_words(row) or _why(paper, row)
+    ]
     more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
     return f", but {', '.join(told[:MOST_NAMED])}{more}" if told else ""
 
 
-def _why(row: CategoryRow) -> str:
-    """Why a category is not OK, to follow its counts; "" for one that is."""
-    return {
+def _why(paper: Paper, row: CategoryRow) -> str:
+    """Why a category is not OK, to follow its name; "" for one that is, or that is not gated and did not rise."""
+    if row.word == "NOT SHOWN" and not row.gated and row.change <= 0:
+        return ""
+    if not row.baseline_judged and not row.candidate_judged:
+        return "was not examined"
+    why = {
         "REGRESSED": "regressed, which is not gated",
         "SMALL": "rose, by less than fails",
         "INCONCLUSIVE": "could be noise or not",
         "NOT SHOWN": f"is not shown ({could_hide(row)})",
-    }.get(row.word, "")
+    }.get(row.word)
+    return f"{before_and_after(paper, row)} {why}" if why else ""
 
 
 def could_hide(row: CategoryRow) -> str:
@@ -110,7 +120,16 @@ def mark_of(row: CategoryRow) -> str:
     """``!`` for a gated regression, ``~`` for one that is not gated or not proven, else a space."""
     if row.word == "REGRESSED":
         return "!" if row.gated else "~"
-    return "~" if row.word in ("INCONCLUSIVE", "SMALL") or (row.word == "NOT SHOWN" and row.change > 0) else " "
+    worse = row.word in ("INCONCLUSIVE", "SMALL") or (row.word == "NOT SHOWN" and row.change > 0)
+    return "~" if worse or _unseen_words(row) else " "
+
+
+def _unseen_words(row: CategoryRow) -> str:
+    """How often the candidate fails where the baseline tells nothing of it, "" where something else is worse."""
+    failed = row.one_sided.candidate_failed
+    if not failed or row.word in ("REGRESSED", "INCONCLUSIVE"):
+        return ""
+    return f"{count(failed, row.one_sided.candidate_judged)} where the baseline was not examined for it"
 
 
 def style_of(mark: str) -> tuple[str, ...]:
@@ -171,7 +190,7 @@ def remark(paper: Paper, row: CategoryRow) -> str:
     """What explains the verdict on a category, "" when it needs no explanation."""
     remarks = []
     why = {"INCONCLUSIVE": "could be noise", "NOT SHOWN": could_hide(row), "SMALL": "rose, by less than fails"}
-    if row.word in why:
+    if row.word in why and row.baseline_judged + row.candidate_judged:
         on = " on both sides" if row.both_drawn else ""
         more = f"; about {row.samples_needed} samples per case{on} would settle it" if row.samples_needed else ""
         remarks.append(why[row.word] + more)
@@ -181,6 +200,11 @@ def remark(paper: Paper, row: CategoryRow) -> str:
         remarks += _strongest(paper, row)
     if row.note:
         remarks.append(row.note)
+    few = row.one_sided.cases > MOST_ONE_SIDED * row.one_sided.of
+    if few or row.one_sided.candidate_failed or (row.one_sided.cases and paper.verbosity > 0):
+        remarks.append(_one_sided_words(row.one_sided))
+    elif not row.baseline_judged and not row.candidate_judged:
+        remarks.append("no answer was examined for it")
     before = row.baseline_failed * row.candidate_judged
     after = row.candidate_failed * row.baseline_judged
     if (after - before) * row.change < 0:
@@ -208,6 +232,18 @@ def _strongest(paper: Paper, row: CategoryRow) -> list[str]:
         if each.before[1] > 1 or each.after[1] > 1
     ]
     return [f"worst: {', '.join(told)}"] if told else []
+
+
+def _one_sided_words(of: OneSided) -> str:
+    """Which cases are not compared, and what is known of them."""
+    are = f"{of.cases} of {plural(of.of, 'case')} {'is' if of.cases == 1 else 'are'}"
+    lacking = "one side" if of.baseline_judged and of.candidate_judged else "the baseline"
+    told = f"{are} not compared, as {lacking if of.candidate_judged else 'the candidate'} was not examined for it there"
+    if of.baseline_failed:
+        told += f"; the baseline fails in {of.baseline_failed} of {of.baseline_judged} answers"
+    if of.candidate_failed:
+        told += f"; the candidate fails in {of.candidate_failed} of {of.candidate_judged} answers"
+    return told
 
 
 def next_line(paper: Paper, comparison: Comparison) -> list[Line]:

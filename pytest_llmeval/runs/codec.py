@@ -95,6 +95,8 @@ _SAMPLE = Record(
         Field("evaluations", LIST, "scores", dump=_SCORE.list_to_json, load=_SCORE.list_from_json),
         Field("calls", LIST, dump=_CALL.list_to_json, load=_CALL.list_from_json),
         Field("raised", TEXT, default="", omit=True),
+        Field("further_categories", TEXTS, "further", default=(), omit=True, dump=list, load=tuple),
+        Field("examined", TEXTS, "noted", default=None, omit=True, dump=list, load=tuple),
     ],
 )
 
@@ -113,6 +115,7 @@ _RESULT = Record(
         Field("input"),
         Field("content", TEXT),
         Field("wording", TEXT, default=""),
+        Field("cluster", or_null(TEXT), default=None, omit=True),
         Field("min_pass_rate", NUMBER),
         Field("file", TEXT),
         Field("line", NUMBER),

@@ -155,4 +155,4 @@ def _said(sample: SampleResult) -> tuple[object, ...]:
     calls = tuple(
         (call.words_digest, call.answer.text, call.answer.refusal, call.answer.tool_calls) for call in sample.calls
     )
-    return sample.outcome, sample.category, calls
+    return sample.outcome, sample.category, sample.further, calls

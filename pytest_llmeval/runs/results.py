@@ -25,6 +25,9 @@ def model_words(model: Mapping[str, Any]) -> str:
     return f"{model.get('provider')}/{model.get('model')}" + (f" ({shown})" if shown else "")
 
 
+ALWAYS_EXAMINED = frozenset({"exception", "refusal", "truncated"})
+"""The error categories that are looked for in every answer, whatever its test checks."""
+
 Outcome = Literal["pass", "fail", "error"]
 Rejudged = Literal["", "as_saved", "other_code", "not_compared", "executed_once"]
 
@@ -91,6 +94,9 @@ class SampleResult(NamedTuple):
         reason: the first line of the message of a failure or error.
         detail: the whole message.
         raised: an exception other than an assertion and its place, as in ``ValueError at tests/test_a.py:12``.
+        further: the other error categories of a failure, in their order.
+        noted: the error categories that the answer was examined for and that do not follow from its scores: those of
+            ``with category(...)``, and that of plain asserts. None in runs of older versions, which do not say.
     """
 
     index: int  # type: ignore[assignment]  # not the method of tuples
@@ -101,6 +107,31 @@ class SampleResult(NamedTuple):
     scores: tuple[Score, ...] = ()
     calls: tuple[Call, ...] = ()
     raised: str = ""
+    further: tuple[str, ...] = ()
+    noted: tuple[str, ...] | None = None
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """All error categories of a failure, the main one first; empty without a failure."""
+        return (self.category, *self.further) if self.outcome == "fail" and self.category else ()
+
+    @property
+    def examined(self) -> frozenset[str] | None:
+        """The error categories the answer was examined for; None for each that there is.
+
+        A check that failed examined the answer unless the way the answer ended explains its failure. An older run
+        does not say that, nor what an answer without a failure was examined for.
+        """
+        own, scored = {*ALWAYS_EXAMINED, *self.categories}, {score.category for score in self.scores}
+        if self.noted is None:
+            return None if self.outcome == "pass" else frozenset(own | scored)
+        return frozenset(own.union(self.noted, scored - {score.category for score in self.scores if not score.passed}))
+
+    @property
+    def untraced(self) -> frozenset[str]:
+        """The categories of a failure that leave no trace in an answer that passes."""
+        traced = {*ALWAYS_EXAMINED, *(self.noted or ()), *(score.category for score in self.scores)}
+        return frozenset(self.categories) - traced
 
 
 class CaseResult(NamedTuple):
@@ -119,6 +150,7 @@ class CaseResult(NamedTuple):
             the saved verdict counts. ``other_code``: replies that passed now fail in unchanged tests, so the saved
             verdict counts too. ``not_compared``: replies that passed, to other requests, fail in changed tests.
             ``executed_once``: the test must not be executed once more, so the saved verdict counts. Otherwise "".
+        cluster: what its row shares with rows that are not independent of it, None when it stands alone.
     """
 
     key: CaseKey
@@ -135,6 +167,7 @@ class CaseResult(NamedTuple):
     line: int = 0
     judged_by: str = ""
     rejudged: Rejudged = ""
+    cluster: str | None = None
 
     @property
     def trial(self) -> TrialKey:
@@ -145,6 +178,11 @@ class CaseResult(NamedTuple):
     def row(self) -> CaseKey:
         """The case in the row's own words; the same for all its wordings."""
         return row_of(self.key, self.wording)
+
+    @property
+    def family(self) -> tuple[str, str]:
+        """What it shares with cases that are not independent of it: its cluster within its dataset, else its row."""
+        return (self.dataset or self.key.test, self.cluster) if self.cluster is not None else ("", str(self.row))
 
     @property
     def judged(self) -> tuple[SampleResult, ...]:
@@ -163,12 +201,22 @@ class CaseResult(NamedTuple):
 
     @property
     def category(self) -> str | None:
-        """The most frequent category of the failing samples, None for a case that passed."""
+        """The most frequent main category of the failing samples, None for a case that passed."""
         outcome = self.outcome
         if outcome == "pass":
             return None
         counts = Counter(s.category for s in self.samples if s.outcome == outcome and s.category)
         return counts.most_common(1)[0][0] if counts else None
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories of a case that failed, the main one first: those of at least half of its failing samples."""
+        if self.outcome != "fail" or self.category is None:
+            return ()
+        failing = [sample.categories for sample in self.judged if sample.outcome == "fail"]
+        counts = Counter(name for names in failing for name in names)
+        half = (name for name, count in counts.most_common() if 2 * count >= len(failing))
+        return tuple(dict.fromkeys((self.category, *half)))
 
 
 class Run(NamedTuple):

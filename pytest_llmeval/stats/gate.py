@@ -325,7 +325,7 @@ def _decide(
 def what_matters(cases: int, rule: CategoryRule) -> float:
     """The rise of a category's rate that must be excluded for an OK, as a fraction.
 
-    It is the rise that the category allows, else 5 points or one case, whichever is larger.
+    It is the rise that the category allows, else 5 points or one case of several, whichever is larger.
 
     Args:
         cases: how many are compared.
@@ -333,7 +333,7 @@ def what_matters(cases: int, rule: CategoryRule) -> float:
     """
     if rule.max_increase is not None:
         return rule.max_increase
-    return max(MATTERS, 1 / cases) if cases else MATTERS
+    return max(MATTERS, 1 / cases) if cases > 1 else MATTERS
 
 
 def floor_in_cases(cases: int, rules: GateRules) -> float:

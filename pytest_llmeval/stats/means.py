@@ -34,7 +34,7 @@ class Share(NamedTuple):
     cases: int
 
 
-def mean_over_cases(values: Sequence[float]) -> Mean | None:
+def mean_over_cases(values: Sequence[float], confidence: float = CONFIDENCE) -> Mean | None:
     """The mean of one value per case, with Student's interval; None when there is no case."""
     cases = len(values)
     if not cases:
@@ -43,7 +43,7 @@ def mean_over_cases(values: Sequence[float]) -> Mean | None:
     if cases == 1:
         return Mean(mean, -math.inf, math.inf, 1)
     variance = math.fsum((value - mean) ** 2 for value in values) / (cases - 1)
-    half = t_quantile(0.5 + CONFIDENCE / 2, cases - 1) * math.sqrt(variance / cases)
+    half = t_quantile(0.5 + confidence / 2, cases - 1) * math.sqrt(variance / cases)
     return Mean(mean, mean - half, mean + half, cases)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -25,11 +26,14 @@ class SampleOutcome(NamedTuple):
         passed: meaningless with an error.
         categories: the error categories of a failure, each counted separately.
         error: why the sample could not be judged, None when it could.
+        examined: the error categories the answer was examined for, those of its failure left out or not; None for
+            each that there is.
     """
 
     passed: bool
     categories: tuple[str, ...] = ()
     error: str | None = None
+    examined: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +42,9 @@ class Table(Generic[K]):
 
     Attributes:
         cases: the cases present in both runs, in the candidate's order.
-        categories: per error category one stratum per case, in the same order. A sample that could not be judged is
-            counted only in a category ``error:<kind>``, whose denominator is all samples.
+        categories: per error category one stratum per case, in the same order, of the answers that were examined for
+            it; a side without any has 0 of 0. A sample that could not be judged is counted only in a category
+            ``error:<kind>``, whose denominator is all samples.
         added: cases that only the candidate has.
         removed: cases that only the baseline has.
         samples: of the candidate in the shared cases.
@@ -73,53 +78,69 @@ class Table(Generic[K]):
         return tuple(reasons)
 
 
-def tabulate(baseline: Mapping[K, Sequence[SampleOutcome]], candidate: Mapping[K, Sequence[SampleOutcome]]) -> Table[K]:
-    """Count, for every error category of either side, how often each shared case failed in it.
+def tabulate(
+    baseline: Mapping[K, Sequence[SampleOutcome]],
+    candidate: Mapping[K, Sequence[SampleOutcome]],
+    also: Iterable[str] = (),
+) -> Table[K]:
+    """Count, for every error category of either side, how often each shared case failed in it, and out of how many.
 
-    Every case is in every category, so that a failure that moves from one category to another shows in both.
+    An answer counts in a category only when it was examined for it. So what becomes of a check says nothing about the
+    checks behind it, which fewer or more answers then get to.
 
     Args:
         baseline: the samples of each case; a case whose prompt or checks changed must have another key.
         candidate: those of the run on trial.
+        also: categories to count although nothing failed in them.
     """
     cases = tuple(case for case in candidate if case in baseline)
-    counts: dict[str, list[list[int]]] = {}
-    judged: list[tuple[int, int]] = []
-    for place, case in enumerate(cases):
-        for side, samples in enumerate((baseline[case], candidate[case])):
-            for sample in samples:
-                for category in _counted_in(sample):
-                    if category not in counts:
-                        counts[category] = [[0, 0] for _ in cases]
-                    counts[category][place][side] += 1
-        judged.append((_judged(baseline[case]), _judged(candidate[case])))
-    categories = {}
-    for category in sorted(counts):
-        totals = judged
-        if category.startswith(ERROR_PREFIX):
-            totals = [(len(baseline[case]), len(candidate[case])) for case in cases]
-        categories[category] = tuple(
-            Stratum(before, all_before, after, all_after)
-            for (before, after), (all_before, all_after) in zip(counts[category], totals, strict=True)
-        )
+    sides = [[_Counted(side[case]) for case in cases] for side in (baseline, candidate)]
+    names = sorted({*also, *(name for side in sides for counted in side for name in counted.failed)})
     samples_seen = sum(len(candidate[case]) for case in cases)
     return Table(
         cases=cases,
-        categories=categories,
+        categories={
+            name: tuple(Stratum(*old.of(name), *new.of(name)) for old, new in zip(*sides, strict=True))
+            for name in names
+        },
         added=tuple(case for case in candidate if case not in baseline),
         removed=tuple(case for case in baseline if case not in candidate),
         samples=samples_seen,
-        errors=samples_seen - sum(after for _, after in judged),
+        errors=samples_seen - sum(counted.judged for counted in sides[1]),
     )
 
 
-def _judged(samples: Sequence[SampleOutcome]) -> int:
-    return sum(sample.error is None for sample in samples)
+class _Counted:
+    """The samples of a case on one side, counted.
+
+    Attributes:
+        failed: how many by category.
+        judged: how many at all.
+    """
+
+    def __init__(self, samples: Sequence[SampleOutcome]) -> None:
+        judged = [sample for sample in samples if sample.error is None]
+        self.failed = Counter(name for sample in samples for name in _counted_in(sample))
+        self.judged = len(judged)
+        self._asked = len(samples)
+        self._examined = Counter(
+            name for sample in judged if sample.examined is not None for name in sample.examined | _counted_in(sample)
+        )
+        self._for_all = sum(sample.examined is None for sample in judged)
+
+    def of(self, category: str) -> tuple[int, int]:
+        """How many failed in a category, and of how many."""
+        failed = self.failed[category]
+        if category.startswith(ERROR_PREFIX):
+            return failed, self._asked
+        if category == UNLABELLED:
+            return failed, self.judged
+        return failed, self._examined[category] + self._for_all
 
 
-def _counted_in(sample: SampleOutcome) -> set[str]:
+def _counted_in(sample: SampleOutcome) -> frozenset[str]:
     if sample.error is not None:
-        return {f"{ERROR_PREFIX}{sample.error}"}
+        return frozenset({f"{ERROR_PREFIX}{sample.error}"})
     if sample.passed:
-        return set()
-    return set(sample.categories) or {UNLABELLED}
+        return frozenset()
+    return frozenset(sample.categories) or frozenset({UNLABELLED})

@@ -9,6 +9,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,10 +57,14 @@ class Cache:
         """The entry with this key, None when there is none or it cannot be trusted."""
         return self._try(lambda cache: _read(cache, key), create=False)
 
-    def put(self, entry: Entry) -> None:
-        """Keep an entry unless it is empty. It replaces one with the same key, except one of a newer format."""
-        if self._keeps and entry.flaw != "empty":
-            self._try(lambda cache: _write(cache, entry), create=True)
+    def put(self, *entries: Entry) -> None:
+        """Keep those entries that are not empty. Each replaces one with the same key, except one of a newer format."""
+        try:
+            for entry in entries:
+                if self._keeps and entry.flaw != "empty":
+                    self._attempt(partial(_write, entry=entry), create=True)
+        finally:
+            self._leave_thread()
 
     def prepare(self, *, create: bool) -> None:
         """Open it; make it if need be, and if it is to be made."""
@@ -95,30 +100,38 @@ class Cache:
         """Close the database, in the main thread. It opens again when it is used."""
         if self._pid != os.getpid():
             self._leave_to_parent()
-        for cache in (self._cache, *self._abandoned):
-            if cache is not None:
-                with suppress(sqlite3.Error):
-                    cache.close()
+        self._close_connections()
         self._cache = None
         self._abandoned.clear()
 
     def _try(self, operation: Callable[[BoundedCache], Result], *, create: bool) -> Result | None:
+        try:
+            return self._attempt(operation, create=create)
+        finally:
+            self._leave_thread()
+
+    def _attempt(self, operation: Callable[[BoundedCache], Result], *, create: bool) -> Result | None:
         for _ in range(2):
             cache = None
             try:
                 cache = self._opened(create=create)
-                if cache is None:
-                    return None
-                try:
-                    return operation(cache)
-                finally:
-                    # Left open when its thread ends, a connection is a ResourceWarning in an innocent test.
-                    if threading.current_thread() is not threading.main_thread():
-                        cache.close()
+                return operation(cache) if cache is not None else None
             except Exception as error:
                 if not self._recover(error, cache, reading=not create):
                     return None
         return None
+
+    def _leave_thread(self) -> None:
+        # Left open when its thread ends, a connection is a ResourceWarning in an innocent test.
+        if threading.current_thread() is not threading.main_thread():
+            self._close_connections()
+
+    def _close_connections(self) -> None:
+        """Close those of the current thread."""
+        for cache in (self._cache, *self._abandoned):
+            if cache is not None:
+                with suppress(sqlite3.Error):
+                    cache.close()
 
     def _opened(self, *, create: bool) -> BoundedCache | None:
         if self._pid != os.getpid():

@@ -54,11 +54,11 @@ class Store:
             return cached, "cache"
         return (recorded, "recording") if recorded is not None else None
 
-    def keep(self, entry: Entry) -> None:
-        """Put an entry into the cache; recordings are written only at the end of a session."""
+    def keep(self, *entries: Entry) -> None:
+        """Put entries into the cache; recordings are written only at the end of a session."""
         cache = self._opened()
         if cache is not None:
-            cache.put(entry)
+            cache.put(*entries)
 
     def prepare(self, *, create: bool) -> None:
         """Open the cache now rather than at the first reply; made only if it is to be."""

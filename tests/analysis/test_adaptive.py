@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST, SAMPLES, calls_saved, counted_in, look_at, unfinished
-from pytest_llmeval.analysis.compare import Rules, Side, compare, gate_rules, judgement, outcomes_of
+from pytest_llmeval.analysis.compare import Rules, Side, compare, gate_rules, judgement
 from pytest_llmeval.config.settings import CategorySettings
-from pytest_llmeval.reply import Answer, Measures, ToolCall
+from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import CategoryRule, Verdict, failing, judge, undecided
@@ -97,8 +96,11 @@ def test_a_category_of_a_part_of_the_cases_wants_only_these() -> None:
     after = by_key([case(n, *(["tone"] * 2 if n < 3 else [None] * 2)) for n in range(6)])
     judged = judgement(Side("a", before), Side("b", after), Rules())
     assert counted_in("tone", judged) == list(before)
-    refunds = [*judged.strata["tone"][:4], Stratum(0, 0, 0, 0), Stratum(0, 2, 0, 0)]
-    part = judged._replace(strata={"tone": refunds}, verdicts={"tone": replace(judged.verdicts["tone"], part=True)})
+    refunds = (*judged.table.categories["tone"][:4], Stratum(0, 0, 0, 0), Stratum(0, 2, 0, 0))
+    part = judged._replace(
+        table=replace(judged.table, categories={"tone": refunds}),
+        verdicts={"tone": replace(judged.verdicts["tone"], part=True)},
+    )
     assert counted_in("tone", part) == list(before)[:4]
 
 
@@ -129,23 +131,6 @@ def test_what_cannot_be_measured_is_not_paid_for() -> None:
 def test_calls_that_were_not_made_count_like_the_others_of_their_case() -> None:
     assert calls_saved([case(0, None, None, None, calls=2), case(1, *[None] * AT_MOST)]) == (14, 30)
     assert calls_saved([]) == (0, 0)
-
-
-def test_other_deeds_that_end_on_the_same_long_words_are_no_copies() -> None:
-    def sample(index: int, amount: int) -> SampleResult:
-        tool = ToolCall(id="t", name="refund", arguments={"amount": amount}, raw_arguments=f'{{"amount": {amount}}}')
-        call = Call(
-            provider="openai",
-            request_model="m",
-            words_digest="p",
-            answer=Answer(text="I have refunded it. " * 20, tool_calls=(tool,)),
-            measures=Measures(latency=0.1),
-        )
-        outcome: Any = "pass" if amount == 84 else "fail"
-        return SampleResult(index=index, outcome=outcome, category="tool_call" if amount != 84 else None, calls=(call,))
-
-    case = CaseResult(key=CaseKey("t", "c"), model="m", samples=(sample(0, 84), sample(1, 8400), sample(2, 84)))
-    assert [outcome.passed for outcome in outcomes_of(case)] == [True, False]
 
 
 def test_a_candidate_that_was_undecided_does_not_pass_when_further_samples_are_lost() -> None:

@@ -63,7 +63,7 @@ def test_copies_are_counted_once_when_a_second_run_shows_them(
     main(["compare", "first.jsonl", "third.jsonl", "--baseline-again=second.jsonl"])
     out = capsys.readouterr().out
     assert out.startswith("two runs of the baseline: phi 7.00 over ")
-    assert "wrong_answer: samples of a run repeat each other (phi 7.0)" in " ".join(out.split())
+    assert "; samples of a run repeat each other (phi 7.0)" in " ".join(out.split())
 
 
 def test_the_second_run_may_be_configured(two: Session, server: Server) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmeval.analysis.compare import Extent, Rules, Side, outcomes_of
+from pytest_llmeval.analysis.compare import Extent, Rules, Side
 from pytest_llmeval.analysis.compare import compare as compare_sides
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, part_of
+from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
@@ -44,13 +45,13 @@ def compare(
     )
 
 
-def call(text: str = "x", *, prompt: str = "", tool: str = "", **measures: Any) -> Call:
+def call(text: str = "x", *, prompt: str = "", tool: str = "", identity: str | None = None, **measures: Any) -> Call:
     tools = (ToolCall(name=tool, arguments={}, raw_arguments="{}"),) if tool else ()
     return Call(
         provider="openai",
         request_model="m",
         words_digest=prompt,
-        answer=Answer(text=text, tool_calls=tools),
+        answer=Answer(text=text, tool_calls=tools, response_id=identity),
         measures=Measures(**{"latency": 1.0, **measures}),
     )
 
@@ -133,15 +134,15 @@ def test_a_rise_that_is_allowed_fails_nothing(allowed: float | None, gate: str) 
 
 
 def broken(cases: int) -> tuple[Results, Results]:
-    """Twenty cases of eight answers, of which some always fail now."""
-    before = side(*(case(f"c{number}", [""] * 8) for number in range(20)))
+    """Eighty cases of eight answers, of which some always fail now."""
+    before = side(*(case(f"c{number}", [""] * 8) for number in range(80)))
     return before, before | side(*(case(f"c{number}", ["invented"] * 8) for number in range(cases)))
 
 
 @pytest.mark.parametrize(
     ("candidate", "another", "cases"), [("m", False, 1), ("other", False, 3), ("m", True, 3), ("other", True, 3)]
 )
-def test_another_model_must_break_three_cases_and_another_prompt_one(candidate: str, another: bool, cases: int) -> None:
+def test_another_model_must_break_more_cases_than_another_prompt(candidate: str, another: bool, cases: int) -> None:
     for number, gate in ((cases, "failed"), (cases - 1, "passed")):
         before, after = broken(number)
         assert compare("m", before, candidate, after, another_model=another).gate == gate
@@ -170,7 +171,7 @@ def test_a_category_in_which_nobody_failed_has_its_row_when_it_is_configured() -
         0,
         4,
     )
-    assert (quiet.word, quiet.change) == ("OK", 0.0)
+    assert (quiet.word, quiet.change) == ("NOT SHOWN", 0.0)
 
 
 # Case by case
@@ -184,7 +185,7 @@ def test_each_case_is_compared_with_itself() -> None:
     nested, disjoint = (row(compare("m", before, "m", after), "invented") for after in (same, others))
     for each in (nested, disjoint):
         assert (each.baseline_failed, each.candidate_failed, round(each.change, 9)) == (12, 22, 0.1)
-    assert (nested.word, disjoint.word) == ("REGRESSED", "OK")
+    assert (nested.word, disjoint.word) == ("REGRESSED", "NOT SHOWN")
     assert nested.p == pytest.approx(1 / 2**10)
     assert disjoint.p == pytest.approx(0.0607, abs=1e-4)
 
@@ -196,7 +197,7 @@ def test_cases_are_paired_by_their_names_in_whatever_order_they_come(
     before = answers(*verdicts)
     compared = compare("m", before, "m", side(*chance.sample([*before.values()], len(before))))
     assert compared.new == compared.fixed == ()
-    assert {row.word for row in compared.rows} <= {"OK"}
+    assert {row.word for row in compared.rows} <= {"OK", "NOT SHOWN"}
 
 
 def test_cases_are_told_by_what_became_of_them() -> None:
@@ -239,9 +240,9 @@ def test_rows_stand_from_the_worst_to_the_best() -> None:
     compared = compare("m", before, "m", after, categories={"unsafe": NORMAL})
     assert [(row.name, row.word) for row in compared.rows] == [
         ("invented", "REGRESSED"),
-        ("refusal", "TOO SMALL"),
-        ("slow", "OK"),
-        ("unsafe", "OK"),
+        ("refusal", "NOT SHOWN"),
+        ("slow", "NOT SHOWN"),
+        ("unsafe", "NOT SHOWN"),
         ("format", "IMPROVED"),
     ]
     assert row(compared, "format").p == pytest.approx(2 / 2**12)
@@ -309,7 +310,9 @@ def test_what_could_not_be_measured_comes_before_what_regressed_and_what_was_too
     )
     assert compared.gate == "failed"
     assert compared.reasons[0] == "could not be measured: no network"
-    assert compared.reasons[1].startswith("invented regressed from 0 of 20 to 19 of 20 answers (p = ")
+    assert compared.reasons[1].startswith(
+        "invented regressed from 0 of 20 to 19 of 20 answers, at least +63.6 points (p = "
+    )
     assert compared.reasons[2:] == ("cost_per_resolved rose from 0.1 to 20 (allowed +50%)",)
 
 
@@ -324,7 +327,7 @@ def test_strictness_fails_what_may_be_noise_and_what_ran_in_part() -> None:
     assert compare("m", before, "m", after).gate == "passed"
     strict = compare("m", before, "m", after, strict=True)
     assert strict.gate == "failed"
-    assert [reason for reason in strict.reasons if reason.startswith("invented rose from 0 of 62 to 6 of 62 answers")]
+    assert [reason for reason in strict.reasons if reason.startswith("invented rose from 0 of 6 to 6 of 6 answers")]
     part = compare("m", answers(""), "m", answers(""), part="1 of 2 cases")
     assert (part.gate, part.part) == ("passed", "1 of 2 cases")
     assert compare("m", answers(""), "m", answers(""), part="1 of 2 cases", strict=True).gate == "failed"
@@ -338,7 +341,7 @@ def test_a_part_is_told_and_the_whole_is_not() -> None:
 def test_two_runs_of_the_baseline_that_lie_apart_make_each_case_count_once() -> None:
     before, after = broken(3)
     once = row(compare("m", before, "m", after, dispersion=Dispersion(phi=9.0, strata=20)), "invented")
-    assert (once.p, once.word) == (1.0, "TOO SMALL")
+    assert (once.p, once.word) == (1.0, "NOT SHOWN")
     assert "repeat each other" in once.note
     assert row(compare("m", before, "m", after), "invented").note == ""
 
@@ -346,32 +349,51 @@ def test_two_runs_of_the_baseline_that_lie_apart_make_each_case_count_once() -> 
 # What counts once
 
 
-@pytest.mark.parametrize(("length", "counted"), [(199, 3), (200, 1)])
-def test_a_long_answer_that_comes_again_counts_once(length: int, counted: int) -> None:
-    before, after = side(case("c0", [""])), side(case("c0", ["format"] * 3, calls=[call("a" * length)]))
+def test_an_answer_that_comes_again_with_its_response_id_counts_once() -> None:
+    before = side(case("c0", [""]), case("c1", [""]))
+    after = side(case("c0", ["format"] * 3, calls=[call("a", identity="r1")]), case("c1", [""]))
     compared = compare("m", before, "m", after)
-    assert row(compared, "format").candidate_judged == compared.total.candidate_judged == counted
-    copies = "2 answers repeat another of their case word for word; each counts once"
-    assert compared.notes == ((copies,) if counted == 1 else ())
+    for counted in (row(compared, "format"), compared.total):
+        assert (counted.baseline_judged, counted.candidate_judged) == (2, 2)
+    assert compared.notes == ("2 answers came from the provider more than once (same response id); each counts once",)
 
 
-def test_other_answers_and_other_deeds_are_no_copies() -> None:
-    long = "a" * 200
-    answered = [
-        [call(long)],
-        [call(long), call("b")],
-        [call(long, tool="send")],
-        [call(long, tool="stop")],
-        [call(long)],
-    ]
+def test_equal_texts_are_no_copies() -> None:
+    """At temperature 0 most answers are equal, and still each was drawn for itself."""
+    long = [call("a" * 5_000)]
+    before, after = side(case("c0", [""] * 10, calls=long)), side(case("c0", ["format"] * 10, calls=long))
+    compared = compare("m", before, "m", after)
+    assert row(compared, "format").counts == "0 of 10 to 10 of 10 answers"
+    assert compared.notes == ()
+
+
+def test_an_answer_of_the_other_side_is_no_copy() -> None:
+    """As where a saved answer is judged for the baseline and replayed for the candidate."""
+    both = side(case("c0", ["format"], calls=[call("a", identity="r1")]))
+    compared = compare("m", both, "m", both)
+    assert row(compared, "format").counts == "1 of 1 to 1 of 1 answers"
+    assert compared.notes == ()
+
+
+def test_copies_are_equal_in_the_ids_of_all_their_calls() -> None:
+    one, two, nameless = call("a", identity="r1"), call("b", identity="r2"), call("c")
+    answered = [[one], [one, two], [one], [two, one], [one, nameless], [one, nameless], [nameless], [nameless], []]
     samples = [SampleResult(index=i, outcome="pass", calls=tuple(calls)) for i, calls in enumerate(answered)]
-    assert len(outcomes_of(case("c0", [])._replace(samples=tuple(samples)))) == 4
+    key = CaseKey("t.py::test_mail", "c0")
+    single = without_copies({key: case("c0", [])._replace(samples=tuple(samples))})[key].samples
+    assert [sample.index for sample in single] == [0, 1, 3, 4, 5, 6, 7, 8]
 
 
-def test_copies_are_left_out_of_a_category_in_which_nobody_failed_too() -> None:
-    both = side(case("c0", ["", ""], calls=[call("a" * 200)]), case("c1", ["", ""]))
-    unsafe = row(compare("m", both, "m", both, categories={"unsafe": HIGH}), "unsafe")
-    assert (unsafe.baseline_judged, unsafe.candidate_judged) == (3, 3)
+@pytest.mark.parametrize(
+    "other",
+    [call("b", identity="r1"), call("a", tool="stop", identity="r1"), call("a", prompt="other", identity="r1")],
+)
+def test_an_id_of_different_answers_or_requests_is_none(other: Call) -> None:
+    """As of a server that gives the same to all of its answers."""
+    same = case("c0", ["", ""], calls=[call("a", identity="r1")])
+    assert [len(each.samples) for each in without_copies(side(same)).values()] == [1]
+    both = side(same, case("c1", [""], calls=[other]))
+    assert without_copies(both) == both
 
 
 # Other wordings
@@ -383,16 +405,16 @@ def wording(name: str, words: str, verdict: str) -> CaseResult:
 
 def test_a_question_that_broke_in_all_its_wordings_is_one_case() -> None:
     """Six wordings of two questions are six answers to the test, and no more than two cases to the floor."""
-    own = side(*(case(f"c{number}", [""]) for number in range(20)))
+    own = side(*(case(f"c{number}", [""]) for number in range(80)))
     words = ("terse", "shouted")
-    before = own | side(*(wording(f"c{number}", each, "") for number in range(20) for each in words))
+    before = own | side(*(wording(f"c{number}", each, "") for number in range(80) for each in words))
     for number, gate in ((3, "failed"), (2, "passed")):
         after = before | side(*(case(f"c{each}", ["invented"]) for each in range(number)))
         after |= side(*(wording(f"c{each}", word, "invented") for each in range(number) for word in words))
         compared = compare("m", before, "other", after)
         assert compared.gate == gate
         assert row(compared, "invented").p == 0.5 ** (3 * number)
-        assert row(compared, "invented").change == compared.total.change == pytest.approx(number / 20)
+        assert row(compared, "invented").change == compared.total.change == pytest.approx(number / 80)
 
 
 def test_a_wording_that_one_side_alone_has_is_left_out_and_told() -> None:
@@ -422,14 +444,18 @@ def measured(
     source: str = "live",
     ttft: float | None = None,
     cases: int = 6,
+    verdict: str = "",
 ) -> Results:
     calls = [call(latency=latency, cost=cost, source=source, ttft=ttft)]
-    return side(*(case(f"c{number}", [""], calls=calls) for number in range(cases)))
+    return side(*(case(f"c{number}", [verdict], calls=calls) for number in range(cases)))
+
+
+SILENT = side(*(case(f"c{number}", [""], calls=()) for number in range(6)))
 
 
 @pytest.mark.parametrize(("name", "cases"), [("latency_p50", 6), ("latency_p95", 72), ("latency_p99", 368)])
 def test_a_figure_may_rise_as_far_as_it_is_allowed(name: str, cases: int) -> None:
-    budgets = GateSettings(**{name: 0.5})
+    budgets = GateSettings()._replace(**{name: 0.5})  # type: ignore[arg-type]
     before, same, more = (measured(latency, cases=cases) for latency in (1.0, 1.5, 1.75))
     assert compare("m", before, "m", same, budgets=budgets).gate == "passed"
     over = compare("m", before, "m", more, budgets=budgets)
@@ -447,27 +473,174 @@ def test_times_that_were_not_measured_in_the_same_session_fail_nothing() -> None
     budgets = GateSettings(latency_p50=0.1)
     for before, saved in ((measured(1.0, source="cache"), None), (measured(1.0), "run")):
         compared = compare("m", before, "m", measured(2.0), budgets=budgets, saved=saved)
-        assert (compared.gate, len(compared.notes)) == ("passed", 1)
-        assert compared.notes[0].endswith("not gated: it was not measured in the same session")
+        assert compared.gate == "passed"
+        why = "it was not measured in the same session" if saved else "m was called live, m is recorded"
+        assert compared.notes == (f"latency_p50 rose from 1 to 2 (allowed +10%); not gated: {why}",)
+    replayed = compare("m", measured(1.0, source="cache"), "m", measured(1.0), budgets=budgets)
+    assert (replayed.gate, replayed.notes) == (
+        "passed",
+        ("latency_p50 is not gated: m was called live, m is recorded",),
+    )
     both = compare("m", measured(1.0, source="cache"), "m", measured(2.0, source="cache"), budgets=budgets)
     assert both.gate == "failed"
 
 
 def test_costs_are_compared_whether_the_calls_were_replayed_or_not() -> None:
     budgets = GateSettings(cost_per_resolved=0.0)
-    before, after = measured(1.0, source="cache"), measured(1.0, cost=0.02)
+    before, after = measured(1.0, source="cache", cases=20), measured(1.0, cost=0.02, cases=20)
     assert compare("m", before, "m", after, budgets=budgets).gate == "failed"
     assert compare("m", before, "m", after, budgets=budgets, saved="run").gate == "passed"
 
 
-def test_a_figure_that_is_not_known_for_both_models_is_told() -> None:
-    budgets = GateSettings(cost_per_resolved=0.0, ttft_p95=0.0)
-    compared = compare("m", measured(1.0, cost=None), "m", measured(1.0, ttft=1.0), budgets=budgets)
-    assert compared.gate == "passed"
-    assert compared.notes == (
-        "ttft_p95 is not gated: it is not known for both models",
-        "cost_per_resolved is not gated: it is not known for both models",
+@pytest.mark.parametrize(
+    ("budget", "before", "after", "why"),
+    [
+        ("cost_per_resolved", measured(1.0), measured(1.0, cost=None), "a price of new is missing"),
+        ("cost_per_resolved", measured(1.0, cost=None), measured(1.0), "a price of old is missing"),
+        ("cost_per_resolved", measured(1.0), measured(1.0, verdict="format"), "no answer of new passed"),
+        ("ttft_p50", measured(1.0), measured(1.0, ttft=1.0), "no call was streamed from old"),
+        ("ttft_p50", measured(1.0, ttft=1.0), measured(1.0), "no call was streamed from new"),
+        ("latency_p95", measured(1.0, cases=71), measured(1.0, cases=71), "old has 71 cases, and it takes 72"),
+        ("latency_p50", SILENT, SILENT, "no call was made with old"),
+    ],
+)
+def test_a_budget_whose_figure_is_unknown_is_no_pass(budget: str, before: Results, after: Results, why: str) -> None:
+    budgets = GateSettings()._replace(**{budget: 0.5})  # type: ignore[arg-type]
+    compared = compare("old", before, "new", after, budgets=budgets)
+    assert compared.gate == "failed"
+    assert unmeasured(compared)
+    assert f"could not be measured: {budget} is not known: {why}" in compared.reasons[0]
+    saved = compare("old", before, "new", after, budgets=budgets, saved="run.jsonl")
+    assert not any("is not known" in reason for reason in saved.reasons)
+    assert any(note.startswith(f"{budget} is not gated: {why}") for note in saved.notes)
+
+
+def paid(*prices: float, verdicts: Sequence[str] = ("",)) -> Results:
+    return side(*(case(f"c{n}", verdicts, calls=[call(cost=price)]) for n, price in enumerate(prices)))
+
+
+def test_a_dearer_answer_fails_only_beyond_chance() -> None:
+    """Two dear cases raise the mean by a third; nearly all cases together raise it for sure."""
+    budgets = GateSettings(cost_per_resolved=0.1)
+    before = paid(*[0.01] * 24)
+    noisy = compare("m", before, "m", paid(*[0.05] * 2, *[0.01] * 22), budgets=budgets)
+    assert (noisy.gate, noisy.notes) == (
+        "passed",
+        ("cost_per_resolved rose from 0.01 to 0.01333 (allowed +10%), which could be noise",),
     )
+    sure = compare("m", before, "m", paid(*[0.012] * 23, 0.01), budgets=budgets)
+    assert (sure.gate, sure.reasons) == ("failed", ("cost_per_resolved rose from 0.01 to 0.01192 (allowed +10%)",))
+    allowed = compare("m", before, "m", paid(*[0.0105] * 24), budgets=budgets)
+    assert (allowed.gate, allowed.reasons, allowed.notes) == ("passed", (), ())
+
+
+def test_a_rise_that_too_few_cases_show_could_not_be_measured() -> None:
+    budgets = GateSettings(cost_per_resolved=0.1)
+    few = compare("m", paid(*[0.01] * 19), "m", paid(*[0.02] * 19), budgets=budgets)
+    told = "could not be measured: cost_per_resolved rose from 0.01 to 0.02 (allowed +10%), and "
+    told += "19 cases are too few to tell that from noise; it takes 20"
+    assert (few.gate, few.reasons) == ("failed", (told,))
+    assert compare("m", paid(*[0.01] * 19), "m", paid(*[0.01] * 19), budgets=budgets).gate == "passed"
+
+
+def test_more_samples_are_not_dearer() -> None:
+    """Ten answers cost ten times what one does, and resolve ten times as much."""
+    budgets = GateSettings(cost_per_resolved=0.0)
+    before, after = paid(*[0.01] * 20), paid(*[0.01] * 20, verdicts=[""] * 10)
+    assert compare("m", before, "m", after, budgets=budgets).gate == "passed"
+
+
+def times(*seconds: Sequence[float]) -> Results:
+    return side(*(case(f"c{n}", [""], calls=[call(latency=each) for each in c]) for n, c in enumerate(seconds)))
+
+
+def test_a_slow_answer_here_and_there_is_no_slower_model() -> None:
+    """Cases that take longer do so with both models; a rise of all of them is seen, one of a few is not."""
+    budgets = GateSettings(latency_p50=0.0)
+    before = times(*([1 + n / 10] for n in range(20)))
+    some = times(*([1 + n / 10 + (n in (8, 9, 10))] for n in range(20)))
+    a_few = compare("m", before, "m", some, budgets=budgets)
+    assert a_few.gate == "passed"
+    assert a_few.notes == ("latency_p50 rose from 1.9 to 2.2 (allowed +0%), which could be noise",)
+    every = compare("m", before, "m", times(*([2 + n / 10] for n in range(20))), budgets=budgets)
+    assert (every.gate, every.reasons) == ("failed", ("latency_p50 rose from 1.9 to 2.9 (allowed +0%)",))
+
+
+@given(st.data(), st.integers(6, 12))
+@settings(max_examples=60, deadline=None)
+def test_of_two_models_at_most_one_is_slower(data: st.DataObject, cases: int) -> None:
+    seconds = st.lists(st.integers(1, 9).map(float), min_size=1, max_size=3)
+    before, after = (times(*(data.draw(seconds) for _ in range(cases))) for _ in "ab")
+    budgets = GateSettings(latency_p50=0.0)
+    there, back = (compare("m", one, "m", other, budgets=budgets) for one, other in ((before, after), (after, before)))
+    assert "failed" not in (there.gate, back.gate) or there.gate != back.gate
+    assert compare("m", before, "m", before, budgets=budgets).gate == "passed"
+
+
+@pytest.mark.slow
+def test_where_nothing_changed_a_time_seldom_fails() -> None:
+    """Cases differ by a factor of three, calls of a case by half; the bar is 2.5 %."""
+    rng = random.Random(5)
+    failed = 0
+    for _ in range(200):
+        usual = [rng.lognormvariate(0, 0.5) for _ in range(30)]
+        before, after = (times(*([t * rng.lognormvariate(0, 0.3) for _ in "abc"] for t in usual)) for _ in "ab")
+        failed += compare("m", before, "m", after, budgets=GateSettings(latency_p50=0.0)).gate == "failed"
+    assert failed <= 12
+
+
+def test_where_nothing_is_compared_no_budget_fails() -> None:
+    budgets = GateSettings(cost_per_resolved=0.1, latency_p95=0.1)
+    compared = compare("m", {}, "m", paid(0.01), budgets=budgets)
+    assert (compared.gate, compared.reasons) == (
+        "not evaluated",
+        ("nothing to compare: no case that ran is in the baseline",),
+    )
+
+
+def test_figures_are_those_of_the_cases_that_both_sides_have() -> None:
+    budgets = GateSettings(cost_per_resolved=0.1)
+    before, after = paid(*[0.01] * 20), paid(*[0.01] * 20, *[5.0] * 4)
+    assert compare("m", before, "m", after, budgets=budgets).gate == "passed"
+
+
+# New and fixed
+
+
+def test_a_case_is_new_or_fixed_by_the_first_samples_that_both_sides_have() -> None:
+    """A rare failure is seen in ten samples rather than in three."""
+    rare, never, always = [*[""] * 5, "format", *[""] * 4], [""] * 10, ["format"] * 10
+    before = side(case("rare", rare), case("fixed", always), case("new", never), case("known", always))
+    after = side(
+        case("rare", [""] * 3), case("fixed", [""] * 3), case("new", ["format"] * 3), case("known", ["format"])
+    )
+    for one, other, new, fixed in ((before, after, "new", "fixed"), (after, before, "fixed", "new")):
+        compared = compare("m", one, "m", other)
+        total = row(compared, "format")
+        for found in (compared, compared.total, total):
+            assert [[key.case for key in keys] for keys in (found.new, found.fixed)] == [[new], [fixed]]
+        assert [key.case for key in compared.known] == ["known"]
+        assert (total.baseline_judged, total.candidate_judged) in {(40, 10), (10, 40)}
+    assert [key.case for key in compared.flaky] == ["rare"]
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 63), st.integers(0, 63)), max_size=8))
+def test_new_and_fixed_do_not_depend_on_samples_that_one_side_lacks(cases: list[tuple[int, int, int, int]]) -> None:
+    def drawn(bits: int, samples: int) -> list[str]:
+        return ["format" if bits >> place & 1 else "" for place in range(samples)]
+
+    pairs = [(drawn(old, n), drawn(new, m)) for n, m, old, new in cases]
+    cut = [(old[: min(len(old), len(new))], new[: min(len(old), len(new))]) for old, new in pairs]
+    whole, first = (
+        compare(
+            "m",
+            side(*(case(f"c{n}", old) for n, (old, _) in enumerate(found))),
+            "m",
+            side(*(case(f"c{n}", new) for n, (_, new) in enumerate(found))),
+        )
+        for found in (pairs, cut)
+    )
+    assert (whole.new, whole.fixed, whole.known) == (first.new, first.fixed, first.known)
 
 
 # What is told

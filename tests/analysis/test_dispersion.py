@@ -62,8 +62,8 @@ def test_where_nothing_fails_nothing_is_told() -> None:
 
 
 def test_the_limit_is_that_of_the_gate() -> None:
-    assert dispersion_words(Dispersion(1.5, 1000)).endswith("its samples count as independent")
-    assert dispersion_words(Dispersion(1.51, 1000)).endswith("its samples repeat each other")
+    assert dispersion_words(Dispersion(1.03, 1000)).endswith("its samples count as independent")
+    assert dispersion_words(Dispersion(1.04, 1000)).endswith("its samples repeat each other")
 
 
 def test_cases_whose_row_replies_or_prompt_are_others_do_not_count() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_llmeval.analysis.measure import hallucination_counts, is_refusal, measure, structure_of, words_of
+from pytest_llmeval.analysis.measure import is_refusal, measure, structure_of, words_of
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.score import Score
@@ -37,7 +37,14 @@ def call(
 def sample(verdict: str | None = None, *calls: Call, error: bool = False, scores: Sequence[Score] = ()) -> SampleResult:
     """One that passed (None), failed in a category, or could not be judged."""
     outcome = "error" if error else ("fail" if verdict else "pass")
-    return SampleResult(index=0, outcome=outcome, category=verdict, calls=calls, scores=tuple(scores))  # type: ignore[arg-type]
+    return SampleResult(
+        index=0,
+        outcome=outcome,  # type: ignore[arg-type]
+        category=verdict,
+        calls=calls,
+        scores=tuple(scores),
+        noted=(),
+    )
 
 
 def case(name: object, *samples: SampleResult, test: str = "t.py::t", task: str | None = None) -> CaseResult:
@@ -58,7 +65,8 @@ def test_cases_samples_and_calls_are_counted() -> None:
     assert (figures.latency[0].values, figures.ttft[0].values) == (4, 2)
     assert figures.cost == pytest.approx(0.29)
     assert figures.spent == pytest.approx(0.28)
-    assert figures.cost_per_resolved == figures.cost
+    assert figures.cost_per_resolved is not None
+    assert figures.cost_per_resolved.value == pytest.approx(0.29 / 2)
     unknown = [case("d", sample(None, call()._replace(spent=None)))]
     assert measure("m", [*results, *unknown]).spent is None
 
@@ -129,18 +137,25 @@ def test_cost_counts_every_sample_and_call_and_the_failures_too() -> None:
     assert figures.cost == pytest.approx(0.21)
     for estimate, value in (
         (figures.cost_per_case, 0.07),
-        (figures.resolved_cost, 0.21),
-        (figures.resolved_answer_cost, 0.105),
+        (figures.cost_per_resolved, 0.105),
     ):
         assert estimate is not None
         assert estimate.value == pytest.approx(value)
-        assert estimate.low < value < estimate.high
-    assert figures.cost_per_resolved == pytest.approx(0.21)
+        assert (estimate.low, estimate.high) == (None, None)
+
+
+def test_the_cost_of_a_resolved_answer_does_not_grow_with_the_samples() -> None:
+    """A call costs a cent, and three answers in four pass, of four samples as of twelve."""
+    good, bad = sample(None, call(cost=0.01)), sample("format", call(cost=0.01))
+    few = measure("m", [case(n, *([good] * 3 + [bad])) for n in range(20)])
+    many = measure("m", [case(n, *([good] * 9 + [bad] * 3)) for n in range(20)])
+    for figures in (few, many):
+        assert figures.cost_per_resolved == pytest.approx((0.04 / 3,) * 3)
 
 
 def test_an_unknown_price_is_not_a_free_call() -> None:
     figures = measure("m", [case("a", sample(None, call())), case("b", sample(None, call(cost=None)))])
-    assert (figures.cost, figures.cost_per_case, figures.resolved_cost, figures.resolved_answer_cost) == (None,) * 4
+    assert (figures.cost, figures.cost_per_case, figures.cost_per_resolved) == (None,) * 3
 
 
 def test_pass_at_1_and_pass_hat_k_are_those_of_the_cases() -> None:
@@ -217,12 +232,25 @@ def test_hallucinations_are_counted_where_an_answer_was_examined_for_them() -> N
     assert figures.hallucination_rate[3:] == (1, 3, 2)
 
 
-def test_assertions_that_leave_no_score_make_the_whole_test_examined() -> None:
+def test_a_failure_without_a_trace_makes_the_whole_test_examined() -> None:
     failed, fine = case("a", sample("hallucination")), case("b", sample())
     other = case("c", sample(), test="t.py::other")
-    assert hallucination_counts([failed, fine, other]) == [(1, 1), (0, 1), (0, 0)]
-    assert hallucination_counts([fine, other]) == [(0, 0), (0, 0)]
-    assert hallucination_counts([fine, other], beside=[failed]) == [(0, 1), (0, 0)]
+
+    def rate(results: list[CaseResult], beside: list[CaseResult]) -> tuple[int, int] | None:
+        found = measure("m", results, beside=beside).hallucination_rate
+        return found and (found.number, found.samples)
+
+    assert rate([failed, fine, other], []) == (1, 2)
+    assert rate([fine, other], []) is None
+    assert rate([fine, other], [failed]) == (0, 1)
+
+
+def test_answers_of_older_runs_that_passed_were_examined_where_any_was() -> None:
+    old = [case(name, sample()._replace(noted=None)) for name in "abc"]
+    assert measure("m", old).hallucination_rate is None
+    rate = measure("m", [*old, case("d", sample("hallucination")._replace(noted=None))]).hallucination_rate
+    assert rate is not None
+    assert (rate.number, rate.samples) == (1, 4)
 
 
 def test_nothing_examined_has_no_hallucination_rate() -> None:

@@ -57,7 +57,7 @@ def test_the_exact_test_finds_the_promised_rise_about_as_often_as_promised(
             for p, q in zip(before, after, strict=True)
         ]
         found += evidence_test(strata).p <= level
-    assert 0.68 <= found / 150 <= 0.95
+    assert 0.72 <= found / 150 <= 0.98
 
 
 @given(
@@ -72,7 +72,7 @@ def test_a_promised_rise_is_possible_and_testable(
     if rise is None:
         return
     assert 0 < rise <= 1 - rate
-    assert every_case_breaks.p <= level
+    assert every_case_breaks.p <= level * (1 + 1e-12)
 
 
 def test_four_cases_with_one_sample_find_nothing_and_with_more_samples_do() -> None:

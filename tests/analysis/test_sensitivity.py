@@ -121,7 +121,7 @@ def test_whatever_came_back_the_figures_are_possible(rows: list[list[str]]) -> N
 # The gate.
 
 
-def suite(bad: int, *, wordings: int = 4, cases: int = 40) -> dict[CaseKey, CaseResult]:
+def suite(bad: int, *, wordings: int = 4, cases: int = 80) -> dict[CaseKey, CaseResult]:
     """Cases of which the first few fail in every wording."""
     return by_key(
         *(
@@ -136,28 +136,28 @@ def test_a_question_that_broke_in_all_its_wordings_is_one_case_to_the_gate() -> 
     """Another model must fail three cases more; two cases in four wordings each are still two."""
     two = compare(Side("a", suite(0)), Side("b", suite(2)))
     [row] = two.rows
-    assert (row.candidate_failed, row.word, two.gate) == (24, "OK", "passed")
-    assert row.change == pytest.approx(2 / 40)
-    assert two.total.change == pytest.approx(2 / 40)
+    assert (row.candidate_failed, row.word, two.gate) == (24, "SMALL", "passed")
+    assert row.change == pytest.approx(2 / 80)
+    assert two.total.change == pytest.approx(2 / 80)
     three = compare(Side("a", suite(0)), Side("b", suite(3)))
     assert (three.rows[0].word, three.gate) == ("REGRESSED", "failed")
 
 
 def test_cases_without_other_wordings_are_judged_as_ever() -> None:
     plain = compare(Side("a", suite(0, wordings=1)), Side("b", suite(3, wordings=1)))
-    assert plain.rows[0].change == pytest.approx(3 / 40)
+    assert plain.rows[0].change == pytest.approx(3 / 80)
     assert plain.gate == "failed"
 
 
 @pytest.mark.parametrize(("old", "new"), [(4, 1), (1, 4)])
 def test_wordings_of_one_side_alone_are_told_and_not_taken_for_missing_cases(old: int, new: int) -> None:
     comparison = compare(Side("a", suite(0, wordings=old), saved="main.jsonl"), Side("b", suite(0, wordings=new)))
-    assert (comparison.gate, len(comparison.compared)) == ("passed", 40)
+    assert (comparison.gate, len(comparison.compared)) == ("passed", 80)
     assert (comparison.only_baseline, comparison.only_candidate) == ((), ())
     why = "not asked now" if old > new else "not asked of the baseline"
     assert comparison.notes == (
-        f"120 other wordings of cases were {why} and are not compared",
-        "no call of a model was seen in 40 of 40 cases: they say nothing of it",  # these results are made by hand
+        f"240 other wordings of cases were {why} and are not compared",
+        "no call of a model was seen in 80 of 80 cases: they say nothing of it",  # these results are made by hand
     )
 
 

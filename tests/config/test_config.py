@@ -42,6 +42,7 @@ severity = "low"
 [tool.llmeval.gate]
 latency_p95 = "+20%"
 cost_per_resolved = "+7.5%"
+max_loss = 0.02
 """
 
 
@@ -80,7 +81,7 @@ def test_a_table_may_use_every_key(tmp_path: Path) -> None:
             "hallucination": CategorySettings(severity="high", max_increase=0.0),
             "refund amount": CategorySettings(severity="low"),
         },
-        gate=GateSettings(latency_p95=0.2, cost_per_resolved=0.075),
+        gate=GateSettings(latency_p95=0.2, cost_per_resolved=0.075, max_loss=0.02),
     )
     assert load(tmp_path, FULL) == expected
 
@@ -155,7 +156,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
             '[tool.llmeval]\nmodle = "a/b"\n',
             (
                 'pyproject.toml: [tool.llmeval] modle: unknown key; did you mean "model"? '
-                "(allowed: model, baseline, baseline_again, recordings, cache, "
+                "(allowed: model, baseline, baseline_again, anchor, recordings, "
             ),
         ),
         (
@@ -267,6 +268,11 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
             "[tool.llmeval.gate]\nlatency_p95 = 0.2\n",
             GATE + "latency_p95: is the number 0.2; allowed is text: a rise, as",
         ),
+        (
+            "[tool.llmeval.gate]\nmax_loss = '5%'\n",
+            GATE + 'max_loss: is the text "5%"; allowed is a number: a share of the answers',
+        ),
+        ("[tool.llmeval.gate]\nmax_loss = 5\n", GATE + "max_loss: is the number 5; allowed is from 0 to 1: a share"),
         ("[tool.llmeval.gate]\nlatency_p96 = '+2%'\n", GATE + 'latency_p96: unknown key; did you mean "latency_p9'),
         (
             MODEL + '[tool.llmeval]\nmodel = "candiate"\n',
@@ -408,3 +414,15 @@ def test_nothing_heavy_is_imported_for_a_configuration_that_is_right(tmp_path: P
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_what_is_gated_is_at_least_one_of_three(tmp_path: Path) -> None:
+    there = tmp_path / "pyproject.toml"
+    there.write_text('[tool.llmeval.gate]\nby = ["category", "task"]\n')
+    assert load_settings(tmp_path).gate.by == ("category", "task")
+    for wrong, told in (("[]", "an empty list"), ('["tasks"]', '"tasks"; did you mean "task"?')):
+        there.write_text(f"[tool.llmeval.gate]\nby = {wrong}\n")
+        with pytest.raises(ConfigError) as refused:
+            load_settings(tmp_path)
+        assert told in str(refused.value)
+        assert "\n" not in str(refused.value)

@@ -97,8 +97,47 @@ def test_an_overloaded_provider_pauses_growth_and_cuts_nothing() -> None:
     assert sizes == [10, 10, 10, 11]
 
 
+def test_a_burst_of_timeouts_halves_what_was_in_flight_once() -> None:
+    limit = AdaptiveLimit(64, start=64)
+    sizes = []
+    for now in (10.0, 20.0, 30.0):
+        for on_wire in range(min(20, limit.limit), 0, -1):
+            limit.timed_out(now, now - 10, on_wire)
+        sizes.append(limit.limit)
+    assert sizes == [10, 5, 2]
+
+
+def test_a_request_that_was_alone_and_got_no_answer_cuts_nothing() -> None:
+    limit = AdaptiveLimit(64, start=64)
+    limit.timed_out(10.0, 0.0, 1)
+    assert limit.limit == 64
+
+
+def test_timeouts_leave_a_quarter_of_what_is_answered() -> None:
+    limit = AdaptiveLimit(40, start=40)
+    for _ in range(40):
+        limit.succeeded(0.0, 40)
+    for turn in range(10):
+        limit.timed_out(10.0 * turn + 10, 10.0 * turn, limit.limit)
+    assert limit.limit == 10
+
+
+def test_a_provider_that_answers_nothing_for_long_is_not_asked_one_at_a_time() -> None:
+    limit = AdaptiveLimit(40, start=40)
+    sizes = []
+    for turn in range(32):
+        limit.timed_out(10.0 * turn + 10, 10.0 * turn, limit.limit)
+        sizes.append(limit.limit)
+    assert (sizes[:6], sizes[29:]) == ([20, 10, 5, 2, 1, 1], [1, 40, 40])
+    limit.succeeded(330.0, 1)
+    limit.timed_out(340.0, 330.0, 40)
+    assert limit.limit == 20
+
+
 _STEPS = st.lists(
-    st.tuples(st.sampled_from(["succeeded", "rate_limited", "overloaded"]), st.floats(0, 20), st.integers(0, 200))
+    st.tuples(
+        st.sampled_from(["succeeded", "rate_limited", "timed_out", "overloaded"]), st.floats(0, 20), st.integers(0, 200)
+    )
 )
 
 
@@ -117,6 +156,9 @@ def test_it_stays_between_one_and_the_ceiling_whatever_happens(
         elif what == "rate_limited":
             limit.rate_limited(now, float(in_use))
             assert int(before * 0.8) <= limit.limit <= before
+        elif what == "timed_out":
+            limit.timed_out(now, now - 1.0, in_use)
+            assert limit.limit <= max(before, start)
         else:
             limit.overloaded()
             assert limit.limit == before

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pytest_llmeval import formats
 from pytest_llmeval.capture.route import Models, routed
 from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.engine.answer_reader import AnswerReader
 from pytest_llmeval.errors import NotRerouted, ProviderError
 from pytest_llmeval.formats import registry
 from pytest_llmeval.formats.base import (
@@ -36,6 +37,7 @@ from pytest_llmeval.formats.reading import answer_in_error, count, event_object,
 from pytest_llmeval.formats.recognise import keys_in, recognised
 from pytest_llmeval.formats.registry import find_provider, has_own_address, known_providers, register_provider
 from pytest_llmeval.formats.replay import delivered, known, pieces_of, unnamed
+from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.reply import Answer, ToolCall, Usage
 
 SECRET = "parlour-key-0123456789"
@@ -303,6 +305,36 @@ def test_a_stream_made_of_an_answer_is_read_as_that_answer(name: str, answer: An
     carried = sum([reader.feed(event) for event in events if not reader.done])
     assert carried >= bool(answer.text)
     assert provider.answer(reader.body()) == provider.answer(body)
+
+
+NO_NUMBERS_OF_TOKENS = {
+    **dict.fromkeys(("1e999", "-1e999", "9" * 5000), "malformed"),
+    **dict.fromkeys(("NaN", "-Infinity", "-3", "2.5", "1e308", '"12"', "true", "[1]", '{"a": 1}', "9" * 40), None),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", CAPTURED)
+def test_what_is_no_number_of_tokens_is_unknown_or_no_answer(name: str, stream: bool) -> None:
+    provider = format_of(name)
+    usage = Usage(input_tokens=700001, output_tokens=700002)
+    answer = Answer(text="It rains.", finish_reason="stop", usage=usage)
+    sent = delivered(provider, provider.body_of(answer, "model-1"), stream=stream, pieces=2)
+    content = b"".join(sent.chunks)
+    told: dict[str, str | None] = {}
+    for number in NO_NUMBERS_OF_TOKENS:
+        reader = AnswerReader(provider, stream=stream)
+        reader.begins(200, {key.lower(): value for key, value in sent.headers.items()})
+        reader.take(content.replace(b"700001", number.encode()).replace(b"700002", number.encode()), 0.1)
+        try:
+            response = reader.response(0.1)
+        except ProviderError as error:
+            told[number] = error.kind
+        else:
+            canonical_json(response.body)  # so that it can be stored
+            counts = {response.answer.usage.input_tokens, response.answer.usage.output_tokens}
+            told[number] = None if counts == {None} else str(counts)
+    assert told == NO_NUMBERS_OF_TOKENS
 
 
 @pytest.mark.parametrize("name", CAPTURED)

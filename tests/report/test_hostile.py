@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.analysis.measure import PERCENTILES, Figures
-from pytest_llmeval.analysis.routing import Choice, TaskRoute
+from pytest_llmeval.analysis.routing import Choice, Fitness, TaskRoute
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage, call_words
 from pytest_llmeval.report.cases import quote_beside
 from pytest_llmeval.report.paper import Line, Paper, clip, columns, wrap
@@ -73,7 +73,7 @@ def some_figures(draw: st.DrawFn) -> Figures:
         replayed=draw(COUNT),
         cost=draw(OPTIONAL),
         spent=draw(OPTIONAL),
-        cost_per_resolved=draw(OPTIONAL),
+        cost_per_resolved=draw(st.one_of(st.none(), st.builds(Estimate, FLOAT, OPTIONAL, OPTIONAL))),
         verdict_agreement=draw(st.one_of(st.none(), st.builds(Mean, FLOAT, FLOAT, FLOAT, COUNT))),
     )
 
@@ -183,7 +183,7 @@ def some_routes(draw: st.DrawFn) -> list[TaskRoute]:
             Choice(
                 model=model,
                 baseline=not place,
-                fitness=draw(st.sampled_from(["fits", "regressed", "too many errors", "not enough data"])),
+                fitness=draw(st.sampled_from(get_args(Fitness))),
                 reason=draw(TEXT),
                 cases=draw(COUNT),
                 samples=draw(COUNT),

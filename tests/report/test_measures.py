@@ -73,7 +73,8 @@ every measure of m, times of live calls
     rows = rows_of(text)
     assert rows["output tokens per s"].startswith("40 40 to 40 204 calls")
     assert rows["$ per case"].startswith("0.0020 ")
-    assert rows["$ per resolved case"].endswith("94 resolved cases")
+    assert rows["$ per resolved answer"].startswith("0.0011 0.0010 to 0.0011")
+    assert rows["$ per resolved answer"].endswith("104 cases")
     assert rows["hallucination rate"].endswith("10 of 204, 104 cases")
     assert rows["error rate"].startswith("1.9%")
     assert rows["error rate"].endswith("4 of 208, 104 cases")
@@ -90,7 +91,7 @@ def test_what_cannot_be_told_says_why_instead_of_a_number() -> None:
     }
     assert rows["latency p50"] == "- 1 case, needs 6"
     assert rows["TTFT"] == "- no call was streamed"
-    assert rows["$ per resolved case"] == "- a price is unknown"
+    assert rows["$ per resolved answer"] == "- a price is unknown"
     assert rows["pass^k"] == "- needs 2 samples per case"
     assert rows["agreement"] == rows["format agreement"] == "- needs 2 samples of a case"
     assert rows["hallucination rate"] == "- no answer was examined"

@@ -163,37 +163,38 @@ LARGE = side("large", 0.008, billing=1, summaries=2)
 def test_every_task_gets_a_model_with_the_evidence() -> None:
     candidates = Side("small", SMALL), Side("large", LARGE)
     comparisons = [compare(Side("production", BEFORE), each) for each in candidates]
-    lines = summary(Paper(), comparisons, [], routes=routes_of(comparisons, {}))
+    lines = summary(Paper(), comparisons, [], routes=routes_of(comparisons))
     text = "\n".join(line.text for line in lines)
     start = text.index("routing by task")
     assert text[start : text.index("\n\n", start)] == (
-        "routing by task: the cheapest model without a gated regression on it\n"
-        "  task       cases  model       failing  $/passed   cost\n"
-        "  ------------------------------------------------------\n"
-        "  billing       60  small         9/180    0.0011   -90%\n"
-        "  summaries     60  large         6/180    0.0083   -20%\n"
-        "  配送           5  production     0/15     0.010  stays\n"
-        "  cost: of a passed answer, against production\n"
+        "routing by task: the cheapest model that was shown to be as good\n"
+        "  task       cases  model          failing    baseline  $/resolved   cost\n"
+        "  -----------------------------------------------------------------------\n"
+        "  billing       60  small       9/180 5.0%  9/180 5.0%      0.0011   -90%\n"
+        "  summaries     60  large       6/180 3.3%  6/180 3.3%      0.0083   -20%\n"
+        "  配送           5  production   0/15 0.0%   0/15 0.0%       0.010  stays\n"
+        "  baseline: what production fails; cost: of a resolved answer, against it\n"
+        "  as good: fails no more here, and could fail at most 5 points more\n"
         "  summaries: small: regressed: hallucination rose from 6 of 180 to 36 of 180\n"
         "    answers\n"
-        "  配送: small, large: not enough data: only a rise by 29 points would be found\n"
-        "    in 5 cases"
+        "  配送: small, large: not shown to be as good: could fail up to 40 points more,\n"
+        "    going by 5 cases"
     )
 
 
 def test_there_is_no_routing_without_tasks_a_verdict_or_another_model() -> None:
     partial = [compare(Side("production", BEFORE), Side("small", SMALL), extent=Extent(stopped="60 of 125 cases ran"))]
-    assert routes_of(partial, {}) == []
-    assert routes_of([compare(Side("production", BEFORE), Side("production", SMALL))], {}) == []
+    assert routes_of(partial) == []
+    assert routes_of([compare(Side("production", BEFORE), Side("production", SMALL))]) == []
     bare = {CaseKey("t", "a"): case("a", "p")}
-    assert routes_of([compare(Side("production", bare), Side("small", bare))], {}) == []
-    assert routes_of([], {}) == []
+    assert routes_of([compare(Side("production", bare), Side("small", bare))]) == []
+    assert routes_of([]) == []
 
 
 def test_one_candidate_is_routed_when_asked_with_v_alone() -> None:
     """The caller decides; the summary shows what it is given."""
     comparison = compare(Side("production", BEFORE), Side("small", SMALL))
-    shown = "\n".join(line.text for line in summary(Paper(), [comparison], [], routes=routes_of([comparison], {})))
+    shown = "\n".join(line.text for line in summary(Paper(), [comparison], [], routes=routes_of([comparison])))
     assert "routing by task" in shown
     assert "failing answers by task" in shown
 

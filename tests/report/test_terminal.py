@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
+from pytest_llmeval.analysis.comparison import CaseEvidence, CategoryRow, Comparison
 from pytest_llmeval.analysis.measure import PERCENTILES, Figures
 from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.report.summary import list_category, summary
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.stats.cost import Estimate
 from pytest_llmeval.stats.means import Mean
 from pytest_llmeval.stats.quantiles import percentile
 
@@ -84,7 +85,7 @@ BASELINE = Figures(
     replayed=0,
     cost=0.8774,
     spent=0.8774,
-    cost_per_resolved=0.0041,
+    cost_per_resolved=Estimate(0.0041, 0.0038, 0.0044),
     verdict_agreement=Mean(0.94, 0.9, 0.98, 250),
 )
 CANDIDATE = BASELINE._replace(
@@ -95,7 +96,7 @@ CANDIDATE = BASELINE._replace(
     live=1000,
     replayed=250,
     spent=0.31,
-    cost_per_resolved=0.0036,
+    cost_per_resolved=Estimate(0.0036, 0.0033, 0.0039),
     verdict_agreement=Mean(0.88, 0.8, 0.96, 250),
 )
 HALLUCINATION = CategoryRow(
@@ -109,6 +110,10 @@ HALLUCINATION = CategoryRow(
     word="REGRESSED",
     p=0.0042,
     new=(REFUND, RETURNS),
+    worse=12,
+    better=2,
+    spread="in particular cases",
+    worst=(CaseEvidence(RETURNS, (0, 5), (5, 5), 9.75), CaseEvidence(REFUND, (0, 5), (4, 5), 6.5)),
 )
 REFUSAL = CategoryRow(
     name="refusal",
@@ -240,6 +245,9 @@ looks at each error category by itself.
   format         150/1250    60/1250  -7.2    0     1  IMPROVED     <0.001
   ------------------------------------------------------------------------
   any failure    166/1250   129/1250  -3.0    2     1
+  hallucination: at least +1.2 points, in particular cases (12 worse, 2 better);
+    worst: test_policy[eu-returns] 0/5 → 5/5 (+10 bits),
+    test_policy[refund-window] 0/5 → 4/5 (+6 bits)
   refusal: could be noise; about 10 samples per case would settle it; samples
     repeat each other: each case counted once
   ! regressed, gated · ~ worse, but not gated or not proven
@@ -272,15 +280,16 @@ next: --llm-show=hallucination lists its cases with what changed
 
 
 def test_a_gate_that_passes_names_in_its_sentence_what_it_does_not_vouch_for() -> None:
-    few = OK._replace(name="format", candidate_failed=30, change=0.016, word="TOO SMALL")
+    few = OK._replace(name="format", candidate_failed=30, change=0.016, word="NOT SHOWN", interval=(-0.01, 0.07))
     tone = OK._replace(name="tone", candidate_failed=40, change=0.024, word="REGRESSED", gated=False)
     shown = report(PASSED._replace(rows=(tone, REFUSAL, few, OK)), width=300)
     assert (
         "\ngate ok: no error category regressed in 4 cases, but tone 10/1250 → 40/1250 regressed, which is not gated, "
-        "refusal 6/1250 → 14/1250 could be noise or not, format 10/1250 → 30/1250 is too few to tell\n"
+        "refusal 6/1250 → 14/1250 could be noise or not, "
+        "format 10/1250 → 30/1250 is not shown (could hide up to +7.0 points)\n"
     ) in shown
     [quiet] = summary(Paper(verbosity=-1, width=300), [PASSED._replace(rows=(few,))], [])
-    assert quiet.text.endswith(", but format 10/1250 → 30/1250 is too few to tell")
+    assert quiet.text.endswith(", but format 10/1250 → 30/1250 is not shown (could hide up to +7.0 points)")
     assert quiet.style == ("yellow",)
     side = report(PASSED._replace(rows=(few,)), THIRD)
     assert " ~ ok " in side
@@ -331,6 +340,13 @@ itself.
     baseline 166/1250 13%, candidate
     129/1250 10%, pts -3.0, new 2, fixed
     1
+  hallucination: at least +1.2 points,
+    in particular cases (12 worse, 2
+    better); worst:
+    test_policy[eu-returns] 0/5 -> 5/5
+    (+10 bits),
+    test_policy[refund-window] 0/5 ->
+    4/5 (+6 bits)
   refusal: could be noise; about 10
     samples per case would settle it;
     samples repeat each other: each case
@@ -443,7 +459,7 @@ GATE NOT EVALUATED: only 4 of 250 cases were run (-k refund)
   acme-large-1 (saved run)   0.94  0.42s  0.90s  1.40s     0.18s      0.0041
   acme-large-2               0.88  0.40s      -      -         -           -
   -: p95 needs 72 cases, p99 needs 368 cases, TTFT needs 6 streamed cases,
-  $/resolved needs a price and a passed case
+  $/resolved needs a price and an answer that passed
   latency and cost not compared: the baseline is from another session
 
 2 known misses, 1 fixed, 1 flaky
@@ -481,28 +497,31 @@ acme-large-2: GATE FAILED: hallucination regressed from 10 of 1250 to 55 of 1250
   looks at each error category by itself.
 mistral-x: gate ok: no error category regressed in 4 cases
 
-                       acme-large-1  acme-large-2  mistral-x
-  ----------------------------------------------------------
-  hallucination             10/1250     ! 55/1250    10/1250
-  refusal                    6/1250     ~ 14/1250          -
-  format                   150/1250       60/1250          -
-  ----------------------------------------------------------
-  any failure              166/1250      129/1250    10/1250
-  ----------------------------------------------------------
-  new misses                                    3          0
-  known misses                                  0          2
-  fixed                                         1          1
-  flaky                                         0          1
-  ----------------------------------------------------------
-  agreement                    0.94          0.88       0.88
-  latency p50                 0.42s         0.39s      0.39s
-  latency p95                 0.90s         1.31s      1.31s
-  latency p99                 1.40s         2.60s      2.60s
-  TTFT p50                    0.18s         0.15s      0.15s
-  $ per resolved case        0.0041        0.0036     0.0036
-  measured                     live          live   recorded
-  ----------------------------------------------------------
-  gate                                     FAILED         ok
+                         acme-large-1  acme-large-2  mistral-x
+  ------------------------------------------------------------
+  hallucination               10/1250     ! 55/1250    10/1250
+  refusal                      6/1250     ~ 14/1250          -
+  format                     150/1250       60/1250          -
+  ------------------------------------------------------------
+  any failure                166/1250      129/1250    10/1250
+  ------------------------------------------------------------
+  new misses                                      3          0
+  known misses                                    0          2
+  fixed                                           1          1
+  flaky                                           0          1
+  ------------------------------------------------------------
+  agreement                      0.94          0.88       0.88
+  latency p50                   0.42s         0.39s      0.39s
+  latency p95                   0.90s         1.31s      1.31s
+  latency p99                   1.40s         2.60s      2.60s
+  TTFT p50                      0.18s         0.15s      0.15s
+  $ per resolved answer        0.0041        0.0036     0.0036
+  measured                       live          live   recorded
+  ------------------------------------------------------------
+  gate                                       FAILED         ok
+  acme-large-2: hallucination: at least +1.2 points, in particular cases (12
+    worse, 2 better); worst: test_policy[eu-returns] 0/5 → 5/5 (+10 bits),
+    test_policy[refund-window] 0/5 → 4/5 (+6 bits)
   acme-large-2: refusal: could be noise; about 10 samples per case would settle
     it; samples repeat each other: each case counted once
   ! regressed, gated · ~ worse, but not gated or not proven
@@ -538,43 +557,43 @@ acme/acme-extra-large-1: gate ok: no error category regressed in 4 cases
 acme/acme-extra-large-2: gate ok: no error category regressed in 4 cases
 acme/acme-extra-large-3: gate ok: no error category regressed in 4 cases
 
-                       acme-large-1  acme/...rge-0  acme/...rge-1  acme/...rge-2
-  ------------------------------------------------------------------------------
-  hallucination             10/1250        10/1250        10/1250        10/1250
-  ------------------------------------------------------------------------------
-  any failure               10/1250        10/1250        10/1250        10/1250
-  ------------------------------------------------------------------------------
-  known misses                                   2              2              2
-  fixed                                          1              1              1
-  flaky                                          1              1              1
-  ------------------------------------------------------------------------------
-  agreement                    0.94           0.88           0.88           0.88
-  latency p50                 0.42s          0.39s          0.39s          0.39s
-  latency p95                 0.90s          1.31s          1.31s          1.31s
-  latency p99                 1.40s          2.60s          2.60s          2.60s
-  TTFT p50                    0.18s          0.15s          0.15s          0.15s
-  $ per resolved case        0.0041         0.0036         0.0036         0.0036
-  ------------------------------------------------------------------------------
-  gate                                          ok             ok             ok
+                         acme-large-1  acme/...ge-0  acme/...ge-1  acme/...ge-2
+  -----------------------------------------------------------------------------
+  hallucination               10/1250       10/1250       10/1250       10/1250
+  -----------------------------------------------------------------------------
+  any failure                 10/1250       10/1250       10/1250       10/1250
+  -----------------------------------------------------------------------------
+  known misses                                    2             2             2
+  fixed                                           1             1             1
+  flaky                                           1             1             1
+  -----------------------------------------------------------------------------
+  agreement                      0.94          0.88          0.88          0.88
+  latency p50                   0.42s         0.39s         0.39s         0.39s
+  latency p95                   0.90s         1.31s         1.31s         1.31s
+  latency p99                   1.40s         2.60s         2.60s         2.60s
+  TTFT p50                      0.18s         0.15s         0.15s         0.15s
+  $ per resolved answer        0.0041        0.0036        0.0036        0.0036
+  -----------------------------------------------------------------------------
+  gate                                           ok            ok            ok
 
-                       acme-large-1  acme/acme-extra-large-3
-  ----------------------------------------------------------
-  hallucination             10/1250                  10/1250
-  ----------------------------------------------------------
-  any failure               10/1250                  10/1250
-  ----------------------------------------------------------
-  known misses                                             2
-  fixed                                                    1
-  flaky                                                    1
-  ----------------------------------------------------------
-  agreement                    0.94                     0.88
-  latency p50                 0.42s                    0.39s
-  latency p95                 0.90s                    1.31s
-  latency p99                 1.40s                    2.60s
-  TTFT p50                    0.18s                    0.15s
-  $ per resolved case        0.0041                   0.0036
-  ----------------------------------------------------------
-  gate                                                    ok
+                         acme-large-1  acme/acme-extra-large-3
+  ------------------------------------------------------------
+  hallucination               10/1250                  10/1250
+  ------------------------------------------------------------
+  any failure                 10/1250                  10/1250
+  ------------------------------------------------------------
+  known misses                                               2
+  fixed                                                      1
+  flaky                                                      1
+  ------------------------------------------------------------
+  agreement                      0.94                     0.88
+  latency p50                   0.42s                    0.39s
+  latency p95                   0.90s                    1.31s
+  latency p99                   1.40s                    2.60s
+  TTFT p50                      0.18s                    0.15s
+  $ per resolved answer        0.0041                   0.0036
+  ------------------------------------------------------------
+  gate                                                      ok
 """
 
 
@@ -589,18 +608,18 @@ acme-large-1: 2/4 passed, format 2
 acme-large-2: 1/4 passed, hallucination 2, refusal 1
 no baseline to compare with (--llm-baseline=NAME)
 
-                       acme-large-1
-  ---------------------------------
-  format                     8/1250
-  ---------------------------------
-  cases resolved            214/250
-  ---------------------------------
-  agreement                    0.94
-  latency p50                 0.42s
-  latency p95                 0.90s
-  latency p99                 1.40s
-  TTFT p50                    0.18s
-  $ per resolved case        0.0041
+                         acme-large-1
+  -----------------------------------
+  format                         8/20
+  -----------------------------------
+  cases resolved              214/250
+  -----------------------------------
+  agreement                      0.94
+  latency p50                   0.42s
+  latency p95                   0.90s
+  latency p99                   1.40s
+  TTFT p50                      0.18s
+  $ per resolved answer        0.0041
 """
 
 
@@ -615,20 +634,20 @@ acme-large-1: 2/4 passed, format 2
 acme-large-2: 1/4 passed, hallucination 2, refusal 1
 no baseline to compare with (--llm-baseline=NAME)
 
-                       acme-large-1  acme-large-2
-  -----------------------------------------------
-  hallucination              0/1250        9/1250
-  format                     8/1250        0/1250
-  refusal                    0/1250        5/1250
-  -----------------------------------------------
-  cases resolved            214/250       225/250
-  -----------------------------------------------
-  agreement                    0.94          0.88
-  latency p50                 0.42s         0.39s
-  latency p95                 0.90s         1.31s
-  latency p99                 1.40s         2.60s
-  TTFT p50                    0.18s         0.15s
-  $ per resolved case        0.0041        0.0036
+                         acme-large-1  acme-large-2
+  -------------------------------------------------
+  hallucination                  0/12          9/15
+  format                         8/20           0/6
+  refusal                        0/20          5/20
+  -------------------------------------------------
+  cases resolved              214/250       225/250
+  -------------------------------------------------
+  agreement                      0.94          0.88
+  latency p50                   0.42s         0.39s
+  latency p95                   0.90s         1.31s
+  latency p99                   1.40s         2.60s
+  TTFT p50                      0.18s         0.15s
+  $ per resolved answer        0.0041        0.0036
 """
 
 
@@ -640,6 +659,9 @@ LIST_REPORT = """\
 candidate acme-large-2 vs baseline acme-large-1
 
 hallucination: 10/1250 → 55/1250 samples, +3.6 points, REGRESSED, p = 0.004
+  at least +1.2 points, in particular cases (12 worse, 2 better); worst:
+  test_policy[eu-returns] 0/5 → 5/5 (+10 bits), test_policy[refund-window] 0/5 →
+  4/5 (+6 bits)
   NEW   tests/llm/test_support.py::test_policy[refund-window]
         passed 5/5 → 1/5, no '30 days'
         | A refund is possible within [-30-]{+60+} days of purchase by

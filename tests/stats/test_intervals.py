@@ -99,6 +99,49 @@ def test_the_population_interval_is_scipy_s_paired_t() -> None:
     assert tuple(intervals.population_interval(strata) or ()) == pytest.approx((expected.low, expected.high))
 
 
+STRATA = st.lists(
+    st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(0, 5), st.integers(0, 5)).map(
+        lambda drawn: Stratum(min(drawn[2], drawn[0]), drawn[0], min(drawn[3], drawn[1]), drawn[1])
+    ),
+    min_size=2,
+    max_size=40,
+)
+
+
+@given(STRATA, st.floats(0.5, 0.99), st.floats(0.5, 0.99))
+@settings(deadline=None, max_examples=60)
+def test_more_confidence_makes_every_interval_wider(strata: list[Stratum], one: float, other: float) -> None:
+    low, high = min(one, other), max(one, other)
+    for interval in (intervals.change_interval, intervals.population_interval):
+        narrow, wide = interval(strata, low), interval(strata, high)
+        assert narrow is not None
+        assert wide is not None
+        assert wide.low <= narrow.low + 1e-9
+        assert wide.high >= narrow.high - 1e-9
+    assert intervals.largest_rise(strata, low) <= intervals.largest_rise(strata, high) + 1e-9
+
+
+@given(STRATA)
+@settings(deadline=None, max_examples=60)
+def test_the_largest_rise_is_above_both_intervals(strata: list[Stratum]) -> None:
+    largest = intervals.largest_rise(strata, 0.9)
+    for interval in (intervals.change_interval(strata, 0.9), intervals.population_interval(strata, 0.9)):
+        assert interval is not None
+        assert interval.high <= largest + 1e-9
+    assert largest <= 1
+
+
+def test_few_cases_that_never_changed_may_hide_a_rise() -> None:
+    """By Student's quantile times the square root of 1/2, by cases; the samples of a case are no cases."""
+    for cases in (2, 10, 25, 60):
+        wanted = stats.t.ppf(0.95, cases - 1) * math.sqrt(0.5) / cases
+        for samples in (10, 100):
+            found = intervals.largest_rise([Stratum(0, samples, 0, samples)] * cases, 0.9)
+            assert found == pytest.approx(min(1, wanted))
+    assert intervals.largest_rise([Stratum(0, 100, 0, 100)], 0.9) == 1
+    assert intervals.largest_rise([Stratum(0, 0, 0, 100)] * 9, 0.9) == 1
+
+
 def test_one_sample_on_one_side_borrows_the_variance_of_both() -> None:
     strata = [Stratum(2, 5, 1, 1)] + [Stratum(0, 5, 0, 1)] * 5
     low, high = intervals.change_interval(strata) or (0, 0)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -310,3 +311,39 @@ def test_asking_again_sends_the_stored_request_and_keeps_nothing(desk: Desk, ser
     assert again.spent == entry.cost
     assert server.requests[1].json == server.requests[0].json
     assert desk.ask(desk.pipeline("auto"), "Capital?", params={"temperature": 0.5}).result().answer.text == "Paris"
+
+
+def test_an_answer_that_nobody_waits_for_any_more_is_kept_and_settled(desk: Desk, server: Server) -> None:
+    pipeline = desk.pipeline("auto", budget=1.0)
+    goes_on = threading.Event()
+    _, keeper = pipeline._started()
+    keeper.submit(goes_on.wait)  # the thread that keeps answers is busy
+    future = desk.ask(pipeline)
+    while not keeper._work_queue.qsize():  # the answer has come
+        threading.Event().wait(0.01)
+    assert future.cancel()
+    goes_on.set()
+    keeper.submit(int).result(20)
+    budget = pipeline._budget
+    assert budget is not None
+    assert (budget.spent > 0, budget._held) == (True, 0.0)
+    assert desk.ask(pipeline).result(20).measures.source == "cache"
+    assert len(server.requests) == 1
+
+
+def test_the_money_of_a_request_that_cannot_be_sent_is_given_back(
+    desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = desk.pipeline("live", budget=1.0)
+
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError):
+            desk.ask(pipeline)
+    budget = pipeline._budget
+    assert budget is not None
+    assert budget._held == 0.0
+    assert desk.ask(pipeline).result(20).answer.text == "Paris"

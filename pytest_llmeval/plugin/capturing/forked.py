@@ -6,13 +6,16 @@ reply means. So it gets an ordinary exception, and the sample that forked it is 
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
 
 from pytest_llmeval.errors import ForkedCall, ReplyError
 from pytest_llmeval.plugin.running.replies import Unanswered
 
-_asked = mmap.mmap(-1, 1)  # shared with children; whether one of them has asked since the last look
+_TRIALS = 2**16  # that are told apart
+_asked = mmap.mmap(-1, _TRIALS)  # shared with children; whether one of a trial's has asked since the last look
+_count = itertools.count()
 
 
 class OwnProcess:
@@ -20,6 +23,8 @@ class OwnProcess:
 
     def __init__(self) -> None:
         self._process = os.getpid()
+        self._place = next(_count) % _TRIALS  # a child has the trial that ran when it was forked, whatever runs now
+        _asked[self._place] = 0
 
     def check(self) -> None:
         """See that a call is made here.
@@ -28,14 +33,14 @@ class OwnProcess:
             ForkedCall: it is made in a process that was forked from this one.
         """
         if os.getpid() != self._process:
-            _asked[0] = 1
+            _asked[self._place] = 1
             raise _error()
 
     def review(self, error: BaseException | None) -> BaseException | None:
         """What really came out of a sample, given what left its body; see `Trial.reviews`."""
-        if not _asked[0]:
+        if not _asked[self._place]:
             return error
-        _asked[0] = 0
+        _asked[self._place] = 0
         return error if isinstance(error, (ReplyError, Unanswered)) else _error()
 
 

@@ -72,7 +72,7 @@ class Sending:
             self._give_back()
             return
         try:
-            fulfilled = pipeline.keep(self.sent, lambda: self._reader.response(self._seconds()), later=True)
+            fulfilled = pipeline.keep(self.sent, lambda: self._reader.response(self._seconds()))
         except ProviderError as error:
             self._failed(error)
             return

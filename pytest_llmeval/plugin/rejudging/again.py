@@ -19,10 +19,15 @@ class Again:
         executed: whether the test is executed for it.
         answers: its replies; None until a fixture has asked for them.
         result: what today's test says of them; None until the test was run to its end.
+
+    Args:
+        judged_alike: how many of the first samples were judged by the tests that the digest of the case names; the
+            others are of another run.
     """
 
-    def __init__(self, saved: CaseResult, model: ModelSettings, *, executed: bool) -> None:
+    def __init__(self, saved: CaseResult, model: ModelSettings, *, executed: bool, judged_alike: int) -> None:
         self.saved = saved
+        self._judged_alike = judged_alike
         self.executed = executed
         self.model = model
         self.answers: SavedAnswers | None = None
@@ -32,7 +37,12 @@ class Again:
         """The baseline's result for the comparison."""
         same_tests = bool(now.judged_by) and (self.saved.judged_by, self.saved.content) == (now.judged_by, now.content)
         saved = self.saved._replace(
-            key=now.key, content=now.content, judged_by=now.judged_by, file=now.file, line=now.line
+            key=now.key,
+            content=now.content,
+            judged_by=now.judged_by,
+            file=now.file,
+            line=now.line,
+            samples=self.saved.samples[: self._judged_alike],
         )
         if not self.executed:
             # Another test says nothing of replies that it has not seen.
@@ -40,14 +50,16 @@ class Again:
         again, answers = self.result, self.answers
         if again is None or answers is None or _went_another_way(again.samples, self.saved.samples, answers):
             return saved._replace(rejudged="as_saved")
-        fail_now = [
-            replies.by_place
-            for replies, then, today in zip(answers.samples, self.saved.samples, again.samples, strict=True)
+        fail_now = {
+            place: replies.by_place
+            for place, (replies, then, today) in enumerate(
+                zip(answers.samples, self.saved.samples, again.samples, strict=True)
+            )
             if then.outcome == "pass" and today.outcome == "fail"
-        ]
-        if fail_now and same_tests:
+        }
+        if same_tests and any(place < self._judged_alike for place in fail_now):
             return saved._replace(rejudged="other_code")
-        return again._replace(rejudged="not_compared" if any(fail_now) else "")
+        return again._replace(rejudged="not_compared" if any(fail_now.values()) else "")
 
 
 def _went_another_way(today: Iterable[SampleResult], saved: Iterable[SampleResult], answers: SavedAnswers) -> bool:

@@ -43,7 +43,9 @@ class JudgedAgain:
         if saved is None:
             item.stash[judged_again_key] = None
             return
-        again = Again(saved, self._baseline.model, executed=self._beside.may_execute_again(item))
+        may = self._beside.may_execute_again(item)
+        alike = self._baseline.judged_alike(saved)
+        again = Again(saved, self._baseline.model, executed=may, judged_alike=alike)
         item.stash[judged_again_key] = again
         if again.executed:
             _judge(item, again)

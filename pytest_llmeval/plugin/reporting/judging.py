@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.unseen import nothing_seen
-from pytest_llmeval.plugin.base_branch import when_words
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.new_baseline import changes_of_baseline
 from pytest_llmeval.runs.answered import answered_under_one_name
 from pytest_llmeval.runs.results import Run, was_another
+from pytest_llmeval.runs.saved_when import when_words
 from pytest_llmeval.text import harmless, plural
 
 if TYPE_CHECKING:
@@ -72,14 +72,32 @@ class Judging:
             extent = Extent(stopped, gathered.part(len(candidate.results)), unmeasurable, skipped)
             self.comparisons.append(compare(before, candidate, rules, extent))
         self._note_changes()
+        if stopped is None:
+            self._note_drift(baseline)
 
     def _note_changes(self) -> None:
         """Say what the change does to a saved baseline, and what it has renamed."""
         baseline = self._evaluation.baseline
         if isinstance(baseline, SavedBaseline):
             moved = self._gathered.selection.moved
+            self._notes += [f"baseline: {baseline.pool.words}"] if baseline.pool is not None else []
             self._notes += changes_of_baseline(baseline)
             self._notes += [f"{new} was {old} when the baseline was saved" for new, old in moved]
+
+    def _note_drift(self, baseline: Compared) -> None:
+        """Say what is worse than in the anchor, which no gate looks at."""
+        anchor = self._evaluation.anchor
+        if anchor is None:
+            return
+        from pytest_llmeval.analysis.compare import Side
+        from pytest_llmeval.report.drift import drift_lines
+
+        run, saved = self._gathered.run(), anchor.run
+        before = Side(anchor.name, anchor.results, anchor.where, when_words(saved.created, saved.commit))
+        rules = self._rules(baseline)
+        for name in self._evaluation.candidates:
+            another = was_another(saved, run, anchor.name, name)
+            self._notes += drift_lines(before, Side(name, run.of_model(name), another=another), rules)
 
     def look(self) -> tuple[dict[str, int], str]:
         """The ids of the tests that get more samples, with their number, and why; none when all is decided."""
@@ -154,7 +172,8 @@ class Judging:
         if isinstance(baseline, ModelBaseline):
             return before, after
         saved = baseline.run
-        before = before._replace(saved=baseline.where, saved_when=when_words(saved.created, saved.commit))
+        when = when_words(saved.created, saved.commit, baseline.results.values())
+        before = before._replace(saved=baseline.where, saved_when=when)
         return before, after._replace(another=was_another(saved, run, baseline.name, name))
 
     def _rules(self, baseline: Compared) -> Rules:

@@ -18,6 +18,7 @@ _COMPARING = (
     "pytest_llmeval.analysis.compare",
     "pytest_llmeval.report.category",
     "pytest_llmeval.report.breakdown",
+    "pytest_llmeval.report.drift",
     "pytest_llmeval.analysis.routing",
     "pytest_llmeval.analysis.sensitivity",
     "pytest_llmeval.runs.unused",

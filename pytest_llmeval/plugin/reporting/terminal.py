@@ -40,9 +40,10 @@ def write_summary(
     verbosity = paper.verbosity
     routes = []
     if comparisons and (verbosity > 0 or (verbosity == 0 and len(comparisons) > 1)):
+        from pytest_llmeval.analysis.compare import Rules
         from pytest_llmeval.analysis.routing import routes_of
 
-        routes = routes_of(comparisons, evaluation.settings.categories)
+        routes = routes_of(comparisons, Rules(evaluation.settings.categories, evaluation.settings.gate))
     figures = measure_each(run) if verbosity >= 0 else []
     alone = evaluation.baseline.alone or evaluation.shard is not None
     lines = summary(paper, comparisons, figures, run.results, routes=routes, alone=alone)

@@ -94,7 +94,9 @@ class Writing:
                 raise RunFileError("the baseline stays as it was: the session was stopped before its end")
             skipped = f"{len(gathered.skipped)} skipped" if gathered.skipped else None
             partial, secrets = gathered.partial() or skipped, gathered.evaluation.secrets()
-            self._notes += save_baseline(baseline, gathered.run(), partial, secrets)
+            again, renamed = gathered.again, dict(gathered.selection.moved)
+            run = gathered.run()
+            self._notes += save_baseline(baseline, run, partial, secrets, again=again, renamed=renamed)
         except RunFileError as error:
             self._not("SAVED", error)
 

@@ -48,6 +48,7 @@ def named(item: pytest.Item) -> CaseResult:
         input=case.input if case is not None else None,
         content=identity.content,
         wording=case.wording if case is not None else "",
+        cluster=case.cluster if case is not None else None,
         judged_by=judged_by(item, item.config.rootpath),
         file=path.replace("\\", "/"),
         line=(line or 0) + 1,

@@ -7,13 +7,14 @@ first answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from pytest_llmeval.analysis.unseen import NOTHING_ASKED
-from pytest_llmeval.checks.categories import category_of_failure, decided_category, mark_decided
+from pytest_llmeval.checks.categories import GENERAL, category_of_failure, decided_category, mark_decided
+from pytest_llmeval.checks.gathered import failures_of
 from pytest_llmeval.errors import (
     BudgetExceeded,
     CheckFailed,
@@ -59,6 +60,8 @@ def sample_result(
     category: str | None,
     scores: Sequence[Score] = (),
     calls: Sequence[Call] = (),
+    examined: Iterable[str] = (),
+    ended: bool = False,
     root: Path = Path(),
 ) -> SampleResult:
     """The result of one sample.
@@ -66,35 +69,64 @@ def sample_result(
     Args:
         error: what left the test's body, None when nothing did.
         category: the error category of what has none of its own, as the test's marker says.
+        examined: the error categories that the answer was examined for, beside those of its scores.
+        ended: whether the body came to its end, so that its plain asserts have passed.
     """
-    passed = SampleResult(index=index, outcome="pass", scores=tuple(scores), calls=tuple(calls))
+    noted = {*examined, category or GENERAL} if ended else {*examined}
+    scores, calls = tuple(scores), tuple(calls)
     if error is None:
-        return passed
+        return _noted(SampleResult(index=index, outcome="pass", scores=scores, calls=calls), noted)
     told = _telling(error)
     if (refused := _refusal_behind(told)) is not None:  # what an SDK makes of it says less
         told = MissingReply(str(refused))
     asserted = isinstance(told, ASSERTIONS)
     message = without_addresses(str(told))  # else a saved baseline would change with every run
+    failures = [_telling(each) for each in failures_of(told)]
+    raised = next((each for each in failures if not isinstance(each, (*ASSERTIONS, ReplyError))), None)
     if not asserted and not isinstance(told, ReplyError):
         message = f"{type(told).__name__}: {message}" if message else type(told).__name__
-        passed = passed._replace(raised=_raised(told, root))
     reason = first_line(statement_told(told, message) if asserted else message) or "assertion failed"
-    detail = harmless(f"{message}\n{_listed(error)}" if isinstance(error, BaseExceptionGroup) else message)
+    result = SampleResult(
+        index=index,
+        outcome="fail",
+        reason=reason,
+        detail=harmless(f"{message}\n{_listed(error)}" if isinstance(error, BaseExceptionGroup) else message),
+        scores=scores,
+        calls=calls,
+        raised=_raised(raised, root) if raised is not None else "",
+    )
     if not (asserted or _broke_on_an_answer(told, calls)):
-        return passed._replace(outcome="error", category=_kind(told), reason=reason, detail=detail)
+        return result._replace(outcome="error", category=_kind(told))
     if told is not error and (decided := decided_category(error)) and not decided_category(told):
         mark_decided(told, decided)  # a ``with category(...)`` around the whole group
-    return passed._replace(
-        outcome="fail",
-        category=category_of_failure(
-            told,
-            marker=category,
-            ending=ending_category(calls[-1].answer) if calls else None,
-            otherwise="wrong_answer" if asserted else "exception",
-        ),
-        reason=reason,
-        detail=detail,
-    )
+    return _failed(result, failures, noted, category)
+
+
+def _failed(
+    result: SampleResult, failures: Sequence[BaseException], noted: set[str], marker: str | None
+) -> SampleResult:
+    """The result with the category of each failure, and with what it was examined for."""
+    ending = ending_category(result.calls[-1].answer) if result.calls else None
+    found: dict[str, None] = {}
+    explained = set()  # by the ending: whether the answer has this failure too is unknown
+    for each in failures:
+        otherwise = "wrong_answer" if isinstance(each, ASSERTIONS) else "exception"
+        own = category_of_failure(each, marker=marker, otherwise=otherwise)
+        name = category_of_failure(each, marker=marker, ending=ending, otherwise=otherwise)
+        found.setdefault(name)
+        if name != own:
+            explained.add(own)
+    main, *further = found
+    return _noted(result._replace(category=main, further=tuple(further)), noted, explained)
+
+
+def _noted(result: SampleResult, noted: set[str], explained: Collection[str] = ()) -> SampleResult:
+    """The result with the categories that it was examined for and that do not follow from its scores."""
+    failing = {score.category for score in result.scores if not score.passed}
+    # A check that failed and whose failure the test caught has examined the answer all the same.
+    names = noted | failing.difference(result.categories)
+    follow = {score.category for score in result.scores if score.passed} - failing
+    return result._replace(noted=tuple(sorted(names.difference(explained, follow))))
 
 
 def without_reply(given: Sequence[Reply], calls: Sequence[Call]) -> CheckFailed | None:
@@ -176,16 +208,16 @@ def failure_message(samples: Sequence[SampleResult], min_pass_rate: float) -> st
     """Why a case of several samples did not pass; samples that failed alike are named together."""
     judged = [sample for sample in samples if sample.outcome != "error"]
     failed = [sample for sample in judged if sample.outcome == "fail"]
-    groups: dict[tuple[str | None, str], list[SampleResult]] = {}
+    groups: dict[tuple[str, str], list[SampleResult]] = {}
     for sample in failed:
-        groups.setdefault((sample.category, sample.detail), []).append(sample)
+        groups.setdefault((", ".join(sample.categories), sample.detail), []).append(sample)
     ordered = sorted(groups.values(), key=len, reverse=True)
     worst = ordered[0][0]
     needed = "" if min_pass_rate >= 1 else f", at least {min_pass_rate:.0%} must pass"
     lines = [f"{worst.category}: {worst.reason} ({len(failed)} of {len(judged)} samples failed{needed})"]
     for group in ordered:
         numbers = ", ".join(str(sample.index + 1) for sample in group)
-        lines.append(f"{'sample' if len(group) == 1 else 'samples'} {numbers}: {group[0].category}")
+        lines.append(f"{'sample' if len(group) == 1 else 'samples'} {numbers}: {', '.join(group[0].categories)}")
         lines += [f"    {line}" for line in group[0].detail.splitlines()[:12]]
     errors = [sample for sample in samples if sample.outcome == "error"]
     if errors:

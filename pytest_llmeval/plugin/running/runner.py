@@ -88,10 +88,12 @@ class Runner:
                 register(config, plugin, f"llmeval-{name}")
             self.scheduler = scheduler
             faults.waiting = scheduler.pending
-        if isinstance(baseline := self.evaluation.baseline, SavedBaseline):
+        baseline = self.evaluation.baseline
+        saved = baseline.old if isinstance(baseline, NewBaseline) and baseline.append else baseline
+        if isinstance(saved, SavedBaseline):  # whose answers are compared, or kept beside those of today
             from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
 
-            register(config, JudgedAgain(baseline, beside, self.selected.moved), "llmeval-judged-again")
+            register(config, JudgedAgain(saved, beside, self.selected.moved), "llmeval-judged-again")
         if self.evaluation.most_samples is not None:  # behind all others, so that it is asked before them
             from pytest_llmeval.plugin.running.looks import LooksHere, LooksInWorker
 

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_llmeval.checks.categories import GENERAL, default_category
 from pytest_llmeval.checks.check import recorder
+from pytest_llmeval.checks.gathered import failures_of, gathering, set_failures
 from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.plugin.running.judge import SamplesFailed, failure_message, sample_result, without_reply
@@ -20,6 +21,7 @@ from pytest_llmeval.plugin.running.replies import Suspended
 from pytest_llmeval.plugin.running.tasks import settled
 from pytest_llmeval.plugin.running.trial import DIFFERS, Trial
 from pytest_llmeval.runs.results import outcome_of
+from pytest_llmeval.score import examined
 
 Body = Callable[..., Any]
 
@@ -88,7 +90,8 @@ def _judged(trial: Trial, index: int) -> Iterator[None]:
     """Keep the result of what happens inside."""
     __tracebackhide__ = True
     sample = trial.begin_sample(index)
-    scores = recorder.set(sample.scores)
+    scores, names = recorder.set(sample.scores), examined.set(sample.examined)
+    gathered = gathering.set(None)  # a fixture's block is not the test's
     category = default_category.set(trial.settings.category or GENERAL)
     try:
         yield
@@ -100,7 +103,7 @@ def _judged(trial: Trial, index: int) -> Iterator[None]:
             return
         if not isinstance(error, (KeyboardInterrupt, pytest.exit.Exception, pytest.skip.Exception)):
             reviewed = _reviewed(trial, error)
-            _keep(trial, index, reviewed)
+            _keep(trial, index, reviewed, ended=reviewed is None)
             if reviewed is not None and reviewed is not error:
                 raise reviewed from (error if isinstance(error, AssertionError) else None)
         raise
@@ -108,12 +111,14 @@ def _judged(trial: Trial, index: int) -> Iterator[None]:
         if sample.left:
             trial.replies.block(SWALLOWED)
         elif (reviewed := _reviewed(trial, None)) is not None:
-            _keep(trial, index, reviewed)
+            _keep(trial, index, reviewed, ended=bool(sample.soft_failures))
             raise reviewed
         else:
-            _keep(trial, index, None)
+            _keep(trial, index, None, ended=True)
     finally:
         recorder.reset(scores)
+        examined.reset(names)
+        gathering.reset(gathered)
         default_category.reset(category)
 
 
@@ -148,16 +153,27 @@ def _reviewed(trial: Trial, error: BaseException | None) -> BaseException | None
     if error is not None:
         return error
     sample = trial.sample
-    return sample.soft_failures[0] if sample.soft_failures else without_reply(sample.given, sample.calls)
+    if not sample.soft_failures:
+        return without_reply(sample.given, sample.calls)
+    first = sample.soft_failures[0]
+    set_failures(first, [each for failure in sample.soft_failures for each in failures_of(failure)])
+    return first
 
 
-def _keep(trial: Trial, index: int, error: BaseException | None) -> None:
+def _keep(trial: Trial, index: int, error: BaseException | None, *, ended: bool) -> None:
     sample, settings = trial.sample, trial.settings
     if sample.failures and not isinstance(error, ReplyError):
         error = sample.failures[0]  # the application went on without its reply: there was nothing to judge
         trial.errors[index] = error
     trial.results[index] = sample_result(
-        index, error, category=settings.category, scores=sample.scores, calls=sample.calls, root=settings.root
+        index,
+        error,
+        category=settings.category,
+        scores=sample.scores,
+        calls=sample.calls,
+        examined=sample.examined,
+        ended=ended,
+        root=settings.root,
     )
 
 

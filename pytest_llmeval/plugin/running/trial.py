@@ -68,6 +68,7 @@ class Sample:
         calls: in the order they were asked.
         given: of these the replies that the test itself has got, and no application under test.
         scores: what its checks found.
+        examined: the error categories it was examined for, beside those of its scores.
         soft_failures: what failed in parts of the sample that the body does not come to know of, as in subtests.
         left: whether the body was left because a reply is missing.
         looked: whether the test has looked at the calls it made, so that it says itself how many there should be.
@@ -82,6 +83,7 @@ class Sample:
         self.given: list[Reply] = [*setup.given] if setup is not None else []
         self.place: int = setup.place if setup is not None else 0
         self.scores: list[Score] = []
+        self.examined: set[str] = set()
         self.failures: list[ReplyError] = []
         self.soft_failures: list[BaseException] = []
         self.left = False

@@ -163,6 +163,45 @@ def test_a_later_case_is_not_blamed(plain_session: Session, server: Server) -> N
     plain_session.run("-Wignore").assert_outcomes(errors=1, passed=1)
 
 
+@pytest.mark.parametrize("fixture", ["llm", "llm_capture"])
+def test_a_case_is_not_blamed_for_the_child_of_another(plain_session: Session, server: Server, fixture: str) -> None:
+    plain_session.write(f"""
+        import os
+        import signal
+        import httpx
+        import pytest
+
+        BODY = {{"model": "prod-1", "messages": [{{"role": "user", "content": "Low tide?"}}]}}
+        goes, go = os.pipe()
+        hears, says = os.pipe()
+
+        def ask_llm(llm):
+            return str(llm("Low tide?"))
+
+        def ask_llm_capture(llm_capture):
+            return httpx.post("{server.base_url}/chat/completions", json=BODY, trust_env=False).text
+
+        @pytest.mark.llm_blocking  # else the other may be executed before
+        def test_forks({fixture}):
+            assert "Paris" in ask_{fixture}({fixture})
+            if not os.fork():
+                signal.alarm(20)
+                try:
+                    os.read(goes, 1)
+                    ask_{fixture}({fixture})
+                finally:
+                    os.write(says, b"!")
+                    os._exit(0)
+            os.close(says)  # so that nobody waits for a child that has ended
+
+        def test_asks_here({fixture}):
+            assert "Paris" in ask_{fixture}({fixture})
+            os.write(go, b"!")
+            assert os.read(hears, 1) == b"!"
+        """)
+    plain_session.run("-Wignore").assert_outcomes(passed=2)
+
+
 def test_a_refusal_in_a_child_makes_the_case_an_error(session: Session, server: Server) -> None:
     session.write(WAYS, "ways.py")
     body = f"fork(lambda: str(urllib.request.urlopen('{server.base_url}/models').status))"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pytest_llmeval.plugin.base_branch import find_base, when_words
+from pytest_llmeval.plugin.base_branch import find_base
 from tests.plugin.rejudging.test_judged_again import CASES, SUITE, _elsewhere, clerk, rows, save  # noqa: F401 - a fixture among them
 from tests.server import Request, Server, completion
 from tests.sessions import Session, told
@@ -162,19 +161,21 @@ def test_a_run_knows_its_commit_and_the_summary_how_old_the_baseline_is(
     assert main.saved().commit == commit
     first = json.loads((main.path / "b.jsonl").read_text().splitlines()[0])
     assert re.fullmatch("[0-9a-f]{40}", first["commit"])
-    assert told(result, f"the baseline is saved today, at commit {first['commit'][:7]}")
+    assert told(result, f"the baseline was saved today, at commit {first['commit'][:7]}")
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("GITHUB_SHA", "f" * 40)
     main.run("--llm-baseline-ref=")
     assert main.saved().commit == "f" * 40
 
 
-def test_ages_in_words() -> None:
-    def ago(**passed: float) -> str:
-        return (datetime.now(UTC) - timedelta(**passed)).isoformat()
-
-    assert when_words(ago(hours=3), None) == "saved today"
-    assert when_words(ago(days=1, hours=1), "0123456789") == "1 day old, at commit 0123456"
-    assert when_words(ago(days=40), None) == "40 days old"
-    assert when_words(ago(days=-3), None) == "saved today"
-    assert when_words("then", None) == ""
+def test_a_change_that_drops_the_anchor_is_compared_with_that_of_main(main: Session) -> None:
+    path = main.path / "pyproject.toml"
+    before = path.read_text()
+    path.write_text(before.replace("[tool.llmeval]", '[tool.llmeval]\nanchor = "b.jsonl"', 1))
+    git(main, "checkout", "-q", "main")
+    git(main, "commit", "-qam", "anchor")
+    git(main, "checkout", "-q", "-b", "another")
+    path.write_text(before)
+    assert told(
+        main.run(), "against the anchor b.jsonl of main (saved today, at commit *): production in 20 of 20 cases"
+    )

@@ -79,6 +79,28 @@ def test_a_prompt_that_breaks_answers_is_red(session: Session, server: Server) -
     assert told(result, "the prompt of 20 of 20 cases changed since the baseline was saved")
 
 
+def test_the_replies_of_a_function_are_judged_again(session: Session) -> None:
+    session.configure(
+        """
+        [tool.llmeval]
+        model = "clerk"
+        baseline = "b.jsonl"
+
+        [tool.llmeval.models.clerk]
+        model = "python:shop.ask"
+        """
+    )
+    session.write("def ask(messages, **params): return 'gladly, ' + messages[-1]['content']\n", "shop.py")
+    (session.path / "cases.jsonl").write_text(rows(*range(CASES)))
+    session.write(SUITE)
+    assert session.run("--llm-update-baseline").ret == 0
+    session.write(SUITE.replace('"gladly"', '"with joy"'))
+    result = session.run()
+    # A check that changed hits both sides alike.
+    assert {each.outcome for each in of_baseline(session).values()} == {"fail"}
+    assert not told(result, "the saved verdict counts")
+
+
 SHOWN = SUITE.replace("reply = llm(case.input, system=SYSTEM)", "reply = shop.shown(llm(case.input, system=SYSTEM))")
 SHOWN = SHOWN.replace("import pytest\n", "import pytest\nimport shop\n")
 

@@ -304,7 +304,7 @@ def test_a_test_may_be_forked_among_others_that_overlap(plain_session: Session, 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_what_was_forked_keeps_its_first_samples(plain_session: Session, server: Server) -> None:
     models = Models(plain_session, server)
-    models.wrong = {("cand-2", number): range(10) for number in (1, 5, 6, 9)}
+    models.wrong = {("cand-2", number): range(100) for number in (1, 5, 6, 9)}
     plain_session.write(FORKING, "conftest.py")
     result = plain_session.run(*COMPARE, subprocess=True)
     assert samples(plain_session) == {("candidate", 2): CASES, ("production", 2): CASES}

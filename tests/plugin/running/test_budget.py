@@ -24,7 +24,8 @@ def dollars(usage: Usage) -> float:
 
 
 def test_no_call_is_made_that_could_pass_the_budget(session: Session, server: Server) -> None:
-    server.answer = lambda _: completion("Paris")
+    # Slow enough that several calls are on their way together, whose money is set aside.
+    server.answer = lambda _: Reply(body=completion("Paris"), delay=0.3)
     session.write(SUITE)
     # A call costs 0.000037 and may cost about 0.00105: money for some of them, never for all at once.
     result = session.run("--llm-budget=0.004")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 
@@ -304,3 +305,18 @@ def test_the_place_is_kept_in_a_saved_run_and_older_runs_have_none(plain_session
     [result] = plain_session.results()
     assert {sample.raised for sample in result.samples} == {"ValueError at test_it.py:1", ""}
     assert plain_session.report.read_text().count('"raised"') == 1
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5000])
+def test_an_answer_whose_numbers_cannot_be_read_is_asked_for_again(
+    session: Session, server: Server, number: str
+) -> None:
+    server.then(Reply(body=json.dumps(completion("Rome")).replace('"prompt_tokens": 7', f'"prompt_tokens": {number}')))
+    session.write(
+        """
+        def test_it(llm):
+            assert llm("Capital of France?") == "Paris"
+        """
+    )
+    session.run().assert_outcomes(passed=1)
+    assert len(server.requests) == 2

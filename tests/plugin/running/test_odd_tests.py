@@ -125,6 +125,14 @@ def test_a_failing_subtest_is_a_failing_answer(project: Session, suite: str, cat
     assert samples(project, "test_parts") == [("fail", category)]
 
 
+def test_an_answer_fails_in_the_category_of_each_failing_subtest(project: Session) -> None:
+    project.write(SUBTESTS.replace("Paris", "London"))
+    project.run()
+    [sample] = project.results()[0].samples
+    assert sample.categories == ("place", "wrong_answer")
+    assert sample.noted == ("place", "wrong_answer")
+
+
 @pytest.mark.parametrize("suite", [SUBTESTS, UNITTEST], ids=["pytest", "unittest"])
 def test_passing_subtests_leave_one_result(project: Session, suite: str) -> None:
     project.write(suite.replace("Rome", "Paris"))

@@ -1,0 +1,62 @@
+"""Which answers were examined for an error category: they alone tell how frequent it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
+
+Untraced = dict[str, set[str]]
+"""By test function the categories that leave no trace in an answer that passes."""
+
+
+def untraced_in(results: Iterable[CaseResult]) -> Untraced:
+    """The categories that failed in a test function and leave no trace in its answers that pass.
+
+    So it is where a test raises `CheckFailed` itself, and where the provider found the answer invalid.
+    """
+    found: Untraced = {}
+    for result in results:
+        for sample in result.judged:
+            if sample.untraced:
+                found.setdefault(result.key.test, set()).update(sample.untraced)
+    return found
+
+
+def with_untraced(result: CaseResult, untraced: Untraced) -> CaseResult:
+    """The result, with its answers that pass examined for these: nothing of their test was left out."""
+    names = untraced.get(result.key.test)
+    return result._replace(samples=tuple(_also(sample, names) for sample in result.samples)) if names else result
+
+
+def both_with_untraced(
+    before: Mapping[CaseKey, CaseResult], after: Mapping[CaseKey, CaseResult]
+) -> tuple[Mapping[CaseKey, CaseResult], Mapping[CaseKey, CaseResult]]:
+    """Both sides, where a failure on one says what the answers of the other were examined for."""
+    untraced = untraced_in([*before.values(), *after.values()])
+    if not untraced:
+        return before, after
+    one, two = ({key: with_untraced(result, untraced) for key, result in side.items()} for side in (before, after))
+    return one, two
+
+
+def _also(sample: SampleResult, names: set[str]) -> SampleResult:
+    if sample.outcome != "pass" or sample.noted is None:
+        return sample
+    return sample._replace(noted=tuple(sorted(names.union(sample.noted))))
+
+
+def counts_in(results: Iterable[CaseResult], category: str) -> list[tuple[int, int]]:
+    """Per case how many of its answers failed in a category, and how many were examined for it."""
+    counts = []
+    for result in results:
+        known = [(sample, sample.examined) for sample in result.judged]
+        examined = [sample for sample, names in known if names is None or category in names]
+        counts.append((sum(category in sample.categories for sample in examined), len(examined)))
+    return counts
+
+
+def total_in(results: Iterable[CaseResult], category: str) -> tuple[int, int]:
+    """How many answers failed in a category, and how many were examined for it."""
+    counts = counts_in(results, category)
+    return sum(failed for failed, _ in counts), sum(examined for _, examined in counts)
