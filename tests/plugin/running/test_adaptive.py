@@ -183,7 +183,7 @@ def test_looks_work_with_every_way_to_distribute(pytester: pytest.Pytester, serv
     session = Session(pytester, server.base_url, ("-n2", f"--dist={mode}"))
     models = Models(session, server)
     models.wrong = {("cand-2", n): range(100) for n in (1, 5, 6, 9)}
-    session.write(SUITE.replace("def test_support", "def test_other"), "test_more.py")
+    session.write(SUITE.replace("llm(case.input)", "llm(f'Once more: {case.input}')"), "test_more.py")
     result = session.run(*COMPARE, "--llm-mode=live")
     assert samples(session) == {("candidate", 10): 2 * CASES, ("production", 10): 2 * CASES}
     assert told(result, "GATE FAILED: hallucination regressed")
