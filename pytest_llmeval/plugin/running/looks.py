@@ -112,10 +112,12 @@ class Places:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Execute no place, and note what the tests behind it get."""
-        if not isinstance(item, Place):
-            return None
-        self.samples = item.samples
+        """Execute no place."""
+        return self.reach(item) if isinstance(item, Place) else None
+
+    def reach(self, place: Place) -> bool:
+        """Note what the tests behind a place get; True, since nothing of it is to be executed."""
+        self.samples = place.samples
         return True
 
 
@@ -132,8 +134,11 @@ class LooksInWorker:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Say how many samples a test draws; one that cannot go on from those it has is not executed."""
-        samples = self._places.samples if self._places is not None and not isinstance(item, Place) else 0
-        return True if samples and not wants_more(item, samples) else None
+        if self._places is None:
+            return None
+        if isinstance(item, Place):  # here too: pytest would take it for a test were the other hook to break
+            return self._places.reach(item)
+        return True if self._places.samples and not wants_more(item, self._places.samples) else None
 
 
 def _no_test() -> None: ...

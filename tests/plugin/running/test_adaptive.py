@@ -183,7 +183,7 @@ def test_looks_work_with_every_way_to_distribute(pytester: pytest.Pytester, serv
     session = Session(pytester, server.base_url, ("-n2", f"--dist={mode}"))
     models = Models(session, server)
     models.wrong = {("cand-2", n): range(100) for n in (1, 5, 6, 9)}
-    session.write(SUITE.replace("def test_support", "def test_other"), "test_more.py")
+    session.write(SUITE.replace("llm(case.input)", "llm(f'Once more: {case.input}')"), "test_more.py")
     result = session.run(*COMPARE, "--llm-mode=live")
     assert samples(session) == {("candidate", 10): 2 * CASES, ("production", 10): 2 * CASES}
     assert told(result, "GATE FAILED: hallucination regressed")
@@ -274,6 +274,26 @@ def test_a_scheduler_that_ends_the_workers_leaves_no_pass(pytester: pytest.Pytes
         result, "GATE FAILED: could not be measured: undecided by the samples so far, and 24 tests were not run"
     )
     assert told(result, "samples: 2, 4, 7, 10 - not decided")
+
+
+@pytest.mark.parametrize(("by", "others"), [(["task"], 2), (["category", "task"], 10)])
+def test_a_task_that_is_undecided_asks_for_its_own_cases(
+    session: Session, server: Server, by: list[str], others: int
+) -> None:
+    """One broken case is no close call among all cases, but in its task; with four answers it is one among all, too."""
+    models = Models(session, server)
+    models.wrong = {("cand-2", 1): ALL}
+    tasks = ["refunds"] * 6 + ["delivery"] * 6
+    rows = [{"id": f"case-{n}", "input": f"Question {n}", "task": task} for n, task in enumerate(tasks)]
+    (session.path / "cases.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    session.configure(CONFIGURATION.format(base_url=server.base_url) + f"[tool.llmeval.gate]\nby = {by}\n")
+    result = session.run(*COMPARE)
+    result.stdout.fnmatch_lines(["undecided: task:refunds; up to 4 samples of 6 cases"])
+    found = {model: Counter[int]() for model in ("candidate", "production")}
+    for case in session.results():
+        found[case.model][len(case.samples)] += 1
+    assert found["candidate"] == found["production"] == Counter([10] * 6 + [others] * 6)
+    assert len(server.requests) == 2 * 6 * (10 + others)
 
 
 def test_only_the_body_of_further_samples_runs_and_fixtures_calls_are_not_paid_twice(
