@@ -13,8 +13,8 @@ _Ids = tuple[str, ...]
 def without_copies(results: Results) -> Results:
     """One side without the answers of a case that have the same response ids as another of its answers.
 
-    Equal texts are no copies: at temperature 0 most of them were drawn each for itself. An id under which different
-    answers came is none, as of a server that gives all its answers the same.
+    Equal texts are no copies: at temperature 0 most of them were drawn each for itself. An id that several different
+    answers have, or answers to different requests, is none: some servers give all their answers the same.
     """
     unfit = _unfit(call for result in results.values() for call in result.calls)
     return {key: _single(result, unfit) for key, result in results.items()}
@@ -30,12 +30,13 @@ def _single(result: CaseResult, unfit: set[str]) -> CaseResult:
 
 
 def _unfit(calls: Iterable[Call]) -> set[str]:
-    """The ids that several different answers have."""
+    """The ids that stand for more than one answer to one request."""
     answers: dict[str, tuple[object, ...]] = {}
     unfit = set()
     for call in calls:
         answer = call.answer
-        said = (answer.text, answer.refusal, [[tool.name, tool.raw_arguments] for tool in answer.tool_calls])
+        tools = [(tool.name, tool.raw_arguments) for tool in answer.tool_calls]
+        said = (call.words_digest, answer.text, answer.refusal, tools)
         if answer.response_id and answers.setdefault(answer.response_id, said) != said:
             unfit.add(answer.response_id)
     return unfit

@@ -96,6 +96,8 @@ def _refused(value: Any, keyword: str, rules: Mapping[str, Any]) -> str:
             return f"is {given}; allowed is {allowed}{_near_rise(value, allowed)}"
         case "type":
             wanted = _TYPES[rules["type"]]
+        case "minItems":
+            wanted = f"a list with at least {rules['minItems']}"
         case _:
             upward = f"{rules['minimum']} or more"
             wanted = f"from {rules['minimum']} to {rules['maximum']}" if "maximum" in rules else upward
@@ -273,6 +275,8 @@ def _valid(value: Any, rules: Mapping[str, Any], definitions: Mapping[str, Any])
                 return not isinstance(value, dict) or all(name in value for name in rule)
             case "propertyNames":
                 return not isinstance(value, dict) or all(valid(name, rule) for name in value)
+            case "minItems":
+                return not isinstance(value, list) or len(value) >= rule
             case "items":
                 return not isinstance(value, list) or all(valid(item, rule) for item in value)
         return False

@@ -70,22 +70,27 @@ def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -
 def _but(paper: Paper, comparison: Comparison) -> str:
     """The categories that are not OK although the gate passed, to end its sentence: no "ok" hides them."""
     told = [
-        f"{row.name} {_unseen_words(row) or before_and_after(paper, row) + ' ' + _why(row)}"
+        f"{row.name} {_unseen_words(row) or _why(paper, row)}"
         for row in comparison.rows
-        if _why(row) or _unseen_words(row)
+        if _unseen_words(row) or _why(paper, row)
     ]
     more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
     return f", but {', '.join(told[:MOST_NAMED])}{more}" if told else ""
 
 
-def _why(row: CategoryRow) -> str:
-    """Why a category is not OK, to follow its counts; "" for one that is."""
-    return {
+def _why(paper: Paper, row: CategoryRow) -> str:
+    """Why a category is not OK, to follow its name; "" for one that is, or that is not gated and did not rise."""
+    if row.word == "NOT SHOWN" and not row.gated and row.change <= 0:
+        return ""
+    if not row.baseline_judged and not row.candidate_judged:
+        return "was not examined"
+    why = {
         "REGRESSED": "regressed, which is not gated",
         "SMALL": "rose, by less than fails",
         "INCONCLUSIVE": "could be noise or not",
         "NOT SHOWN": f"is not shown ({could_hide(row)})",
-    }.get(row.word, "")
+    }.get(row.word)
+    return f"{before_and_after(paper, row)} {why}" if why else ""
 
 
 def could_hide(row: CategoryRow) -> str:
@@ -185,7 +190,7 @@ def remark(paper: Paper, row: CategoryRow) -> str:
     """What explains the verdict on a category, "" when it needs no explanation."""
     remarks = []
     why = {"INCONCLUSIVE": "could be noise", "NOT SHOWN": could_hide(row), "SMALL": "rose, by less than fails"}
-    if row.word in why:
+    if row.word in why and row.baseline_judged + row.candidate_judged:
         on = " on both sides" if row.both_drawn else ""
         more = f"; about {row.samples_needed} samples per case{on} would settle it" if row.samples_needed else ""
         remarks.append(why[row.word] + more)

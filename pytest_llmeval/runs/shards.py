@@ -80,7 +80,7 @@ def _settings_of(data: Mapping[str, Any]) -> dict[str, CategorySettings]:
 
 
 def _budgets_of(data: Mapping[str, Any]) -> GateSettings:
-    return GateSettings(**data)
+    return GateSettings(**{**data, "by": tuple(data.get("by", GateSettings().by))})
 
 
 def _dispersion_of(data: Sequence[Any] | None) -> Dispersion | None:

@@ -384,8 +384,11 @@ def test_copies_are_equal_in_the_ids_of_all_their_calls() -> None:
     assert [sample.index for sample in single] == [0, 1, 3, 4, 5, 6, 7, 8]
 
 
-@pytest.mark.parametrize("other", [call("b", identity="r1"), call("a", tool="stop", identity="r1")])
-def test_an_id_under_which_different_answers_came_is_none(other: Call) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [call("b", identity="r1"), call("a", tool="stop", identity="r1"), call("a", prompt="other", identity="r1")],
+)
+def test_an_id_of_different_answers_or_requests_is_none(other: Call) -> None:
     """As of a server that gives the same to all of its answers."""
     same = case("c0", ["", ""], calls=[call("a", identity="r1")])
     assert [len(each.samples) for each in without_copies(side(same)).values()] == [1]
@@ -452,7 +455,7 @@ SILENT = side(*(case(f"c{number}", [""], calls=()) for number in range(6)))
 
 @pytest.mark.parametrize(("name", "cases"), [("latency_p50", 6), ("latency_p95", 72), ("latency_p99", 368)])
 def test_a_figure_may_rise_as_far_as_it_is_allowed(name: str, cases: int) -> None:
-    budgets = GateSettings()._replace(**{name: 0.5})
+    budgets = GateSettings()._replace(**{name: 0.5})  # type: ignore[arg-type]
     before, same, more = (measured(latency, cases=cases) for latency in (1.0, 1.5, 1.75))
     assert compare("m", before, "m", same, budgets=budgets).gate == "passed"
     over = compare("m", before, "m", more, budgets=budgets)
@@ -502,7 +505,7 @@ def test_costs_are_compared_whether_the_calls_were_replayed_or_not() -> None:
     ],
 )
 def test_a_budget_whose_figure_is_unknown_is_no_pass(budget: str, before: Results, after: Results, why: str) -> None:
-    budgets = GateSettings()._replace(**{budget: 0.5})
+    budgets = GateSettings()._replace(**{budget: 0.5})  # type: ignore[arg-type]
     compared = compare("old", before, "new", after, budgets=budgets)
     assert compared.gate == "failed"
     assert unmeasured(compared)

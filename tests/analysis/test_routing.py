@@ -115,7 +115,7 @@ def test_a_category_that_is_reported_only_does_not_keep_a_model_out() -> None:
 
 @pytest.mark.parametrize(("errors", "fitness"), [(3, "fits"), (4, "too many errors")])
 def test_at_most_one_sample_in_twenty_may_be_without_a_judgement(errors: int, fitness: str) -> None:
-    before = results("production", "a", format=6)
+    before = results("production", "a", format=6, errors=errors)
     after = results("small", "a", cost=0.001, format=6, errors=errors)
     assert choice(routed(before, small=after)["a"], "small").fitness == fitness
 

@@ -414,3 +414,15 @@ def test_nothing_heavy_is_imported_for_a_configuration_that_is_right(tmp_path: P
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_what_is_gated_is_at_least_one_of_three(tmp_path: Path) -> None:
+    there = tmp_path / "pyproject.toml"
+    there.write_text('[tool.llmeval.gate]\nby = ["category", "task"]\n')
+    assert load_settings(tmp_path).gate.by == ("category", "task")
+    for wrong, told in (("[]", "an empty list"), ('["tasks"]', '"tasks"; did you mean "task"?')):
+        there.write_text(f"[tool.llmeval.gate]\nby = {wrong}\n")
+        with pytest.raises(ConfigError) as refused:
+            load_settings(tmp_path)
+        assert told in str(refused.value)
+        assert "\n" not in str(refused.value)

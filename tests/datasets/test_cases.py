@@ -92,7 +92,7 @@ def test_whole_numbers_are_taken_as_ids(tmp_path: Path) -> None:
 def test_an_unknown_field_is_told_with_the_nearest_name_and_all_allowed_ones(tmp_path: Path) -> None:
     assert problem_of(tmp_path, {"id": "a", "input": "x", "expeted": "y"}) == (
         'tickets.jsonl:1: unknown field "expeted"; did you mean "expected"? (allowed: id, input, expected, context, '
-        "task, tags, metadata, checks, paraphrases, samples; anything else goes into metadata)"
+        "task, tags, metadata, checks, paraphrases, samples, cluster; anything else goes into metadata)"
     )
 
 

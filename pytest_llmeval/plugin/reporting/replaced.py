@@ -22,6 +22,7 @@ class Replaced:
         self.config = config
         self._last: dict[str, int] = {}  # by test the samples that its last look wanted
         self._testcases: dict[tuple[str, int], Any] = {}
+        self._counted: set[str] = set()
 
     def take(self, report: pytest.TestReport) -> None:
         """Note a report that pytest has just been given."""
@@ -37,11 +38,18 @@ class Replaced:
 
     def begin_again(self) -> None:
         """Have the percentage begin anew, for the tests of a look."""
+        self._counted |= self._percentage
+        self._percentage.clear()
+
+    @property
+    def _percentage(self) -> set[str]:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        getattr(reporter, "_progress_nodeids_reported", set()).clear()
+        tests: set[str] = getattr(reporter, "_progress_nodeids_reported", set())
+        return tests
 
     def drop_earlier(self, session: pytest.Session) -> None:
         """Remove what the earlier reports left behind."""
+        self._percentage.update(self._counted)  # pytest counts what is new in its last line once it was 100 %
         for (nodeid, look), testcase in self._testcases.items():
             if look < self._last.get(nodeid, 0):
                 forget_testcase(self.config, testcase)

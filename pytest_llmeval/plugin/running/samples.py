@@ -134,6 +134,8 @@ def _kept(trial: Trial, index: int) -> Iterator[None]:
     __tracebackhide__ = True
     try:
         yield
+    except pytest.exit.Exception:  # it is an Exception, and ends the session
+        raise
     except pytest.skip.Exception as skip:
         if trial.settings.samples == 1:
             raise

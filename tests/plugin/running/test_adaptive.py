@@ -203,6 +203,79 @@ def test_tests_that_ask_no_model_run_once_and_tests_named_by_hand_are_looked_at(
     assert told(result, "GATE FAILED: hallucination regressed")
 
 
+def test_a_session_whose_tests_ask_no_model_ends_as_ever(session: Session, server: Server) -> None:
+    Models(session, server)
+    session.write("def test_one(): ...\ndef test_two(): ...\n")
+    result = session.run(*COMPARE)
+    result.assert_outcomes(passed=2)
+    assert result.ret == 0
+
+
+def test_a_worker_without_tests_holds_up_nobody(pytester: pytest.Pytester, server: Server) -> None:
+    session = Session(pytester, server.base_url, ("-n3",))
+    models = Models(session, server)
+    models.wrong = {("cand-2", n): ALL for n in (0, 1)}
+    lines = [json.dumps({"id": f"case-{n}", "input": f"Question {n}"}) for n in range(2)]
+    (session.path / "cases.jsonl").write_text("\n".join(lines))
+    result = session.run(*COMPARE, "-k", "candidate or case-0 or case-1")
+    assert (result.ret, len(server.requests)) == (1, 2 * 2 * 10)
+    assert told(result, "GATE FAILED: hallucination regressed")
+
+
+def test_pytest_exit_behind_a_look_ends_the_session(session: Session, server: Server) -> None:
+    models = Models(session, server)
+    models.wrong = {("cand-2", n): ALL for n in range(4)}
+    session.write(
+        SUITE.replace(
+            "    assert_contains(llm(case.input)",
+            "    answer = llm(case.input)\n"
+            "    if answer.startswith('answer 3'):\n"
+            "        pytest.exit('seen enough')\n"
+            "    assert_contains(answer",
+        )
+    )
+    result = session.run(*COMPARE)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert not told(result, "GATE FAILED")
+    assert not told(result, "gate ok")
+
+
+def test_a_plugin_that_runs_failing_tests_again_does_so_behind_each_look(
+    plain_session: Session, server: Server
+) -> None:
+    models = Models(plain_session, server)
+    models.wrong = {("cand-2", n): ALL for n in range(4)}
+    plain_session.write("def test_fails():\n    assert False\n", "test_zz.py")
+    result = plain_session.run(*COMPARE, "--reruns=1", "--maxfail=2", plugins=("rerunfailures",))
+    assert (result.ret, len(server.requests)) == (1, 2 * 10 * CASES)
+    result.stdout.fnmatch_lines(["*1 failed, 20 passed, 4 missed, 1 rerun, 1 gate failed*"])
+
+
+def test_a_scheduler_that_ends_the_workers_leaves_no_pass(pytester: pytest.Pytester, server: Server) -> None:
+    """What two samples leave undecided is no ok, whatever kept the session from drawing more."""
+    session = Session(pytester, server.base_url, ("-n2",))
+    models = Models(session, server)
+    models.wrong = {("cand-2", n): range(1) for n in range(4)}
+    session.write(
+        """
+        import pytest
+        from xdist.scheduler import LoadScheduling
+
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def pytest_xdist_make_scheduler(config, log):
+            yield
+            return LoadScheduling(config, log)
+        """,
+        "conftest.py",
+    )
+    result = session.run(*COMPARE)
+    assert (result.ret, len(server.requests)) == (1, 2 * 2 * CASES)
+    assert told(
+        result, "GATE FAILED: could not be measured: undecided by the samples so far, and 24 tests were not run"
+    )
+    assert told(result, "samples: 2, 4, 7, 10 - not decided")
+
+
 def test_only_the_body_of_further_samples_runs_and_fixtures_calls_are_not_paid_twice(
     session: Session, server: Server
 ) -> None:
