@@ -25,8 +25,11 @@ MATTERS = 0.05
 LOOKS = (0.08, 0.04, 0.02)
 """The raw p of a category up to which the first, second and third look want more samples."""
 
+LOOKS_AT_BOTH = (0.2, 0.06, 0.02)
+"""The same where both sides are drawn: a first look at two samples each has little evidence."""
+
 LOOKS_AT_A_PART = (0.4, 0.2, 0.1)
-"""The same for a category that holds a part of the cases, such as a task: it has less evidence at every look."""
+"""The same for a category that holds a part of the cases, such as a task."""
 
 
 class Verdict(StrEnum):
@@ -74,7 +77,8 @@ class CategoryRule:
             their own.
         max_increase: the allowed rise of its rate, as a fraction; None for ``GateRules.min_points``.
         min_cases: None for ``GateRules.min_cases``; 0.5 for zero tolerance.
-        part: whether it holds a part of the cases, as a task does, and not every case.
+        part: whether it holds a part of the cases, as a task does, and not every case. Its rise must be of 5 points or
+            more, since one case is much of a small group.
     """
 
     weight: float = 1.0
@@ -115,6 +119,7 @@ class CategoryVerdict:
             it too; in particular cases; or the same cases fail otherwise, where nearly as many got better as got
             worse. Otherwise None.
         part: as in its rule.
+        looks: the p up to which each look wants more samples.
     """
 
     verdict: Verdict
@@ -143,6 +148,7 @@ class CategoryVerdict:
     better: int
     spread: Spread | None
     part: bool = False
+    looks: tuple[float, ...] = LOOKS
 
 
 class _Measured(NamedTuple):
@@ -231,11 +237,7 @@ def undecided(verdicts: Mapping[str, CategoryVerdict], look: int = 0) -> list[st
     Raises:
         IndexError: there is no such look.
     """
-    return [
-        name
-        for name, verdict in verdicts.items()
-        if verdict.gated and verdict.p <= (LOOKS_AT_A_PART if verdict.part else LOOKS)[look]
-    ]
+    return [name for name, verdict in verdicts.items() if verdict.gated and verdict.p <= verdict.looks[look]]
 
 
 def _measure(name: str, strata: Sequence[Stratum], repeats: str, families: Sequence[Hashable]) -> _Measured:
@@ -319,6 +321,7 @@ def _decide(
         better=sum(stratum.change < 0 for stratum in measured.families),
         spread=_spread(measured, rules.alpha),
         part=rule.part,
+        looks=LOOKS_AT_A_PART if rule.part else LOOKS_AT_BOTH if rules.both_drawn else LOOKS,
     )
 
 
@@ -349,7 +352,7 @@ def _above_floor(measured: _Measured, difference: float, rules: GateRules, rule:
     if measured.net < floor - ROUNDING:
         return False
     if rule.max_increase is None:
-        return difference >= rules.min_points - ROUNDING
+        return difference >= (max(MATTERS, rules.min_points) if rule.part else rules.min_points) - ROUNDING
     return difference > rule.max_increase + ROUNDING
 
 
