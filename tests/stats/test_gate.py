@@ -397,3 +397,17 @@ def test_where_both_sides_are_drawn_a_number_of_samples_settles_it() -> None:
     assert one.verdict == both.verdict == Verdict.INCONCLUSIVE
     assert one.samples_needed is None
     assert both.samples_needed is not None
+
+
+def test_a_part_of_the_cases_must_rise_by_five_points() -> None:
+    """One case of 21 is less than five points, one of 20 is not."""
+    for cases, word in ((20, Verdict.REGRESSED), (21, Verdict.SMALL)):
+        strata = [BROKEN] + [SILENT] * (cases - 1)
+        assert judge({"a": strata}, per_category={"a": CategoryRule(part=True)})["a"].verdict == word
+
+
+def test_where_both_sides_are_drawn_the_first_look_wants_more_samples_sooner() -> None:
+    for cases, saved, drawn in ((2, [], []), (3, [], ["a"]), (4, ["a"], ["a"])):
+        strata = {"a": [Stratum(0, 1, 1, 1)] * cases}
+        assert undecided(judge(strata)) == saved
+        assert undecided(judge(strata, GateRules(both_drawn=True))) == drawn
