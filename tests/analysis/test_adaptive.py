@@ -76,7 +76,7 @@ def test_a_regression_that_is_no_close_call_at_the_second_look_goes_on_all_the_s
     """With a single category alpha is above what the second look calls undecided."""
     before = by_key([case(n, *[None] * 4) for n in range(3)])
     after = by_key([case(n, "tone", "tone", None, None) for n in range(2)] + [case(2, *[None] * 4)])
-    sides = Side("a", before), Side("b", after)
+    sides = Side("a", before, saved="main.jsonl"), Side("b", after)
     verdicts = judgement(*sides, Rules()).verdicts
     assert 0.04 < verdicts["tone"].p <= 0.05
     assert (undecided(verdicts, 1), failing(verdicts)) == ([], ["tone"])
