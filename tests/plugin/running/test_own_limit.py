@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.server import Reply, Request, Server, completion
-from tests.sessions import Session, told
+from tests.sessions import CONFIGURATION, Session, told
 
 
 @pytest.fixture
@@ -186,3 +186,27 @@ def test_each_run_of_a_failing_test_has_the_whole_limit(plain_session: Session, 
     )
     assert told(result, "1 failed, 1 passed, 2 rerun")
     assert (plain_session.path / "before.txt").read_text().split() == ["set"] * 2 + [last] * 3
+
+
+@pytest.mark.parametrize("method", ["signal", "thread"])
+@pytest.mark.parametrize("right", ["Paris", "Rome"])
+def test_judging_a_saved_baseline_again_takes_nothing_of_the_limit(
+    plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch, right: str, method: str
+) -> None:
+    for name in ("CI", "BUILD_NUMBER", "GITHUB_BASE_REF", "GITHUB_ACTIONS", "GITHUB_SHA"):
+        monkeypatch.delenv(name, raising=False)
+    table = CONFIGURATION.format(base_url=server.base_url)
+    plain_session.configure(table.replace("[tool.llmeval]", '[tool.llmeval]\nbaseline = "saved.jsonl"'))
+    plain_session.write(TIMER, "conftest.py")
+    suite = """
+        import conftest
+
+        def test_it(llm):
+            conftest.happened.append("executed")
+            assert llm("question") == "Paris"
+        """
+    plain_session.write(suite)
+    assert plain_session.run("--llm-update-baseline", plugins=("timeout",)).ret == 0
+    plain_session.write(suite.replace("Paris", right))  # a saved reply that fails stops the timer
+    plain_session.run("--timeout=60", f"--timeout-method={method}", plugins=("timeout",))
+    assert (plain_session.path / "before.txt").read_text().split() == ["set", "set"]
