@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.engine.fulfilled import Asked
+from pytest_llmeval.engine.on_the_way import Asked
 from pytest_llmeval.errors import OutOfTime
 from pytest_llmeval.plugin.running.own_frames import own_frames
 

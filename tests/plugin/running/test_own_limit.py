@@ -210,3 +210,40 @@ def test_judging_a_saved_baseline_again_takes_nothing_of_the_limit(
     plain_session.write(suite.replace("Paris", right))  # a saved reply that fails stops the timer
     plain_session.run("--timeout=60", f"--timeout-method={method}", plugins=("timeout",))
     assert (plain_session.path / "before.txt").read_text().split() == ["set", "set"]
+
+
+@pytest.mark.parametrize("names", [("hurried", "patient"), ("patient", "hurried")])
+def test_tests_that_ask_the_same_each_have_their_own_limit(
+    plain_session: Session, server: Server, names: tuple[str, str]
+) -> None:
+    gate = server.gate()
+
+    def answer(request: Request) -> Reply:
+        if request.path.endswith("/hurried-has-ended"):
+            gate.open()
+        return Reply(body=completion("Paris"), gate=gate if "riddle" in request.body.decode() else None)
+
+    server.answer = answer
+    body = """
+        def test_NAME(llm):
+            try:
+                assert llm("riddle") == "Paris"
+            except Exception:
+                urllib.request.urlopen("BASE_URL/NAME-has-ended").close()
+                raise
+        """.replace("BASE_URL", server.base_url)
+    tests = {
+        "hurried": "\n        @pytest.mark.timeout(4)" + body.replace("NAME", "hurried"),
+        "patient": body.replace("NAME", "patient"),
+    }
+    behind = """
+        def test_behind(llm):
+            assert llm("question") == "Paris"
+        """
+    imports = "\n        import urllib.request\n        import pytest\n"
+    plain_session.write(imports + "".join(tests[name] for name in names) + behind)
+    plain_session.run(plugins=("timeout",))
+    assert outcomes(plain_session) == {"test_hurried": "error", "test_patient": "pass", "test_behind": "pass"}
+    assert sum("riddle" in request.body.decode() for request in server.requests) == 1
+    [patient] = [case for case in plain_session.results() if case.key.test.endswith("patient")]
+    assert patient.samples[0].calls[0].spent
