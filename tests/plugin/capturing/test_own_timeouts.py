@@ -110,6 +110,56 @@ def test_the_applications_timeouts_fire_live_and_replayed(shop: Session, server:
     assert len(server.requests) == asked
 
 
+def test_a_timeout_that_is_due_before_the_call_begins_fires_too(plain_session: Session, server: Server) -> None:
+    server.answer = slowly
+    plain_session.write(APPLICATION.replace("BASE_URL", server.base_url), "shop.py")
+    plain_session.write(
+        """
+        import asyncio
+        import time
+        import anyio
+        import httpx
+        import pytest
+        import shop
+
+        async def computes(_):
+            time.sleep(0.3)  # longer than there is time
+
+        async def answer():
+            async with httpx.AsyncClient(event_hooks={"request": [computes]}) as client:
+                answer = await client.post(f"{shop.URL}/chat/completions", json=shop.ASKED)
+            return answer.json()["choices"][0]["message"]["content"]
+
+        async def by_wait_for():
+            try:
+                return await asyncio.wait_for(answer(), 0.2)
+            except TimeoutError:
+                return shop.FALLBACK
+
+        async def by_timeout():
+            try:
+                async with asyncio.timeout(0.2):
+                    return await answer()
+            except TimeoutError:
+                return shop.FALLBACK
+
+        async def by_move_on_after():
+            with anyio.move_on_after(0.2):
+                return await answer()
+            return shop.FALLBACK
+
+        @pytest.mark.parametrize("way", [by_wait_for, by_timeout, by_move_on_after])
+        def test_it(llm_capture, way):
+            assert asyncio.run(way()) == shop.FALLBACK
+
+        def test_last(llm_capture):
+            assert shop.by_openai(30) == "Paris"
+        """
+    )
+    plain_session.run("--llm-record", "-Wdefault").assert_outcomes(passed=4)
+    plain_session.run("--llm-mode=replay", "-Wdefault").assert_outcomes(passed=4)
+
+
 def test_a_test_that_fails_since_the_application_gave_up_is_an_error(shop: Session) -> None:
     shop.write(
         """
