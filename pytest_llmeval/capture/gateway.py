@@ -27,6 +27,7 @@ from pytest_llmeval.text import first_line
 
 LARGEST_RESPONSE = 64 * 2**20  # bytes of an answer; an endless one is cut
 _TIMEOUTS = {"connect": 10.0, "read": 120.0, "write": 60.0, "pool": 10.0}  # seconds
+_HANGS_UP = 2.0  # seconds that it may take to end a call that was hung up on
 _OF_ONE_CONNECTION = frozenset(
     {
         *("connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"),
@@ -102,6 +103,9 @@ class Gateway:
             left = list(self._under_way.get(listener, ()))
         for task in left:
             self._server.call_soon(task.cancel)
+        if left and seconds:
+            with self._changed:
+                self._changed.wait_for(lambda: listener not in self._under_way, _HANGS_UP)
         return len(left)
 
     def close(self) -> None:

@@ -16,6 +16,9 @@ from typing import Any, Self
 
 from pytest_llmeval.formats.replay import Delivery
 
+# Of the event loop: a timer that is due has left its list before it runs, and who it wakes may have to cancel us.
+_ROUNDS = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timed(Delivery):
@@ -71,10 +74,12 @@ async def _pass(seconds: float) -> None:
             await trio.sleep(seconds)
         return
     until = loop.time() + seconds
-    while (now := loop.time()) < until:
+    while True:
+        for _ in range(_ROUNDS):
+            await asyncio.sleep(0)
         # Private to asyncio; another loop that has no such list does not let its timers be seen.
         timers = [timer.when() for timer in getattr(loop, "_scheduled", ()) if not timer.cancelled()]
         due = min(timers, default=until)
         if due >= until:
             return
-        await asyncio.sleep(max(0.0, due - now))
+        await asyncio.sleep(max(0.0, due - loop.time()))

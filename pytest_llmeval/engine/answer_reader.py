@@ -76,6 +76,11 @@ class AnswerReader:
             return False
         return True
 
+    @property
+    def told_something(self) -> bool:
+        """Whether anything has been seen that an application could use: a piece of a stream, or that it was refused."""
+        return bool(self._offsets) or (self._status != 0 and not 200 <= self._status < 300)
+
     def take(self, chunk: bytes, moment: float) -> None:
         """Take a piece of the body, decoded, that came so many seconds after the request was sent."""
         if not self.done:

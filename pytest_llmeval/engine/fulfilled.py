@@ -1,9 +1,9 @@
-"""A request with its answer: made of a response, of what the store holds, or of what another has asked."""
+"""A request with its answer: made of a response, or of what the store holds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from pytest_llmeval.clock import Clock
 from pytest_llmeval.config.prices import cost_of_call
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.call import Response
-from pytest_llmeval.errors import OutOfTime, ProviderError
+from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import ModelRequest, Provider
 from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
@@ -48,35 +48,6 @@ class Fulfilled(NamedTuple):
     measures: Measures
     spent: float | None
     entry: Entry
-
-
-class Asked(Future[Fulfilled]):
-    """A reply whose request is sent when its turn comes.
-
-    Attributes:
-        began: when that was, on the clock of the engine's loop; None before.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.began: float | None = None
-
-    def begins(self, now: float) -> None:
-        """Its turn has come."""
-        self.began = now
-
-
-def share(future: Future[Fulfilled], asked: Future[Fulfilled]) -> None:
-    """Give the reply to one who asked the same while the request was in flight; it is paid for once."""
-
-    def reply() -> Fulfilled:
-        try:
-            fulfilled = asked.result()
-        except CancelledError:
-            raise OutOfTime("the test that asked the same before had no time left to wait for the answer") from None
-        return fulfilled._replace(spent=0.0, measures=fulfilled.measures._replace(source="cache"))
-
-    settle(future, reply)
 
 
 def settle(future: Future[Fulfilled], produce: Callable[[], Fulfilled]) -> None:

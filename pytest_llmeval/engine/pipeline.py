@@ -16,7 +16,8 @@ from pytest_llmeval.config.prices import cost_of_call
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.call import Endpoint, EngineRules, Response, Timeouts, not_asked
-from pytest_llmeval.engine.fulfilled import Asked, Draw, Fulfilled, answered, replayed, settle, share
+from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle
+from pytest_llmeval.engine.on_the_way import OnTheWay
 from pytest_llmeval.engine.preload import import_all
 from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
@@ -96,8 +97,8 @@ class Pipeline:
         self._engine: Engine | None = None
         self._keeper: ThreadPoolExecutor | None = None
         self._budget = Budget(budget, workers=workers) if budget is not None else None
-        self._in_flight: dict[str, Asked] = {}
-        self._arrived: deque[tuple[Sent, Future[Response], Asked]] = deque()
+        self._in_flight: dict[str, OnTheWay] = {}
+        self._arrived: deque[tuple[Sent, Future[Response], OnTheWay]] = deque()
         self._fresh: dict[str, Entry] = {}  # of a refresh: it asks each question once
         self._pid = os.getpid()
         self._starting = threading.Lock()
@@ -112,7 +113,7 @@ class Pipeline:
     def longest_wait(self) -> float:
         """Seconds since the first of the requests went out that have no answer yet."""
         now = Clock.monotonic()
-        began = [asked.began for asked in list(self._in_flight.values()) if asked.began is not None]
+        began = [request.began for request in list(self._in_flight.values()) if request.began is not None]
         return now - min(began) if began else 0.0
 
     def submit(self, lookup: Lookup, draw: Draw) -> Future[Fulfilled]:
@@ -123,7 +124,8 @@ class Pipeline:
             draw: which answer is meant.
 
         Returns:
-            A future whose exception, if any, is a `ReplyError`. Cancelling it hangs up.
+            A future whose exception, if any, is a `ReplyError`. Cancelling it hangs up, unless others have asked the
+            same and wait.
         """
         future: Future[Fulfilled] = Future()
         try:
@@ -185,13 +187,11 @@ class Pipeline:
         """
         if self._pid != os.getpid():  # what the parent has in flight never arrives here
             self._in_flight.clear()
-        asked = self._in_flight.get(lookup.key(draw.sample, draw.occurrence))
-        if asked is None:
-            where = endpoint or self._endpoint(lookup)
-            return self._send(self.hold(lookup, draw), where)
-        future: Future[Fulfilled] = Future()
-        asked.add_done_callback(partial(share, future))
-        return future
+        same = self._in_flight.get(lookup.key(draw.sample, draw.occurrence))
+        if same is not None and (asked := same.shared()) is not None:
+            return asked
+        where = endpoint or self._endpoint(lookup)
+        return self._send(self.hold(lookup, draw), where)
 
     def hold(self, lookup: Lookup, draw: Draw) -> Sent:
         """Set money aside for a request, which is sent next; it ends with `keep` or `let_go`.
@@ -252,9 +252,9 @@ class Pipeline:
             if self.mode != "live":
                 self.store.keep(*(reply.result().entry for reply in replies if reply.exception() is None))
         finally:  # whatever became of the store, tests are waiting
-            for reply, (sent, _, future) in zip(replies, arrived, strict=True):
-                self._in_flight.pop(sent.key, None)
-                settle(future, reply.result)
+            for reply, (sent, _, request) in zip(replies, arrived, strict=True):
+                self._over(sent, request)
+                settle(request, reply.result)
 
     def ask_again(self, model: ModelSettings, entry: Entry) -> Future[Fulfilled]:
         """Send a stored request once more, whatever the mode.
@@ -312,33 +312,38 @@ class Pipeline:
         self._engine = self._keeper = None
 
     def _send(self, sent: Sent, endpoint: Endpoint) -> Future[Fulfilled]:
-        future = Asked()
+        request = OnTheWay()
         try:
             engine, keeper = self._started()
-            response = engine.submit(sent.request, endpoint, future.begins)
+            response = engine.submit(sent.request, endpoint, request.begins)
         except BaseException:  # no thread can be started, or Ctrl-C
             self.let_go(sent)
             raise
-        self._in_flight[sent.key] = future
+        self._in_flight[sent.key] = request
 
         def arrived(_: object) -> None:
-            if response.cancelled() and future.cancelled():
+            if response.cancelled() and request.cancelled():
                 return  # it was given up, and its money is free again
-            self._arrived.append((sent, response, future))
+            self._arrived.append((sent, response, request))
             try:
                 # Away from the event loop: a write to the store must not hold up other calls.
                 keeper.submit(self._keep_arrived)
             except RuntimeError:  # the session is being closed
-                future.cancel()
+                request.cancel()
 
         def given_up(_: object) -> None:
-            if future.cancelled() and response.cancel():
-                self._in_flight.pop(sent.key, None)
+            if request.cancelled() and response.cancel():
+                self._over(sent, request)
                 self.let_go(sent)
 
         response.add_done_callback(arrived)
-        future.add_done_callback(given_up)
-        return future
+        request.add_done_callback(given_up)
+        return request.first
+
+    def _over(self, sent: Sent, request: OnTheWay) -> None:
+        """Who asks the same from now on is not given this reply."""
+        if self._in_flight.get(sent.key) is request:  # the same may have been asked anew since it was given up
+            del self._in_flight[sent.key]
 
     def _found(self, model: ModelSettings, draw: Draw, key: str) -> tuple[Entry, Source] | None:
         """The stored reply to use, None to ask the model.

@@ -293,6 +293,34 @@ def test_the_same_question_asked_while_its_reply_is_on_the_way_is_sent_once(
         assert [future.result().measures.source for future in futures] == ["live", *["cache"] * 4, "live"]
 
 
+def test_a_request_goes_on_for_those_who_still_wait_and_ends_when_nobody_does(desk: Desk, server: Server) -> None:
+    gate = server.gate()
+    server.answer = lambda _: Reply(body=completion(), gate=gate)
+    pipeline = desk.pipeline("auto", budget=1.0)
+    futures = [desk.ask(pipeline) for _ in range(3)]
+    given_up = [desk.ask(pipeline, "Rivers?") for _ in range(2)]
+    server.wait_for_requests(2)
+    futures[0].cancel()
+    for future in given_up:
+        future.cancel()
+    assert all(future.cancelled() for future in given_up)
+    anew = desk.ask(pipeline, "Rivers?")
+    server.wait_for_requests(3)
+    gate.open()
+
+    replies = [future.result(timeout=20) for future in (*futures[1:], anew)]
+    assert [(reply.measures.source, bool(reply.spent)) for reply in replies] == [
+        ("live", True),
+        ("cache", False),
+        ("live", True),
+    ]
+    assert len(server.requests) == 3
+    budget = pipeline._budget
+    assert budget is not None
+    assert budget._held == 0.0
+    assert budget.spent == pytest.approx(sum(reply.spent or 0.0 for reply in replies))
+
+
 def test_an_error_is_not_kept_for_the_next_who_asks(desk: Desk, server: Server) -> None:
     server.then(Reply(status=404))
     pipeline = desk.pipeline("auto")

@@ -69,7 +69,7 @@ class Sending:
         pipeline = self.trial.pipeline
         if not whole and not self._reader.finished:
             pipeline.let_go(self.sent, Usage())
-            self._give_back()
+            self._left()
             return
         try:
             fulfilled = pipeline.keep(self.sent, lambda: self._reader.response(self._seconds()))
@@ -88,8 +88,8 @@ class Sending:
         if not self._first():
             return
         self.trial.pipeline.let_go(self.sent)
-        if not isinstance(error, Exception):  # cancelled, which is no failure of the provider
-            self._give_back()
+        if not isinstance(error, Exception):  # cancelled
+            self._left()
             return
         timed_out = "Timeout" in type(error).__name__
         words = f"no answer: {first_line(str(error), 200) or type(error).__name__}"
@@ -98,8 +98,13 @@ class Sending:
     def _failed(self, error: ProviderError) -> None:
         self.failed(explained(AttemptFailed(error), self.sent.request, self.endpoint, 1))
 
-    def _give_back(self) -> None:
-        if self.question is not None:
+    def _left(self) -> None:
+        """The application goes on without the rest: it has what it wants, or has given up."""
+        if not self._reader.told_something:
+            asked = self.sent.model.full_name
+            words = f"the application gave up after {self._seconds():.3g} s, before the answer of {asked}"
+            self.failed(ProviderError(words, kind="timeout"))
+        elif self.question is not None:
             self.trial.give_back(self.question)
 
     def _seconds(self) -> float:

@@ -16,6 +16,7 @@ from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.beside import Beside
+from pytest_llmeval.plugin.running.own_limit import starts_anew
 from pytest_llmeval.plugin.running.scheduler import execute
 from pytest_llmeval.plugin.running.trial import trial_key
 
@@ -66,3 +67,4 @@ def _judge(item: pytest.Item, again: Again) -> None:
         del item.user_properties[properties:]
         item.own_markers[:] = markers
         del sections[reported:]
+        starts_anew(item, waits=False)

@@ -15,22 +15,35 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.engine.fulfilled import Asked
+from pytest_llmeval.engine.on_the_way import Asked
 from pytest_llmeval.errors import OutOfTime
 from pytest_llmeval.plugin.running.own_frames import own_frames
 
 
 def limit_of(item: pytest.Item) -> float | None:
     """The seconds a test may take, None for any time."""
-    plugin: Any = item.config.pluginmanager.get_plugin("timeout")
-    settings_of = getattr(plugin, "_get_item_settings", None)
-    if settings_of is None:
+    settings = _settings_of(item)
+    if settings is None:
         return None
-    settings = settings_of(item)
-    if not settings.timeout or settings.timeout < 0:
-        return None
-    debugging = getattr(plugin, "is_debugging", lambda: False)
+    debugging = getattr(_plugin_of(item), "is_debugging", lambda: False)
     return None if debugging() and not settings.disable_debugger_detection else float(settings.timeout)
+
+
+def starts_anew(item: pytest.Item, *, waits: bool) -> None:
+    """Let pytest-timeout's timer start anew: another execution of a test begins, in the same protocol.
+
+    Args:
+        item: the test.
+        waits: whether this execution waits for its replies. pytest-timeout's method ``thread`` would end the whole
+            process then, so that there is no timer.
+    """
+    settings = _settings_of(item)
+    if settings is None or settings.func_only:  # that of the function alone starts with it
+        return
+    hooks: Any = item.config.pluginmanager.hook
+    hooks.pytest_timeout_cancel_timer(item=item)
+    if not (waits and settings.method == "thread"):
+        hooks.pytest_timeout_set_timer(item=item, settings=settings)
 
 
 def on_the_wire(futures: Iterable[Future[Any]], now: float) -> float:
@@ -57,3 +70,14 @@ def review(error: BaseException | None) -> BaseException | None:
     if isinstance(error, pytest.fail.Exception) and "from pytest-timeout" in str(error):
         return OutOfTime(str(error)).with_traceback(own_frames(error.__traceback__))
     return error
+
+
+def _plugin_of(item: pytest.Item) -> object:
+    return item.config.pluginmanager.get_plugin("timeout")
+
+
+def _settings_of(item: pytest.Item) -> Any:
+    """How pytest-timeout limits a test; None when it does not."""
+    settings_of = getattr(_plugin_of(item), "_get_item_settings", None)
+    settings = settings_of(item) if settings_of is not None else None
+    return settings if settings is not None and settings.timeout and settings.timeout > 0 else None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from pytest_llmeval.engine.fulfilled import Fulfilled
-from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.errors import OutOfTime, ReplyError
 from pytest_llmeval.runs.results import SampleResult
 
 
@@ -63,6 +63,12 @@ class Replies:
         self.blocking = True
         self.reason = self.reason or reason
 
+    def forget_what_came_too_late(self) -> None:
+        """Let the next execution ask anew what this one had no time left to wait for."""
+        for question, future in list(self.futures.items()):
+            if future.done() and not future.cancelled() and isinstance(future.exception(), OutOfTime):
+                del self.futures[question]
+
     def in_order(self, place: int, question: Question) -> bool:
         """Whether an execution asks at this place what the ones before asked there."""
         asked = self.sequence.setdefault(question.sample, [])
@@ -83,6 +89,7 @@ class Attempts:
         on_the_wire: of these, those that have passed in former rounds.
         since: when the test was left last, in seconds of `Clock.monotonic`.
         stale: report sections of executions that count for nothing.
+        passed_on: executions by another plugin, which executes failing tests again; None before.
     """
 
     def __init__(self) -> None:
@@ -94,6 +101,7 @@ class Attempts:
         self.on_the_wire = 0.0
         self.since = 0.0
         self.stale = 0
+        self.passed_on: int | None = None
 
 
 class Drawn(NamedTuple):

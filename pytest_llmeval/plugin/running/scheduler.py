@@ -32,7 +32,7 @@ from pytest_llmeval.plugin.markers import closest_markers
 from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.live import LiveFixtures
 from pytest_llmeval.plugin.running.looks import Place
-from pytest_llmeval.plugin.running.own_limit import limit_of, on_the_wire, out_of_time
+from pytest_llmeval.plugin.running.own_limit import limit_of, on_the_wire, out_of_time, starts_anew
 from pytest_llmeval.plugin.running.replies import Attempts, attempts_key
 from pytest_llmeval.plugin.running.trial import DIFFERS, trial_key
 
@@ -110,6 +110,7 @@ class Scheduler:
         if any(report.failed for report in reports) and self._runs_again(item):
             # Another plugin executes failing tests again and counts how often: it starts over with the same replies.
             attempts.may_leave = False
+            attempts.passed_on = 0
             self.session._setupstate.teardown_exact(item)
             return self._pass_on(item, following, nextitem)
         del item.stash[attempts_key]
@@ -119,6 +120,17 @@ class Scheduler:
             hooks.pytest_runtest_logreport(report=report)
         hooks.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Make ready for another plugin's execution of a test that has failed."""
+        attempts = item.stash.get(attempts_key, None)
+        if attempts is None or attempts.passed_on is None:
+            return
+        if attempts.passed_on:  # the first stands for the one that has failed here, with the same replies
+            attempts.replies.forget_what_came_too_late()
+        attempts.passed_on += 1
+        starts_anew(item, waits=True)
 
     def _pass_on(self, item: pytest.Item, following: pytest.Item | None, nextitem: pytest.Item | None) -> bool | None:
         """Leave a test to pytest and its other plugins; what it shares with those that wait stays up behind it."""
