@@ -36,7 +36,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """A function the model wants called.
+    """A function the model wants called, or a tool that the provider has called for it.
 
     Attributes:
         arguments: None when they are not a JSON object.
@@ -69,6 +69,8 @@ class Answer:
 
     Attributes:
         text: "" when there is none.
+        tool_calls: functions the model wants the application to call.
+        provider_tool_calls: tools that the provider ran by itself, such as a search, or a tool of an MCP server.
         finish_reason: ``stop``, ``length``, ``tool_calls``, ``content_filter``; ``invalid_tool_call`` or
             ``invalid_json`` when the provider refused what the model wrote; or the provider's own word.
         refusal: of the model or of a filter, when the provider marks one.
@@ -78,12 +80,18 @@ class Answer:
 
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
+    provider_tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = field(default_factory=Usage)
     finish_reason: str | None = None
     refusal: str | None = None
     response_model: str | None = None
     response_id: str | None = None
     thinking: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def every_tool_call(self) -> tuple[ToolCall, ...]:
+        """Both kinds; the provider calls its tools before the model ends its turn to have others called."""
+        return (*self.provider_tool_calls, *self.tool_calls)
 
 
 class Measures(NamedTuple):
@@ -148,6 +156,11 @@ class Reply(str):
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The functions the model wants called, in order."""
         return self.answer.tool_calls
+
+    @property
+    def provider_tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tools that the provider ran by itself, in order: its own, and those of MCP servers."""
+        return self.answer.provider_tool_calls
 
     @property
     def message(self) -> dict[str, Any]:
@@ -233,11 +246,12 @@ TOLD_AS_ERRORS: frozenset[ProviderErrorKind] = frozenset(
 # The words of all providers, by ours.
 _WORDS = {
     "stop": "complete completed end_turn eos eos_token stop stop_sequence",
-    "length": "length max_length max_output_tokens max_tokens model_context_window_exceeded model_length",
+    "length": "context_length_exceeded length max_length max_output_tokens max_tokens "
+    "model_context_window_exceeded model_length token_limit",
     "tool_calls": "function_call tool_call tool_calls tool_use",
     "content_filter": "blocklist content_filter content_filtered error_toxic guardrail_intervened "
-    "image_prohibited_content image_recitation image_safety model_armor prohibited_content recitation refusal safety "
-    "sensitive spii",
+    "image_prohibited_content image_recitation image_safety language model_armor prohibited_content recitation refusal "
+    "safety sensitive spii",
     "invalid_tool_call": "invalid_tool_call malformed_function_call malformed_tool_use too_many_tool_calls "
     "unexpected_tool_call",
 }

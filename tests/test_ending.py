@@ -38,6 +38,8 @@ def reply(text: str = "", **fields: Any) -> Reply:
         ("eos", "stop"),
         ("MAX_TOKENS", "length"),
         ("model_length", "length"),
+        ("token_limit", "length"),
+        ("LANGUAGE", "content_filter"),
         ("model_context_window_exceeded", "length"),
         ("function_call", "tool_calls"),
         ("tool_use", "tool_calls"),

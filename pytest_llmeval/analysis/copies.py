@@ -35,7 +35,7 @@ def _unfit(calls: Iterable[Call]) -> set[str]:
     unfit = set()
     for call in calls:
         answer = call.answer
-        tools = [(tool.name, tool.raw_arguments) for tool in answer.tool_calls]
+        tools = [(tool.name, tool.raw_arguments) for tool in answer.every_tool_call]
         said = (call.words_digest, answer.text, answer.refusal, tools)
         if answer.response_id and answers.setdefault(answer.response_id, said) != said:
             unfit.add(answer.response_id)

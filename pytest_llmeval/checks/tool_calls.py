@@ -119,12 +119,13 @@ class Trajectory:
         return lines
 
 
-def trajectory_of(name: str, given: object) -> Trajectory:
+def trajectory_of(name: str, given: object, *, by_provider: bool = True) -> Trajectory:
     """What a check of tools was given, as steps.
 
     Args:
         name: of the check, as in ``tool_called``.
         given: anything; `Calls` says what is right.
+        by_provider: whether the tools count that the provider ran by itself.
 
     Raises:
         LlmevalError: it is something else.
@@ -135,7 +136,7 @@ def trajectory_of(name: str, given: object) -> Trajectory:
         return Trajectory(steps=((alone, ""),), whole=False)
     steps = []
     for one in several:
-        calls = _calls(one)
+        calls = _calls(one, by_provider=by_provider)
         if calls is None:
             what = "a text without tool calls" if isinstance(one, str) else shown(one)
             raise LlmevalError(
@@ -145,11 +146,13 @@ def trajectory_of(name: str, given: object) -> Trajectory:
     return Trajectory(steps=tuple(steps), whole=True)
 
 
-def _calls(one: object) -> tuple[ToolCall, ...] | None:
+def _calls(one: object, *, by_provider: bool) -> tuple[ToolCall, ...] | None:
     calls = getattr(one, "tool_calls", None)
-    if isinstance(calls, (list, tuple)) and all(isinstance(call, ToolCall) for call in calls):
-        return tuple(calls)
-    return None
+    if not isinstance(calls, (list, tuple)):
+        return None
+    ran = getattr(one, "provider_tool_calls", ()) if by_provider else ()
+    every = (*ran, *calls)  # as in `Answer.every_tool_call`
+    return every if all(isinstance(call, ToolCall) for call in every) else None
 
 
 def _text(one: object) -> str:

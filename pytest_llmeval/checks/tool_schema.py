@@ -25,7 +25,7 @@ _SCHEMAS = ("parameters", "input_schema", "parametersJsonSchema", "parameters_js
 def assert_valid_tool_calls(calls: Calls, tools: Sequence[Mapping[str, Any]], *, category: str | None = None) -> Score:
     """Check that the model called only existing tools, with arguments that satisfy their schemas.
 
-    A reply without any call passes.
+    A reply without any call passes. Tools that the provider ran by itself are not looked at.
 
     Args:
         calls: as for `assert_tool_called`.
@@ -36,7 +36,7 @@ def assert_valid_tool_calls(calls: Calls, tools: Sequence[Mapping[str, Any]], *,
         LlmevalError: ``tools`` is not a list of tools, or the schema of a tool cannot be applied; references to other
             documents are never fetched.
     """
-    trajectory = trajectory_of("valid_tool_calls", calls)
+    trajectory = trajectory_of("valid_tool_calls", calls, by_provider=False)
     schemas = dict(_schemas(tools))
     problems = []
     for step, call in trajectory.calls():

@@ -186,13 +186,13 @@ def _model_of(entry: Entry, settings: Settings) -> ModelSettings:
 def _content(answer: Answer) -> tuple[object, ...]:
     """What makes two answers the same: neither ids nor usage."""
     calls = [
-        (call.name, call.raw_arguments if call.arguments is None else call.arguments) for call in answer.tool_calls
+        (call.name, call.raw_arguments if call.arguments is None else call.arguments) for call in answer.every_tool_call
     ]
     return answer.text, calls, answer.refusal
 
 
 def _excerpt(answer: Answer) -> str:
-    calls = "".join(f" {call.name}({call.raw_arguments})" for call in answer.tool_calls)
+    calls = "".join(f" {call.name}({call.raw_arguments})" for call in answer.every_tool_call)
     return first_line(f"{answer.refusal or answer.text}{calls}".strip(), 100) or "nothing"
 
 

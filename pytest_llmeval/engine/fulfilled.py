@@ -109,7 +109,7 @@ def _flaw(answer: Answer) -> Flaw | None:
         return "truncated"
     if answer.finish_reason in ("invalid_tool_call", "invalid_json"):
         return "invalid"
-    return "empty" if not (answer.text or answer.tool_calls or answer.finish_reason) else None
+    return "empty" if not (answer.text or answer.every_tool_call or answer.finish_reason) else None
 
 
 def replayed(entry: Entry, source: Source, provider: Provider, model: ModelSettings) -> Fulfilled:

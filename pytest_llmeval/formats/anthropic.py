@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult
 
-from pytest_llmeval.formats import messages, reading
+from pytest_llmeval.formats import messages, provider_tools, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, named, pieces_of, usage_field
 from pytest_llmeval.json_text import sent_json
@@ -90,6 +90,7 @@ class AnthropicMessages(WireFormat):
                 for block in reading.objects(content)
                 if block.get("type") == "tool_use"
             ),
+            provider_tool_calls=provider_tools.of_messages(reading.objects(content)),
             usage=_usage(reading.object_or_empty(body.get("usage"))),
             finish_reason=reason,
             refusal=_refusal(reading.object_or_empty(body.get("stop_details"))) if reason == "content_filter" else None,

@@ -87,7 +87,7 @@ _KEY_IN_WORDS = re.compile(r"API key not valid", re.IGNORECASE)
 
 _SECRETS = re.compile(
     r"(?P<name>\bBearer\s+|\b(?:api[-_]?key|key|token)[=:]\s*)[^\s\"'&,;]{6,}"
-    r"|\b(?:sk|pk|rk|gsk|xai|hf|key|AIza)[-_A-Za-z0-9]{12,}"
+    r"|\b(?=[A-Za-z_-]*\d)(?:sk|pk|rk|gsk|xai|hf|key|AIza)[-_A-Za-z0-9]{12,}"
     r"|\b(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{40,}",
     re.IGNORECASE,
 )

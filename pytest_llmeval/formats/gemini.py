@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlunsplit
 
-from pytest_llmeval.formats import messages, reading
+from pytest_llmeval.formats import messages, provider_tools, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.replay import pieces_of, total_tokens, unnamed, usage_field
 from pytest_llmeval.reply import Answer, ToolCall, Usage
@@ -111,6 +111,7 @@ class GeminiContent(WireFormat):
         return Answer(
             text=text,
             tool_calls=calls,
+            provider_tool_calls=provider_tools.of_generate_content(candidate),
             usage=_usage(reading.object_or_empty(body.get("usageMetadata"))),
             finish_reason="tool_calls" if calls and finish == "stop" else finish,
             refusal=_refusal(candidate, blocked) if finish == "content_filter" else None,

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.formats import reading
+from pytest_llmeval.formats import provider_tools, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.messages import named_schema, with_images
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, pieces_of, total_tokens, unnamed, usage_field
@@ -82,6 +82,7 @@ class OpenAIChat(WireFormat):
         return Answer(
             text=_text(message.get("content")),
             tool_calls=_tool_calls(message),
+            provider_tool_calls=provider_tools.of_chat(message),
             usage=_usage(body.get("usage")),
             finish_reason=reason,
             refusal=reading.text_or_none(message.get("refusal"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.formats import messages, reading
+from pytest_llmeval.formats import messages, provider_tools, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.replay import UNNAMED, call_id, named, pieces_of, total_tokens, usage_field
 from pytest_llmeval.reply import Answer, ToolCall, Usage
@@ -70,6 +70,7 @@ class OpenAIResponses(WireFormat):
         return Answer(
             text="".join(part["text"] for part in contents if isinstance(part.get("text"), str)),
             tool_calls=calls,
+            provider_tool_calls=provider_tools.of_responses(reading.objects(output)),
             usage=_usage(reading.object_or_empty(body.get("usage"))),
             finish_reason=reason,
             refusal=refusal or (reading.FILTERED if reason == "content_filter" else None),

@@ -266,7 +266,7 @@ def steps_text(sample: SampleResult | None) -> str:
 
 
 def _called(answer: Answer) -> str:
-    return ", ".join(call_words(tool, _TOOL) for tool in answer.tool_calls)
+    return ", ".join(call_words(tool, _TOOL) for tool in answer.every_tool_call)
 
 
 def takes_steps(sample: SampleResult | None) -> bool:

@@ -133,7 +133,7 @@ def _alike(key: CaseKey, result: CaseResult, seen: Seen) -> list[list[SampleResu
     """The samples, grouped by answers and verdicts; of the groups that passed only the first."""
     groups: dict[object, list[SampleResult]] = {}
     for sample in result.samples:
-        answers = [(call.answer.text, call.answer.refusal, repr(call.answer.tool_calls)) for call in sample.calls]
+        answers = [(call.answer.text, call.answer.refusal, repr(call.answer.every_tool_call)) for call in sample.calls]
         scores = [(score.check, score.value) for score in sample.scores]
         alike = repr((answers, scores)), sample.outcome, sample.category, sample.further, sample.detail
         groups.setdefault(alike, []).append(sample)
@@ -215,11 +215,11 @@ def _tokens(number_in: int | None, number_out: int | None) -> str:
 def _answer(paper: Paper, answer: Answer) -> list[Line]:
     """The reply: text, refusal, tool calls with their arguments."""
     lines: list[Line] = []
-    if answer.text or not (answer.refusal or answer.tool_calls):
+    if answer.text or not (answer.refusal or answer.every_tool_call):
         lines = _whole(paper, answer.text, indent=6) if answer.text else [Line("      (an empty text)")]
     if answer.refusal:
         lines += [Line("    refusal"), *_whole(paper, answer.refusal, indent=6)]
-    for tool in answer.tool_calls:
+    for tool in answer.every_tool_call:
         arguments = tool.raw_arguments if tool.arguments is None else _json(tool.arguments)
         lines += paper.write(f"tool call {tool.name}", indent=4, hang=2)
         lines += _whole(paper, arguments or "(no arguments)", indent=6)

@@ -63,6 +63,15 @@ _CALL = Record(
         Field("refusal", path="answer.refusal"),
         Field("tool_calls", LIST, "answer.tool_calls", dump=_TOOL_CALL.list_to_json, load=_TOOL_CALL.list_from_json),
         Field(
+            "provider_tool_calls",
+            LIST,
+            "answer.provider_tool_calls",
+            default=(),
+            omit=True,
+            dump=_TOOL_CALL.list_to_json,
+            load=_TOOL_CALL.list_from_json,
+        ),
+        Field(
             "thinking",
             LIST,
             "answer.thinking",

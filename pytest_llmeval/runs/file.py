@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from pytest_llmeval.credentials import find_secrets, hide_secrets
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.codec import result_from_json, result_to_json
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
@@ -25,18 +26,20 @@ MOST_PROBLEMS = 20  # reported of one file
 
 
 class RunWriter:
-    """Writes a run while it goes on.
+    """Writes a run while it goes on; what looks like a secret is hidden.
 
     Args:
         path: replaced if it exists; a missing folder is made.
         run: gives the header and the first results.
+        secrets: values that must not be in the file, by the names of their environment variables.
 
     Raises:
         RunFileError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, run: Run) -> None:
+    def __init__(self, path: Path, run: Run, secrets: Mapping[str, str] | None = None) -> None:
         self.path = path
+        self._secrets = secrets or {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[str] = path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
@@ -68,7 +71,7 @@ class RunWriter:
 
     def _line(self, data: Mapping[str, Any]) -> None:
         try:
-            self._file.write(_text_of(data) + "\n")
+            self._file.write(_text_of(data, self._secrets) + "\n")
             self._file.flush()
         except OSError as error:
             self.close()
@@ -78,7 +81,8 @@ class RunWriter:
 def save_run(path: Path, run: Run) -> None:
     """Save a whole run; a crash leaves the old file or the new one, never half of one.
 
-    The results are written in the order of tests and cases, so that diffs of the file can be read.
+    The results are written in the order of tests and cases, so that diffs of the file can be read. What looks like a
+    secret is hidden.
 
     Args:
         path: replaced if it exists; a missing folder is made.
@@ -96,13 +100,16 @@ def save_run(path: Path, run: Run) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked_directory(path.parent):
-            replace_file(path, [_text_of(line) for line in lines])
+            replace_file(path, [_text_of(line, {}) for line in lines])
     except OSError as error:
         raise RunFileError(f"cannot write the run to {path}: {error.strerror or error}") from None
 
 
-def _text_of(line: Mapping[str, Any]) -> str:
-    return json.dumps(line, ensure_ascii=True, sort_keys=False)
+def _text_of(line: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
+    text = json.dumps(line, ensure_ascii=True, sort_keys=False)
+    if not find_secrets(text, secrets):  # most often so, and quickly told
+        return text
+    return json.dumps(hide_secrets(line, secrets), ensure_ascii=True, sort_keys=False)
 
 
 def _header(run: Run) -> dict[str, Any]:

@@ -153,6 +153,6 @@ def _united(first: CaseResult, second: CaseResult) -> CaseResult | str:
 def _said(sample: SampleResult) -> tuple[object, ...]:
     """What makes two answers the same."""
     calls = tuple(
-        (call.words_digest, call.answer.text, call.answer.refusal, call.answer.tool_calls) for call in sample.calls
+        (call.words_digest, call.answer.text, call.answer.refusal, call.answer.every_tool_call) for call in sample.calls
     )
     return sample.outcome, sample.category, sample.further, calls

@@ -115,6 +115,7 @@ def test_what_follows_the_name_of_a_secret_is_hidden() -> None:
 
 def test_ordinary_words_are_not_hidden() -> None:
     text = "The model `gpt-5.6-mini-2026-10-21` does not exist: see https://platform.openai.com/docs/models"
+    text += " for its keyword_arguments and the skillfully-made headers-and-keys"
     assert without_secrets(text) == text
 
 

@@ -54,6 +54,11 @@ class CapturedCall:
         """The functions the model wants called."""
         return self.reply.tool_calls
 
+    @property
+    def provider_tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tools that the provider ran by itself."""
+        return self.reply.provider_tool_calls
+
 
 class LlmCapture:
     """What the application under test asks of models.

@@ -103,9 +103,11 @@ class Writing:
     def _write(self, write: Callable[[RunWriter], None]) -> None:
         if self._writers is None:
             self._writers = []
-            for path in self._gathered.evaluation.reports:
+            evaluation = self._gathered.evaluation
+            for path in evaluation.reports:
                 try:
-                    self._writers.append(RunWriter(path, self._gathered.run()._replace(results=())))
+                    run = self._gathered.run()._replace(results=())
+                    self._writers.append(RunWriter(path, run, evaluation.secrets()))
                 except LlmevalError as error:
                     self._not("SAVED", error)
         for writer in list(self._writers):

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.commands.main import main
-from tests.server import Server
+from pytest_llmeval.runs.file import load_run
+from tests.server import Server, completion
 from tests.sessions import Session
 
 TWO_TESTS = """
@@ -84,3 +85,29 @@ def test_the_folder_of_a_run_is_made_and_an_older_run_is_replaced(session: Sessi
         {"complete": True},
         {"complete": False, "left_out": [["test_it.py::test_b", "", "production"]]},
     )
+
+
+def test_a_saved_run_holds_no_secret_and_says_where_one_was(
+    session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "gl" + "pat-" + "q1W2e3R4t5Y6u7I8o9P0"
+    server.answer = lambda _: completion(f"Use {token} or correct-horse-battery-staple")
+    monkeypatch.setenv("THEIR_KEY", "correct-horse-battery-staple")
+    session.configure(f"""
+        [tool.llmeval]
+        model = "m"
+        [tool.llmeval.models.m]
+        model = "openai/m-1"
+        base_url = "{server.base_url}"
+        api_key_env = "THEIR_KEY"
+        """)
+    session.write(f'def test_it(llm):\n    assert "nothing" in llm("Is {token} the token?")\n')
+
+    session.run()
+
+    text = session.report.read_text()
+    assert token not in text
+    assert "correct-horse-battery-staple" not in text
+    [result] = load_run(session.report).results
+    [call] = result.samples[0].calls
+    assert call.answer.text == "Use [hidden: a GitLab token (glpat-...)] or [hidden: the value of THEIR_KEY]"
