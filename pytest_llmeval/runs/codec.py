@@ -46,7 +46,7 @@ _CALL = Record(
         Field("request_model", TEXT),
         Field("prompt", TEXT, "words_digest"),
         Field("response_model", path="answer.response_model"),
-        Field("response_id", path="answer.response_id"),
+        Field("response_id", or_null(TEXT), "answer.response_id"),
         Field(
             "finish_reasons",
             LIST,

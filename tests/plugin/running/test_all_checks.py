@@ -360,7 +360,7 @@ def test_a_table_counts_examined_answers(session: Session, server: Server) -> No
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*hallucination *15/30*15/30*", "*format *10/40*0/40*IMPROVED*"])
     assert told(
-        result, "hallucination: 10 of 40 cases are not compared, as the baseline was not examined for it there; the "
+        result, "hallucination: *; 10 of 40 cases are not compared, as the baseline was not examined for it there; the "
     )
     assert told(result, "; the candidate fails in 5 of 10 answers")
     assert told(result, "gate ok*but hallucination 5/10 where the baseline was not examined for it")
