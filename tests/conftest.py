@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import importlib
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +40,10 @@ TESTS = Path(__file__).parent
 
 # Where Python is told to write no byte code, every process that the tests start would compile the package anew.
 compileall.compile_dir(TESTS.parent / "pytest_llmeval", quiet=2)
+
+# A shell lets what it runs in the background ignore Ctrl-C, and the sessions that tests interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Of the sessions of pytest that the tests run, those that `make quick` runs too, without xdist.
 QUICK_SESSIONS = {
