@@ -12,6 +12,7 @@ from pytest_llmeval.formats.framing import EventParser, LineParser, has_answered
 from pytest_llmeval.json_text import sent_json
 from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer
 
+_USAGES = ("usage", "usageMetadata", "eval_count")  # where a body tells the tokens it took
 _LARGEST_ERROR = 65_536  # bytes of an error, or of a stream before one, that are kept
 
 
@@ -80,6 +81,16 @@ class AnswerReader:
     def told_something(self) -> bool:
         """Whether anything has been seen that an application could use: a piece of a stream, or that it was refused."""
         return bool(self._offsets) or (self._status != 0 and not 200 <= self._status < 300)
+
+    @property
+    def generated(self) -> bool:
+        """Whether the model wrote something, which providers bill even where it is no whole answer."""
+        if not 200 <= self._status < 300:
+            return False
+        if self.streams:
+            return bool(self._offsets)
+        body = _json_value(b"".join(self._pieces))
+        return isinstance(body, dict) and any(body.get(name) for name in _USAGES)
 
     def take(self, chunk: bytes, moment: float) -> None:
         """Take a piece of the body, decoded, that came so many seconds after the request was sent."""

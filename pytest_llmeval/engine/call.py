@@ -121,6 +121,7 @@ class EngineCall:
     Attributes:
         content: the body as JSON, made when the call was submitted.
         begins: called on the loop's thread, with the time on its clock, when the call's turn has come.
+        wasted: called there for each attempt in which the model wrote something that is no answer.
         abandoned: whether no test waits for it any more.
     """
 
@@ -129,6 +130,7 @@ class EngineCall:
     content: bytes
     future: Future[Response]
     begins: Callable[[float], None] | None = None
+    wasted: Callable[[], None] | None = None
     abandoned: bool = False
 
 

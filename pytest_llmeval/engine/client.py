@@ -43,14 +43,18 @@ class Engine:
         return thread.dispatcher.in_flight if thread is not None and thread.dispatcher is not None else 0
 
     def submit(
-        self, request: ModelRequest, endpoint: Endpoint, begins: Callable[[float], None] | None = None
+        self,
+        request: ModelRequest,
+        endpoint: Endpoint,
+        begins: Callable[[float], None] | None = None,
+        wasted: Callable[[], None] | None = None,
     ) -> Future[Response]:
         """Send a request.
 
         Args:
             request: what to send; later changes of its body have no effect.
             endpoint: where to.
-            begins: as in `EngineCall`.
+            begins: as in `EngineCall`, and so is `wasted`.
 
         Returns:
             The answer to come. Its exception is a `ProviderError`. Cancelling it cancels the request. Its
@@ -64,7 +68,7 @@ class Engine:
             future.set_exception(explained(AttemptFailed(problem), request, endpoint, 0))
             return future
         with self._lock:
-            call = EngineCall(request, endpoint, content, future, begins)
+            call = EngineCall(request, endpoint, content, future, begins, wasted)
             self._calls.add(call)
             self._running_thread().post("add", call)
         future.add_done_callback(partial(self._released, call))

@@ -111,6 +111,14 @@ class _Attempt:
         self._expect("no further byte", self._timeouts.idle)
         reader = AnswerReader(self._call.endpoint.provider, stream=self._call.request.stream, largest=self._largest)
         reader.begins(response.status_code, headers)
+        try:
+            return await self._answer(response, reader)
+        except BaseException:  # a timeout cancels
+            if reader.generated and self._call.wasted is not None:
+                self._call.wasted()
+            raise
+
+    async def _answer(self, response: httpx.Response, reader: AnswerReader) -> Response:
         chunks = self._decoded(response, response.headers.get("content-encoding", ""))  # of all lines of that name
         async for chunk in chunks:
             reader.take(chunk, self._latency)

@@ -24,6 +24,7 @@ from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, Stale
 from pytest_llmeval.formats.base import ModelRequest, Prompt
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.reply import Source, Usage
+from pytest_llmeval.runs.billed import Billed
 from pytest_llmeval.store.entry import Entry
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class Pipeline:
         self._arrived: deque[tuple[Sent, Future[Response], OnTheWay]] = deque()
         self._fresh: dict[str, Entry] = {}  # of a refresh: it asks each question once
         self._pid = os.getpid()
+        self._billed = os.getpid(), Billed()  # a child that was forked counts its own
+        self._counting = threading.Lock()
         self._starting = threading.Lock()
         self._stopped = False
 
@@ -108,6 +111,12 @@ class Pipeline:
     def in_flight(self) -> int:
         """Requests on the wire now."""
         return self._engine.in_flight if self._engine is not None else 0
+
+    @property
+    def billed(self) -> Billed:
+        """The calls of this process that were answered, whatever has become of their answers."""
+        process, billed = self._billed
+        return billed if process == os.getpid() else Billed()
 
     @property
     def longest_wait(self) -> float:
@@ -209,6 +218,8 @@ class Pipeline:
 
     def let_go(self, sent: Sent, usage: Usage | None = None) -> None:
         """Give back the money of a request that got no answer; with a usage, what is known of its cost is spent."""
+        if usage is not None:
+            self._count(None)
         if self._budget is not None:
             self._budget.settle(sent.model.name, sent.held, None, usage)
 
@@ -233,11 +244,20 @@ class Pipeline:
         except BaseException:
             self.let_go(sent)
             raise
+        self._count(fulfilled.spent)
         if self._budget is not None:
             self._budget.settle(sent.model.name, sent.held, fulfilled.spent, fulfilled.answer.usage)
         if self.mode == "refresh":
             self._fresh[sent.key] = fulfilled.entry
         return fulfilled
+
+    def wasted(self) -> None:
+        """The model wrote something that is no answer: it is billed, and nobody says how much."""
+        self._count(None)
+
+    def _count(self, cost: float | None) -> None:
+        with self._counting:
+            self._billed = os.getpid(), self.billed.and_one(cost)
 
     def _keep_arrived(self) -> None:
         """Store the answers that have come by now, then hand them on.
@@ -315,7 +335,7 @@ class Pipeline:
         request = OnTheWay()
         try:
             engine, keeper = self._started()
-            response = engine.submit(sent.request, endpoint, request.begins)
+            response = engine.submit(sent.request, endpoint, request.begins, self.wasted)
         except BaseException:  # no thread can be started, or Ctrl-C
             self.let_go(sent)
             raise

@@ -18,6 +18,7 @@ from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.plugin.baseline import Baseline, NoBaseline, SavedBaseline
 from pytest_llmeval.plugin.hookspecs import normalizer
 from pytest_llmeval.plugin.options import Mode
+from pytest_llmeval.runs.billed import Billed
 from pytest_llmeval.runs.shards import Shard
 from pytest_llmeval.store.recordings import Recordings
 from pytest_llmeval.store.staleness import Staleness
@@ -129,6 +130,11 @@ class Evaluation:
     def in_flight(self) -> int:
         """Calls of this process that are on the wire now."""
         return self._pipeline.in_flight if self._pipeline is not None else 0
+
+    @property
+    def billed(self) -> Billed:
+        """The calls of this process that were answered."""
+        return self._pipeline.billed if self._pipeline is not None else Billed()
 
     @property
     def longest_wait(self) -> float:

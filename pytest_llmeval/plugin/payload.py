@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 import pytest
 
 from pytest_llmeval.plugin.selection import Selection
+from pytest_llmeval.runs.billed import Billed
 from pytest_llmeval.runs.codec import result_from_json, result_to_json
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.store.entry import Entry
@@ -23,6 +24,8 @@ class Payload(NamedTuple):
         selection: what the process was to run.
         baseline: the same case under a saved baseline, None without one.
         notes: what is odd but harmless.
+        process: that ran the test.
+        billed: all calls of this process so far, whether a result holds their answers or not.
     """
 
     case: CaseKey
@@ -31,6 +34,8 @@ class Payload(NamedTuple):
     selection: Selection
     baseline: CaseResult | None = None
     notes: tuple[str, ...] = ()
+    process: int = 0
+    billed: Billed = Billed()
 
 
 class _Kept(str):  # noqa: SLOT000  it holds a payload
@@ -84,6 +89,8 @@ def _text_of(payload: Payload) -> str:
             "selection": payload.selection._asdict(),
             "baseline": result_to_json(payload.baseline) if payload.baseline is not None else None,
             "notes": payload.notes,
+            "process": payload.process,
+            "billed": payload.billed,
         },
         default=str,
     )
@@ -98,6 +105,8 @@ def _read(text: str) -> Payload:
         selection=selection_from_json(data["selection"]),
         baseline=result_from_json(data["baseline"]) if data["baseline"] is not None else None,
         notes=tuple(data["notes"]),
+        process=data["process"],
+        billed=Billed(*data["billed"]),
     )
 
 

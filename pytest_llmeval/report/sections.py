@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmeval.report.numbers import dollars
 from pytest_llmeval.report.paper import Line, Paper
+from pytest_llmeval.runs.billed import Billed
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.text import plural
 
@@ -85,14 +86,25 @@ def called_now(comparisons: Sequence[Comparison]) -> list[Figures]:
     return [*baseline, *(comparison.candidate for comparison in comparisons)]
 
 
-def facts(paper: Paper, models: Sequence[Figures]) -> list[Line]:
-    """Cases and samples, calls replayed and live, money spent now."""
+def facts(paper: Paper, models: Sequence[Figures], besides: Billed) -> list[Line]:
+    """Cases and samples, calls replayed and live, money spent now; `besides` were billed and are in no result."""
     most = max(models, key=lambda figures: (figures.cases, figures.samples))
-    live, replayed = sum(figures.live for figures in models), sum(figures.replayed for figures in models)
+    live, replayed = besides.calls + sum(each.live for each in models), sum(each.replayed for each in models)
     calls = f"{plural(replayed, 'call')} replayed" + (f", {live} live" if live else "")
     if not replayed:
         calls = plural(live, "live call")
-    return paper.write(f" {paper.dot} ".join([cases_words(paper, most), calls, *spent_words(models)]), hang=2)
+    if besides.calls:
+        calls += f", {besides.calls} of them in no result"
+    spent = spent_words(models, besides)
+    return paper.write(f" {paper.dot} ".join([cases_words(paper, most), calls, *spent]), hang=2)
+
+
+def billed_alone(paper: Paper, besides: Billed) -> list[Line]:
+    """What a session has spent that has no result."""
+    if not besides.calls:
+        return []
+    calls = f"{plural(besides.calls, 'live call')} in no result"
+    return paper.write(f" {paper.dot} ".join([calls, *spent_words([], besides)]), hang=2)
 
 
 def cases_words(paper: Paper, figures: Figures) -> str:
@@ -106,11 +118,13 @@ def cases_words(paper: Paper, figures: Figures) -> str:
     return f"{cases}, up to {plural(figures.most_samples, 'sample')}{each}"
 
 
-def spent_words(models: Sequence[Figures]) -> list[str]:
-    """What was spent in this session."""
+def spent_words(models: Sequence[Figures], besides: Billed) -> list[str]:
+    """What was spent in this session, on results and besides."""
     spent = [figures.spent for figures in models]
+    if besides.calls:
+        spent += [None if besides.calls == besides.unpriced else besides.spent, None if besides.unpriced else 0.0]
     known = [amount for amount in spent if amount is not None]
-    if not any(figures.live for figures in models):
+    if not besides.calls and not any(figures.live for figures in models):
         return ["nothing spent"]
     if len(known) < len(spent):
         return [f"${dollars(sum(known))} spent, and calls without a price"] if sum(known) else ["cost unknown"]

@@ -20,7 +20,7 @@ from pytest_llmeval.report.category import category_cases, category_cases_alone
 from pytest_llmeval.report.figures import figures_table, measures_lines
 from pytest_llmeval.report.numbers import count
 from pytest_llmeval.report.paper import Line, Paper, joined
-from pytest_llmeval.report.sections import called_now, facts, results_of, sections
+from pytest_llmeval.report.sections import billed_alone, called_now, facts, results_of, sections
 from pytest_llmeval.report.several_models import alone_table, compared_table
 from pytest_llmeval.report.verdict import (
     baseline_words,
@@ -33,6 +33,7 @@ from pytest_llmeval.report.verdict import (
     sight,
     title,
 )
+from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
 from pytest_llmeval.text import plural
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def summary(
     *,
     routes: Sequence[TaskRoute] = (),
     alone: bool = False,
+    besides: Billed = NOTHING_BILLED,
 ) -> list[Line]:
     """The report of a session.
 
@@ -65,15 +67,16 @@ def summary(
         results: of the session, for the error categories when nothing was compared.
         routes: the recommended model for each task.
         alone: whether the model on trial is the baseline itself.
+        besides: the calls that were billed and are in no result.
     """
     if paper.verbosity < 0:
         lines = _gates_alone(paper, comparisons, results)
     elif comparisons:
-        lines = _compared(paper, comparisons, routes)
+        lines = _compared(paper, comparisons, routes, besides)
     elif figures:
-        lines = _not_compared(paper, figures, list(results), alone)
+        lines = _not_compared(paper, figures, list(results), alone, besides)
     else:
-        lines = []
+        lines = billed_alone(paper, besides)
     return no_commands(lines)
 
 
@@ -108,17 +111,19 @@ def no_commands(lines: list[Line]) -> list[Line]:
     return [line._replace(text=_COMMAND.sub(lambda found: (found.group(1) or "") + "|", line.text)) for line in lines]
 
 
-def _compared(paper: Paper, comparisons: Sequence[Comparison], routes: Sequence[TaskRoute]) -> list[Line]:
+def _compared(
+    paper: Paper, comparisons: Sequence[Comparison], routes: Sequence[TaskRoute], besides: Billed
+) -> list[Line]:
     """The candidates of one baseline: in the rows of tables when there is one, in columns when there are several."""
     first, single = comparisons[0], len(comparisons) == 1
     if single and paper.verbosity <= 0 and nothing_new(first):
-        return green_lines(paper, first)
+        return green_lines(paper, first, besides)
     if single:
         head = title(paper, first)
     else:
         head = paper.write(f"{plural(len(comparisons), 'candidate')} vs {baseline_words(first)}", "bold")
     page = [
-        head + sight(paper, first) + facts(paper, called_now(comparisons)),
+        head + sight(paper, first) + facts(paper, called_now(comparisons), besides),
         _gates(paper, comparisons, improved=True),
     ]
     compared = any(comparison.compared for comparison in comparisons)
@@ -151,10 +156,12 @@ def _compared(paper: Paper, comparisons: Sequence[Comparison], routes: Sequence[
     return joined(page)
 
 
-def _not_compared(paper: Paper, models: Sequence[Figures], results: Sequence[CaseResult], alone: bool) -> list[Line]:
+def _not_compared(
+    paper: Paper, models: Sequence[Figures], results: Sequence[CaseResult], alone: bool, besides: Billed
+) -> list[Line]:
     """The models when nothing was compared; this never looks like a gate that passed."""
     head = f"model {models[0].model}" if len(models) == 1 else plural(len(models), "model")
-    lines = paper.write(head, "bold") + facts(paper, models) + _in_one_line(paper, results)
+    lines = paper.write(head, "bold") + facts(paper, models, besides) + _in_one_line(paper, results)
     lines += paper.write(NO_BASELINE, hang=2) if not alone else []
     errors = error_lines_alone(paper, results)
     if not any(figures.passed + figures.failed for figures in models):

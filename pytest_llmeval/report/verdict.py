@@ -10,6 +10,7 @@ from pytest_llmeval.report.figures import MEASURED, not_comparable
 from pytest_llmeval.report.numbers import count, p_value, percent, points
 from pytest_llmeval.report.paper import Column, Line, Paper, table
 from pytest_llmeval.report.sections import called_now, cases_words, in_short, spent_words
+from pytest_llmeval.runs.billed import Billed
 from pytest_llmeval.text import plural
 
 MOST_ONE_SIDED = 0.2  # of a category's cases, those not compared that are told without -v
@@ -276,12 +277,12 @@ def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     return paper.write(f"next: {text}", hang=6)
 
 
-def green_lines(paper: Paper, comparison: Comparison) -> list[Line]:
-    """The whole report in a few lines, for when `nothing_new`."""
+def green_lines(paper: Paper, comparison: Comparison, besides: Billed) -> list[Line]:
+    """The whole report in a few lines, for when `nothing_new`; `besides` were billed and are in no result."""
     part = f" in {comparison.part}" if comparison.part else ""
     said = f"gate ok{part}: {cases_words(paper, comparison.candidate)}, 0 regressed"
     rest = count_words(comparison)
-    figures = [*_figures_in_short(paper, comparison), *spent_words(called_now([comparison]))]
+    figures = [*_figures_in_short(paper, comparison), *spent_words(called_now([comparison]), besides)]
     lines = title(paper, comparison) + sight(paper, comparison)
     lines += paper.write(f"{said}, {rest}" if rest else said, "green", hang=2)
     lines += paper.write(f" {paper.dot} ".join(figures), hang=2)

@@ -12,6 +12,7 @@ from pytest_llmeval.reply import Answer, Measures, Usage
 from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.sections import facts, sections
 from pytest_llmeval.report.summary import summary
+from pytest_llmeval.runs.billed import NOTHING_BILLED
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 
 Results = dict[CaseKey, CaseResult]
@@ -228,7 +229,7 @@ def test_a_session_is_told_by_the_model_with_the_most_cases_and_of_these_by_the_
         measure("deep", [case("a", "ppp"), case("b", "ppp")]),
     )
     for models in itertools.permutations([few, many, deep]):
-        [line] = facts(Paper(width=80, ascii=True), models)
+        [line] = facts(Paper(width=80, ascii=True), models, NOTHING_BILLED)
         assert line.text.startswith("2 cases x 3 samples")
-    [line] = facts(Paper(width=80, ascii=True), [few, many])
+    [line] = facts(Paper(width=80, ascii=True), [few, many], NOTHING_BILLED)
     assert line.text.startswith("2 cases x 1 sample")

@@ -74,6 +74,8 @@ class Sending:
         try:
             fulfilled = pipeline.keep(self.sent, lambda: self._reader.response(self._seconds()))
         except ProviderError as error:
+            if self._reader.generated:
+                pipeline.wasted()
             self._failed(error)
             return
         if self.question is not None:
@@ -87,7 +89,7 @@ class Sending:
         """There is no response, or no more of it."""
         if not self._first():
             return
-        self.trial.pipeline.let_go(self.sent)
+        self.trial.pipeline.let_go(self.sent, Usage() if self._reader.generated else None)
         if not isinstance(error, Exception):  # cancelled
             self._left()
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
@@ -14,6 +15,7 @@ from pytest_llmeval.plugin.build_evaluation import evaluation_of
 from pytest_llmeval.plugin.evaluation import Evaluation, header_of
 from pytest_llmeval.plugin.payload import Payload, look_of
 from pytest_llmeval.plugin.selection import Selection
+from pytest_llmeval.runs.billed import Billed, billed_in, billed_together
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
 from pytest_llmeval.runs.shards import Shard, Shards
 from pytest_llmeval.store.entry import Entry
@@ -31,7 +33,6 @@ class Gathered:
         skipped: by test that was skipped its case: no result is expected for it.
         places: by test the worker of xdist that ran it ("" in this process), and its number there.
         owed: tests of which a look wants one more report.
-        spent: USD so far, as far as prices are known.
         regressed: cases so far that passed with the baseline and fail with a model on trial.
         ended: whether every test that was to run has been run.
     """
@@ -46,9 +47,9 @@ class Gathered:
         self.selection = Selection()
         self.places: dict[str, tuple[str, int]] = {}
         self.owed: set[str] = set()
-        self.spent = 0.0
         self.regressed = 0
         self.ended = False
+        self._billed: dict[tuple[str, int], Billed] = {}  # by process
         self._repeated = 0  # tests that are more samples of a case
         # By case and model, the results of the tests it came from: pytest-repeat runs a case several times.
         self._by_test: dict[TrialKey, dict[str, CaseResult]] = {}
@@ -61,6 +62,7 @@ class Gathered:
         Returns:
             What a saved run gets of it.
         """
+        self._billed[str(getattr(report, "worker_id", "")), payload.process] = payload.billed
         if look_of(report):
             self.owed.discard(report.nodeid)
         if str(report.outcome) == "rerun":
@@ -88,15 +90,28 @@ class Gathered:
         place = result.trial
         tests = self._by_test.setdefault(place, {})
         self._repeated += bool(tests) and report.nodeid not in tests
-        self.spent += _spent(result)
-        if look_of(report) and report.nodeid in tests:
-            self.spent -= _spent(tests[report.nodeid])  # the samples from before the look are in the result again
         tests[report.nodeid] = result
         if place in self.results:
             self.regressed -= self._newly_failing(self.results[place])
         result = self.results[place] = _together(list(tests.values()))
         self.regressed += self._newly_failing(result)
         return result
+
+    @property
+    def billed(self) -> Billed:
+        """The calls of all processes so far, whether a result holds their answers or not."""
+        if (here := self.evaluation.billed).calls:  # nothing is known of it once it is closed
+            self._billed["", os.getpid()] = here
+        return billed_together(self._billed.values())
+
+    @property
+    def billed_besides(self) -> Billed:
+        """The calls that were billed and are in no result.
+
+        Those of tests that skip themselves or are expected to fail, and those whose answers were thrown away, since the
+        prompt differs each time the test runs.
+        """
+        return self.billed.without(billed_in(self.results.values()))
 
     def _newly_failing(self, result: CaseResult) -> int:
         """How many cases this result shows to fail though they pass with the baseline."""
@@ -268,7 +283,3 @@ def _together(results: Sequence[CaseResult]) -> CaseResult:
     for other in others:
         samples += [sample._replace(index=len(samples) + i) for i, sample in enumerate(other.samples)]
     return first._replace(samples=tuple(samples))
-
-
-def _spent(result: CaseResult) -> float:
-    return sum(call.spent or 0.0 for call in result.calls)

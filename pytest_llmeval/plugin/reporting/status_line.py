@@ -80,8 +80,9 @@ def status(gathered: Gathered | None, in_flight: int | None, elapsed: float, wid
     if gathered.evaluation.compares:
         parts.append(f"{gathered.regressed} newly failing")
     budget = gathered.evaluation.budget
-    if gathered.spent or budget is not None:
-        parts.append(f"{dollars(gathered.spent)} spent" + (f" of {dollars(budget)}" if budget is not None else ""))
+    spent = gathered.billed.spent
+    if spent or budget is not None:
+        parts.append(f"{dollars(spent)} spent" + (f" of {dollars(budget)}" if budget is not None else ""))
     if 0 < done < total and elapsed >= WARM_UP:
         left = round(elapsed / done * (total - done))
         parts.append(f"{left // 60}:{left % 60:02d} left")

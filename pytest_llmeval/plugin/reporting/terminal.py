@@ -46,7 +46,9 @@ def write_summary(
         routes = routes_of(comparisons, Rules(evaluation.settings.categories, evaluation.settings.gate))
     figures = measure_each(run) if verbosity >= 0 else []
     alone = evaluation.baseline.alone or evaluation.shard is not None
-    lines = summary(paper, comparisons, figures, run.results, routes=routes, alone=alone)
+    lines = summary(
+        paper, comparisons, figures, run.results, routes=routes, alone=alone, besides=gathered.billed_besides
+    )
     if not lines and evaluation.shard is None:
         return
     reporter.section("language model evaluation", sep="=")

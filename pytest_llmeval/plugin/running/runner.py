@@ -236,6 +236,8 @@ class Runner:
             selection=self.selected.told(),
             baseline=again.verdict(result) if again is not None and result is not None else None,
             notes=tuple(notes),
+            process=os.getpid(),
+            billed=self.evaluation.billed,
         )
         # A worker of xdist sends its reports, and so does a process that another plugin forks for a test.
         attach(report, payload, as_text=os.getpid() != self._reporting_process)
