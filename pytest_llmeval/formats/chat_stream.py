@@ -80,12 +80,6 @@ class ChatStream:
         return _merge_delta(choice["message"], self._calls[index], reading.object_or_empty(piece.get("delta")))
 
 
-def is_empty_call(call: Any) -> bool:
-    """Whether a tool call says nothing; some servers write one into each message."""
-    function = call.get("function") if isinstance(call, dict) else None
-    return isinstance(function, dict) and not function.get("name") and function.get("arguments") in (None, "", "{}")
-
-
 def text_in(content: Any) -> str:
     """The text of a message's content: a text, or parts as Mistral sends them; those that think are not the answer."""
     if isinstance(content, str):

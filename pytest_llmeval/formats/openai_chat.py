@@ -8,12 +8,11 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.formats import reading
+from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
-from pytest_llmeval.formats.chat_stream import JOINED, ChatStream, is_empty_call, text_in
-from pytest_llmeval.formats.messages import named_schema, with_images
+from pytest_llmeval.formats.chat_stream import JOINED, ChatStream, text_in
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, pieces_of, total_tokens, unnamed, usage_field
-from pytest_llmeval.reply import Answer, ToolCall, Usage
+from pytest_llmeval.reply import OWN_FORM, Answer, ToolCall, Usage
 
 
 class OpenAIChat(WireFormat):
@@ -46,11 +45,14 @@ class OpenAIChat(WireFormat):
         A schema becomes ``response_format``: a plain JSON schema as ``{"name", "schema"}`` without ``strict``,
         since strict mode takes only some schemas; ``{"name", "schema", "strict": true}`` is passed on as it is.
         """
-        body: dict[str, Any] = {"model": model, "messages": with_images(prompt.messages, prompt.images)}
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": [_sent(message) for message in messages.conversation(prompt)],
+        }
         if prompt.tools:
             body["tools"] = [_wrapped(tool) for tool in prompt.tools]
         if prompt.schema is not None:
-            body["response_format"] = {"type": "json_schema", "json_schema": named_schema(prompt.schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": messages.named_schema(prompt.schema)}
         body.update(prompt.params)
         if prompt.stream:
             body["stream"] = True
@@ -90,6 +92,8 @@ class OpenAIChat(WireFormat):
             or (reading.FILTERED if reason == "content_filter" else None),
             response_model=reading.text_or_none(body.get("model")),
             response_id=reading.text_or_none(body.get("id")),
+            thinking=_thinking(message),
+            goes_back=_goes_back(message),
         )
 
     def stream(self) -> ChatStream:
@@ -106,6 +110,9 @@ class OpenAIChat(WireFormat):
         message: dict[str, Any] = {"role": "assistant", "content": answer.text or None, "refusal": answer.refusal}
         if not answer.text and not answer.tool_calls and not answer.refusal:
             message["content"] = ""
+        message |= {name: value for name, value in answer.goes_back.items() if name != OWN_FORM}
+        if (content := messages.own_content(answer, "chat")) is not None:
+            message["content"] = content
         if answer.tool_calls:
             message["tool_calls"] = [
                 {
@@ -136,6 +143,30 @@ class OpenAIChat(WireFormat):
         return body | usage_field("usage", counts, details)
 
 
+def _sent(message: dict[str, Any]) -> dict[str, Any]:
+    content = messages.as_it_came(message, "chat")
+    message.pop(OWN_FORM, None)
+    return message if content is None else {**message, "content": content}
+
+
+_THOUGHTS = ("reasoning_content", "reasoning")  # the first is DeepSeek's and of most others
+_WANTED_BACK = (*_THOUGHTS, "reasoning_details")
+
+
+def _thinking(message: Mapping[str, Any]) -> str:
+    thoughts = next((text for name in _THOUGHTS if (text := reading.text_or_none(message.get(name)))), "")
+    parts = [part for part in reading.objects(message.get("content")) if part.get("type") == "thinking"]  # Mistral's
+    return thoughts or "".join(text_in(part.get("thinking")) for part in parts)
+
+
+def _goes_back(message: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: message[name] for name in _WANTED_BACK if message.get(name)}
+    content = message.get("content")
+    if any(part.get("type") not in ("text", "output_text") for part in reading.objects(content)):
+        kept |= messages.kept_as_it_came("chat", content)
+    return kept
+
+
 def _signed(call: ToolCall) -> dict[str, Any]:
     return {"extra_content": {"google": {"thought_signature": call.signature}}} if call.signature else {}
 
@@ -154,13 +185,13 @@ def _text(content: Any) -> str:
 
 def _tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     calls = message.get("tool_calls")
-    if not calls and isinstance(message.get("function_call"), dict):
-        calls = [{"function": message["function_call"]}]
+    if not calls and (called := reading.object_or_empty(message.get("function_call"))):
+        calls = [{"function": called}]
     if calls is None:
         return ()
     if not isinstance(calls, list):
         raise reading.malformed(f"tool_calls is not a list but {type(calls).__name__}")
-    return tuple(_tool_call(call) for call in calls if not is_empty_call(call))
+    return tuple(_tool_call(call) for call in calls if not messages.is_empty_call(call))
 
 
 def _tool_call(call: Any) -> ToolCall:

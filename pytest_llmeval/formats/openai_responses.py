@@ -31,7 +31,7 @@ class OpenAIResponses(WireFormat):
         Raises:
             ProviderError: kind ``bad_request``: a tool call in the messages is invalid.
         """
-        system, turns = messages.leading_system(messages.with_images(prompt.messages, prompt.images), ("system",))
+        system, turns = messages.leading_system(messages.conversation(prompt), ("system",))
         instructions = messages.plain_text(system)
         if instructions is None:
             system, turns = [], system + turns
@@ -75,6 +75,8 @@ class OpenAIResponses(WireFormat):
             refusal=refusal or (reading.FILTERED if reason == "content_filter" else None),
             response_model=reading.text_or_none(body.get("model")),
             response_id=reading.text_or_none(body.get("id")),
+            thinking="\n\n".join(filter(None, map(_thought, reading.objects(output)))),
+            goes_back=_goes_back(reading.objects(output), stored=body.get("store") is not False),
         )
 
     def stream(self) -> ResponsesStream:
@@ -93,15 +95,16 @@ class OpenAIResponses(WireFormat):
             contents.append({"type": "output_text", "text": answer.text, "annotations": [], "logprobs": []})
         if answer.refusal:
             contents.append({"type": "refusal", "refusal": answer.refusal})
-        output: list[dict[str, Any]] = []
-        if contents:
-            about = {"type": "message", "id": "msg_saved", "role": "assistant", "status": "completed"}
-            output.append({**about, "content": contents})
-        for place, call in enumerate(answer.tool_calls):
-            about = {"type": "function_call", "id": f"fc_saved_{place}", "status": "completed"}
-            output.append(
-                {**about, "call_id": call_id(call, place), "name": call.name, "arguments": call.raw_arguments}
-            )
+        output: list[dict[str, Any]] = messages.own_content(answer, "responses") or []
+        if not output:
+            if contents:
+                about = {"type": "message", "id": "msg_saved", "role": "assistant", "status": "completed"}
+                output.append({**about, "content": contents})
+            for place, call in enumerate(answer.tool_calls):
+                about = {"type": "function_call", "id": f"fc_saved_{place}", "status": "completed"}
+                output.append(
+                    {**about, "call_id": call_id(call, place), "name": call.name, "arguments": call.raw_arguments}
+                )
         why = {"length": "max_output_tokens"}.get(answer.finish_reason or "stop", answer.finish_reason)
         whole = why in (None, "stop", "tool_calls")
         body = {
@@ -143,6 +146,8 @@ def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "role" not in message:  # an item of another type, as the API itself gives them
         return [dict(message)]
     content = message.get("content")
+    if (came := messages.as_it_came(message, "responses")) is not None:
+        return [dict(item) for item in came]
     if role == "tool":
         output = content if isinstance(content, str) else [_part(part, role) for part in content or ()]
         return [{"type": "function_call_output", "call_id": message.get("tool_call_id"), "output": output}]
@@ -178,6 +183,30 @@ def _contents(item: Mapping[str, Any]) -> list[dict[str, Any]]:
     if item.get("type") != "message":
         return []
     return [part for part in reading.objects(item.get("content")) if part.get("type") in ("output_text", "refusal")]
+
+
+def _thought(item: Mapping[str, Any]) -> str:
+    if item.get("type") != "reasoning":
+        return ""
+    parts = reading.objects(item.get("content")) or reading.objects(item.get("summary"))
+    return "\n\n".join(text for part in parts if (text := reading.text_or_none(part.get("text"))))
+
+
+def _words(part: Mapping[str, Any]) -> str:
+    return (reading.text_or_none(part.get("text")) or reading.text_or_none(part.get("refusal")) or "").strip()
+
+
+def _goes_back(items: list[dict[str, Any]], *, stored: bool) -> dict[str, Any]:
+    """All items in their order, when there are others than messages and calls.
+
+    Thoughts alone are not taken back, nor those that the provider has neither stored nor sent in encrypted form.
+    """
+    if not stored:
+        items = [item for item in items if item.get("type") != "reasoning" or item.get("encrypted_content")]
+    kinds = {item.get("type") for item in items}
+    said = {item.get("type") for item in items if item.get("type") != "message" or any(map(_words, _contents(item)))}
+    is_plain = kinds <= {"message", *_CALLS}
+    return {} if is_plain or said <= {"reasoning"} else messages.kept_as_it_came("responses", items)
 
 
 def _call(item: Mapping[str, Any]) -> ToolCall:
