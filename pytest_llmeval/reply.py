@@ -75,6 +75,8 @@ class Answer:
             ``invalid_json`` when the provider refused what the model wrote; or the provider's own word.
         refusal: of the model or of a filter, when the provider marks one.
         response_model: the model that answered, as the provider names it.
+        cost: USD, as the provider itself says; None when it does not.
+        beside: tokens of other models that the provider asked for this answer, by their names.
         thinking: what the model thought before it answered, as far as the provider shows it.
         goes_back: further fields of the assistant's message, which the provider wants back in the next request, unread.
     """
@@ -86,6 +88,8 @@ class Answer:
     refusal: str | None = None
     response_model: str | None = None
     response_id: str | None = None
+    cost: float | None = None
+    beside: Mapping[str, Usage] = field(default_factory=dict)
     thinking: str = ""
     goes_back: Mapping[str, Any] = field(default_factory=dict)
 

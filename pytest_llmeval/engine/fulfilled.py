@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from pytest_llmeval.clock import Clock
-from pytest_llmeval.config.prices import cost_of_call
+from pytest_llmeval.config.prices import cost_of_answer
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.call import Response
 from pytest_llmeval.errors import OutOfTime, ProviderError
@@ -17,7 +17,9 @@ from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.store.entry import Entry, Flaw
 
-_UNBILLED = Usage(input_tokens=0, output_tokens=0)  # by an error status, under which no tokens are told
+_UNBILLED = Answer(
+    text="", usage=Usage(input_tokens=0, output_tokens=0)
+)  # by an error status, under which no tokens are told
 
 
 class Draw(NamedTuple):
@@ -103,8 +105,7 @@ def answered(response: Response, model: ModelSettings, request: ModelRequest, dr
     except ValueError:  # NaN and infinities, by a provider of the user's own
         raise ProviderError("the response holds a number that is not finite", kind="malformed") from None
     recorded_at = Clock.now()
-    usage = answer.usage if response.status < 400 else _UNBILLED
-    cost = cost_of_call(model, usage, response_model=answer.response_model, at=recorded_at)
+    cost = cost_of_answer(model, answer if response.status < 400 else _UNBILLED, at=recorded_at)
     entry = Entry(
         key=key,
         provider=request.provider,
@@ -146,8 +147,7 @@ def replayed(entry: Entry, source: Source, provider: Provider, model: ModelSetti
     answer = provider.answer(entry.response)
     cost = entry.cost
     if cost is None:
-        usage = answer.usage if entry.status < 400 else _UNBILLED
-        cost = cost_of_call(model, usage, response_model=answer.response_model, at=entry.recorded_at)
+        cost = cost_of_answer(model, answer if entry.status < 400 else _UNBILLED, at=entry.recorded_at)
     measures = Measures(latency=entry.latency, ttft=entry.ttft, cost=cost, attempts=entry.attempts, source=source)
     kept = entry if entry.cost == cost else replace(entry, cost=cost)
     return Fulfilled(answer=answer, measures=measures, spent=0.0, entry=kept)

@@ -10,8 +10,9 @@ from urllib.parse import SplitResult
 from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, named, pieces_of, usage_field
+from pytest_llmeval.formats.spent import messages_usage, told_cost
 from pytest_llmeval.json_text import sent_json
-from pytest_llmeval.reply import OWN_FORM, Answer, Usage
+from pytest_llmeval.reply import OWN_FORM, Answer
 from pytest_llmeval.text import first_line
 
 _VERSION = "2026-10-21"
@@ -83,6 +84,7 @@ class AnthropicMessages(WireFormat):
             raise reading.malformed(f"the response has no content, {reading.listed(body)}")
         texts = [block.get("text") for block in reading.objects(content) if block.get("type") == "text"]
         reason = reading.finish_reason(body.get("stop_reason"))
+        usage, beside = messages_usage(reading.object_or_empty(body.get("usage")), body.get("model"))
         return Answer(
             text="".join(text for text in texts if isinstance(text, str)),
             tool_calls=tuple(
@@ -90,7 +92,9 @@ class AnthropicMessages(WireFormat):
                 for block in reading.objects(content)
                 if block.get("type") == "tool_use"
             ),
-            usage=_usage(reading.object_or_empty(body.get("usage"))),
+            usage=usage,
+            beside=beside,
+            cost=told_cost(body.get("usage")),
             finish_reason=reason,
             refusal=_refusal(reading.object_or_empty(body.get("stop_details"))) if reason == "content_filter" else None,
             response_model=reading.text_or_none(body.get("model")),
@@ -227,23 +231,6 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
 def _refusal(details: Mapping[str, Any]) -> str:
     category = reading.text_or_none(details.get("category"))
     return reading.text_or_none(details.get("explanation")) or (f"refused: {category}" if category else "refused")
-
-
-def _usage(usage: Mapping[str, Any]) -> Usage:
-    fresh = reading.count(usage.get("input_tokens"))
-    read, written = (
-        reading.count(usage.get("cache_read_input_tokens")),
-        reading.count(usage.get("cache_creation_input_tokens")),
-    )
-    return Usage(
-        input_tokens=None if fresh is None else reading.total(fresh, read, written),
-        output_tokens=reading.count(usage.get("output_tokens")),
-        cache_read_tokens=read,
-        cache_write_tokens=written,
-        reasoning_tokens=reading.count(
-            reading.object_or_empty(usage.get("output_tokens_details")).get("thinking_tokens")
-        ),
-    )
 
 
 def _deltas(block: Mapping[str, Any], pieces: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -12,7 +12,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlu
 from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.replay import pieces_of, total_tokens, unnamed, usage_field
-from pytest_llmeval.reply import Answer, ToolCall, Usage
+from pytest_llmeval.formats.spent import content_usage
+from pytest_llmeval.reply import Answer, ToolCall
 
 _FIELDS = {
     "cachedContent",
@@ -111,7 +112,7 @@ class GeminiContent(WireFormat):
         return Answer(
             text=text,
             tool_calls=calls,
-            usage=_usage(reading.object_or_empty(body.get("usageMetadata"))),
+            usage=content_usage(reading.object_or_empty(body.get("usageMetadata"))),
             finish_reason="tool_calls" if calls and finish == "stop" else finish,
             refusal=_refusal(candidate, blocked) if finish == "content_filter" else None,
             response_model=reading.text_or_none(body.get("modelVersion")),
@@ -287,19 +288,6 @@ def _tools(tools: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             }
             declared.append(renamed)
     return ([{"functionDeclarations": declared}] if declared else []) + own
-
-
-def _usage(usage: Mapping[str, Any]) -> Usage:
-    thoughts = reading.count(usage.get("thoughtsTokenCount"))
-    prompt = reading.count(usage.get("promptTokenCount"))
-    return Usage(
-        input_tokens=None
-        if prompt is None
-        else reading.total(prompt, reading.count(usage.get("toolUsePromptTokenCount"))),
-        output_tokens=reading.total(reading.count(usage.get("candidatesTokenCount")), thoughts),
-        cache_read_tokens=reading.count(usage.get("cachedContentTokenCount")),
-        reasoning_tokens=thoughts,
-    )
 
 
 def _chunks(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,8 @@ from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.chat_stream import JOINED, ChatStream, text_in
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, pieces_of, total_tokens, unnamed, usage_field
-from pytest_llmeval.reply import OWN_FORM, Answer, ToolCall, Usage
+from pytest_llmeval.formats.spent import chat_usage, told_cost
+from pytest_llmeval.reply import OWN_FORM, Answer, ToolCall
 
 
 class OpenAIChat(WireFormat):
@@ -86,7 +87,8 @@ class OpenAIChat(WireFormat):
         return Answer(
             text=_text(message.get("content")),
             tool_calls=_tool_calls(message),
-            usage=_usage(body.get("usage")),
+            usage=chat_usage(body.get("usage")),
+            cost=told_cost(body.get("usage")),
             finish_reason=reason,
             refusal=reading.text_or_none(message.get("refusal"))
             or (reading.FILTERED if reason == "content_filter" else None),
@@ -202,21 +204,6 @@ def _tool_call(call: Any) -> ToolCall:
     arguments = function.get("arguments", function.get("input"))
     google = reading.object_or_empty(reading.object_or_empty(call.get("extra_content")).get("google"))
     return reading.tool_call(function.get("name"), arguments, call.get("id"), google.get("thought_signature"))
-
-
-def _usage(usage: Any) -> Usage:
-    if not isinstance(usage, dict):
-        return Usage()
-    prompt = reading.object_or_empty(usage.get("prompt_tokens_details"))
-    cached = prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))  # the second is DeepSeek's
-    completion = reading.object_or_empty(usage.get("completion_tokens_details"))
-    return Usage(
-        input_tokens=reading.count(usage.get("prompt_tokens")),
-        output_tokens=reading.count(usage.get("completion_tokens")),
-        cache_read_tokens=reading.count(cached),
-        cache_write_tokens=reading.count(prompt.get("cache_write_tokens")),
-        reasoning_tokens=reading.count(completion.get("reasoning_tokens")),
-    )
 
 
 def _chunks(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:

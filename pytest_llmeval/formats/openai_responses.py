@@ -9,7 +9,8 @@ from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.replay import UNNAMED, call_id, named, pieces_of, total_tokens, usage_field
-from pytest_llmeval.reply import Answer, ToolCall, Usage
+from pytest_llmeval.formats.spent import responses_usage, told_cost
+from pytest_llmeval.reply import Answer, ToolCall
 from pytest_llmeval.text import first_line
 
 
@@ -70,7 +71,8 @@ class OpenAIResponses(WireFormat):
         return Answer(
             text="".join(part["text"] for part in contents if isinstance(part.get("text"), str)),
             tool_calls=calls,
-            usage=_usage(reading.object_or_empty(body.get("usage"))),
+            usage=responses_usage(body.get("usage")),
+            cost=told_cost(body.get("usage")),
             finish_reason=reason,
             refusal=refusal or (reading.FILTERED if reason == "content_filter" else None),
             response_model=reading.text_or_none(body.get("model")),
@@ -217,18 +219,6 @@ def _finish_reason(status: str, body: Mapping[str, Any], calls: tuple[ToolCall, 
     if status == "incomplete":
         return reading.finish_reason(reading.object_or_empty(body.get("incomplete_details")).get("reason") or status)
     return "tool_calls" if calls else "stop"
-
-
-def _usage(usage: Mapping[str, Any]) -> Usage:
-    given = reading.object_or_empty(usage.get("input_tokens_details"))
-    made = reading.object_or_empty(usage.get("output_tokens_details"))
-    return Usage(
-        input_tokens=reading.count(usage.get("input_tokens")),
-        output_tokens=reading.count(usage.get("output_tokens")),
-        cache_read_tokens=reading.count(given.get("cached_tokens")),
-        cache_write_tokens=reading.count(given.get("cache_write_tokens")),
-        reasoning_tokens=reading.count(made.get("reasoning_tokens")),
-    )
 
 
 def _events(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
