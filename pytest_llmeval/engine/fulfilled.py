@@ -13,13 +13,13 @@ from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.call import Response
 from pytest_llmeval.errors import OutOfTime, ProviderError
 from pytest_llmeval.formats.base import ModelRequest, Provider
+from pytest_llmeval.formats.thinking_tags import without_thoughts
 from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.store.entry import Entry, Flaw
 
-_UNBILLED = Answer(
-    text="", usage=Usage(input_tokens=0, output_tokens=0)
-)  # by an error status, under which no tokens are told
+# By an error status, under which no tokens are told.
+_UNBILLED = Answer(text="", usage=Usage(input_tokens=0, output_tokens=0))
 
 
 class Draw(NamedTuple):
@@ -97,7 +97,7 @@ def answered(response: Response, model: ModelSettings, request: ModelRequest, dr
     Raises:
         ProviderError: kind ``malformed``: it is nested too deeply to be kept.
     """
-    answer = response.answer
+    answer = without_thoughts(response.answer, model.thinking_tags)
     try:
         canonical_json(response.body)
     except RecursionError:
@@ -144,7 +144,7 @@ def _flaw(answer: Answer) -> Flaw | None:
 
 def replayed(entry: Entry, source: Source, provider: Provider, model: ModelSettings) -> Fulfilled:
     """What a stored reply makes of a request: with the figures of the day it was recorded."""
-    answer = provider.answer(entry.response)
+    answer = without_thoughts(provider.answer(entry.response), model.thinking_tags)
     cost = entry.cost
     if cost is None:
         cost = cost_of_answer(model, answer if entry.status < 400 else _UNBILLED, at=entry.recorded_at)

@@ -83,6 +83,10 @@ def is_empty_call(call: Any) -> bool:
     return function.get("arguments") in (None, "", "{}", {})
 
 
+TEXT = "text"
+"""What an answer is kept as, in place of a format, whose text had thoughts in it."""
+
+
 def as_it_came(message: Mapping[str, Any], wire_format: str | None) -> Any:
     """An answer of this format as it came, None for other messages, and for one that the test has changed since."""
     form = object_or_empty(message.get(OWN_FORM))

@@ -120,9 +120,10 @@ class OllamaChat(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        message: dict[str, Any] = {"role": "assistant", "content": answer.text}
-        if answer.thinking:
-            message["thinking"] = answer.thinking
+        came = messages.own_content(answer, messages.TEXT)
+        message: dict[str, Any] = {"role": "assistant", "content": came or answer.text}
+        if thinking := answer.goes_back.get("thinking"):
+            message["thinking"] = thinking
         if answer.tool_calls:
             message["tool_calls"] = [
                 {**messages.identity(call), "function": {"name": call.name, "arguments": call.arguments or {}}}
@@ -220,6 +221,8 @@ def _messages(turns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "content": "".join(part.get("text") or "" for part in parts if part.get("type") == "text"),
         }
         images = [_image(part) for part in parts if part.get("type") != "text"]
+        if isinstance(came := messages.as_it_came(message, messages.TEXT), str):
+            one["content"] = came
         if images:
             one["images"] = images
         if calls := messages.past_calls(message):

@@ -113,7 +113,7 @@ class OpenAIChat(WireFormat):
         if not answer.text and not answer.tool_calls and not answer.refusal:
             message["content"] = ""
         message |= {name: value for name, value in answer.goes_back.items() if name != OWN_FORM}
-        if (content := messages.own_content(answer, "chat")) is not None:
+        if content := messages.own_content(answer, "chat") or messages.own_content(answer, messages.TEXT):
             message["content"] = content
         if answer.tool_calls:
             message["tool_calls"] = [
@@ -146,7 +146,7 @@ class OpenAIChat(WireFormat):
 
 
 def _sent(message: dict[str, Any]) -> dict[str, Any]:
-    content = messages.as_it_came(message, "chat")
+    content = messages.as_it_came(message, "chat") or messages.as_it_came(message, messages.TEXT)
     message.pop(OWN_FORM, None)
     return message if content is None else {**message, "content": content}
 
