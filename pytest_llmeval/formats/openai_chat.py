@@ -85,7 +85,7 @@ class OpenAIChat(WireFormat):
         if not isinstance(message, dict):
             raise reading.malformed(f"the response's choice has no message, {reading.listed(choice)}")
         return Answer(
-            text=_text(message.get("content")),
+            text=_text(message.get("content")) or _spoken(message, "transcript"),
             tool_calls=_tool_calls(message),
             usage=chat_usage(body.get("usage")),
             cost=told_cost(body.get("usage")),
@@ -113,6 +113,9 @@ class OpenAIChat(WireFormat):
         if not answer.text and not answer.tool_calls and not answer.refusal:
             message["content"] = ""
         message |= {name: value for name, value in answer.goes_back.items() if name != OWN_FORM}
+        if "audio" in message:
+            message["audio"] = {**message["audio"], "transcript": answer.text, "data": "", "expires_at": 0}
+            message["content"] = None
         if content := messages.own_content(answer, "chat") or messages.own_content(answer, messages.TEXT):
             message["content"] = content
         if answer.tool_calls:
@@ -148,6 +151,8 @@ class OpenAIChat(WireFormat):
 def _sent(message: dict[str, Any]) -> dict[str, Any]:
     content = messages.as_it_came(message, "chat") or messages.as_it_came(message, messages.TEXT)
     message.pop(OWN_FORM, None)
+    if message.get("audio"):  # which the provider has kept, so that the words are not said again
+        message["content"] = None
     return message if content is None else {**message, "content": content}
 
 
@@ -163,6 +168,8 @@ def _thinking(message: Mapping[str, Any]) -> str:
 
 def _goes_back(message: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: message[name] for name in _WANTED_BACK if message.get(name)}
+    if identity := _spoken(message, "id"):
+        kept["audio"] = {"id": identity}
     content = message.get("content")
     if any(part.get("type") not in ("text", "output_text") for part in reading.objects(content)):
         kept |= messages.kept_as_it_came("chat", content)
@@ -183,6 +190,10 @@ def _text(content: Any) -> str:
     if isinstance(content, (str, list)):
         return text_in(content)
     raise reading.malformed(f"the message's content is not text but {type(content).__name__}")
+
+
+def _spoken(message: Mapping[str, Any], name: str) -> str:
+    return reading.text_or_none(reading.object_or_empty(message.get("audio")).get(name)) or ""
 
 
 def _tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:

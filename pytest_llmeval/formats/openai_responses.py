@@ -69,7 +69,7 @@ class OpenAIResponses(WireFormat):
         reason = _finish_reason(status, body, calls)
         refusal = "".join(part["refusal"] for part in contents if isinstance(part.get("refusal"), str))
         return Answer(
-            text="".join(part["text"] for part in contents if isinstance(part.get("text"), str)),
+            text="".join(map(_said, contents)),
             tool_calls=calls,
             usage=responses_usage(body.get("usage")),
             cost=told_cost(body.get("usage")),
@@ -181,10 +181,17 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     return dict(tool) if function is None else {"type": "function", **function}
 
 
+_CONTENTS = ("output_text", "output_audio", "refusal")
+
+
+def _said(part: Mapping[str, Any]) -> str:
+    return reading.text_or_none(part.get("transcript" if part.get("type") == "output_audio" else "text")) or ""
+
+
 def _contents(item: Mapping[str, Any]) -> list[dict[str, Any]]:
     if item.get("type") != "message":
         return []
-    return [part for part in reading.objects(item.get("content")) if part.get("type") in ("output_text", "refusal")]
+    return [part for part in reading.objects(item.get("content")) if part.get("type") in _CONTENTS]
 
 
 def _thought(item: Mapping[str, Any]) -> str:
@@ -195,7 +202,7 @@ def _thought(item: Mapping[str, Any]) -> str:
 
 
 def _words(part: Mapping[str, Any]) -> str:
-    return (reading.text_or_none(part.get("text")) or reading.text_or_none(part.get("refusal")) or "").strip()
+    return (_said(part) or reading.text_or_none(part.get("refusal")) or "").strip()
 
 
 def _goes_back(items: list[dict[str, Any]], *, stored: bool) -> dict[str, Any]:
@@ -254,6 +261,10 @@ def _events(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
 
 
 def _part_events(part: Mapping[str, Any], about: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
+    if part.get("type") == "output_audio":
+        yield {"type": "response.content_part.added", **about, "part": {**part, "transcript": ""}}
+        yield {"type": "response.content_part.done", **about, "part": dict(part)}
+        return
     kind, name = ("output_text", "text") if part.get("type") == "output_text" else ("refusal", "refusal")
     text = part.get(name)
     if not isinstance(text, str):
