@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Literal, NamedTuple, Self
 
 from pytest_llmeval.errors import CheckFailed, ProviderErrorKind
@@ -75,7 +77,10 @@ class Answer:
             ``invalid_json`` when the provider refused what the model wrote; or the provider's own word.
         refusal: of the model or of a filter, when the provider marks one.
         response_model: the model that answered, as the provider names it.
-        thinking: blocks that Anthropic wants back with the tools' results, unread.
+        cost: USD, as the provider itself says; None when it does not.
+        beside: tokens of other models that the provider asked for this answer, by their names.
+        thinking: what the model thought before it answered, as far as the provider shows it.
+        goes_back: further fields of the assistant's message, which the provider wants back in the next request, unread.
     """
 
     text: str
@@ -86,7 +91,10 @@ class Answer:
     refusal: str | None = None
     response_model: str | None = None
     response_id: str | None = None
-    thinking: tuple[Mapping[str, Any], ...] = ()
+    cost: float | None = None
+    beside: Mapping[str, Usage] = field(default_factory=dict)
+    thinking: str = ""
+    goes_back: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def every_tool_call(self) -> tuple[ToolCall, ...]:
@@ -166,16 +174,23 @@ class Reply(str):
     def message(self) -> dict[str, Any]:
         """The reply as the assistant's message, to be appended to the messages of the next call.
 
-        It has the form of OpenAI's chat completions for every provider.
+        It has the form of OpenAI's chat completions for every provider. What a provider wants back besides, such as
+        what the model thought, is in further fields.
         """
         answer = self.answer
         message: dict[str, Any] = {"role": "assistant", "content": answer.text or answer.refusal or ""}
-        if answer.thinking:
-            message["thinking_blocks"] = [dict(block) for block in answer.thinking]
         if answer.tool_calls:
             message["content"] = message["content"] or None
             message["tool_calls"] = [_call_in_message(call) for call in answer.tool_calls]
+        message.update(deepcopy(dict(answer.goes_back)))
+        if OWN_FORM in message:
+            message[OWN_FORM]["of"] = digest_of_message(message)
         return message
+
+    @property
+    def thinking(self) -> str:
+        """What the model thought before it answered, "" when the provider does not show it; checks do not see it."""
+        return self.answer.thinking
 
     @property
     def usage(self) -> Usage:
@@ -218,6 +233,16 @@ class Reply(str):
     def attempts(self) -> int:
         """How many times the request was sent."""
         return self.measures.attempts
+
+
+OWN_FORM = "own_form"
+"""The field of an assistant's message with the answer as it came: ``{"format", "content", "of"}``."""
+
+
+def digest_of_message(message: Mapping[str, Any]) -> str:
+    """Digest of what an assistant's message says; a test that has changed the message does not mean the answer."""
+    said = json.dumps([message.get("content") or "", message.get("tool_calls") or []], sort_keys=True, default=repr)
+    return sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _call_in_message(call: ToolCall) -> dict[str, Any]:

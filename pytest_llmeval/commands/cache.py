@@ -135,6 +135,7 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
 def _ask_again(chosen: Sequence[Entry], settings: Settings) -> int:
     from pytest_llmeval.engine.pipeline import Pipeline
     from pytest_llmeval.formats.registry import find_provider
+    from pytest_llmeval.formats.thinking_tags import without_thoughts
     from pytest_llmeval.store.store import Store
 
     pipeline = Pipeline(mode="live", store=Store(None, None))
@@ -146,7 +147,8 @@ def _ask_again(chosen: Sequence[Entry], settings: Settings) -> int:
             try:
                 fulfilled = future.result()
                 model = _model_of(entry, settings)
-                before = find_provider(model.provider, model.base_url).answer(entry.response)
+                provider = find_provider(model.provider, model.base_url)
+                before = without_thoughts(provider.answer(entry.response), model.thinking_tags)
             except LlmevalError as error:
                 counts["without an answer"] += 1
                 print(f"no answer  {name}: {first_line(str(error))}")

@@ -188,6 +188,10 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         url = model.get("base_url") if isinstance(model, dict) else None
         if isinstance(url, str) and (text := _wrong_address(url)):
             yield ("models", alias, "base_url"), text
+        tags = model.get("thinking_tags") if isinstance(model, dict) else None
+        if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) and _wrong_tags(tags):
+            allowed = 'two different texts, as in ["<think>", "</think>"]'
+            yield ("models", alias, "thinking_tags"), f"is {_given(tags)}; allowed are {allowed}"
     for path in table["ignore"] if isinstance(table.get("ignore"), list) else ():
         if isinstance(path, str) and (text := _wrong_path(path)):
             yield ("ignore",), text
@@ -199,6 +203,10 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         if not provider or not (rest or provider.startswith("python:")) or " " in name:
             known = ", ".join([*models, "or provider/model"])
             yield (key,), f"unknown model {quoted_ascii(name)}{did_you_mean(name, models)} (models: {known})"
+
+
+def _wrong_tags(tags: list[str]) -> bool:
+    return len(tags) != 2 or tags[0] == tags[1] or not all(tag.strip() for tag in tags)
 
 
 def _wrong_path(path: str) -> str | None:

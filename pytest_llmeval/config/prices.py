@@ -7,7 +7,28 @@ from functools import cache
 from typing import Any
 
 from pytest_llmeval.config.settings import ModelSettings, Prices
-from pytest_llmeval.reply import Usage
+from pytest_llmeval.reply import Answer, Usage
+
+
+def cost_of_answer(model: ModelSettings, answer: Answer, *, at: str | datetime | None = None) -> float | None:
+    """The cost of an answer in USD: by the configured prices, else as the provider says, else by the price list.
+
+    Args:
+        model: without configured prices of its own, what the provider says counts.
+        answer: with its tokens, those of other models among them, which are looked up in the list.
+        at: when it came, since prices change; None for now.
+
+    Returns:
+        None when tokens or a price are unknown: an unknown price is never 0.
+    """
+    if answer.cost is not None and model.prices is None:
+        return answer.cost
+    costs = [cost_of_call(model, answer.usage, response_model=answer.response_model, at=at)]
+    for name, usage in answer.beside.items():
+        other = ModelSettings(name=name, provider=model.provider, model=name)
+        costs.append(cost_of_call(other, usage, at=at))
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
 
 
 def cost_of_call(

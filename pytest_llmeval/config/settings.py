@@ -41,6 +41,7 @@ class ModelSettings(NamedTuple):
         params: sampling parameters sent with every call.
         timeout: seconds that one answer may take, None for the usual limits.
         prices: None when unknown.
+        thinking_tags: before and after thoughts that are in the text of an answer, None when there are none.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ModelSettings(NamedTuple):
     params: Mapping[str, Any] = MappingProxyType({})
     timeout: float | None = None
     prices: Prices | None = None
+    thinking_tags: tuple[str, str] | None = None
 
     @property
     def entry(self) -> str | None:
@@ -300,10 +302,22 @@ def _settings(table: dict[str, Any], file: Path, name: str, keys: tuple[str, ...
     )
 
 
-def _model(alias: str, *, model: str, prices: dict[str, float] | None = None, **fields: Any) -> ModelSettings:
+def _model(
+    alias: str,
+    *,
+    model: str,
+    prices: dict[str, float] | None = None,
+    thinking_tags: list[str] | None = None,
+    **fields: Any,
+) -> ModelSettings:
     provider, _, model_name = model.partition("/")
     return ModelSettings(
-        name=alias, provider=provider, model=model_name, prices=Prices(**prices) if prices else None, **fields
+        name=alias,
+        provider=provider,
+        model=model_name,
+        prices=Prices(**prices) if prices else None,
+        thinking_tags=(thinking_tags[0], thinking_tags[1]) if thinking_tags else None,
+        **fields,
     )
 
 

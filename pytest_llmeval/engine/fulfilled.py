@@ -8,16 +8,18 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from pytest_llmeval.clock import Clock
-from pytest_llmeval.config.prices import cost_of_call
+from pytest_llmeval.config.prices import cost_of_answer
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.call import Response
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import ModelRequest, Provider
+from pytest_llmeval.formats.thinking_tags import without_thoughts
 from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.store.entry import Entry, Flaw
 
-_UNBILLED = Usage(input_tokens=0, output_tokens=0)  # by an error status, under which no tokens are told
+# By an error status, under which no tokens are told.
+_UNBILLED = Answer(text="", usage=Usage(input_tokens=0, output_tokens=0))
 
 
 class Draw(NamedTuple):
@@ -66,7 +68,7 @@ def answered(response: Response, model: ModelSettings, request: ModelRequest, dr
     Raises:
         ProviderError: kind ``malformed``: it is nested too deeply to be kept.
     """
-    answer = response.answer
+    answer = without_thoughts(response.answer, model.thinking_tags)
     try:
         canonical_json(response.body)
     except RecursionError:
@@ -74,8 +76,7 @@ def answered(response: Response, model: ModelSettings, request: ModelRequest, dr
     except ValueError:  # NaN and infinities, by a provider of the user's own
         raise ProviderError("the response holds a number that is not finite", kind="malformed") from None
     recorded_at = Clock.now()
-    usage = answer.usage if response.status < 400 else _UNBILLED
-    cost = cost_of_call(model, usage, response_model=answer.response_model, at=recorded_at)
+    cost = cost_of_answer(model, answer if response.status < 400 else _UNBILLED, at=recorded_at)
     entry = Entry(
         key=key,
         provider=request.provider,
@@ -114,11 +115,10 @@ def _flaw(answer: Answer) -> Flaw | None:
 
 def replayed(entry: Entry, source: Source, provider: Provider, model: ModelSettings) -> Fulfilled:
     """What a stored reply makes of a request: with the figures of the day it was recorded."""
-    answer = provider.answer(entry.response)
+    answer = without_thoughts(provider.answer(entry.response), model.thinking_tags)
     cost = entry.cost
     if cost is None:
-        usage = answer.usage if entry.status < 400 else _UNBILLED
-        cost = cost_of_call(model, usage, response_model=answer.response_model, at=entry.recorded_at)
+        cost = cost_of_answer(model, answer if entry.status < 400 else _UNBILLED, at=entry.recorded_at)
     measures = Measures(latency=entry.latency, ttft=entry.ttft, cost=cost, attempts=entry.attempts, source=source)
     kept = entry if entry.cost == cost else replace(entry, cost=cost)
     return Fulfilled(answer=answer, measures=measures, spent=0.0, entry=kept)

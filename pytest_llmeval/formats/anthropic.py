@@ -10,8 +10,9 @@ from urllib.parse import SplitResult
 from pytest_llmeval.formats import messages, provider_tools, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, named, pieces_of, usage_field
+from pytest_llmeval.formats.spent import messages_usage, told_cost
 from pytest_llmeval.json_text import sent_json
-from pytest_llmeval.reply import Answer, Usage
+from pytest_llmeval.reply import OWN_FORM, Answer
 from pytest_llmeval.text import first_line
 
 _VERSION = "2026-10-21"
@@ -48,7 +49,7 @@ class AnthropicMessages(WireFormat):
         """
         params = dict(prompt.params)
         version = str(params.pop("anthropic_version", _VERSION))
-        system, turns = messages.leading_system(messages.with_images(prompt.messages, prompt.images))
+        system, turns = messages.leading_system(messages.conversation(prompt))
         body: dict[str, Any] = {"model": model, "messages": _turns(turns)}
         if system:
             text = messages.plain_text(system)
@@ -83,6 +84,7 @@ class AnthropicMessages(WireFormat):
             raise reading.malformed(f"the response has no content, {reading.listed(body)}")
         texts = [block.get("text") for block in reading.objects(content) if block.get("type") == "text"]
         reason = reading.finish_reason(body.get("stop_reason"))
+        usage, beside = messages_usage(reading.object_or_empty(body.get("usage")), body.get("model"))
         return Answer(
             text="".join(text for text in texts if isinstance(text, str)),
             tool_calls=tuple(
@@ -91,12 +93,15 @@ class AnthropicMessages(WireFormat):
                 if block.get("type") == "tool_use"
             ),
             provider_tool_calls=provider_tools.of_messages(reading.objects(content)),
-            usage=_usage(reading.object_or_empty(body.get("usage"))),
+            usage=usage,
+            beside=beside,
+            cost=told_cost(body.get("usage")),
             finish_reason=reason,
             refusal=_refusal(reading.object_or_empty(body.get("stop_details"))) if reason == "content_filter" else None,
             response_model=reading.text_or_none(body.get("model")),
             response_id=reading.text_or_none(body.get("id")),
-            thinking=tuple(block for block in reading.objects(content) if block.get("type") in _THINKING),
+            thinking="".join(map(_thought, reading.objects(content))),
+            goes_back=_goes_back(reading.objects(content)),
         )
 
     def stream(self) -> MessagesStream:
@@ -132,12 +137,12 @@ class AnthropicMessages(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        content: list[dict[str, Any]] = [dict(block) for block in answer.thinking]
-        if answer.text:
-            content.append({"type": "text", "text": answer.text})
-        for place, call in enumerate(answer.tool_calls):
-            given = call.arguments if call.arguments is not None else call.raw_arguments
-            content.append({"type": "tool_use", "id": call_id(call, place), "name": call.name, "input": given})
+        content = messages.own_content(answer, "messages")
+        if content is None:
+            content = [{"type": "text", "text": answer.text}] if answer.text else []
+            for place, call in enumerate(answer.tool_calls):
+                given = call.arguments if call.arguments is not None else call.raw_arguments
+                content.append({"type": "tool_use", "id": call_id(call, place), "name": call.name, "input": given})
         reason = answer.finish_reason or "stop"
         body: dict[str, Any] = {
             "id": answer.response_id or UNNAMED,
@@ -181,12 +186,29 @@ def _turns(said: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _content(message: Mapping[str, Any]) -> str | list[dict[str, Any]]:
     content = message.get("content")
     calls = messages.past_calls(message)
-    if isinstance(content, str) and not calls and not message.get("thinking_blocks"):
+    if isinstance(content, str) and not calls and not message.get("thinking_blocks") and OWN_FORM not in message:
         return content
+    came = messages.as_it_came(message, "messages")
+    if came is not None:
+        return [block for block in came if not messages.is_blank_text(block)]
     blocks = [dict(block) for block in message.get("thinking_blocks") or ()]
-    blocks += [_block(part) for part in messages.parts_of(content)]
+    parts = messages.parts_of(content)
+    if message.get("role") == "assistant":
+        parts = [part for part in parts if not messages.is_blank_text(part)]
+    blocks += map(_block, parts)
     blocks += [{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments} for call in calls]
     return blocks
+
+
+def _thought(block: Mapping[str, Any]) -> str:
+    return reading.text_or_none(block.get("thinking")) or "" if block.get("type") == "thinking" else ""
+
+
+def _goes_back(blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """All blocks in their order, when there are others than texts and then calls; thoughts alone are not taken back."""
+    said = [str(block.get("type")) for block in blocks if not messages.is_blank_text(block)]
+    is_plain = set(said) <= {"text", "tool_use"} and said == sorted(said)
+    return {} if is_plain or set(said) <= set(_THINKING) else messages.kept_as_it_came("messages", blocks)
 
 
 def _block(part: dict[str, Any]) -> dict[str, Any]:
@@ -210,23 +232,6 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
 def _refusal(details: Mapping[str, Any]) -> str:
     category = reading.text_or_none(details.get("category"))
     return reading.text_or_none(details.get("explanation")) or (f"refused: {category}" if category else "refused")
-
-
-def _usage(usage: Mapping[str, Any]) -> Usage:
-    fresh = reading.count(usage.get("input_tokens"))
-    read, written = (
-        reading.count(usage.get("cache_read_input_tokens")),
-        reading.count(usage.get("cache_creation_input_tokens")),
-    )
-    return Usage(
-        input_tokens=None if fresh is None else reading.total(fresh, read, written),
-        output_tokens=reading.count(usage.get("output_tokens")),
-        cache_read_tokens=read,
-        cache_write_tokens=written,
-        reasoning_tokens=reading.count(
-            reading.object_or_empty(usage.get("output_tokens_details")).get("thinking_tokens")
-        ),
-    )
 
 
 def _deltas(block: Mapping[str, Any], pieces: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:

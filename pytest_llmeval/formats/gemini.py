@@ -12,7 +12,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlu
 from pytest_llmeval.formats import messages, provider_tools, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.replay import pieces_of, total_tokens, unnamed, usage_field
-from pytest_llmeval.reply import Answer, ToolCall, Usage
+from pytest_llmeval.formats.spent import content_usage
+from pytest_llmeval.reply import Answer, ToolCall
 
 _FIELDS = {
     "cachedContent",
@@ -65,7 +66,7 @@ class GeminiContent(WireFormat):
         Raises:
             ProviderError: kind ``bad_request``: a tool call in the messages is invalid.
         """
-        system, turns = messages.leading_system(messages.with_images(prompt.messages, prompt.images))
+        system, turns = messages.leading_system(messages.conversation(prompt))
         body: dict[str, Any] = {"contents": _contents(turns)}
         if system:
             parts = [_part(part) for message in system for part in messages.parts_of(message.get("content"))]
@@ -112,11 +113,13 @@ class GeminiContent(WireFormat):
             text=text,
             tool_calls=calls,
             provider_tool_calls=provider_tools.of_generate_content(candidate),
-            usage=_usage(reading.object_or_empty(body.get("usageMetadata"))),
+            usage=content_usage(reading.object_or_empty(body.get("usageMetadata"))),
             finish_reason="tool_calls" if calls and finish == "stop" else finish,
             refusal=_refusal(candidate, blocked) if finish == "content_filter" else None,
             response_model=reading.text_or_none(body.get("modelVersion")),
             response_id=reading.text_or_none(body.get("responseId")),
+            thinking="".join(text for part in parts if (text := _thought(part))),
+            goes_back=_goes_back(parts),
         )
 
     def stream(self) -> ContentStream:
@@ -163,11 +166,13 @@ class GeminiContent(WireFormat):
         if answer.refusal and not answer.text and not answer.tool_calls:
             body["promptFeedback"] = {"blockReason": answer.refusal.removeprefix(_BLOCKED)}
         else:
-            parts: list[dict[str, Any]] = [{"text": answer.text}] if answer.text or not answer.tool_calls else []
-            for call in answer.tool_calls:
-                named = {"name": call.name, "args": dict(call.arguments or {}), **messages.identity(call)}
-                signed = {"thoughtSignature": call.signature} if call.signature else {}
-                parts.append({"functionCall": named, **signed})
+            parts: list[dict[str, Any]] = messages.own_content(answer, "content") or []
+            if not parts:
+                parts = [{"text": answer.text}] if answer.text or not answer.tool_calls else []
+                for call in answer.tool_calls:
+                    named = {"name": call.name, "args": dict(call.arguments or {}), **messages.identity(call)}
+                    signed = {"thoughtSignature": call.signature} if call.signature else {}
+                    parts.append({"functionCall": named, **signed})
             reason = answer.finish_reason or "stop"
             finish = {"finishReason": _FINISH_REASONS.get(reason, reason)}
             body["candidates"] = [{"index": 0, "content": {"role": "model", "parts": parts}, **finish}]
@@ -191,6 +196,20 @@ def _refusal(candidate: Mapping[str, Any], blocked: str | None) -> str:
     )
 
 
+def _thought(part: Mapping[str, Any]) -> str:
+    return reading.text_or_none(part.get("text")) or "" if part.get("thought") is True else ""
+
+
+def _goes_back(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """All parts in their order, when there are others than texts and then calls; thoughts alone are not taken back."""
+    said = [part for part in parts if part.get("thought") is not True and str(part.get("text", "x")).strip()]
+    are_calls = ["functionCall" in part for part in parts]
+    is_plain = are_calls == sorted(are_calls) and all(
+        part.keys() <= {"text"} or "functionCall" in part for part in parts
+    )
+    return {} if is_plain or not said else messages.kept_as_it_came("content", parts)
+
+
 def _call(part: Mapping[str, Any]) -> ToolCall:
     call = reading.object_or_empty(part["functionCall"])
     return reading.tool_call(call.get("name"), call.get("args") or {}, call.get("id"), part.get("thoughtSignature"))
@@ -211,9 +230,13 @@ def _contents(turns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if "parts" in message:
             contents.append(dict(message))
             continue
+        calls = messages.past_calls(message)
+        names.update((call.id, call.name) for call in calls)
+        if (came := messages.as_it_came(message, "content")) is not None:
+            contents.append({"role": "model", "parts": [part for part in came if part != {"text": ""}]})
+            continue
         parts = [_part(part) for part in messages.parts_of(message.get("content"))]
-        for call in messages.past_calls(message):
-            names[call.id] = call.name
+        for call in calls:
             signed = {"thoughtSignature": call.signature} if call.signature else {}
             parts.append(
                 {"functionCall": {**messages.identity(call), "name": call.name, "args": call.arguments}, **signed}
@@ -266,19 +289,6 @@ def _tools(tools: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             }
             declared.append(renamed)
     return ([{"functionDeclarations": declared}] if declared else []) + own
-
-
-def _usage(usage: Mapping[str, Any]) -> Usage:
-    thoughts = reading.count(usage.get("thoughtsTokenCount"))
-    prompt = reading.count(usage.get("promptTokenCount"))
-    return Usage(
-        input_tokens=None
-        if prompt is None
-        else reading.total(prompt, reading.count(usage.get("toolUsePromptTokenCount"))),
-        output_tokens=reading.total(reading.count(usage.get("candidatesTokenCount")), thoughts),
-        cache_read_tokens=reading.count(usage.get("cachedContentTokenCount")),
-        reasoning_tokens=thoughts,
-    )
 
 
 def _chunks(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.formats.reading import object_or_empty
-from pytest_llmeval.reply import ToolCall
+from pytest_llmeval.reply import OWN_FORM, Answer, ToolCall, digest_of_message
 from pytest_llmeval.text import first_line
+
+_THOUGHTS = ("thinking", "redacted_thinking")
 
 
 class PastCall(NamedTuple):
@@ -26,6 +29,80 @@ class PastCall(NamedTuple):
 def refused(message: str) -> ProviderError:
     """The error for a prompt that a format cannot carry; nothing is sent."""
     return ProviderError(message, kind="bad_request")
+
+
+def conversation(prompt: Prompt) -> list[dict[str, Any]]:
+    """Copies of a prompt's messages as a provider takes them, with the images.
+
+    An answer without a word is left out, since providers answer 400 to it, and so are fields that say nothing.
+    """
+    said = (
+        _without_nothing(message) if message.get("role") in ("assistant", "model") else dict(message)
+        for message in prompt.messages
+    )
+    return with_images((message for message in said if not _says_nothing(message)), prompt.images)
+
+
+def _without_nothing(message: Mapping[str, Any]) -> dict[str, Any]:
+    """An assistant's message without the fields that are null, and without calls that call nothing."""
+    kept = {name: value for name, value in message.items() if value is not None or name == "content"}
+    calls = kept.get("tool_calls")
+    if "tool_calls" in kept and (not calls or all(map(is_empty_call, calls))):
+        del kept["tool_calls"]
+    if not kept.get("function_call") or is_empty_call({"function": kept["function_call"]}):
+        kept.pop("function_call", None)
+    if _is_blank(kept.get("content")) and isinstance(kept.get("refusal"), str):
+        kept["content"] = kept.pop("refusal")
+    return kept
+
+
+def _says_nothing(message: Mapping[str, Any]) -> bool:
+    if message.get("role") not in ("assistant", "model") or not _is_blank(message.get("content")):
+        return False
+    return not any(message.get(name) for name in ("tool_calls", "function_call", "audio", "parts", OWN_FORM))
+
+
+def _is_blank(content: Any) -> bool:
+    """Whether content is nothing, or nothing but texts without a letter."""
+    if isinstance(content, list | tuple):
+        return all(is_blank_text(part) or part.get("type") in _THOUGHTS for part in parts_of(content))
+    return content is None or (isinstance(content, str) and not content.strip())
+
+
+def is_blank_text(part: Mapping[str, Any]) -> bool:
+    """Whether a part or a block is a text without a letter."""
+    text = part.get("text")
+    return part.get("type") == "text" and (text is None or (isinstance(text, str) and not text.strip()))
+
+
+def is_empty_call(call: Any) -> bool:
+    """Whether a tool call says nothing; some servers write one into each message."""
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping) or function.get("name", "none") not in ("", None):
+        return False
+    return function.get("arguments") in (None, "", "{}", {})
+
+
+TEXT = "text"
+"""What an answer is kept as, in place of a format, whose text had thoughts in it."""
+
+
+def as_it_came(message: Mapping[str, Any], wire_format: str | None) -> Any:
+    """An answer of this format as it came, None for other messages, and for one that the test has changed since."""
+    form = object_or_empty(message.get(OWN_FORM))
+    is_same = form.get("format") == wire_format and form.get("of") == digest_of_message(message)
+    return form.get("content") if is_same else None
+
+
+def kept_as_it_came(wire_format: str, content: Any) -> dict[str, Any]:
+    """The field of an assistant's message with the answer as it came; see `as_it_came`."""
+    return {OWN_FORM: {"format": wire_format, "content": content}}
+
+
+def own_content(answer: Answer, wire_format: str) -> Any:
+    """What an answer of this format keeps as it came, None when it keeps nothing."""
+    form = object_or_empty(answer.goes_back.get(OWN_FORM))
+    return form.get("content") if form.get("format") == wire_format else None
 
 
 def with_images(messages: Iterable[Mapping[str, Any]], images: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pytest_llmeval.formats import messages, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.replay import known, pieces_of, unnamed
-from pytest_llmeval.reply import Answer, ToolCall, Usage
+from pytest_llmeval.reply import OWN_FORM, Answer, ToolCall, Usage
 
 _PORT = 11434
 
@@ -67,7 +67,7 @@ class OllamaChat(WireFormat):
         """
         body: dict[str, Any] = {
             "model": model,
-            "messages": _messages(messages.with_images(prompt.messages, prompt.images)),
+            "messages": _messages(messages.conversation(prompt)),
             "stream": False,
         }
         if prompt.tools:
@@ -106,6 +106,8 @@ class OllamaChat(WireFormat):
             finish_reason="tool_calls" if calls and reason in ("stop", None) else reason,
             refusal=reading.FILTERED if reason == "content_filter" else None,
             response_model=reading.text_or_none(body.get("model")),
+            thinking=reading.text_or_none(message.get("thinking")) or "",
+            goes_back={"thinking": message["thinking"]} if reading.text_or_none(message.get("thinking")) else {},
         )
 
     def stream(self) -> OllamaStream:
@@ -118,7 +120,10 @@ class OllamaChat(WireFormat):
 
     def body_of(self, answer: Answer, model: str) -> dict[str, Any]:
         """The body of an unstreamed response that holds an answer."""
-        message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+        came = messages.own_content(answer, messages.TEXT)
+        message: dict[str, Any] = {"role": "assistant", "content": came or answer.text}
+        if thinking := answer.goes_back.get("thinking"):
+            message["thinking"] = thinking
         if answer.tool_calls:
             message["tool_calls"] = [
                 {**messages.identity(call), "function": {"name": call.name, "arguments": call.arguments or {}}}
@@ -202,6 +207,9 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     return dict(tool) if function is None else {"type": "function", "function": dict(function)}
 
 
+_TRANSLATED = ("content", "tool_calls", "name", OWN_FORM)
+
+
 def _messages(turns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     converted: list[dict[str, Any]] = []
     names: dict[str | None, str] = {}  # of functions, by the ids of their calls
@@ -209,10 +217,12 @@ def _messages(turns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         role, content = message.get("role"), message.get("content")
         parts = messages.parts_of(content)
         one = {
-            **{name: value for name, value in message.items() if name not in ("content", "tool_calls", "name")},
+            **{name: value for name, value in message.items() if name not in _TRANSLATED},
             "content": "".join(part.get("text") or "" for part in parts if part.get("type") == "text"),
         }
         images = [_image(part) for part in parts if part.get("type") != "text"]
+        if isinstance(came := messages.as_it_came(message, messages.TEXT), str):
+            one["content"] = came
         if images:
             one["images"] = images
         if calls := messages.past_calls(message):

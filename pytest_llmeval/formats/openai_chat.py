@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.formats import provider_tools, reading
+from pytest_llmeval.formats import messages, provider_tools, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
-from pytest_llmeval.formats.messages import named_schema, with_images
+from pytest_llmeval.formats.chat_stream import JOINED, ChatStream, text_in
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, pieces_of, total_tokens, unnamed, usage_field
-from pytest_llmeval.reply import Answer, ToolCall, Usage
+from pytest_llmeval.formats.spent import chat_usage, told_cost
+from pytest_llmeval.reply import OWN_FORM, Answer, ToolCall
 
 
 class OpenAIChat(WireFormat):
@@ -44,11 +46,14 @@ class OpenAIChat(WireFormat):
         A schema becomes ``response_format``: a plain JSON schema as ``{"name", "schema"}`` without ``strict``,
         since strict mode takes only some schemas; ``{"name", "schema", "strict": true}`` is passed on as it is.
         """
-        body: dict[str, Any] = {"model": model, "messages": with_images(prompt.messages, prompt.images)}
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": [_sent(message) for message in messages.conversation(prompt)],
+        }
         if prompt.tools:
             body["tools"] = [_wrapped(tool) for tool in prompt.tools]
         if prompt.schema is not None:
-            body["response_format"] = {"type": "json_schema", "json_schema": named_schema(prompt.schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": messages.named_schema(prompt.schema)}
         body.update(prompt.params)
         if prompt.stream:
             body["stream"] = True
@@ -80,15 +85,18 @@ class OpenAIChat(WireFormat):
         if not isinstance(message, dict):
             raise reading.malformed(f"the response's choice has no message, {reading.listed(choice)}")
         return Answer(
-            text=_text(message.get("content")),
+            text=_text(message.get("content")) or _spoken(message, "transcript"),
             tool_calls=_tool_calls(message),
             provider_tool_calls=provider_tools.of_chat(message),
-            usage=_usage(body.get("usage")),
+            usage=chat_usage(body.get("usage")),
+            cost=told_cost(body.get("usage")),
             finish_reason=reason,
             refusal=reading.text_or_none(message.get("refusal"))
             or (reading.FILTERED if reason == "content_filter" else None),
             response_model=reading.text_or_none(body.get("model")),
             response_id=reading.text_or_none(body.get("id")),
+            thinking=_thinking(message),
+            goes_back=_goes_back(message),
         )
 
     def stream(self) -> ChatStream:
@@ -105,6 +113,12 @@ class OpenAIChat(WireFormat):
         message: dict[str, Any] = {"role": "assistant", "content": answer.text or None, "refusal": answer.refusal}
         if not answer.text and not answer.tool_calls and not answer.refusal:
             message["content"] = ""
+        message |= {name: value for name, value in answer.goes_back.items() if name != OWN_FORM}
+        if "audio" in message:
+            message["audio"] = {**message["audio"], "transcript": answer.text, "data": "", "expires_at": 0}
+            message["content"] = None
+        if content := messages.own_content(answer, "chat") or messages.own_content(answer, messages.TEXT):
+            message["content"] = content
         if answer.tool_calls:
             message["tool_calls"] = [
                 {
@@ -135,6 +149,34 @@ class OpenAIChat(WireFormat):
         return body | usage_field("usage", counts, details)
 
 
+def _sent(message: dict[str, Any]) -> dict[str, Any]:
+    content = messages.as_it_came(message, "chat") or messages.as_it_came(message, messages.TEXT)
+    message.pop(OWN_FORM, None)
+    if message.get("audio"):  # which the provider has kept, so that the words are not said again
+        message["content"] = None
+    return message if content is None else {**message, "content": content}
+
+
+_THOUGHTS = ("reasoning_content", "reasoning")  # the first is DeepSeek's and of most others
+_WANTED_BACK = (*_THOUGHTS, "reasoning_details")
+
+
+def _thinking(message: Mapping[str, Any]) -> str:
+    thoughts = next((text for name in _THOUGHTS if (text := reading.text_or_none(message.get(name)))), "")
+    parts = [part for part in reading.objects(message.get("content")) if part.get("type") == "thinking"]  # Mistral's
+    return thoughts or "".join(text_in(part.get("thinking")) for part in parts)
+
+
+def _goes_back(message: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: message[name] for name in _WANTED_BACK if message.get(name)}
+    if identity := _spoken(message, "id"):
+        kept["audio"] = {"id": identity}
+    content = message.get("content")
+    if any(part.get("type") not in ("text", "output_text") for part in reading.objects(content)):
+        kept |= messages.kept_as_it_came("chat", content)
+    return kept
+
+
 def _signed(call: ToolCall) -> dict[str, Any]:
     return {"extra_content": {"google": {"thought_signature": call.signature}}} if call.signature else {}
 
@@ -143,31 +185,27 @@ def _wrapped(tool: Mapping[str, Any]) -> dict[str, Any]:
     return dict(tool) if "type" in tool else {"type": "function", "function": dict(tool)}
 
 
-def _text_of_parts(parts: list[Any], kinds: tuple[str, ...]) -> str:
-    """The text of parts, as Mistral sends them; those that think are not the answer."""
-    texts = (part.get("text") for part in reading.objects(parts) if part.get("type") in kinds)
-    return "".join(text for text in texts if isinstance(text, str))
-
-
 def _text(content: Any) -> str:
     if content is None:
         return ""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return _text_of_parts(content, ("text", "output_text"))
+    if isinstance(content, (str, list)):
+        return text_in(content)
     raise reading.malformed(f"the message's content is not text but {type(content).__name__}")
+
+
+def _spoken(message: Mapping[str, Any], name: str) -> str:
+    return reading.text_or_none(reading.object_or_empty(message.get("audio")).get(name)) or ""
 
 
 def _tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     calls = message.get("tool_calls")
-    if calls is None and isinstance(message.get("function_call"), dict):
-        calls = [{"function": message["function_call"]}]
+    if not calls and (called := reading.object_or_empty(message.get("function_call"))):
+        calls = [{"function": called}]
     if calls is None:
         return ()
     if not isinstance(calls, list):
         raise reading.malformed(f"tool_calls is not a list but {type(calls).__name__}")
-    return tuple(_tool_call(call) for call in calls)
+    return tuple(_tool_call(call) for call in calls if not messages.is_empty_call(call))
 
 
 def _tool_call(call: Any) -> ToolCall:
@@ -178,24 +216,6 @@ def _tool_call(call: Any) -> ToolCall:
     arguments = function.get("arguments", function.get("input"))
     google = reading.object_or_empty(reading.object_or_empty(call.get("extra_content")).get("google"))
     return reading.tool_call(function.get("name"), arguments, call.get("id"), google.get("thought_signature"))
-
-
-def _usage(usage: Any) -> Usage:
-    if not isinstance(usage, dict):
-        return Usage()
-    prompt = reading.object_or_empty(usage.get("prompt_tokens_details"))
-    cached = prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))  # the second is DeepSeek's
-    completion = reading.object_or_empty(usage.get("completion_tokens_details"))
-    return Usage(
-        input_tokens=reading.count(usage.get("prompt_tokens")),
-        output_tokens=reading.count(usage.get("completion_tokens")),
-        cache_read_tokens=reading.count(cached),
-        cache_write_tokens=reading.count(prompt.get("cache_write_tokens")),
-        reasoning_tokens=reading.count(completion.get("reasoning_tokens")),
-    )
-
-
-_JOINED = ("content", "refusal", "reasoning", "reasoning_content")
 
 
 def _chunks(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
@@ -209,131 +229,22 @@ def _chunks(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
     for place, choice in enumerate(reading.objects(body.get("choices"))):
         index = choice.get("index", place)
         message = reading.object_or_empty(choice.get("message"))
-        texts = {name: value for name, value in message.items() if name in _JOINED and isinstance(value, str)}
+        texts = {name: value for name, value in message.items() if name in JOINED and isinstance(value, str)}
         first = {name: value for name, value in message.items() if name not in texts and name != "tool_calls"}
         yield chunk(index, {**first, **dict.fromkeys(texts, "")})
         for name, text in texts.items():
             for piece in pieces_of(text, pieces):
                 yield chunk(index, {name: piece})
         for number, call in enumerate(reading.objects(message.get("tool_calls"))):
-            function = reading.object_or_empty(call.get("function"))
-            yield chunk(index, {"tool_calls": [{**call, "index": number, "function": {**function, "arguments": ""}}]})
-            arguments = function.get("arguments")
-            for piece in pieces_of(arguments, pieces) if isinstance(arguments, str) else ():
-                yield chunk(index, {"tool_calls": [{"index": number, "function": {"arguments": piece}}]})
+            kind, field = ("custom", "input") if "custom" in call else ("function", "arguments")
+            function = reading.object_or_empty(call.get(kind))
+            given = function.get(field)
+            text = given if isinstance(given, str) else json.dumps(given or {})
+            yield chunk(index, {"tool_calls": [{**call, "index": number, kind: {**function, field: ""}}]})
+            for piece in pieces_of(text, pieces):
+                yield chunk(index, {"tool_calls": [{"index": number, kind: {field: piece}}]})
         ending = {name: value for name, value in choice.items() if name not in ("index", "message")}
         if ending.get("finish_reason") or not body.get("error"):  # an error ends a stream without one
             yield chunk(index, {}, **ending)
     if "usage" in body:
         yield {**head, "choices": [], "usage": body["usage"]}
-
-
-class ChatStream:
-    """Reads the chunks of one streamed chat completion; see `StreamReader`."""
-
-    def __init__(self) -> None:
-        self.done = False
-        self._head: dict[str, Any] = {}
-        self._usage: Any = None
-        self._choices: dict[int, dict[str, Any]] = {}
-
-    def feed(self, event: Event) -> bool:
-        """Take one event; True when it carries text, a refusal or a tool call."""
-        if event.data.strip() == "[DONE]":
-            self.done = True
-            return False
-        chunk = reading.event_object(event)
-        if chunk.get("error") or event.name == "error":
-            error = chunk.get("error") or chunk
-            reading.answer_in_error(error)
-            self._head["error"] = error
-            self.done = True
-            return False
-        for name, value in chunk.items():
-            if name not in ("choices", "usage") and value is not None:
-                self._head.setdefault(name, value)
-        if usage := chunk.get("usage") or reading.object_or_empty(chunk.get("x_groq")).get("usage"):
-            self._usage = usage
-        carries = False
-        for choice in reading.objects(chunk.get("choices")):
-            carries |= self._take(choice)
-        return carries
-
-    def body(self) -> dict[str, Any]:
-        """The response as the non-streaming API would have given it."""
-        finished = self._choices and all(choice["finish_reason"] for choice in self._choices.values())
-        if not self.done and not finished:
-            got = sum(len(choice["message"]["content"] or "") for choice in self._choices.values())
-            raise reading.cut(got, "without a finish_reason or [DONE]")
-        body = {**self._head, "choices": [self._choices[index] for index in sorted(self._choices)]}
-        if "object" in body:
-            body["object"] = "chat.completion"
-        if self._usage is not None:
-            body["usage"] = self._usage
-        return body
-
-    def _take(self, piece: dict[str, Any]) -> bool:
-        number = piece.get("index")
-        index = number if isinstance(number, int) else 0
-        choice = self._choices.get(index)
-        if choice is None:
-            message = {"role": "assistant", "content": None}
-            choice = self._choices[index] = {"index": index, "message": message, "finish_reason": None}
-        for name, value in piece.items():
-            if name == "logprobs":
-                if isinstance(value, dict):
-                    _merge_lists(choice.setdefault("logprobs", {}), value)
-            elif name not in ("index", "delta", "message") and value is not None:
-                choice[name] = value
-        return _merge_delta(choice["message"], reading.object_or_empty(piece.get("delta")))
-
-
-def _merge_delta(message: dict[str, Any], delta: dict[str, Any]) -> bool:
-    carries = False
-    for name, value in delta.items():
-        if name == "tool_calls":
-            for call in reading.objects(value):
-                _merge_call(message.setdefault("tool_calls", []), call)
-                carries = True
-        elif name in _JOINED:
-            text = _streamed_text(value)
-            if text is not None:
-                message[name] = (message.get(name) or "") + text
-                carries |= bool(text) and name in ("content", "refusal")
-        elif value is not None:
-            message[name] = value
-    return carries
-
-
-def _streamed_text(value: Any) -> str | None:
-    if isinstance(value, list):
-        return _text_of_parts(value, ("text",))
-    return value if isinstance(value, str) else None
-
-
-def _merge_call(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
-    function = reading.object_or_empty(piece.get("function"))
-    number = piece.get("index")
-    if not isinstance(number, int):  # some servers leave it out and send each call whole
-        number = len(calls) if piece.get("id") or function.get("name") or not calls else len(calls) - 1
-    if not 0 <= number <= len(calls):
-        number = len(calls)
-    if number == len(calls):
-        calls.append({"id": None, "type": "function", "function": {"name": "", "arguments": ""}})
-    call = calls[number]
-    for field in ("id", "extra_content"):  # the latter from Google's servers, with a signature to be sent back
-        if piece.get(field):
-            call[field] = piece[field]
-    if isinstance(name := function.get("name"), str):
-        call["function"]["name"] += name
-    if isinstance(arguments := function.get("arguments"), str):
-        call["function"]["arguments"] += arguments
-
-
-def _merge_lists(target: dict[str, Any], source: dict[str, Any]) -> None:
-    for name, value in source.items():
-        if isinstance(value, list):
-            before = target.get(name)
-            target[name] = [*before, *value] if isinstance(before, list) else value
-        else:
-            target.setdefault(name, value)

@@ -9,7 +9,8 @@ from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats import messages, provider_tools, reading
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.replay import UNNAMED, call_id, named, pieces_of, total_tokens, usage_field
-from pytest_llmeval.reply import Answer, ToolCall, Usage
+from pytest_llmeval.formats.spent import responses_usage, told_cost
+from pytest_llmeval.reply import Answer, ToolCall
 from pytest_llmeval.text import first_line
 
 
@@ -31,7 +32,7 @@ class OpenAIResponses(WireFormat):
         Raises:
             ProviderError: kind ``bad_request``: a tool call in the messages is invalid.
         """
-        system, turns = messages.leading_system(messages.with_images(prompt.messages, prompt.images), ("system",))
+        system, turns = messages.leading_system(messages.conversation(prompt), ("system",))
         instructions = messages.plain_text(system)
         if instructions is None:
             system, turns = [], system + turns
@@ -68,14 +69,17 @@ class OpenAIResponses(WireFormat):
         reason = _finish_reason(status, body, calls)
         refusal = "".join(part["refusal"] for part in contents if isinstance(part.get("refusal"), str))
         return Answer(
-            text="".join(part["text"] for part in contents if isinstance(part.get("text"), str)),
+            text="".join(map(_said, contents)),
             tool_calls=calls,
             provider_tool_calls=provider_tools.of_responses(reading.objects(output)),
-            usage=_usage(reading.object_or_empty(body.get("usage"))),
+            usage=responses_usage(body.get("usage")),
+            cost=told_cost(body.get("usage")),
             finish_reason=reason,
             refusal=refusal or (reading.FILTERED if reason == "content_filter" else None),
             response_model=reading.text_or_none(body.get("model")),
             response_id=reading.text_or_none(body.get("id")),
+            thinking="\n\n".join(filter(None, map(_thought, reading.objects(output)))),
+            goes_back=_goes_back(reading.objects(output), stored=body.get("store") is not False),
         )
 
     def stream(self) -> ResponsesStream:
@@ -94,15 +98,16 @@ class OpenAIResponses(WireFormat):
             contents.append({"type": "output_text", "text": answer.text, "annotations": [], "logprobs": []})
         if answer.refusal:
             contents.append({"type": "refusal", "refusal": answer.refusal})
-        output: list[dict[str, Any]] = []
-        if contents:
-            about = {"type": "message", "id": "msg_saved", "role": "assistant", "status": "completed"}
-            output.append({**about, "content": contents})
-        for place, call in enumerate(answer.tool_calls):
-            about = {"type": "function_call", "id": f"fc_saved_{place}", "status": "completed"}
-            output.append(
-                {**about, "call_id": call_id(call, place), "name": call.name, "arguments": call.raw_arguments}
-            )
+        output: list[dict[str, Any]] = messages.own_content(answer, "responses") or []
+        if not output:
+            if contents:
+                about = {"type": "message", "id": "msg_saved", "role": "assistant", "status": "completed"}
+                output.append({**about, "content": contents})
+            for place, call in enumerate(answer.tool_calls):
+                about = {"type": "function_call", "id": f"fc_saved_{place}", "status": "completed"}
+                output.append(
+                    {**about, "call_id": call_id(call, place), "name": call.name, "arguments": call.raw_arguments}
+                )
         why = {"length": "max_output_tokens"}.get(answer.finish_reason or "stop", answer.finish_reason)
         whole = why in (None, "stop", "tool_calls")
         body = {
@@ -144,6 +149,8 @@ def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "role" not in message:  # an item of another type, as the API itself gives them
         return [dict(message)]
     content = message.get("content")
+    if (came := messages.as_it_came(message, "responses")) is not None:
+        return [dict(item) for item in came]
     if role == "tool":
         output = content if isinstance(content, str) else [_part(part, role) for part in content or ()]
         return [{"type": "function_call_output", "call_id": message.get("tool_call_id"), "output": output}]
@@ -175,10 +182,41 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     return dict(tool) if function is None else {"type": "function", **function}
 
 
+_CONTENTS = ("output_text", "output_audio", "refusal")
+
+
+def _said(part: Mapping[str, Any]) -> str:
+    return reading.text_or_none(part.get("transcript" if part.get("type") == "output_audio" else "text")) or ""
+
+
 def _contents(item: Mapping[str, Any]) -> list[dict[str, Any]]:
     if item.get("type") != "message":
         return []
-    return [part for part in reading.objects(item.get("content")) if part.get("type") in ("output_text", "refusal")]
+    return [part for part in reading.objects(item.get("content")) if part.get("type") in _CONTENTS]
+
+
+def _thought(item: Mapping[str, Any]) -> str:
+    if item.get("type") != "reasoning":
+        return ""
+    parts = reading.objects(item.get("content")) or reading.objects(item.get("summary"))
+    return "\n\n".join(text for part in parts if (text := reading.text_or_none(part.get("text"))))
+
+
+def _words(part: Mapping[str, Any]) -> str:
+    return (_said(part) or reading.text_or_none(part.get("refusal")) or "").strip()
+
+
+def _goes_back(items: list[dict[str, Any]], *, stored: bool) -> dict[str, Any]:
+    """All items in their order, when there are others than messages and calls.
+
+    Thoughts alone are not taken back, nor those that the provider has neither stored nor sent in encrypted form.
+    """
+    if not stored:
+        items = [item for item in items if item.get("type") != "reasoning" or item.get("encrypted_content")]
+    kinds = {item.get("type") for item in items}
+    said = {item.get("type") for item in items if item.get("type") != "message" or any(map(_words, _contents(item)))}
+    is_plain = kinds <= {"message", *_CALLS}
+    return {} if is_plain or said <= {"reasoning"} else messages.kept_as_it_came("responses", items)
 
 
 def _call(item: Mapping[str, Any]) -> ToolCall:
@@ -189,18 +227,6 @@ def _finish_reason(status: str, body: Mapping[str, Any], calls: tuple[ToolCall, 
     if status == "incomplete":
         return reading.finish_reason(reading.object_or_empty(body.get("incomplete_details")).get("reason") or status)
     return "tool_calls" if calls else "stop"
-
-
-def _usage(usage: Mapping[str, Any]) -> Usage:
-    given = reading.object_or_empty(usage.get("input_tokens_details"))
-    made = reading.object_or_empty(usage.get("output_tokens_details"))
-    return Usage(
-        input_tokens=reading.count(usage.get("input_tokens")),
-        output_tokens=reading.count(usage.get("output_tokens")),
-        cache_read_tokens=reading.count(given.get("cached_tokens")),
-        cache_write_tokens=reading.count(given.get("cache_write_tokens")),
-        reasoning_tokens=reading.count(made.get("reasoning_tokens")),
-    )
 
 
 def _events(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
@@ -236,6 +262,10 @@ def _events(body: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
 
 
 def _part_events(part: Mapping[str, Any], about: Mapping[str, Any], pieces: int) -> Iterator[dict[str, Any]]:
+    if part.get("type") == "output_audio":
+        yield {"type": "response.content_part.added", **about, "part": {**part, "transcript": ""}}
+        yield {"type": "response.content_part.done", **about, "part": dict(part)}
+        return
     kind, name = ("output_text", "text") if part.get("type") == "output_text" else ("refusal", "refusal")
     text = part.get(name)
     if not isinstance(text, str):

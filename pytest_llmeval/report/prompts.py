@@ -69,7 +69,7 @@ def _text(value: object) -> str:
     kind = value.get("type")
     if kind in ("tool_use", "function_call", "server_tool_use"):
         return _call(value)
-    if kind in _NO_TEXT:
+    if kind in _NO_TEXT or value.get("thought") is True:
         return ""
     for name in ("functionResponse", "function_response"):
         if isinstance(value.get(name), Mapping):

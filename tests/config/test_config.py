@@ -169,7 +169,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         (
             MODEL + "temprature = 0.5\n",
             CANDIDATE + 'temprature: unknown key; did you mean "params = { temperature = ... }"? '
-            "(allowed: model, api_key_env, base_url, params, timeout, prices)",
+            "(allowed: model, api_key_env, base_url, params, thinking_tags, timeout, prices)",
         ),
         (MODEL + 'api_key_environment = "X"\n', CANDIDATE + 'api_key_environment: unknown key; did you mean "api_key_'),
         (
@@ -212,6 +212,11 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
             '[tool.llmeval.models.a]\nmodel = "gpt"\n',
             'pyproject.toml: [tool.llmeval.models.a] model: is the text "gpt"; allowed is provider/model',
         ),
+        (MODEL + 'thinking_tags = ["<think>"]\n', CANDIDATE + "thinking_tags: is a list; allowed are two different"),
+        (MODEL + 'thinking_tags = ["a", "a"]\n', CANDIDATE + "thinking_tags: is a list; allowed are two different"),
+        (MODEL + 'thinking_tags = ["a", ""]\n', CANDIDATE + "thinking_tags: is a list; allowed are two different"),
+        (MODEL + "thinking_tags = true\n", CANDIDATE + "thinking_tags: is true; allowed is a list: what stands before"),
+        (MODEL + "thinking_tags = [1, 2]\n", CANDIDATE + "thinking_tags: is the number 1; allowed is text: a text"),
         (MODEL + "timeout = 0\n", CANDIDATE + "timeout: is the number 0; allowed is from 1 to 86400: seconds for one"),
         (MODEL + "timeout = -3.5\n", CANDIDATE + "timeout: is the number -3.5; allowed is from 1 to 86400"),
         (MODEL + "timeout = 1e9\n", CANDIDATE + "timeout: is the number 1000000000.0; allowed is from 1 to 86400"),

@@ -259,6 +259,7 @@ ROME = {"city": "Rome"}
                 finish_reason="tool_calls",
                 response_model="gpt-5.6",
                 response_id="resp_1",
+                goes_back={"own_form": {"format": "responses", "content": RESPONSES_BODY["output"]}},
             ),
         ),
         (
@@ -271,7 +272,8 @@ ROME = {"city": "Rome"}
                 finish_reason="tool_calls",
                 response_model="claude-opus-5-5",
                 response_id="msg_1",
-                thinking=({"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},),
+                thinking="Hm.",
+                goes_back={"own_form": {"format": "messages", "content": ANTHROPIC_BODY["content"]}},
             ),
         ),
         (
@@ -286,6 +288,13 @@ ROME = {"city": "Rome"}
                 finish_reason="tool_calls",
                 response_model="gemini-2.5-pro",
                 response_id="r1",
+                thinking="Hm.",
+                goes_back={
+                    "own_form": {
+                        "format": "content",
+                        "content": GEMINI_BODY["candidates"][0]["content"]["parts"],
+                    }
+                },
             ),
         ),
         (
@@ -297,6 +306,8 @@ ROME = {"city": "Rome"}
                 usage=Usage(input_tokens=1000, output_tokens=100),
                 finish_reason="tool_calls",
                 response_model="llama",
+                thinking="Hm.",
+                goes_back={"thinking": "Hm."},
             ),
         ),
     ],
