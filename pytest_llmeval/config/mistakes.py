@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from pytest_llmeval.config.request_fields import wrong_params
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import described, did_you_mean, nearest, quoted_ascii, toml_key
 
@@ -188,6 +189,8 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         url = model.get("base_url") if isinstance(model, dict) else None
         if isinstance(url, str) and (text := _wrong_address(url)):
             yield ("models", alias, "base_url"), text
+        for key, text in wrong_params(model) if isinstance(model, dict) else ():
+            yield ("models", alias, key), text
     for path in table["ignore"] if isinstance(table.get("ignore"), list) else ():
         if isinstance(path, str) and (text := _wrong_path(path)):
             yield ("ignore",), text

@@ -39,6 +39,8 @@ class ModelSettings(NamedTuple):
         base_url: None for the provider's own.
         api_key_env: name of the environment variable with the key, None for the provider's default.
         params: sampling parameters sent with every call.
+        drop_params: JSON paths within requests that are not sent.
+        rename_params: the names under which parameters are sent, by the names that a test or the application gives.
         timeout: seconds that one answer may take, None for the usual limits.
         prices: None when unknown.
     """
@@ -49,6 +51,8 @@ class ModelSettings(NamedTuple):
     base_url: str | None = None
     api_key_env: str | None = None
     params: Mapping[str, Any] = MappingProxyType({})
+    drop_params: tuple[str, ...] = ()
+    rename_params: Mapping[str, str] = MappingProxyType({})
     timeout: float | None = None
     prices: Prices | None = None
 
@@ -299,10 +303,22 @@ def _settings(table: dict[str, Any], file: Path, name: str, keys: tuple[str, ...
     )
 
 
-def _model(alias: str, *, model: str, prices: dict[str, float] | None = None, **fields: Any) -> ModelSettings:
+def _model(
+    alias: str,
+    *,
+    model: str,
+    prices: dict[str, float] | None = None,
+    drop_params: Sequence[str] = (),
+    **fields: Any,
+) -> ModelSettings:
     provider, _, model_name = model.partition("/")
     return ModelSettings(
-        name=alias, provider=provider, model=model_name, prices=Prices(**prices) if prices else None, **fields
+        name=alias,
+        provider=provider,
+        model=model_name,
+        prices=Prices(**prices) if prices else None,
+        drop_params=tuple(drop_params),
+        **fields,
     )
 
 
