@@ -39,7 +39,7 @@ class Route:
         base_url: everything before the path.
         moved: whether that is not the address the application meant; then none of its headers may go there.
         rewritten: whether it names another model than the application did.
-        adjusted: whether the settings of the model change its parameters.
+        adjusted: whether the settings of the model change its parameters or headers.
         on_trial: whether the model on trial answers.
     """
 
@@ -51,6 +51,11 @@ class Route:
     rewritten: bool = False
     adjusted: bool = False
     on_trial: bool = False
+
+    @property
+    def differs(self) -> bool:
+        """Whether something else is sent than the application has made."""
+        return self.moved or self.rewritten or self.adjusted
 
     @property
     def url(self) -> str:
@@ -91,7 +96,7 @@ def routed(asked: Recognised, models: Models) -> Route:
 def _as_configured(route: Route) -> Route:
     """The route with the parameters and the ``base_url`` that the configuration has for the model."""
     request = adjusted(route.request, route.model, route.provider, sets=True)
-    route = replace(route, request=request, adjusted=request is not route.request)
+    route = replace(route, request=request, adjusted=request is not route.request or bool(route.model.headers))
     there = replace(route, base_url=route.provider.base_url or "")
     if route.model.base_url is None or _place(there.url) == _place(route.url):
         return route

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_llmeval.json_text import path_steps
 from pytest_llmeval.text import quoted_ascii
 
+_MADE_FOR_EACH = frozenset(
+    {
+        *("accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect"),
+        *("host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+    }
+)
+_OF_A_SECRET = re.compile(
+    r"(?:.*[-_])?(?:auth|authorization|authentication|cookie|credentials?|password|passwd|secret|signature|token"
+    r"|(?:access|api|auth|functions|master|private|secret|subscription|virtual)[-_]?key)"
+)
+_HEADERS = frozenset({"default_headers", "extra_headers", "headers"})
 _IS_ASKED = frozenset({"contents", "input", "messages", "model"})
 
 
@@ -24,6 +36,11 @@ def wrong_params(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     is_function = str(model.get("model")).startswith("python:")  # which may have arguments of any name
     for name in sorted(sets & _IS_ASKED) if not is_function else ():
         yield "params", f"sets {name}, which is what a test asks, no parameter; take it out"
+    for name in sorted(sets & _HEADERS) if not is_function else ():
+        yield (
+            "params",
+            f'sets {name}, which would be a field of the body; headers = {{ x-team = "search" }} sends headers',
+        )
     for key, names in (("drop_params", dropped), ("rename_params", [*renamed, *renamed.values()])):
         for name in names:
             if text := _no_parameter(name):
@@ -50,3 +67,30 @@ def _no_parameter(name: str) -> str | None:
     if first in _IS_ASKED:
         return f"names {first}, which is what a test asks, no parameter; take it out"
     return None
+
+
+def wrong_headers(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The headers of a model's table that cannot be sent, and why; other types are skipped."""
+    headers = model.get("headers")
+    if not isinstance(headers, dict):
+        return
+    if headers and str(model.get("model")).startswith("python:"):
+        yield "", "are never sent: a python: model is called by this process; take them out"
+        return
+    seen: set[str] = set()
+    for name, value in headers.items():
+        plain = name.lower()
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+            yield name, "is no name of a header; allowed are letters, digits and - _ ."
+        elif _OF_A_SECRET.fullmatch(plain):
+            words = (
+                "is where a key stands, and keys do not belong in files; name the environment variable that holds it: "
+            )
+            yield name, f'{words}api_key_env = "OPENAI_API_KEY"'
+        elif plain in _MADE_FOR_EACH:
+            yield name, "is made for each request; take it out"
+        elif plain in seen:
+            yield name, "is there twice, since case does not count; keep one of them"
+        elif isinstance(value, str) and not (value.isascii() and value.isprintable() and value == value.strip()):
+            yield name, "is a text that no header can hold; allowed is printable ASCII without spaces around it"
+        seen.add(plain)

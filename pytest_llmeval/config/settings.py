@@ -41,6 +41,7 @@ class ModelSettings(NamedTuple):
         params: sampling parameters sent with every call.
         drop_params: JSON paths within requests that are not sent.
         rename_params: the names under which parameters are sent, by the names that a test or the application gives.
+        headers: sent with every call; no secret is among them.
         timeout: seconds that one answer may take, None for the usual limits.
         prices: None when unknown.
     """
@@ -53,6 +54,7 @@ class ModelSettings(NamedTuple):
     params: Mapping[str, Any] = MappingProxyType({})
     drop_params: tuple[str, ...] = ()
     rename_params: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = MappingProxyType({})
     timeout: float | None = None
     prices: Prices | None = None
 

@@ -1,4 +1,7 @@
-"""What the configuration of a model changes in a request: fields it takes out, renames and sets."""
+"""What the configuration of a model changes in a request: fields it takes out, renames and sets.
+
+Of its headers only those are part of a request that change the answer; the others go with the endpoint.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ def adjusted(request: ModelRequest, model: ModelSettings, provider: WireFormat, 
     for name, value in model.params.items() if sets else ():
         if name not in _THE_CALLERS and (name != "stream_options" or request.stream):
             body = with_params(body, _nested(list(provider.place_of(name)), value))
-    return request if body is request.body else replace(request, body=body)
+    meant = {name.lower(): value for name, value in model.headers.items() if name.lower() in provider.meant}
+    if body is request.body and not meant:
+        return request
+    return replace(request, body=body, headers={**request.headers, **meant})
 
 
 def _steps(path: str, provider: WireFormat) -> list[str | int]:

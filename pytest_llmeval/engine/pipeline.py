@@ -412,5 +412,6 @@ class Pipeline:
             api_key_env=model.api_key_env or provider.api_key_env,
             provider=provider,
             entry=model.entry,
+            extra=model.headers,
             timeouts=Timeouts.of(model.timeout),
         )

@@ -239,7 +239,7 @@ class CapturedCalls:
         except ReplyError as error:
             raise self._unanswered(error) from None
         instead = None
-        if route.moved or route.rewritten or route.adjusted:
+        if route.differs:
             content = json.dumps(route.request.body).encode()
             instead = Replacement(url=route.url, headers=headers_to_send(route, endpoint, headers), content=content)
         question = call.question

@@ -18,6 +18,11 @@ _NO_PARAMETERS = {
     "api_key": _IN_THE_TABLE.replace("{key}", 'api_key_env = "OPENAI_API_KEY", the name of a variable'),
     "api_key_env": _IN_THE_TABLE.replace("{key}", 'api_key_env = "OPENAI_API_KEY", the name of a variable'),
     "base_url": _IN_THE_TABLE.replace("{key}", 'base_url = "https://..."'),
+    "headers": _IN_THE_TABLE.replace("{key}", 'headers = {{ x-team = "search" }}'),
+    "extra_headers": _IN_THE_TABLE.replace("{key}", 'headers = {{ x-team = "search" }}'),
+    "default_headers": _IN_THE_TABLE.replace("{key}", 'headers = {{ x-team = "search" }}'),
+    "extra_body": "its fields are keywords of llm themselves, as in llm(prompt, top_k=5)",
+    "extra_query": _IN_THE_TABLE.replace("{key}", 'base_url = "https://...?name=value"'),
     "provider": _IN_THE_TABLE.replace("{key}", 'model = "provider/model"'),
 }
 """Keywords that look like settings of a call and would be sent on as fields of the request."""
