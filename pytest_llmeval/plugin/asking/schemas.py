@@ -101,10 +101,10 @@ def _typed_dict(given: Any) -> Any:
         else:
             mark = typing.Required if name in given.__required_keys__ else typing.NotRequired
         fields[name] = mark[_known(hint)]
-    made = typing_extensions.TypedDict(given.__name__, fields)  # type: ignore[operator]
+    made = typing_extensions.TypedDict(given.__name__, fields)  # type: ignore[misc]
     made.__doc__ = given.__doc__
     return made
 
 
 def _name(given: object) -> str:
-    return first_line(getattr(given, "__name__", None) if isinstance(given, type) else str(given), 60)
+    return first_line(given.__name__ if isinstance(given, type) and not typing.get_args(given) else str(given), 60)
