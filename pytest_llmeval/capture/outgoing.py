@@ -47,6 +47,7 @@ def endpoint_of(route: Route, headers: Mapping[str, str], environment: Mapping[s
         provider=provider,
         entry=model.entry if route.moved else None,  # else the key is the application's own business
         headers=own,
+        extra=model.headers,
         timeouts=Timeouts.of(model.timeout),
     )
 
@@ -63,8 +64,9 @@ def headers_to_send(route: Route, endpoint: Endpoint, headers: Mapping[str, str]
         endpoint: from `endpoint_of`.
         headers: the application's, names in lower case.
     """
+    extra = {name.lower(): value for name, value in endpoint.extra.items()}
     if endpoint.headers is not None:
-        return {name: value for name, value in headers.items() if name not in ("content-length", "host")}
+        return {name: value for name, value in headers.items() if name not in ("content-length", "host")} | extra
     carried = {"content-type": "application/json", "accept": headers.get("accept", "*/*"), **route.request.headers}
     key = endpoint.api_key
-    return carried if key is None else {**carried, **route.provider.authorization(key)}
+    return carried | extra if key is None else {**carried, **route.provider.authorization(key), **extra}

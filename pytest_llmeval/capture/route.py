@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
 from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.engine.adjusted import adjusted
 from pytest_llmeval.errors import NotRerouted
 from pytest_llmeval.formats.base import ModelRequest, Recognised, WireFormat
 from pytest_llmeval.formats.registry import find_provider, wire_formats
@@ -38,6 +39,7 @@ class Route:
         base_url: everything before the path.
         moved: whether that is not the address the application meant; then none of its headers may go there.
         rewritten: whether it names another model than the application did.
+        adjusted: whether the settings of the model change its parameters or headers.
         on_trial: whether the model on trial answers.
     """
 
@@ -47,7 +49,13 @@ class Route:
     base_url: str
     moved: bool = False
     rewritten: bool = False
+    adjusted: bool = False
     on_trial: bool = False
+
+    @property
+    def differs(self) -> bool:
+        """Whether something else is sent than the application has made."""
+        return self.moved or self.rewritten or self.adjusted
 
     @property
     def url(self) -> str:
@@ -82,11 +90,13 @@ def routed(asked: Recognised, models: Models) -> Route:
         rewritten=asked.model != trial.model,
         on_trial=True,
     )
-    return _where_configured(route)
+    return _as_configured(route)
 
 
-def _where_configured(route: Route) -> Route:
-    """The route to the ``base_url`` that the configuration has for the model, if it has one."""
+def _as_configured(route: Route) -> Route:
+    """The route with the parameters and the ``base_url`` that the configuration has for the model."""
+    request = adjusted(route.request, route.model, route.provider, sets=True)
+    route = replace(route, request=request, adjusted=request is not route.request or bool(route.model.headers))
     there = replace(route, base_url=route.provider.base_url or "")
     if route.model.base_url is None or _place(there.url) == _place(route.url):
         return route
@@ -103,7 +113,7 @@ def _as_it_is(asked: Recognised, models: Models) -> Route:
         name = f"{provider.name}/{asked.model}"
         model = ModelSettings(name=name, provider=provider.name, model=asked.model)
     request = asked.request(provider.name)
-    return _where_configured(Route(model=model, provider=provider, request=request, base_url=asked.base_url))
+    return _as_configured(Route(model=model, provider=provider, request=request, base_url=asked.base_url))
 
 
 def _place(url: str) -> tuple[str, str, str]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from pytest_llmeval.config.request_fields import wrong_headers, wrong_params
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import described, did_you_mean, nearest, quoted_ascii, toml_key
 
@@ -192,6 +193,10 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) and _wrong_tags(tags):
             allowed = 'two different texts, as in ["<think>", "</think>"]'
             yield ("models", alias, "thinking_tags"), f"is {_given(tags)}; allowed are {allowed}"
+        for key, text in wrong_params(model) if isinstance(model, dict) else ():
+            yield ("models", alias, key), text
+        for header, text in wrong_headers(model) if isinstance(model, dict) else ():
+            yield ("models", alias, "headers", *filter(None, [header])), text
     for path in table["ignore"] if isinstance(table.get("ignore"), list) else ():
         if isinstance(path, str) and (text := _wrong_path(path)):
             yield ("ignore",), text

@@ -39,6 +39,9 @@ class ModelSettings(NamedTuple):
         base_url: None for the provider's own.
         api_key_env: name of the environment variable with the key, None for the provider's default.
         params: sampling parameters sent with every call.
+        drop_params: JSON paths within requests that are not sent.
+        rename_params: the names under which parameters are sent, by the names that a test or the application gives.
+        headers: sent with every call; no secret is among them.
         timeout: seconds that one answer may take, None for the usual limits.
         prices: None when unknown.
         thinking_tags: before and after thoughts that are in the text of an answer, None when there are none.
@@ -50,6 +53,9 @@ class ModelSettings(NamedTuple):
     base_url: str | None = None
     api_key_env: str | None = None
     params: Mapping[str, Any] = MappingProxyType({})
+    drop_params: tuple[str, ...] = ()
+    rename_params: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = MappingProxyType({})
     timeout: float | None = None
     prices: Prices | None = None
     thinking_tags: tuple[str, str] | None = None
@@ -308,6 +314,7 @@ def _model(
     model: str,
     prices: dict[str, float] | None = None,
     thinking_tags: list[str] | None = None,
+    drop_params: Sequence[str] = (),
     **fields: Any,
 ) -> ModelSettings:
     provider, _, model_name = model.partition("/")
@@ -317,6 +324,7 @@ def _model(
         model=model_name,
         prices=Prices(**prices) if prices else None,
         thinking_tags=(thinking_tags[0], thinking_tags[1]) if thinking_tags else None,
+        drop_params=tuple(drop_params),
         **fields,
     )
 

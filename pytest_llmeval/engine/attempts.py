@@ -35,7 +35,7 @@ def explained(failure: AttemptFailed, request: ModelRequest, endpoint: Endpoint,
     told = f"{words} ({model}{place}{tried})"  # what happened first: a summary of 80 columns cuts the end
     if error.kind == "authentication":  # and before it what helps: what providers say of keys is long
         told = f"{_about_the_key(request.provider, endpoint)}; {told}"
-    elif advice := failure.advice or _ADVICE.get(error.kind):
+    elif advice := failure.advice or _ADVICE.get(error.kind) or _about_a_parameter(error, request, endpoint):
         told = f"{told}; {advice}"
     return ProviderError(
         told, kind=error.kind, status=error.status, retry_after=error.retry_after, response=error.response
@@ -45,8 +45,20 @@ def explained(failure: AttemptFailed, request: ModelRequest, endpoint: Endpoint,
 def more_time(endpoint: Endpoint, timeouts: Timeouts) -> str:
     """How a model gets more time than these limits."""
     seconds = 300 if timeouts.answer == math.inf else 2 * timeouts.answer
-    where = in_table("models", endpoint.entry) if endpoint.entry is not None else "its table of [tool.llmeval.models]"
-    return f"a slower model gets more time by timeout = {seconds:g} in {where}"
+    return f"a slower model gets more time by timeout = {seconds:g} in {_its_table(endpoint)}"
+
+
+def _its_table(endpoint: Endpoint) -> str:
+    return in_table("models", endpoint.entry) if endpoint.entry is not None else "its table of [tool.llmeval.models]"
+
+
+def _about_a_parameter(error: ProviderError, request: ModelRequest, endpoint: Endpoint) -> str | None:
+    """How a parameter is left out that the provider quotes where it refuses a request."""
+    if error.kind != "bad_request":
+        return None
+    parameters = [name for name in request.body if name not in ("model", "messages", "input", "contents", "stream")]
+    quoted = next((name for name in parameters if re.search(rf"['\"`]{re.escape(name)}['\"`]", str(error))), None)
+    return quoted and f'drop_params = ["{first_line(quoted, 40)}"] in {_its_table(endpoint)} leaves it out'
 
 
 def _about_the_key(provider: str, endpoint: Endpoint) -> str:

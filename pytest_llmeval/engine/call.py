@@ -25,6 +25,7 @@ class Endpoint:
         api_key_env: the environment variable the key came from, or would have, for messages only.
         entry: the model's name in [tool.llmeval.models], None where it has none, for messages only.
         headers: an application's own, its key among them, sent in place of those that would carry `api_key`.
+        extra: headers of the configuration, sent besides; they win over an application's.
         timeouts: for this model, None for those of the `EngineRules`.
     """
 
@@ -34,6 +35,7 @@ class Endpoint:
     api_key_env: str | None = None
     entry: str | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
+    extra: Mapping[str, str] = field(default_factory=dict)
     timeouts: Timeouts | None = None
 
 

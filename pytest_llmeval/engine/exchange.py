@@ -203,6 +203,7 @@ def _headers(call: EngineCall, url: httpx.URL) -> dict[str, str]:
     if own is None and endpoint.api_key is not None:
         own = endpoint.provider.authorization(endpoint.api_key)
     headers.update((name.lower(), value) for name, value in (own or {}).items())
+    headers.update((name.lower(), value) for name, value in endpoint.extra.items())
     for name, value in headers.items():
         if not (value.isascii() and value.isprintable() and value == value.strip()):
             raise _unfit_header(name, endpoint)

@@ -10,6 +10,7 @@ from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pytest_llmeval.clock import Clock
 from pytest_llmeval.config.prices import cost_of_call
@@ -20,12 +21,14 @@ from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed,
 from pytest_llmeval.engine.on_the_way import OnTheWay
 from pytest_llmeval.engine.preload import import_all
 from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
-from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError, StaleReply
+from pytest_llmeval.errors import ConfigError, MissingReply, ProviderError, ReplyError, StaleReply
 from pytest_llmeval.formats.base import ModelRequest, Prompt
 from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.formats.said_address import SaidAddress, said_address
 from pytest_llmeval.reply import Source, Usage
 from pytest_llmeval.runs.billed import Billed
 from pytest_llmeval.store.entry import Entry
+from pytest_llmeval.text import first_line
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +70,8 @@ class Pipeline:
         staleness: how old a stored reply may be, None for any age.
         budget: USD that may be spent, over all worker processes; None for any sum.
         environment: holds the keys.
+        addresses: holds the variables that lead the SDKs of providers elsewhere, None for the environment as it is now.
+        tell: takes a note for the summary.
 
     Attributes:
         lookups: makes the lookups that it takes.
@@ -86,12 +91,18 @@ class Pipeline:
         budget: float | None = None,
         salts: Mapping[str, str] | None = None,
         environment: Mapping[str, str] = os.environ,
+        addresses: Mapping[str, str] | None = None,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.mode = mode
         self.store = store
         self.waiting: Callable[[], None] | None = None
         self.lookups = Lookups(ignore=ignore, normalize=normalize, salts=salts or {})
         self.environment = environment
+        # A test may change them, as llm_gateway does to be found by its application.
+        self._addresses = dict(os.environ) if addresses is None else addresses
+        self._tell = tell
+        self._told: set[str] = set()
         self._staleness = staleness
         self._concurrency = concurrency
         self._workers = workers
@@ -431,11 +442,29 @@ class Pipeline:
             ProviderError: the environment does not have its key.
         """
         model, provider = lookup.model, lookup.provider
+        key = api_key_of(model, provider, self.environment)
+        try:
+            said = said_address(model.provider, self._addresses) if model.base_url is None else None
+        except ConfigError as error:
+            raise ProviderError(str(error), kind="bad_request") from None
+        if said is not None:
+            provider = said.provider
+            self._tell_of(said, model, with_key=key is not None)
         return Endpoint(
             base_url=provider.base_url or "",
-            api_key=api_key_of(model, provider, self.environment),
+            api_key=key,
             api_key_env=model.api_key_env or provider.api_key_env,
             provider=provider,
             entry=model.entry,
+            extra=model.headers,
             timeouts=Timeouts.of(model.timeout),
         )
+
+    def _tell_of(self, said: SaidAddress, model: ModelSettings, *, with_key: bool) -> None:
+        """Tell once where the environment leads the calls of a model, and whether its key goes there."""
+        where = first_line(urlsplit(said.provider.base_url or "").netloc, 80)
+        key = f", with the key in {model.api_key_env or said.provider.api_key_env}" if with_key else ""
+        note = f"{said.variable}: {model.full_name} is asked at {where}{key}"
+        if note not in self._told:
+            self._told.add(note)
+            self._tell(note)

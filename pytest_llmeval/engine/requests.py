@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.engine.adjusted import adjusted
 from pytest_llmeval.errors import ProviderError, ReplyError
 from pytest_llmeval.formats.base import ModelRequest, Prompt, Provider
 from pytest_llmeval.formats.registry import find_provider, has_own_address
@@ -78,11 +79,18 @@ class Lookups:
         except ReplyError as error:
             return Lookup(model, provider, error, self._prompt_digest(prompt), f"no request: {error}")
         words = self.words_digest(request.body, besides=prompt.params) if self.ignore else self._prompt_digest(prompt)
-        return self._lookup(model, provider, request, words)
+        return self._lookup(model, provider, adjusted(request, model, provider, sets=False), words)
 
-    def of_request(self, model: ModelSettings, provider: Provider, request: ModelRequest) -> Lookup:
-        """What a request asks that is made already."""
-        return self._lookup(model, provider, request, self.words_digest(request.body))
+    def of_request(
+        self, model: ModelSettings, provider: Provider, request: ModelRequest, made: Mapping[str, Any] | None = None
+    ) -> Lookup:
+        """What a request asks that is made already.
+
+        Args:
+            request: as it is sent.
+            made: its body as the application made it, before the settings of a model changed it; None for the same.
+        """
+        return self._lookup(model, provider, request, self.words_digest(request.body if made is None else made))
 
     def words_digest(self, body: Mapping[str, Any], *, besides: Iterable[str] = ()) -> str:
         """Digest of what a request asks, whichever model is asked, made of its body.

@@ -269,6 +269,10 @@ class WireFormat(Provider):
         """The headers that carry the key."""
         return {self.key_header: f"{self.key_scheme}{api_key}"}
 
+    def place_of(self, parameter: str) -> tuple[str, ...]:
+        """The keys that lead to a sampling parameter in the body of a request."""
+        return (parameter,)
+
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """What a response with an error status means; its text is harmless and short."""
         from pytest_llmeval.formats.failure import failure_of_response

@@ -89,6 +89,10 @@ class GeminiContent(WireFormat):
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
         return ModelRequest(provider=self.name, model=model, path=f"/{place}:{method}", body=body, stream=stream)
 
+    def place_of(self, parameter: str) -> tuple[str, ...]:
+        """The keys that lead to a sampling parameter in the body of a request."""
+        return (parameter,) if parameter in _FIELDS else ("generationConfig", parameter)
+
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body; of several candidates the first.
 

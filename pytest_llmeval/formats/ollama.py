@@ -82,6 +82,10 @@ class OllamaChat(WireFormat):
             body["stream"] = True
         return ModelRequest(provider=self.name, model=model, path=self.path, body=body, stream=bool(body.get("stream")))
 
+    def place_of(self, parameter: str) -> tuple[str, ...]:
+        """The keys that lead to a sampling parameter in the body of a request."""
+        return (parameter,) if parameter in _FIELDS else ("options", parameter)
+
     def answer(self, body: Mapping[str, Any]) -> Answer:
         """The answer in a response body.
 

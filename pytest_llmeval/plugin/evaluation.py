@@ -47,6 +47,7 @@ class Evaluation:
         wordings: what cases are asked in besides their own words, over the markers'; None to leave those.
         budget: USD, None for no limit.
         environment: of now, and where a test has emptied it, as it was at the start.
+        addresses: the environment as it was at the start, whose variables may lead the SDKs of providers elsewhere.
         shard: the part of the cases that is run, None for all.
     """
 
@@ -69,6 +70,7 @@ class Evaluation:
     staleness: Staleness | None
     hook: Any
     environment: Mapping[str, str] = field(default_factory=lambda: ChainMap(os.environ, dict(os.environ)))
+    addresses: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     shard: Shard | None = None
     anchor: SavedBaseline | None = None
     _pipeline: Pipeline | None = None
@@ -107,6 +109,8 @@ class Evaluation:
                 normalize=normalizer(self.hook),
                 staleness=self.staleness,
                 environment=self.environment,
+                addresses=self.addresses,
+                tell=self.notes.append,
                 salts=_salts((*self.settings.models.values(), *self.models)),
             )
         return self._pipeline

@@ -31,6 +31,9 @@ model = "openrouter/anthropic/claude-haiku-5"
 api_key_env = "ROUTER_KEY"
 base_url = "https://llm.example.com/v1"
 params = { max_tokens = 1024, stop = ["END"] }
+drop_params = ["temperature", "stream_options"]
+rename_params = { max_output_tokens = "max_tokens" }
+headers = { x-team = "search", X-Title = "evals" }
 prices = { input = 0.8, output = 4, cache_read = 0.08 }
 
 [tool.llmeval.categories.hallucination]
@@ -74,6 +77,9 @@ def test_a_table_may_use_every_key(tmp_path: Path) -> None:
                 base_url="https://llm.example.com/v1",
                 api_key_env="ROUTER_KEY",
                 params={"max_tokens": 1024, "stop": ["END"]},
+                drop_params=("temperature", "stream_options"),
+                rename_params={"max_output_tokens": "max_tokens"},
+                headers={"x-team": "search", "X-Title": "evals"},
                 prices=Prices(input=0.8, output=4, cache_read=0.08),
             ),
         },
@@ -169,7 +175,8 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         (
             MODEL + "temprature = 0.5\n",
             CANDIDATE + 'temprature: unknown key; did you mean "params = { temperature = ... }"? '
-            "(allowed: model, api_key_env, base_url, params, thinking_tags, timeout, prices)",
+            "(allowed: model, api_key_env, base_url, params, thinking_tags, drop_params, rename_params, headers, timeout, "
+            "prices)",
         ),
         (MODEL + 'api_key_environment = "X"\n', CANDIDATE + 'api_key_environment: unknown key; did you mean "api_key_'),
         (
@@ -227,6 +234,98 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         (
             MODEL + "params = { day = 2024-01-31 }\n",
             CANDIDATE[:-2] + ".params] day: is a date or time; write it as text",
+        ),
+        (
+            MODEL + "drop_parms = []\n",
+            CANDIDATE + 'drop_parms: unknown key; did you mean "drop_params"? (allowed: model, api_key_env,',
+        ),
+        (
+            MODEL + 'drop_params = "temperature"\n',
+            CANDIDATE + 'drop_params: is the text "temperature"; allowed is a list: names of parameters that are not',
+        ),
+        (MODEL + "drop_params = [3]\n", CANDIDATE + "drop_params: is the number 3; allowed is text: the name of a"),
+        (
+            MODEL + 'drop_params = ["top p["]\n',
+            CANDIDATE + 'drop_params: names "top p["; allowed are names as in temperature, thinking.budget_tokens',
+        ),
+        (
+            MODEL + 'drop_params = ["messages"]\n',
+            CANDIDATE + "drop_params: names messages, which is what a test asks, no parameter; take it out",
+        ),
+        (
+            MODEL + 'drop_params = ["stream"]\n',
+            CANDIDATE + "drop_params: names stream; whether an answer is streamed is said by a test, the application",
+        ),
+        (
+            MODEL + 'params = { seed = 1 }\ndrop_params = ["seed"]\n',
+            CANDIDATE + 'drop_params: takes out "seed", which params sets; keep one of them',
+        ),
+        (
+            MODEL + 'rename_params = { seed = "start" }\ndrop_params = ["seed"]\n',
+            CANDIDATE + 'drop_params: takes out "seed", which rename_params renames; keep one of them',
+        ),
+        (
+            MODEL + 'params = { seed = 1 }\nrename_params = { seed = "start" }\n',
+            CANDIDATE + 'rename_params: renames "seed", which params sets; set "start" there',
+        ),
+        (
+            MODEL + 'rename_params = { seed = "model" }\n',
+            CANDIDATE + "rename_params: names model, which is what a test asks, no parameter; take it out",
+        ),
+        (
+            MODEL + "rename_params = { seed = 1 }\n",
+            CANDIDATE[:-2] + ".rename_params] seed: is the number 1; allowed is text: the name that is sent",
+        ),
+        (
+            MODEL + 'headers = { X-Auth-Token = "t" }\n',
+            CANDIDATE[:-2] + ".headers] X-Auth-Token: is where a key stands, and keys do not belong in files; name the "
+            'environment variable that holds it: api_key_env = "OPENAI_API_KEY"',
+        ),
+        (
+            MODEL + 'headers = { Proxy-Authorization = "t" }\n',
+            CANDIDATE[:-2] + ".headers] Proxy-Authorization: is where a key stands",
+        ),
+        (MODEL + 'headers = { Cookie = "t" }\n', CANDIDATE[:-2] + ".headers] Cookie: is where a key stands"),
+        (
+            MODEL + 'headers = { Ocp-Apim-Subscription-Key = "t" }\n',
+            CANDIDATE[:-2] + ".headers] Ocp-Apim-Subscription-Key: is where a key stands",
+        ),
+        (
+            MODEL + 'headers = { x-api-key = "t" }\n',
+            CANDIDATE[:-2] + ".headers] x-api-key: keys do not belong in files; name the environment variable",
+        ),
+        (
+            MODEL + 'headers = { x-team = "sk-abcdefgh12345" }\n',
+            CANDIDATE[:-2] + ".headers] x-team: holds what looks like a key; keys do not belong in files",
+        ),
+        (
+            MODEL + 'headers = { Content-Type = "text/plain" }\n',
+            CANDIDATE[:-2] + ".headers] Content-Type: is made for each request; take it out",
+        ),
+        (
+            MODEL + 'headers = { "x team" = "t" }\n',
+            CANDIDATE[:-2] + '.headers] "x team": is no name of a header; allowed are letters',
+        ),
+        (
+            MODEL + 'headers = { x-team = "a", X-Team = "b" }\n',
+            CANDIDATE[:-2] + ".headers] X-Team: is there twice, since case does not count; keep one of them",
+        ),
+        (
+            MODEL + 'headers = { x-team = "a\\r\\nb: c" }\n',
+            CANDIDATE[:-2] + ".headers] x-team: is a text that no header can hold; allowed is printable ASCII",
+        ),
+        (MODEL + "headers = { x-team = 3 }\n", CANDIDATE[:-2] + ".headers] x-team: is the number 3; allowed is text"),
+        (
+            MODEL.replace("openai/gpt", "python:bot.ask") + 'headers = { x-team = "a" }\n',
+            CANDIDATE + "headers: are never sent: a python: model is called by this process; take them out",
+        ),
+        (
+            MODEL + 'params = { extra_headers = { x-team = "a" } }\n',
+            CANDIDATE + "params: sets extra_headers, which would be a field of the body; headers = {",
+        ),
+        (
+            MODEL + 'params = { model = "other" }\n',
+            CANDIDATE + "params: sets model, which is what a test asks, no parameter; take it out",
         ),
         (MODEL + "params = { t = [nan] }\n", CANDIDATE[:-2] + ".params] t: is the number nan; allowed is a finite"),
         (

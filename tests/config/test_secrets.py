@@ -32,9 +32,9 @@ SECRET = "sk-proj-Abcd1234Efgh5678"
         f'base_url = "https://user:{SECRET}@example.com/v1"',
         'base_url = "https://user:Abcd1234Efgh5678@example.com/v1"',
         'base_url = "http://user:Abcd1234Efgh5678@example.com:port"',
-        f'params = {{ extra_headers = {{ x = "Bearer {SECRET}" }} }}',
+        f'params = {{ extra = {{ x = "Bearer {SECRET}" }} }}',
         f'params = {{ list = ["{SECRET}"] }}',
-        'params = { headers = { Authorization = "Abcd1234Efgh5678" } }',
+        'params = { extra = { Authorization = "Abcd1234Efgh5678" } }',
     ],
 )
 def test_a_key_in_the_file_is_refused_never_shown_and_api_key_env_named(tmp_path: Path, line: str) -> None:

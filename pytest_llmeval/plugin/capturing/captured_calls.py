@@ -104,7 +104,7 @@ class CapturedCalls:
             self._on_trial.add(trial.sample.index)
         else:
             self._elsewhere[trial.sample.index].add(route.model.full_name)
-        lookup = trial.pipeline.lookups.of_request(route.model, route.provider, route.request)
+        lookup = trial.pipeline.lookups.of_request(route.model, route.provider, route.request, asked.what.body)
         start = partial(self._start, asked, route, lookup)
         try:
             if (fixture := self._scopes.current) is not None:
@@ -239,7 +239,7 @@ class CapturedCalls:
         except ReplyError as error:
             raise self._unanswered(error) from None
         instead = None
-        if route.moved or route.rewritten:
+        if route.differs:
             content = json.dumps(route.request.body).encode()
             instead = Replacement(url=route.url, headers=headers_to_send(route, endpoint, headers), content=content)
         question = call.question

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from types import UnionType
 from typing import Any
 
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.base import Prompt
+from pytest_llmeval.plugin.asking.image_urls import image_urls
+from pytest_llmeval.plugin.asking.schemas import schema_of
 from pytest_llmeval.plugin.running.trial import Trial
 from pytest_llmeval.reply import Reply
+
+Schema = Mapping[str, Any] | type[Any] | UnionType
+Image = str | bytes | os.PathLike[str]
 
 _IN_THE_TABLE = "stands in the table of a model, [tool.llmeval.models.NAME], as {key}"
 _NO_PARAMETERS = {
@@ -18,6 +25,13 @@ _NO_PARAMETERS = {
     "api_key": _IN_THE_TABLE.replace("{key}", 'api_key_env = "OPENAI_API_KEY", the name of a variable'),
     "api_key_env": _IN_THE_TABLE.replace("{key}", 'api_key_env = "OPENAI_API_KEY", the name of a variable'),
     "base_url": _IN_THE_TABLE.replace("{key}", 'base_url = "https://..."'),
+    "headers": _IN_THE_TABLE.replace("{key}", 'headers = {{ x-team = "search" }}'),
+    "extra_headers": _IN_THE_TABLE.replace("{key}", 'headers = {{ x-team = "search" }}'),
+    "default_headers": _IN_THE_TABLE.replace("{key}", 'headers = {{ x-team = "search" }}'),
+    "extra_body": "its fields are keywords of llm themselves, as in llm(prompt, top_k=5)",
+    "extra_query": _IN_THE_TABLE.replace("{key}", 'base_url = "https://...?name=value"'),
+    "files": "a PDF or a sound goes into the content of a message, in the form that the model's own format has for it",
+    "image": "images are given as images=, one or a list",
     "provider": _IN_THE_TABLE.replace("{key}", 'model = "provider/model"'),
 }
 """Keywords that look like settings of a call and would be sent on as fields of the request."""
@@ -43,8 +57,8 @@ class Llm:
         *,
         system: str | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
-        schema: Mapping[str, Any] | None = None,
-        images: Sequence[str] = (),
+        schema: Schema | None = None,
+        images: Image | Sequence[Image] = (),
         stream: bool | None = None,
         **params: Any,
     ) -> Reply:
@@ -54,8 +68,9 @@ class Llm:
             prompt: a string, or chat messages as ``{"role": ..., "content": ...}``.
             system: a system message that goes before the others.
             tools: functions the model may call: ``{"name", "description", "parameters"}``.
-            schema: JSON schema the answer must obey (structured output).
-            images: URLs, https: or data:, that belong to the last user message.
+            schema: what the answer must obey (structured output): a JSON schema, or a pydantic model, TypedDict,
+                ``list[...]`` or union, of which pydantic makes one.
+            images: belong to the last user message; each an https: or data: URL, the path of a file, or bytes.
             stream: stream the answer, which measures the time to first token.
             **params: sampling parameters, passed on as they are, over those of the configuration.
 
@@ -74,8 +89,8 @@ class Llm:
         *,
         system: str | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
-        schema: Mapping[str, Any] | None = None,
-        images: Sequence[str] = (),
+        schema: Schema | None = None,
+        images: Image | Sequence[Image] = (),
         stream: bool | None = None,
         **params: Any,
     ) -> Reply:
@@ -90,8 +105,8 @@ class Llm:
         *,
         system: str | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
-        schema: Mapping[str, Any] | None = None,
-        images: Sequence[str] = (),
+        schema: Schema | None = None,
+        images: Image | Sequence[Image] = (),
         stream: bool | None = None,
         **params: Any,
     ) -> list[Reply]:
@@ -111,8 +126,8 @@ class Llm:
         prompt: str | Sequence[Mapping[str, Any]],
         system: str | None,
         tools: Sequence[Mapping[str, Any]],
-        schema: Mapping[str, Any] | None,
-        images: Sequence[str],
+        schema: Schema | None,
+        images: Image | Sequence[Image],
         stream: bool | None,
         params: Mapping[str, Any],
     ) -> Prompt:
@@ -124,8 +139,8 @@ class Llm:
         return Prompt(
             messages=_messages(prompt, system),
             tools=tuple(tools),
-            schema=schema,
-            images=tuple(images),
+            schema=schema_of(schema),
+            images=image_urls(images),
             params={**configured, **params},
             stream=streams,
         )
