@@ -134,8 +134,8 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
 
 def _ask_again(chosen: Sequence[Entry], settings: Settings) -> int:
     from pytest_llmeval.engine.pipeline import Pipeline
+    from pytest_llmeval.formats.answers.thinking_tags import without_thoughts
     from pytest_llmeval.formats.registry import find_provider
-    from pytest_llmeval.formats.thinking_tags import without_thoughts
     from pytest_llmeval.store.store import Store
 
     pipeline = Pipeline(mode="live", store=Store(None, None))

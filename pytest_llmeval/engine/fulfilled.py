@@ -12,8 +12,8 @@ from pytest_llmeval.config.prices import cost_of_answer
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.call import Response
 from pytest_llmeval.errors import ProviderError
+from pytest_llmeval.formats.answers.thinking_tags import without_thoughts
 from pytest_llmeval.formats.base import ModelRequest, Provider
-from pytest_llmeval.formats.thinking_tags import without_thoughts
 from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.reply import Answer, Measures, Source, Usage
 from pytest_llmeval.store.entry import Entry, Flaw

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult
 
-from pytest_llmeval.formats import messages, provider_tools, reading
+from pytest_llmeval.formats import messages, reading
+from pytest_llmeval.formats.answers import provider_tools
+from pytest_llmeval.formats.answers.spent import messages_usage, told_cost
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, named, pieces_of, usage_field
-from pytest_llmeval.formats.spent import messages_usage, told_cost
 from pytest_llmeval.json_text import sent_json
 from pytest_llmeval.reply import OWN_FORM, Answer
 from pytest_llmeval.text import first_line

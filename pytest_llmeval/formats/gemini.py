@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlunsplit
 
-from pytest_llmeval.formats import messages, provider_tools, reading
+from pytest_llmeval.formats import messages, reading
+from pytest_llmeval.formats.answers import provider_tools
+from pytest_llmeval.formats.answers.spent import content_usage
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, Recognised, WireFormat
 from pytest_llmeval.formats.replay import pieces_of, total_tokens, unnamed, usage_field
-from pytest_llmeval.formats.spent import content_usage
 from pytest_llmeval.reply import Answer, ToolCall
 
 _FIELDS = {

@@ -8,11 +8,12 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.formats import messages, provider_tools, reading
+from pytest_llmeval.formats import messages, reading
+from pytest_llmeval.formats.answers import provider_tools
+from pytest_llmeval.formats.answers.chat_stream import JOINED, ChatStream, text_in
+from pytest_llmeval.formats.answers.spent import chat_usage, told_cost
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
-from pytest_llmeval.formats.chat_stream import JOINED, ChatStream, text_in
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, pieces_of, total_tokens, unnamed, usage_field
-from pytest_llmeval.formats.spent import chat_usage, told_cost
 from pytest_llmeval.reply import OWN_FORM, Answer, ToolCall
 
 

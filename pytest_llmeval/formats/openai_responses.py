@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_llmeval.errors import ProviderError
-from pytest_llmeval.formats import messages, provider_tools, reading
+from pytest_llmeval.formats import messages, reading
+from pytest_llmeval.formats.answers import provider_tools
+from pytest_llmeval.formats.answers.spent import responses_usage, told_cost
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.replay import UNNAMED, call_id, named, pieces_of, total_tokens, usage_field
-from pytest_llmeval.formats.spent import responses_usage, told_cost
 from pytest_llmeval.reply import Answer, ToolCall
 from pytest_llmeval.text import first_line
 

@@ -175,8 +175,8 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         (
             MODEL + "temprature = 0.5\n",
             CANDIDATE + 'temprature: unknown key; did you mean "params = { temperature = ... }"? '
-            "(allowed: model, api_key_env, base_url, params, thinking_tags, drop_params, rename_params, headers, timeout, "
-            "prices)",
+            "(allowed: model, api_key_env, base_url, params, thinking_tags, drop_params, rename_params, headers, "
+            "timeout, prices)",
         ),
         (MODEL + 'api_key_environment = "X"\n', CANDIDATE + 'api_key_environment: unknown key; did you mean "api_key_'),
         (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_llmeval.formats.answers.thinking_tags import parted, without_thoughts
 from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.formats.registry import find_provider
-from pytest_llmeval.formats.thinking_tags import parted, without_thoughts
 from pytest_llmeval.reply import Answer, Measures, Reply
 from tests.server import Server, completion
 from tests.sessions import Session
