@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,12 +111,15 @@ class AnswerReader:
         if self.streams:
             body = self._streamed_body(latency)
             ttft, offsets = (self._offsets[0] if self._offsets else None), tuple(self._offsets)
-            answer = self._provider.answer(body)
+            answer = self._answer_in(body, b"".join(self._pieces) if self._size <= _LARGEST_ERROR else None)
             return Response(body=body, answer=answer, latency=latency, ttft=ttft, chunk_offsets=offsets)
         content, ok = b"".join(self._pieces), 200 <= self._status < 300
         if ok and not self.done:
-            if isinstance(whole := _json_value(content), dict):
-                return Response(body=whole, answer=self._provider.answer(whole), latency=latency)
+            whole = _json_value(content)
+            if self._stream_wanted and isinstance(whole, list) and whole:
+                whole = self._joined(whole)
+            if isinstance(whole, dict):
+                return Response(body=whole, answer=self._answer_in(whole, content), latency=latency)
             self.broken = True
         content = content if ok else content[:_LARGEST_ERROR]
         error = self._provider.error(self._status, self._headers, content)
@@ -123,6 +127,20 @@ class AnswerReader:
         if told is None:
             raise self._with_response(error, content)
         return Response(body=told[0], answer=told[1], latency=latency, status=self._status)
+
+    def _answer_in(self, body: Mapping[str, Any], content: bytes | None) -> Answer:
+        """The answer in a body; an application whose answer cannot be read gets it as it came."""
+        try:
+            return self._provider.answer(body)
+        except ProviderError as error:
+            raise error if content is None else self._with_response(error, content) from None
+
+    def _joined(self, chunks: list[Any]) -> Mapping[str, Any]:
+        """The body that the chunks of a stream make together, where they came as one JSON array, as at Google."""
+        stream = self._provider.stream()
+        for chunk in chunks:
+            stream.feed(Event("", json.dumps(chunk)))
+        return stream.body()
 
     def _streamed_body(self, moment: float) -> Mapping[str, Any]:
         self._feed(self._parser.close(), moment)

@@ -226,6 +226,7 @@ class WireFormat(Provider):
         key_header: carries the key, with `key_scheme` before it.
         key_parameter: of the URL's query, may carry the key of an application instead.
         line_end: within the events of a stream.
+        in_array: whether a stream is one JSON array, in place of events.
     """
 
     address: ClassVar[Address] = Address(None, None)
@@ -238,6 +239,7 @@ class WireFormat(Provider):
     key_scheme = "Bearer "
     key_parameter: str | None = None
     line_end = "\n"
+    in_array = False
 
     def __init__(self, name: str, base_url: str | None = None, api_key_env: str | None = None) -> None:
         self.name = name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlunsplit
@@ -30,7 +31,7 @@ _FIELDS = {
 }
 
 
-# The model's name is in the path. Without alt=sse a stream is one JSON array, which no SDK asks for.
+# The model's name is in the path. Without alt=sse a stream is one JSON array.
 _PATH = re.compile(r"(?P<above>.*)/(?P<place>models|tunedModels)/(?P<model>[^/]+):(?P<method>[A-Za-z]+)")
 
 _METHODS = {"generateContent": False, "streamGenerateContent": True}
@@ -103,14 +104,15 @@ class GeminiContent(WireFormat):
         if body.get("error"):
             return reading.answer_in_error(body["error"])
         candidates = reading.objects(body.get("candidates"))
-        blocked = reading.text_or_none(reading.object_or_empty(body.get("promptFeedback")).get("blockReason"))
+        blocked = _word(reading.object_or_empty(body.get("promptFeedback")).get("blockReason"), _BLOCK_REASONS)
         if not candidates and not blocked:
             raise reading.malformed(f"the response has no candidates, {reading.listed(body)}")
         candidate = candidates[0] if candidates else {}
         parts = reading.objects(reading.object_or_empty(candidate.get("content")).get("parts"))
         texts = [part.get("text") for part in parts if part.get("thought") is not True]
         calls = tuple(_call(part) for part in parts if "functionCall" in part)
-        finish = reading.finish_reason(candidate.get("finishReason")) if candidates else "content_filter"
+        word = _word(candidate.get("finishReason"), _NUMBERED_AT_VERTEX if _is_vertex(body) else _NUMBERED)
+        finish = reading.finish_reason(word) if candidates else "content_filter"
         text = "".join(text for text in texts if isinstance(text, str))
         if finish == "invalid_tool_call" and not text:  # which is where Gemini puts the call
             text = reading.text_or_none(candidate.get("finishMessage")) or ""
@@ -120,7 +122,7 @@ class GeminiContent(WireFormat):
             provider_tool_calls=provider_tools.of_generate_content(candidate),
             usage=content_usage(reading.object_or_empty(body.get("usageMetadata"))),
             finish_reason="tool_calls" if calls and finish == "stop" else finish,
-            refusal=_refusal(candidate, blocked) if finish == "content_filter" else None,
+            refusal=_refusal(candidate, word, blocked) if finish == "content_filter" else None,
             response_model=reading.text_or_none(body.get("modelVersion")),
             response_id=reading.text_or_none(body.get("responseId")),
             thinking="".join(text for part in parts if (text := _thought(part))),
@@ -140,14 +142,19 @@ class GeminiContent(WireFormat):
         found = _PATH.fullmatch(url.path)
         query = parse_qsl(url.query, keep_blank_values=True)
         stream = _METHODS.get(found["method"]) if found else None
-        if found is None or stream is None or "contents" not in body or (stream and ("alt", "sse") not in query):
+        alt = dict(query).get("alt", "json")
+        if found is None or stream is None or "contents" not in body or alt not in ("json", "sse"):
             return None
+        format_ = self
+        if stream and alt == "json":
+            format_ = copy(self)
+            format_.in_array = True
         rest = urlencode([pair for pair in query if pair != ("alt", "sse")])
         return Recognised(
-            format=self,
+            format=format_,
             model=unquote(found["model"]),
             base_url=urlunsplit(url._replace(path=found["above"], query=rest, fragment="")),
-            path=f"/{found['place']}/{found['model']}:{found['method']}{'?alt=sse' if stream else ''}",
+            path=f"/{found['place']}/{found['model']}:{found['method']}{'?alt=sse' if stream and alt == 'sse' else ''}",
             body=body,
             stream=stream,
         )
@@ -193,12 +200,36 @@ class GeminiContent(WireFormat):
         return body | usage_field("usageMetadata", counts)
 
 
-def _refusal(candidate: Mapping[str, Any], blocked: str | None) -> str:
+# Words by their numbers, as they come with enum-encoding=int. Source: the enums FinishReason and BlockReason of
+# google.ai.generativelanguage.v1beta and google.cloud.aiplatform.v1beta1.
+_NUMBERED = (
+    "",
+    *("STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"),
+    *("MALFORMED_FUNCTION_CALL", "IMAGE_SAFETY", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"),
+)
+_NUMBERED_AT_VERTEX = (
+    "",
+    *("STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"),
+    *("MALFORMED_FUNCTION_CALL", "MODEL_ARMOR", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
+    *("IMAGE_OTHER", "UNEXPECTED_TOOL_CALL", "NO_IMAGE"),
+)
+_BLOCK_REASONS = ("", "SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT")
+
+
+def _word(value: Any, numbered: tuple[str, ...]) -> str | None:
+    if type(value) is int and value:
+        return numbered[value] if 0 < value < len(numbered) else f"number {value}"
+    return reading.text_or_none(value)
+
+
+def _is_vertex(body: Mapping[str, Any]) -> bool:
+    return "createTime" in body or "trafficType" in reading.object_or_empty(body.get("usageMetadata"))
+
+
+def _refusal(candidate: Mapping[str, Any], word: str | None, blocked: str | None) -> str:
     if not candidate:
         return f"{_BLOCKED}{blocked}"
-    return (
-        reading.text_or_none(candidate.get("finishMessage")) or f"{reading.FILTERED}: {candidate.get('finishReason')}"
-    )
+    return reading.text_or_none(candidate.get("finishMessage")) or f"{reading.FILTERED}: {word}"
 
 
 def _thought(part: Mapping[str, Any]) -> str:
@@ -207,6 +238,7 @@ def _thought(part: Mapping[str, Any]) -> str:
 
 def _goes_back(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """All parts in their order, when there are others than texts and then calls; thoughts alone are not taken back."""
+    parts = [part for part in parts if part != {"text": ""}]  # with which streams end
     said = [part for part in parts if part.get("thought") is not True and str(part.get("text", "x")).strip()]
     are_calls = ["functionCall" in part for part in parts]
     is_plain = are_calls == sorted(are_calls) and all(
@@ -238,7 +270,7 @@ def _contents(turns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         calls = messages.past_calls(message)
         names.update((call.id, call.name) for call in calls)
         if (came := messages.as_it_came(message, "content")) is not None:
-            contents.append({"role": "model", "parts": [part for part in came if part != {"text": ""}]})
+            contents.append({"role": "model", "parts": list(came)})
             continue
         parts = [_part(part) for part in messages.parts_of(message.get("content"))]
         for call in calls:
@@ -348,7 +380,7 @@ class ContentStream:
 
     def body(self) -> dict[str, Any]:
         """The response as the non-streaming API would have given it."""
-        finished = self._candidates and all("finishReason" in one for one in self._candidates.values())
+        finished = self._candidates and all(one.get("finishReason") for one in self._candidates.values())
         blocked = reading.object_or_empty(self._response.get("promptFeedback")).get("blockReason")
         if not finished and not blocked and not self.done:
             raise reading.cut(self._characters, "without a finishReason")
@@ -376,7 +408,8 @@ class ContentStream:
             parts.append(part)
             return "functionCall" in part
         last = parts[-1] if parts else {}
-        if isinstance(last.get("text"), str) and last.get("thought") == part.get("thought"):
+        signed = last.get("thoughtSignature") not in (None, part.get("thoughtSignature"))
+        if isinstance(last.get("text"), str) and last.get("thought") == part.get("thought") and not signed:
             parts[-1] = {**last, **part, "text": last["text"] + text}
         else:
             parts.append(part)

@@ -63,6 +63,11 @@ class OpenAIResponses(WireFormat):
         status = reading.text_or_none(body.get("status")) or "completed"
         if status == "failed":
             raise ProviderError("the response failed, and the provider does not say why", kind="overloaded")
+        if status in ("queued", "in_progress"):
+            raise reading.malformed(
+                f"the response is still {status}: it was asked for in the background, and is no answer yet; "
+                "ask without background"
+            )
         if status not in ("completed", "incomplete"):
             raise reading.malformed(f"the response is not finished, its status is {first_line(status, 40)}")
         contents = [part for item in reading.objects(output) for part in _contents(item)]

@@ -42,11 +42,14 @@ def delivered(
         content = json.dumps(body).encode()
         return Delivery(status=status, headers={"content-type": "application/json"}, chunks=(content,))
     lines = framing_of(format_.stream()) == "lines"
-    frames = [
-        f"{event.data}\n" if lines else _frame(event, format_.line_end)
-        for event in format_.events(body, max(1, min(pieces, _MOST_PIECES)))
-    ]
-    kind = "application/x-ndjson" if lines else "text/event-stream; charset=utf-8"
+    events = list(format_.events(body, max(1, min(pieces, _MOST_PIECES))))
+    if format_.in_array:
+        frames = [f"{',' if place else '['}{event.data}{format_.line_end}" for place, event in enumerate(events)]
+        frames[-1] += "]"
+        kind = "application/json; charset=utf-8"
+    else:
+        frames = [f"{event.data}\n" if lines else _frame(event, format_.line_end) for event in events]
+        kind = "application/x-ndjson" if lines else "text/event-stream; charset=utf-8"
     chunks = tuple(frame.encode("utf-8", "surrogatepass") for frame in frames)
     return Delivery(status=200, headers={"content-type": kind}, chunks=chunks)
 

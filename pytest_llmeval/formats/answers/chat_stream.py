@@ -201,7 +201,7 @@ class CallPieces:
         text = json.dumps(given) if isinstance(given, dict) else given if isinstance(given, str) else ""
         number = piece.get("index")
         index = number if type(number) is int else None
-        call = self._called(index, identity)
+        call = self._called(index, identity, name)
         if call is None or _begins_another(call, index, identity, name, text):
             call = _Call(index, kind=kind)
             self._calls.append(call)
@@ -231,14 +231,14 @@ class CallPieces:
             if call.name or call.text
         ]
 
-    def _called(self, index: int | None, identity: str | None) -> _Call | None:
+    def _called(self, index: int | None, identity: str | None, name: str | None) -> _Call | None:
         """The call that a piece belongs to, unless it begins another."""
         same = next((call for call in reversed(self._calls) if identity and call.id == identity), None)
         if index is not None:
             under = [call for call in self._calls if call.index == index]
             if under:
                 return same if same in under else under[-1]
-            return None if same is None or same.is_whole else same
+            return None if name or same is None or same.is_whole else same
         return same or (self._calls[-1] if self._calls else None)
 
 

@@ -41,7 +41,8 @@ def output_of(made: int | None, thought: int | None, room: int | None, *, beside
     if room is not None and made is not None and room >= made:
         return Output(room, thought if thought is not None or room == made else room - made)
     if made is None:
-        return Output(room if room is not None and room >= (thought or 0) else thought, thought)
+        is_told = room is not None and room >= (thought or 0)
+        return Output(room if is_told else thought if beside else None, thought)
     # More thinking than output: then it cannot be a part of it, whatever the reference says.
     return Output(made + thought if thought is not None and (beside or thought > made) else made, thought)
 
