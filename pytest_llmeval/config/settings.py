@@ -41,6 +41,7 @@ class ModelSettings(NamedTuple):
         params: sampling parameters sent with every call.
         timeout: seconds that one answer may take, None for the usual limits.
         prices: None when unknown.
+        judge: whether it judges the product's answers: its calls are not in the product's cost and latency.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ModelSettings(NamedTuple):
     params: Mapping[str, Any] = MappingProxyType({})
     timeout: float | None = None
     prices: Prices | None = None
+    judge: bool = False
 
     @property
     def entry(self) -> str | None:

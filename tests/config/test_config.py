@@ -169,7 +169,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         (
             MODEL + "temprature = 0.5\n",
             CANDIDATE + 'temprature: unknown key; did you mean "params = { temperature = ... }"? '
-            "(allowed: model, api_key_env, base_url, params, timeout, prices)",
+            "(allowed: model, api_key_env, base_url, params, timeout, prices, judge)",
         ),
         (MODEL + 'api_key_environment = "X"\n', CANDIDATE + 'api_key_environment: unknown key; did you mean "api_key_'),
         (
@@ -211,6 +211,11 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         (
             '[tool.llmeval.models.a]\nmodel = "gpt"\n',
             'pyproject.toml: [tool.llmeval.models.a] model: is the text "gpt"; allowed is provider/model',
+        ),
+        (MODEL + "judge = 1\n", CANDIDATE + "judge: is the number 1; allowed is true or false: true for a model that"),
+        (
+            '[tool.llmeval]\nmodel = "candidate"\n' + MODEL + "judge = true\n",
+            'pyproject.toml: [tool.llmeval] model: "candidate" has judge = true: it judges answers',
         ),
         (MODEL + "timeout = 0\n", CANDIDATE + "timeout: is the number 0; allowed is from 1 to 86400: seconds for one"),
         (MODEL + "timeout = -3.5\n", CANDIDATE + "timeout: is the number -3.5; allowed is from 1 to 86400"),
