@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.analysis.budgets import resolved_costs
-from pytest_llmeval.analysis.measure import measure
+from pytest_llmeval.analysis.measure import measure, resolved_costs
 from pytest_llmeval.commands.main import main
 from tests.plugin.capturing.test_capture import APPLICATION
 from tests.server import Request, Server, completion
@@ -63,7 +62,8 @@ def test_a_judge_is_counted_apart(project: Session, server: Server, capsys: pyte
     figures = measure("production", results)
     assert figures.cost == pytest.approx(0.006)
     assert figures.spent == pytest.approx(0.606)
-    assert (figures.judge_calls, figures.judge_cost) == (6, pytest.approx(0.6))
+    assert figures.judge_calls == 6
+    assert figures.judge_cost == pytest.approx(0.6)
     assert figures.latency[0].values == 6
     assert [cost for cost, _ in resolved_costs(results)] == [pytest.approx(0.001)] * 6
     assert main(["show", str(project.report)]) == 0
