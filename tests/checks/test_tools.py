@@ -465,12 +465,13 @@ def test_an_argument_that_the_tool_does_not_have_is_a_failure() -> None:
     )
     [line, _] = failure(assert_valid_tool_calls, reply("", tool("refund", reason="late")), schema_of(properties={}))
     assert line == '"refund": $.reason: the tool has no such argument; it takes none'
-    for allows in (
+    allowing: list[dict[str, Any]] = [
         {"additionalProperties": True},
         {"additionalProperties": {"type": ["string", "number"]}},
         {"patternProperties": {"^x": {}}},
         {"allOf": [{"properties": {"reason": {}}}]},
-    ):
+    ]
+    for allows in allowing:
         assert_valid_tool_calls(call, schema_of(**allows))
     assert_valid_tool_calls(call, [{"name": "refund", "parameters": {"type": "object"}}])
 
