@@ -30,8 +30,10 @@ class Figures(NamedTuple):
         samples: answers judged.
         most_samples: the most samples of any case.
         live_figures: whether times were measured in this session; they are never mixed with recorded ones.
-        live: calls sent to the provider.
+        live: calls sent to the provider, those of judges included.
         replayed: calls answered by a recording or the cache.
+        judge_calls: calls of models that judge, which no other figure but ``live``, ``replayed`` and ``spent`` holds.
+        judge_cost: USD of these, None when a price is unknown.
         cost: USD of all calls as they were or would have been billed, None when a price is unknown.
         spent: USD spent in this session, None when a price of a live call is unknown.
         cost_per_resolved: USD of all calls per sample that passed, None when unknown or nothing passed.
@@ -78,6 +80,8 @@ class Figures(NamedTuple):
     error_rate: Share | None = None
     reworded: int = 0
     scores: tuple[tuple[str, Mean], ...] = ()
+    judge_calls: int = 0
+    judge_cost: float | None = 0.0
 
 
 def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseResult] = ()) -> Figures:
@@ -90,8 +94,10 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
     """
     results = list(results)
     beside = list(beside)
-    calls = [call for result in results for call in result.calls]
-    live = sum(call.measures.source == "live" for call in calls)
+    every = [call for result in results for call in result.calls]
+    judging = [call for call in every if call.judge]
+    calls = [call for call in every if not call.judge]
+    live = sum(call.measures.source == "live" for call in every)
     timed = _timed(results)
     outcomes = [result.outcome for result in results]
     passed = outcomes.count("pass")
@@ -105,11 +111,13 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         errors=outcomes.count("error"),
         samples=sum(len(result.judged) for result in results),
         most_samples=max((len(result.samples) for result in results), default=0),
-        live_figures=bool(live),
+        live_figures=any(call.measures.source == "live" for call in calls),
         live=live,
-        replayed=len(calls) - live,
+        replayed=len(every) - live,
         cost=cost,
-        spent=_total([call.spent for call in calls]) if calls else 0.0,
+        spent=_total([call.spent for call in every]) if every else 0.0,
+        judge_calls=len(judging),
+        judge_cost=_total([call.measures.cost for call in judging]) if judging else 0.0,
         cost_per_resolved=resolved_cost,
         latency=_percentiles(times_by_case(results, "latency")),
         ttft=_percentiles(times_by_case(results, "ttft")),
@@ -144,8 +152,8 @@ def times_by_case(results: Sequence[CaseResult], kind: Literal["latency", "ttft"
 
 
 def _timed(results: Sequence[CaseResult]) -> list[list[Call]]:
-    live = any(call.measures.source == "live" for result in results for call in result.calls)
-    return [[call for call in result.calls if not live or call.measures.source == "live"] for result in results]
+    live = any(call.measures.source == "live" for result in results for call in result.product_calls)
+    return [[call for call in result.product_calls if not live or call.measures.source == "live"] for result in results]
 
 
 def _percentiles(values_by_case: Sequence[Sequence[float]]) -> tuple[Percentile, ...]:
@@ -174,7 +182,7 @@ def _total(costs: list[float | None]) -> float | None:
 def _costs(results: Sequence[CaseResult]) -> tuple[Estimate | None, Estimate | None]:
     """USD per sample that passed, and per case; all prices are known."""
     costs = resolved_costs(results)
-    called = [cost for (cost, _), result in zip(costs, results, strict=True) if result.calls]
+    called = [cost for (cost, _), result in zip(costs, results, strict=True) if result.product_calls]
     return (
         cost_per_resolved([cost for cost, _ in costs], [passed for _, passed in costs]),
         cost_per_resolved(called, [1] * len(called)),
@@ -183,7 +191,10 @@ def _costs(results: Sequence[CaseResult]) -> tuple[Estimate | None, Estimate | N
 
 def resolved_costs(results: Iterable[CaseResult]) -> list[tuple[float, int]]:
     """Per case USD of all its calls, where all prices are known, and how many of its samples passed."""
-    return [(math.fsum(call.measures.cost or 0.0 for call in result.calls), _passing(result)[0]) for result in results]
+    return [
+        (math.fsum(call.measures.cost or 0.0 for call in result.product_calls), _passing(result)[0])
+        for result in results
+    ]
 
 
 def _passing(result: CaseResult) -> tuple[int, int]:
@@ -214,7 +225,7 @@ def _length_variation(result: CaseResult) -> float | None:
 
 
 def _format_agreement(results: Sequence[CaseResult]) -> Share | None:
-    found = [[structure_of(sample) for sample in result.judged if sample.calls] for result in results]
+    found = [[structure_of(sample) for sample in result.judged if sample.product_calls] for result in results]
     return share_over_cases([(int(len(set(kinds)) == 1), 1) for kinds in found if len(kinds) > 1])
 
 
@@ -254,12 +265,12 @@ HALLUCINATION, REFUSAL = "hallucination", "refusal"
 
 def words_of(sample: SampleResult) -> int | None:
     """The number of words of the sample's last answer, None without a call."""
-    return len(sample.calls[-1].answer.text.split()) if sample.calls else None
+    return len(calls[-1].answer.text.split()) if (calls := sample.product_calls) else None
 
 
 def structure_of(sample: SampleResult) -> Literal["object", "array", "text"]:
     """Whether the sample's last answer is a JSON object, an array or neither; a code fence is ignored."""
-    text = unfenced(sample.calls[-1].answer.text) if sample.calls else ""
+    text = unfenced(calls[-1].answer.text) if (calls := sample.product_calls) else ""
     if not text.startswith(("{", "[")):
         return "text"
     try:
@@ -270,4 +281,5 @@ def structure_of(sample: SampleResult) -> Literal["object", "array", "text"]:
 
 def is_refusal(sample: SampleResult) -> bool:
     """Whether the answer is a refusal by a check or by the provider's mark."""
-    return REFUSAL in sample.categories or bool(sample.calls and sample.calls[-1].answer.refusal)
+    calls = sample.product_calls
+    return REFUSAL in sample.categories or bool(calls and calls[-1].answer.refusal)

@@ -16,7 +16,7 @@ L = TypeVar("L")
 
 def input_tokens(result: CaseResult) -> int | None:
     """The input tokens of a case's longest call, None when unknown."""
-    counts = (call.answer.usage.input_tokens for call in result.calls)
+    counts = (call.answer.usage.input_tokens for call in result.product_calls)
     return max((count for count in counts if count is not None), default=None)
 
 

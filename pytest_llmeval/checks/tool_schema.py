@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from pytest_llmeval.checks.check import check, failed, passed
-from pytest_llmeval.checks.json_value import MOST_PROBLEMS, schema_problems, schema_text, several
+from pytest_llmeval.checks.json_value import MOST_PROBLEMS, json_path, schema_problems, schema_text, several
 from pytest_llmeval.checks.tool_calls import Calls, trajectory_of
 from pytest_llmeval.checks.tools import CATEGORY, given_arguments, no_arguments
 from pytest_llmeval.errors import LlmevalError
@@ -20,11 +21,18 @@ __tracebackhide__ = True
 # The key of the JSON Schema of a tool's arguments: in OpenAI's form, Anthropic's, Google's.
 _SCHEMAS = ("parameters", "input_schema", "parametersJsonSchema", "parameters_json_schema")
 
+# With one of these a schema says itself which further arguments are right, or has some elsewhere.
+_TAKES_OTHERS = frozenset(
+    {"additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames", "dependentSchemas"}
+    | {"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "not"}
+)
+
 
 @check
 def assert_valid_tool_calls(calls: Calls, tools: Sequence[Mapping[str, Any]], *, category: str | None = None) -> Score:
     """Check that the model called only existing tools, with arguments that satisfy their schemas.
 
+    An argument that the schema does not name is a failure, unless the schema has ``additionalProperties``.
     A reply without any call passes. Tools that the provider ran by itself are not looked at.
 
     Args:
@@ -92,4 +100,19 @@ def _problems(call: ToolCall, schemas: Mapping[str, str | None]) -> list[str]:
     if schema is None:
         return []
     with _named(call.name):
-        return schema_problems(schema, dict(arguments))[:MOST_PROBLEMS]
+        found = schema_problems(schema, dict(arguments))
+    return [*_not_taken(json.loads(schema), arguments), *found][:MOST_PROBLEMS]
+
+
+def _not_taken(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
+    """The arguments that the function does not have: a schema that does not say that it takes others takes none."""
+    known = schema.get("properties")
+    if not isinstance(known, dict) or _TAKES_OTHERS.intersection(schema):
+        return []
+    lines = []
+    for name in arguments:
+        if name not in known:
+            similar = nearest(name, known)
+            rest = f"the nearest is {quoted(similar)}" if similar else f"it takes {listed(list(known)) or 'none'}"
+            lines.append(f"{json_path((name,))}: the tool has no such argument; {rest}")
+    return lines

@@ -22,7 +22,7 @@ Place = tuple[str, ...]
 
 _KEY_NAMES = frozenset({"api_key", "apikey", "x_api_key", "secret_key", "access_token", "authorization", "password"})
 _KEY_START = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8}|Bearer\s+\S{8})")
-_TYPES = {"object": "a table", "array": "a list", "string": "text", "number": "a number"}
+_TYPES = {"object": "a table", "array": "a list", "string": "text", "number": "a number", "boolean": "true or false"}
 _OPTIONS = frozenset({"budget", "concurrency", "mode", "record", "report", "samples", "strict", "wordings"})
 _LARGEST = 2**63 - 1  # a whole number in TOML
 _HIDDEN = "a text that is not shown here"
@@ -202,6 +202,8 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
             yield ("ignore",), text
     for key in ("model", "baseline"):
         name = table.get(key)
+        if isinstance(name, str) and isinstance(models.get(name), dict) and models[name].get("judge") is True:
+            yield (key,), f"{quoted_ascii(name)} has judge = true: it judges answers, and is not put on trial itself"
         if not isinstance(name, str) or name in models or (key == "baseline" and name.endswith(".jsonl")):
             continue
         provider, _, rest = name.partition("/")
@@ -253,6 +255,7 @@ _PLAIN_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,
     "string": str,
+    "boolean": bool,
     "number": (int, float),
 }
 
@@ -272,7 +275,7 @@ def _valid(value: Any, rules: Mapping[str, Any], definitions: Mapping[str, Any])
                 return True  # annotations, and what is looked at below
             case "type":
                 kinds = _PLAIN_TYPES.get(rule) if isinstance(rule, str) else None
-                return kinds is not None and isinstance(value, kinds) and not isinstance(value, bool)
+                return kinds is not None and isinstance(value, kinds) and isinstance(value, bool) == (kinds is bool)
             case "$ref":
                 name = rule.removeprefix("#/$defs/")
                 return name in definitions and valid(value, definitions[name])

@@ -45,6 +45,7 @@ class ModelSettings(NamedTuple):
         timeout: seconds that one answer may take, None for the usual limits.
         prices: None when unknown.
         thinking_tags: before and after thoughts that are in the text of an answer, None when there are none.
+        judge: whether it judges the product's answers: its calls are not in the product's cost and latency.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ModelSettings(NamedTuple):
     timeout: float | None = None
     prices: Prices | None = None
     thinking_tags: tuple[str, str] | None = None
+    judge: bool = False
 
     @property
     def entry(self) -> str | None:

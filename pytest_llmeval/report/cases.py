@@ -262,7 +262,7 @@ def passing_sample(result: CaseResult | None) -> SampleResult | None:
 
 def steps_text(sample: SampleResult | None) -> str:
     """What an agent did, as in ``find_order(id="LK-17") → refund(amount=84) → answer``; "" without a call."""
-    return " → ".join(_called(call.answer) or "answer" for call in sample.calls) if sample else ""
+    return " → ".join(_called(call.answer) or "answer" for call in sample.product_calls) if sample else ""
 
 
 def _called(answer: Answer) -> str:
@@ -271,14 +271,14 @@ def _called(answer: Answer) -> str:
 
 def takes_steps(sample: SampleResult | None) -> bool:
     """Whether the model was asked more than once."""
-    return sample is not None and len(sample.calls) > 1
+    return sample is not None and len(sample.product_calls) > 1
 
 
 def reply_text(sample: SampleResult | None) -> str:
     """The model's last answer: text, refusal or, in a single step, the functions it wanted called."""
-    if sample is None or not sample.calls:
+    if sample is None or not sample.product_calls:
         return ""
-    answer = sample.calls[-1].answer
+    answer = sample.product_calls[-1].answer
     return answer.text.strip() or answer.refusal or ("" if takes_steps(sample) else _called(answer))
 
 

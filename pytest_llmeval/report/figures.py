@@ -188,6 +188,8 @@ def _money(figures: Figures) -> Iterable[_Row]:
     why = "nothing passed" if figures.cost is not None else "a price is unknown"
     yield _row("$ per case", figures.cost_per_case, dollars, cases, why)
     yield _row("$ per resolved answer", figures.cost_per_resolved, dollars, cases, why)
+    if figures.judge_calls:
+        yield _Row("$ of judges", dollars(figures.judge_cost), rests_on=plural(figures.judge_calls, "call"))
 
 
 def _reliability(figures: Figures) -> Iterable[_Row]:

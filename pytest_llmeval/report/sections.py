@@ -93,6 +93,11 @@ def facts(paper: Paper, models: Sequence[Figures], besides: Billed) -> list[Line
     calls = f"{plural(replayed, 'call')} replayed" + (f", {live} live" if live else "")
     if not replayed:
         calls = plural(live, "live call")
+    judging = sum(each.judge_calls for each in models)
+    if judging:
+        costs = [each.judge_cost for each in models]
+        cost = "" if None in costs else f" (${dollars(sum(each or 0.0 for each in costs))})"
+        calls += f", {judging} of judges{cost}"
     if besides.calls:
         calls += f", {besides.calls} of them in no result"
     spent = spent_words(models, besides)

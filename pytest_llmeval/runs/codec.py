@@ -10,7 +10,7 @@ from typing import get_args
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Rejudged, SampleResult
 from pytest_llmeval.score import Score
-from pytest_llmeval.store.fields import LIST, NUMBER, OBJECT, TEXT, TEXTS, Field, Record, one_of, or_null
+from pytest_llmeval.store.fields import FLAG, LIST, NUMBER, OBJECT, TEXT, TEXTS, Field, Record, one_of, or_null
 
 _SCORE = Record(
     Score,
@@ -82,6 +82,7 @@ _CALL = Record(
         Field("key", default=None),
         Field("recorded_at", default=None),
         Field("response", or_null(OBJECT), default=None, omit=True),
+        Field("judge", FLAG, default=False, omit=True),
     ],
     parts={"answer.usage": Usage, "answer": Answer, "measures": Measures},
 )

@@ -70,6 +70,7 @@ class Call(NamedTuple):
         spent: USD spent in this session: 0 for a replayed reply, None when no price is known.
         key: of the reply in the store, None when unknown.
         recorded_at: when the reply was given, ISO date and time, UTC; None when unknown.
+        judge: whether a model was asked that judges the product's answers.
         response: the body of the response to a call of an application, which may read more than `answer` holds; None
             for other calls.
     """
@@ -83,6 +84,7 @@ class Call(NamedTuple):
     key: str | None = None
     recorded_at: str | None = None
     response: Mapping[str, Any] | None = None
+    judge: bool = False
 
 
 class SampleResult(NamedTuple):
@@ -109,6 +111,11 @@ class SampleResult(NamedTuple):
     raised: str = ""
     further: tuple[str, ...] = ()
     noted: tuple[str, ...] | None = None
+
+    @property
+    def product_calls(self) -> tuple[Call, ...]:
+        """The calls without those of judges."""
+        return tuple(call for call in self.calls if not call.judge)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -193,6 +200,11 @@ class CaseResult(NamedTuple):
     def calls(self) -> list[Call]:
         """The calls of all samples."""
         return [call for sample in self.samples for call in sample.calls]
+
+    @property
+    def product_calls(self) -> list[Call]:
+        """Those of all samples without those of judges."""
+        return [call for sample in self.samples for call in sample.product_calls]
 
     @property
     def outcome(self) -> Outcome:

@@ -23,6 +23,7 @@ def _is_number(value: object) -> bool:
 ANY = Kind(lambda value: True, "JSON")
 TEXT = Kind(lambda value: isinstance(value, str), "text")
 NUMBER = Kind(_is_number, "a finite number")
+FLAG = Kind(lambda value: isinstance(value, bool), "true or false")
 COUNT = Kind(lambda value: type(value) is int and value >= 0, "a whole number from 0")
 OBJECT = Kind(lambda value: isinstance(value, dict), "an object")
 LIST = Kind(lambda value: isinstance(value, list), "a list")

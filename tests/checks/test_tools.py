@@ -454,6 +454,28 @@ CALLS = st.builds(
 REPLIES = st.builds(lambda text, calls: reply(text, *calls), TEXTS, st.lists(CALLS, max_size=3))
 
 
+def schema_of(**further: Any) -> list[dict[str, Any]]:
+    return [{"name": "refund", "parameters": {"type": "object", "properties": {"order": {}, "amount": {}}, **further}}]
+
+
+def test_an_argument_that_the_tool_does_not_have_is_a_failure() -> None:
+    call = reply("", tool("refund", order="LK-17", ammount=84, reason="late"))
+    assert failure(assert_valid_tool_calls, call, schema_of())[0] == (
+        '"refund": $.ammount: the tool has no such argument; the nearest is "amount" (1 more)'
+    )
+    [line, _] = failure(assert_valid_tool_calls, reply("", tool("refund", reason="late")), schema_of(properties={}))
+    assert line == '"refund": $.reason: the tool has no such argument; it takes none'
+    allowing: list[dict[str, Any]] = [
+        {"additionalProperties": True},
+        {"additionalProperties": {"type": ["string", "number"]}},
+        {"patternProperties": {"^x": {}}},
+        {"allOf": [{"properties": {"reason": {}}}]},
+    ]
+    for allows in allowing:
+        assert_valid_tool_calls(call, schema_of(**allows))
+    assert_valid_tool_calls(call, [{"name": "refund", "parameters": {"type": "object"}}])
+
+
 @settings(deadline=None)
 @given(st.lists(REPLIES, max_size=4), TEXTS.filter(str.strip), ARGUMENTS, st.booleans())
 def test_whatever_a_model_sends_ends_in_a_harmless_verdict(

@@ -176,7 +176,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
             MODEL + "temprature = 0.5\n",
             CANDIDATE + 'temprature: unknown key; did you mean "params = { temperature = ... }"? '
             "(allowed: model, api_key_env, base_url, params, thinking_tags, drop_params, rename_params, headers, "
-            "timeout, prices)",
+            "timeout, prices, judge)",
         ),
         (MODEL + 'api_key_environment = "X"\n', CANDIDATE + 'api_key_environment: unknown key; did you mean "api_key_'),
         (
@@ -224,6 +224,11 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         (MODEL + 'thinking_tags = ["a", ""]\n', CANDIDATE + "thinking_tags: is a list; allowed are two different"),
         (MODEL + "thinking_tags = true\n", CANDIDATE + "thinking_tags: is true; allowed is a list: what stands before"),
         (MODEL + "thinking_tags = [1, 2]\n", CANDIDATE + "thinking_tags: is the number 1; allowed is text: a text"),
+        (MODEL + "judge = 1\n", CANDIDATE + "judge: is the number 1; allowed is true or false: true for a model that"),
+        (
+            '[tool.llmeval]\nmodel = "candidate"\n' + MODEL + "judge = true\n",
+            'pyproject.toml: [tool.llmeval] model: "candidate" has judge = true: it judges answers',
+        ),
         (MODEL + "timeout = 0\n", CANDIDATE + "timeout: is the number 0; allowed is from 1 to 86400: seconds for one"),
         (MODEL + "timeout = -3.5\n", CANDIDATE + "timeout: is the number -3.5; allowed is from 1 to 86400"),
         (MODEL + "timeout = 1e9\n", CANDIDATE + "timeout: is the number 1000000000.0; allowed is from 1 to 86400"),

@@ -150,7 +150,8 @@ class CapturedCalls:
         if question.sample != trial.sample.index:
             return  # of a thread that has outlived its sample: it is no answer of the one that runs now
         call = call_of(fulfilled, route.request.provider, route.request.model, question)
-        call = call._replace(response=fulfilled.entry.response)
+        judge = route.model.judge and not route.on_trial
+        call = call._replace(response=fulfilled.entry.response, judge=judge)
         self._capture.add(route.request.body, route.model.name, call, question)
 
     def failed(self, route: Route, question: Question | None, error: ReplyError) -> None:

@@ -106,7 +106,7 @@ def _failed(
     result: SampleResult, failures: Sequence[BaseException], noted: set[str], marker: str | None
 ) -> SampleResult:
     """The result with the category of each failure, and with what it was examined for."""
-    ending = ending_category(result.calls[-1].answer) if result.calls else None
+    ending = ending_category(calls[-1].answer) if (calls := result.product_calls) else None
     found: dict[str, None] = {}
     explained = set()  # by the ending: whether the answer has this failure too is unknown
     for each in failures:
@@ -138,6 +138,7 @@ def without_reply(given: Sequence[Reply], calls: Sequence[Call]) -> CheckFailed 
     Args:
         given: the replies that the test itself got.
     """
+    calls = [call for call in calls if not call.judge]
     if not given or not calls or given[-1].answer is not calls[-1].answer or given[-1].ending_was_read:
         return None
     if (lacking := without_answer(given[-1].answer)) is None:

@@ -17,6 +17,7 @@ import pytest
 
 from pytest_llmeval.plugin.reporting.status_line import status
 from pytest_llmeval.plugin.selection import Selection
+from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
 from tests.server import Reply, Server, completion
 from tests.sessions import WITHOUT, Session
 
@@ -112,7 +113,7 @@ class SomeDone(NamedTuple):
     selection: Selection = Selection(collected=60)
     skipped: Sequence[int] = ()
     regressed: int = 0
-    spent: float = 0.0
+    billed: Billed = NOTHING_BILLED
     evaluation: Any = SimpleNamespace(compares=False, budget=None)
 
 
