@@ -219,8 +219,10 @@ def _goes_back(items: list[dict[str, Any]], *, stored: bool) -> dict[str, Any]:
     """
     if not stored:
         items = [item for item in items if item.get("type") != "reasoning" or item.get("encrypted_content")]
-    kinds = {item.get("type") for item in items}
-    said = {item.get("type") for item in items if item.get("type") != "message" or any(map(_words, _contents(item)))}
+    kinds = {str(item.get("type")) for item in items}
+    said = {
+        str(item.get("type")) for item in items if item.get("type") != "message" or any(map(_words, _contents(item)))
+    }
     is_plain = kinds <= {"message", *_CALLS}
     return {} if is_plain or said <= {"reasoning"} else messages.kept_as_it_came("responses", items)
 

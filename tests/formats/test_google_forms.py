@@ -70,7 +70,7 @@ def ended(reason: Any, **more: Any) -> dict[str, Any]:
         (2, "length", "length"),
         (3, "content_filter", "content_filter"),
         (5, "OTHER", "OTHER"),
-        (6, "LANGUAGE", "content_filter"),
+        (6, "content_filter", "content_filter"),
         (9, "content_filter", "invalid_tool_call"),
         (10, "invalid_tool_call", "content_filter"),
         (12, "invalid_tool_call", "content_filter"),
