@@ -21,7 +21,10 @@ from pytest_llmeval import (
 
 TOOLS = [
     {"name": "find_order", "parameters": {"type": "object", "required": ["id"]}},
-    {"name": "refund", "parameters": {"type": "object", "properties": {"amount": {"type": "number"}}}},
+    {
+        "name": "refund",
+        "parameters": {"type": "object", "properties": {"order": {"type": "string"}, "amount": {"type": "number"}}},
+    },
 ]
 RUN = {"find_order": lambda id: {"id": id, "total": 84}, "refund": lambda order, amount: "done"}
 
