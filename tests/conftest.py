@@ -55,11 +55,42 @@ QUICK_SESSIONS = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# What these are about happens within the process that runs a test; of its way to the process that reports, one test of
+# each file is enough. A session with two workers takes five times as long as a plain one.
+WITHIN_A_PROCESS = {
+    *(f"plugin/capturing/test_{name}.py" for name in ("agents", "capture", "forked", "gateway", "headers", "judges")),
+    *(f"plugin/capturing/test_{name}.py" for name in ("models_failures", "no_network", "params")),
+    *(f"plugin/running/test_{name}.py" for name in ("all_checks", "failing_answers", "llm", "odd_tests", "own_limit")),
+    *(f"plugin/running/test_{name}.py" for name in ("samples", "schema_and_images")),
+}
+
+
+def _further_with_workers(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The tests with two workers behind the first of each file whose subject is within a process."""
+    seen: set[str] = set()
+    further = []
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        name = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
+        if callspec is None or callspec.params.get("session") != "n2" or name not in WITHIN_A_PROCESS:
+            continue
+        if name in seen:
+            further.append(item)
+        seen.add(name)
+    return further
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks as ``quick``, for ``make quick``, whatever runs no session of pytest, and some plain sessions.
 
-    What is marked ``slow`` is not quick.
+    What is marked ``slow`` is not quick. `WITHIN_A_PROCESS` says what runs with two workers once only, unless
+    ``-k n2`` asks for it.
     """
+    further = [] if "n2" in config.option.keyword else _further_with_workers(items)
+    if further:
+        left_out = set(further)
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=further)
     for item in items:
         callspec = getattr(item, "callspec", None)
         plain = callspec is not None and callspec.params.get("session") == "plain"
