@@ -207,7 +207,7 @@ def test_verbose_the_session_ends_with_the_verdict(session: Session, server: Ser
     session.write("def test_other(): assert False", "test_zz.py")
     result = session.run(*COMPARE, "-v", "--llm-report=other.jsonl")
     place = next(number for number, line in enumerate(result.outlines) if re.fullmatch("=+ verdict =+", line))
-    assert [line[:8] for line in result.outlines[place + 1 :]] == ["gate ok:", "  too fe", "next: py", "========"]
+    assert [line[:8] for line in result.outlines[place + 1 :]] == ["gate ok:", "  not sh", "next: py", "========"]
     text = result.stdout.str()
     assert text.rindex("FAILED test_zz.py") < text.rindex("gate ok")
     assert "every measure of" not in text
