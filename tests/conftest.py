@@ -55,9 +55,12 @@ QUICK_SESSIONS = {
 }
 
 
-# What these are about happens within the process that runs a test; of its way to the process that reports, one test of
-# each file is enough. A session with two workers takes five times as long as a plain one.
+# What these are about happens within one process; of its way from the process that runs a test to the one that reports,
+# one test of each file is enough. A session with two workers takes five times as long as a plain one.
 WITHIN_A_PROCESS = {
+    "plugin/rejudging/test_judged_again.py",
+    "plugin/reporting/test_close_look.py",
+    "plugin/test_errors.py",
     *(f"plugin/capturing/test_{name}.py" for name in ("agents", "capture", "forked", "gateway", "headers", "judges")),
     *(f"plugin/capturing/test_{name}.py" for name in ("models_failures", "no_network", "params")),
     *(f"plugin/running/test_{name}.py" for name in ("all_checks", "failing_answers", "llm", "odd_tests", "own_limit")),
@@ -65,28 +68,29 @@ WITHIN_A_PROCESS = {
 }
 
 
-def _further_with_workers(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The tests with two workers behind the first of each file whose subject is within a process."""
-    seen: set[str] = set()
+def _further_with_xdist(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The tests beside pytest-xdist behind the first of each kind in each file whose subject is within a process."""
+    seen: set[tuple[str, str]] = set()
     further = []
     for item in items:
         callspec = getattr(item, "callspec", None)
         name = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
-        if callspec is None or callspec.params.get("session") != "n2" or name not in WITHIN_A_PROCESS:
+        kind = callspec.params.get("session") if callspec is not None else None
+        if kind not in ("n0", "n2") or name not in WITHIN_A_PROCESS:
             continue
-        if name in seen:
+        if (name, kind) in seen:
             further.append(item)
-        seen.add(name)
+        seen.add((name, kind))
     return further
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks as ``quick``, for ``make quick``, whatever runs no session of pytest, and some plain sessions.
 
-    What is marked ``slow`` is not quick. `WITHIN_A_PROCESS` says what runs with two workers once only, unless
-    ``-k n2`` asks for it.
+    What is marked ``slow`` is not quick. `WITHIN_A_PROCESS` says what runs beside pytest-xdist once only, unless
+    ``-k n0`` or ``-k n2`` asks for it.
     """
-    further = [] if "n2" in config.option.keyword else _further_with_workers(items)
+    further = [] if {"n0", "n2"} & {*config.option.keyword.split()} else _further_with_xdist(items)
     if further:
         left_out = set(further)
         items[:] = [item for item in items if item not in left_out]
