@@ -69,14 +69,17 @@ WITHIN_A_PROCESS = {
 
 
 def _further_with_xdist(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The tests beside pytest-xdist behind the first of each kind in each file whose subject is within a process."""
+    """The tests beside pytest-xdist that say no more than the first of their file.
+
+    With ``-n 0`` xdist is there and does nothing; with workers that holds where the subject is within a process.
+    """
     seen: set[tuple[str, str]] = set()
     further = []
     for item in items:
         callspec = getattr(item, "callspec", None)
         name = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
         kind = callspec.params.get("session") if callspec is not None else None
-        if kind not in ("n0", "n2") or name not in WITHIN_A_PROCESS:
+        if kind != "n0" and not (kind == "n2" and name in WITHIN_A_PROCESS):
             continue
         if (name, kind) in seen:
             further.append(item)
@@ -87,8 +90,8 @@ def _further_with_xdist(items: list[pytest.Item]) -> list[pytest.Item]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks as ``quick``, for ``make quick``, whatever runs no session of pytest, and some plain sessions.
 
-    What is marked ``slow`` is not quick. `WITHIN_A_PROCESS` says what runs beside pytest-xdist once only, unless
-    ``-k n0`` or ``-k n2`` asks for it.
+    What is marked ``slow`` is not quick. Of the tests with ``-n 0``, and of those with two workers whose
+    subject is `WITHIN_A_PROCESS`, the first of each file runs, unless ``-k n0`` or ``-k n2`` asks for all.
     """
     further = [] if {"n0", "n2"} & {*config.option.keyword.split()} else _further_with_xdist(items)
     if further:
