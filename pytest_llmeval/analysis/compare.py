@@ -48,6 +48,7 @@ class Judgement(NamedTuple):
         uncompared: what else is not compared, a sentence each.
         candidates: how many results of the candidate could be compared.
         table: the shared cases, counted.
+        counted: the results of both sides that were counted: without copies, and without wordings of one side alone.
         families: by case of the table what it shares with others, as `CaseResult.family`; empty when each stands alone.
         rules: what the gate went by.
         verdicts: by error category.
@@ -58,6 +59,7 @@ class Judgement(NamedTuple):
     uncompared: tuple[str, ...]
     candidates: int
     table: Table[CaseKey]
+    counted: tuple[Results, Results]
     families: list[tuple[str, str]]
     rules: GateRules
     verdicts: dict[str, CategoryVerdict]
@@ -120,17 +122,15 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     before, after = without_unseen(baseline.results, candidate.results)
     before, after, broken = without_broken_tests(before, after)
     saved = baseline.saved
-    differ, uncompared, candidates, table, families, rules_used, verdicts, hidden = judgement(
+    differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
     )
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
     first = on_first_samples(before, after, table.cases)
-    rows = [
-        _row(name, verdict, table, *((before, after) if name.startswith(ERROR_PREFIX) else first))._replace(
-            both_drawn=rules_used.both_drawn
-        )
-        for name, verdict in verdicts.items()
-    ]
+    rows = []
+    for name, verdict in verdicts.items():
+        sides = (before, after) if name.startswith(ERROR_PREFIX) else first
+        rows.append(_row(name, verdict, table, *sides, both_drawn=rules_used.both_drawn))
     rows.sort(key=_rank)
     failed_before, failed_after = ({key for key in judged if results[key].outcome == "fail"} for results in first)
     new = tuple(key for key in judged if key in failed_after - failed_before)
@@ -157,7 +157,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         candidate=figures[1],
         compared=tuple(judged),
         rows=tuple(rows),
-        total=_total(table.cases, before, after, families)._replace(new=new, fixed=fixed),
+        total=_total(table.cases, *counted, families)._replace(new=new, fixed=fixed),
         new=new,
         fixed=fixed,
         known=tuple(key for key in judged if key in failed_before & failed_after),
@@ -176,6 +176,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             *notes,
             *([lost] if lost else []),
             *_compared_otherwise(differ, table, before, after, saved=saved is not None),
+            *_copied(table, (before, after), counted),
             *uncompared,
             *unasked([after[key] for key in judged]),
             *([skipped] if extent.skipped else []),
@@ -193,14 +194,14 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     before, after = baseline.results, candidate.results
     differ = differences(before, after)
     old, new, uncompared = comparable_wordings(before, after)
-    old, new = both_with_untraced(without_copies(old), without_copies(new))
+    counted = without_copies(old), without_copies(new)
+    old, new = both_with_untraced(*counted)
     table = tabulate(
         {key: outcomes_of(result) for key, result in old.items() if key not in differ.not_comparable},
         {key: outcomes_of(result) for key, result in new.items() if key not in differ.not_comparable},
         also=rules.categories,
     )
-    grouped = any(after[key].wording or after[key].cluster is not None for key in table.cases)
-    families = [after[key].family for key in table.cases] if grouped else []
+    families = families_of(after, table.cases)
     groups = group_strata(rules.budgets.by, table.cases, after, any_failure(table.cases, old, new))
     table = replace(table, categories={**table.categories, **groups})
     another = candidate.another or baseline.name != candidate.name
@@ -212,7 +213,7 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
         each[name] = replace(rule, part=in_groups, gated=rule.gated and (in_groups or by_category))
     verdicts = judge(table.categories, overall, each, dispersion=rules.dispersion, families=families)
     hidden = tuple(_hidden(lost_as_failures(table), verdicts, overall, each, rules.dispersion, families))
-    return Judgement(differ, uncompared, len(new), table, families, overall, verdicts, hidden)
+    return Judgement(differ, uncompared, len(new), table, counted, families, overall, verdicts, hidden)
 
 
 def _hidden(
@@ -263,10 +264,15 @@ def _compared_otherwise(
             f"{_cases(count, ' is', ' are')} not compared: the baseline's replies to the prompts of then fail today's "
             "tests"
         )
-    copies = 0
-    for side in (before, after):
-        single = without_copies(side)
-        copies += sum(len(side[key].samples) - len(single[key].samples) for key in table.cases)
+
+
+def _copied(table: Table[CaseKey], sides: tuple[Results, Results], counted: tuple[Results, Results]) -> Iterator[str]:
+    """How many answers are copies of others, in a sentence."""
+    copies = sum(
+        len(side[key].samples) - len(single[key].samples)
+        for side, single in zip(sides, counted, strict=True)
+        for key in table.cases
+    )
     if copies:
         yield f"{plural(copies, 'answer')} came from the provider more than once (same response id); each counts once"
 
@@ -300,7 +306,21 @@ def gate_rules(*, another_model: bool, both_drawn: bool = False) -> GateRules:
     return GateRules(min_cases=None if another_model else 1.0, both_drawn=both_drawn)
 
 
-def _row(name: str, verdict: CategoryVerdict, table: Table[CaseKey], before: Results, after: Results) -> CategoryRow:
+def families_of(results: Results, cases: Sequence[CaseKey]) -> list[tuple[str, str]]:
+    """By case what it shares with others, as `CaseResult.family`; empty when each stands alone."""
+    grouped = any(results[key].wording or results[key].cluster is not None for key in cases)
+    return [results[key].family for key in cases] if grouped else []
+
+
+def _row(
+    name: str,
+    verdict: CategoryVerdict,
+    table: Table[CaseKey],
+    before: Results,
+    after: Results,
+    *,
+    both_drawn: bool,
+) -> CategoryRow:
     cases = table.cases
     new = [key for key in cases if fails_in(after[key], name) and not fails_in(before[key], name)]
     evidence = dict(zip(cases, verdict.contributions, strict=True))
@@ -316,6 +336,7 @@ def _row(name: str, verdict: CategoryVerdict, table: Table[CaseKey], before: Res
         gated=verdict.gated,
         p=verdict.adjusted_p_better if verdict.verdict is Verdict.IMPROVED else verdict.adjusted_p,
         samples_needed=verdict.samples_needed,
+        both_drawn=both_drawn,
         new=tuple(sorted(new, key=lambda key: -evidence[key])),
         fixed=tuple(key for key in cases if fails_in(before[key], name) and not fails_in(after[key], name)),
         note=verdict.method_reason,
@@ -376,9 +397,8 @@ def _total(
 
 
 def any_failure(cases: Sequence[CaseKey], before: Results, after: Results) -> list[Stratum]:
-    """How often each case failed in any category."""
-    old, new = without_copies(before), without_copies(after)
-    return [Stratum(*_failing_and_judged(old[key]), *_failing_and_judged(new[key])) for key in cases]
+    """How often each case failed in any category, in results without copies."""
+    return [Stratum(*_failing_and_judged(before[key]), *_failing_and_judged(after[key])) for key in cases]
 
 
 def _failing_and_judged(result: CaseResult) -> tuple[int, int]:
@@ -425,7 +445,6 @@ def _verdict(
 
 def _sentence(row: CategoryRow) -> str:
     if row.word == "REGRESSED":
-        least = row.interval[0] if row.interval is not None else 0.0
-        by = f", at least {100 * least:+.1f} points" if least > 0 else ""
+        by = f", at least {100 * row.at_least:+.1f} points" if row.at_least else ""
         return f"{row.name} regressed from {row.counts}{by} (p = {row.p:.2g})"
     return f"{row.name} rose from {row.counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"

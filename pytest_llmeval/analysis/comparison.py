@@ -101,6 +101,11 @@ class CategoryRow(NamedTuple):
     one_sided: OneSided = OneSided()
 
     @property
+    def at_least(self) -> float:
+        """How much it rose at least, as a fraction: the lower end of its interval, 0 where that excludes no fall."""
+        return max(0.0, self.interval[0]) if self.interval is not None else 0.0
+
+    @property
     def counts(self) -> str:
         """Both sides in words. Never "cases": with samples or other wordings a case has several answers."""
         before = f"{self.baseline_failed} of {self.baseline_judged}"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, any_failure, compare
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison, Results
+from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.config.settings import GateSettings
 from pytest_llmeval.stats.cost import Estimate
@@ -179,9 +180,10 @@ def _losses(comparisons: Sequence[Comparison], max_loss: float) -> list[float]:
 
 def _by_family(comparison: Comparison) -> list[Stratum]:
     """Any failure on both sides, the wordings of a row together."""
-    cases, after = comparison.compared, comparison.candidate_results
+    cases = comparison.compared
+    before, after = without_copies(comparison.baseline_results), without_copies(comparison.candidate_results)
     families = [after[key].row for key in cases] if any(after[key].wording for key in cases) else []
-    return by_family(any_failure(cases, comparison.baseline_results, after), families)
+    return by_family(any_failure(cases, before, after), families)
 
 
 def _candidate(comparison: Comparison, loss: float, max_loss: float) -> Choice:

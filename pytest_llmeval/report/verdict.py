@@ -70,11 +70,7 @@ def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -
 
 def _but(paper: Paper, comparison: Comparison) -> str:
     """The categories that are not OK although the gate passed, to end its sentence: no "ok" hides them."""
-    told = [
-        f"{row.name} {_unseen_words(row) or _why(paper, row)}"
-        for row in comparison.rows
-        if _unseen_words(row) or _why(paper, row)
-    ]
+    told = [f"{row.name} {why}" for row in comparison.rows if (why := _unseen_words(row) or _why(paper, row))]
     more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
     return f", but {', '.join(told[:MOST_NAMED])}{more}" if told else ""
 
@@ -218,8 +214,7 @@ def remark(paper: Paper, row: CategoryRow) -> str:
 
 def _extent(row: CategoryRow) -> str:
     """How large a regression is at least, and where it is."""
-    least = row.interval[0] if row.interval is not None else 0.0
-    by = f"at least {points(least)} points" if least > 0 else "rose"
+    by = f"at least {points(row.at_least)} points" if row.at_least else "rose"
     changed = f"{row.worse} worse, {row.better} better"
     return f"{by}, {row.spread} ({changed})" if row.spread else f"{by}, {changed}"
 

@@ -97,14 +97,13 @@ def score_law(n_baseline: int, n_candidate: int, failures: int) -> Law:
 @lru_cache(maxsize=4096)
 def scores(n_baseline: int, n_candidate: int, failures: int) -> tuple[int, ...]:
     """The scores of a case, for each number of failures that the candidate can have, from `fewest` up."""
-    low = fewest(n_baseline, failures)
+    same = _log_sum(
+        math.log(weight) + _log_likelihood(failures, n_baseline + n_candidate, chance)
+        for chance, weight in zip(_CHANCES, _WEIGHTS, strict=True)
+    )
     found = []
-    for x in range(low, min(failures, n_candidate) + 1):
+    for x in range(fewest(n_baseline, failures), min(failures, n_candidate) + 1):
         y = failures - x
-        same = _log_sum(
-            math.log(weight) + _log_likelihood(failures, n_baseline + n_candidate, chance)
-            for chance, weight in zip(_CHANCES, _WEIGHTS, strict=True)
-        )
         worse = _log_sum(
             math.log(weight * share) + _log_likelihood(y, n_baseline, chance) + _log_likelihood(x, n_candidate, after)
             for chance, weight in zip(_CHANCES, _WEIGHTS, strict=True)

@@ -294,6 +294,8 @@ def _decide(
         verdict = Verdict.OK
     else:
         verdict = Verdict.NOT_SHOWN
+    worse = sum(stratum.change > 0 for stratum in measured.families)
+    better = sum(stratum.change < 0 for stratum in measured.families)
     return CategoryVerdict(
         verdict=verdict,
         gated=rule.gated,
@@ -317,9 +319,9 @@ def _decide(
         contributions=measured.contributions,
         method="sign-flip" if measured.once else "exact",
         method_reason=measured.once,
-        worse=sum(stratum.change > 0 for stratum in measured.families),
-        better=sum(stratum.change < 0 for stratum in measured.families),
-        spread=_spread(measured, rules.alpha),
+        worse=worse,
+        better=better,
+        spread=_spread(measured, rules.alpha, worse, better),
         part=rule.part,
         looks=LOOKS_AT_A_PART if rule.part else LOOKS_AT_BOTH if rules.both_drawn else LOOKS,
     )
@@ -368,11 +370,9 @@ def _more_samples(measured: _Measured, verdict: Verdict, level: float, *, both: 
     return max(wanted, testable, 1 + max(stratum.n_candidate for stratum in measured.compared))
 
 
-def _spread(measured: _Measured, alpha: float) -> Spread | None:
+def _spread(measured: _Measured, alpha: float, worse: int, better: int) -> Spread | None:
     if measured.p > alpha or measured.net <= 0:
         return None
     if sign_flip_test(measured.families)[0] <= alpha:
         return "spread over the cases"
-    worse = sum(stratum.change > 0 for stratum in measured.families)
-    better = sum(stratum.change < 0 for stratum in measured.families)
     return "the same cases fail otherwise" if 2 * better >= worse else "in particular cases"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.plugin.capturing.test_params import BOT, CANDIDATE, TESTS
+from tests.plugin.capturing.test_params import BOT, CANDIDATE, TESTS, asks_the_server
 from tests.server import Reply, Request, Server, completion
 from tests.sessions import Session, told
 
@@ -21,10 +21,7 @@ TEAM = """
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_API_BASE", "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-    monkeypatch.setenv("ADDRESS_OF_THE_TEST", server.base_url)
+    asks_the_server(monkeypatch, server)
     server.answer = wants_a_team
 
 

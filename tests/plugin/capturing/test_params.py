@@ -76,12 +76,17 @@ def reasons(request: Request) -> Any:
     return completion("Lima")
 
 
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def asks_the_server(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    """Lead the application's SDK to the server of the test, with no key and no proxy around."""
     for name in ("OPENAI_API_KEY", "OPENAI_API_BASE", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
     monkeypatch.setenv("ADDRESS_OF_THE_TEST", server.base_url)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    asks_the_server(monkeypatch, server)
     server.answer = reasons
 
 
