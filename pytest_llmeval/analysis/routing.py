@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, any_failure, compare
+from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, any_failure, compare, families_of
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison, Results
 from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.analysis.measure import Figures
@@ -179,11 +179,10 @@ def _losses(comparisons: Sequence[Comparison], max_loss: float) -> list[float]:
 
 
 def _by_family(comparison: Comparison) -> list[Stratum]:
-    """Any failure on both sides, the wordings of a row together."""
+    """Any failure on both sides, the cases of a family together."""
     cases = comparison.compared
     before, after = without_copies(comparison.baseline_results), without_copies(comparison.candidate_results)
-    families = [after[key].row for key in cases] if any(after[key].wording for key in cases) else []
-    return by_family(any_failure(cases, before, after), families)
+    return by_family(any_failure(cases, before, after), families_of(after, cases))
 
 
 def _candidate(comparison: Comparison, loss: float, max_loss: float) -> Choice:

@@ -297,3 +297,16 @@ def test_a_model_that_fits_fails_no_more_and_cannot_lose_much(counts: list[tuple
         assert better or len(counts) >= 25
     else:
         assert found.model in ("production", None)
+
+
+def test_the_cases_of_a_cluster_are_one_case() -> None:
+    """60 questions are enough; 60 about 5 documents are not."""
+    before, after = results("production", "a"), results("small", "a", cost=0.001)
+    assert choice(routed(before, small=after)["a"], "small").fitness == "fits"
+    clustered = (
+        {key: each._replace(cluster=f"document {place % 5}") for place, (key, each) in enumerate(side.items())}
+        for side in (before, after)
+    )
+    old, new = clustered
+    small = choice(routed(old, small=new)["a"], "small")
+    assert small.fitness == "not shown to be as good"
