@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import importlib
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -116,9 +117,11 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sessions that are tested are no workers, even where the tests themselves run in one."""
-    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+def _at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sessions that are tested are neither workers nor in CI, even where the tests themselves are."""
+    workers = ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
+    of_ci = [name for name in os.environ if name in ("CI", "BUILD_NUMBER") or name.startswith(("GITHUB_", "GITLAB_"))]
+    for name in (*workers, *of_ci):
         monkeypatch.delenv(name, raising=False)
 
 

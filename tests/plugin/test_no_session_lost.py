@@ -143,8 +143,6 @@ def answer(request: Request) -> object:
 
 @pytest.fixture
 def project(session: Session, server: Server, monkeypatch: pytest.MonkeyPatch) -> Session:
-    for name in ("CI", "BUILD_NUMBER", "GITHUB_BASE_REF", "GITHUB_ACTIONS"):
-        monkeypatch.delenv(name, raising=False)
     configuration = CONFIGURATION.format(base_url=server.base_url)
     session.configure(configuration.replace("[tool.llmeval]", '[tool.llmeval]\nbaseline = "before.jsonl"'))
     session.write(SUITE.replace("ADDRESS", repr(server.base_url)))

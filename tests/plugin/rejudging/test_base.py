@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from pytest_llmeval.plugin.base_branch import find_base
-from tests.plugin.rejudging.test_judged_again import CASES, SUITE, _elsewhere, clerk, rows, save  # noqa: F401 - a fixture among them
+from tests.plugin.rejudging.test_judged_again import CASES, SUITE, clerk, rows, save
 from tests.server import Request, Server, completion
 from tests.sessions import Session, told
 

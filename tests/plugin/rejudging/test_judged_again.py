@@ -37,12 +37,6 @@ def clerk(request: Request) -> object:
     return completion(f"{number}: no." if "brief" in asked else f"{number}: gladly.")
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CI", "BUILD_NUMBER", "GITHUB_BASE_REF", "GITHUB_ACTIONS", "GITHUB_SHA"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def save(session: Session, server: Server, suite: str = SUITE, *arguments: str) -> None:
     """Make a project with a baseline run of all its cases."""
     session.configure(

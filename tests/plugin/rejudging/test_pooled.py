@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llmeval.commands.main import main
 from pytest_llmeval.runs.file import load_run, save_run
-from tests.plugin.rejudging.test_judged_again import CASES, SUITE, _elsewhere, clerk, of_baseline, rows, save  # noqa: F401 - a fixture among them
+from tests.plugin.rejudging.test_judged_again import CASES, SUITE, clerk, of_baseline, rows, save
 from tests.server import Request, Server, completion
 from tests.sessions import Session, told
 

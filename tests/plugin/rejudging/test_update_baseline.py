@@ -24,12 +24,6 @@ CASES = 12
 UPDATE = "--llm-update-baseline"
 
 
-@pytest.fixture(autouse=True)
-def _at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CI", "BUILD_NUMBER"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def prepare(session: Session, server: Server, *, cases: int = CASES, baseline: str = "baseline.jsonl") -> Path:
     lines = [json.dumps({"id": f"c{number}", "input": f"case {number}."}) for number in range(cases)]
     (session.path / "cases.jsonl").write_text("\n".join(lines))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.plugin.rejudging.test_judged_again import SUITE, _elsewhere  # noqa: F401 - a fixture
+from tests.plugin.rejudging.test_judged_again import SUITE
 from tests.plugin.rejudging.test_pooled import configure
 from tests.server import Request, Server, completion
 from tests.sessions import CONFIGURATION, Session, told

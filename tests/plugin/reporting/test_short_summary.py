@@ -123,7 +123,6 @@ def test_at_80_columns_the_reason_comes_first(
     session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.delenv("CI", raising=False)
     server.answer = answers
     session.write(SUITE)
     text = session.run().stdout.str()

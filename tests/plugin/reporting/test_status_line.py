@@ -35,7 +35,6 @@ def on_a_terminal(session: Session, *arguments: str) -> str:
     leader, follower = pty.openpty()
     without = [f"-pno:{name}" for name in WITHOUT]
     environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
-    environment.pop("CI", None)
     child = subprocess.Popen(
         [sys.executable, "-m", "pytest", *without, *arguments],
         cwd=session.path,

@@ -425,10 +425,8 @@ def test_asks(llm, number):
 
 
 @pytest.fixture
-def with_a_baseline(plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch) -> Session:
+def with_a_baseline(plain_session: Session, server: Server) -> Session:
     """A project whose check was too strict when the baseline was saved: all cases failed."""
-    for name in ("CI", "BUILD_NUMBER", "GITHUB_BASE_REF", "GITHUB_ACTIONS", "GITHUB_SHA"):
-        monkeypatch.delenv(name, raising=False)
     configuration = CONFIGURATION.format(base_url=server.base_url)
     plain_session.configure(configuration.replace("[tool.llmeval]", '[tool.llmeval]\nbaseline = "saved.jsonl"', 1))
     server.answer = echo

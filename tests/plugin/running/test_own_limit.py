@@ -191,10 +191,8 @@ def test_each_run_of_a_failing_test_has_the_whole_limit(plain_session: Session, 
 @pytest.mark.parametrize("method", ["signal", "thread"])
 @pytest.mark.parametrize("right", ["Paris", "Rome"])
 def test_judging_a_saved_baseline_again_takes_nothing_of_the_limit(
-    plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch, right: str, method: str
+    plain_session: Session, server: Server, right: str, method: str
 ) -> None:
-    for name in ("CI", "BUILD_NUMBER", "GITHUB_BASE_REF", "GITHUB_ACTIONS", "GITHUB_SHA"):
-        monkeypatch.delenv(name, raising=False)
     table = CONFIGURATION.format(base_url=server.base_url)
     plain_session.configure(table.replace("[tool.llmeval]", '[tool.llmeval]\nbaseline = "saved.jsonl"'))
     plain_session.write(TIMER, "conftest.py")
