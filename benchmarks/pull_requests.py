@@ -13,13 +13,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from before import LOOKS as LOOKS_BEFORE
 from before import Word, judge_before
-from simulated import Answers, Change, Suite, draw, nothing, strata_of
+from simulated import Answers, Change, Suite, draw, judged, nothing, strata_of
 
 from pytest_llmeval.analysis.adaptive import SAMPLES as LOOKS
 from pytest_llmeval.analysis.compare import gate_rules
 from pytest_llmeval.config.settings import CategorySettings
 from pytest_llmeval.stats.dependence import dispersion
-from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, failing, judge, undecided
+from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, failing, undecided
 
 V = TypeVar("V")
 
@@ -116,7 +116,7 @@ def pull_request(
         return [name for name, word in words.items() if word.p <= limit]
 
     def now(stored: Answers, shown: Answers) -> dict[str, CategoryVerdict]:
-        return judge(strata_of(old, stored, shown), rules, by_name)
+        return judged(old, stored, shown, rules, by_name)
 
     def unsettled(verdicts: Mapping[str, CategoryVerdict], look: int) -> list[str]:
         if plan.same:
@@ -138,7 +138,7 @@ def after_looks(
     baseline: Answers,
     candidate: Answers,
     looks: Sequence[int],
-    judged: Callable[[Answers, Answers], Mapping[str, V]],
+    verdicts_of: Callable[[Answers, Answers], Mapping[str, V]],
     unsettled: Callable[[Mapping[str, V], int], Collection[str]],
     *,
     both: bool,
@@ -150,13 +150,13 @@ def after_looks(
         baseline: all answers there could be.
         candidate: the same.
         looks: as in `Plan`.
-        judged: judges the answers of both sides.
+        verdicts_of: judges the answers of both sides.
         unsettled: the categories whose cases get more answers, by the verdicts and the number of looks before.
         both: whether the baseline draws as many as the candidate.
     """
     shown = [answers[: looks[0]] for answers in candidate]
     stored = [answers[: looks[0]] for answers in baseline] if both else baseline
-    verdicts = judged(stored, shown)
+    verdicts = verdicts_of(stored, shown)
     for look, samples in enumerate(looks[1:]):
         names = unsettled(verdicts, look)
         if not names:
@@ -166,7 +166,7 @@ def after_looks(
             shown[case] = candidate[case][:samples]
             if both:
                 stored[case] = baseline[case][:samples]
-        verdicts = judged(stored, shown)
+        verdicts = verdicts_of(stored, shown)
     return verdicts, sum(map(len, shown)) / len(shown)
 
 
@@ -183,7 +183,7 @@ def copies(rng: random.Random, *, suite: Callable[[random.Random], Suite], locke
     first, second = draw(cases, 5, rng, locked), draw(cases, 5, rng, locked)
     found = dispersion(stratum for rows in strata_of(cases, first, second).values() for stratum in rows)
     pooled = [one + two for one, two in zip(first, second, strict=True)]
-    strata = strata_of(cases, pooled, draw(cases, samples, rng, locked))
-    words = judge_before(strata, dispersion=found)
-    verdicts = judge(strata, gate_rules(another_model=False), dispersion=found)
+    drawn = draw(cases, samples, rng, locked)
+    words = judge_before(strata_of(cases, pooled, drawn), dispersion=found)
+    verdicts = judged(cases, pooled, drawn, gate_rules(another_model=False), found=found)
     return Seen(any(word.word == "REGRESSED" for word in words.values()), bool(failing(verdicts)))

@@ -14,12 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pull_requests import LOOKS, after_looks
-from simulated import Answers, Suite, broken, draw, error_categories, nothing
+from simulated import Answers, Suite, broken, draw, error_categories, judged, nothing
 
 from pytest_llmeval.analysis.compare import gate_rules
+from pytest_llmeval.analysis.groups import TOGETHER
 from pytest_llmeval.runs.results import ALWAYS_EXAMINED
-from pytest_llmeval.stats.gate import Verdict, failing, judge, undecided
-from pytest_llmeval.stats.outcomes import tabulate
+from pytest_llmeval.stats.gate import Verdict, failing, undecided
 
 CASES, STORED = 60, 10
 CONFIGURATION = """
@@ -101,16 +101,15 @@ def _expected(suite: Suite, stored: Answers, candidate: Answers, *, by_looks: bo
     def examined(run: Answers) -> Answers:
         return [[a._replace(examined=every if a.passed else order[a.categories[0]]) for a in case] for case in run]
 
-    def judged(before: Answers, after: Answers):
-        strata = tabulate(dict(enumerate(before)), dict(enumerate(after))).categories
-        return judge(strata, gate_rules(another_model=False))
+    def verdicts_of(before: Answers, after: Answers):
+        return judged(suite, before, after, gate_rules(another_model=False))
 
     def unsettled(verdicts, look: int) -> list[str]:
         return [*undecided(verdicts, look), *failing(verdicts)]
 
     looks = LOOKS if by_looks else (5,)
-    verdicts, _ = after_looks(suite, examined(stored), examined(candidate), looks, judged, unsettled, both=False)
-    return {name: verdict.verdict.value for name, verdict in verdicts.items()}
+    verdicts, _ = after_looks(suite, examined(stored), examined(candidate), looks, verdicts_of, unsettled, both=False)
+    return {name: verdict.verdict.value for name, verdict in verdicts.items() if name != TOGETHER}
 
 
 def _session(

@@ -11,6 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from pytest_llmeval.analysis.groups import ALL_TOGETHER, TOGETHER, together
+from pytest_llmeval.stats.dependence import Dispersion
+from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, judge
 from pytest_llmeval.stats.outcomes import UNLABELLED, SampleOutcome, tabulate
 from pytest_llmeval.stats.strata import Stratum
 
@@ -183,6 +186,24 @@ def _drawn(
             yield PASSED
         else:
             yield next(outcome for outcome, end in zip(outcomes, ends, strict=True) if place < end)
+
+
+def judged(
+    suite: Suite,
+    before: Answers,
+    after: Answers,
+    rules: GateRules,
+    by_name: Mapping[str, CategoryRule] | None = None,
+    found: Dispersion | None = None,
+) -> dict[str, CategoryVerdict]:
+    """What the gate makes of both sides: each category, and where there are error categories all of them together."""
+    strata = strata_of(suite, before, after)
+    each = {name: (by_name or {}).get(name, CategoryRule()) for name in strata}
+    sides = dict(enumerate(before)), dict(enumerate(after))
+    all_of_them = None if suite.parts else together(range(len(before)), sides, each, strata)
+    if all_of_them is not None:
+        strata[TOGETHER], each[TOGETHER] = all_of_them, ALL_TOGETHER
+    return judge(strata, rules, each, dispersion=found)
 
 
 def strata_of(suite: Suite, before: Answers, after: Answers) -> dict[str, Sequence[Stratum]]:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from before import judge_before
 from pull_requests import LOOKS, Seen
-from simulated import PASSED, Answers, Change, Suite, draw, failing, one_category, strata_of, worse
+from simulated import PASSED, Answers, Change, Suite, draw, failing, judged, one_category, strata_of, worse
 
 from pytest_llmeval.analysis.compare import Side, compare, gate_rules
 from pytest_llmeval.reply import Answer, Measures
@@ -155,8 +155,8 @@ def drift(rng: random.Random, *, merges: int, suite: Callable[[random.Random], S
     last = first
     for _ in range(merges):
         last = worse(last, rng, points=1)
-    strata = strata_of(first, draw(first, 10, rng), draw(last, 10, rng))
-    words, verdicts = judge_before(strata), judge(strata, SAME_MODEL)
+    before, after = draw(first, 10, rng), draw(last, 10, rng)
+    words, verdicts = judge_before(strata_of(first, before, after)), judged(first, before, after, SAME_MODEL)
     name = first.target
     return Seen(name in words and words[name].word == "REGRESSED", name in red(verdicts))
 
@@ -183,7 +183,7 @@ def pushed_again(
         seen_before.append([name for name, word in words.items() if word.word == "REGRESSED"])
         if len(kept[0]) < LOOKS[-1]:
             kept = [(had + more)[: LOOKS[-1]] for had, more in zip(kept, fresh, strict=True)]
-            found = red(judge(strata_of(old, stored, kept), SAME_MODEL))
+            found = red(judged(old, stored, kept, SAME_MODEL))
         seen_now.append(found)
     if change is None:
         return Seen(any(seen_before), any(seen_now))
@@ -202,7 +202,7 @@ def changed_check(rng: random.Random, *, suite: Callable[[random.Random], Suite]
     words = judge_before(strata_of(old, saved, new))
     return Seen(
         any(word.word == "REGRESSED" for word in words.values()),
-        bool(red(judge(strata_of(old, again, new), SAME_MODEL))),
+        bool(red(judged(old, again, new, SAME_MODEL))),
     )
 
 

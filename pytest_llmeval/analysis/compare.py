@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -22,12 +22,20 @@ from pytest_llmeval.analysis.comparison import (
 )
 from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.analysis.examined import both_with_untraced
-from pytest_llmeval.analysis.groups import fails_in, group_strata, lost_as_failures, lost_words
+from pytest_llmeval.analysis.groups import (
+    ALL_TOGETHER,
+    TOGETHER,
+    fails_in,
+    group_strata,
+    lost_as_failures,
+    lost_words,
+    together,
+)
 from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.new_and_fixed import on_first_samples
 from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
-from pytest_llmeval.runs.results import CaseKey, CaseResult, unasked
+from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, unasked
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.evidence import UNITS_PER_BIT
 from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, failing, judge
@@ -106,12 +114,14 @@ class Extent(NamedTuple):
         part: as in `Comparison`.
         unmeasurable: what else makes the comparison worthless, a sentence each.
         skipped: number of skipped tests, shown so that they are not mistaken for compared.
+        skip_themselves: further cases, whose tests had an answer and skipped themselves; it counts as lost.
     """
 
     stopped: str | None = None
     part: str = ""
     unmeasurable: Sequence[str] = ()
     skipped: int = 0
+    skip_themselves: Collection[CaseKey] = ()
 
 
 DEFAULTS, WHOLE = Rules(), Extent()
@@ -119,7 +129,7 @@ DEFAULTS, WHOLE = Rules(), Extent()
 
 def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Extent = WHOLE) -> Comparison:
     """Compare a candidate with the baseline and judge it."""
-    before, after = without_unseen(baseline.results, candidate.results)
+    before, after = without_unseen(baseline.results, _with_skipped(baseline, candidate, extent.skip_themselves))
     before, after, broken = without_broken_tests(before, after)
     saved = baseline.saved
     differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden = judgement(
@@ -132,6 +142,8 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         sides = (before, after) if name.startswith(ERROR_PREFIX) else first
         rows.append(_row(name, verdict, table, *sides, both_drawn=rules_used.both_drawn))
     rows.sort(key=_rank)
+    all_of_them = next((row for row in rows if row.name == TOGETHER), None)
+    rows = [row for row in rows if row is not all_of_them]
     failed_before, failed_after = ({key for key in judged if results[key].outcome == "fail"} for results in first)
     new = tuple(key for key in judged if key in failed_after - failed_before)
     fixed = tuple(key for key in judged if key in failed_before - failed_after)
@@ -146,10 +158,14 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         f"{UNMEASURED}: {reason}"
         for reason in (*extent.unmeasurable, *_invalid(differ, table, before, after, candidates))
     ]
+    by = rules.budgets.by
+    if "category" not in by and not any(verdict.part for verdict in verdicts.values()):
+        wanted = " or ".join(f"a {group}" for group in by)
+        invalid.append(f"{UNMEASURED}: by = {list(by)} gates nothing, since no case has {wanted or 'anything else'}")
     lost = lost_words(table)
     if hidden and not invalid:
         invalid = [f"{UNMEASURED}: {lost}; had these failed as {hidden[0]}, it would have regressed"]
-    gate, reasons = _verdict(rows, [*invalid, *over], extent, strict=rules.strict)
+    gate, reasons = _verdict(rows, all_of_them, [*invalid, *over], extent, strict=rules.strict)
     if gate == "passed" and not before:
         gate, reasons = "not evaluated", ("nothing to compare: no case that ran is in the baseline",)
     return Comparison(
@@ -158,6 +174,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         compared=tuple(judged),
         rows=tuple(rows),
         total=_total(table.cases, *counted, families)._replace(new=new, fixed=fixed),
+        together=all_of_them,
         new=new,
         fixed=fixed,
         known=tuple(key for key in judged if key in failed_before & failed_after),
@@ -179,6 +196,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             *_copied(table, (before, after), counted),
             *uncompared,
             *unasked([after[key] for key in judged]),
+            *blank_answers([after[key] for key in judged], before),
             *([skipped] if extent.skipped else []),
         ),
         saved=saved,
@@ -189,6 +207,19 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     )
 
 
+def _with_skipped(baseline: Side, candidate: Side, skip_themselves: Collection[CaseKey]) -> Results:
+    """The candidate's results, with an answer lost where a test skipped itself and the baseline has a verdict."""
+    lost = SampleResult(index=0, outcome="error", category="skipped", reason="the test skipped itself")
+    return {
+        **candidate.results,
+        **{
+            key: saved._replace(model=candidate.name, samples=(lost,))
+            for key in skip_themselves
+            if (saved := baseline.results.get(key)) is not None and key not in candidate.results
+        },
+    }
+
+
 def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     """The verdict on every error category."""
     before, after = baseline.results, candidate.results
@@ -196,21 +227,25 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     old, new, uncompared = comparable_wordings(before, after)
     counted = without_copies(old), without_copies(new)
     old, new = both_with_untraced(*counted)
-    table = tabulate(
-        {key: outcomes_of(result) for key, result in old.items() if key not in differ.not_comparable},
-        {key: outcomes_of(result) for key, result in new.items() if key not in differ.not_comparable},
-        also=rules.categories,
+    old_outcomes, new_outcomes = (
+        {key: outcomes_of(result) for key, result in side.items() if key not in differ.not_comparable}
+        for side in (old, new)
     )
+    table = tabulate(old_outcomes, new_outcomes, also=rules.categories)
     families = families_of(after, table.cases)
     groups = group_strata(rules.budgets.by, table.cases, after, any_failure(table.cases, old, new))
-    table = replace(table, categories={**table.categories, **groups})
     another = candidate.another or baseline.name != candidate.name
     overall = gate_rules(another_model=another, both_drawn=baseline.saved is None)
-    each = {name: rules.categories.get(name, CategorySettings()).rule() for name in table.categories}
+    each = {name: rules.categories.get(name, CategorySettings()).rule() for name in (*table.categories, *groups)}
     for name, rule in each.items():
         in_groups = name in groups
         by_category = "category" in rules.budgets.by or name.startswith(ERROR_PREFIX)
         each[name] = replace(rule, part=in_groups, gated=rule.gated and (in_groups or by_category))
+    of_answers = {name: each[name] for name in table.categories if not name.startswith(ERROR_PREFIX)}
+    all_of_them = together(table.cases, (old_outcomes, new_outcomes), of_answers, table.categories)
+    if all_of_them is not None:
+        groups[TOGETHER], each[TOGETHER] = all_of_them, ALL_TOGETHER
+    table = replace(table, categories={**table.categories, **groups})
     verdicts = judge(table.categories, overall, each, dispersion=rules.dispersion, families=families)
     hidden = tuple(_hidden(lost_as_failures(table), verdicts, overall, each, rules.dispersion, families))
     return Judgement(differ, uncompared, len(new), table, counted, families, overall, verdicts, hidden)
@@ -429,14 +464,22 @@ def _invalid(
 
 
 def _verdict(
-    rows: Sequence[CategoryRow], failing: Sequence[str], extent: Extent, *, strict: bool
+    rows: Sequence[CategoryRow],
+    all_of_them: CategoryRow | None,
+    failing: Sequence[str],
+    extent: Extent,
+    *,
+    strict: bool,
 ) -> tuple[GateState, tuple[str, ...]]:
     if extent.stopped is not None:
         return "not evaluated", (extent.stopped,)
     words = ("REGRESSED", "INCONCLUSIVE") if strict else ("REGRESSED",)
     # What could not be measured comes first: it must not look like a pass.
     reasons = [reason for reason in failing if reason.startswith(UNMEASURED)]
-    reasons += [_sentence(row) for row in rows if row.gated and row.word in words]
+    regressed = [row for row in rows if row.gated and row.word in words]
+    if not regressed and all_of_them is not None and all_of_them.word in words:
+        regressed = [all_of_them]
+    reasons += [_sentence(row) for row in regressed]
     reasons += [reason for reason in failing if not reason.startswith(UNMEASURED)]
     if extent.part and strict:
         reasons.append(f"only {extent.part} ran, and --llm-strict wants all of them")
@@ -446,5 +489,6 @@ def _verdict(
 def _sentence(row: CategoryRow) -> str:
     if row.word == "REGRESSED":
         by = f", at least {100 * row.at_least:+.1f} points" if row.at_least else ""
-        return f"{row.name} regressed from {row.counts}{by} (p = {row.p:.2g})"
+        none = ", though none by itself did" if row.name == TOGETHER else ""
+        return f"{row.name} regressed from {row.counts}{by} (p = {row.p:.2g}){none}"
     return f"{row.name} rose from {row.counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"

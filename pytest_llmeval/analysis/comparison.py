@@ -119,6 +119,7 @@ class Comparison(NamedTuple):
         compared: the cases judged under both.
         rows: one per error category seen on either side or configured, worst first.
         total: any failure.
+        together: failures in all gated categories together, judged like one; None where one category says that already.
         new: cases that fail only with the candidate; judged, as ``fixed`` and ``known``, by the first samples that both
             sides have.
         fixed: cases that fail only with the baseline.
@@ -156,6 +157,7 @@ class Comparison(NamedTuple):
     saved: str | None
     baseline_results: Results
     candidate_results: Results
+    together: CategoryRow | None = None
     unlike: tuple[CaseKey, ...] = ()
     saved_when: str = ""
     part: str = ""

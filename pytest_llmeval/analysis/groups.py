@@ -1,4 +1,4 @@
-"""What is gated besides the error categories: lost answers by kind, and groups of cases by task or tag."""
+"""What is gated besides each error category: lost answers by kind, groups of cases, and all categories together."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pytest_llmeval.analysis.comparison import Results
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-from pytest_llmeval.stats.outcomes import ERROR_PREFIX, K, Table
+from pytest_llmeval.stats.gate import CategoryRule
+from pytest_llmeval.stats.outcomes import ERROR_PREFIX, K, SampleOutcome, Table
 from pytest_llmeval.stats.strata import Stratum
 
 TASK, TAG = "task:", "tag:"
 """What the names of groups begin with."""
+
+TOGETHER = "all categories together"
+"""The name under which failures in any gated category are judged."""
+
+ALL_TOGETHER = CategoryRule(each_case_once=True, weight=0.1)
+"""The rule for them. The small share of alpha costs the categories, with 1 each, next to nothing."""
 
 _NOT_IN_IT = Stratum(0, 0, 0, 0)
 
@@ -45,6 +52,33 @@ def _groups(by: Collection[str], result: CaseResult) -> Iterator[str]:
         yield from (TAG + tag for tag in result.tags)
 
 
+def together(
+    cases: Sequence[K],
+    sides: tuple[Mapping[K, Sequence[SampleOutcome]], Mapping[K, Sequence[SampleOutcome]]],
+    rules: Mapping[str, CategoryRule],
+    alone: Mapping[str, Sequence[Stratum]],
+) -> tuple[Stratum, ...] | None:
+    """How often each case fails in any of the gated categories; None where a single category says that already.
+
+    Many categories may rise by too little to be seen in any of them. A category whose rise is allowed does not count.
+
+    Args:
+        cases: those that are compared.
+        sides: the samples of both, by case.
+        rules: by error category.
+        alone: the strata of each category.
+    """
+    counted = {name for name, rule in rules.items() if rule.gated and rule.max_increase is None}
+    before, after = sides
+    strata = tuple(Stratum(*_failing_in(before[key], counted), *_failing_in(after[key], counted)) for key in cases)
+    return None if any(tuple(alone[name]) == strata for name in counted) or not counted else strata
+
+
+def _failing_in(samples: Sequence[SampleOutcome], counted: set[str]) -> tuple[int, int]:
+    judged = [sample for sample in samples if sample.error is None]
+    return sum(not counted.isdisjoint(sample.categories) for sample in judged), len(judged)
+
+
 def fails_in(result: CaseResult, name: str) -> bool:
     """Whether a case fails in an error category, lost an answer by a kind of error, or fails in a group.
 
@@ -72,7 +106,7 @@ def lost_as_failures(table: Table[K]) -> dict[str, tuple[Stratum, ...]]:
             for (y, n_b, x, n_c), (before, after) in zip(rows, lost, strict=True)
         )
         for name, rows in table.categories.items()
-        if lost and not name.startswith(ERROR_PREFIX)
+        if lost and name != TOGETHER and not name.startswith(ERROR_PREFIX)
     }
 
 

@@ -26,6 +26,7 @@ class Payload(NamedTuple):
         notes: what is odd but harmless.
         process: that ran the test.
         billed: all calls of this process so far, whether a result holds their answers or not.
+        skips_itself: whether the test has an answer and skips itself, so that nobody judged it.
     """
 
     case: CaseKey
@@ -36,6 +37,7 @@ class Payload(NamedTuple):
     notes: tuple[str, ...] = ()
     process: int = 0
     billed: Billed = Billed()
+    skips_itself: bool = False
 
 
 class _Kept(str):  # noqa: SLOT000  it holds a payload
@@ -91,6 +93,7 @@ def _text_of(payload: Payload) -> str:
             "notes": payload.notes,
             "process": payload.process,
             "billed": payload.billed,
+            "skips_itself": payload.skips_itself,
         },
         default=str,
     )
@@ -107,6 +110,7 @@ def _read(text: str) -> Payload:
         notes=tuple(data["notes"]),
         process=data["process"],
         billed=Billed(*data["billed"]),
+        skips_itself=data["skips_itself"],
     )
 
 

@@ -19,7 +19,7 @@ MOST_NAMED = 3  # categories in the gate's sentence
 
 def nothing_new(comparison: Comparison) -> bool:
     """Whether the gate passed and nothing needs a look."""
-    unsettled = any(mark_of(row) != " " or (row.word == "NOT SHOWN" and row.change > 0) for row in comparison.rows)
+    unsettled = any(mark_of(row) != " " for row in [*comparison.rows, *rising_together(comparison)])
     changed = comparison.changed or comparison.unlike
     left_out = comparison.errors or changed or comparison.only_baseline or comparison.only_candidate
     said = comparison.reasons or comparison.notes
@@ -70,9 +70,16 @@ def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -
 
 def _but(paper: Paper, comparison: Comparison) -> str:
     """The categories that are not OK although the gate passed, to end its sentence: no "ok" hides them."""
-    told = [f"{row.name} {why}" for row in comparison.rows if (why := _unseen_words(row) or _why(paper, row))]
+    rows = [*comparison.rows, *rising_together(comparison)]
+    told = [f"{row.name} {why}" for row in rows if (why := _unseen_words(row) or _why(paper, row))]
     more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
     return f", but {', '.join(told[:MOST_NAMED])}{more}" if told else ""
+
+
+def rising_together(comparison: Comparison) -> list[CategoryRow]:
+    """The row of all gated categories together, where it rose or may have."""
+    row = comparison.together
+    return [row] if row is not None and row.word in ("REGRESSED", "INCONCLUSIVE", "SMALL") else []
 
 
 def _why(paper: Paper, row: CategoryRow) -> str:
@@ -136,8 +143,8 @@ def style_of(mark: str) -> tuple[str, ...]:
 
 def category_table(paper: Paper, comparison: Comparison) -> list[Line]:
     """A table with the counts and the verdict of each error category, with remarks and a legend."""
-    rows = [*comparison.rows, comparison.total]
-    marks = [*map(mark_of, comparison.rows), " "]
+    rows, rising = [*comparison.rows, comparison.total], rising_together(comparison)
+    marks = [*map(mark_of, comparison.rows), mark_of(rising[0]) if rising else " "]
     before = [(row.baseline_failed, row.baseline_judged) for row in rows]
     after = [(row.candidate_failed, row.candidate_judged) for row in rows]
     new = [*(len(row.new) for row in comparison.rows), len(comparison.new)]
@@ -150,8 +157,9 @@ def category_table(paper: Paper, comparison: Comparison) -> list[Line]:
         Column(head="fixed", cells=[str(number) for number in fixed], gap=1),
     ]
     if comparison.rows:
-        body.append(Column(head="verdict", cells=[row.word for row in rows], right=False))
-        body.append(Column(head="p", cells=[evidence(row) for row in rows], right=False, gap=1))
+        judged = [*comparison.rows, rising[0] if rising else comparison.total]
+        body.append(Column(head="verdict", cells=[row.word for row in judged], right=False))
+        body.append(Column(head="p", cells=[evidence(row) for row in judged], right=False, gap=1))
     names = [*(paper.clean(row.name) for row in comparison.rows), "any failure"]
     rules = {len(rows) - 1} if comparison.rows else set()
     lines = table(paper, "category", names, body, marks=marks, styles=[*map(style_of, marks)], rules=rules)
@@ -162,7 +170,8 @@ def category_table(paper: Paper, comparison: Comparison) -> list[Line]:
 
 def remarks(paper: Paper, comparison: Comparison) -> list[str]:
     """What explains the verdicts, a sentence for each category that needs one."""
-    return [f"{row.name}: {text}" for row in comparison.rows if (text := remark(paper, row))]
+    rows = [*comparison.rows, *rising_together(comparison)]
+    return [f"{row.name}: {text}" for row in rows if (text := remark(paper, row))]
 
 
 def evidence(row: CategoryRow) -> str:
@@ -244,7 +253,8 @@ def _one_sided_words(of: OneSided) -> str:
 
 def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
     """What to do now."""
-    undecided = [row.samples_needed for row in comparison.rows if row.word == "INCONCLUSIVE" and row.samples_needed]
+    rows = [*comparison.rows, *rising_together(comparison)]
+    undecided = [row.samples_needed for row in rows if row.word == "INCONCLUSIVE" and row.samples_needed]
     regressed = [row.name for row in comparison.rows if mark_of(row) == "!"]
     misses = new_misses(comparison)
     unmeasured = any(reason.startswith(UNMEASURED) for reason in comparison.reasons)

@@ -10,7 +10,7 @@ from typing import get_args
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Rejudged, SampleResult
 from pytest_llmeval.score import Score
-from pytest_llmeval.store.fields import FLAG, LIST, NUMBER, OBJECT, TEXT, TEXTS, Field, Record, one_of, or_null
+from pytest_llmeval.store.fields import FLAG, LIST, NUMBER, OBJECT, PATH, TEXT, TEXTS, Field, Record, one_of, or_null
 
 _SCORE = Record(
     Score,
@@ -107,7 +107,7 @@ _SAMPLE = Record(
 _RESULT = Record(
     CaseResult,
     [
-        Field("test", TEXT, "key.test"),
+        Field("test", PATH, "key.test"),
         Field("case", TEXT, "key.case"),
         Field("model", TEXT),
         Field("outcome", derived=True),
@@ -120,7 +120,7 @@ _RESULT = Record(
         Field("wording", TEXT, default=""),
         Field("cluster", or_null(TEXT), default=None, omit=True),
         Field("min_pass_rate", NUMBER),
-        Field("file", TEXT),
+        Field("file", PATH),
         Field("line", NUMBER),
         Field("judged_by", TEXT, default=""),
         Field("rejudged", one_of(get_args(Rejudged)), default="", omit=True),

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.shards import Shards
 from pytest_llmeval.score import Score
+from pytest_llmeval.text import plural
 
 
 def was_another(before: Run, after: Run, old: str, new: str) -> bool:
@@ -280,6 +281,27 @@ def unasked(results: Sequence[CaseResult]) -> list[str]:
     """A line when some cases asked no model, as when the application's HTTP client is not captured."""
     count = sum(not result.calls for result in results)
     return [f"no call of a model was seen in {count} of {len(results)} cases: they say nothing of it"] if count else []
+
+
+def blank_answers(results: Iterable[CaseResult], before: Mapping[CaseKey, CaseResult] | None = None) -> list[str]:
+    """A line when answers hold nothing and pass all the same: what must not be in them is not in them.
+
+    Args:
+        before: results of the baseline; a case whose answers are blank there too is as it should be.
+    """
+    expected = {key for key, result in (before or {}).items() if _blanks(result)}
+    count = sum(_blanks(result) for result in results if result.key not in expected)
+    return [f"{plural(count, 'answer')} without a word passed: check what must be in an answer, too"] if count else []
+
+
+def _blanks(result: CaseResult) -> int:
+    """How many answers of a case hold nothing and pass."""
+    last = [
+        sample.product_calls[-1].answer
+        for sample in result.samples
+        if sample.outcome == "pass" and sample.product_calls
+    ]
+    return sum(not (a.text.strip() or a.tool_calls or a.provider_tool_calls or a.refusal) for a in last)
 
 
 def number_place(text: str) -> list[tuple[int, str]]:

@@ -22,6 +22,9 @@ ROUNDING = 1e-9
 MATTERS = 0.05
 """The rise of a category's rate that must be excluded for an OK, where the category says nothing else."""
 
+FEW_FAMILIES = 10
+"""Where cases are not independent, the families below whose number the floor falls with it."""
+
 LOOKS = (0.08, 0.04, 0.02)
 """The raw p of a category up to which the first, second and third look want more samples."""
 
@@ -30,6 +33,9 @@ LOOKS_AT_BOTH = (0.2, 0.06, 0.02)
 
 LOOKS_AT_A_PART = (0.4, 0.2, 0.1)
 """The same for a category that holds a part of the cases, such as a task."""
+
+NO_LOOKS = (0.0, 0.0, 0.0)
+"""The same where each case counts once, so that more samples of a case say little."""
 
 
 class Verdict(StrEnum):
@@ -79,6 +85,8 @@ class CategoryRule:
         min_cases: None for ``GateRules.min_cases``; 0.5 for zero tolerance.
         part: whether it holds a part of the cases, as a task does, and not every case. Its rise must be of 5 points or
             more, since one case is much of a small group.
+        each_case_once: whether its samples count once per case, so that only a rise fails that cases like these would
+            show too.
     """
 
     weight: float = 1.0
@@ -86,6 +94,7 @@ class CategoryRule:
     max_increase: float | None = None
     min_cases: float | None = None
     part: bool = False
+    each_case_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +215,10 @@ def judge(
     repeats = ""
     if dispersion is not None and dispersion.repeats:
         repeats = f"samples of a run repeat each other (phi {dispersion.phi:.1f})"
-    measured = {name: _measure(name, strata, repeats, families) for name, strata in categories.items()}
+    measured = {
+        name: _measure(name, strata, repeats, families, each_case_once=by_name[name].each_case_once)
+        for name, strata in categories.items()
+    }
     verdicts: dict[str, CategoryVerdict] = {}
     for gated in (True, False):
         names = sorted(name for name, rule in by_name.items() if rule.gated is gated)
@@ -240,7 +252,9 @@ def undecided(verdicts: Mapping[str, CategoryVerdict], look: int = 0) -> list[st
     return [name for name, verdict in verdicts.items() if verdict.gated and verdict.p <= verdict.looks[look]]
 
 
-def _measure(name: str, strata: Sequence[Stratum], repeats: str, families: Sequence[Hashable]) -> _Measured:
+def _measure(
+    name: str, strata: Sequence[Stratum], repeats: str, families: Sequence[Hashable], *, each_case_once: bool
+) -> _Measured:
     for y, n_b, x, n_c in strata:
         if not (0 <= y <= n_b and 0 <= x <= n_c):
             raise ValueError(
@@ -250,10 +264,12 @@ def _measure(name: str, strata: Sequence[Stratum], repeats: str, families: Seque
     merged = by_family(strata, families) if families else compared
     worse, better = evidence_test(strata), evidence_test([stratum.swapped for stratum in strata])
     p, p_min, p_better, p_min_better = worse.p, worse.p_min, better.p, better.p_min
-    once = repeats if any(n_b > 1 or n_c > 1 for _, n_b, _, n_c in compared) else ""
-    if once:
-        p, p_better, p_min = sign_flip_test(merged)
+    several = any(n_b > 1 or n_c > 1 for _, n_b, _, n_c in compared)
+    once = repeats if several else ""
+    if once or (several and each_case_once):
+        p, p_better, p_min = sign_flip_test(merged if once else compared)
         p_min_better = p_min
+        once = once or "each case counts once"
     return _Measured(
         compared=compared,
         families=merged,
@@ -282,7 +298,8 @@ def _decide(
     level = rules.alpha * rule.weight / family.size
     difference = measured.net / len(measured.families) if compared else None
     interval = (population_interval if measured.once else change_interval)(measured.families)
-    matters = what_matters(len(measured.families), rule)
+    rises = measured.p <= rules.alpha and measured.net > ROUNDING
+    matters = what_matters(len(compared), rule, rises=rises)
     material = difference is not None and _above_floor(measured, difference, rules, rule)
     if adjusted <= rules.alpha and measured.net > ROUNDING:
         verdict = Verdict.REGRESSED if material else Verdict.SMALL
@@ -323,22 +340,30 @@ def _decide(
         better=better,
         spread=_spread(measured, rules.alpha, worse, better),
         part=rule.part,
-        looks=LOOKS_AT_A_PART if rule.part else LOOKS_AT_BOTH if rules.both_drawn else LOOKS,
+        looks=_looks(rules, rule),
     )
 
 
-def what_matters(cases: int, rule: CategoryRule) -> float:
+def _looks(rules: GateRules, rule: CategoryRule) -> tuple[float, ...]:
+    if rule.each_case_once:
+        return NO_LOOKS
+    return LOOKS_AT_A_PART if rule.part else LOOKS_AT_BOTH if rules.both_drawn else LOOKS
+
+
+def what_matters(cases: int, rule: CategoryRule, *, rises: bool) -> float:
     """The rise of a category's rate that must be excluded for an OK, as a fraction.
 
-    It is the rise that the category allows, else 5 points or one case of several, whichever is larger.
+    It is the rise that the category allows, else 5 points or one case of several, whichever is larger; 5 points where
+    there is evidence of a rise.
 
     Args:
         cases: how many are compared.
         rule: of the category.
+        rises: whether a test of this category alone would find that it rose.
     """
     if rule.max_increase is not None:
         return rule.max_increase
-    return max(MATTERS, 1 / cases) if cases > 1 else MATTERS
+    return MATTERS if rises or cases < 2 else max(MATTERS, 1 / cases)
 
 
 def floor_in_cases(cases: int, rules: GateRules) -> float:
@@ -350,7 +375,11 @@ def floor_in_cases(cases: int, rules: GateRules) -> float:
 
 def _above_floor(measured: _Measured, difference: float, rules: GateRules, rule: CategoryRule) -> bool:
     """Whether a rise is large enough to fail the gate."""
-    floor = floor_in_cases(len(measured.families), rules) if rule.min_cases is None else rule.min_cases
+    families = len(measured.families)
+    floor = floor_in_cases(families, rules) if rule.min_cases is None else rule.min_cases
+    if families < len(measured.compared):
+        # Of three clusters one is a third of the cases: that much would have to break before anything failed.
+        floor *= min(1.0, families / FEW_FAMILIES)
     if measured.net < floor - ROUNDING:
         return False
     if rule.max_increase is None:

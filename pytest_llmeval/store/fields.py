@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
@@ -20,8 +21,17 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
 
 
+def _is_path(value: object) -> bool:
+    """Whether the file system can be asked for it; whether it is there is another matter."""
+    try:
+        return isinstance(value, str) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+
+
 ANY = Kind(lambda value: True, "JSON")
 TEXT = Kind(lambda value: isinstance(value, str), "text")
+PATH = Kind(_is_path, "the path of a file")
 NUMBER = Kind(_is_number, "a finite number")
 FLAG = Kind(lambda value: isinstance(value, bool), "true or false")
 COUNT = Kind(lambda value: type(value) is int and value >= 0, "a whole number from 0")

@@ -14,6 +14,7 @@ from pytest_llmeval.analysis.compare import Extent, Rules, Side
 from pytest_llmeval.analysis.compare import compare as compare_sides
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, part_of
 from pytest_llmeval.analysis.copies import without_copies
+from pytest_llmeval.analysis.groups import ALL_TOGETHER
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
@@ -117,6 +118,15 @@ def test_a_category_that_is_configured_has_the_same_share_as_one_that_is_not(oth
     before, after = six_new_failures_among(others)
     for categories in ({}, {"invented": NORMAL}):
         assert row(compare("m", before, "m", after, categories=categories), "invented").word == word
+
+
+def test_blank_answers_that_pass_are_told_unless_the_baselines_are_blank_too() -> None:
+    blank = side(*(case(f"c{number}", [""], calls=[call(" ")]) for number in range(3)), case("c3", [""]))
+    told = "3 answers without a word passed: check what must be in an answer, too"
+    assert told in compare("m", answers(*[""] * 4), "m", blank).notes
+    assert told not in compare("m", blank, "m", blank).notes
+    tools = side(*(case(f"c{number}", [""], calls=[call("", tool="find")]) for number in range(4)))
+    assert not any("without a word" in note for note in compare("m", answers(*[""] * 4), "m", tools).notes)
 
 
 def test_a_category_of_low_severity_fails_nothing() -> None:
@@ -252,7 +262,7 @@ def test_rows_stand_from_the_worst_to_the_best() -> None:
         ("unsafe", "NOT SHOWN"),
         ("format", "IMPROVED"),
     ]
-    assert row(compared, "format").p == pytest.approx(2 / 2**12)
+    assert row(compared, "format").p == pytest.approx((2 + ALL_TOGETHER.weight) / 2**12)
 
 
 # What could not be measured

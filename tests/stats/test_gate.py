@@ -370,6 +370,25 @@ def test_each_wording_counts_for_the_test_and_each_family_for_the_floor() -> Non
     assert judge({"a": strata}, GateRules(min_cases=3.0))["a"].verdict == Verdict.REGRESSED
 
 
+def test_a_rise_that_the_test_of_its_category_finds_is_ok_only_below_five_points() -> None:
+    """One of three cases rose from 0 to 6 of 10; a third is one case of three, and no rise to call OK."""
+    rules, others = GateRules(min_cases=1.0), {f"other{n}": [Stratum(5, 10, 5, 10)] * 3 for n in range(12)}
+    few = judge({"a": [Stratum(0, 10, 6, 10), *[Stratum(0, 10, 0, 10)] * 2], **others}, rules)["a"]
+    assert (few.p <= rules.alpha < few.adjusted_p, few.matters) == (True, 0.05)
+    assert few.verdict is Verdict.NOT_SHOWN
+    many = judge({"a": [Stratum(0, 10, 6, 10), *[Stratum(0, 10, 0, 10)] * 99], **others}, rules)["a"]
+    assert many.verdict is Verdict.OK
+
+
+def test_of_clusters_a_part_may_fail() -> None:
+    """A quarter of the only cluster, and as many cases that stand alone; the floor is one of them."""
+    strata = [Stratum(0, 1, 1, 1)] * 6 + [Stratum(0, 1, 0, 1)] * 18
+    assert judge({"a": strata}, families=[1] * 24)["a"].verdict is Verdict.REGRESSED
+    assert judge({"a": strata}, GateRules(min_cases=None), families=[1] * 24)["a"].verdict is Verdict.REGRESSED
+    twelve = [place // 2 for place in range(24)]
+    assert judge({"a": strata}, GateRules(min_cases=4.0), families=twelve)["a"].verdict is Verdict.SMALL
+
+
 def test_a_p_of_exactly_alpha_is_enough() -> None:
     for strata, word in (([Stratum(0, 1, 1, 1)] * 5, "REGRESSED"), ([Stratum(1, 1, 0, 1)] * 5, "IMPROVED")):
         assert judge({"a": strata}, GateRules(alpha=1 / 32))["a"].verdict == word

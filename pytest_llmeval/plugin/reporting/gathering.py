@@ -31,6 +31,7 @@ class Gathered:
         again: the cases of a saved baseline, judged again by today's tests.
         entries: replies for the recordings, by test file and key.
         skipped: by test that was skipped its case: no result is expected for it.
+        skip_themselves: those of them whose test had an answer and skipped itself.
         places: by test the worker of xdist that ran it ("" in this process), and its number there.
         owed: tests of which a look wants one more report.
         regressed: cases so far that passed with the baseline and fail with a model on trial.
@@ -44,6 +45,7 @@ class Gathered:
         self.again: dict[CaseKey, CaseResult] = {}
         self.entries: dict[str, dict[str, Entry]] = {}
         self.skipped: dict[str, CaseKey] = {}
+        self.skip_themselves: set[CaseKey] = set()
         self.selection = Selection()
         self.places: dict[str, tuple[str, int]] = {}
         self.owed: set[str] = set()
@@ -76,6 +78,8 @@ class Gathered:
             new += self.named_as_saved([payload.baseline])
         if payload.result is None:
             self.skipped[report.nodeid] = payload.case
+            if payload.skips_itself:
+                self.skip_themselves.add(payload.case)
         elif self._ran_before_elsewhere(report):
             pass  # xdist's --dist=each runs every case in every worker; it counts once
         else:

@@ -63,13 +63,14 @@ class Judging:
             self._rules(baseline),
             [*self._evaluation.unmeasurable, *nothing_seen(gathered.results.values())],
         )
-        skipped = len(set(gathered.skipped.values()))
+        skipped, skip_themselves = set(gathered.skipped.values()), gathered.skip_themselves
         for name in self._evaluation.candidates:
             # A candidate that is decided is judged by the samples of then, though the baseline got more for another:
             # one more look at it could fail it by chance.
             _, then = self._decided.get(name, (0, run))
             before, candidate = self._sides(baseline, then, run, name)
-            extent = Extent(stopped, gathered.part(len(candidate.results)), unmeasurable, skipped)
+            part = gathered.part(len(candidate.results))
+            extent = Extent(stopped, part, unmeasurable, len(skipped - skip_themselves), skip_themselves)
             self.comparisons.append(compare(before, candidate, rules, extent))
         self._note_changes()
         if stopped is None:

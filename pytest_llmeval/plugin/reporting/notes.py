@@ -9,7 +9,7 @@ from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.payload import Payload
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.runs.answered import answered_under_one_name
-from pytest_llmeval.runs.results import Run, unasked
+from pytest_llmeval.runs.results import Run, blank_answers, unasked
 from pytest_llmeval.store.recordings import Recordings
 from pytest_llmeval.store.staleness import stale_note
 from pytest_llmeval.text import were
@@ -48,6 +48,7 @@ class Notes:
         if not compared:
             self.lines += answered_under_one_name(results)
             self.lines += unasked([result for result in results if result.outcome != "error"])
+            self.lines += blank_answers(results)
         if gathered.evaluation.mode != "replay":
             return
         # Where these are missing, as on another machine, a replay cannot judge their cases.

@@ -180,7 +180,10 @@ class Runner:
             mark_look(report, item.stash[more_samples_key])
         used = trial.used.values() if trial is not None and self.evaluation.record else ()
         if report.skipped and call.when in ("setup", "call"):
-            self._attach(item, report, None, used)
+            ends = call.excinfo.value if call.excinfo is not None else None
+            answered = trial is not None and bool(trial.sample.calls)
+            skips_itself = answered and isinstance(ends, pytest.skip.Exception | pytest.xfail.Exception)
+            self._attach(item, report, None, used, skips_itself=skips_itself)
         elif call.when == "setup" and report.failed:
             error = call.excinfo.value if call.excinfo is not None else None
             self._attach(item, report, set_up_result(item, error))
@@ -225,7 +228,13 @@ class Runner:
         without_verdict(report, reason)
 
     def _attach(
-        self, item: pytest.Item, report: pytest.TestReport, result: CaseResult | None, used: Iterable[Fulfilled] = ()
+        self,
+        item: pytest.Item,
+        report: pytest.TestReport,
+        result: CaseResult | None,
+        used: Iterable[Fulfilled] = (),
+        *,
+        skips_itself: bool = False,
     ) -> None:
         notes = self.evaluation.notes
         again = item.stash.get(judged_again_key, None)
@@ -238,6 +247,7 @@ class Runner:
             notes=tuple(notes),
             process=os.getpid(),
             billed=self.evaluation.billed,
+            skips_itself=skips_itself,
         )
         # A worker of xdist sends its reports, and so does a process that another plugin forks for a test.
         attach(report, payload, as_text=os.getpid() != self._reporting_process)

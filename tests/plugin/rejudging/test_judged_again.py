@@ -258,6 +258,17 @@ def test_tests_that_are_gone_cannot_be_measured(session: Session, server: Server
     assert told(result, "GATE FAILED: could not be measured: 10 of the baseline's 20 cases were run as they were")
 
 
+def test_a_baseline_with_a_name_too_long_for_a_file_system_is_compared_all_the_same(
+    plain_session: Session, server: Server
+) -> None:
+    save(plain_session, server)
+    saved = plain_session.path / "b.jsonl"
+    saved.write_text(saved.read_text().replace('"test": "test_it.py', f'"test": "{"long" * 1000}.py', 1))
+    result = plain_session.run()
+    assert "broke" not in result.stdout.str()
+    assert told(result, "gate ok")
+
+
 def test_skipped_tests_cannot_be_measured(plain_session: Session, server: Server) -> None:
     save(plain_session, server)
     plain_session.write(SUITE.replace("def test_row", "@pytest.mark.skip\ndef test_row"))

@@ -158,3 +158,18 @@ def test_a_skipped_test_does_not_switch_the_gate_off(plain_session: Session, ser
     result.stdout.fnmatch_lines(
         ["*GATE FAILED: hallucination*0 of 47 to 8 of 47*", "*1 test that was skipped is not compared*"]
     )
+
+
+@pytest.mark.parametrize("way_out", ["skip", "xfail"])
+def test_a_test_that_skips_itself_on_a_bad_answer_loses_it(session: Session, server: Server, way_out: str) -> None:
+    """What the baseline has a verdict on is no green when the candidate's answer has none."""
+    prepare(session, server)
+    session.write(
+        SUITE.replace(
+            "    assert_json(reply)",
+            f"    if '60' in reply:\n        pytest.{way_out}('unusable')\n    assert_json(reply)",
+        )
+    )
+    result = session.run(*COMPARE)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*GATE FAILED: *", "*8 of 60 answers of the candidate were lost (skipped 8)*"])
