@@ -18,7 +18,7 @@ from pytest_llmeval.plugin.base_branch import Base, as_base_says, find_base, nam
 from pytest_llmeval.plugin.baseline import Baseline, ModelBaseline, NewBaseline, NoBaseline, SavedBaseline, model_in
 from pytest_llmeval.plugin.config_table import settings_of
 from pytest_llmeval.plugin.evaluation import CONCURRENCY, Evaluation, evaluation_key, header_of
-from pytest_llmeval.plugin.options import MODES, given
+from pytest_llmeval.plugin.options import MODES, REPORTS, given
 from pytest_llmeval.plugin.wordings import wordings_option
 from pytest_llmeval.runs.file import load_run, read_run
 from pytest_llmeval.runs.results import Run, model_words
@@ -90,7 +90,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         staleness=Staleness(max_age=settings.max_age, action=settings.stale) if settings.max_age is not None else None,
         hook=config.hook,
         reports=tuple(path for path in reports if path.suffix == ".jsonl"),
-        summaries=tuple(path for path in reports if path.suffix == ".md"),
+        summaries=tuple(path for path in reports if path.suffix != ".jsonl"),
         shard=_shard(config, given(config, "llm_shard"), reports),
     )
 
@@ -257,7 +257,7 @@ def _shard(config: pytest.Config, text: str | None, reports: tuple[Path, ...]) -
         raise ConfigError(
             f"{option} evaluates no gate, by which --llm-samples=auto decides; give a number, as in --llm-samples=5"
         )
-    if any(path.suffix == ".md" for path in reports):
+    if any(path.suffix != ".jsonl" for path in reports):
         raise ConfigError(f"{option} evaluates no gate to write a summary of; give --llm-report=FILE.jsonl alone")
     if not reports and not config.option.collectonly:
         raise ConfigError(
@@ -289,8 +289,9 @@ def _budget(text: str | None, models: Iterable[ModelSettings]) -> float | None:
 
 
 def _report(config: pytest.Config, name: str, baseline: Path | None, anchor: Path | None) -> Path:
-    if not name.endswith((".jsonl", ".md")):
-        raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: FILE.jsonl, FILE.md)")
+    if not name.endswith(REPORTS):
+        kinds = ", ".join(f"FILE{ending}" for ending in REPORTS)
+        raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: {kinds})")
     path = config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
     # Reported before anything is paid for.
     if baseline is not None and _is_same(path, baseline):

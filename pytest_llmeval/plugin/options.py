@@ -11,6 +11,9 @@ from typing import Any, Literal
 import pytest
 
 Mode = Literal["auto", "replay", "refresh", "live"]
+REPORTS = (".jsonl", ".md", ".codequality.json", ".metrics.txt", ".json", ".csv")
+"""The endings of the files that ``--llm-report`` writes; the first that fits counts."""
+
 MODES: tuple[Mode, ...] = ("auto", "replay", "refresh", "live")
 
 
@@ -98,8 +101,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--llm-report": {
         "action": "append",
         "metavar": "FILE",
-        "help": "FILE.jsonl: save the run as it goes. FILE.md: write the summary as Markdown. Repeat it for several "
-        "files.",
+        "help": ".jsonl saves the run as it goes. Written at the end are .md (the summary), .csv, .json (CTRF), and "
+        "GitLab's .codequality.json and .metrics.txt. Repeat it for several files.",
     },
 }
 

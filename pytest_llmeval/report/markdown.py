@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import Figures
@@ -21,6 +20,7 @@ from pytest_llmeval.report.cases import (
     new_misses,
     not_compared_lines,
 )
+from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
 from pytest_llmeval.report.numbers import count, percent, points
 from pytest_llmeval.report.paper import Line, Paper
@@ -52,28 +52,18 @@ _MENTION = re.compile(r"@(?=\w)|#(?=\d)|(?<=GH)-(?=\d)|(?<=:)//|(?<=www)\.", re.
 _JOINER = "\u2060"  # of no width
 
 
-def markdown(
-    comparisons: Sequence[Comparison],
-    figures: Sequence[Figures],
-    results: Iterable[CaseResult],
-    *,
-    notes: Sequence[str] = (),
-    besides: Billed = NOTHING_BILLED,
-    secrets: Mapping[str, str] = MappingProxyType({}),
-) -> str:
+def markdown(session: Session, *, notes: Sequence[str] = (), besides: Billed = NOTHING_BILLED) -> str:
     """The summary of a session; of a gate that passed without anything new three lines.
 
     Args:
-        comparisons: one per candidate; empty without a baseline.
-        figures: of every model of the session.
-        results: of the session.
+        session: what there is to tell.
         notes: of the session, as the terminal has them below the summary.
         besides: the calls that were billed and are in no result.
-        secrets: API keys that must not be in it, by the names of their environment variables.
     """
-    page = _Page(secrets)
+    comparisons = session.comparisons
+    page = _Page(session.secrets)
     if not comparisons:
-        blocks = page.not_compared(figures, list(results))
+        blocks = page.not_compared(session.figures, session.run.results)
     elif len(comparisons) == 1 and nothing_new(comparisons[0]):
         head, *rest = green_lines(page.long, comparisons[0], besides)
         return "<br>\n".join([f"**{page.escaped(head.text)}**", *(page.escaped(line.text) for line in rest)]) + "\n"
@@ -88,7 +78,7 @@ class _Page:
     """Makes the blocks of a page.
 
     Args:
-        secrets: as for `markdown`.
+        secrets: as in `Session`.
     """
 
     def __init__(self, secrets: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import example, given
@@ -12,7 +12,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from pytest_llmeval.analysis.comparison import Comparison
+from pytest_llmeval.analysis.measure import Figures
+from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.markdown import MOST_BYTES, markdown
+from pytest_llmeval.runs.results import Run
 from pytest_llmeval.text import harmless
 from tests.analysis.test_compare import Results, answers, call, case, compare, side
 
@@ -34,7 +37,14 @@ HOSTILE = [
 
 
 def summary_of(comparison: Comparison) -> str:
-    return markdown([comparison], [comparison.baseline, comparison.candidate], [])
+    return page_of([comparison])
+
+
+def page_of(
+    comparisons: Sequence[Comparison], figures: Sequence[Figures] = (), *, notes: Sequence[str] = (), **secrets: str
+) -> str:
+    run = Run("2026-11-30T10:00:00+00:00", {})
+    return markdown(Session(run=run, comparisons=comparisons, figures=figures, secrets=secrets), notes=notes)
 
 
 def saying(text: str, *, failing: int = 12) -> tuple[Results, Results]:
@@ -106,7 +116,7 @@ def test_a_gate_without_news_takes_three_lines() -> None:
 
 def test_without_a_baseline_it_does_not_look_like_a_gate_that_passed() -> None:
     compared = compare("m", answers(""), "m", answers(""))
-    page = markdown([], [compared.candidate], [])
+    page = page_of([], [compared.candidate])
     assert page.startswith("### ⚠️ no baseline to compare with")
     assert "ok" not in page
 
@@ -123,7 +133,7 @@ def test_the_page_says_what_decides() -> None:
 def test_a_secret_is_in_no_page_though_a_line_ends_within_it() -> None:
     secret = "s3cret-" + "q7Rt" * 40
     before, after = saying(f"the key is {secret}")
-    page = markdown([compare("m", before, "n", after)], [], [], notes=[f"used {secret}"], secrets={"SHOP_KEY": secret})
+    page = page_of([compare("m", before, "n", after)], notes=[f"used {secret}"], SHOP_KEY=secret)
     bare = re.sub(r"[\s\\|]|candidate|baseline", "", page)
     assert "q7Rtq7Rtq7Rt" not in bare
     assert "SHOP" in page
@@ -132,7 +142,7 @@ def test_a_secret_is_in_no_page_though_a_line_ends_within_it() -> None:
 def test_a_page_is_cut_at_what_github_takes_and_closes_its_fence() -> None:
     before, after = saying("word " * 40_000)
     errors = side(*(case(f"e{n} {'x' * 3000}", ["error"]) for n in range(600)))
-    page = markdown([compare("m", before | errors, "n", after | errors)], [], [], notes=["n" * 100] * 20_000)
+    page = page_of([compare("m", before | errors, "n", after | errors)], notes=["n" * 100] * 20_000)
     assert len(page.encode()) <= MOST_BYTES + 100
     assert page.rstrip().endswith("The rest was cut: a page takes 900 kB.")
     assert [token.type for token in MARKDOWN.parse(page)][-2:] == ["inline", "paragraph_close"]

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_llmeval.analysis.comparison import Comparison
+from pytest_llmeval.analysis.measure import measure_each
 from pytest_llmeval.plugin.publishing.github import OUTPUT, PAGE, append, output_line
 from pytest_llmeval.plugin.reporting.gathering import Gathered
+from pytest_llmeval.report.exports import EXPORTS, Session
+from pytest_llmeval.report.markdown import markdown
 
 
 def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequence[str]) -> tuple[list[str], int]:
@@ -24,26 +27,24 @@ def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequen
     page, output = (os.environ.get(name, "") for name in (PAGE, OUTPUT))
     if not (evaluation.summaries or page or output) or evaluation.shard is not None or not evaluation.models:
         return [], 0
-    text = _markdown(gathered, comparisons, notes)
-    told = [f"NOT SAVED: {why}" for path in evaluation.summaries if (why := _write(path, text))]
-    unwritten = len(told)
-    told += [append(PAGE, page, text), append(OUTPUT, output, output_line(comparisons))]
-    return [note for note in told if note], unwritten
-
-
-def _markdown(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequence[str]) -> str:
-    from pytest_llmeval.analysis.measure import measure_each
-    from pytest_llmeval.report.markdown import markdown
-
-    run, evaluation = gathered.run(), gathered.evaluation
-    return markdown(
-        comparisons,
-        measure_each(run),
-        run.results,
-        notes=list(dict.fromkeys([*notes, *evaluation.notes])),
-        besides=gathered.billed_besides,
-        secrets=evaluation.secrets(),
+    session = Session(
+        run=gathered.run(), comparisons=comparisons, figures=measure_each(gathered.run()), secrets=evaluation.secrets()
     )
+    notes = list(dict.fromkeys([*notes, *evaluation.notes]))
+
+    def summary(session: Session) -> str:
+        return markdown(session, notes=notes, besides=gathered.billed_besides)
+
+    told = []
+    for path in evaluation.summaries:
+        write = next((write for ending, write in EXPORTS.items() if path.name.endswith(ending)), summary)
+        why = _write(path, write(session))
+        told += [f"NOT SAVED: {why}"] if why else []
+    unwritten = len(told)
+    if page:
+        told.append(append(PAGE, page, summary(session)))
+    told.append(append(OUTPUT, output, output_line(comparisons)))
+    return [note for note in told if note], unwritten
 
 
 def _write(path: Path, text: str) -> str:

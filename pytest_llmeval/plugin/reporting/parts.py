@@ -12,7 +12,7 @@ from pytest_llmeval.plugin.payload import Payload
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.judging import Judging
-from pytest_llmeval.plugin.reporting.junit import add_to_junit, error_in_junit
+from pytest_llmeval.plugin.reporting.junit import add_to_junit, error_in_junit, failure_in_junit
 from pytest_llmeval.plugin.reporting.last_failed import LastFailed
 from pytest_llmeval.plugin.reporting.notes import Notes
 from pytest_llmeval.plugin.reporting.replaced import Replaced
@@ -49,6 +49,8 @@ class Parts:
             self._short_summary.take(report, payload.result)
             if report.when == "call" and report.failed and payload.result.outcome == "error":
                 error_in_junit(self._config, report)
+            if report.when == "call" and payload.result.outcome == "fail":
+                failure_in_junit(self._config, report, payload.result, self.gathered.evaluation.secrets())
 
     def finish(self, stopped: str | None = None, failed: int = 0) -> int:
         """Compare, and write what is to be written.
