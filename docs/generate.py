@@ -228,7 +228,7 @@ def _ask(module: str, argument: str) -> str:
     environment |= {"COLUMNS": "1000", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUTF8": "1"}
     environment |= {"PYTEST_PLUGINS": "pytest_llmeval.plugin", "PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryDirectory() as folder:
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             [sys.executable, "-m", module, argument],
             cwd=folder,
             env=environment,

@@ -255,7 +255,7 @@ class Project:
             raise ValueError(f"{self.page}: only pytest and llmeval are run, not: {command}")
         if within:
             self._copy_example()
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "-m", {"pytest": "pytest", "llmeval": "pytest_llmeval"}[words[0]], *words[1:]],
             cwd=self.example if within else self.folder,
             env=_environment(needs),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 # A key starts where no word goes on. The letter of a JSON escape such as \n may come right before it, or the m that
 # ends a terminal's colour sequence.
@@ -35,6 +35,14 @@ def find_secrets(text: str, known_values: Mapping[str, str]) -> list[str]:
     return found + [
         shape.name for shape in _possible(text) if any(shape.is_real(match[1]) for match in _matches(shape, text))
     ]
+
+
+@overload
+def hide_secrets(value: str, known_values: Mapping[str, str]) -> str: ...
+
+
+@overload
+def hide_secrets(value: Any, known_values: Mapping[str, str]) -> Any: ...
 
 
 def hide_secrets(value: Any, known_values: Mapping[str, str]) -> Any:

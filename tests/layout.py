@@ -20,6 +20,7 @@ ALONE = {"stats": set[str](), "store": {"config"}, "checks": set[str](), "datase
 # The process that reports and those that run tests share what lies in plugin/ itself, which imports neither of them,
 # but for what pytest registers early and what loads its share late.
 EARLY = {"plugin", "plugin.fixtures", "plugin.collect"}
+REPORTS = (["reporting"], ["publishing"])  # what runs in the process that reports
 MOST_LOOSE, MOST_FILES, MOST_LINES = 11, 20, 600
 
 
@@ -109,7 +110,7 @@ def _arrow(name: str, target: str) -> Iterator[str]:
         wing, other_wing = name.split(".")[1:-1], target.split(".")[1:-1]
         if other_wing and not wing and name not in EARLY:
             yield f"{name} imports {target}, which not every process needs"
-        if wing and other_wing and (wing == ["reporting"]) != (other_wing == ["reporting"]):
+        if wing and other_wing and (wing in REPORTS) != (other_wing in REPORTS):
             yield f"{name} imports {target}, which runs in another process"
 
 

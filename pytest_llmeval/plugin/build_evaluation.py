@@ -18,7 +18,7 @@ from pytest_llmeval.plugin.base_branch import Base, as_base_says, find_base, nam
 from pytest_llmeval.plugin.baseline import Baseline, ModelBaseline, NewBaseline, NoBaseline, SavedBaseline, model_in
 from pytest_llmeval.plugin.config_table import settings_of
 from pytest_llmeval.plugin.evaluation import CONCURRENCY, Evaluation, evaluation_key, header_of
-from pytest_llmeval.plugin.options import MODES, given
+from pytest_llmeval.plugin.options import MODES, REPORTS, given
 from pytest_llmeval.plugin.wordings import wordings_option
 from pytest_llmeval.runs.file import load_run, read_run
 from pytest_llmeval.runs.results import Run, model_words
@@ -63,10 +63,10 @@ def _evaluation(config: pytest.Config) -> Evaluation:
             register_provider(provider, format_)
     for model in models:
         find_provider(model.provider, model.base_url)
-    mode = given(config, "llm_mode") or "auto"
+    record = bool(given(config, "llm_record"))
+    mode = given(config, "llm_mode") or ("replay" if not record and _replays_by_itself(settings) else "auto")
     if mode not in MODES:
         raise ConfigError(f"--llm-mode={mode}: unknown mode (allowed: {', '.join(MODES)})")
-    record = bool(given(config, "llm_record"))
     if record and mode in ("replay", "live"):
         raise ConfigError(f"--llm-record has nothing to write with --llm-mode={mode}; use auto or refresh")
     samples, most_samples, of_samples = _samples(given(config, "llm_samples"), compares=baseline.name is not None)
@@ -89,9 +89,20 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         show=given(config, "llm_show"),
         staleness=Staleness(max_age=settings.max_age, action=settings.stale) if settings.max_age is not None else None,
         hook=config.hook,
-        reports=reports,
+        reports=tuple(path for path in reports if path.suffix == ".jsonl"),
+        summaries=tuple(path for path in reports if path.suffix != ".jsonl"),
         shard=_shard(config, given(config, "llm_shard"), reports),
     )
+
+
+def _replays_by_itself(settings: Settings) -> bool:
+    """Whether it is a session of CI, which spends nothing unless it is told to, and there is something to replay."""
+    return in_ci() and next(settings.recordings.rglob("*.jsonl"), None) is not None
+
+
+def in_ci() -> bool:
+    """Whether the session runs in CI, as pytest itself tells."""
+    return any(os.environ.get(name) for name in ("CI", "BUILD_NUMBER"))
 
 
 def _as_base_says(
@@ -246,6 +257,8 @@ def _shard(config: pytest.Config, text: str | None, reports: tuple[Path, ...]) -
         raise ConfigError(
             f"{option} evaluates no gate, by which --llm-samples=auto decides; give a number, as in --llm-samples=5"
         )
+    if any(path.suffix != ".jsonl" for path in reports):
+        raise ConfigError(f"{option} evaluates no gate to write a summary of; give --llm-report=FILE.jsonl alone")
     if not reports and not config.option.collectonly:
         raise ConfigError(
             f"{option} needs the file its run is saved in, which llmeval merge joins with those of the other shards: "
@@ -276,8 +289,9 @@ def _budget(text: str | None, models: Iterable[ModelSettings]) -> float | None:
 
 
 def _report(config: pytest.Config, name: str, baseline: Path | None, anchor: Path | None) -> Path:
-    if not name.endswith(".jsonl"):
-        raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: FILE.jsonl)")
+    if not name.endswith(REPORTS):
+        kinds = ", ".join(f"FILE{ending}" for ending in REPORTS)
+        raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: {kinds})")
     path = config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
     # Reported before anything is paid for.
     if baseline is not None and _is_same(path, baseline):
@@ -328,7 +342,7 @@ def _new_baseline(
     if len(models) != 1:
         names = ", ".join(model.name for model in models) or "none"
         raise ConfigError(f"{option} saves a run of one model (on trial: {names}); name it with --llm-model=NAME")
-    if "force" not in words and any(os.environ.get(name) for name in ("CI", "BUILD_NUMBER")):
+    if "force" not in words and in_ci():
         raise ConfigError(
             f"{option} is refused in CI, where a regression would go unreviewed; run it where you can review "
             f"{file.name} and commit it, or override with {option}=force"

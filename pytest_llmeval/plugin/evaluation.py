@@ -46,6 +46,8 @@ class Evaluation:
         most_samples: samples per case once a category is undecided, None when their number is fixed.
         wordings: what cases are asked in besides their own words, over the markers'; None to leave those.
         budget: USD, None for no limit.
+        reports: files the run is saved in as it goes.
+        summaries: files the summary is written into at the end.
         environment: of now, and where a test has emptied it, as it was at the start.
         addresses: the environment as it was at the start, whose variables may lead the SDKs of providers elsewhere.
         shard: the part of the cases that is run, None for all.
@@ -66,6 +68,7 @@ class Evaluation:
     budget: float | None
     show: str | None
     reports: tuple[Path, ...]
+    summaries: tuple[Path, ...] = ()
     notes: list[str]
     staleness: Staleness | None
     hook: Any

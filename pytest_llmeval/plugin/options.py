@@ -11,6 +11,9 @@ from typing import Any, Literal
 import pytest
 
 Mode = Literal["auto", "replay", "refresh", "live"]
+REPORTS = (".jsonl", ".md", ".codequality.json", ".metrics.txt", ".json", ".csv")
+"""The endings of the files that ``--llm-report`` writes; the first that fits counts."""
+
 MODES: tuple[Mode, ...] = ("auto", "replay", "refresh", "live")
 
 
@@ -47,9 +50,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--llm-mode": {
         "choices": MODES,
-        "default": "auto",
-        "help": "auto: recording, else cache, else call. replay: Python connects to no model, a miss is an error. "
-        "refresh: call and overwrite. live: call, keep nothing.",
+        "help": "auto: recording, else cache, else call. replay: Python connects to no model, a miss is an error; the "
+        "default in CI where there are recordings. refresh: call and overwrite. live: call, keep nothing.",
     },
     "--llm-record": {
         "action": "store_true",
@@ -98,8 +100,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--llm-report": {
         "action": "append",
-        "metavar": "FILE.jsonl",
-        "help": "Save the run as it goes. Repeat it for several files.",
+        "metavar": "FILE",
+        "help": ".jsonl saves the run as it goes. Written at the end are .md (the summary), .csv, .json (CTRF), and "
+        "GitLab's .codequality.json and .metrics.txt. Repeat it for several files.",
     },
 }
 
@@ -119,5 +122,4 @@ def given(config: pytest.Config, name: str) -> Any:
 
 def any_given(config: pytest.Config) -> bool:
     """Whether any of them is on the command line."""
-    plain = {"--llm-mode": "auto"}
-    return any(given(config, name) not in (None, False, plain.get(name)) for name in _OPTIONS)
+    return any(given(config, name) not in (None, False) for name in _OPTIONS)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
+from pytest_llmeval.credentials import hide_secrets
 from pytest_llmeval.text import harmless
 
 _TYPOGRAPHY = str.maketrans(
@@ -38,6 +40,7 @@ class Paper(NamedTuple):
         verbosity: as pytest counts it: 0 is normal, 1 is ``-v``, -1 is ``-q``.
         show: the option that lists a category's cases here: ``--llm-show`` or ``--show``.
         listed: whether the cases are listed after the report, so that it need not show them too.
+        secrets: API keys that are not shown, by the names of their environment variables.
     """
 
     width: int = 80
@@ -45,6 +48,7 @@ class Paper(NamedTuple):
     verbosity: int = 0
     show: str = "--llm-show"
     listed: bool = False
+    secrets: Mapping[str, str] = MappingProxyType({})
 
     @property
     def arrow(self) -> str:
@@ -71,8 +75,8 @@ class Paper(NamedTuple):
         return self.harmless(" ".join(text.split()))
 
     def harmless(self, text: str) -> str:
-        """Untrusted text made harmless; line breaks and spaces stay."""
-        text = harmless(text)
+        """Untrusted text made harmless, without secrets; line breaks and spaces stay."""
+        text = harmless(hide_secrets(text, self.secrets))
         if self.ascii and not text.isascii():
             text = text.translate(_TYPOGRAPHY).encode("ascii", "backslashreplace").decode("ascii")
         return text
@@ -99,10 +103,17 @@ def writes_unicode() -> bool:
     return encoding.replace("-", "") in ("utf8", "utf16", "utf32", "gb18030")
 
 
-def terminal_paper(columns: int, *, verbosity: int = 0, show: str = "--llm-show", listed: bool = False) -> Paper:
+def terminal_paper(
+    columns: int,
+    *,
+    verbosity: int = 0,
+    show: str = "--llm-show",
+    listed: bool = False,
+    secrets: Mapping[str, str] = MappingProxyType({}),
+) -> Paper:
     """The paper for standard output: at least 24 columns, at most 100."""
     width = max(24, min(columns, 100))
-    return Paper(width=width, ascii=not writes_unicode(), verbosity=verbosity, show=show, listed=listed)
+    return Paper(width, not writes_unicode(), verbosity, show, listed, secrets)
 
 
 def joined(sections: Iterable[Sequence[Line]]) -> list[Line]:

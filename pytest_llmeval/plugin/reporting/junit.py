@@ -5,12 +5,17 @@ Private to pytest, used only here: ``_pytest.junitxml.xml_key`` and what it lead
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import pytest
 
 from pytest_llmeval.analysis.comparison import Comparison
-from pytest_llmeval.text import harmless
+from pytest_llmeval.credentials import hide_secrets
+from pytest_llmeval.runs.results import CaseResult
+from pytest_llmeval.text import harmless, json_words, shortened
+
+MOST_TEXT = 2000  # characters of each property
 
 
 def add_to_junit(config: pytest.Config, comparison: Comparison) -> None:
@@ -43,6 +48,38 @@ def error_in_junit(config: pytest.Config, report: pytest.TestReport) -> None:
             testcase._add_simple("error", message, str(report.longrepr))
 
         testcase.append_failure = append
+
+
+def failure_in_junit(
+    config: pytest.Config, report: pytest.TestReport, result: CaseResult, secrets: Mapping[str, str]
+) -> None:
+    """Let the JUnit file tell a failing case's input, reply and reason; a miss is a pass there, the gate may fail.
+
+    Dashboards take anything else for a failure, of a test that the gate has decided about.
+
+    Args:
+        secrets: API keys that must not be in it, by the names of their environment variables.
+    """
+    testcase = testcase_of(config, report)
+    if testcase is None:
+        return
+    for name, value in _told(result).items():
+        testcase.add_property(f"llmeval.{name}", shortened(harmless(hide_secrets(value, secrets)), MOST_TEXT))
+    if hasattr(report, "wasxfail"):
+        testcase.append_skipped = testcase.append_pass
+
+
+def _told(result: CaseResult) -> dict[str, str]:
+    failing = next((sample for sample in result.samples if sample.outcome == "fail"), None)
+    asked = result.input if isinstance(result.input, str) else json_words(result.input, width=MOST_TEXT)
+    told = {
+        "model": result.model,
+        "category": ", ".join(result.categories),
+        "reason": failing.reason if failing is not None else "",
+        "input": asked if result.input else "",
+        "reply": failing.calls[-1].answer.text if failing is not None and failing.calls else "",
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def testcase_of(config: pytest.Config, report: pytest.TestReport) -> Any:

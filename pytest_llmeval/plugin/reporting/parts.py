@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ from pytest_llmeval.plugin.payload import Payload
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.judging import Judging
-from pytest_llmeval.plugin.reporting.junit import add_to_junit, error_in_junit
+from pytest_llmeval.plugin.reporting.junit import add_to_junit, error_in_junit, failure_in_junit
 from pytest_llmeval.plugin.reporting.last_failed import LastFailed
 from pytest_llmeval.plugin.reporting.notes import Notes
 from pytest_llmeval.plugin.reporting.replaced import Replaced
@@ -48,6 +49,8 @@ class Parts:
             self._short_summary.take(report, payload.result)
             if report.when == "call" and report.failed and payload.result.outcome == "error":
                 error_in_junit(self._config, report)
+            if report.when == "call" and payload.result.outcome == "fail":
+                failure_in_junit(self._config, report, payload.result, self.gathered.evaluation.secrets())
 
     def finish(self, stopped: str | None = None, failed: int = 0) -> int:
         """Compare, and write what is to be written.
@@ -66,8 +69,18 @@ class Parts:
         self.writing.finish()
         self.notes.finish(self.gathered, compared=bool(self.judging.comparisons))
         self.writing.record()
+        if stopped is None and self._is_to_publish():
+            from pytest_llmeval.plugin.publishing.publish import publish
+
+            told, unwritten = publish(self.gathered, self.judging.comparisons, self.notes.lines)
+            self.notes.lines += told
+            self.writing.unwritten += unwritten
         self.writing.close(failed + self.writing.unwritten + faults_of(self._config).told)
         return len(self.judging.failed) + self.writing.unwritten
+
+    def _is_to_publish(self) -> bool:
+        summaries = self.gathered.evaluation.summaries
+        return bool(summaries) or any(os.environ.get(name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"))
 
     def count_failures(self) -> None:
         """Put failed gates into pytest's last line and the JUnit file; first write what a stopped session leaves."""

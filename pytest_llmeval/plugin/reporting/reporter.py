@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import suppress
@@ -257,6 +258,11 @@ class Reporting:
             write_summary(
                 terminalreporter, parts.gathered, parts.judging.comparisons, parts.notes.lines, parts.close_look
             )
+            if os.environ.get("GITHUB_ACTIONS"):
+                from pytest_llmeval.plugin.publishing.github import write_annotations
+
+                folder = os.environ.get("GITHUB_WORKSPACE", "")
+                write_annotations(terminalreporter, parts.judging.comparisons, folder)
         elif "pytest_llmeval.plugin.evaluation" in sys.modules:
             from pytest_llmeval.plugin.evaluation import existing_evaluation
             from pytest_llmeval.plugin.terminal_lines import write_all

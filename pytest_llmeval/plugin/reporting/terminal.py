@@ -29,7 +29,7 @@ def write_summary(
         return  # each test has said what is missing
     run = gathered.run()
     width, verbosity = config.get_terminal_writer().fullwidth, config.get_verbosity()
-    whole = Paper(width=width, ascii=not writes_unicode(), verbosity=verbosity)
+    whole = Paper(width=width, ascii=not writes_unicode(), verbosity=verbosity, secrets=evaluation.secrets())
     closely = close_look.lines(whole, comparisons, run.in_order())
     if evaluation.shard is not None:
         run = run._replace(results=tuple(gathered.results.values()))  # a saved baseline beside it would look compared
@@ -60,7 +60,7 @@ def write_summary(
             write_lines(reporter, list_category_alone(paper, run.results, evaluation.show))
     notes = [*notes, *evaluation.notes]
     if verbosity > 0:
-        saved = next((path.name for path in evaluation.reports if path.suffix == ".jsonl"), "")
+        saved = next((path.name for path in evaluation.reports), "")
         how = f"llmeval show {saved or 'run.jsonl'}"
         notes.insert(0, f"every measure: {how if saved else f'--llm-report=run.jsonl, then {how}'}")
     write_all(reporter, notes if verbosity >= 0 else [note for note in notes if note.startswith(("NOT ", "WORSE "))])
@@ -95,4 +95,5 @@ def _paper(gathered: Gathered, *, closely: bool = False) -> Paper:
     if config.getoption("no_summary", default=False):
         verbosity = min(verbosity, -1)
     listed = gathered.evaluation.show is not None or (closely and verbosity > 1)
-    return terminal_paper(config.get_terminal_writer().fullwidth, verbosity=verbosity, listed=listed)
+    width, secrets = config.get_terminal_writer().fullwidth, gathered.evaluation.secrets()
+    return terminal_paper(width, verbosity=verbosity, listed=listed, secrets=secrets)

@@ -1,0 +1,206 @@
+"""What a session leaves for GitHub, and what it does by itself in CI."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.plugin.publishing.github import MOST_ANNOTATIONS, commands, verdict_word
+from tests.analysis.test_compare import answers, compare
+from tests.server import Request, Server, completion
+from tests.sessions import Session
+
+SUITE = """
+import pytest
+from pytest_llmeval import assert_contains, category
+
+@pytest.mark.llm_cases("cases.jsonl")
+def test_city(llm, case):
+    assert_contains(llm(case.input), "Paris", category="city")
+"""
+CASES = 20
+
+
+def answer(request: Request) -> object:
+    asked = json.dumps(request.json["messages"])
+    wrong = request.json["model"] != "prod-1" and int(re.findall(r"\d+", asked)[-1]) < 8
+    return completion("Rome @octocat | ![x](https://evil.example) ```" if wrong else "Paris")
+
+
+@pytest.fixture
+def in_github(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the files of a step: ``page.md`` and ``output``."""
+    folder = tmp_path_factory.mktemp("step")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "page.md"))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(folder / "output"))
+    (folder / "page.md").write_text("what the step wrote before\n")
+    return folder
+
+
+def prepare(session: Session, server: Server) -> None:
+    (session.path / "cases.jsonl").write_text(
+        "\n".join(json.dumps({"id": f"c{number}", "input": f"City {number}"}) for number in range(CASES))
+    )
+    session.write(SUITE)
+    server.answer = answer
+
+
+COMPARE = ("--llm-model=candidate", "--llm-baseline=production")
+
+
+def test_a_regression_is_on_the_page_in_the_output_and_at_its_first_case(
+    session: Session, server: Server, in_github: Path
+) -> None:
+    prepare(session, server)
+    result = session.run(*COMPARE)
+    assert result.ret == 1
+    page = (in_github / "page.md").read_text()
+    assert page.startswith("what the step wrote before\n### ❌ GATE FAILED: city regressed from 0 of 20 to 8 of 20")
+    assert (in_github / "output").read_text() == "llmeval-verdict=regressed\n"
+    lines = [line for line in result.outlines if line.startswith("::")]
+    assert lines == ["::error file=test_it.py,line=5,title=city::city regressed from 0 of 20 to 8 of 20 answers"]
+
+
+def test_a_green_run_takes_three_lines_and_no_annotation(
+    plain_session: Session, server: Server, in_github: Path
+) -> None:
+    prepare(plain_session, server)
+    server.answer = lambda _: completion("Paris")
+    result = plain_session.run(*COMPARE)
+    assert result.ret == 0
+    assert (in_github / "output").read_text() == "llmeval-verdict=ok\n"
+    page = (in_github / "page.md").read_text().splitlines()[1:]
+    assert len(page) <= 4
+    assert sum("gate ok" in line for line in page) == 1
+    assert not any(line.startswith("::") for line in result.outlines)
+
+
+@pytest.mark.parametrize("missing", ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"])
+def test_a_file_that_cannot_be_written_is_told_and_fails_nothing(
+    plain_session: Session, server: Server, in_github: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    prepare(plain_session, server)
+    monkeypatch.setenv(missing, str(in_github / "page.md" / "x"))
+    result = plain_session.run(*COMPARE, "-q")
+    assert result.ret == 1
+    assert "gate failed" in result.stdout.str()
+    shown = plain_session.run(*COMPARE)
+    shown.stdout.fnmatch_lines([f"*warning: {missing} cannot be written: *"])
+
+
+def test_the_summary_is_written_into_a_file_that_is_asked_for(session: Session, server: Server) -> None:
+    prepare(session, server)
+    assert session.run(*COMPARE, "--llm-report=out/summary.md", "--llm-report=run.jsonl").ret == 1
+    text = (session.path / "out" / "summary.md").read_text()
+    assert text.startswith("### ❌ GATE FAILED: city regressed")
+    assert "| **`city`** | 0/20 (0.0%) | 8/20 (40%) | +40.0 | REGRESSED | 0.004 |" in text
+    assert "Rome @octocat" in text
+    assert (session.path / "run.jsonl").exists()
+
+
+def test_a_summary_that_cannot_be_written_fails_the_session(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    server.answer = lambda _: completion("Paris")
+    plain_session.write(
+        """
+        import pathlib
+
+        def pytest_runtest_setup(item):
+            pathlib.Path("summary.md").mkdir(exist_ok=True)
+        """,
+        "conftest.py",
+    )
+    result = plain_session.run(*COMPARE, "--llm-report=summary.md")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*NOT SAVED: summary.md cannot be written: *", "*1 not saved*"])
+
+
+def test_in_ci_recordings_are_replayed_unless_another_mode_is_given(
+    session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(session, server)
+    assert session.run("--llm-baseline=none", "--llm-record").ret == 0
+    asked = len(server.requests)
+    monkeypatch.setenv("CI", "true")
+    assert session.run("--llm-baseline=none").ret == 0
+    session.write(SUITE.replace("case.input", "case.input + '?'"))
+    missed = session.run("--llm-baseline=none")
+    assert missed.ret == 1
+    assert len(server.requests) == asked
+    missed.stdout.fnmatch_lines(["*next: --llm-record --llm-mode=auto asks for the missing replies and records them*"])
+    assert session.run("--llm-baseline=none", "--llm-mode=auto").ret == 0
+    assert len(server.requests) == asked + CASES
+
+
+def test_in_ci_without_recordings_models_are_asked(
+    plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(plain_session, server)
+    monkeypatch.setenv("CI", "true")
+    assert plain_session.run("--llm-baseline=none").ret == 0
+    assert len(server.requests) == CASES
+
+
+def test_a_shard_has_no_summary(plain_session: Session) -> None:
+    plain_session.write("def test_it(llm):\n    assert llm('x')\n")
+    result = plain_session.run("--llm-shard=1/2", "--llm-report=summary.md")
+    assert result.ret != 0
+    assert "--llm-shard=1/2 evaluates no gate to write a summary of; give --llm-report=FILE.jsonl alone" in (
+        result.stdout.str() + result.stderr.str()
+    )
+
+
+def test_the_worst_of_several_candidates_is_the_verdict() -> None:
+    same = answers(*[""] * 100)
+    fine = compare("m", same, "m", same)
+    worse = compare("m", same, "m", answers(*["tone"] * 20, *[""] * 80))
+    before, after = answers(*["date"] * 6, *[""] * 94), answers(*[""] * 6, *["tone"] * 5, *[""] * 89)
+    unsure = compare("m", before, "m", after)
+    none = compare("m", same, "m", same, unmeasurable=["x"])
+    stopped = compare("m", same, "m", same, stopped="Ctrl-C")
+    assert [verdict_word([each]) for each in (fine, worse, none, stopped)] == [
+        "ok",
+        "regressed",
+        "not-compared",
+        "not-compared",
+    ]
+    assert unsure.gate == "passed"
+    assert verdict_word([fine, unsure]) == "inconclusive"
+    assert verdict_word([unsure, none]) == "not-compared"
+    assert verdict_word([fine, worse, none]) == "regressed"
+    assert verdict_word([]) == "not-compared"
+
+
+def test_hostile_names_make_no_command_of_their_own(tmp_path: Path) -> None:
+    name = "50%,a:b\n::error::boom\r\n##[group]x"
+    compared = compare("m", answers(*[""] * 40), "m", answers(*[name] * 20, *[""] * 20))
+    [line] = commands([compared], tmp_path, "")
+    assert "\n" not in line
+    assert line.count("::") <= 4
+    assert line.startswith("::error title=50%25%2Ca%3Ab ")
+
+
+def test_no_more_annotations_than_are_shown() -> None:
+    kinds = [f"kind{number}" for number in range(14)]
+    before = answers(*[""] * 300)
+    after = answers(*[kind for kind in kinds for _ in range(20)], *[""] * 20)
+    assert len(commands([compare("m", before, "m", after)], Path(), "")) == MOST_ANNOTATIONS
+
+
+def test_other_kinds_of_files_are_written_beside_it(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    names = ["x.codequality.json", "x.metrics.txt", "x.json", "x.csv", "x.md"]
+    assert plain_session.run(*COMPARE, *(f"--llm-report=out/{name}" for name in names)).ret == 1
+    written = {name: (plain_session.path / "out" / name).read_text() for name in names}
+    assert len(json.loads(written["x.codequality.json"])) == 8
+    assert 'llmeval_failing_answers{category="city",model="candidate"} 8' in written["x.metrics.txt"]
+    assert json.loads(written["x.json"])["results"]["summary"]["tests"] == 2 * CASES + 1
+    assert written["x.csv"].count(",fail,city,") == 8
+    wrong = plain_session.run("--llm-report=x.html")
+    assert "--llm-report=x.html: unknown kind of report (allowed: FILE.jsonl, FILE.md, " in (
+        wrong.stdout.str() + wrong.stderr.str()
+    )
