@@ -44,6 +44,7 @@ class ModelRequest:
         path: below the base URL, as in ``/chat/completions``.
         body: the JSON body.
         headers: headers that carry no secret.
+        content: the bytes that are sent in place of `body`, of a call whose answer is handed on as it is; else None.
     """
 
     provider: str
@@ -52,6 +53,7 @@ class ModelRequest:
     body: Mapping[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
     stream: bool = False
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class Recognised:
         base_url: everything before `path`; the query is kept, except what belongs to the format.
         path: as in ``/chat/completions``.
         headers: those that change the answer; never one with a secret.
+        content: as in `ModelRequest`.
     """
 
     format: WireFormat
@@ -73,6 +76,7 @@ class Recognised:
     body: Mapping[str, Any]
     stream: bool
     headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
 
     def request(self, provider: str) -> ModelRequest:
         """The request as it is, sent to a provider of this name."""
@@ -83,6 +87,7 @@ class Recognised:
             body=self.body,
             headers=self.headers,
             stream=self.stream,
+            content=self.content,
         )
 
 
