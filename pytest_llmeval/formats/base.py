@@ -22,6 +22,7 @@ class Prompt:
         tools: JSON-schema function definitions, each ``{"name", "description", "parameters"}``.
         schema: JSON schema the answer must obey (structured output).
         images: data: or https: URLs that belong to the last user message.
+        files: the same of PDF and sounds.
         params: sampling parameters, passed on untranslated.
         stream: whether to stream the answer, which is how the time to first token is measured.
     """
@@ -30,6 +31,7 @@ class Prompt:
     tools: tuple[Mapping[str, Any], ...] = ()
     schema: Mapping[str, Any] | None = None
     images: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     stream: bool = False
 
