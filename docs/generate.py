@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.pages import ROOT, Block, Page, Project, all_pages, run_statements
 from docs.picture import PICTURE, fresh_picture
+from tests.formats.examples import EXAMPLES
 
 __all__ = ["GENERATED", "fresh_lists", "fresh_page"]
 
@@ -248,6 +249,23 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def _formats() -> str:
+    rows = ["| format | thoughts | tool calls | refusals | tokens told |", "| --- | --- | --- | --- | --- |"]
+    for name, example in EXAMPLES.items():
+        usage = example.usage
+        told = {
+            "input, output": usage.output_tokens,
+            "cache read": usage.cache_read_tokens,
+            "cache written": usage.cache_write_tokens,
+            "thinking": usage.reasoning_tokens,
+            "total": example.total,
+        }
+        tokens = ", ".join(kind for kind, number in told.items() if number is not None)
+        marks = ("yes" if has else "" for has in (example.thinking, example.calls, example.refusal))
+        rows.append(f"| `{name}` | {' | '.join(marks)} | {tokens} |")
+    return "\n".join(rows)
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     "options": _options,
     "commands": _commands,
@@ -261,6 +279,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "case-fields": _case_fields,
     "reply-fields": _reply_fields,
     "providers": _providers,
+    "formats": _formats,
 }
 
 

@@ -16,6 +16,9 @@ from pytest_llmeval.text import first_line, json_words, one_line, shortened
 
 Source = Literal["live", "cache", "recording"]
 
+OTHER_CALL = "other-call"
+"""What stands for the wire format of a call, as for embeddings, whose answer nobody judges."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:

@@ -5,8 +5,10 @@ It is run by another interpreter in a project of its own, with whichever version
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import struct
 import subprocess
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -75,6 +77,8 @@ def answer(request: Request) -> Any:
     forms = ("response_format", "text", "output_config", "output_format")
     structured = '{"celsius": 21}' if any(asked.get(form) for form in forms) else None
     tools = asked.get("tools")
+    if (other := _other_call(request)) is not None:
+        return other
     if "/chat/completions" in request.path:
         return _called(tools[0]["function"]["name"]) if tools else completion(structured or "Let me see.")
     if request.path == "/v1/responses" and tools:
@@ -101,6 +105,16 @@ def answer(request: Request) -> Any:
     if asked.get("stream", True):
         return Reply(chunks=lines(OLLAMA_LINES), headers={"content-type": "application/x-ndjson"})
     return OLLAMA_BODY
+
+
+def _other_call(request: Request) -> dict[str, Any] | None:
+    """What is answered to a call that is no question to a model."""
+    if request.path == "/v1/embeddings":
+        numbers = base64.b64encode(struct.pack("<2f", 0.25, 0.5)).decode()
+        return {"object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": numbers}]}
+    if "mbedContent" in request.path:
+        return {"embeddings": [{"values": [0.25, 0.5]}]}
+    return {"input_tokens": 2} if request.path == "/v1/messages/count_tokens" else None
 
 
 def _called(tool: str) -> dict[str, Any]:

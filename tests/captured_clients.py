@@ -195,6 +195,33 @@ _raw("httpx", "httpx")
 _raw("httpx2", "httpx2")
 
 
+@client("openai embeddings")
+def openai_embeddings(url: str, prompt: str) -> str:
+    from openai import OpenAI
+
+    with OpenAI(base_url=f"{url}/v1") as openai:
+        assert openai.embeddings.create(model="small-3", input=prompt).data[0].embedding == [0.25, 0.5]
+        return str(openai.chat.completions.create(**ask(f"After {prompt}")).choices[0].message.content)
+
+
+@client("openai embeddings, async")
+async def openai_embeddings_async(url: str, prompt: str) -> str:
+    from openai import AsyncOpenAI
+
+    async with AsyncOpenAI(base_url=f"{url}/v1") as openai:
+        assert (await openai.embeddings.create(model="small-3", input=prompt)).data[0].embedding == [0.25, 0.5]
+        return str((await openai.chat.completions.create(**ask(f"After {prompt}"))).choices[0].message.content)
+
+
+@client("anthropic token count", "anthropic")
+def anthropic_count_tokens(url: str, prompt: str) -> str:
+    from anthropic import Anthropic
+
+    with Anthropic(base_url=url) as anthropic:
+        assert anthropic.messages.count_tokens(**ask(prompt)).input_tokens == 2
+        return _said(anthropic.messages.create(max_tokens=9, **ask(f"After {prompt}")))
+
+
 @client("anthropic", "anthropic")
 def anthropic_messages(url: str, prompt: str) -> str:
     from anthropic import Anthropic
@@ -260,6 +287,15 @@ def _genai(url: str) -> Any:
     from google import genai
 
     return genai.Client(http_options={"base_url": url, "api_version": "v1beta"})
+
+
+@client("google-genai embeddings", "gemini")
+def google_genai_embeddings(url: str, prompt: str) -> str:
+    with _genai(url) as google:
+        found = google.models.embed_content(model="small-3", contents=prompt).embeddings
+    assert found is not None
+    assert found[0].values == [0.25, 0.5]
+    return str(CLIENTS["google-genai"](url, f"After {prompt}"))
 
 
 @client("google-genai", "gemini")

@@ -39,7 +39,8 @@ def endpoint_of(route: Route, headers: Mapping[str, str], environment: Mapping[s
         if any(NO_KEY in value for value in values):
             raise no_key(model, model.api_key_env or provider.api_key_env or "of its provider")
         key = values[0].rpartition(" ")[2] if values else None  # whatever the scheme, in whichever case
-        own = {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION}
+        kept = {"content-type"} if route.request.content is not None else set()  # as of a form, with its boundary
+        own = {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION - kept}
     return Endpoint(
         base_url=route.base_url,
         api_key=key or None,

@@ -15,7 +15,7 @@ from pytest_llmeval.commands.project import add_config, settings_of, whole_numbe
 from pytest_llmeval.config.age import parsed_age
 from pytest_llmeval.config.settings import ModelSettings, Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError, ReplyError
-from pytest_llmeval.reply import Answer
+from pytest_llmeval.reply import OTHER_CALL, Answer
 from pytest_llmeval.report.numbers import dollars
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.unused import unused_recordings
@@ -199,13 +199,13 @@ def _excerpt(answer: Answer) -> str:
 
 
 def _stored(settings: Settings) -> list[Entry]:
-    """The recorded replies, or those of the cache when none are recorded."""
+    """The recorded answers, or those of the cache when none are recorded."""
     entries = [entry for _, recorded in _recording_files(settings) for entry in recorded]
     if not entries:
         cache = _cache(settings)
         entries = list(cache.entries())
         cache.close()
-    return entries
+    return [entry for entry in entries if entry.provider != OTHER_CALL]  # which say nothing that could be compared
 
 
 def _unused_by_file(runs: Iterable[str], settings: Settings) -> dict[Path, list[Entry]]:

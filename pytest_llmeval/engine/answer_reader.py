@@ -10,6 +10,7 @@ from pytest_llmeval.engine.call import Response
 from pytest_llmeval.errors import ProviderError, RawResponse
 from pytest_llmeval.formats.base import Event, Provider, StreamReader
 from pytest_llmeval.formats.framing import EventParser, LineParser, has_answered, parser_for
+from pytest_llmeval.formats.other_calls.kept import AS_IT_IS
 from pytest_llmeval.json_text import sent_json
 from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer
 
@@ -50,7 +51,8 @@ class AnswerReader:
         self._status, self._headers = status, headers
         kind = headers.get("content-type", "").lower()
         whole = "html" in kind or ("json" in kind and "ndjson" not in kind)
-        self.streams = 200 <= status < 300 and ("event-stream" in kind or (self._stream_wanted and not whole))
+        streams = "event-stream" in kind or (self._stream_wanted and not whole)
+        self.streams = 200 <= status < 300 and streams and self._provider is not AS_IT_IS
         if self.streams:
             self._stream = self._provider.stream()
             self._parser = parser_for(self._stream)
@@ -86,7 +88,7 @@ class AnswerReader:
     @property
     def generated(self) -> bool:
         """Whether the model wrote something, which providers bill even where it is no whole answer."""
-        if not 200 <= self._status < 300:
+        if not 200 <= self._status < 300 or self._provider is AS_IT_IS:
             return False
         if self.streams:
             return bool(self._offsets)
@@ -114,6 +116,9 @@ class AnswerReader:
             answer = self._answer_in(body, b"".join(self._pieces) if self._size <= _LARGEST_ERROR else None)
             return Response(body=body, answer=answer, latency=latency, ttft=ttft, chunk_offsets=offsets)
         content, ok = b"".join(self._pieces), 200 <= self._status < 300
+        if ok and not self.done and self._provider is AS_IT_IS:
+            kept = AS_IT_IS.kept(self._headers, content)
+            return Response(body=kept, answer=AS_IT_IS.answer(kept), latency=latency, status=self._status)
         if ok and not self.done:
             whole = _json_value(content)
             if self._stream_wanted and isinstance(whole, list) and whole:

@@ -62,7 +62,7 @@ class Engine:
         """
         future: Future[Response] = Future()
         try:
-            content = _encoded(request.body)
+            content = _encoded(request.body) if request.content is None else request.content
         except (TypeError, ValueError, RecursionError) as error:
             problem = ProviderError(f"the request cannot be written as JSON: {error}", kind="bad_request")
             future.set_exception(explained(AttemptFailed(problem), request, endpoint, 0))

@@ -178,7 +178,7 @@ class Pipeline:
         request, key = lookup.asked(), lookup.key(draw.sample, draw.occurrence)
         found: tuple[Entry, Source] | None = None
         if self.mode in ("auto", "replay"):
-            found = self._found(lookup.model, draw, key)
+            found = self._found(lookup.model, draw, key, anywhere=request.content is not None)
         elif key in self._fresh:
             found = self._fresh[key], "cache"
         if found is not None:
@@ -224,12 +224,14 @@ class Pipeline:
         request, model = lookup.asked(), lookup.model
         cost_of_call(model, Usage(input_tokens=0, output_tokens=0))  # may import a price list: here, not on the keeper
         budget, price = self._budget, partial(cost_of_call, model)
+        if request.content is not None and price(Usage(input_tokens=0, output_tokens=0)) is None:
+            budget = None  # what is handed on as it is counts only where its price is known
         held = budget.hold(model.name, request.body, price) if budget is not None else 0.0
         return Sent(model, request, draw, lookup.key(draw.sample, draw.occurrence), held)
 
     def let_go(self, sent: Sent, usage: Usage | None = None) -> None:
         """Give back the money of a request that got no answer; with a usage, what is known of its cost is spent."""
-        if usage is not None:
+        if usage is not None and sent.request.content is None:
             self._count(None)
         if self._budget is not None:
             self._budget.settle(sent.model.name, sent.held, None, usage)
@@ -255,7 +257,8 @@ class Pipeline:
         except BaseException:
             self.let_go(sent)
             raise
-        self._count(fulfilled.spent)
+        if sent.request.content is None or fulfilled.spent is not None:
+            self._count(fulfilled.spent)
         if self._budget is not None:
             self._budget.settle(sent.model.name, sent.held, fulfilled.spent, fulfilled.answer.usage)
         if self.mode == "refresh":
@@ -376,15 +379,19 @@ class Pipeline:
         if self._in_flight.get(sent.key) is request:  # the same may have been asked anew since it was given up
             del self._in_flight[sent.key]
 
-    def _found(self, model: ModelSettings, draw: Draw, key: str) -> tuple[Entry, Source] | None:
+    def _found(self, model: ModelSettings, draw: Draw, key: str, *, anywhere: bool) -> tuple[Entry, Source] | None:
         """The stored reply to use, None to ask the model.
+
+        Args:
+            anywhere: whether one that was recorded for another test file will do.
 
         Raises:
             StaleReply: it is too old.
         """
         limit = self._staleness
         refreshes = limit is not None and limit.action == "refresh"
-        found = self.store.lookup(draw.module, key, since=limit.since if limit and refreshes else None)
+        since = limit.since if limit and refreshes else None
+        found = self.store.lookup(draw.module, key, since=since, anywhere=anywhere)
         if found is None or limit is None or limit.action == "warn" or not limit.is_stale(found[0]):
             return found
         if refreshes and self.mode == "auto":
@@ -413,9 +420,10 @@ class Pipeline:
             return self._engine, self._keeper
 
     def _missing(self, model: ModelSettings, request: ModelRequest, draw: Draw, key: str) -> MissingReply:
+        sample = f"sample {draw.sample}" if request.content is None else f"POST {request.path}"
         first = (
-            f"no recorded reply of {model.full_name} for {draw.case}, "
-            f"sample {draw.sample}; record it with --llm-record --llm-mode=auto"
+            f"no recorded reply of {model.full_name} for {draw.case}, {sample}; "
+            "record it with --llm-record --llm-mode=auto"
         )
         recordings = self.store.recordings
         if recordings is not None and (others := recordings.holding(key)):

@@ -110,6 +110,7 @@ class Lookups:
 
     def _prompt_digest(self, prompt: Prompt) -> str:
         asked = {"messages": prompt.messages, "tools": prompt.tools, "schema": prompt.schema, "images": prompt.images}
+        asked |= {"files": prompt.files} if prompt.files else {}
         return _digest(lenient_json(self.meant(asked)))
 
     def _lookup(self, model: ModelSettings, provider: Provider, request: ModelRequest, words_digest: str) -> Lookup:

@@ -213,13 +213,18 @@ def _goes_back(blocks: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _block(part: dict[str, Any]) -> dict[str, Any]:
-    url = messages.image_url(part)
-    if url is None:
+    image, url = messages.image_url(part), messages.file_url(part)
+    if image is None and url is None:
         return part
-    inline = messages.inline_data(url)
+    if url is not None and messages.media_type(url).startswith("audio/"):
+        raise messages.refused(
+            "Messages take text, images and PDF, and no sound; chat completions (openai) and gemini do"
+        )
+    kind, where = ("document", url or "") if image is None else ("image", image)
+    inline = messages.inline_data(where)
     if inline is None:
-        return {"type": "image", "source": {"type": "url", "url": url}}
-    return {"type": "image", "source": {"type": "base64", "media_type": inline[0], "data": inline[1]}}
+        return {"type": kind, "source": {"type": "url", "url": where}}
+    return {"type": kind, "source": {"type": "base64", "media_type": inline[0], "data": inline[1]}}
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Prompt:
         tools: JSON-schema function definitions, each ``{"name", "description", "parameters"}``.
         schema: JSON schema the answer must obey (structured output).
         images: data: or https: URLs that belong to the last user message.
+        files: the same of PDF and sounds.
         params: sampling parameters, passed on untranslated.
         stream: whether to stream the answer, which is how the time to first token is measured.
     """
@@ -30,6 +31,7 @@ class Prompt:
     tools: tuple[Mapping[str, Any], ...] = ()
     schema: Mapping[str, Any] | None = None
     images: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     stream: bool = False
 
@@ -44,6 +46,7 @@ class ModelRequest:
         path: below the base URL, as in ``/chat/completions``.
         body: the JSON body.
         headers: headers that carry no secret.
+        content: the bytes that are sent in place of `body`, of a call whose answer is handed on as it is; else None.
     """
 
     provider: str
@@ -52,6 +55,7 @@ class ModelRequest:
     body: Mapping[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
     stream: bool = False
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class Recognised:
         base_url: everything before `path`; the query is kept, except what belongs to the format.
         path: as in ``/chat/completions``.
         headers: those that change the answer; never one with a secret.
+        content: as in `ModelRequest`.
     """
 
     format: WireFormat
@@ -73,6 +78,7 @@ class Recognised:
     body: Mapping[str, Any]
     stream: bool
     headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
 
     def request(self, provider: str) -> ModelRequest:
         """The request as it is, sent to a provider of this name."""
@@ -83,6 +89,7 @@ class Recognised:
             body=self.body,
             headers=self.headers,
             stream=self.stream,
+            content=self.content,
         )
 
 

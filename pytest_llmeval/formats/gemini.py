@@ -298,12 +298,15 @@ def _result(message: Mapping[str, Any], names: Mapping[str | None, str]) -> dict
 def _part(part: dict[str, Any]) -> dict[str, Any]:
     if part.get("type") == "text":
         return {"text": part.get("text")}
-    url = messages.image_url(part)
+    image = messages.image_url(part)
+    url = messages.file_url(part) if image is None else image
     if url is None:
         return part
     inline = messages.inline_data(url)
     if inline is not None:
         return {"inlineData": {"mimeType": inline[0], "data": inline[1]}}
+    if image is None:
+        return {"fileData": {"fileUri": url, "mimeType": messages.media_type(url)}}
     from mimetypes import guess_type
     from urllib.parse import urlsplit
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import Prompt
-from pytest_llmeval.formats.reading import object_or_empty
+from pytest_llmeval.formats.reading import object_or_empty, text_or_none
 from pytest_llmeval.reply import OWN_FORM, Answer, ToolCall, digest_of_message
 from pytest_llmeval.text import first_line
 
@@ -32,7 +32,7 @@ def refused(message: str) -> ProviderError:
 
 
 def conversation(prompt: Prompt) -> list[dict[str, Any]]:
-    """Copies of a prompt's messages as a provider takes them, with the images.
+    """Copies of a prompt's messages as a provider takes them, with the images and files.
 
     An answer without a word is left out, since providers answer 400 to it, and so are fields that say nothing.
     """
@@ -40,7 +40,9 @@ def conversation(prompt: Prompt) -> list[dict[str, Any]]:
         _without_nothing(message) if message.get("role") in ("assistant", "model") else dict(message)
         for message in prompt.messages
     )
-    return with_images((message for message in said if not _says_nothing(message)), prompt.images)
+    parts = [{"type": "image_url", "image_url": {"url": url}} for url in prompt.images]
+    parts += map(_file_part, prompt.files)
+    return _with_parts((message for message in said if not _says_nothing(message)), parts)
 
 
 def _without_nothing(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,19 +107,55 @@ def own_content(answer: Answer, wire_format: str) -> Any:
     return form.get("content") if form.get("format") == wire_format else None
 
 
-def with_images(messages: Iterable[Mapping[str, Any]], images: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Copies of the messages, with the image URLs added to the user's last message, or to a new one."""
+def _with_parts(messages: Iterable[Mapping[str, Any]], parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Copies of the messages, with the parts added to the user's last message, or to a new one."""
     copies = [dict(message) for message in messages]
-    if not images:
+    if not parts:
         return copies
     last = next((message for message in reversed(copies) if message.get("role") == "user"), None)
     if last is None:
         last = {"role": "user", "content": []}
         copies.append(last)
-    last["content"] = parts_of(last.get("content")) + [
-        {"type": "image_url", "image_url": {"url": url}} for url in images
-    ]
+    last["content"] = parts_of(last.get("content")) + parts
     return copies
+
+
+def _file_part(url: str) -> dict[str, Any]:
+    """The part with a PDF or a sound, as chat completions have it."""
+    kind, data = media_type(url), inline_data(url)
+    if not kind.startswith("audio/"):
+        return {"type": "file", "file": {"filename": "document.pdf", "file_data": url}}
+    return {
+        "type": "input_audio",
+        "input_audio": {"format": _SOUNDS.get(kind, kind[6:]), "data": data[1] if data else url},
+    }
+
+
+def file_url(part: Mapping[str, Any]) -> str | None:
+    """The URL in a part of chat completions with a file or a sound, None for any other part."""
+    if part.get("type") == "file":
+        return text_or_none(object_or_empty(part.get("file")).get("file_data"))
+    sound = object_or_empty(part.get("input_audio")) if part.get("type") == "input_audio" else {}
+    data, form = text_or_none(sound.get("data")), text_or_none(sound.get("format"))
+    if data is None or form is None or data.startswith(("http:", "https:")):
+        return data
+    kind = next((kind for kind, name in _SOUNDS.items() if name == form), f"audio/{form}")
+    return f"data:{kind};base64,{data}"
+
+
+_SOUNDS = {"audio/wav": "wav", "audio/mpeg": "mp3"}
+
+
+def media_type(url: str) -> str:
+    """The media type of what a URL leads to, by what it says itself; an address that says nothing leads to a PDF."""
+    from mimetypes import guess_type
+    from urllib.parse import urlsplit
+
+    inline = inline_data(url)
+    if inline is not None:
+        return inline[0].lower()
+    kind = guess_type(urlsplit(url).path)[0] or ""
+    return {"audio/x-wav": "audio/wav"}.get(kind, kind) or "application/pdf"
 
 
 def leading_system(

@@ -52,9 +52,21 @@ def is_model_host(host: str) -> bool:
     )
 
 
+def provider_at(host: str) -> str | None:
+    """The provider that has its own address at a host, None for every other host."""
+    return _providers().get(plain_host(host)) if host else None
+
+
+@cache
+def _providers() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in known_providers():
+        url = find_provider(name).base_url if has_own_address(name) else None
+        if url and (host := urlsplit(url).hostname) and not is_loopback(host):
+            found.setdefault(host, name)
+    return found
+
+
 @cache
 def _all_hosts() -> frozenset[str]:
-    names = known_providers()
-    own = (find_provider(name).base_url for name in names if has_own_address(name))
-    hosts = {host for url in own if url and (host := urlsplit(url).hostname) and not is_loopback(host)}
-    return _HOSTS | hosts | {host for name in names for host in address_of(name).hosts}
+    return _HOSTS | _providers().keys() | {host for name in known_providers() for host in address_of(name).hosts}

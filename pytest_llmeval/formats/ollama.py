@@ -251,6 +251,6 @@ def _image(part: Mapping[str, Any]) -> str:
     if inline is None:
         raise messages.refused(
             "Ollama takes text and images whose bytes are in a data: URL, as in data:image/png;base64,...; "
-            "it fetches nothing itself"
+            "it takes no other files, and fetches nothing itself"
         )
     return inline[1]

@@ -15,6 +15,20 @@ from pytest_llmeval.formats.answers.spent import chat_usage, told_cost
 from pytest_llmeval.formats.base import Address, Event, ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.replay import UNNAMED, call_id, known, pieces_of, total_tokens, unnamed, usage_field
 from pytest_llmeval.reply import OWN_FORM, Answer, ToolCall
+from pytest_llmeval.text import first_line
+
+
+def _check_file(url: str) -> None:
+    kind = messages.media_type(url)
+    if messages.inline_data(url) is None:
+        raise messages.refused(
+            "chat completions take no address of a PDF or a sound; give its path or bytes (openai-responses, anthropic "
+            "and gemini take the address of a PDF)"
+        )
+    if kind.startswith("audio/") and kind not in ("audio/wav", "audio/mpeg"):
+        raise messages.refused(
+            f"chat completions take sounds as WAV or MP3, not {first_line(kind, 40)}; gemini takes others"
+        )
 
 
 class OpenAIChat(WireFormat):
@@ -46,7 +60,12 @@ class OpenAIChat(WireFormat):
 
         A schema becomes ``response_format``: a plain JSON schema as ``{"name", "schema"}`` without ``strict``,
         since strict mode takes only some schemas; ``{"name", "schema", "strict": true}`` is passed on as it is.
+
+        Raises:
+            ProviderError: kind ``bad_request``: a file is none that chat completions take.
         """
+        for url in prompt.files:
+            _check_file(url)
         body: dict[str, Any] = {
             "model": model,
             "messages": [_sent(message) for message in messages.conversation(prompt)],

@@ -177,10 +177,23 @@ def _part(part: Any, role: Any) -> Any:
         return {**part, "type": "output_text" if role == "assistant" else "input_text"}
     url = messages.image_url(part)
     if url is None:
-        return part
+        return _file(part)
     image = part["image_url"]
     detail = {"detail": image["detail"]} if isinstance(image, Mapping) and "detail" in image else {}
     return {"type": "input_image", "image_url": url, **detail}
+
+
+def _file(part: dict[str, Any]) -> dict[str, Any]:
+    url = messages.file_url(part)
+    if url is None:
+        return part
+    if messages.media_type(url).startswith("audio/"):
+        raise messages.refused(
+            "Responses take text, images and PDF, and no sound; chat completions (openai) and gemini do"
+        )
+    if messages.inline_data(url) is None:
+        return {"type": "input_file", "file_url": url}
+    return {"type": "input_file", "filename": part["file"].get("filename") or "document.pdf", "file_data": url}
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,9 +23,9 @@ class PythonFunction(WireFormat):
     """Answers come from ``function(messages, **params)``; see `CallingProvider`.
 
     The function gets the messages, the parameters of the configuration and of the call, and ``tools``, ``schema``,
-    ``images`` and ``model`` when there are any. It returns a text, or a dict with ``text`` and whatever else it knows
-    of ``tool_calls`` (each ``{"name", "arguments", "id"}``), ``usage`` (with the names of `Usage`), ``finish_reason``,
-    ``refusal``, ``model`` and ``id``. It may be ``async``.
+    ``images``, ``files`` and ``model`` when there are any. It returns a text, or a dict with ``text`` and whatever else
+    it knows of ``tool_calls`` (each ``{"name", "arguments", "id"}``), ``usage`` (with the names of `Usage`),
+    ``finish_reason``, ``refusal``, ``model`` and ``id``. It may be ``async``.
 
     Args:
         name: ``python:`` and the dotted name of the function.
@@ -41,6 +41,7 @@ class PythonFunction(WireFormat):
             "tools": [dict(tool) for tool in prompt.tools],
             "schema": dict(prompt.schema) if prompt.schema is not None else None,
             "images": list(prompt.images),
+            "files": list(prompt.files),
             "model": model,
         }
         body = {

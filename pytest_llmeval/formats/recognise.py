@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pytest_llmeval.formats.base import Recognised, WireFormat
+from pytest_llmeval.formats.other_calls.asked import may_be_other_call, other_call
 from pytest_llmeval.formats.registry import own_formats, wire_formats
 
 # Bedrock's own, and those of Vertex for models of other makers.
@@ -19,7 +20,8 @@ _OTHER = re.compile(
 
 def may_ask_a_model(path: str) -> bool:
     """Whether a request with this path is worth a closer look."""
-    return any(format_.may_ask(path) for format_ in wire_formats().values()) or in_another_format(path)
+    captured = any(format_.may_ask(path) for format_ in wire_formats().values())
+    return captured or may_be_other_call(path) or in_another_format(path)
 
 
 def in_another_format(path: str) -> bool:
@@ -36,17 +38,21 @@ def recognised(method: str, url: str, headers: Mapping[str, str], content: bytes
         headers: names in lower case.
         content: the body.
     """
-    parts = urlsplit(url)
-    formats = [each for each in wire_formats().values() if each.may_ask(parts.path)] if method == "POST" else []
-    if not formats:
+    if method != "POST":
         return None
+    parts = urlsplit(url)
+    formats = [each for each in wire_formats().values() if each.may_ask(parts.path)]
+    body = _object(content) if formats else None
+    found = (each.recognise(parts, headers, body) for each in formats) if body is not None else ()
+    return next(filter(None, found), None) or other_call(parts, headers, content)
+
+
+def _object(content: bytes) -> dict[str, Any] | None:
     try:
         body = json.loads(content, parse_constant=_no_json)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(body, dict):
-        return None
-    return next((found for each in formats if (found := each.recognise(parts, headers, body)) is not None), None)
+    return body if isinstance(body, dict) else None
 
 
 def keys_in(headers: Mapping[str, str], url: str) -> list[str]:

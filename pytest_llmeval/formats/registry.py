@@ -28,6 +28,7 @@ _FORMATS = {
     "anthropic": "anthropic.AnthropicMessages",
     "gemini": "gemini.GeminiContent",
     "ollama": "ollama.OllamaChat",
+    "ollama-generate": "ollama_generate.OllamaGenerate",
     "azure": "azure.AzureChat",
 }
 

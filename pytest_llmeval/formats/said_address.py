@@ -10,7 +10,7 @@ from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.base import WireFormat
 from pytest_llmeval.formats.registry import address_of, find_provider
 
-_BY_THE_SDK_OF = {"openai-responses": "openai"}
+_BY_THE_SDK_OF = {"openai-responses": "openai", "ollama-generate": "ollama"}
 
 
 class SaidAddress(NamedTuple):

@@ -1,6 +1,7 @@
 """Runs as JSON lines: a header, a line per case and model, and a last line once the session is over.
 
-A line is written when its case is finished, so what a killed session leaves can be read.
+A line is written when its case is finished, so what a killed session leaves can be read. An image or the like has a
+line of its own, above the first line that uses it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +19,7 @@ from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.codec import result_from_json, result_to_json
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
 from pytest_llmeval.runs.shards import shards_from_json, shards_to_json
+from pytest_llmeval.store.blobs import BLOB, NewBlobs, blob_in, with_blobs
 from pytest_llmeval.store.fields import COUNT, TEXTS
 from pytest_llmeval.text import plural
 
@@ -40,6 +43,7 @@ class RunWriter:
     def __init__(self, path: Path, run: Run, secrets: Mapping[str, str] | None = None) -> None:
         self.path = path
         self._secrets = secrets or {}
+        self._blobs = NewBlobs()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[str] = path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
@@ -71,7 +75,7 @@ class RunWriter:
 
     def _line(self, data: Mapping[str, Any]) -> None:
         try:
-            self._file.write(_text_of(data, self._secrets) + "\n")
+            self._file.write("".join(f"{line}\n" for line in _lines_of(data, self._secrets, self._blobs)))
             self._file.flush()
         except OSError as error:
             self.close()
@@ -96,20 +100,25 @@ def save_run(path: Path, run: Run) -> None:
     lines = [_header(run), *map(result_to_json, run.in_order())]
     if run.complete is not None:
         lines.append(_last_line(run.complete, run.left_out, run.failed))
+    blobs = NewBlobs()
+    texts = [text for line in lines for text in _lines_of(line, {}, blobs)]
     path = Path(os.path.realpath(path))  # replaces what a link leads to, not the link
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked_directory(path.parent):
-            replace_file(path, [_text_of(line, {}) for line in lines])
+            replace_file(path, texts)
     except OSError as error:
         raise RunFileError(f"cannot write the run to {path}: {error.strerror or error}") from None
 
 
-def _text_of(line: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
+def _lines_of(line: Mapping[str, Any], secrets: Mapping[str, str], blobs: NewBlobs) -> list[str]:
+    """A line, below the lines of the blobs that it is the first to use."""
     text = json.dumps(line, ensure_ascii=True, sort_keys=False)
-    if not find_secrets(text, secrets):  # most often so, and quickly told
-        return text
-    return json.dumps(hide_secrets(line, secrets), ensure_ascii=True, sort_keys=False)
+    if find_secrets(text, secrets):  # most often not, and quickly told
+        line = hide_secrets(line, secrets)
+        text = json.dumps(line, ensure_ascii=True, sort_keys=False)
+    without, above = blobs.taken_from(line)
+    return [*above, text if without is line else json.dumps(without, ensure_ascii=True, sort_keys=False)]
 
 
 def _header(run: Run) -> dict[str, Any]:
@@ -164,13 +173,17 @@ def read_run(text: str, path: str | os.PathLike[str]) -> Run:
     run = _run_of_header(lines[0], path)
     results: dict[TrialKey, CaseResult] = {}
     problems: list[str] = []
+    blobs: dict[str, str] = {}
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip():
+            continue
+        if (blob := blob_in(line)) is not None:
+            blobs.setdefault(*blob)
             continue
         if number == len(lines) and not text.endswith("\n"):
             break
         try:
-            data = _parsed(line, path, number)
+            data = _parsed(line, path, number, blobs)
             if "complete" in data:
                 run = run._replace(complete=bool(data["complete"]), left_out=_left_out(data), failed=_failed(data))
             else:
@@ -227,13 +240,26 @@ def _failed(data: Mapping[str, Any]) -> int:
     return int(failed)
 
 
-def _parsed(line: str, path: str | os.PathLike[str], number: int) -> dict[str, Any]:
+def _parsed(
+    line: str, path: str | os.PathLike[str], number: int, blobs: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         raise RunFileError(f"{path}:{number}: conflict markers of a merge; keep one side, or save the run again")
     try:
         data = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise RunFileError(f"{path}:{number}: not JSON: {error}") from None
+    if BLOB in line:
+        try:
+            data = with_blobs(data, partial(_blob, blobs or {}))
+        except (ValueError, RecursionError) as error:
+            raise RunFileError(f"{path}:{number}: {error}") from None
     if not isinstance(data, dict):
         raise RunFileError(f"{path}:{number}: a JSON object was expected, not {type(data).__name__}")
     return data
+
+
+def _blob(blobs: Mapping[str, str], digest: str) -> str:
+    if digest not in blobs:
+        raise ValueError("the line with its blob is missing")
+    return blobs[digest]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from pytest_llmeval.reply import OTHER_CALL
 from pytest_llmeval.runs.results import Run
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.store.recording_file import RecordingFile
@@ -69,6 +70,8 @@ class _Evidence:
             return False
         if not source.exists():
             return True
+        if entry.provider == OTHER_CALL:  # any test may ask it, and no run says which did
+            return False
         if path.name not in self._files:
             return False
         if test not in self._tests:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sqlite3
 import threading
 import zlib
@@ -11,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pytest_llmeval.clock import Clock
 from pytest_llmeval.json_text import canonical_json, parsed_json
+from pytest_llmeval.store.blobs import BLOB, with_blobs, without_blobs
 from pytest_llmeval.store.disk import DATABASE, BoundedCache, RefusedDirectory, open_cache, prepare_directory
 from pytest_llmeval.store.entry import ENTRY_VERSION, Entry, NewerVersion
 from pytest_llmeval.text import visible
@@ -24,6 +26,9 @@ _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 # A connection that came through a fork must be neither used nor closed: it belongs to the parent.
 _inherited: list[BoundedCache] = []
+
+_BLOBS = "blob:"  # before the digest of one, in its key
+_USED_BLOB = re.compile(rf'{{"{re.escape(BLOB)}":"([0-9a-f]{{16}})"}}')
 
 Result = TypeVar("Result")
 
@@ -82,8 +87,7 @@ class Cache:
 
     def remove(self, keys: Iterable[str]) -> int:
         """Delete entries and return how many there were."""
-        keys = list(keys)
-        return self._try(lambda cache: sum(bool(cache.delete(key, retry=False)) for key in keys), create=False) or 0
+        return self._try(partial(_delete, keys=list(keys)), create=False) or 0
 
     def size(self) -> int:
         """Bytes on disk."""
@@ -234,7 +238,7 @@ def _read(cache: BoundedCache, key: str) -> Entry | None:
     if envelope != {"checksum": checksum, "key": key, "version": ENTRY_VERSION}:
         raise ValueError("an entry does not match its checksum")
     try:
-        entry = Entry.from_line(body)
+        entry = Entry.from_line(body) if BLOB not in body else Entry.from_json(_with_blobs(cache, body))
     except NewerVersion:
         return None
     if entry.key != key:
@@ -242,17 +246,46 @@ def _read(cache: BoundedCache, key: str) -> Entry | None:
     return entry
 
 
+def _with_blobs(cache: BoundedCache, body: str) -> Any:
+    def text_of(digest: str) -> str:
+        text: str | None = cache.get(f"{_BLOBS}{digest}")
+        if text is None or hashlib.sha256(text.encode()).hexdigest()[: len(digest)] != digest:
+            raise ValueError("a blob of an entry is missing or broken")
+        return text
+
+    return with_blobs(parsed_json(body), text_of)
+
+
 def _all_keys(cache: BoundedCache) -> list[str]:
     # diskcache's own iteration ends at the first key that is not text.
     rows = cache._sql("SELECT key FROM Cache WHERE raw = 1 AND typeof(key) = 'text' ORDER BY rowid").fetchall()
-    return [key for (key,) in rows]
+    return [key for (key,) in rows if not key.startswith(_BLOBS)]
+
+
+def _delete(cache: BoundedCache, keys: list[str]) -> int:
+    """Delete entries, and the blobs that no other entry uses."""
+    count = sum(bool(cache.delete(key, retry=False)) for key in keys)
+    blobs = {key for (key,) in cache._sql("SELECT key FROM Cache WHERE key LIKE 'blob:%'").fetchall()}
+    for key in _all_keys(cache) if blobs else ():
+        blobs -= {f"{_BLOBS}{digest}" for digest in _USED_BLOB.findall(cache.get(key) or "")}
+    for key in blobs:
+        cache.delete(key, retry=False)
+    return count
 
 
 def _write(cache: BoundedCache, entry: Entry) -> None:
     if _is_newer(_version_at(cache, entry.key)):
         return
-    body = canonical_json(entry.to_json())
+    found: dict[str, str] = {}
+    whole = entry.to_json()
+    body = canonical_json(whole)
     Entry.from_line(body)
+    with suppress(RecursionError):
+        without = without_blobs(whole, found)
+        body = canonical_json(without) if found else body
+    for digest, text in found.items():
+        if cache.get(f"{_BLOBS}{digest}") != text:
+            cache.set(f"{_BLOBS}{digest}", text, retry=False)
     checksum = hashlib.sha256(body.encode()).hexdigest()
     head = canonical_json({"checksum": checksum, "key": entry.key, "version": entry.version})
     cache.set(entry.key, f"{head}\n{body}", retry=False)

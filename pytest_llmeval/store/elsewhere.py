@@ -28,13 +28,11 @@ class Elsewhere:
 
     def of_gone_module(self, key: str) -> Entry | None:
         """The newest entry with a key among those of test files that are gone."""
-        found = []
-        for file in self.prepare():
-            try:
-                found.append(file.get(key))
-            except RecordingError:  # a session that needs more of this file reports it
-                continue
-        return max((entry for entry in found if entry is not None), key=lambda entry: entry.moment, default=None)
+        return _newest(key, self.prepare())
+
+    def of_any_module(self, key: str) -> Entry | None:
+        """The newest entry with a key."""
+        return _newest(key, [file for path in self.holding(key) if (file := self._file(path)) is not None])
 
     def prepare(self) -> list[RecordingFile]:
         """The recordings of test files that are gone; which they are is found out once."""
@@ -68,3 +66,13 @@ class Elsewhere:
             except RecordingError:
                 self._read[path] = None
         return self._read[path]
+
+
+def _newest(key: str, files: Sequence[RecordingFile]) -> Entry | None:
+    found = []
+    for file in files:
+        try:
+            found.append(file.get(key))
+        except RecordingError:  # a session that needs more of this file reports it
+            continue
+    return max((entry for entry in found if entry is not None), key=lambda entry: entry.moment, default=None)

@@ -1,12 +1,13 @@
 """Read and replace one file of recordings.
 
-A line is a reply, or a request that replies refer to by its digest: a prompt is written once, above the first reply to
-it, however many samples and models answered it.
+A line is a reply, a request that replies refer to by its digest, or a blob that requests and replies refer to: a prompt
+is written once, above the first reply to it, however many samples and models answered it, and so is an image in it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import Any, Self
 from pytest_llmeval.clock import Clock
 from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.json_text import parsed_json, readable_json
+from pytest_llmeval.store.blobs import BLOB, NewBlobs, blob_in, with_blobs
 from pytest_llmeval.store.entry import Entry, NewerVersion
 
 FORMAT = "llmeval-recordings"
@@ -25,6 +27,7 @@ FORMAT_VERSION = 1
 # The fields of a line are sorted, and only numbers and text, in which quotes are escaped, come before "key":
 # the first match is the entry's own key.
 _KEY = re.compile(rb'"key": ?"([0-9a-f]{64})"')
+_BLOB_LINE = re.compile(rb'\{"blob": ?"([0-9a-f]{16})"')
 _REQUEST = re.compile(rb'\{"digest": ?"([0-9a-f]{16})", ?"request": ?\{')
 
 # Replaces the model of the reply, so that the models that answered a prompt share it.
@@ -50,22 +53,26 @@ def file_lines(entries: Iterable[Entry], kept: Mapping[str, str] | None = None) 
     """
     lines = [header_line()]
     written: dict[str, str] = {}
+    blobs = NewBlobs()
     for entry in sorted(entries, key=lambda entry: entry.order):
-        body = entry.request
+        body, above = blobs.taken_from(entry.request)
+        response, more = blobs.taken_from(entry.response)
+        lines += above + more
         if body.get("model") == entry.model:
             body = {**body, "model": _ANY_MODEL}
         text = readable_json(body)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         # A request whose model is the placeholder itself, and another's, stays in its reply's line.
-        if (body is entry.request and body.get("model") == _ANY_MODEL) or written.get(digest, text) != text:
-            lines.append(readable_json(entry.to_json()))
+        if entry.request.get("model") == _ANY_MODEL != entry.model or written.get(digest, text) != text:
+            lines.append(readable_json({**entry.to_json(), "request": body, "response": response}))
             continue
         if digest not in written:
             written[digest] = text
             lines.append(f'{{"digest": "{digest}", "request": {text}}}')
         line = kept.get(entry.key) if kept is not None else None
-        if line is None or f'", "request": "{digest}", "response": ' not in line:
-            line = readable_json({**entry.to_json(), "request": digest})
+        shares = line is not None and f'", "request": "{digest}", "response": ' in line
+        if line is None or not shares or (BLOB in line) != (response is not entry.response):
+            line = readable_json({**entry.to_json(), "request": digest, "response": response})
         lines.append(line)
     return lines
 
@@ -83,6 +90,7 @@ class RecordingFile:
         self._repair = repair
         self._lines: dict[str, tuple[int, bytes]] = {}
         self._requests: dict[str, tuple[int, bytes]] = {}
+        self._blobs: dict[str, bytes] = {}
         self._latest: tuple[str | None, dict[str, Any]] = None, {}  # the samples of a case share a request
 
     @classmethod
@@ -184,6 +192,9 @@ class RecordingFile:
         if shared := _REQUEST.match(line):
             self._requests.setdefault(shared[1].decode(), (number, line))
             return
+        if shared := _BLOB_LINE.match(line):
+            self._blobs.setdefault(shared[1].decode(), line)
+            return
         match = _KEY.search(line)
         if match is None or not line.startswith(b"{") or not line.endswith(b"}"):
             self._broken(number, "the line is broken")
@@ -205,7 +216,7 @@ class RecordingFile:
 
     def _entry(self, number: int, line: bytes, key: str) -> Entry | None:
         try:
-            data = parsed_json(line.decode())
+            data = self._parsed(line)
             if isinstance(data, dict) and isinstance(data.get("request"), str):
                 data["request"] = self._request(data["request"], data.get("model"))
             entry = Entry.from_json(data)
@@ -228,13 +239,29 @@ class RecordingFile:
                 raise ValueError("the line with its request is missing")
             number, line = self._requests[digest]
             try:
-                body = parsed_json(line.decode())["request"]
-            except ValueError:
+                body = self._parsed(line)["request"]
+            except json.JSONDecodeError:
                 raise ValueError(f"the request on line {number} is not JSON") from None
             if not isinstance(body, dict):
                 raise ValueError(f"the request on line {number} is not an object")
             self._latest = digest, body
         return {**body, "model": model} if body.get("model") == _ANY_MODEL else body
+
+    def _parsed(self, line: bytes) -> Any:
+        """The value of a line, with its blobs."""
+        data = parsed_json(line.decode())
+        if BLOB.encode() not in line:
+            return data
+        try:
+            return with_blobs(data, self._blob)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
+
+    def _blob(self, digest: str) -> str:
+        found = blob_in(self._blobs.get(digest, b"").decode("ascii", "replace"))
+        if found is None:
+            raise ValueError("the line with its blob is missing or broken")
+        return found[1]
 
     def _broken(self, number: int, what: str) -> None:
         text = f"{self.path}:{number}: {what}"

@@ -92,6 +92,10 @@ class Recordings:
             self._say(f"replies of {gone}, which is gone, were replayed for {module}; --llm-record writes them there")
         return entry
 
+    def of_any_module(self, key: str) -> Entry | None:
+        """An entry with a key, whichever module it was recorded for."""
+        return self._others.of_any_module(key)
+
     def holding(self, key: str) -> list[Path]:
         """The files that hold an entry with a key."""
         return self._others.holding(key)

@@ -29,7 +29,7 @@ class Store:
         self.recordings = recordings
 
     def lookup(
-        self, module: str, key: str, *, since: datetime | None = None
+        self, module: str, key: str, *, since: datetime | None = None, anywhere: bool = False
     ) -> tuple[Entry, Literal["recording", "cache"]] | None:
         """The entry with this key from the recordings of a test module, or else from the cache, and its source.
 
@@ -39,6 +39,7 @@ class Store:
             module: the test module's path relative to the root, with forward slashes.
             key: from `RequestIdentity.key`.
             since: prefer a cached entry from after this moment to a recording from before it.
+            anywhere: whether an entry of another test module's recordings will do, if there is no other.
 
         Raises:
             RecordingError: the module's recordings cannot be read.
@@ -52,6 +53,8 @@ class Store:
         cached = cache.get(key) if cache is not None else None
         if cached is not None and (recorded is None or since is None or cached.moment >= since):
             return cached, "cache"
+        if recorded is None and anywhere and self.recordings is not None:
+            recorded = self.recordings.of_any_module(key)
         return (recorded, "recording") if recorded is not None else None
 
     def keep(self, *entries: Entry) -> None:

@@ -85,14 +85,14 @@ def test_calls_of_models_are_recognised(url: str, body: Any, expected: tuple[str
 @pytest.mark.parametrize(
     ("url", "body"),
     [
-        ("https://api.openai.com/v1/embeddings", {"model": "m", "input": "?"}),
+        ("https://api.openai.com/v1/files", {"purpose": "evals"}),
         ("https://api.openai.com/v1/chat/completions", b"--form"),
         ("https://api.openai.com/v1/chat/completions", b"[1]"),
         ("https://api.openai.com/v1/chat/completions", b'{"model": NaN, "messages": []}'),
         ("https://chat.example.com/api/messages", {"to": "me", "text": "hi"}),
         ("https://chat.example.com/api/messages", {"model": "phone", "messages": []}),
         ("https://forms.example.com/forms/1/responses", {"answers": []}),
-        ("https://g.com/v1beta/models/gemini-x:countTokens", {"contents": []}),
+        ("https://g.com/v1beta/models/gemini-x:countTokens", {"words": []}),
     ],
 )
 def test_other_requests_are_not(url: str, body: Any) -> None:

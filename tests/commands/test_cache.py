@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.commands.main import main
-from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.reply import OTHER_CALL, Answer, Measures
 from pytest_llmeval.runs.file import RunWriter
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Run, SampleResult
 from pytest_llmeval.store.cache import Cache
@@ -264,3 +264,14 @@ def test_verify_without_a_key_sends_nothing(project: Project, server: Server, mo
 
 def test_verify_of_nothing_is_an_error(project: Project) -> None:
     assert project.run("verify") == (2, "llmeval: llmeval cache verify: there is no stored reply\n")
+
+
+def test_other_calls_are_neither_unused_nor_asked_again(project: Project, server: Server) -> None:
+    """No run says who asked for an embedding."""
+    embedded = entry(2, provider=OTHER_CALL, response={"headers": {}, "text": "{}"})
+    project.recordings.write(MODULE, [entry(0), embedded])
+    run = project.save_run(entry(0), cases=(embedded.case,))
+    assert project.run("unused", run)[1] == "every recorded reply that the runs could have used was used\n"
+    assert "asking again for 1 of 1 reply" in project.run("verify")[1]
+    (project.folder / MODULE).unlink()
+    assert project.run("unused", run)[1].startswith("test_x.jsonl: 1 reply unused")

@@ -17,10 +17,8 @@ from pytest_llmeval.reply import Answer, ToolCall, Usage
 from tests.server import completion, streamed
 from tests.wire import (
     ANTHROPIC_EVENTS,
-    CHAT_BODY,
     GEMINI_CHUNKS,
     OLLAMA_LINES,
-    RESPONSES_BODY,
     RESPONSES_EVENTS,
     lines,
     named_events,
@@ -66,13 +64,6 @@ def again(format_: str, body: Mapping[str, Any], pieces: int = 3) -> tuple[dict[
 def test_a_stream_read_and_made_anew_says_the_same(format_: str, chunks: list[bytes], pieces: int) -> None:
     body, _ = read(format_, chunks)
     assert again(format_, body, pieces)[0] == body
-
-
-@pytest.mark.parametrize(("format_", "body"), [("chat", CHAT_BODY), ("responses", RESPONSES_BODY)])
-def test_tool_calls_and_reasoning_survive(format_: str, body: dict[str, Any]) -> None:
-    said, _ = again(format_, body)
-    provider = find_provider(PROVIDERS[format_])
-    assert provider.answer(said) == provider.answer(body)
 
 
 def test_a_text_comes_in_as_many_pieces_as_it_came_in() -> None:

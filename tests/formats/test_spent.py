@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_llmeval.config.prices import cost_of_answer
@@ -33,6 +33,77 @@ def messages(usage: dict[str, Any]) -> Answer:
 
 def thought(tokens: int) -> dict[str, Any]:
     return {"completion_tokens_details": {"reasoning_tokens": tokens}}
+
+
+counts = st.integers(0, 900)
+
+
+def _all_of(usage: Usage) -> tuple[int | None, int | None, int, int]:
+    read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+    return usage.input_tokens, usage.output_tokens, read, written
+
+
+@given(
+    fresh=st.integers(1, 900),
+    read=counts,
+    written=counts,
+    made=st.integers(1, 900),
+    thoughts=counts,
+    cache=st.sampled_from(["within", "beside"]),
+    where=st.sampled_from(["within", "beside"]),
+)
+def test_every_kind_of_token_is_counted_once_in_every_format(
+    fresh: int, read: int, written: int, made: int, thoughts: int, cache: str, where: str
+) -> None:
+    """Whatever a gateway counts within or beside: the sum is the stated total, and no kind is the other's."""
+    whole = fresh + read + written + made + thoughts
+    prompt = fresh + read + written if cache == "within" else fresh
+    output = made + thoughts if where == "within" else made
+    stored = read + written if cache == "beside" else 0
+    assume(thoughts == 0 or stored != thoughts)  # either could be what the total has more
+    expected = (fresh + read + written, made + thoughts, read, written)
+    given_in, given_out = {"cached_tokens": read, "cache_write_tokens": written}, {"reasoning_tokens": thoughts}
+    spoken = {
+        "openai": chat(
+            prompt_tokens=prompt,
+            completion_tokens=output,
+            total_tokens=whole,
+            prompt_tokens_details=given_in,
+            completion_tokens_details=given_out,
+        ),
+        "openai-responses": find_provider("openai-responses").answer(
+            {
+                **RESPONSES_BODY,
+                "usage": {
+                    "input_tokens": prompt,
+                    "output_tokens": output,
+                    "total_tokens": whole,
+                    "input_tokens_details": given_in,
+                    "output_tokens_details": given_out,
+                },
+            }
+        ),
+        "anthropic": messages(
+            {
+                "input_tokens": fresh,
+                "cache_read_input_tokens": read,
+                "cache_creation_input_tokens": written,
+                "output_tokens": made + thoughts,
+                "output_tokens_details": {"thinking_tokens": thoughts},
+            }
+        ),
+    }
+    assert {name: _all_of(answer.usage) for name, answer in spoken.items()} == dict.fromkeys(spoken, expected)
+    assert {answer.usage.reasoning_tokens or 0 for answer in spoken.values()} == {thoughts}
+    google = content(
+        promptTokenCount=fresh + read,
+        cachedContentTokenCount=read,
+        toolUsePromptTokenCount=written,
+        candidatesTokenCount=made,
+        thoughtsTokenCount=thoughts,
+        totalTokenCount=whole,
+    ).usage
+    assert _all_of(google) == (*expected[:3], 0)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ class Environment:
 
 
 _OPENAI = ("openai chat", "openai responses", "openai at azure")
+_OTHER_CALLS = ("openai embeddings", "anthropic token count", "google-genai embeddings")
 _PYDANTIC_AI = ("pydantic-ai with openai chat", "pydantic-ai with openai responses", "pydantic-ai with anthropic")
 _LANGCHAIN = ("langchain-openai chat", "langchain-openai responses", "langchain-anthropic")
 
@@ -44,7 +45,7 @@ ENVIRONMENTS = {
     # The one of `make test` has these too, so that its tests prove them again.
     "newest": Environment(
         packages=("openai", "anthropic", "google-genai", "httpx2"),
-        clients=(*_OPENAI, "anthropic", "google-genai", "httpx", "httpx2", "httpx to Ollama"),
+        clients=(*_OPENAI, "anthropic", "google-genai", "httpx", "httpx2", "httpx to Ollama", *_OTHER_CALLS),
     ),
     "previous": Environment(
         packages=("openai<3", "anthropic<2", "google-genai<3"), clients=(*_OPENAI, "anthropic", "google-genai")

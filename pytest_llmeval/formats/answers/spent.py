@@ -47,6 +47,25 @@ def output_of(made: int | None, thought: int | None, room: int | None, *, beside
     return Output(made + thought if thought is not None and (beside or thought > made) else made, thought)
 
 
+def _with_cache(
+    prompt: int | None, made: int | None, thought: int | None, whole: int | None, cached: tuple[int | None, int | None]
+) -> int | None:
+    """All input: some gateways count what they read from the cache, or write into it, beside the prompt.
+
+    Args:
+        prompt: what the provider calls the input.
+        made: what it calls the output, and `thought` its tokens of thinking, within it or beside it.
+        whole: the stated total.
+        cached: tokens read from the cache, and written into it.
+    """
+    if prompt is None or made is None or whole is None:
+        return prompt
+    read, written = (number or 0 for number in cached)
+    outputs = {made, made + (thought or 0)}
+    fitting = (prompt + beside for beside in (0, read + written, written, read) if whole - prompt - beside in outputs)
+    return next(fitting, prompt)
+
+
 def chat_usage(usage: Any) -> Usage:
     """The tokens of a chat completion."""
     usage = object_or_empty(usage)
@@ -68,9 +87,7 @@ def chat_usage(usage: Any) -> Usage:
     prompt, whole = count(usage.get("prompt_tokens")), count(usage.get("total_tokens"))
     thought = _first(made.get("reasoning_tokens"), usage.get("reasoning_tokens"))
     output = count(usage.get("completion_tokens"))
-    stored = total(read, written)
-    if stored and prompt is not None and output is not None and whole == prompt + output + stored:
-        prompt += stored  # a gateway that counts the cache beside the prompt
+    prompt = _with_cache(prompt, output, thought, whole, (read, written))
     room = None if whole is None or prompt is None else whole - prompt
     spent = output_of(output, thought, room, beside=False)
     return Usage(
@@ -88,13 +105,16 @@ def responses_usage(usage: Any) -> Usage:
     given = object_or_empty(usage.get("input_tokens_details"))
     prompt, whole = count(usage.get("input_tokens")), count(usage.get("total_tokens"))
     thought = count(object_or_empty(usage.get("output_tokens_details")).get("reasoning_tokens"))
+    read, written = count(given.get("cached_tokens")), count(given.get("cache_write_tokens"))
+    made = count(usage.get("output_tokens"))
+    prompt = _with_cache(prompt, made, thought, whole, (read, written))
     room = None if whole is None or prompt is None else whole - prompt
-    spent = output_of(count(usage.get("output_tokens")), thought, room, beside=False)
+    spent = output_of(made, thought, room, beside=False)
     return Usage(
         input_tokens=prompt,
         output_tokens=spent.all,
-        cache_read_tokens=count(given.get("cached_tokens")),
-        cache_write_tokens=count(given.get("cache_write_tokens")),
+        cache_read_tokens=read,
+        cache_write_tokens=written,
         reasoning_tokens=spent.thinking,
     )
 

@@ -20,23 +20,24 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pytest_llmeval.capture.clients import Asked, Broken, Replacement, Wait
+from pytest_llmeval.capture.clients import Asked, Replacement, Wait
 from pytest_llmeval.capture.outgoing import endpoint_of, headers_to_send
 from pytest_llmeval.capture.own_timeouts import Timed
 from pytest_llmeval.capture.route import Models, Route, routed
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.engine.requests import Lookup
 from pytest_llmeval.errors import MissingReply, NotAsked, NotRerouted, OutOfTime, ProviderError, ReplyError
+from pytest_llmeval.formats.other_calls.kept import AS_IT_IS
 from pytest_llmeval.formats.replay import Delivery, delivered
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
+from pytest_llmeval.plugin.capturing.no_answer import no_answer
+from pytest_llmeval.plugin.capturing.other_calls import OtherCalls
 from pytest_llmeval.plugin.capturing.sending import Sending
 from pytest_llmeval.plugin.running.own_frames import own_frames
 from pytest_llmeval.plugin.running.replies import Question, Unanswered
 from pytest_llmeval.plugin.running.tasks import settled
 from pytest_llmeval.plugin.running.trial import Trial, call_of
 from pytest_llmeval.text import first_line
-
-_NOT_HANDED_ON = ("connection", "content-encoding", "content-length", "transfer-encoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class CapturedCalls:
         self._models = models
         self._scopes = scopes
         self._troubles: dict[Question, tuple[Route, ReplyError]] = {}
+        self._others = OtherCalls(trial, models)
         self._on_trial: set[int] = set()  # samples that asked the model on trial
         self._answered: set[Question] = set()  # what it has answered in time
         self._elsewhere: defaultdict[int, set[str]] = defaultdict(set)
@@ -95,6 +97,8 @@ class CapturedCalls:
         """
         __tracebackhide__ = True
         trial = self.trial
+        if asked.what.format is AS_IT_IS:
+            return self._others.begin(asked, may_leave=self._scopes.current is None)
         trial.process.check()
         try:
             route = routed(asked.what, self._models)
@@ -168,9 +172,10 @@ class CapturedCalls:
         if isinstance(error, ReplyError):
             return error
         troubles = [trouble for question, trouble in self._troubles.items() if question.sample == sample]
-        if troubles and error is not None:
+        every = [*(trouble for _, trouble in troubles), *self._others.troubles(sample)]
+        if every and error is not None:
             # A wrong answer of an application whose provider was down says nothing of the model.
-            return troubles[0][1].with_traceback(own_frames(error.__traceback__))
+            return every[0].with_traceback(own_frames(error.__traceback__))
         by_itself = bool(self.trial.sample.given)  # by llm()
         on_trial = [trouble for route, trouble in troubles if route.on_trial]
         answered = any(question.sample == sample for question in self._answered)
@@ -216,7 +221,7 @@ class CapturedCalls:
             if error.response is None and error.kind == "connection":
                 # What the engine cannot reach the application's transport may: it may know other certificates.
                 return self._own(call)
-            return _refusal(error)
+            return no_answer(error)
         self.received(call.route, call.question, fulfilled)
         what, entry = call.asked.what, fulfilled.entry
         pieces = len(entry.chunk_offsets)
@@ -267,26 +272,6 @@ class CapturedCalls:
             f"the application asked {', '.join(asked)} and never the model on trial, {trial.full_name} ({named}); "
             f'name the model it asks in [tool.llmeval]: model = "provider/model", or have it ask {self._fixture}.model'
         )
-
-
-def _refusal(error: ProviderError) -> Delivery:
-    """The response that says what the provider said.
-
-    Raises:
-        Broken: it said nothing.
-    """
-    said = error.response
-    if said is None and error.kind == "timeout":
-        raise Broken(str(error), timed_out=True)
-    # The engine has asked again already, as often as it helps; SDKs heed this.
-    retried = {"x-should-retry": "false"}
-    if said is None:
-        content = json.dumps({"error": {"message": str(error), "type": error.kind, "code": error.kind}}).encode()
-        headers = {"content-type": "application/json", **retried}
-        return Delivery(status=error.status or 502, headers=headers, chunks=(content,))
-    headers = {name: value for name, value in said.headers.items() if name.lower() not in _NOT_HANDED_ON}
-    headers |= retried if said.status >= 400 else {}
-    return Delivery(status=said.status, headers=headers, chunks=(said.body,))
 
 
 @dataclass(slots=True)

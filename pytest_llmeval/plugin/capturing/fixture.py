@@ -13,7 +13,7 @@ from pytest_llmeval.capture.route import Models
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.requests import NO_KEY
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.formats.registry import find_provider, key_variables
+from pytest_llmeval.formats.registry import address_of, find_provider, key_variables, known_providers
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.captured_calls import CapturedCalls, FixtureScopes
 from pytest_llmeval.plugin.capturing.saved_calls import SavedCalls
@@ -41,12 +41,14 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
     capture = LlmCapture(trial)
     calls: CapturedCalls | SavedCalls
     if trial.saved is not None:
-        calls = SavedCalls(trial, trial.saved, capture)
+        calls = SavedCalls(trial, trial.saved, capture, models)
     else:
         calls = CapturedCalls(trial, capture, models, scopes, compares=evaluation.compares)
     trial.reviews.append(calls.review)
     asked = (models.trial, *models.production)
     names = [model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in asked]
+    if evaluation.mode == "replay":  # which needs no key, also not of a provider that is asked for embeddings alone
+        names += [address_of(name).api_key_env for name in known_providers()]
     with variables_set({name: key for name, key in keys_or_stand_ins(names).items() if key == NO_KEY}):
         before = listen(calls)
         try:

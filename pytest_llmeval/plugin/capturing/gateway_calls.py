@@ -15,7 +15,7 @@ from pytest_llmeval.capture.gateway import Gateway, refusal
 from pytest_llmeval.capture.route import usual_provider
 from pytest_llmeval.engine.requests import NO_KEY
 from pytest_llmeval.errors import MissingReply, ProviderError, ReplyError
-from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.formats.registry import address_of, find_provider, known_providers
 from pytest_llmeval.formats.replay import Delivery
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.captured_calls import CapturedCalls, FixtureScopes
@@ -72,13 +72,14 @@ def serving(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> Iter
     with gateway.serving(listener, addresses) as root:
         environment = _environment(addresses, root, evaluation)
         capture = LlmGateway(trial, addresses.urls(root), environment)
+        models = models_of(trial.model, evaluation)
         if trial.saved is not None:
-            listener.calls = SavedCalls(trial, trial.saved, capture)
+            listener.calls = SavedCalls(trial, trial.saved, capture, models)
         else:
             listener.calls = CapturedCalls(
                 trial,
                 capture,
-                models_of(trial.model, evaluation),
+                models,
                 FixtureScopes(),
                 fixture="llm_gateway",
                 compares=evaluation.compares,
@@ -183,4 +184,6 @@ def _keys(evaluation: Evaluation) -> dict[str, str]:
         usual = usual_provider(model)
         own = find_provider(model.provider, model.base_url).api_key_env
         names += [model.api_key_env, own, find_provider(usual).api_key_env if usual else None]
+    if evaluation.mode == "replay":
+        names += [address_of(name).api_key_env for name in known_providers()]
     return keys_or_stand_ins(names)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 
-from pytest_llmeval.capture.clients import Asked
+from pytest_llmeval.capture.clients import Asked, Wait
 from pytest_llmeval.capture.own_timeouts import Timed
+from pytest_llmeval.capture.route import Models
 from pytest_llmeval.errors import ConfigError, MissingReply, ReplyError
+from pytest_llmeval.formats.other_calls.kept import AS_IT_IS
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import Delivery, delivered
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
+from pytest_llmeval.plugin.capturing.other_calls import OtherCalls
+from pytest_llmeval.plugin.capturing.sending import Sending
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.running.replies import Unanswered
 from pytest_llmeval.plugin.running.trial import Trial
@@ -25,21 +29,25 @@ class SavedCalls:
         trial: what the calls belong to; a `SavedAnswers` answers it.
         answers: those.
         capture: gets each call.
+        models: as for `OtherCalls`.
     """
 
-    def __init__(self, trial: Trial, answers: SavedAnswers, capture: LlmCapture) -> None:
+    def __init__(self, trial: Trial, answers: SavedAnswers, capture: LlmCapture, models: Models) -> None:
         self.trial = trial
         self._answers = answers
         self._capture = capture
+        self._others = OtherCalls(trial, models)
         self._lock = threading.Lock()
 
-    def begin(self, asked: Asked) -> Delivery:
+    def begin(self, asked: Asked) -> Delivery | Wait | Sending:
         """The reply to a call in the format the application expects.
 
         Raises:
             Unanswered: there is none that could be meant.
         """
         __tracebackhide__ = True
+        if asked.what.format is AS_IT_IS:  # a saved run holds none of these
+            return self._others.begin(asked, may_leave=False)  # each execution would take other replies
         what, words_digest = asked.what, self.trial.pipeline.lookups.words_digest(asked.what.body)
         with self._lock:
             given, place = self._answers.reply(words_digest, self.trial.sample.index), self.trial.next_place()
@@ -70,7 +78,10 @@ class SavedCalls:
 
     def review(self, error: BaseException | None) -> BaseException | None:
         """What really came out of a sample, given what left its body."""
-        return error.error if isinstance(error, Unanswered) else error
+        if isinstance(error, Unanswered):
+            return error.error
+        troubles = self._others.troubles(self.trial.sample.index) if error is not None else []
+        return troubles[0] if troubles else error
 
 
 def _format_of(call: Call) -> str | None:

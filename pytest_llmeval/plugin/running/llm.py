@@ -9,13 +9,13 @@ from typing import Any
 
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.base import Prompt
-from pytest_llmeval.plugin.asking.image_urls import image_urls
+from pytest_llmeval.plugin.asking.attachments import file_urls, image_urls
 from pytest_llmeval.plugin.asking.schemas import schema_of
 from pytest_llmeval.plugin.running.trial import Trial
 from pytest_llmeval.reply import Reply
 
 Schema = Mapping[str, Any] | type[Any] | UnionType
-Image = str | bytes | os.PathLike[str]
+Attachment = str | bytes | os.PathLike[str]
 
 _IN_THE_TABLE = "stands in the table of a model, [tool.llmeval.models.NAME], as {key}"
 _NO_PARAMETERS = {
@@ -30,7 +30,7 @@ _NO_PARAMETERS = {
     "default_headers": _IN_THE_TABLE.replace("{key}", 'headers = {{ x-team = "search" }}'),
     "extra_body": "its fields are keywords of llm themselves, as in llm(prompt, top_k=5)",
     "extra_query": _IN_THE_TABLE.replace("{key}", 'base_url = "https://...?name=value"'),
-    "files": "a PDF or a sound goes into the content of a message, in the form that the model's own format has for it",
+    "file": "PDF and sounds are given as files=, one or a list",
     "image": "images are given as images=, one or a list",
     "provider": _IN_THE_TABLE.replace("{key}", 'model = "provider/model"'),
 }
@@ -58,7 +58,8 @@ class Llm:
         system: str | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
         schema: Schema | None = None,
-        images: Image | Sequence[Image] = (),
+        images: Attachment | Sequence[Attachment] = (),
+        files: Attachment | Sequence[Attachment] = (),
         stream: bool | None = None,
         **params: Any,
     ) -> Reply:
@@ -71,6 +72,7 @@ class Llm:
             schema: what the answer must obey (structured output): a JSON schema, or a pydantic model, TypedDict,
                 ``list[...]`` or union, of which pydantic makes one.
             images: belong to the last user message; each an https: or data: URL, the path of a file, or bytes.
+            files: PDF and sounds, given like images.
             stream: stream the answer, which measures the time to first token.
             **params: sampling parameters, passed on as they are, over those of the configuration.
 
@@ -81,7 +83,7 @@ class Llm:
             ReplyError: there is no reply; the case becomes an error, neither pass nor fail.
         """
         __tracebackhide__ = True
-        return self._trial.ask(self._prompt(prompt, system, tools, schema, images, stream, params))
+        return self._trial.ask(self._prompt(prompt, system, tools, schema, images, files, stream, params))
 
     async def acall(
         self,
@@ -90,13 +92,14 @@ class Llm:
         system: str | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
         schema: Schema | None = None,
-        images: Image | Sequence[Image] = (),
+        images: Attachment | Sequence[Attachment] = (),
+        files: Attachment | Sequence[Attachment] = (),
         stream: bool | None = None,
         **params: Any,
     ) -> Reply:
         """The same in an async test, under pytest-asyncio or anyio."""
         __tracebackhide__ = True
-        return await self._trial.ask_async(self._prompt(prompt, system, tools, schema, images, stream, params))
+        return await self._trial.ask_async(self._prompt(prompt, system, tools, schema, images, files, stream, params))
 
     def sample(
         self,
@@ -106,7 +109,8 @@ class Llm:
         system: str | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
         schema: Schema | None = None,
-        images: Image | Sequence[Image] = (),
+        images: Attachment | Sequence[Attachment] = (),
+        files: Attachment | Sequence[Attachment] = (),
         stream: bool | None = None,
         **params: Any,
     ) -> list[Reply]:
@@ -119,7 +123,7 @@ class Llm:
         __tracebackhide__ = True
         if not isinstance(n, int) or n < 1:
             raise ConfigError(f"llm.sample(prompt, n): n must be a whole number from 1, not {n!r}")
-        return self._trial.ask_many([self._prompt(prompt, system, tools, schema, images, stream, params)] * n)
+        return self._trial.ask_many([self._prompt(prompt, system, tools, schema, images, files, stream, params)] * n)
 
     def _prompt(
         self,
@@ -127,7 +131,8 @@ class Llm:
         system: str | None,
         tools: Sequence[Mapping[str, Any]],
         schema: Schema | None,
-        images: Image | Sequence[Image],
+        images: Attachment | Sequence[Attachment],
+        files: Attachment | Sequence[Attachment],
         stream: bool | None,
         params: Mapping[str, Any],
     ) -> Prompt:
@@ -141,6 +146,7 @@ class Llm:
             tools=tuple(tools),
             schema=schema_of(schema),
             images=image_urls(images),
+            files=file_urls(files),
             params={**configured, **params},
             stream=streams,
         )

@@ -48,7 +48,7 @@ def _words(taken: str, trial: Trial) -> str:
     return (
         f"no call of a model was seen{though}: does the application cache answers, ask in a fixture of wider scope, at "
         f"import, from another process, or by a client that is not captured? (llm_gateway sees other "
-        "processes and other HTTP clients; clear caches before each test)"
+        "processes and other HTTP clients; clear caches before each test; embeddings and their like are no answers)"
     )
 
 

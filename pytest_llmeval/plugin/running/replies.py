@@ -45,6 +45,7 @@ class Replies:
     """The replies of one test, kept from one execution of it to the next.
 
     Attributes:
+        aside: what came of calls that are no questions, such as embeddings, by their keys.
         sequence: the questions of each sample in the order they were asked.
         blocking: whether every call waits from now on, since the body cannot be left or run again.
         reason: why, when it is the test's own doing; "" otherwise.
@@ -53,6 +54,7 @@ class Replies:
 
     def __init__(self) -> None:
         self.futures: dict[Question, Future[Fulfilled]] = {}
+        self.aside: dict[str, Future[Fulfilled]] = {}
         self.sequence: dict[int, list[Question]] = {}
         self.blocking = False
         self.reason = ""

@@ -178,7 +178,7 @@ class Runner:
         """Put a case's result on the report of one of its phases."""
         if more_samples_key in item.stash:
             mark_look(report, item.stash[more_samples_key])
-        used = trial.used.values() if trial is not None and self.evaluation.record else ()
+        used = trial.to_record if trial is not None and self.evaluation.record else ()
         if report.skipped and call.when in ("setup", "call"):
             ends = call.excinfo.value if call.excinfo is not None else None
             answered = trial is not None and bool(trial.sample.calls)

@@ -255,6 +255,40 @@ class Trial:
             self._leave_unless_done(lane, [future])
         return question, future
 
+    def start_aside(
+        self, key: str, begin: Callable[[bool], Future[Fulfilled] | None], *, may_leave: bool
+    ) -> Future[Fulfilled] | None:
+        """Start a call that is no question, or find what came of it; it is the same for all samples.
+
+        An application may keep what comes of it in its process, and so not ask it again when the test is run again.
+
+        Args:
+            key: of its answer in the store.
+            begin: as for `start_call`, given whether the test may be left.
+            may_leave: whether it may.
+
+        Raises:
+            Suspended: the answer is not there yet, and the body may be left.
+        """
+        __tracebackhide__ = True
+        lane = self._entered_lane()
+        may_leave = may_leave and lane.may_leave and not self.replies.blocking
+        with self._lock:
+            future = self.replies.aside.get(key)
+            if future is None:
+                future = begin(may_leave)
+                if future is not None:
+                    self.replies.aside[key] = future
+        if future is not None and may_leave:
+            self._leave_unless_done(lane, [future])
+        return future
+
+    @property
+    def to_record(self) -> list[Fulfilled]:
+        """The replies of this execution, and what calls aside got in this one or an earlier one."""
+        aside = (future for future in list(self.replies.aside.values()) if future.done() and not future.cancelled())
+        return [*self.used.values(), *(future.result() for future in aside if future.exception() is None)]
+
     def has_asked(self, sample: int) -> bool:
         """Whether a sample asked a model, answered or not."""
         return any(question.sample == sample for question in self._order)

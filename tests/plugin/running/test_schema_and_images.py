@@ -16,8 +16,10 @@ import jsonschema
 import pydantic
 import pytest
 
-from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.plugin.asking.image_urls import image_urls
+from pytest_llmeval.errors import ConfigError, ProviderError
+from pytest_llmeval.formats.base import Prompt
+from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.plugin.asking.attachments import file_urls, image_urls
 from pytest_llmeval.plugin.asking.schemas import schema_of
 from tests.server import Server, completion
 from tests.sessions import Session, told
@@ -208,7 +210,7 @@ def test_the_kind_of_an_image_is_read_from_its_first_bytes(start: bytes, kind: s
         ("x" * 5000, "cannot be read: "),
         ("nul\x00l", "there is no file"),
         (b"", "the bytes hold nothing"),
-        (b"%PDF-1.7", "the bytes hold no image of a known kind: PNG, JPEG"),
+        (b"%PDF-1.7", "the bytes hold not an image of a known kind: PNG, JPEG"),
         ("https:/a.png", "is no whole address, as in https://example.com/cat.png"),
         ("https://", "is no whole address"),
         ("https://a b.com/c", "is no whole address"),
@@ -238,6 +240,94 @@ def test_what_is_no_image_is_refused_in_one_line(given: Any, words: str) -> None
     assert text.isprintable()
 
 
+PDF = b"%PDF-1.7 a letter"
+SOUNDS = {
+    "wav": b"RIFF\x10\x00\x00\x00WAVE",
+    "mpeg": b"\xff\xfb\x90d",
+    "flac": b"fLaC",
+    "ogg": b"OggS",
+    "mp4": b"\x00\x00\x00\x1cftypM4A ",
+    "aac": b"\xff\xf1",
+    "webm": b"\x1aE\xdf\xa3",
+}
+
+
+def test_a_pdf_or_a_sound_is_given_in_the_same_ways(tmp_path: Path) -> None:
+    file = tmp_path / "a letter.pdf"
+    file.write_bytes(PDF)
+    [url] = file_urls(file)
+    assert url == f"data:application/pdf;base64,{base64.b64encode(PDF).decode()}"
+    assert file_urls(str(file)) == file_urls([PDF]) == file_urls(url) == (url,)
+    for kind, start in SOUNDS.items():
+        assert file_urls(start + b"la la")[0].startswith(f"data:audio/{kind};base64,")
+    assert file_urls("https://example.com/letter") == ("https://example.com/letter",)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (PNG, "the bytes hold not a PDF or a sound of a known kind: PDF, WAV, MP3"),
+        (AS_URL, "is no data: URL of a PDF or a sound, as in data:application/pdf;base64,..."),
+        ("nowhere.pdf", "there is no file 'nowhere.pdf' in "),
+        (7, "int was given; files takes an address"),
+    ],
+)
+def test_what_is_no_file_is_refused_in_one_line(given: Any, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        file_urls(given)
+    assert str(caught.value).startswith("llm(..., files=...): ")
+    assert words in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+INLINE = f"data:application/pdf;base64,{base64.b64encode(PDF).decode()}"
+WAV = f"data:audio/wav;base64,{base64.b64encode(SOUNDS['wav']).decode()}"
+FLAC = f"data:audio/flac;base64,{base64.b64encode(SOUNDS['flac']).decode()}"
+AT, SOUND_AT = "https://example.com/papers/12", "https://example.com/a.mp3"
+DATA = INLINE.partition(",")[2]
+FORMS: list[tuple[str, str, Any]] = [
+    ("openai", INLINE, {"type": "file", "file": {"filename": "document.pdf", "file_data": INLINE}}),
+    ("openai", WAV, {"type": "input_audio", "input_audio": {"format": "wav", "data": WAV.partition(",")[2]}}),
+    ("openai", AT, "chat completions take no address of a PDF or a sound; give its path or bytes"),
+    ("openai", FLAC, "chat completions take sounds as WAV or MP3, not audio/flac; gemini takes others"),
+    ("openai-responses", INLINE, {"type": "input_file", "filename": "document.pdf", "file_data": INLINE}),
+    ("openai-responses", AT, {"type": "input_file", "file_url": AT}),
+    ("openai-responses", WAV, "no sound; chat completions (openai) and gemini do"),
+    (
+        "anthropic",
+        INLINE,
+        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": DATA}},
+    ),
+    ("anthropic", AT, {"type": "document", "source": {"type": "url", "url": AT}}),
+    ("anthropic", SOUND_AT, "no sound; chat completions (openai) and gemini do"),
+    ("gemini", INLINE, {"inlineData": {"mimeType": "application/pdf", "data": DATA}}),
+    ("gemini", FLAC, {"inlineData": {"mimeType": "audio/flac", "data": FLAC.partition(",")[2]}}),
+    ("gemini", AT, {"fileData": {"fileUri": AT, "mimeType": "application/pdf"}}),
+    ("gemini", SOUND_AT, {"fileData": {"fileUri": SOUND_AT, "mimeType": "audio/mpeg"}}),
+    ("ollama", INLINE, "Ollama takes text and images"),
+    ("ollama", AT, "it takes no other files, and fetches nothing itself"),
+]
+
+
+@pytest.mark.parametrize(("name", "url", "part"), FORMS)
+def test_a_file_has_the_form_that_each_format_has_for_it(name: str, url: str, part: Any) -> None:
+    prompt = Prompt(messages=({"role": "user", "content": "Sum up."},), files=(url,), params={"max_tokens": 9})
+    if isinstance(part, str):
+        with pytest.raises(ProviderError) as caught:
+            find_provider(name).request("m", prompt)
+        assert caught.value.kind == "bad_request"
+        assert part in str(caught.value)
+        return
+    body = find_provider(name).request("m", prompt).body
+    turn = (body.get("messages") or body.get("input") or body["contents"])[-1]
+    assert (turn.get("content") or turn["parts"])[-1] == part
+
+
+def test_a_function_gets_the_files_as_they_are() -> None:
+    prompt = Prompt(messages=({"role": "user", "content": "Sum up."},), files=(INLINE, AT))
+    assert find_provider("python:letters.read").request("m", prompt).body["files"] == [INLINE, AT]
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes among the files here")
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
@@ -262,13 +352,23 @@ def test_files_reach_the_model_and_mistakes_do_not(session: Session, server: Ser
         def test_broken(llm, images):
             llm("Where is it?", images=images)
 
-        def test_pdf(llm):
-            llm("What does it say?", files=["a.pdf"])
+        def test_both(llm):
+            llm("What does it say?", images=b"\\x89PNG", files=["letter.pdf", b"ID3..."])
+
+        @pytest.mark.parametrize("files", ["cat.png", b"\\x89PNG", "https://example.com/letter.pdf"])
+        def test_no_file(llm, files):
+            llm("What does it say?", files=files)
     """)
+    (session.path / "letter.pdf").write_bytes(PDF)
     done = session.run()
-    done.assert_outcomes(passed=1, errors=5)
-    [request] = server.requests
-    text, image = request.json["messages"][0]["content"]
+    done.assert_outcomes(passed=2, errors=7)
+    requests = sorted(
+        (request.json for request in server.requests), key=lambda body: len(body["messages"][0]["content"])
+    )
+    text, image = requests[0]["messages"][0]["content"]
+    _, _, pdf, sound = requests[1]["messages"][0]["content"]
+    assert pdf["file"]["file_data"] == f"data:application/pdf;base64,{base64.b64encode(PDF).decode()}"
+    assert (sound["type"], sound["input_audio"]["format"]) == ("input_audio", "mp3")
     assert (text["text"], image["image_url"]["url"]) == ("Where is it?", AS_URL)
-    assert request.json["response_format"]["json_schema"]["schema"]["required"] == ["street"]
-    assert told(done, "llm(..., files=...): a PDF or a sound goes into the content of a message")
+    assert requests[0]["response_format"]["json_schema"]["schema"]["required"] == ["street"]
+    assert told(done, "chat completions take no address of a PDF or a sound; give its path or bytes")
