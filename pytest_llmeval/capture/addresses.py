@@ -9,7 +9,14 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pytest_llmeval.formats.base import WireFormat
-from pytest_llmeval.formats.registry import address_of, find_provider, has_own_address, known_providers, own_formats
+from pytest_llmeval.formats.registry import (
+    address_of,
+    find_provider,
+    found_in,
+    has_own_address,
+    known_providers,
+    own_formats,
+)
 
 # More variables that lead an SDK elsewhere, in addition to those of our addresses.
 _LEADS_ELSEWHERE = re.compile(
@@ -54,6 +61,8 @@ class Addresses:
             own = find_provider(provider).base_url if has_own_address(provider) else None
             if place is None and own is not None:
                 place = _Place(_origin(own), "" if address.version else urlsplit(own).path)
+            elif place is None and (found := found_in(provider, environment)) is not None:
+                place = _Place(_origin(found.base_url), next(iter(address.variables.values()), ""))
             if place is not None:
                 places[provider] = place
                 for name, expected in address.variables.items():

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from pytest_llmeval.capture.own_timeouts import Timed
+from pytest_llmeval.engine.aws_signature import is_signed
 from pytest_llmeval.formats.base import Recognised
 from pytest_llmeval.formats.recognise import in_another_format, may_ask_a_model, recognised
 from pytest_llmeval.formats.replay import Delivery
@@ -34,7 +35,8 @@ class Asked:
 
     Attributes:
         headers: all it would send, secrets included; names in lower case.
-        plain: whether it would be sent as plain httpx sends: no proxy, no transport of the application's own.
+        plain: whether it would be sent as plain httpx sends: no proxy, no transport of the application's own, and no
+            signature, which is of its very bytes.
     """
 
     what: Recognised
@@ -343,7 +345,7 @@ def _begun(module: ModuleType, inner: Any, request: Any, content: bytes) -> Deli
     headers = {name.lower(): value for name, value in request.headers.items()}
     what = recognised(request.method, str(request.url), headers, content)
     if what is not None:
-        asked = Asked(what=what, headers=headers, plain=_is_plain(module, inner))
+        asked = Asked(what=what, headers=headers, plain=_is_plain(module, inner) and not is_signed(headers))
         return _unless_broken(module, lambda: listening.begin(asked))
     if in_another_format(request.url.path):
         listening.passes_by(request.method, str(request.url))

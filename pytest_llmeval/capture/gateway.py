@@ -20,7 +20,9 @@ import httpx
 from pytest_llmeval.capture.addresses import Addresses
 from pytest_llmeval.capture.clients import Asked, OwnCall, Replacement
 from pytest_llmeval.capture.http_server import Exchange, Head, HttpServer, HungUp, Refused
+from pytest_llmeval.engine.aws_signature import is_signed, signed
 from pytest_llmeval.engine.connections import Connections
+from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.recognise import recognised
 from pytest_llmeval.formats.replay import Delivery
 from pytest_llmeval.text import first_line
@@ -35,7 +37,7 @@ _OF_ONE_CONNECTION = frozenset(
     }
 )
 
-_BROKEN = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
+_BROKEN = (ProviderError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
 
 
 class GatewayListener(Protocol):
@@ -185,6 +187,9 @@ class Gateway:
         own = Replacement(url=url, headers=exchange.head.headers, content=exchange.body)
         sent = call.instead or own
         try:
+            if sent is own and is_signed(own.headers):  # for our own address
+                headers = await asyncio.to_thread(signed, url, own.headers, own.content)
+                sent = Replacement(url=url, headers=headers, content=own.content)
             # Uncompressed: a compressed stream arrives in lumps, which would distort the time to the first token.
             headers = {**_of_message(sent.headers), "accept-encoding": "identity"}
             async with self._response("POST", sent.url, headers, sent.content) as response:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pytest_llmeval.formats.base import Recognised, WireFormat
 from pytest_llmeval.formats.registry import own_formats, wire_formats
 
-# Bedrock's own, and those of Vertex for models of other makers.
+# Those of Bedrock and Vertex for models of makers whose formats are not read there.
 _OTHER = re.compile(
     r".*(?:/model/.+/(?:invoke|invoke-with-response-stream|converse|converse-stream)|:(?:streamR|r)awPredict)"
 )

@@ -234,15 +234,16 @@ class CapturedCalls:
     def _own(self, call: _Captured) -> Sending:
         __tracebackhide__ = True
         route, headers = call.route, call.asked.headers
+        instead = None
         try:
             endpoint = endpoint_of(route, headers, self.trial.pipeline.environment)
+            if route.differs:
+                content = json.dumps(route.request.body).encode()
+                sent_headers = headers_to_send(route, endpoint, headers, content)
+                instead = Replacement(url=route.url, headers=sent_headers, content=content)
             sent = self.trial.pipeline.hold(call.lookup, call.draw)
         except ReplyError as error:
             raise self._unanswered(error) from None
-        instead = None
-        if route.differs:
-            content = json.dumps(route.request.body).encode()
-            instead = Replacement(url=route.url, headers=headers_to_send(route, endpoint, headers), content=content)
         question = call.question
         return Sending(
             trial=self.trial,

@@ -13,6 +13,7 @@ from pytest_llmeval.capture.route import Models
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.requests import NO_KEY
 from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.formats.clouds import aws
 from pytest_llmeval.formats.registry import find_provider, key_variables
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.captured_calls import CapturedCalls, FixtureScopes
@@ -47,7 +48,8 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
     trial.reviews.append(calls.review)
     asked = (models.trial, *models.production)
     names = [model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in asked]
-    with variables_set({name: key for name, key in keys_or_stand_ins(names).items() if key == NO_KEY}):
+    keys = keys_or_stand_ins(names, replays=evaluation.mode == "replay")
+    with variables_set({name: key for name, key in keys.items() if key == NO_KEY}):
         before = listen(calls)
         try:
             yield capture
@@ -80,15 +82,17 @@ def _usable(models: list[ModelSettings]) -> tuple[ModelSettings, ...]:
     return tuple(found.values())
 
 
-def keys_or_stand_ins(names: Iterable[str | None]) -> dict[str, str]:
+def keys_or_stand_ins(names: Iterable[str | None], *, replays: bool) -> dict[str, str]:
     """What SDKs find in these variables, with a stand-in for a missing key: they make no client without one.
 
-    Replaying needs no key, so that they must be made all the same.
+    Replaying needs no key, so that they must be made all the same. SDKs look for AWS's credentials in many places, so
+    stand-ins for those would hide them from a call that goes out.
     """
     keys: dict[str, str] = {}
     for name in filter(None, names):
         found = {other: os.environ.get(other, "") for other in key_variables(name)}
-        keys.update({other: key for other, key in found.items() if key} or {name: NO_KEY})
+        stand_ins = (name,) if name != aws.KEY else aws.STAND_INS if replays else ()
+        keys.update({other: key for other, key in found.items() if key} or dict.fromkeys(stand_ins, NO_KEY))
     return keys
 
 

@@ -183,4 +183,4 @@ def _keys(evaluation: Evaluation) -> dict[str, str]:
         usual = usual_provider(model)
         own = find_provider(model.provider, model.base_url).api_key_env
         names += [model.api_key_env, own, find_provider(usual).api_key_env if usual else None]
-    return keys_or_stand_ins(names)
+    return keys_or_stand_ins(names, replays=evaluation.mode == "replay")
