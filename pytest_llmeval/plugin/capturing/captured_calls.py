@@ -134,7 +134,7 @@ class CapturedCalls:
                 MissingReply(
                     f"the application asked {asked}, which {self._fixture} cannot record, and --llm-mode=replay lets "
                     "nothing reach a model; keep it out of this run, or run in another mode (formats that are "
-                    "recorded: OpenAI's, Anthropic's Messages, Gemini's, Ollama's)"
+                    "recorded: OpenAI's, Anthropic's Messages, Gemini's, Ollama's, Bedrock's Converse)"
                 )
             )
 
