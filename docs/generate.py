@@ -214,7 +214,7 @@ def _providers() -> str:
     """The providers that are known by name."""
     from pytest_llmeval.formats.registry import find_provider, known_providers
 
-    nowhere = {"azure": "needs `base_url`", "bedrock": "that of `AWS_REGION`", "vertex": "that of `GOOGLE_CLOUD_PROJECT`"}
+    nowhere = {"azure": "needs `base_url`", "bedrock": "in `AWS_REGION`", "vertex": "of `GOOGLE_CLOUD_PROJECT`"}
     rows = []
     for name in known_providers():
         elsewhere = nowhere.get(name.partition("-")[0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -359,6 +359,34 @@ def requests(url: str, prompt: str) -> str:
 
     with requests.post(f"{url}/v1/chat/completions", json=ask(prompt), timeout=60) as response:
         return str(response.json()["choices"][0]["message"]["content"])
+
+
+@client("requests, streamed")
+def requests_streamed(url: str, prompt: str) -> str:
+    import requests
+
+    with requests.post(f"{url}/v1/chat/completions", json=ask(prompt) | STREAMED, stream=True, timeout=60) as response:
+        return _text_of_lines(response.iter_lines())
+
+
+STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
+
+
+def _text_of_lines(lines: Iterable[bytes]) -> str:
+    told = [line.removeprefix(b"data: ") for line in lines if line.startswith(b"data: ") and b"[DONE]" not in line]
+    choices = [choice for chunk in told for choice in json.loads(chunk)["choices"]]
+    return "".join(choice["delta"].get("content") or "" for choice in choices)
+
+
+@client("aiohttp, async, streamed")
+async def aiohttp_streamed(url: str, prompt: str) -> str:
+    import aiohttp
+
+    async with (
+        aiohttp.ClientSession(f"{url}/") as session,
+        session.post("v1/chat/completions", json=ask(prompt) | STREAMED) as response,
+    ):
+        return _text_of_lines([line.rstrip() async for line in response.content])
 
 
 @client("aiohttp, async")

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from pytest_llmeval.capture.clients import listen
+from pytest_llmeval.capture.other_clients import stand_before_others
+from pytest_llmeval.capture.over_aiohttp import lead
 from pytest_llmeval.capture.route import Models
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.requests import NO_KEY
@@ -17,6 +19,7 @@ from pytest_llmeval.formats.clouds import aws
 from pytest_llmeval.formats.registry import find_provider, key_variables
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.captured_calls import CapturedCalls, FixtureScopes
+from pytest_llmeval.plugin.capturing.loopback import ByLoopback
 from pytest_llmeval.plugin.capturing.saved_calls import SavedCalls
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.guard import register
@@ -45,16 +48,20 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
         calls = SavedCalls(trial, trial.saved, capture)
     else:
         calls = CapturedCalls(trial, capture, models, scopes, compares=evaluation.compares)
-    trial.reviews.append(calls.review)
+    loopback = ByLoopback(trial, evaluation, config, calls)
+    trial.reviews.append(loopback.review)
     asked = (models.trial, *models.production)
     names = [model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in asked]
     keys = keys_or_stand_ins(names, replays=evaluation.mode == "replay")
     with variables_set({name: key for name, key in keys.items() if key == NO_KEY}):
-        before = listen(calls)
+        stand_before_others()
+        before, led = listen(calls), lead(loopback.address_of)
         try:
             yield capture
         finally:
             listen(before)
+            lead(led)
+            loopback.close()
 
 
 def models_of(trial: ModelSettings, evaluation: Evaluation) -> Models:
