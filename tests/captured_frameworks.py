@@ -378,6 +378,14 @@ def _text_of_lines(lines: Iterable[bytes]) -> str:
     return "".join(choice["delta"].get("content") or "" for choice in choices)
 
 
+@client("urllib3")
+def urllib3(url: str, prompt: str) -> str:
+    import urllib3
+
+    answer = urllib3.request("POST", f"{url}/v1/chat/completions", json=ask(prompt))
+    return str(answer.json()["choices"][0]["message"]["content"])
+
+
 @client("aiohttp, async, streamed")
 async def aiohttp_streamed(url: str, prompt: str) -> str:
     import aiohttp

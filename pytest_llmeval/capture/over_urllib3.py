@@ -138,7 +138,7 @@ def stand_before_requests(sessions: ModuleType) -> None:
             if content is None:
                 return inner.send(request, **options)
             try:
-                plain = _is_plain(inner, options)
+                plain = _is_plain(inner, request.url, options)
                 step = _ended(begun(request.method, request.url, request.headers, content, plain=plain))
             except Broken as broken:
                 error = exceptions.ReadTimeout if broken.timed_out else exceptions.ConnectionError
@@ -170,12 +170,12 @@ def stand_before_requests(sessions: ModuleType) -> None:
                 response.headers.pop(name, None)
             return response
 
-    def _is_plain(adapter: Any, options: Mapping[str, Any]) -> bool:
+    def _is_plain(adapter: Any, url: str, options: Mapping[str, Any]) -> bool:
         """Whether an adapter does no more than ours would; one with certificates, or that a mock replaced, does."""
         send = adapters.HTTPAdapter.send
         own = type(adapter) is adapters.HTTPAdapter and getattr(send, "__module__", "") == adapters.__name__
-        certificates_or_proxy = options.get("verify") is not True or options.get("cert") or options.get("proxies")
-        return own and _connects() and not certificates_or_proxy
+        trusts = options.get("verify") is True and not options.get("cert")
+        return own and _connects() and (trusts or not url.startswith("https:")) and not options.get("proxies")
 
     original = sessions.Session.get_adapter
     original = getattr(original, MARK, original)
@@ -207,8 +207,8 @@ def stand_before_botocore(httpsession: ModuleType) -> None:
             return original(self, request)
         headers = {name: _text(value) for name, value in request.headers.items()}
         try:
-            own = type(self) is httpsession.URLLib3Session and getattr(self, "_verify", None) is True
-            plain = own and _connects() and not _proxies(self)
+            trusts = getattr(self, "_verify", None) is True or not request.url.startswith("https:")
+            plain = type(self) is httpsession.URLLib3Session and trusts and _connects() and not _proxies(self)
             step = _ended(begun(request.method, request.url, headers, content, plain=plain))
         except Broken as broken:
             error = ReadTimeoutError if broken.timed_out else EndpointConnectionError

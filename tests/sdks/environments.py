@@ -68,7 +68,7 @@ ENVIRONMENTS = {
     ),
     "other": Environment(
         packages=("google-genai", "aiohttp", "requests"),
-        clients=("google-genai", "aiohttp", "requests", "urllib of Python", "curl in a process of its own"),
+        clients=("google-genai", "aiohttp", "requests", "urllib3", "urllib of Python", "curl in a process of its own"),
         beside={"google-genai": "aiohttp"},
     ),
     "litellm proxy": Environment(
