@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -71,13 +71,23 @@ class _Notices(MetaPathFinder):
             spec = importlib.util.find_spec(fullname)
         finally:
             self._asking = False
-        loader: Any = spec and spec.loader
-        if loader is not None and hasattr(loader, "exec_module"):
-            execute = loader.exec_module
-
-            def exec_module(module: ModuleType) -> None:
-                execute(module)
-                _stand_before(module)
-
-            loader.exec_module = exec_module
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Told(spec.loader)
         return spec
+
+
+class _Told(Loader):
+    """Loads a module as another loader does, and tells of it."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        _stand_before(module)

@@ -146,8 +146,7 @@ def stand_before_requests(sessions: ModuleType) -> None:
             if step is None:
                 return inner.send(request, **options)
             if isinstance(step, Delivery):
-                timeout = options.get("timeout")
-                patience = timeout[1] if isinstance(timeout, tuple) else timeout
+                patience = _patience(options.get("timeout"))
                 raw = _delivered(step, patience, lambda words: exceptions.ReadTimeout(words, request=request))
                 return self.build_response(request, raw)
             return self._sent(request, options, step)
@@ -216,7 +215,9 @@ def stand_before_botocore(httpsession: ModuleType) -> None:
         if step is None:
             return original(self, request)
         if isinstance(step, Delivery):
-            raw = _delivered(step, _patience(self), lambda words: ReadTimeoutError(endpoint_url=words))
+            raw = _delivered(
+                step, _patience(getattr(self, "_timeout", None)), lambda words: ReadTimeoutError(endpoint_url=words)
+            )
             return _whole(AWSResponse(request.url, step.status, step.headers, raw), request)
         outgoing = copy(request)
         outgoing.stream_output = True
@@ -255,7 +256,7 @@ def _proxies(session: Any) -> bool:
     return bool(getattr(getattr(session, "_proxy_config", None), "_proxies", True))
 
 
-def _patience(session: Any) -> float | None:
-    timeout = getattr(session, "_timeout", None)
+def _patience(timeout: Any) -> float | None:
+    """Seconds of silence after which a client gives up; None when it waits."""
     seconds = getattr(timeout, "read_timeout", timeout[1] if isinstance(timeout, tuple) else timeout)
     return seconds if isinstance(seconds, int | float) else None

@@ -159,6 +159,7 @@ BODY = {"anthropic_version": "bedrock-2023-05-31", **CHAT}
         (f"{BEDROCK}/model/anthropic.claude-x:0/invoke", BODY, "bedrock-messages", "anthropic.claude-x:0", False),
         (f"{BEDROCK}/model/m/invoke-with-response-stream", BODY, "bedrock-messages", "m", True),
         (f"{VERTEX}/publishers/google/models/gemini-x:generateContent", {"contents": []}, "gemini", "gemini-x", False),
+        (f"{VERTEX}/endpoints/123:generateContent", {"contents": []}, "gemini", "123", False),
         (f"{VERTEX}/publishers/anthropic/models/claude-x@1:rawPredict", BODY, "vertex-messages", "claude-x@1", False),
         (f"{VERTEX}/publishers/anthropic/models/c%401:streamRawPredict", BODY, "vertex-messages", "c@1", True),
     ],
@@ -219,6 +220,13 @@ def test_an_address_of_vertex_without_a_project_is_refused_with_one_that_works()
     with pytest.raises(ConfigError, match="names no project of Vertex AI; it should look like https://us-east5-"):
         find_provider("vertex", "https://us-east5-aiplatform.googleapis.com/v1")
     assert find_provider("vertex", "http://127.0.0.1:9/v1").base_url == "http://127.0.0.1:9/v1/publishers/google"
+
+
+def test_another_model_than_a_tuned_one_of_vertex_is_below_its_publisher() -> None:
+    found = recognised("POST", f"{VERTEX}/endpoints/123:generateContent", {}, b'{"contents": []}')
+    assert found is not None
+    base_url, request = find_provider("vertex", VERTEX).rerouted(found, "gemini-x")
+    assert base_url + request.path == f"{VERTEX}/publishers/google/models/gemini-x:generateContent"
 
 
 def test_anthropics_models_at_vertex_have_a_provider_of_their_own() -> None:

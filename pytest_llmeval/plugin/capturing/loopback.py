@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
 
-from pytest_llmeval.capture.addresses import Anywhere
+from pytest_llmeval.capture.addresses import Anywhere, without_proxy
 from pytest_llmeval.capture.clients import Asked, OwnCall, Wait
 from pytest_llmeval.capture.gateway import Gateway, refusal
 from pytest_llmeval.engine.requests import NO_KEY
@@ -118,6 +119,9 @@ class ByLoopback:
             gateway = gateway_of(self._config)
             self._listener = GatewayCalls(*self._of, gateway, "llm_capture")
             self._listener.calls = self._calls
+            patch = self._serving.enter_context(pytest.MonkeyPatch.context())
+            for name, value in without_proxy(os.environ).items():
+                patch.setenv(name, value)
             self._root = self._serving.enter_context(gateway.serving(self._listener, Anywhere()))
         return Anywhere.address_of(self._root, url)
 
