@@ -215,9 +215,8 @@ def stand_before_botocore(httpsession: ModuleType) -> None:
         if step is None:
             return original(self, request)
         if isinstance(step, Delivery):
-            raw = _delivered(
-                step, _patience(getattr(self, "_timeout", None)), lambda words: ReadTimeoutError(endpoint_url=words)
-            )
+            patience = _patience(getattr(self, "_timeout", None))
+            raw = _delivered(step, patience, lambda words: ReadTimeoutError(endpoint_url=request.url, error=words))
             return _whole(AWSResponse(request.url, step.status, step.headers, raw), request)
         outgoing = copy(request)
         outgoing.stream_output = True
