@@ -42,9 +42,18 @@ BOT = """
         request = urllib.request.Request(url, json.dumps(asked(question)).encode(), KEY)
         return text_of(json.load(urllib.request.urlopen(request))["output"]["message"])
 
-    def at_vertex(question):
+    def google_at_vertex(question):
+        from google import genai
+        from google.oauth2.credentials import Credentials
+
+        credentials = Credentials(token="token-of-the-bot")
+        with genai.Client(vertexai=True, project="p", location="us-east5", credentials=credentials) as client:
+            answer = client.models.generate_content(model="helper", contents=question)
+        return "".join(part.text for part in answer.candidates[0].content.parts if part.text and not part.thought)
+
+    def at_vertex(question, base_url=f"{ADDRESS}/v1"):
         options = {"region": "us-east5", "project_id": "p", "access_token": "token-of-the-bot"}
-        with anthropic.AnthropicVertex(base_url=f"{ADDRESS}/v1", **options) as client:
+        with anthropic.AnthropicVertex(base_url=base_url, **options) as client:
             messages = [{"role": "user", "content": question}]
             message = client.messages.create(model="helper", max_tokens=9, messages=messages)
             return "".join(block.text for block in message.content if block.type == "text")
@@ -66,7 +75,9 @@ TESTS = """
 
     def test_gateway(llm_gateway):
         assert bot.by_gateway("By the gateway?") == "Let me see."
-        assert len(llm_gateway.calls) == 1
+        assert bot.at_vertex("By the gateway?", None) == "Let me see."
+        assert bot.google_at_vertex("By the gateway?") == "Let me see."
+        assert len(llm_gateway.calls) == 3
 """
 SETTINGS = """
     [tool.llmeval]
@@ -87,6 +98,8 @@ def _environment(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
     monkeypatch.setenv("ADDRESS_OF_THE_TEST", url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url)
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "key-of-the-test")
+    monkeypatch.setenv("ANTHROPIC_VERTEX_BASE_URL", f"{url}/v1")
+    monkeypatch.setenv("GOOGLE_VERTEX_BASE_URL", url)
 
 
 def test_models_of_the_clouds_are_recorded_rerouted_and_replayed(plain_session: Session, server: Server) -> None:
@@ -102,6 +115,7 @@ def test_models_of_the_clouds_are_recorded_rerouted_and_replayed(plain_session: 
         "/model/cand%3A2/converse",
         "/model/cand%3A2/converse-stream",
         "/v1/projects/p/locations/us-east5/publishers/anthropic/models/helper:rawPredict",
+        "/v1beta1/projects/p/locations/us-east5/publishers/google/models/helper:generateContent",
     }
     keys = {request.headers["authorization"] for request in server.requests if "model/" in request.path}
     assert keys == {"Bearer key-of-the-test", "Bearer key-of-the-bot"}
