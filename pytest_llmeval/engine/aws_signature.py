@@ -68,9 +68,7 @@ def signed(url: str, headers: Mapping[str, str], content: bytes) -> dict[str, st
 
 
 def _unsigned(words: str) -> ProviderError:
-    return ProviderError(
-        f"no key for Bedrock: set the environment variable {KEY}, or let boto3 sign; {words}", kind="authentication"
-    )
+    return ProviderError(f"no key for Bedrock: set {KEY}, or let boto3 sign requests; {words}", kind="authentication")
 
 
 def _region(url: str, headers: Mapping[str, str]) -> str:

@@ -270,7 +270,7 @@ def test_a_missing_key_is_told_with_what_helps(name: str, helps: str, monkeypatc
 
 def test_without_boto3_nothing_is_signed_and_it_is_said_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws_signature, "find_spec", lambda _: None)
-    with pytest.raises(ProviderError, match="set the environment variable AWS_BEARER_TOKEN_BEDROCK, or let boto3 sign"):
+    with pytest.raises(ProviderError, match="no key for Bedrock: set AWS_BEARER_TOKEN_BEDROCK, or let boto3 sign"):
         aws_signature.signed(f"{BEDROCK}/model/m/converse", {}, b"{}")
     assert aws_signature.is_signed({"authorization": "AWS4-HMAC-SHA256 Credential=A/20260101/eu-north-1/bedrock/x"})
     assert not aws_signature.is_signed({"authorization": "Bearer key"})
