@@ -215,10 +215,12 @@ def _providers() -> str:
     """The providers that are known by name."""
     from pytest_llmeval.formats.registry import find_provider, known_providers
 
+    nowhere = {"azure": "needs `base_url`", "bedrock": "in `AWS_REGION`", "vertex": "of `GOOGLE_CLOUD_PROJECT`"}
     rows = []
     for name in known_providers():
-        provider = find_provider(name, "https://example.com/v1" if name == "azure" else None)
-        address = "needs `base_url`" if name == "azure" else f"`{provider.base_url}`"
+        elsewhere = nowhere.get(name.partition("-")[0])
+        provider = find_provider(name, "https://example.com/v1" if elsewhere else None)
+        address = elsewhere or f"`{provider.base_url}`"
         rows.append((f"`{name}/`", address, f"`{provider.api_key_env}`" if provider.api_key_env else "none"))
     return _table(("provider", "address", "key"), rows)
 

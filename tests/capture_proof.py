@@ -6,26 +6,34 @@ It is run by another interpreter in a project of its own, with whichever version
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import os
+import re
 import struct
 import subprocess
 import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from tests.captured_frameworks import FAMILIES
+from tests.captured_frameworks import AWS, FAMILIES
 from tests.server import Reply, Request, Server, completion
 from tests.wire import (
     ANTHROPIC_BODY,
     ANTHROPIC_EVENTS,
+    CONVERSE_BODY,
+    CONVERSE_EVENTS,
     GEMINI_BODY,
     GEMINI_CHUNKS,
     OLLAMA_BODY,
     OLLAMA_LINES,
     RESPONSES_BODY,
     RESPONSES_EVENTS,
+    chunk_frames,
+    frames,
     lines,
     named_events,
     plain_events,
@@ -107,14 +115,54 @@ def answer(request: Request) -> Any:
     return OLLAMA_BODY
 
 
-def _other_call(request: Request) -> dict[str, Any] | None:
-    """What is answered to a call that is no question to a model."""
+def _other_call(request: Request) -> Any:
+    """What is answered to a call that is no question to a model, or that goes to a cloud; None to any other."""
+    if request.path.startswith("/model/") or "awPredict" in request.path:
+        return _of_a_cloud(request)
     if request.path == "/v1/embeddings":
         numbers = base64.b64encode(struct.pack("<2f", 0.25, 0.5)).decode()
         return {"object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": numbers}]}
     if "mbedContent" in request.path:
         return {"embeddings": [{"values": [0.25, 0.5]}]}
     return {"input_tokens": 2} if request.path == "/v1/messages/count_tokens" else None
+
+
+def _of_a_cloud(request: Request) -> Any:
+    if "awPredict" in request.path:
+        return _message(request.json, None, agent=False)
+    if (wrong := wrong_signature(request)) is not None:
+        return Reply(status=403, body={"message": wrong}, headers={"x-amzn-errortype": "AccessDeniedException"})
+    kind = {"content-type": "application/vnd.amazon.eventstream"}
+    streams = {
+        "converse-stream": frames(CONVERSE_EVENTS),
+        "invoke-with-response-stream": chunk_frames(ANTHROPIC_EVENTS),
+    }
+    method = request.path.rpartition("/")[2]
+    if method in streams:
+        return Reply(chunks=streams[method], headers=kind)
+    return CONVERSE_BODY if method == "converse" else ANTHROPIC_BODY
+
+
+def wrong_signature(request: Request) -> str | None:
+    """What is wrong with the signature of a request; None when nothing is, or when it has a key instead.
+
+    Source: "Create a signed AWS API request" in Amazon's documentation.
+    """
+    told = request.headers.get("authorization", "")
+    if told.startswith("Bearer "):
+        return None
+    found = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\S+), SignedHeaders=(\S+), Signature=([0-9a-f]+)", told)
+    if found is None or found[1] != AWS["aws_access_key_id"]:
+        return f"no signature of the application's: {told[:60]!r}"
+    path = quote(request.path.partition("?")[0], safe="/")
+    headers = "".join(f"{name}:{request.headers[name]}\n" for name in found[3].split(";"))
+    canonical = f"POST\n{path}\n\n{headers}\n{found[3]}\n{hashlib.sha256(request.body).hexdigest()}"
+    moment = request.headers["x-amz-date"]
+    signed = f"AWS4-HMAC-SHA256\n{moment}\n{found[2]}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    key = f"AWS4{AWS['aws_secret_access_key']}".encode()
+    for part in (*found[2].split("/"), signed):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return None if key.hex() == found[4] else "the signature is not that of this request"
 
 
 def _called(tool: str) -> dict[str, Any]:

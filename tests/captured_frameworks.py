@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
-from tests.captured_clients import CLIENTS, FAMILIES, ask, client
+from tests.captured_clients import CLIENTS, FAMILIES, _without_thoughts, ask, client
 
 __all__ = ["CLIENTS", "FAMILIES"]
 
@@ -224,12 +224,177 @@ _pydantic_ai("pydantic-ai with openai responses", "openai")
 _pydantic_ai("pydantic-ai with anthropic", "anthropic")
 
 
+AWS = {"aws_access_key_id": "AKIAOFTHETEST", "aws_secret_access_key": "secret-of-the-test", "region_name": "eu-north-1"}
+
+
+def _bedrock(url: str) -> Any:
+    """Signs, as most applications do."""
+    import boto3
+
+    return boto3.client("bedrock-runtime", endpoint_url=url, **AWS)
+
+
+def _said(content: list[dict[str, Any]]) -> str:
+    return "".join(block.get("text", "") for block in content)
+
+
+@client("boto3 converse", "bedrock")
+def boto3_converse(url: str, prompt: str) -> str:
+    messages = [{"role": "user", "content": [{"text": prompt}]}]
+    answer = _bedrock(url).converse(modelId="prod-1", messages=messages)
+    return _said(answer["output"]["message"]["content"])
+
+
+@client("boto3 converse, streamed", "bedrock")
+def boto3_converse_streamed(url: str, prompt: str) -> str:
+    messages = [{"role": "user", "content": [{"text": prompt}]}]
+    stream = _bedrock(url).converse_stream(modelId="prod-1", messages=messages)["stream"]
+    return _said([event["contentBlockDelta"]["delta"] for event in stream if "contentBlockDelta" in event])
+
+
+def _invoked(prompt: str) -> dict[str, Any]:
+    asked = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": ask(prompt)["messages"]}
+    return {"modelId": "prod-1", "body": json.dumps(asked)}
+
+
+@client("boto3 invoke_model", "bedrock-messages")
+def boto3_invoke(url: str, prompt: str) -> str:
+    return _said(json.load(_bedrock(url).invoke_model(**_invoked(prompt))["body"])["content"])
+
+
+@client("boto3 invoke_model, streamed", "bedrock-messages")
+def boto3_invoke_streamed(url: str, prompt: str) -> str:
+    chunks = _bedrock(url).invoke_model_with_response_stream(**_invoked(prompt))["body"]
+    events = [json.loads(chunk["chunk"]["bytes"]) for chunk in chunks]
+    return "".join(event["delta"].get("text", "") for event in events if event["type"] == "content_block_delta")
+
+
+def _anthropic_at(name: str, family: str, bare: Callable[[str, bool], Any]) -> None:
+    """The ways of Anthropic's clients for the clouds."""
+
+    def asked(prompt: str) -> dict[str, Any]:
+        return {**ask(prompt), "max_tokens": 9}
+
+    @client(name, family)
+    def whole(url: str, prompt: str) -> str:
+        with bare(url, False) as anthropic:
+            return _text_of(anthropic.messages.create(**asked(prompt)))
+
+    @client(f"{name}, streamed", family)
+    def streamed(url: str, prompt: str) -> str:
+        with bare(url, False) as anthropic, anthropic.messages.stream(**asked(prompt)) as stream:
+            return _text_of(stream.get_final_message())
+
+    @client(f"{name}, async", family)
+    async def whole_async(url: str, prompt: str) -> str:
+        async with bare(url, True) as anthropic:
+            return _text_of(await anthropic.messages.create(**asked(prompt)))
+
+    @client(f"{name}, async, streamed", family)
+    async def streamed_async(url: str, prompt: str) -> str:
+        async with bare(url, True) as anthropic, anthropic.messages.stream(**asked(prompt)) as stream:
+            return "".join([text async for text in stream.text_stream])
+
+
+def _text_of(message: Any) -> str:
+    return "".join(block.text for block in message.content if block.type == "text")
+
+
+def _at_bedrock(url: str, asynchronous: bool) -> Any:
+    import anthropic
+
+    made = anthropic.AsyncAnthropicBedrock if asynchronous else anthropic.AnthropicBedrock
+    keys: dict[str, Any] = {"aws_access_key": AWS["aws_access_key_id"], "aws_secret_key": AWS["aws_secret_access_key"]}
+    return made(base_url=url, aws_region=AWS["region_name"], **keys)
+
+
+def _at_vertex(url: str, asynchronous: bool) -> Any:
+    import anthropic
+
+    made = anthropic.AsyncAnthropicVertex if asynchronous else anthropic.AnthropicVertex
+    return made(base_url=f"{url}/v1", region="us-east5", project_id="p", access_token="token-of-the-test")
+
+
+_anthropic_at("anthropic at bedrock", "bedrock-messages", _at_bedrock)
+_anthropic_at("anthropic at vertex", "vertex-messages", _at_vertex)
+
+
+def _genai_at_vertex(url: str) -> Any:
+    from google import genai
+    from google.oauth2.credentials import Credentials
+
+    credentials = Credentials(token="token-of-the-test")  # type: ignore[no-untyped-call]
+    options: Any = {"base_url": url}
+    return genai.Client(vertexai=True, project="p", location="us-east5", credentials=credentials, http_options=options)
+
+
+@client("google-genai at vertex", "vertex")
+def genai_at_vertex(url: str, prompt: str) -> str:
+    with _genai_at_vertex(url) as google:
+        return _without_thoughts(google.models.generate_content(model="prod-1", contents=prompt))
+
+
+@client("google-genai at vertex, streamed", "vertex")
+def genai_at_vertex_streamed(url: str, prompt: str) -> str:
+    with _genai_at_vertex(url) as google:
+        return "".join(map(_without_thoughts, google.models.generate_content_stream(model="prod-1", contents=prompt)))
+
+
+@client("google-genai at vertex, async", "vertex")
+async def genai_at_vertex_async(url: str, prompt: str) -> str:
+    async with _genai_at_vertex(url).aio as google:
+        return _without_thoughts(await google.models.generate_content(model="prod-1", contents=prompt))
+
+
+@client("google-genai at vertex, async, streamed", "vertex")
+async def genai_at_vertex_async_streamed(url: str, prompt: str) -> str:
+    async with _genai_at_vertex(url).aio as google:
+        chunks = await google.models.generate_content_stream(model="prod-1", contents=prompt)
+        return "".join([_without_thoughts(chunk) async for chunk in chunks])
+
+
 @client("requests")
 def requests(url: str, prompt: str) -> str:
     import requests
 
     with requests.post(f"{url}/v1/chat/completions", json=ask(prompt), timeout=60) as response:
         return str(response.json()["choices"][0]["message"]["content"])
+
+
+@client("requests, streamed")
+def requests_streamed(url: str, prompt: str) -> str:
+    import requests
+
+    with requests.post(f"{url}/v1/chat/completions", json=ask(prompt) | STREAMED, stream=True, timeout=60) as response:
+        return _text_of_lines(response.iter_lines())
+
+
+STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
+
+
+def _text_of_lines(lines: Iterable[bytes]) -> str:
+    told = [line.removeprefix(b"data: ") for line in lines if line.startswith(b"data: ") and b"[DONE]" not in line]
+    choices = [choice for chunk in told for choice in json.loads(chunk)["choices"]]
+    return "".join(choice["delta"].get("content") or "" for choice in choices)
+
+
+@client("urllib3")
+def urllib3(url: str, prompt: str) -> str:
+    import urllib3
+
+    answer = urllib3.request("POST", f"{url}/v1/chat/completions", json=ask(prompt))
+    return str(answer.json()["choices"][0]["message"]["content"])
+
+
+@client("aiohttp, async, streamed")
+async def aiohttp_streamed(url: str, prompt: str) -> str:
+    import aiohttp
+
+    async with (
+        aiohttp.ClientSession(f"{url}/") as session,
+        session.post("v1/chat/completions", json=ask(prompt) | STREAMED) as response,
+    ):
+        return _text_of_lines([line.rstrip() async for line in response.content])
 
 
 @client("aiohttp, async")

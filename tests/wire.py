@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from pytest_llmeval.formats.base import Event
+from pytest_llmeval.formats.clouds.frames import frame
 
 
 def named_events(events: Iterable[Mapping[str, Any]]) -> list[bytes]:
@@ -20,6 +24,17 @@ def plain_events(chunks: Iterable[Mapping[str, Any]]) -> list[bytes]:
 def lines(chunks: Iterable[Mapping[str, Any]]) -> list[bytes]:
     """One JSON object a line."""
     return [json.dumps(chunk).encode() + b"\n" for chunk in chunks]
+
+
+def frames(events: Iterable[tuple[str, Mapping[str, Any]]]) -> list[bytes]:
+    """Amazon's event stream."""
+    return [frame(Event(name, json.dumps(content))) for name, content in events]
+
+
+def chunk_frames(events: Iterable[Mapping[str, Any]]) -> list[bytes]:
+    """Amazon's event stream around Anthropic's events, as of InvokeModelWithResponseStream."""
+    inside = ({"bytes": b64encode(json.dumps(event).encode()).decode(), "p": "abcd"} for event in events)
+    return frames(("chunk", content) for content in inside)
 
 
 CHAT_BODY: dict[str, Any] = {
@@ -293,4 +308,46 @@ OLLAMA_LINES: list[dict[str, Any]] = [
     _line(content="see."),
     _line(tool_calls=[{"function": {"name": "weather", "arguments": {"city": "Rome"}}}]),
     {**_line(), **{name: value for name, value in OLLAMA_BODY.items() if name != "message"}},
+]
+
+CONVERSE_USAGE = {
+    "inputTokens": 150,
+    "outputTokens": 100,
+    "totalTokens": 1100,
+    "cacheReadInputTokens": 800,
+    "cacheWriteInputTokens": 50,
+}
+CONVERSE_BODY: dict[str, Any] = {
+    "output": {
+        "message": {
+            "role": "assistant",
+            "content": [
+                {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}},
+                {"text": "Let me see."},
+                {"toolUse": {"toolUseId": "tooluse_1", "name": "weather", "input": {"city": "Rome"}}},
+            ],
+        }
+    },
+    "stopReason": "tool_use",
+    "usage": CONVERSE_USAGE,
+    "metrics": {"latencyMs": 812},
+}
+CONVERSE_EVENTS: list[tuple[str, dict[str, Any]]] = [
+    ("messageStart", {"role": "assistant", "p": "abcdefghij"}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": {"text": "Hm."}}, "contentBlockIndex": 0, "p": "ab"}),
+    ("contentBlockDelta", {"delta": {"reasoningContent": {"signature": "c2ln"}}, "contentBlockIndex": 0}),
+    ("contentBlockStop", {"contentBlockIndex": 0}),
+    ("contentBlockDelta", {"delta": {"text": "Let me "}, "contentBlockIndex": 1, "p": "abcd"}),
+    ("contentBlockDelta", {"delta": {"text": "see."}, "contentBlockIndex": 1}),
+    ("contentBlockStop", {"contentBlockIndex": 1}),
+    (
+        "contentBlockStart",
+        {"start": {"toolUse": {"toolUseId": "tooluse_1", "name": "weather"}}, "contentBlockIndex": 2},
+    ),
+    ("contentBlockDelta", {"delta": {"toolUse": {"input": ""}}, "contentBlockIndex": 2}),
+    ("contentBlockDelta", {"delta": {"toolUse": {"input": '{"city": "Ro'}}, "contentBlockIndex": 2}),
+    ("contentBlockDelta", {"delta": {"toolUse": {"input": 'me"}'}}, "contentBlockIndex": 2}),
+    ("contentBlockStop", {"contentBlockIndex": 2}),
+    ("messageStop", {"stopReason": "tool_use"}),
+    ("metadata", {"usage": CONVERSE_USAGE, "metrics": {"latencyMs": 812}, "p": "abc"}),
 ]

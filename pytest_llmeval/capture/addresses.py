@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
 from pytest_llmeval.formats.base import WireFormat
-from pytest_llmeval.formats.registry import address_of, find_provider, has_own_address, known_providers, own_formats
+from pytest_llmeval.formats.registry import (
+    address_of,
+    find_provider,
+    found_in,
+    has_own_address,
+    known_providers,
+    own_formats,
+)
 
 # More variables that lead an SDK elsewhere, in addition to those of our addresses.
 _LEADS_ELSEWHERE = re.compile(
@@ -39,6 +46,8 @@ class Addresses:
     A variable that is already set decides the host of its provider, as it does for the application.
     """
 
+    moves: ClassVar = True
+    """Whether a request was made for another address than the one it is passed on to."""
     _places: Mapping[str, _Place] = field(repr=False)  # an address may hold a password
     _paths: Mapping[str, str] = field(repr=False)
 
@@ -54,6 +63,8 @@ class Addresses:
             own = find_provider(provider).base_url if has_own_address(provider) else None
             if place is None and own is not None:
                 place = _Place(_origin(own), "" if address.version else urlsplit(own).path)
+            elif place is None and (found := found_in(provider, environment)) is not None:
+                place = _Place(_origin(found.base_url), next(iter(address.variables.values()), ""))
             if place is not None:
                 places[provider] = place
                 for name, expected in address.variables.items():
@@ -99,6 +110,29 @@ class Addresses:
         if version and not _VERSION.search(below):  # there are SDKs that expect it in the address
             below = f"{place.path}{version}{below.removeprefix(place.path)}"
         return f"{place.origin}{below}{mark}{query}"
+
+
+class Anywhere:
+    """Passes each request on to the address that it names itself, as requests of this process do."""
+
+    moves = False
+    providers = ("http", "https")
+
+    @staticmethod
+    def address_of(root: str, url: str) -> str:
+        """The address at the gateway that stands for another.
+
+        Args:
+            root: the gateway's, with the token and without a slash at the end.
+            url: whole.
+        """
+        scheme, _, rest = url.partition("://")
+        return f"{root}/{scheme}/{rest}"
+
+    def upstream(self, target: str) -> str | None:
+        """Where a request goes; None when it names no address."""
+        scheme, _, rest = target.removeprefix("/").partition("/")
+        return f"{scheme}://{rest}" if scheme in self.providers and rest else None
 
 
 def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:

@@ -14,18 +14,21 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from pytest_llmeval.capture.own_timeouts import Timed
+from pytest_llmeval.engine.aws_signature import is_signed
 from pytest_llmeval.formats.base import Recognised
 from pytest_llmeval.formats.recognise import in_another_format, may_ask_a_model, recognised
 from pytest_llmeval.formats.replay import Delivery
 
 MODULES = ("httpx", "httpx2")
-_MARK = "__llmeval_stands_before__"
+MARK = "__llmeval_stands_before__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,8 @@ class Asked:
 
     Attributes:
         headers: all it would send, secrets included; names in lower case.
-        plain: whether it would be sent as plain httpx sends: no proxy, no transport of the application's own.
+        plain: whether it would be sent as plain httpx sends: no proxy, no transport of the application's own, and no
+            signature, which is of its very bytes.
     """
 
     what: Recognised
@@ -122,6 +126,8 @@ class Listener(Protocol):
 
 _listener: Listener | None = None
 _installed: dict[str, ModuleType] = {}
+is_captured: ContextVar[bool] = ContextVar("is_captured", default=False)
+"""Whether a request is sent for a call that is captured already."""
 
 
 def listener() -> Listener | None:
@@ -140,6 +146,16 @@ def listen(new: Listener | None) -> Listener | None:
         _install()
     before, _listener = _listener, new
     return before
+
+
+@contextmanager
+def _captured() -> Iterator[None]:
+    """What a transport asks of another library within is the call that is captured already."""
+    token = is_captured.set(True)
+    try:
+        yield
+    finally:
+        is_captured.reset(token)
 
 
 def _install() -> None:
@@ -175,7 +191,7 @@ def _stand_between(module: ModuleType) -> None:
 
 
 def _between(original: Callable[..., Any], transport: type) -> Callable[..., Any]:
-    original = getattr(original, _MARK, original)  # where another copy of this module stood between before
+    original = getattr(original, MARK, original)  # where another copy of this module stood between before
 
     @wraps(original)
     def transport_for_url(self: Any, url: Any) -> Any:
@@ -183,7 +199,7 @@ def _between(original: Callable[..., Any], transport: type) -> Callable[..., Any
             return original(self, url)
         return transport(lambda other: original(self, other), url)
 
-    setattr(transport_for_url, _MARK, original)
+    setattr(transport_for_url, MARK, original)
     return transport_for_url
 
 
@@ -193,7 +209,7 @@ def _stand_in_transports(module: ModuleType) -> None:
     synchronous, asynchronous = _transports(module)
     send: Any = module.HTTPTransport.handle_request
     send_async: Any = module.AsyncHTTPTransport.handle_async_request
-    send, send_async = getattr(send, _MARK, send), getattr(send_async, _MARK, send_async)
+    send, send_async = getattr(send, MARK, send), getattr(send_async, MARK, send_async)
 
     class Original(module.BaseTransport):  # type: ignore[name-defined, misc]
         def __init__(self, own: Any) -> None:
@@ -221,14 +237,14 @@ def _stand_in_transports(module: ModuleType) -> None:
             return await send_async(self, request)
         return await asynchronous(lambda _: AsyncOriginal(self), request.url).handle_async_request(request)
 
-    setattr(handle_request, _MARK, send)
-    setattr(handle_async_request, _MARK, send_async)
+    setattr(handle_request, MARK, send)
+    setattr(handle_async_request, MARK, send_async)
     module.HTTPTransport.handle_request = handle_request
     module.AsyncHTTPTransport.handle_async_request = handle_async_request
 
 
 @contextmanager
-def _watching(call: OwnCall) -> Iterator[None]:
+def watching(call: OwnCall) -> Iterator[None]:
     """Tell a call how the reading of its body ends."""
     try:
         yield
@@ -241,7 +257,8 @@ def _watching(call: OwnCall) -> Iterator[None]:
     call.ends(whole=True)
 
 
-def _seen(call: OwnCall, chunk: bytes) -> bytes:
+def seen(call: OwnCall, chunk: bytes) -> bytes:
+    """A piece of a body, once its call has seen it."""
     call.take(chunk)
     if call.complete:
         call.ends(whole=True)
@@ -257,9 +274,9 @@ def _bodies(module: ModuleType) -> tuple[Callable[..., Any], Callable[..., Any]]
             self._call = call
 
         def __iter__(self) -> Iterator[bytes]:
-            with _watching(self._call):
+            with watching(self._call):
                 for chunk in self._response.iter_bytes():
-                    yield _seen(self._call, chunk)
+                    yield seen(self._call, chunk)
 
         def close(self) -> None:
             self._call.ends(whole=False)
@@ -271,9 +288,9 @@ def _bodies(module: ModuleType) -> tuple[Callable[..., Any], Callable[..., Any]]
             self._call = call
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            with _watching(self._call):
+            with watching(self._call):
                 async for chunk in self._response.aiter_bytes():
-                    yield _seen(self._call, chunk)
+                    yield seen(self._call, chunk)
 
         async def aclose(self) -> None:
             self._call.ends(whole=False)
@@ -326,7 +343,8 @@ def _transports(module: ModuleType) -> tuple[type, type]:
                 return _response(module, step, request)
             outgoing = _outgoing(module, request, step)
             try:
-                response = await self._choose(outgoing.url).handle_async_request(outgoing)
+                with _captured():
+                    response = await self._choose(outgoing.url).handle_async_request(outgoing)
             except BaseException as error:
                 step.breaks(error)
                 raise
@@ -335,19 +353,38 @@ def _transports(module: ModuleType) -> tuple[type, type]:
     return Capturing, AsyncCapturing
 
 
-def _begun(module: ModuleType, inner: Any, request: Any, content: bytes) -> Delivery | Wait | OwnCall | None:
-    """The first step of a request; None when it goes its way as it is."""
+def begun(
+    method: str, url: str, headers: Mapping[str, str], content: bytes, *, plain: bool
+) -> Delivery | Wait | OwnCall | None:
+    """The first step of a request; None when it goes its way as it is.
+
+    Args:
+        method: as in ``POST``.
+        url: whole.
+        headers: all it would send.
+        content: the body.
+        plain: as in `Asked`, whether it is signed or not.
+
+    Raises:
+        Broken: there is no answer.
+    """
     listening = _listener
     if listening is None:
         return None
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    what = recognised(request.method, str(request.url), headers, content)
+    headers = {name.lower(): value for name, value in headers.items()}
+    what = recognised(method, url, headers, content)
     if what is not None:
-        asked = Asked(what=what, headers=headers, plain=_is_plain(module, inner))
-        return _unless_broken(module, lambda: listening.begin(asked))
-    if in_another_format(request.url.path):
-        listening.passes_by(request.method, str(request.url))
+        return listening.begin(Asked(what=what, headers=headers, plain=plain and not is_signed(headers)))
+    if in_another_format(urlsplit(url).path):
+        listening.passes_by(method, url)
     return None
+
+
+def _begun(module: ModuleType, inner: Any, request: Any, content: bytes) -> Delivery | Wait | OwnCall | None:
+    plain = _is_plain(module, inner)
+    return _unless_broken(
+        module, lambda: begun(request.method, str(request.url), request.headers, content, plain=plain)
+    )
 
 
 _Step = TypeVar("_Step")
@@ -376,7 +413,7 @@ def _is_plain(module: ModuleType, transport: Any) -> bool:
 def _is_its_own(owner: type, method: str) -> bool:
     """Whether a method is the one its class was written with, and has not been replaced."""
     function: Any = getattr(owner, method)
-    function = getattr(function, _MARK, function)
+    function = getattr(function, MARK, function)
     written_in: str = getattr(function, "__globals__", {}).get("__name__", "")
     return written_in.partition(".")[0] in (*MODULES, "httpcore", "httpcore2")
 

@@ -17,10 +17,12 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 
-from pytest_llmeval.capture.addresses import Addresses
+from pytest_llmeval.capture.addresses import Addresses, Anywhere
 from pytest_llmeval.capture.clients import Asked, OwnCall, Replacement
 from pytest_llmeval.capture.http_server import Exchange, Head, HttpServer, HungUp, Refused
+from pytest_llmeval.engine.aws_signature import is_signed, signed
 from pytest_llmeval.engine.connections import Connections
+from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.recognise import recognised
 from pytest_llmeval.formats.replay import Delivery
 from pytest_llmeval.text import first_line
@@ -35,7 +37,7 @@ _OF_ONE_CONNECTION = frozenset(
     }
 )
 
-_BROKEN = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
+_BROKEN = (ProviderError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
 
 
 class GatewayListener(Protocol):
@@ -56,7 +58,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self._connections = Connections()
-        self._lines: dict[str, tuple[Addresses, GatewayListener | None]] = {}
+        self._lines: dict[str, tuple[Addresses | Anywhere, GatewayListener | None]] = {}
         self._ended: set[str] = set()
         self._current: GatewayListener | None = None
         self._under_way: dict[GatewayListener, set[asyncio.Task[None]]] = {}
@@ -64,7 +66,7 @@ class Gateway:
         self._server = HttpServer(self._admit, self._handle, self._connections.close)
         self._hosts = {f"{host}:{self._server.port}" for host in ("127.0.0.1", "localhost")}
 
-    def open(self, addresses: Addresses, listener: GatewayListener | None) -> str:
+    def open(self, addresses: Addresses | Anywhere, listener: GatewayListener | None) -> str:
         """Make an address.
 
         Args:
@@ -79,10 +81,12 @@ class Gateway:
         return f"http://127.0.0.1:{self._server.port}/{token}"
 
     @contextmanager
-    def serving(self, listener: GatewayListener, addresses: Addresses) -> Iterator[str]:
+    def serving(self, listener: GatewayListener, addresses: Addresses | Anywhere) -> Iterator[str]:
         """Hand requests to a listener while inside; yields its address, which works only then."""
         root = self.open(addresses, listener)
-        before, self._current = self._current, listener
+        before = self._current
+        if addresses.moves:  # else nobody but this process knows of it
+            self._current = listener
         try:
             yield root
         finally:
@@ -141,7 +145,7 @@ class Gateway:
             return
         with self._counted(listener):
             try:
-                await self._answer(exchange, listener, url)
+                await self._answer(exchange, listener, url, moves=addresses.moves)
             except HungUp:
                 raise
             except Exception as error:
@@ -166,7 +170,7 @@ class Gateway:
                     del self._under_way[listener]
                 self._changed.notify_all()
 
-    async def _answer(self, exchange: Exchange, listener: GatewayListener, url: str) -> None:
+    async def _answer(self, exchange: Exchange, listener: GatewayListener, url: str, *, moves: bool) -> None:
         head, body = exchange.head, exchange.body
         what = recognised(head.method, url, head.headers, body)
         if what is None:
@@ -178,13 +182,16 @@ class Gateway:
         elif isinstance(step, Delivery):
             await _deliver(exchange, step)
         else:
-            await self._send(exchange, url, step)
+            await self._send(exchange, url, step, moves=moves)
 
-    async def _send(self, exchange: Exchange, url: str, call: OwnCall) -> None:
+    async def _send(self, exchange: Exchange, url: str, call: OwnCall, *, moves: bool) -> None:
         """Send a call of a model, and pass its answer on as it comes."""
         own = Replacement(url=url, headers=exchange.head.headers, content=exchange.body)
         sent = call.instead or own
         try:
+            if sent is own and moves and is_signed(own.headers):  # for our own address
+                headers = await asyncio.to_thread(signed, url, own.headers, own.content)
+                sent = Replacement(url=url, headers=headers, content=own.content)
             # Uncompressed: a compressed stream arrives in lumps, which would distort the time to the first token.
             headers = {**_of_message(sent.headers), "accept-encoding": "identity"}
             async with self._response("POST", sent.url, headers, sent.content) as response:

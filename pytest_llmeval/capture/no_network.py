@@ -48,8 +48,9 @@ class Refusal(NamedTuple):
     def message(self) -> str:
         """What the application is told."""
         return (
-            f"--llm-mode=replay refused a connection to {self.server}, where a model is served; have llm_capture or "
-            "llm_gateway see the call and record it with --llm-record, or run in another mode"
+            f"--llm-mode=replay refused a connection to {self.server}, where a model is served; record the "
+            "call with --llm-record in a test with llm_capture (httpx, requests, aiohttp, boto3) or llm_gateway (other "
+            "clients and processes, by its address), or run in another mode"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from pytest_llmeval.capture.route import Route
+from pytest_llmeval.engine.aws_signature import is_signed, signed
 from pytest_llmeval.engine.call import Endpoint, Timeouts
 from pytest_llmeval.engine.requests import NO_KEY, api_key_of, no_key
 from pytest_llmeval.formats.recognise import keys_in
@@ -37,10 +38,11 @@ def endpoint_of(route: Route, headers: Mapping[str, str], environment: Mapping[s
     else:
         values = keys_in(headers, route.base_url)
         if any(NO_KEY in value for value in values):
-            raise no_key(model, model.api_key_env or provider.api_key_env or "of its provider")
+            raise no_key(model, provider, model.api_key_env or provider.api_key_env or "of its provider")
         key = values[0].rpartition(" ")[2] if values else None  # whatever the scheme, in whichever case
         kept = {"content-type"} if route.request.content is not None else set()  # as of a form, with its boundary
         own = {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION - kept}
+    signs = route.differs and (is_signed(headers) if own is not None else provider.signs and key is None)
     return Endpoint(
         base_url=route.base_url,
         api_key=key or None,
@@ -50,6 +52,7 @@ def endpoint_of(route: Route, headers: Mapping[str, str], environment: Mapping[s
         headers=own,
         extra=model.headers,
         timeouts=Timeouts.of(model.timeout),
+        signs=signs,
     )
 
 
@@ -57,14 +60,23 @@ def _at_its_provider(route: Route) -> bool:
     return urlsplit(route.base_url)[:2] == urlsplit(route.provider.base_url or "")[:2]
 
 
-def headers_to_send(route: Route, endpoint: Endpoint, headers: Mapping[str, str]) -> dict[str, str]:
+def headers_to_send(route: Route, endpoint: Endpoint, headers: Mapping[str, str], content: bytes) -> dict[str, str]:
     """All headers but those of the connection, of a request that the application's own transport sends.
 
     Args:
         route: where it goes.
         endpoint: from `endpoint_of`.
         headers: the application's, names in lower case.
+        content: the body.
+
+    Raises:
+        ProviderError: the request needs a signature of AWS, and there are no credentials.
     """
+    sent = _headers_to_send(route, endpoint, headers)
+    return signed(route.url, sent, content) if endpoint.signs else sent
+
+
+def _headers_to_send(route: Route, endpoint: Endpoint, headers: Mapping[str, str]) -> dict[str, str]:
     extra = {name.lower(): value for name, value in endpoint.extra.items()}
     if endpoint.headers is not None:
         return {name: value for name, value in headers.items() if name not in ("content-length", "host")} | extra

@@ -96,7 +96,7 @@ def routed(asked: Recognised, models: Models) -> Route:
 def _as_configured(route: Route) -> Route:
     """The route with the parameters and the ``base_url`` that the configuration has for the model."""
     request = adjusted(route.request, route.model, route.provider, sets=True)
-    route = replace(route, request=request, adjusted=request is not route.request or bool(route.model.headers))
+    route = replace(route, request=request, adjusted=request != route.request or bool(route.model.headers))
     there = replace(route, base_url=route.provider.base_url or "")
     if route.model.base_url is None or _place(there.url) == _place(route.url):
         return route
@@ -132,7 +132,7 @@ def _family_of(model: ModelSettings) -> str | None:
 
 
 def _can_answer(model: ModelSettings, asked: Recognised) -> bool:
-    return _family_of(model) == asked.format.family
+    return asked.format.is_spoken_by(find_provider(model.provider, model.base_url))
 
 
 def _provider_of(model: ModelSettings, asked: Recognised) -> WireFormat:

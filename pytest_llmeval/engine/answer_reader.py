@@ -9,6 +9,7 @@ from typing import Any
 from pytest_llmeval.engine.call import Response
 from pytest_llmeval.errors import ProviderError, RawResponse
 from pytest_llmeval.formats.base import Event, Provider, StreamReader
+from pytest_llmeval.formats.clouds.frames import FrameParser
 from pytest_llmeval.formats.framing import EventParser, LineParser, has_answered, parser_for
 from pytest_llmeval.formats.other_calls.kept import AS_IT_IS
 from pytest_llmeval.json_text import sent_json
@@ -40,7 +41,7 @@ class AnswerReader:
         self._status = 0
         self._headers: Mapping[str, str] = {}
         self._stream: StreamReader
-        self._parser: EventParser | LineParser
+        self._parser: EventParser | LineParser | FrameParser
         self._pieces: list[bytes] = []
         self._size = 0
         self._offsets: list[float] = []
@@ -102,7 +103,10 @@ class AnswerReader:
             if not self.streams or self._size <= _LARGEST_ERROR:
                 self._pieces.append(chunk)
             if self.streams:
-                self._feed(self._parser.feed(chunk), moment)
+                try:
+                    self._feed(self._parser.feed(chunk), moment)
+                except ProviderError as error:
+                    self._error = self._with_response(error, b"".join(self._pieces))
 
     def response(self, latency: float) -> Response:
         """The answer, which took so many seconds.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from pytest_llmeval.credentials import SHORTEST_SECRET
+from pytest_llmeval.engine.aws_signature import is_signed
 from pytest_llmeval.engine.call import Endpoint, Timeouts
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.formats.base import ModelRequest
@@ -33,7 +34,8 @@ def explained(failure: AttemptFailed, request: ModelRequest, endpoint: Endpoint,
     place = f" at {place}" if place else ""
     tried = f", {attempts} attempts" if attempts > 1 else ""
     told = f"{words} ({model}{place}{tried})"  # what happened first: a summary of 80 columns cuts the end
-    if error.kind == "authentication":  # and before it what helps: what providers say of keys is long
+    unsigned = endpoint.signs and error.status is None  # which says by itself what helps
+    if error.kind == "authentication" and not unsigned:  # before it what helps: what providers say of keys is long
         told = f"{_about_the_key(request.provider, endpoint)}; {told}"
     elif advice := failure.advice or _ADVICE.get(error.kind) or _about_a_parameter(error, request, endpoint):
         told = f"{told}; {advice}"
@@ -63,6 +65,10 @@ def _about_a_parameter(error: ProviderError, request: ModelRequest, endpoint: En
 
 def _about_the_key(provider: str, endpoint: Endpoint) -> str:
     variable = endpoint.api_key_env or endpoint.provider.api_key_env
+    if endpoint.signs:
+        return f"it is signed with the AWS credentials that boto3 finds, since {variable} is not set"
+    if is_signed(endpoint.headers or {}):
+        return "check the AWS credentials that the application signs with"
     if endpoint.api_key is not None:
         return f"check the key in {variable}" if variable else "check the key"
     wanted = variable or f"{re.sub(r'[^A-Za-z0-9]+', '_', provider).upper()}_API_KEY"

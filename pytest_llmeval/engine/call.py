@@ -27,6 +27,7 @@ class Endpoint:
         headers: an application's own, its key among them, sent in place of those that would carry `api_key`.
         extra: headers of the configuration, sent besides; they win over an application's.
         timeouts: for this model, None for those of the `EngineRules`.
+        signs: whether AWS credentials sign a request in place of a key.
     """
 
     base_url: str
@@ -37,6 +38,7 @@ class Endpoint:
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     extra: Mapping[str, str] = field(default_factory=dict)
     timeouts: Timeouts | None = None
+    signs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

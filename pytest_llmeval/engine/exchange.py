@@ -17,6 +17,7 @@ import httpx
 from pytest_llmeval.config.base_url import is_loopback
 from pytest_llmeval.engine.answer_reader import AnswerReader
 from pytest_llmeval.engine.attempts import AttemptFailed, more_time
+from pytest_llmeval.engine.aws_signature import signed
 from pytest_llmeval.engine.call import Endpoint, EngineCall, EngineRules, Response, Timeouts
 from pytest_llmeval.engine.connections import Connections, ProxiedConnection
 from pytest_llmeval.engine.fulfilled import settle
@@ -47,6 +48,8 @@ async def exchange(connections: Connections, call: EngineCall, rules: EngineRule
     except (httpx.InvalidURL, ValueError):
         raise _failed("bad_request", "base_url or path is no valid address", again=False) from None
     headers = _headers(call, url)
+    if call.endpoint.signs:
+        headers = await _signed(call, url, headers)
     try:
         connection = connections.take(url)
     except (ValueError, httpx.InvalidURL, ImportError, OSError) as error:
@@ -208,6 +211,18 @@ def _headers(call: EngineCall, url: httpx.URL) -> dict[str, str]:
         if not (value.isascii() and value.isprintable() and value == value.strip()):
             raise _unfit_header(name, endpoint)
     return headers
+
+
+async def _signed(call: EngineCall, url: httpx.URL, headers: dict[str, str]) -> dict[str, str]:
+    """The headers with AWS's signature; on a thread, since credentials may have to be fetched.
+
+    Raises:
+        AttemptFailed: there are none.
+    """
+    try:
+        return dict(await _on_thread(lambda: signed(str(url), headers, call.content)))
+    except ProviderError as error:
+        raise AttemptFailed(error, again=False) from None
 
 
 @lru_cache(maxsize=64)

@@ -458,6 +458,8 @@ class Pipeline:
         if said is not None:
             provider = said.provider
             self._tell_of(said, model, with_key=key is not None)
+        if provider.base_url is None and not hasattr(provider, "call"):
+            raise ProviderError(f"no address for {model.full_name}: {provider.needs}", kind="bad_request")
         return Endpoint(
             base_url=provider.base_url or "",
             api_key=key,
@@ -466,6 +468,7 @@ class Pipeline:
             entry=model.entry,
             extra=model.headers,
             timeouts=Timeouts.of(model.timeout),
+            signs=provider.signs and key is None,
         )
 
     def _tell_of(self, said: SaidAddress, model: ModelSettings, *, with_key: bool) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.adjusted import adjusted
+from pytest_llmeval.engine.aws_signature import can_sign
 from pytest_llmeval.errors import ProviderError, ReplyError
-from pytest_llmeval.formats.base import ModelRequest, Prompt, Provider
+from pytest_llmeval.formats.base import ModelRequest, Prompt, WireFormat
 from pytest_llmeval.formats.registry import find_provider, has_own_address
 from pytest_llmeval.json_text import canonical_json, lenient_json
 from pytest_llmeval.store.key import RequestIdentity, normalized, significant
@@ -31,7 +32,7 @@ class Lookup:
     """
 
     model: ModelSettings
-    provider: Provider
+    provider: WireFormat
     request: ModelRequest | ReplyError
     words_digest: str
     digest: str
@@ -82,7 +83,7 @@ class Lookups:
         return self._lookup(model, provider, adjusted(request, model, provider, sets=False), words)
 
     def of_request(
-        self, model: ModelSettings, provider: Provider, request: ModelRequest, made: Mapping[str, Any] | None = None
+        self, model: ModelSettings, provider: WireFormat, request: ModelRequest, made: Mapping[str, Any] | None = None
     ) -> Lookup:
         """What a request asks that is made already.
 
@@ -113,7 +114,7 @@ class Lookups:
         asked |= {"files": prompt.files} if prompt.files else {}
         return _digest(lenient_json(self.meant(asked)))
 
-    def _lookup(self, model: ModelSettings, provider: Provider, request: ModelRequest, words_digest: str) -> Lookup:
+    def _lookup(self, model: ModelSettings, provider: WireFormat, request: ModelRequest, words_digest: str) -> Lookup:
         # The provider with what its headers add to the meaning of a request, such as an API version.
         headers = (f"{name}={value}" for name, value in sorted(request.headers.items()))
         identity = RequestIdentity(
@@ -135,8 +136,8 @@ NO_KEY = "no-key-in-this-environment"
 """Stands in an environment variable where there is no key, since SDKs make no client without one; never sent."""
 
 
-def api_key_of(model: ModelSettings, provider: Provider, environment: Mapping[str, str]) -> str | None:
-    """The key for a model in an environment, None when it needs none.
+def api_key_of(model: ModelSettings, provider: WireFormat, environment: Mapping[str, str]) -> str | None:
+    """The key for a model in an environment, None when it needs none, or when its requests are signed.
 
     Raises:
         ProviderError: the environment does not have it.
@@ -148,14 +149,16 @@ def api_key_of(model: ModelSettings, provider: Provider, environment: Mapping[st
         return None
     key = environment.get(variable, "").strip()
     if not key or key == NO_KEY:
-        raise no_key(model, variable)
+        if provider.signs and can_sign():
+            return None
+        raise no_key(model, provider, variable)
     return key
 
 
-def no_key(model: ModelSettings, variable: str) -> ProviderError:
+def no_key(model: ModelSettings, provider: WireFormat, variable: str) -> ProviderError:
     """The error for a model whose key is missing from this environment variable."""
     return ProviderError(
-        f"no API key for {model.full_name}: set the environment variable {variable}, "
+        f"no API key for {model.full_name}: set the environment variable {variable}{provider.key_help}, "
         "or replay recorded replies with --llm-mode=replay",
         kind="authentication",
     )

@@ -34,7 +34,7 @@ class AnthropicMessages(WireFormat):
     wire_format = "messages"
     family = "Anthropic's"
     path = "/messages"
-    meant = ("anthropic-version", "anthropic-beta")
+    meant: tuple[str, ...] = ("anthropic-version", "anthropic-beta")
     key_header = "x-api-key"  # in all versions
     key_scheme = ""
 

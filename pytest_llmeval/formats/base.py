@@ -108,8 +108,8 @@ class StreamReader(Protocol):
         done: whether the last event of the answer was seen; what follows needs no reading.
 
     Two more attributes are optional; `framing_of` and `has_answered` read them. ``framing = "lines"`` means that the
-    stream is one JSON value a line instead of server-sent events. ``answered`` says that the whole answer was seen, and
-    that only the word for its end is missing.
+    stream is one JSON value a line instead of server-sent events, ``"frames"`` that it is one of Amazon's.
+    ``answered`` says that the whole answer was seen, and that only the word for its end is missing.
     """
 
     done: bool
@@ -205,6 +205,13 @@ class Address(NamedTuple):
     hosts: tuple[str, ...] = ()
 
 
+class Found(NamedTuple):
+    """Where an environment leads a provider's SDK, and by which variable."""
+
+    variable: str
+    base_url: str
+
+
 _VERSION = re.compile(r"/v\d\w*(/|$)")
 
 DEPLOYMENT = re.compile(r"/deployments/[^/]+$")
@@ -232,6 +239,9 @@ class WireFormat(Provider):
         streams_unless_told: whether an answer is streamed when the request does not say.
         key_header: carries the key, with `key_scheme` before it.
         key_parameter: of the URL's query, may carry the key of an application instead.
+        signs: whether AWS credentials sign a request that has no key.
+        key_help: follows the name of the variable where a message asks for a key.
+        needs: what a message asks for where there is no base URL.
         line_end: within the events of a stream.
         in_array: whether a stream is one JSON array, in place of events.
     """
@@ -245,6 +255,9 @@ class WireFormat(Provider):
     key_header = "Authorization"
     key_scheme = "Bearer "
     key_parameter: str | None = None
+    signs = False
+    key_help = ""
+    needs = "set its base_url"
     line_end = "\n"
     in_array = False
 
@@ -273,6 +286,15 @@ class WireFormat(Provider):
     def family(self) -> str | None:
         """Whose format it is, in words; who speaks one of a family at an address mostly speaks the others there too."""
         return self.wire_format and f"{self.wire_format}'s"
+
+    @staticmethod
+    def found_in(environment: Mapping[str, str]) -> Found | None:  # noqa: ARG004 - those that override it read it
+        """Where the environment leads the provider's SDKs, when that takes more than reading one variable."""
+        return None
+
+    def is_spoken_by(self, provider: WireFormat) -> bool:
+        """Whether a model of this provider can be asked in this format."""
+        return provider.family == self.family
 
     def authorization(self, api_key: str) -> Mapping[str, str]:
         """The headers that carry the key."""

@@ -36,7 +36,12 @@ _BY_WORD: dict[str, ProviderErrorKind] = {
     **dict.fromkeys(("organization_on_hold", "permission_denied", "permission_error"), "authentication"),
     **dict.fromkeys(("model_not_found", "not_found_error"), "not_found"),
     **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error", "resource_exhausted"), "rate_limit"),
-    **dict.fromkeys(("timeout_error", "deadline_exceeded"), "timeout"),
+    **dict.fromkeys(("timeout_error", "deadline_exceeded", "modeltimeoutexception"), "timeout"),
+    # Bedrock's, within a stream and in errors.
+    **dict.fromkeys(("throttlingexception", "modelnotreadyexception"), "rate_limit"),
+    **dict.fromkeys(("accessdeniedexception", "unrecognizedclientexception"), "authentication"),
+    **dict.fromkeys(("validationexception", "servicequotaexceededexception"), "bad_request"),
+    "resourcenotfoundexception": "not_found",
     **dict.fromkeys(("invalid_request_error", "context_length_exceeded"), "bad_request"),
     **dict.fromkeys(("invalid_argument", "invalid_prompt", "failed_precondition"), "bad_request"),
 }
@@ -48,6 +53,7 @@ _BY_STATUS: dict[int, ProviderErrorKind] = {
     404: "not_found",
     408: "timeout",
     409: "overloaded",
+    424: "overloaded",  # Bedrock: the model failed
     425: "overloaded",
     429: "rate_limit",
 }

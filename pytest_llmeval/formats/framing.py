@@ -1,4 +1,4 @@
-"""How the events of a stream follow each other on the wire: server-sent events, or one JSON value a line.
+"""How the events of a stream follow each other: server-sent events, one JSON value a line, or Amazon's messages.
 
 Source of the rules: "event stream interpretation" in the HTML standard, 9.2.6. Two leniencies: bytes that are not UTF-8
 become U+FFFD, and an event without its final blank line counts, as a stream's last one often lacks it.
@@ -10,11 +10,13 @@ import re
 from typing import Literal
 
 from pytest_llmeval.formats.base import Event, StreamReader
+from pytest_llmeval.formats.clouds.frames import FrameParser
 
 
-def framing_of(reader: StreamReader) -> Literal["events", "lines"]:
+def framing_of(reader: StreamReader) -> Literal["events", "lines", "frames"]:
     """How the stream is framed that a reader takes: as server-sent events, unless it says otherwise."""
-    return "lines" if getattr(reader, "framing", "events") == "lines" else "events"
+    framing = getattr(reader, "framing", "events")
+    return "lines" if framing == "lines" else "frames" if framing == "frames" else "events"
 
 
 def has_answered(reader: StreamReader) -> bool:
@@ -22,9 +24,10 @@ def has_answered(reader: StreamReader) -> bool:
     return reader.done or bool(getattr(reader, "answered", False))
 
 
-def parser_for(reader: StreamReader) -> EventParser | LineParser:
+def parser_for(reader: StreamReader) -> EventParser | LineParser | FrameParser:
     """A parser that turns the bytes of a stream into the events that a reader takes."""
-    return LineParser() if framing_of(reader) == "lines" else EventParser()
+    framing = framing_of(reader)
+    return LineParser() if framing == "lines" else FrameParser() if framing == "frames" else EventParser()
 
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")

@@ -32,7 +32,7 @@ _FIELDS = {
 
 
 # The model's name is in the path. Without alt=sse a stream is one JSON array.
-_PATH = re.compile(r"(?P<above>.*)/(?P<place>models|tunedModels)/(?P<model>[^/]+):(?P<method>[A-Za-z]+)")
+_PATH = re.compile(r"(?P<above>.*)/(?P<place>models|tunedModels|endpoints)/(?P<model>[^/]+):(?P<method>[A-Za-z]+)")
 
 _METHODS = {"generateContent": False, "streamGenerateContent": True}
 
@@ -162,7 +162,8 @@ class GeminiContent(WireFormat):
     def rerouted(self, asked: Recognised, model: str) -> tuple[str, ModelRequest]:
         """The base URL and the request when another model is asked: the path names it, the body does not."""
         method = asked.path.rpartition(":")[2]
-        path = asked.path if asked.model == model else f"/models/{quote(model, safe='')}:{method}"
+        above = "/publishers/google" if asked.path.startswith("/endpoints/") else ""  # of a tuned model at Vertex
+        path = asked.path if asked.model == model else f"{above}/models/{quote(model, safe='')}:{method}"
         base_url, request = super().rerouted(asked, model)
         return base_url, replace(request, path=path, body=asked.body)
 

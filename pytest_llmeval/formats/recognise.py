@@ -12,7 +12,7 @@ from pytest_llmeval.formats.base import Recognised, WireFormat
 from pytest_llmeval.formats.other_calls.asked import may_be_other_call, other_call
 from pytest_llmeval.formats.registry import own_formats, wire_formats
 
-# Bedrock's own, and those of Vertex for models of other makers.
+# Those of Bedrock and Vertex for models of makers whose formats are not read there.
 _OTHER = re.compile(
     r".*(?:/model/.+/(?:invoke|invoke-with-response-stream|converse|converse-stream)|:(?:streamR|r)awPredict)"
 )

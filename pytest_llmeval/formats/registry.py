@@ -12,6 +12,7 @@ from pytest_llmeval.errors import ConfigError, ProviderError
 from pytest_llmeval.formats.base import (
     Address,
     CallingProvider,
+    Found,
     ModelRequest,
     Prompt,
     Provider,
@@ -29,7 +30,11 @@ _FORMATS = {
     "gemini": "gemini.GeminiContent",
     "ollama": "ollama.OllamaChat",
     "ollama-generate": "ollama_generate.OllamaGenerate",
-    "azure": "azure.AzureChat",
+    "azure": "clouds.azure.AzureChat",
+    "bedrock": "clouds.bedrock.BedrockConverse",
+    "bedrock-messages": "clouds.bedrock_messages.BedrockMessages",
+    "vertex": "clouds.vertex.VertexContent",
+    "vertex-messages": "clouds.vertex_messages.VertexMessages",
 }
 
 # Of other providers that speak OpenAI's chat completions.
@@ -57,7 +62,7 @@ _registered: dict[str, Provider] = {}
 
 
 def known_providers() -> tuple[str, ...]:
-    """The names that need no ``base_url``, and ``azure``, which does; those that were registered come last."""
+    """The names of the providers that are built in; those that were registered come last."""
     return (*_BUILT_IN, *_registered)
 
 
@@ -105,7 +110,7 @@ def _usual() -> dict[str, WireFormat]:
 
 
 def _class_of(name: str) -> type[WireFormat]:
-    module, _, kind = _FORMATS.get(name, _FORMATS["openai"]).partition(".")
+    module, _, kind = _FORMATS.get(name, _FORMATS["openai"]).rpartition(".")
     found: type[WireFormat] = vars(import_module(f"pytest_llmeval.formats.{module}"))[kind]
     return found
 
@@ -115,6 +120,11 @@ def address_of(name: str) -> Address:
     if name in _FORMATS:
         return _class_of(name).address
     return _ADDRESSES.get(name, Address(None, None))
+
+
+def found_in(name: str, environment: Mapping[str, str]) -> Found | None:
+    """Where an environment leads the SDKs of a provider that has no address of its own."""
+    return _class_of(name).found_in(environment) if name in _FORMATS else None
 
 
 def has_own_address(name: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_llmeval.formats.base import Event, WireFormat
+from pytest_llmeval.formats.clouds.frames import KIND, frame
 from pytest_llmeval.formats.framing import framing_of
 from pytest_llmeval.reply import ToolCall, Usage
 
@@ -41,8 +42,11 @@ def delivered(
     if not stream or status >= 400:
         content = json.dumps(body).encode()
         return Delivery(status=status, headers={"content-type": "application/json"}, chunks=(content,))
-    lines = framing_of(format_.stream()) == "lines"
+    framing = framing_of(format_.stream())
     events = list(format_.events(body, max(1, min(pieces, _MOST_PIECES))))
+    if framing == "frames":
+        return Delivery(status=200, headers={"content-type": KIND}, chunks=tuple(map(frame, events)))
+    lines = framing == "lines"
     if format_.in_array:
         frames = [f"{',' if place else '['}{event.data}{format_.line_end}" for place, event in enumerate(events)]
         frames[-1] += "]"

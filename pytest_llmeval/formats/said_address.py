@@ -8,9 +8,14 @@ from urllib.parse import urlsplit
 
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.base import WireFormat
-from pytest_llmeval.formats.registry import address_of, find_provider
+from pytest_llmeval.formats.registry import address_of, find_provider, found_in, has_own_address
 
-_BY_THE_SDK_OF = {"openai-responses": "openai", "ollama-generate": "ollama"}
+_BY_THE_SDK_OF = {
+    "openai-responses": "openai",
+    "ollama-generate": "ollama",
+    "bedrock-messages": "bedrock",
+    "vertex-messages": "vertex",
+}
 
 
 class SaidAddress(NamedTuple):
@@ -35,6 +40,9 @@ def said_address(name: str, environment: Mapping[str, str]) -> SaidAddress | Non
         ConfigError: it is an address that must not be used; the message names the variable.
     """
     sdk = _BY_THE_SDK_OF.get(name, name)
+    if not has_own_address(sdk):
+        found = found_in(sdk, environment)
+        return None if found is None else _as_said(found.variable, name, found.base_url)
     address = address_of(sdk)
     for variable, expected in address.variables.items():
         value = environment.get(variable, "").strip().rstrip("/")
@@ -44,8 +52,12 @@ def said_address(name: str, environment: Mapping[str, str]) -> SaidAddress | Non
         above = "" if address.version else urlsplit(address.base_url or "").path.removeprefix(expected)
         if not urlsplit(said).path.endswith(above):
             said += above  # what the SDK adds
-        try:
-            return SaidAddress(variable, find_provider(name, said))
-        except ConfigError as error:
-            raise ConfigError(f"{variable}: {str(error).removeprefix('base_url ')}") from None
+        return _as_said(variable, name, said)
     return None
+
+
+def _as_said(variable: str, name: str, base_url: str) -> SaidAddress:
+    try:
+        return SaidAddress(variable, find_provider(name, base_url))
+    except ConfigError as error:
+        raise ConfigError(f"{variable}: {str(error).removeprefix('base_url ')}") from None

@@ -44,10 +44,10 @@ def llm() -> Llm:
 
 @pytest.fixture
 def llm_capture(request: pytest.FixtureRequest) -> Iterator[LlmCapture]:
-    """Capture what the application under test, unchanged, asks of models by httpx or httpx2, as most SDKs do.
+    """Capture what the application under test, unchanged, asks of models by httpx, requests, aiohttp or boto3.
 
-    While the test runs, calls of OpenAI's, Anthropic's, Google's and Ollama's APIs are recorded, replayed and measured
-    as those of ``llm`` are, and those that name the model in production go to the model on trial.
+    While the test runs, calls of OpenAI's, Anthropic's, Google's, Bedrock's and Ollama's APIs are recorded, replayed
+    and measured as those of ``llm`` are, and those that name the model in production go to the model on trial.
     ``llm_capture.model`` is the provider's name of the model on trial; ``llm_capture.calls`` holds each call's
     ``request``, ``reply``, ``usage``, ``latency``, ``ttft``, ``cost``, ``tool_calls``.
     """
@@ -65,7 +65,7 @@ def llm_gateway(request: pytest.FixtureRequest) -> Iterator[LlmGateway]:
     """Capture what other processes, other languages and other HTTP clients ask of models, by a server on 127.0.0.1.
 
     While the test runs, OPENAI_BASE_URL, ANTHROPIC_BASE_URL, GOOGLE_GEMINI_BASE_URL, GROQ_BASE_URL, OLLAMA_HOST and
-    those of litellm lead to it: what SDKs, aiohttp, requests, curl or node ask there is recorded, replayed, measured
+    those of litellm lead to it: what SDKs, urllib, curl or node ask there is recorded, replayed, measured
     and sent to the model on trial as by ``llm_capture``. The test waits for its calls; ``-n 8`` overlaps such tests.
     ``llm_gateway.model`` is the provider's name of the model on trial; ``.calls`` holds the calls; ``.base_url`` and
     ``.urls[provider]`` are the addresses; ``.environment`` is for a process that does not inherit this environment.

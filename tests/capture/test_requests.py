@@ -173,7 +173,7 @@ def test_the_key_of_the_configuration_goes_to_no_address_but_the_configured_or_t
     route = route_of(url, ASKED, trial)
     headers = {"authorization": "Bearer key-of-the-application"}
     endpoint = endpoint_of(route, headers, os.environ)
-    key, sent = endpoint.api_key, headers_to_send(route, endpoint, headers)
+    key, sent = endpoint.api_key, headers_to_send(route, endpoint, headers, b"")
     assert key == ("key-of-the-application" if own else "key-of-the-candidate")
     assert [value for name, value in sent.items() if name.lower() == "authorization"] == [f"Bearer {key}"]
 

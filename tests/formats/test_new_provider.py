@@ -20,7 +20,7 @@ from hypothesis import settings
 settings.register_profile("few", max_examples=20, deadline=None, database=None)
 settings.load_profile("few")
 """
-ROW = '    "azure": "azure.AzureChat",\n'
+ROW = '    "azure": "clouds.azure.AzureChat",\n'
 
 
 def contract_of_a_new_format(copy: Path, source: str) -> str:

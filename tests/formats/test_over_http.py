@@ -18,18 +18,23 @@ from tests.server import Reply, Server, completion, event, streamed
 from tests.wire import (
     ANTHROPIC_BODY,
     ANTHROPIC_EVENTS,
+    CONVERSE_BODY,
+    CONVERSE_EVENTS,
     GEMINI_BODY,
     GEMINI_CHUNKS,
     OLLAMA_BODY,
     OLLAMA_LINES,
     RESPONSES_BODY,
     RESPONSES_EVENTS,
+    chunk_frames,
+    frames,
     lines,
     named_events,
     plain_events,
 )
 
 NDJSON = {"content-type": "application/x-ndjson"}
+AMAZONS = {"content-type": "application/vnd.amazon.eventstream"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,24 @@ FORMATS = [
         "rate_limit",
     ),
     Format(
+        "bedrock",
+        "",
+        CONVERSE_BODY,
+        frames(CONVERSE_EVENTS),
+        frames([("exception:throttlingException", {"message": "slow"})])[0],
+        "rate_limit",
+        headers=AMAZONS,
+    ),
+    Format(
+        "bedrock-messages",
+        "",
+        ANTHROPIC_BODY,
+        chunk_frames(ANTHROPIC_EVENTS),
+        frames([("exception:modelTimeoutException", {"message": "slow"})])[0],
+        "timeout",
+        headers=AMAZONS,
+    ),
+    Format(
         "ollama", "", OLLAMA_BODY, lines(OLLAMA_LINES), b'{"error": "out of memory"}\n', "overloaded", headers=NDJSON
     ),
 ]
@@ -101,7 +124,7 @@ def ask(engine: Engine, server: Server, wire: Format, **prompt: Any) -> Response
     provider = find_provider(wire.name, f"http://127.0.0.1:{server.port}{wire.base}")
     asked = Prompt(
         messages=({"role": "user", "content": "Hi"},),
-        params={"max_tokens": 9} if wire.name == "anthropic" else {},
+        params={"max_tokens": 9} if wire.body is ANTHROPIC_BODY else {},
         **prompt,
     )
     endpoint = Endpoint(base_url=provider.base_url or "", api_key="k-123456789", provider=provider)

@@ -14,7 +14,7 @@ from pytest_llmeval.engine.answer_reader import AnswerReader
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import delivered
 from tests.server import completion
-from tests.wire import ANTHROPIC_BODY, GEMINI_BODY, OLLAMA_BODY, RESPONSES_BODY
+from tests.wire import ANTHROPIC_BODY, CONVERSE_BODY, GEMINI_BODY, OLLAMA_BODY, RESPONSES_BODY
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Zürich"}'}}
 CUSTOM = {"id": "c2", "type": "custom", "custom": {"name": "sql", "input": "SELECT 'é'"}}
@@ -30,6 +30,13 @@ PARTS = [
     {"text": "Und?", "thoughtSignature": "b3Ro"},
     {"executableCode": {"code": "print('é')"}},
 ]
+CITED = {"content": [{"text": "Schön."}], "citations": [{"title": "A"}, {"title": "B"}]}
+BLOCKS = [
+    {"reasoningContent": {"redactedContent": "c2ln"}},
+    {"citationsContent": CITED},
+    {"toolUse": {"toolUseId": "s1", "name": "web", "type": "server_tool_use", "input": {}}},
+    {"toolUse": {"toolUseId": "t1", "name": "weather", "input": '{"city": "Zür'}},
+]
 SUMMARY = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm…"}]}
 
 FORMS: list[tuple[str, dict[str, Any]]] = [
@@ -43,6 +50,9 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     ("openai-responses", {**RESPONSES_BODY, "output": [SUMMARY, *RESPONSES_BODY["output"]]}),
     ("gemini", {**GEMINI_BODY, "candidates": [{**GEMINI_BODY["candidates"][0], "content": {"parts": PARTS}}]}),
     ("ollama", OLLAMA_BODY),
+    ("bedrock", CONVERSE_BODY),
+    ("bedrock", {**CONVERSE_BODY, "output": {"message": {"role": "assistant", "content": BLOCKS}}}),
+    ("bedrock-messages", ANTHROPIC_BODY),
 ]
 
 

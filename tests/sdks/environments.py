@@ -40,6 +40,7 @@ _OPENAI = ("openai chat", "openai responses", "openai at azure")
 _OTHER_CALLS = ("openai embeddings", "anthropic token count", "google-genai embeddings")
 _PYDANTIC_AI = ("pydantic-ai with openai chat", "pydantic-ai with openai responses", "pydantic-ai with anthropic")
 _LANGCHAIN = ("langchain-openai chat", "langchain-openai responses", "langchain-anthropic")
+_BOTO3 = ("boto3 converse", "boto3 invoke_model")
 
 ENVIRONMENTS = {
     # The one of `make test` has these too, so that its tests prove them again.
@@ -58,9 +59,17 @@ ENVIRONMENTS = {
     "langchain 0": Environment(packages=("langchain-openai<1", "langchain-anthropic<1"), clients=_LANGCHAIN),
     "pydantic-ai": Environment(packages=("pydantic-ai-slim[openai,anthropic]",), clients=_PYDANTIC_AI),
     "pydantic-ai 1": Environment(packages=("pydantic-ai-slim[openai,anthropic]<2",), clients=_PYDANTIC_AI),
+    "clouds": Environment(
+        packages=("anthropic[bedrock,vertex]", "google-genai", "boto3"),
+        clients=("anthropic at bedrock", "anthropic at vertex", "google-genai at vertex", *_BOTO3),
+    ),
+    "clouds 1": Environment(
+        packages=("anthropic[bedrock,vertex]<2", "google-genai<3"),
+        clients=("anthropic at bedrock", "anthropic at vertex", "google-genai at vertex"),
+    ),
     "other": Environment(
         packages=("google-genai", "aiohttp", "requests"),
-        clients=("google-genai", "aiohttp", "requests", "urllib of Python", "curl in a process of its own"),
+        clients=("google-genai", "aiohttp", "requests", "urllib3", "urllib of Python", "curl in a process of its own"),
         beside={"google-genai": "aiohttp"},
     ),
     "litellm proxy": Environment(

@@ -134,6 +134,25 @@ def content_usage(usage: Mapping[str, Any]) -> Usage:
     )
 
 
+def converse_usage(usage: Any) -> Usage:
+    """The tokens of Bedrock's Converse, which counts what the cache holds beside the input.
+
+    Source: Amazon's guide to prompt caching. Where the total that the answer states has no room for it, the input holds
+    it already.
+    """
+    usage = object_or_empty(usage)
+    fresh, output = count(usage.get("inputTokens")), count(usage.get("outputTokens"))
+    read, written = count(usage.get("cacheReadInputTokens")), count(usage.get("cacheWriteInputTokens"))
+    stored, whole = total(read, written) or 0, count(usage.get("totalTokens"))
+    is_within = fresh is not None and output is not None and whole == fresh + output and stored <= fresh
+    return Usage(
+        input_tokens=fresh if fresh is None or is_within else fresh + stored,
+        output_tokens=output,
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+    )
+
+
 def messages_usage(usage: Mapping[str, Any], model: Any) -> tuple[Usage, dict[str, Usage]]:
     """The tokens of Anthropic's Messages: of the model itself, and of others that it consulted, by their names.
 

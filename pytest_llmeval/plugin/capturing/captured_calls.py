@@ -138,7 +138,7 @@ class CapturedCalls:
                 MissingReply(
                     f"the application asked {asked}, which {self._fixture} cannot record, and --llm-mode=replay lets "
                     "nothing reach a model; keep it out of this run, or run in another mode (formats that are "
-                    "recorded: OpenAI's, Anthropic's Messages, Gemini's, Ollama's)"
+                    "recorded: OpenAI's, Anthropic's Messages, Gemini's, Ollama's, Bedrock's Converse)"
                 )
             )
 
@@ -239,15 +239,16 @@ class CapturedCalls:
     def _own(self, call: _Captured) -> Sending:
         __tracebackhide__ = True
         route, headers = call.route, call.asked.headers
+        instead = None
         try:
             endpoint = endpoint_of(route, headers, self.trial.pipeline.environment)
+            if route.differs:
+                content = json.dumps(route.request.body).encode()
+                sent_headers = headers_to_send(route, endpoint, headers, content)
+                instead = Replacement(url=route.url, headers=sent_headers, content=content)
             sent = self.trial.pipeline.hold(call.lookup, call.draw)
         except ReplyError as error:
             raise self._unanswered(error) from None
-        instead = None
-        if route.differs:
-            content = json.dumps(route.request.body).encode()
-            instead = Replacement(url=route.url, headers=headers_to_send(route, endpoint, headers), content=content)
         question = call.question
         return Sending(
             trial=self.trial,

@@ -9,13 +9,17 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from pytest_llmeval.capture.clients import listen
+from pytest_llmeval.capture.other_clients import stand_before_others
+from pytest_llmeval.capture.over_aiohttp import lead
 from pytest_llmeval.capture.route import Models
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.requests import NO_KEY
 from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.formats.clouds import aws
 from pytest_llmeval.formats.registry import address_of, find_provider, key_variables, known_providers
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.captured_calls import CapturedCalls, FixtureScopes
+from pytest_llmeval.plugin.capturing.loopback import ByLoopback
 from pytest_llmeval.plugin.capturing.saved_calls import SavedCalls
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.guard import register
@@ -44,17 +48,22 @@ def capturing(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> It
         calls = SavedCalls(trial, trial.saved, capture, models)
     else:
         calls = CapturedCalls(trial, capture, models, scopes, compares=evaluation.compares)
-    trial.reviews.append(calls.review)
+    loopback = ByLoopback(trial, evaluation, config, calls)
+    trial.reviews.append(loopback.review)
     asked = (models.trial, *models.production)
     names = [model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in asked]
     if evaluation.mode == "replay":  # which needs no key, also not of a provider that is asked for embeddings alone
         names += [address_of(name).api_key_env for name in known_providers()]
-    with variables_set({name: key for name, key in keys_or_stand_ins(names).items() if key == NO_KEY}):
-        before = listen(calls)
+    keys = keys_or_stand_ins(names, replays=evaluation.mode == "replay")
+    with variables_set({name: key for name, key in keys.items() if key == NO_KEY}):
+        stand_before_others()
+        before, led = listen(calls), lead(loopback.address_of)
         try:
             yield capture
         finally:
             listen(before)
+            lead(led)
+            loopback.close()
 
 
 def models_of(trial: ModelSettings, evaluation: Evaluation) -> Models:
@@ -82,15 +91,17 @@ def _usable(models: list[ModelSettings]) -> tuple[ModelSettings, ...]:
     return tuple(found.values())
 
 
-def keys_or_stand_ins(names: Iterable[str | None]) -> dict[str, str]:
+def keys_or_stand_ins(names: Iterable[str | None], *, replays: bool) -> dict[str, str]:
     """What SDKs find in these variables, with a stand-in for a missing key: they make no client without one.
 
-    Replaying needs no key, so that they must be made all the same.
+    Replaying needs no key, so that they must be made all the same. SDKs look for AWS's credentials in many places, so
+    stand-ins for those would hide them from a call that goes out.
     """
     keys: dict[str, str] = {}
     for name in filter(None, names):
         found = {other: os.environ.get(other, "") for other in key_variables(name)}
-        keys.update({other: key for other, key in found.items() if key} or {name: NO_KEY})
+        stand_ins = (name,) if name != aws.KEY else aws.STAND_INS if replays else ()
+        keys.update({other: key for other, key in found.items() if key} or dict.fromkeys(stand_ins, NO_KEY))
     return keys
 
 

@@ -47,8 +47,9 @@ def _words(taken: str, trial: Trial) -> str:
         )
     return (
         f"no call of a model was seen{though}: does the application cache answers, ask in a fixture of wider scope, at "
-        f"import, from another process, or by a client that is not captured? (llm_gateway sees other "
-        "processes and other HTTP clients; clear caches before each test; embeddings and their like are no answers)"
+        "import, from another process, or by another client than httpx, requests, aiohttp and boto3? (llm_gateway sees "
+        "other processes and clients by its address, in OPENAI_BASE_URL and its kin; clear caches before each test; "
+        "embeddings and their like are no answers)"
     )
 
 

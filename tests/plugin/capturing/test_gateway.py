@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-import pytest_llmeval.plugin.capturing.gateway_calls
+import pytest_llmeval.plugin.capturing.loopback
 from tests.server import Reply, Server, completion, streamed
 from tests.sessions import CONFIGURATION, Session, told
 
@@ -365,7 +365,7 @@ def test_a_process_killed_within_its_stream_leaves_nothing(plain_session: Sessio
 def test_what_is_under_way_when_the_test_ends_is_hung_up_on(
     plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pytest_llmeval.plugin.capturing.gateway_calls, "PATIENCE", 0.01)
+    monkeypatch.setattr(pytest_llmeval.plugin.capturing.loopback, "PATIENCE", 0.01)
     server.answer = lambda _: Reply(gate=server.gate())
     write(
         plain_session,

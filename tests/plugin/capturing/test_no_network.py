@@ -573,11 +573,10 @@ def test_nothing_is_installed_in_other_modes(plain_session: Session, mode: str) 
 @pytest.mark.parametrize(
     "path",
     [
-        "model/anthropic.claude-x/invoke",
-        "model/anthropic.claude-x/invoke-with-response-stream",
-        "model/arn%3Aaws%3Abedrock%3Aeu%3A1%3Aprofile%2Fx/converse",
-        "v1/projects/p/locations/l/publishers/anthropic/models/claude-x:rawPredict",
-        "v1/projects/p/locations/l/publishers/anthropic/models/claude-x:streamRawPredict",
+        "model/meta.llama-x/invoke",
+        "model/arn%3Aaws%3Abedrock%3Aeu%3A1%3Aprofile%2Fx/invoke-with-response-stream",
+        "v1/projects/p/locations/l/publishers/mistralai/models/mistral-x:rawPredict",
+        "v1/projects/p/locations/l/publishers/mistralai/models/mistral-x:streamRawPredict",
     ],
 )
 def test_a_call_in_a_format_that_is_not_captured_does_not_go_out(

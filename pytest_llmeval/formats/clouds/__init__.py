@@ -1,0 +1,1 @@
+"""Models at the clouds, each with addresses, keys and formats of its own."""
