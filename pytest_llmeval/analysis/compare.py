@@ -25,6 +25,7 @@ from pytest_llmeval.analysis.examined import both_with_untraced
 from pytest_llmeval.analysis.groups import fails_in, group_strata, lost_as_failures, lost_words
 from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.new_and_fixed import on_first_samples
+from pytest_llmeval.analysis.shared_answers import shared_once
 from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.results import CaseKey, CaseResult, unasked
@@ -195,7 +196,7 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     differ = differences(before, after)
     old, new, uncompared = comparable_wordings(before, after)
     counted = without_copies(old), without_copies(new)
-    old, new = both_with_untraced(*counted)
+    old, new = shared_once(*both_with_untraced(*counted))
     table = tabulate(
         {key: outcomes_of(result) for key, result in old.items() if key not in differ.not_comparable},
         {key: outcomes_of(result) for key, result in new.items() if key not in differ.not_comparable},

@@ -30,7 +30,16 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
         samples = (_not_judged(error, "not_run", reason),)
     elif report.failed and not _is_xpass(report) and all(sample.outcome == "pass" for sample in samples):
         samples = _failed_by_others(trial, samples, report)
-    return named(item)._replace(model=trial.model.name, samples=samples, min_pass_rate=trial.settings.min_pass_rate)
+    return named(item)._replace(
+        model=trial.model.name,
+        samples=samples,
+        min_pass_rate=trial.settings.min_pass_rate,
+        fixture=trial.shared if _has_only_shared(trial, samples) else None,
+    )
+
+
+def _has_only_shared(trial: Trial, samples: tuple[SampleResult, ...]) -> bool:
+    return sum(len(sample.calls) for sample in samples) <= trial.shared_calls
 
 
 def named(item: pytest.Item) -> CaseResult:

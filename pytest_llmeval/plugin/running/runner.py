@@ -15,7 +15,7 @@ from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.guard import LAST_NOTES, ReportWrapper, faults_of, register
 from pytest_llmeval.plugin.harmless import make_harmless
 from pytest_llmeval.plugin.identity import identity_of
-from pytest_llmeval.plugin.items import being_set_up, uses_llm
+from pytest_llmeval.plugin.items import WIDE, being_set_up, uses_llm
 from pytest_llmeval.plugin.payload import EMPTY_SHARD, Payload, attach, mark_look, without_verdict
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.beside import Beside
@@ -34,6 +34,7 @@ from pytest_llmeval.plugin.running.samples import SWALLOWED, sampled
 from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_schedule
 from pytest_llmeval.plugin.running.stop_worker import stop_with_controller
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
+from pytest_llmeval.plugin.running.wide_fixtures import refuse_wide_capture, wide_fixtures
 from pytest_llmeval.plugin.selecting.selected import Selected
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.text import were
@@ -75,8 +76,11 @@ class Runner:
         if reporting is not None and self.selected.trials:
             reporting.preload(self.evaluation)
         beside = Beside(config)
+        wide = wide_fixtures(session)
+        if wide is not None:
+            register(config, wide, WIDE)
         if can_schedule(session):
-            live = LiveFixtures()
+            live = LiveFixtures(wide.asking_fixtures if wide is not None else ())
             tick = reporting.tick if reporting is not None else lambda: None
             if reporting is not None:
                 reporting.show_waiting(self.evaluation.pipeline())
@@ -115,6 +119,10 @@ class Runner:
         being_set_up.append(item)
         try:
             return (yield)
+        except pytest.fail.Exception as error:
+            if str(error).startswith("ScopeMismatch"):
+                refuse_wide_capture(item)
+            raise
         finally:
             being_set_up.pop()
 
