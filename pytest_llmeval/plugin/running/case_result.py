@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from pytest_llmeval.checks.categories import GENERAL
+from pytest_llmeval.credentials import hide_value, is_secret
 from pytest_llmeval.errors import CheckFailed, ReplyError
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.rejudging.again import judged_again_key
@@ -62,6 +65,20 @@ def named(item: pytest.Item) -> CaseResult:
         file=path.replace("\\", "/"),
         line=(line or 0) + 1,
     )
+
+
+def without_keys(result: CaseResult, secrets: Mapping[str, str]) -> CaseResult:
+    """The result with no API key in what it tells of failures and errors."""
+    if not any(is_secret(value) for value in secrets.values()):
+        return result
+
+    def hidden(text: str) -> str:
+        for value in secrets.values():
+            text = hide_value(text, value)
+        return text
+
+    samples = (each._replace(reason=hidden(each.reason), detail=hidden(each.detail)) for each in result.samples)
+    return result._replace(samples=tuple(samples))
 
 
 def after_teardown(

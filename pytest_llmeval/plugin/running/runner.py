@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
+from functools import cached_property
 
 import pytest
 
 from pytest_llmeval.engine.fulfilled import Fulfilled
+from pytest_llmeval.errors import LlmevalError
+from pytest_llmeval.plugin.asking.wide_fixtures import refuse_wide_capture, wide_fixtures
 from pytest_llmeval.plugin.baseline import ModelBaseline, NewBaseline, SavedBaseline
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.guard import LAST_NOTES, ReportWrapper, faults_of, register
@@ -27,6 +30,7 @@ from pytest_llmeval.plugin.running.case_result import (
     set_up_result,
     tell_of_error,
     tell_of_executions,
+    without_keys,
 )
 from pytest_llmeval.plugin.running.live import LiveFixtures
 from pytest_llmeval.plugin.running.replies import Drawn, Suspended, drawn_key, more_samples_key
@@ -34,7 +38,6 @@ from pytest_llmeval.plugin.running.samples import SWALLOWED, sampled
 from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_schedule
 from pytest_llmeval.plugin.running.stop_worker import stop_with_controller
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
-from pytest_llmeval.plugin.running.wide_fixtures import refuse_wide_capture, wide_fixtures
 from pytest_llmeval.plugin.selecting.selected import Selected
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.text import were
@@ -50,6 +53,12 @@ class Runner:
         self.selected = Selected(evaluation)
         self.scheduler: Scheduler | None = None
         self._reporting_process: int | None = None
+
+    @cached_property
+    def _secrets(self) -> Mapping[str, str]:
+        with suppress(LlmevalError):  # which each test tells
+            return self.evaluation.secrets()
+        return {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -168,7 +177,7 @@ class Runner:
             self._report(item, trial, call, report)
         if again is None:
             tell_of_executions(report, item, call.excinfo.value if call.excinfo is not None else None)
-        make_harmless(report)
+        make_harmless(report, self._secrets)
         return report
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -239,7 +248,7 @@ class Runner:
         again = item.stash.get(judged_again_key, None)
         payload = Payload(
             case=identity_of(item).key,
-            result=result,
+            result=without_keys(result, self._secrets) if result is not None else None,
             entries=tuple(fulfilled.entry for fulfilled in used),
             selection=self.selected.told(),
             baseline=again.verdict(result) if again is not None and result is not None else None,
