@@ -8,10 +8,10 @@ from types import UnionType
 from typing import Any
 
 from pytest_llmeval.checks.agents.tool_listing import Tools, tools_of
+from pytest_llmeval.checks.typed_schemas import schema_of
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.plugin.asking.image_urls import image_urls
-from pytest_llmeval.plugin.asking.schemas import schema_of
 from pytest_llmeval.plugin.running.trial import Trial
 from pytest_llmeval.reply import Reply
 
