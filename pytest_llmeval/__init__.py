@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmeval.case import Case as Case
+    from pytest_llmeval.checks.agents.matched_calls import assert_tool_calls as assert_tool_calls
+    from pytest_llmeval.checks.agents.tool_schema import assert_valid_tool_calls as assert_valid_tool_calls
+    from pytest_llmeval.checks.agents.tools import assert_no_tool_called as assert_no_tool_called
+    from pytest_llmeval.checks.agents.tools import assert_steps as assert_steps
+    from pytest_llmeval.checks.agents.tools import assert_tool_called as assert_tool_called
+    from pytest_llmeval.checks.agents.tools import assert_tool_order as assert_tool_order
     from pytest_llmeval.checks.all_checks import all_checks as all_checks
     from pytest_llmeval.checks.categories import category as category
     from pytest_llmeval.checks.check import check as check
@@ -32,11 +38,6 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.plain_text import assert_words as assert_words
     from pytest_llmeval.checks.row_checks import assert_case as assert_case
     from pytest_llmeval.checks.similar import assert_similar as assert_similar
-    from pytest_llmeval.checks.tool_schema import assert_valid_tool_calls as assert_valid_tool_calls
-    from pytest_llmeval.checks.tools import assert_no_tool_called as assert_no_tool_called
-    from pytest_llmeval.checks.tools import assert_steps as assert_steps
-    from pytest_llmeval.checks.tools import assert_tool_called as assert_tool_called
-    from pytest_llmeval.checks.tools import assert_tool_order as assert_tool_order
     from pytest_llmeval.datasets.needle import needle_cases as needle_cases
     from pytest_llmeval.datasets.needle import place_needle as place_needle
     from pytest_llmeval.datasets.perturb import perturbed as perturbed
@@ -67,8 +68,9 @@ _NAMES = {
     "checks.plain_text": "assert_contains assert_equal assert_not_contains assert_starts_with assert_words",
     "checks.row_checks": "assert_case",
     "checks.similar": "assert_similar",
-    "checks.tool_schema": "assert_valid_tool_calls",
-    "checks.tools": "assert_no_tool_called assert_steps assert_tool_called assert_tool_order",
+    "checks.agents.matched_calls": "assert_tool_calls",
+    "checks.agents.tool_schema": "assert_valid_tool_calls",
+    "checks.agents.tools": "assert_no_tool_called assert_steps assert_tool_called assert_tool_order",
     "datasets.needle": "needle_cases place_needle",
     "datasets.perturb": "perturbed",
     "errors": "CheckFailed LlmevalError ProviderError ReplyError",

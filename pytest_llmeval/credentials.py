@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,9 @@ _UNLIKE_BASE64 = rf"(?:(?<![A-Za-z0-9_+/-])|{_ESCAPED})"
 SHORTEST_SECRET = 8
 """Characters; a key with a shorter value is a placeholder, such as "local"."""
 
+_WORDS = re.compile(r"[a-z]+(?:[-_. ][a-z]+)*")  # as in "anything" and "not-needed", which are placeholders too
+_LONGEST_WORDS, _STANDS_ALONE = 20, 16  # characters; a shorter value than the latter counts only where no word goes on
+
 
 def find_secrets(text: str, known_values: Mapping[str, str]) -> list[str]:
     """What secrets a text holds, named without showing any.
@@ -22,16 +26,12 @@ def find_secrets(text: str, known_values: Mapping[str, str]) -> list[str]:
     Args:
         text: plain text or JSON.
         known_values: values of environment variables that hold secrets, by the variable's name; those of fewer than
-            8 characters are ignored.
+            8 characters, and plain words such as "anything", are placeholders and ignored.
 
     Returns:
         One description per kind of secret, as in ``the value of OPENAI_API_KEY`` or ``an AWS access key (AKIA...)``.
     """
-    found = [
-        f"the value of {name}"
-        for name, value in known_values.items()
-        if len(value) >= SHORTEST_SECRET and any(form in text for form in _forms(value))
-    ]
+    found = [f"the value of {name}" for name, value in known_values.items() if is_secret(value) and _spans(text, value)]
     return found + [
         shape.name for shape in _possible(text) if any(shape.is_real(match[1]) for match in _matches(shape, text))
     ]
@@ -55,17 +55,64 @@ def hide_secrets(value: Any, known_values: Mapping[str, str]) -> Any:
     match value:
         case str():
             for name, known in known_values.items():
-                if len(known) >= SHORTEST_SECRET:
-                    for form in sorted(_forms(known), key=len, reverse=True):
-                        value = value.replace(form, _marked(f"the value of {name}"))
+                value = hide_value(value, known, _marked(f"the value of {name}"))
             for shape in _possible(value):
-                value = _without(shape, value)
+                value = _without(shape, value, lambda found: _marked(found.name))
             return value
         case list() | tuple():
             return [hide_secrets(item, known_values) for item in value]
         case dict():
             return {hide_secrets(key, known_values): hide_secrets(item, known_values) for key, item in value.items()}
     return value
+
+
+def is_secret(value: str) -> bool:
+    """Whether the value of a key may be a real one, and no placeholder."""
+    return len(value) >= SHORTEST_SECRET and not (len(value) < _LONGEST_WORDS and _WORDS.fullmatch(value))
+
+
+def hide_value(text: str, value: str, mark: str = "[hidden]") -> str:
+    """The text without a secret value; a short one within a word is left, since it is not the secret."""
+    for start, end in reversed(_spans(text, value) if is_secret(value) else []):
+        text = text[:start] + mark + text[end:]
+    return text
+
+
+def _spans(text: str, value: str) -> list[tuple[int, int]]:
+    """Where a value stands in a text, as it is, in JSON, and in JSON within JSON."""
+    forms = [form for form in sorted(_forms(value), key=len, reverse=True) if form in text]
+    if not forms:
+        return []
+    pattern = "|".join(map(re.escape, forms))
+    if len(value) < _STANDS_ALONE:
+        pattern = rf"(?:(?<![A-Za-z0-9])|{_ESCAPED})(?:{pattern})(?![A-Za-z0-9])"
+    return [found.span() for found in re.finditer(pattern, text)]
+
+
+def hide_likely(text: str, mark: str = "[hidden]") -> str:
+    """A message without all that may be a secret: also a placeholder, and a token of a form that nobody documents.
+
+    For what providers say of a request and for settings, where a false alarm costs nothing. Answers of models are
+    searched by `find_secrets`.
+    """
+    text = _likely().sub(lambda match: (match["name"] or "") + mark, text)
+    for shape in _possible(text):
+        text = _without(shape, text, lambda found: mark, every=True)
+    return text
+
+
+@functools.cache
+def _likely() -> re.Pattern[str]:
+    """What begins like a form of the list, what stands behind the name of a secret, and long runs of any letters."""
+    shown = {found[1] for shape in _SHAPES if (found := re.search(r"\((\S+?)\.\.\.", shape.name))}
+    prefixes = sorted(each for each in shown if not each[-1].isalnum() or (len(each) > 3 and not each.islower()))
+    begins = "|".join(map(re.escape, [*reversed(prefixes), "pk-"]))
+    return re.compile(
+        r"(?P<name>\bBearer\s+|\b(?:api[-_]?key|key|token)[=:]\s*)[^\s\"'&,;]{6,}"
+        rf"|\b(?=[A-Za-z_-]*\d)(?:{begins})[-_A-Za-z0-9]{{12,}}"
+        r"|\b(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{40,}",
+        re.IGNORECASE,
+    )
 
 
 def credential_like(text: str) -> tuple[str, int, int] | None:
@@ -89,11 +136,11 @@ def _marked(name: str) -> str:
     return f"[hidden: {name}]"
 
 
-def _without(shape: _Shape, text: str) -> str:
+def _without(shape: _Shape, text: str, mark: Callable[[_Shape], str], *, every: bool = False) -> str:
     parts, end = [], 0
     for found in _matches(shape, text):
-        if shape.is_real(found[1]):
-            parts += [text[end : found.start()], _marked(shape.name)]
+        if every or shape.is_real(found[1]):
+            parts += [text[end : found.start()], mark(shape)]
             end = found.end()
     return "".join([*parts, text[end:]])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -16,8 +16,13 @@ ABSENT: Final = object()
 """Stands for a key or an index that one of two JSON values does not have."""
 
 
-def paired(one: Any, other: Any) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+def paired(
+    one: Any, other: Any, *, whole: Callable[[Any], object] = lambda value: None
+) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
     """Pair up the parts of two JSON values down to where they are not both objects or both lists.
+
+    Args:
+        whole: whether a part of the first value is not to be taken apart.
 
     Yields:
         The keys and indexes that lead to the place, and both values there, one of which may be `ABSENT`; in the order
@@ -27,9 +32,10 @@ def paired(one: Any, other: Any) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
     todo: list[tuple[tuple[Any, ...], Any, Any]] = [((), one, other)]
     while todo:
         path, left, right = todo.pop()
-        if isinstance(left, Mapping) and isinstance(right, Mapping):
+        opened = not whole(left)
+        if opened and isinstance(left, Mapping) and isinstance(right, Mapping):
             inner = [(key, left.get(key, ABSENT), right.get(key, ABSENT)) for key in {**left, **right}]
-        elif isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        elif opened and isinstance(left, list | tuple) and isinstance(right, list | tuple):
             inner = [(place, *pair) for place, pair in enumerate(zip_longest(left, right, fillvalue=ABSENT))]
         else:
             yield path, left, right

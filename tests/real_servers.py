@@ -23,6 +23,8 @@ model_list:
     litellm_params: {model: openai/prod-1, api_key: none, mock_response: "Let me see."}
   - model_name: busy
     litellm_params: {model: openai/busy, api_key: none, mock_response: "litellm.RateLimitError"}
+"""
+_LITELLM_SETTINGS = """
 router_settings: {num_retries: 0, disable_cooldowns: true}
 general_settings: {master_key: sk-of-the-test}
 """
@@ -41,15 +43,16 @@ def llama_cpp(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def litellm_proxy(python: Path, folder: Path) -> Iterator[str]:
-    """Run litellm's proxy, which answers by itself; its address, without a version. The key is ``sk-of-the-test``.
+def litellm_proxy(python: Path, folder: Path, models: str = _LITELLM) -> Iterator[str]:
+    """Run litellm's proxy; its address, without a version. The key is ``sk-of-the-test``.
 
     Args:
         python: the interpreter of an environment with ``litellm[proxy]``.
         folder: for its configuration.
+        models: that it serves, and further settings; by default some for which it answers by itself.
     """
     configuration = folder / "litellm.yaml"
-    configuration.write_text(_LITELLM)
+    configuration.write_text(models + _LITELLM_SETTINGS)
     command = [str(python.with_name("litellm")), "--config", str(configuration)]
     more = {
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",

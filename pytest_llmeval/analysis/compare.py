@@ -33,6 +33,7 @@ from pytest_llmeval.analysis.groups import (
 )
 from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.new_and_fixed import on_first_samples
+from pytest_llmeval.analysis.shared_answers import shared_once
 from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, unasked
@@ -226,7 +227,7 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     differ = differences(before, after)
     old, new, uncompared = comparable_wordings(before, after)
     counted = without_copies(old), without_copies(new)
-    old, new = both_with_untraced(*counted)
+    old, new = shared_once(*both_with_untraced(*counted))
     old_outcomes, new_outcomes = (
         {key: outcomes_of(result) for key, result in side.items() if key not in differ.not_comparable}
         for side in (old, new)

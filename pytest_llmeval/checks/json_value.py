@@ -7,11 +7,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from types import UnionType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmeval.checks.check import Unfit, check, failed, passed
 from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
+from pytest_llmeval.checks.typed_schemas import adapter_of, refuse_unless_type
 from pytest_llmeval.differences import ABSENT, paired
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.json_text import parsed_json
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 ANYTHING: Final = object()
 MOST_PROBLEMS = 20
+_WHO = "assert_schema(reply, {})"
 __tracebackhide__ = True
 
 
@@ -111,27 +114,29 @@ def _step(key: object) -> str:
 
 
 @check
-def assert_schema(reply: str, schema: Mapping[str, Any] | type[Any], *, category: str | None = None) -> Score:
+def assert_schema(
+    reply: str, schema: Mapping[str, Any] | type[Any] | UnionType, *, category: str | None = None
+) -> Score:
     """Check that the reply is JSON that satisfies a schema.
 
     Args:
         reply: the answer; a Markdown code fence around it is ignored.
-        schema: a JSON Schema (draft 2020-12 unless its ``$schema`` says otherwise) or a pydantic model class.
-            References to other documents are never fetched.
+        schema: a JSON Schema (draft 2020-12 unless its ``$schema`` says otherwise), a pydantic model class, or a type
+            that pydantic knows, as ``llm(..., schema=...)`` takes it. References to other documents are never fetched.
         category: the error category of a failure; by default ``format``.
 
     Raises:
         LlmevalError: the schema is invalid, refers to another document, recurses without end or takes longer than two
             seconds.
     """
-    if isinstance(schema, type) and hasattr(schema, "model_validate_json"):
-        parsed(reply)
-        problems = _problems_of_model(schema, unfenced(reply))
-    elif isinstance(schema, Mapping):
+    if isinstance(schema, Mapping):
         text = schema_text(schema)
         problems = schema_problems(text, parsed(reply))
     else:
-        raise LlmevalError(f"assert_schema takes a JSON Schema (a dict) or a pydantic model class, not {shown(schema)}")
+        refuse_unless_type(schema, _WHO)
+        adapter = adapter_of(schema, _WHO)
+        parsed(reply)
+        problems = _problems_of_type(adapter, unfenced(reply))
     return failed(several("the schema is not met", problems), category="format") if problems else passed("format")
 
 
@@ -264,9 +269,9 @@ def _described(path: Iterable[object], problem: str) -> str:
     return f"{json_path(path)}: {harmless(shortened(problem, 150))}".replace("\n", " ")
 
 
-def _problems_of_model(model: Any, text: str) -> list[str]:
+def _problems_of_type(adapter: Any, text: str) -> list[str]:
     try:
-        model.model_validate_json(text)
+        adapter.validate_json(text)
     except ValueError as error:  # pydantic's ValidationError is one; pydantic itself is not imported for it
         if not hasattr(error, "errors"):
             raise

@@ -9,11 +9,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pytest_llmeval.case import Case
+from pytest_llmeval.checks.agents.tool_calls import Calls
 from pytest_llmeval.checks.all_checks import AllOf
 from pytest_llmeval.checks.categories import valid_category
 from pytest_llmeval.checks.check import is_number
 from pytest_llmeval.checks.row_forms import FORMS, TRUE, Form, validate_checks
-from pytest_llmeval.checks.tool_calls import Calls
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.text import harmless, quoted, shown
 

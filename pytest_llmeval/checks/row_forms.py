@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from typing import cast
 
-from pytest_llmeval.checks import grounded, json_value, measured, number, pattern, plain_text, similar, tools
+from pytest_llmeval.checks import grounded, json_value, measured, number, pattern, plain_text, similar
+from pytest_llmeval.checks.agents import matched_calls, tools
+from pytest_llmeval.checks.agents.arguments import mistakes_in_forms
 from pytest_llmeval.checks.categories import is_category
 from pytest_llmeval.checks.check import is_number
 from pytest_llmeval.errors import LlmevalError
@@ -22,6 +25,8 @@ SHARE = "a number above 0 and up to 1"
 FLAG = "true or false"
 TRUE = "true"
 OBJECT = "an object"
+ARGUMENTS = "an object of arguments"
+CALLS = "a list of calls"
 PATTERN = "a regular expression"
 METHOD = "one of " + ", ".join(similar.METHODS)
 WHICH = "one of only, first, last"
@@ -106,7 +111,14 @@ FORMS: Mapping[str, Form] = {
         tools.assert_tool_called,
         main="name",
         plain=(TEXT,),
-        options={"name": (TEXT,), "args": (OBJECT,), "exact": (FLAG,), "times": (FROM_ONE,), "at_most": (FROM_ONE,)},
+        options={"name": (TEXT,), "args": (ARGUMENTS,), "exact": (FLAG,), "times": (FROM_ONE,), "at_most": (FROM_ONE,)},
+        of_calls=True,
+    ),
+    "tool_calls": Form(
+        matched_calls.assert_tool_calls,
+        main="expected",
+        plain=(CALLS,),
+        options={"expected": (CALLS,), "exact": (FLAG,), "in_order": (FLAG,)},
         of_calls=True,
     ),
     "no_tool_called": Form(tools.assert_no_tool_called, main="names", plain=(TRUE, TEXT, TEXTS), of_calls=True),
@@ -175,6 +187,10 @@ def _problems_of_value(form: Form, value: object) -> Iterator[str]:
 def _problem_of_kind(kinds: tuple[str, ...], value: object) -> str | None:
     if not any(_is(kind, value) for kind in kinds):
         return f"takes {' or '.join(kinds)}, not {shown(value)}"
+    if ARGUMENTS in kinds:
+        return next(mistakes_in_forms(cast("Mapping[str, object]", value)), None)
+    if CALLS in kinds:
+        return next(matched_calls.mistakes_in_calls(value), None)
     if PATTERN in kinds:
         try:
             pattern.compiled_pattern("it", value)
@@ -198,8 +214,10 @@ def _is(kind: str, value: object) -> bool:
         return isinstance(value, bool)
     if kind == TRUE:
         return value is True
-    if kind == OBJECT:
+    if kind in (OBJECT, ARGUMENTS):
         return isinstance(value, Mapping)
+    if kind == CALLS:
+        return isinstance(value, (list, tuple))
     if kind == ANY:
         return True
     return isinstance(value, str) and value in kind.removeprefix("one of ").split(", ")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from pytest_llmeval.credentials import SHORTEST_SECRET
+from pytest_llmeval.credentials import hide_value
 from pytest_llmeval.engine.aws_signature import is_signed
 from pytest_llmeval.engine.call import Endpoint, Timeouts
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
@@ -26,9 +26,7 @@ _ADVICE = {
 def explained(failure: AttemptFailed, request: ModelRequest, endpoint: Endpoint, attempts: int) -> ProviderError:
     """The error for the user, made of the last of so many attempts."""
     error = failure.error
-    words = str(error)
-    if len(endpoint.api_key or "") >= SHORTEST_SECRET:  # "local" stands in many words
-        words = words.replace(str(endpoint.api_key), "[hidden]")
+    words = hide_value(str(error), endpoint.api_key or "")
     model = f"{first_line(request.provider, 40)}/{first_line(request.model, 80)}"
     place = first_line(urlsplit(endpoint.base_url).netloc.rpartition("@")[2], 80)
     place = f" at {place}" if place else ""

@@ -14,6 +14,7 @@ from datetime import UTC
 from typing import Any
 
 from pytest_llmeval.clock import Clock
+from pytest_llmeval.credentials import hide_likely
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer
 from pytest_llmeval.text import first_line
@@ -91,14 +92,6 @@ _TOOL_CALL_NOT_READ = re.compile(r"^error parsing tool call: raw=")  # Ollama, w
 _BILLING_IN_WORDS = re.compile(r"specified API usage limits|credit balance is too low|PerDay", re.IGNORECASE)
 _KEY_IN_WORDS = re.compile(r"API key not valid", re.IGNORECASE)
 
-_SECRETS = re.compile(
-    r"(?P<name>\bBearer\s+|\b(?:api[-_]?key|key|token)[=:]\s*)[^\s\"'&,;]{6,}"
-    r"|\b(?=[A-Za-z_-]*\d)(?:sk|pk|rk|gsk|xai|hf|key|AIza)[-_A-Za-z0-9]{12,}"
-    r"|\b(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{40,}",
-    re.IGNORECASE,
-)
-
-_HIDDEN = "[hidden]"
 _NOT_TEXT = re.compile(r"<(script|style|head(?=[\s>]))\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 _READ = 20_000  # characters of a page that are looked at
@@ -149,12 +142,7 @@ def answer_in_error(error: Any) -> Answer:
 
 def _message_of(error: Any) -> str:
     message = error.get("message") if isinstance(error, dict) else error
-    return first_line(without_secrets(message[:_READ]), 300) if isinstance(message, str) else ""
-
-
-def without_secrets(text: str) -> str:
-    """The text with everything hidden that looks like a key or token."""
-    return _SECRETS.sub(lambda match: (match["name"] or "") + _HIDDEN, text)
+    return first_line(hide_likely(message[:_READ]), 300) if isinstance(message, str) else ""
 
 
 def _failure(what: str, status: int | None, headers: Mapping[str, str], error: Mapping[str, Any]) -> ProviderError:
@@ -175,7 +163,7 @@ def _failure(what: str, status: int | None, headers: Mapping[str, str], error: M
         behind = failure_in_answer({**inside, "metadata": None}).kind if inside is not None else kind
         kind = behind if behind in TOLD_AS_ERRORS else kind
     name = f" ({first_line(named[0], 60)})" if named else ""
-    told = f": {first_line(without_secrets(message[:_READ]), 300)}" if message else ""
+    told = f": {first_line(hide_likely(message[:_READ]), 300)}" if message else ""
     hint = retry_hint(headers, message[:_READ], error.get("details"))
     return ProviderError(f"{what}{name}{told}", kind=kind, status=status, retry_after=hint)
 
@@ -249,8 +237,8 @@ def _described(status: int, headers: Mapping[str, str], body: bytes) -> str:
         words = " ".join(html.unescape(_NOT_TEXT.sub(" ", text)).split())
         heading = " ".join(html.unescape(title[1]).split()) if title else ""
         shown = f"{heading}: {words}" if heading and heading not in words else words
-        return f" with an HTML page: {first_line(without_secrets(shown), 160)}"
-    return f" with a body that is not what the API promises: {first_line(without_secrets(text), 160)}"
+        return f" with an HTML page: {first_line(hide_likely(shown), 160)}"
+    return f" with a body that is not what the API promises: {first_line(hide_likely(text), 160)}"
 
 
 _IN_WORDS = re.compile(

@@ -7,10 +7,11 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from pytest_llmeval.credentials import hide_likely
 from pytest_llmeval.errors import ProviderError, ProviderErrorKind
 from pytest_llmeval.formats import reading
 from pytest_llmeval.formats.base import ModelRequest, Prompt, StreamReader, WireFormat
-from pytest_llmeval.formats.failure import failure_of_response, without_secrets
+from pytest_llmeval.formats.failure import failure_of_response
 from pytest_llmeval.formats.messages import refused
 from pytest_llmeval.reply import TOLD_AS_ERRORS, Answer, Usage
 from pytest_llmeval.text import first_line
@@ -171,7 +172,7 @@ def _failure(error: BaseException) -> ProviderError:
         kind = "timeout"
     elif isinstance(error, ConnectionError) or "Connect" in type(error).__name__:
         kind = "connection"
-    words = first_line(without_secrets(str(error)[:2000]), 200)
+    words = first_line(hide_likely(str(error)[:2000]), 200)
     return ProviderError(f"{type(error).__name__}: {words}" if words else type(error).__name__, kind=kind)
 
 

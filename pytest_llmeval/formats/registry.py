@@ -139,6 +139,13 @@ def key_variables(name: str) -> tuple[str, ...]:
 
 
 @cache
+def every_key_variable() -> tuple[str, ...]:
+    """The environment variables in which SDKs look for the keys of the built-in providers."""
+    names = [address_of(provider).api_key_env for provider in _BUILT_IN]
+    return tuple(dict.fromkeys(one for name in names if name for one in key_variables(name)))
+
+
+@cache
 def find_provider(name: str, base_url: str | None = None) -> WireFormat:
     """The wire format of a provider.
 

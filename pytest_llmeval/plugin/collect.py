@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,25 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
             # No argument of the fixtures that ask: where one model is run it would be set up 300 times for nothing.
             metafunc.fixturenames.append("llm_model")
         names = [model.name for model in evaluation.models]
-        metafunc.parametrize("llm_model", names, ids=names, indirect=True)
+        metafunc.parametrize("llm_model", names, ids=names, indirect=True, scope=_widest_that_asks(metafunc))
+
+
+def asking_fixtures(definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]]) -> list[pytest.FixtureDef[Any]]:
+    """The fixtures of wider scope than a test that ask a model, directly or by others."""
+    wide = [each for several in definitions.values() for each in several if each.scope != "function"]
+    names, found = {"llm", "llm_model"}, list[pytest.FixtureDef[Any]]()
+    while more := [each for each in wide if each not in found and not names.isdisjoint(each.argnames)]:
+        found += more
+        names |= {each.argname for each in more}
+    return [each for each in found if each.argname not in ("llm", "llm_model")]
+
+
+def _widest_that_asks(metafunc: pytest.Metafunc) -> Any:
+    """The scope by which pytest groups the models' tests, so that a fixture that asks is set up once for each model."""
+    info: Any = getattr(metafunc.definition, "_fixtureinfo", None)
+    taken = {name: info.name2fixturedefs.get(name, ())[-1:] for name in metafunc.fixturenames} if info else {}
+    scopes = {each.scope for each in asking_fixtures(taken)}
+    return next((scope for scope in ("session", "package", "module", "class") if scope in scopes), None)
 
 
 def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:

@@ -13,8 +13,9 @@ import pytest
 
 from pytest_llmeval.config.settings import ModelSettings, Settings
 from pytest_llmeval.engine.pipeline import Pipeline
+from pytest_llmeval.engine.requests import NO_KEY
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.formats.registry import find_provider
+from pytest_llmeval.formats.registry import every_key_variable, find_provider
 from pytest_llmeval.plugin.baseline import Baseline, NoBaseline, SavedBaseline
 from pytest_llmeval.plugin.hookspecs import normalizer
 from pytest_llmeval.plugin.options import Mode
@@ -149,11 +150,10 @@ class Evaluation:
         return self._pipeline.longest_wait if self._pipeline is not None else 0.0
 
     def secrets(self) -> dict[str, str]:
-        """The API keys this session may use, by the names of their environment variables."""
-        names = {
-            model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in self.models
-        }
-        return {name: self.environment[name] for name in names if name and self.environment.get(name)}
+        """The API keys that models and applications of this session may use, by their environment variables."""
+        own = {model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in self.models}
+        names = [name for name in (*sorted(filter(None, own)), *every_key_variable()) if self.environment.get(name)]
+        return {name: self.environment[name] for name in names if self.environment[name] != NO_KEY}
 
     def stop(self) -> None:
         """Send nothing more."""

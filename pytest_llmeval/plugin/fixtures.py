@@ -21,10 +21,13 @@ def llm_model(request: pytest.FixtureRequest) -> str:
     A test that asks for it runs once per ``--llm-model``, and once for the baseline.
     """
     from pytest_llmeval.plugin.identity import identity_of
+    from pytest_llmeval.plugin.items import WIDE
     from pytest_llmeval.plugin.rejudging.again import again_key
 
-    again = request.node.stash.get(again_key, None)
-    return again.model.name if again is not None else identity_of(request.node).model
+    wide = request.config.pluginmanager.get_plugin(WIDE)
+    item = request.node if wide is None else wide.item
+    again = item.stash.get(again_key, None)
+    return again.model.name if again is not None else identity_of(item).model
 
 
 @pytest.fixture
@@ -34,12 +37,16 @@ def llm() -> Llm:
     ``llm(prompt)`` returns the reply, a ``str`` with ``.json()``, ``.tool_calls``, ``.usage``, ``.latency``,
     ``.ttft``, ``.cost``, ``.finish_reason``, ``.refusal``, ``.cached``. In an async test: ``await llm.acall(prompt)``.
     ``llm.sample(prompt, n)`` returns n independent replies. Replies are recorded and replayed; see ``--llm-mode``.
+    A fixture of wider scope may take it too: what it asks belongs to each test that uses it.
     """
     from pytest_llmeval.plugin.collect import shared_trial
-    from pytest_llmeval.plugin.items import being_set_up
+    from pytest_llmeval.plugin.items import WIDE, being_set_up
     from pytest_llmeval.plugin.running.llm import Llm
 
-    return Llm(shared_trial(being_set_up[-1] if being_set_up else None, "llm"))
+    item = being_set_up[-1] if being_set_up else None
+    trial = shared_trial(item, "llm")
+    wide = item.config.pluginmanager.get_plugin(WIDE) if item is not None else None
+    return Llm(trial if wide is None else wide.shared(trial))
 
 
 @pytest.fixture

@@ -10,17 +10,29 @@ Exceptions of this package are shown without the name of their module: the width
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.credentials import hide_value
 from pytest_llmeval.plugin.guard import ReportWrapper
-from pytest_llmeval.text import first_line, harmless
+from pytest_llmeval.text import first_line
+from pytest_llmeval.text import harmless as escaped
 
 
-def make_harmless(report: pytest.TestReport) -> None:
-    """Make all text on a report harmless: what failed and where, captured output, reasons, recorded properties."""
+def make_harmless(report: pytest.TestReport, secrets: Mapping[str, str]) -> None:
+    """Make all text on a report harmless: what failed and where, captured output, reasons, recorded properties.
+
+    Args:
+        secrets: API keys that it must not show, such as one that a provider echoes, by their environment variables.
+    """
+
+    def harmless(text: str) -> str:
+        for value in secrets.values():
+            text = hide_value(text, value)
+        return escaped(text)
+
     if report.sections:
         report.sections = [(harmless(title), harmless(text)) for title, text in report.sections]
     for place, (name, value) in enumerate(report.user_properties):
@@ -28,15 +40,15 @@ def make_harmless(report: pytest.TestReport) -> None:
             report.user_properties[place] = name, made
     reason = getattr(report, "wasxfail", None)
     if isinstance(reason, str):
-        report.wasxfail = _one_line(reason)
+        report.wasxfail = _one_line(harmless(reason))
     longrepr = report.longrepr
     if isinstance(longrepr, str):
         report.longrepr = harmless(longrepr)
     elif isinstance(longrepr, tuple):  # of a skip
         path, line, words = longrepr
-        report.longrepr = (path, line, _one_line(words))
+        report.longrepr = (path, line, _one_line(harmless(words)))
     elif longrepr is not None:
-        _change(longrepr, harmless, lambda message: first_line(str(message)))
+        _change(longrepr, harmless, lambda message: first_line(harmless(str(message))))
 
 
 class ShortNames:
@@ -88,4 +100,4 @@ def _change(shown: Any, line: Callable[[str], str], message: Callable[[Any], str
 
 
 def _one_line(text: str) -> str:
-    return " ".join(harmless(line) for line in text.splitlines())
+    return " ".join(text.splitlines())

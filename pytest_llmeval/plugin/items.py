@@ -7,6 +7,9 @@ import pytest
 FIXTURES = ("llm", "llm_capture", "llm_gateway")
 """Fixtures through which a test queries a model."""
 
+WIDE = "llmeval-wide-fixtures"
+"""Name of the plugin that is registered where fixtures of wider scope ask a model."""
+
 _ASK = frozenset(FIXTURES)
 
 being_set_up: list[pytest.Item] = []

@@ -6,13 +6,20 @@ from collections.abc import Iterable
 
 import pytest
 
+from pytest_llmeval.credentials import hide_value
+from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.report.paper import Line, Paper, writes_unicode
 
 
 def write_lines(reporter: pytest.TerminalReporter, lines: Iterable[Line]) -> None:
-    """Write lines in their styles."""
+    """Write lines in their styles, without the API keys of the session, which a reply may hold."""
+    evaluation = existing_evaluation(reporter.config)
+    keys = evaluation.secrets().values() if evaluation is not None else ()
     for line in lines:
-        reporter.write_line(line.text, **dict.fromkeys(line.style, True))
+        text = line.text
+        for key in keys:
+            text = hide_value(text, key)
+        reporter.write_line(text, **dict.fromkeys(line.style, True))
 
 
 def write_all(reporter: pytest.TerminalReporter, notes: Iterable[str]) -> None:

@@ -119,6 +119,7 @@ _RESULT = Record(
         Field("content", TEXT),
         Field("wording", TEXT, default=""),
         Field("cluster", or_null(TEXT), default=None, omit=True),
+        Field("fixture", or_null(TEXT), default=None, omit=True),
         Field("min_pass_rate", NUMBER),
         Field("file", PATH),
         Field("line", NUMBER),

@@ -159,6 +159,8 @@ class CaseResult(NamedTuple):
             verdict counts too. ``not_compared``: replies that passed, to other requests, fail in changed tests.
             ``executed_once``: the test must not be executed once more, so the saved verdict counts. Otherwise "".
         cluster: what its row shares with rows that are not independent of it, None when it stands alone.
+        fixture: of wider scope, whose answers it shares with other tests and beside which it has none of its own; None
+            without one.
     """
 
     key: CaseKey
@@ -176,6 +178,7 @@ class CaseResult(NamedTuple):
     judged_by: str = ""
     rejudged: Rejudged = ""
     cluster: str | None = None
+    fixture: str | None = None
 
     @property
     def trial(self) -> TrialKey:

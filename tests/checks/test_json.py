@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 import pytest
 from hypothesis import given
@@ -241,3 +243,54 @@ def test_a_pydantic_model_is_a_schema() -> None:
         "$.zip: property is not allowed",
     ]
     assert category_of(failed) == "format"
+
+
+class Leg(TypedDict):
+    port: str
+    hours: NotRequired[int]
+
+
+@dataclass
+class Crew:
+    name: str
+    age: int = 40
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong", "told"),
+    [
+        (Leg, '{"port": "Syros"}', '{"hours": 3}', "$.port: required property is missing"),
+        (list[Leg], '[{"port": "Syros", "hours": 3}]', '[{"port": 1}]', "$[0].port: input should be a valid string"),
+        (list[int], "[1, 2]", '["one"]', "$[0]: input should be a valid integer"),
+        (dict[str, bool], '{"open": true}', '{"open": 7}', "$.open: input should be a valid boolean"),
+        (int | str, "3", "null", "input should be a valid integer, got null"),
+        (Leg | None, "null", "3", "$: input should be an object, got 3"),
+        (Literal["port", "star"], '"port"', '"bow"', "$: input should be 'port'"),
+        (Crew, '{"name": "Ada"}', '{"age": 3}', "$.name: required property is missing"),
+    ],
+    ids=str,
+)
+def test_what_llm_takes_as_schema_is_checked_too(kind: Any, right: str, wrong: str, told: str) -> None:
+    assert assert_schema(f"```json\n{right}\n```", kind).check == "schema"
+    with pytest.raises(CheckFailed) as caught:
+        assert_schema(wrong, kind)
+    assert told in str(caught.value)
+    assert category_of(caught.value) == "format"
+    with pytest.raises(CheckFailed, match="is not JSON"):
+        assert_schema("no", kind)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("object", "assert_schema(reply, ...) takes a JSON Schema (a dict), a pydantic model class, or a type"),
+        (None, "assert_schema(reply, ...) takes a JSON Schema (a dict), a pydantic model class, or a type"),
+        (Leg(port="Syros").keys(), "or a union of classes, not dict_keys"),
+        (Callable[[], int], "assert_schema(reply, "),
+    ],
+    ids=str,
+)
+def test_what_is_no_schema_is_an_error_in_words(wrong: Any, told: str) -> None:
+    with pytest.raises(LlmevalError) as caught:
+        assert_schema("[1]", wrong)
+    assert str(caught.value).startswith(told) or told in str(caught.value)

@@ -13,11 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.case import Case
+from pytest_llmeval.checks.agents.matched_calls import assert_tool_calls
+from pytest_llmeval.checks.agents.tool_schema import assert_valid_tool_calls
+from pytest_llmeval.checks.agents.tools import (
+    assert_no_tool_called,
+    assert_steps,
+    assert_tool_called,
+    assert_tool_order,
+)
 from pytest_llmeval.checks.categories import category, category_of
 from pytest_llmeval.checks.row_checks import assert_case
 from pytest_llmeval.checks.row_forms import validate_checks
-from pytest_llmeval.checks.tool_schema import assert_valid_tool_calls
-from pytest_llmeval.checks.tools import assert_no_tool_called, assert_steps, assert_tool_called, assert_tool_order
 from pytest_llmeval.errors import CheckFailed, LlmevalError, ReplyError
 from pytest_llmeval.formats.reading import tool_call
 from pytest_llmeval.reply import Answer, Measures, Reply, ToolCall
@@ -325,7 +331,12 @@ def test_a_tool_without_a_schema_takes_any_object() -> None:
         (assert_tool_order, (reply(), []), {}, "assert_tool_order takes a list of names of tools, not []"),
         (assert_steps, (reply(),), {}, "assert_steps needs at_most= or tool_calls_at_most="),
         (assert_steps, ([FIND],), {"at_most": 1}, "counts calls of the model; give it the replies, not tool calls"),
-        (assert_valid_tool_calls, (reply(), {"name": "f"}), {}, "takes the list of tools the model was given"),
+        (
+            assert_valid_tool_calls,
+            (reply(), {"name": "f"}),
+            {},
+            "takes a list of tools, or what an MCP server lists",
+        ),
         (assert_valid_tool_calls, (reply(), [{"nam": "f"}]), {}, 'a tool has no name, only "nam"'),
         (
             assert_valid_tool_calls,
@@ -426,7 +437,7 @@ def test_everything_wrong_with_a_row_is_told() -> None:
     ) == [
         "check 1: tool_called: name is missing",
         'check 2: tool_called: unknown option "nam"; did you mean "name"?',
-        "check 2: tool_called: args takes an object, not 3",
+        "check 2: tool_called: args takes an object of arguments, not 3",
         "check 2: tool_called: times takes a whole number from 1, not 0",
         "check 2: tool_called: name is missing",
         "check 3: tool_called: takes a text, not true",
@@ -486,6 +497,7 @@ def test_whatever_a_model_sends_ends_in_a_harmless_verdict(
         lambda: assert_tool_called(replies, name, args, exact=exact),
         lambda: assert_no_tool_called(replies),
         lambda: assert_tool_order(replies, [name, name], exact=exact),
+        lambda: assert_tool_calls(replies, [name, {"name": name, "args": args}], exact=exact),
         lambda: assert_valid_tool_calls(replies, [{"name": name, "parameters": schema}]),
     ]
     for check in checks:

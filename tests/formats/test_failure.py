@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.formats.failure import failure_in_answer, failure_of_response, retry_hint, without_secrets
+from pytest_llmeval.credentials import hide_likely
+from pytest_llmeval.formats.failure import failure_in_answer, failure_of_response, retry_hint
 
 
 def openai_error(message: str = "m", **fields: Any) -> bytes:
@@ -110,13 +111,13 @@ def test_keys_that_a_provider_echoes_are_hidden(secret: str) -> None:
 
 
 def test_what_follows_the_name_of_a_secret_is_hidden() -> None:
-    assert without_secrets("Bearer abc123456 and api_key=zyx987654&b=1") == "Bearer [hidden] and api_key=[hidden]&b=1"
+    assert hide_likely("Bearer abc123456 and api_key=zyx987654&b=1") == "Bearer [hidden] and api_key=[hidden]&b=1"
 
 
 def test_ordinary_words_are_not_hidden() -> None:
     text = "The model `gpt-5.6-mini-2026-10-21` does not exist: see https://platform.openai.com/docs/models"
     text += " for its keyword_arguments and the skillfully-made headers-and-keys"
-    assert without_secrets(text) == text
+    assert hide_likely(text) == text
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""What a test gives the fixture llm, made into what a request can carry."""
+"""How tests ask the fixture llm: images they give it, and fixtures of wider scope that share its answers."""

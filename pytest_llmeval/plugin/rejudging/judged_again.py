@@ -8,12 +8,13 @@ what differs between them is what the model said.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import pytest
 
 from pytest_llmeval.plugin.baseline import SavedBaseline
 from pytest_llmeval.plugin.identity import identity_of
-from pytest_llmeval.plugin.items import uses_llm
+from pytest_llmeval.plugin.items import WIDE, uses_llm
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.own_limit import starts_anew
@@ -56,10 +57,12 @@ def _judge(item: pytest.Item, again: Again) -> None:
     properties, markers = len(item.user_properties), list(item.own_markers)
     sections: list[object] = getattr(item, "_report_sections", [])
     reported = len(sections)
+    wide = item.config.pluginmanager.get_plugin(WIDE)
     item.stash[again_key] = again
     try:
         # Not with the next test: what the test shares with others stays up for its own execution.
-        execute(item, item.parent)
+        with wide.of_baseline() if wide is not None else nullcontext():
+            execute(item, item.parent)
     finally:
         del item.stash[again_key]
         item.stash.setdefault(trial_key, None)  # type: ignore[misc]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from pytest_llmeval.checks.categories import GENERAL
+from pytest_llmeval.credentials import hide_value, is_secret
 from pytest_llmeval.errors import CheckFailed, ReplyError
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.rejudging.again import judged_again_key
@@ -30,7 +33,16 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
         samples = (_not_judged(error, "not_run", reason),)
     elif report.failed and not _is_xpass(report) and all(sample.outcome == "pass" for sample in samples):
         samples = _failed_by_others(trial, samples, report)
-    return named(item)._replace(model=trial.model.name, samples=samples, min_pass_rate=trial.settings.min_pass_rate)
+    return named(item)._replace(
+        model=trial.model.name,
+        samples=samples,
+        min_pass_rate=trial.settings.min_pass_rate,
+        fixture=trial.shared if _has_only_shared(trial, samples) else None,
+    )
+
+
+def _has_only_shared(trial: Trial, samples: tuple[SampleResult, ...]) -> bool:
+    return sum(len(sample.calls) for sample in samples) <= trial.shared_calls
 
 
 def named(item: pytest.Item) -> CaseResult:
@@ -53,6 +65,20 @@ def named(item: pytest.Item) -> CaseResult:
         file=path.replace("\\", "/"),
         line=(line or 0) + 1,
     )
+
+
+def without_keys(result: CaseResult, secrets: Mapping[str, str]) -> CaseResult:
+    """The result with no API key in what it tells of failures and errors."""
+    if not any(is_secret(value) for value in secrets.values()):
+        return result
+
+    def hidden(text: str) -> str:
+        for value in secrets.values():
+            text = hide_value(text, value)
+        return text
+
+    samples = (each._replace(reason=hidden(each.reason), detail=hidden(each.detail)) for each in result.samples)
+    return result._replace(samples=tuple(samples))
 
 
 def after_teardown(

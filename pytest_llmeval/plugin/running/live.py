@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from typing import Any, NamedTuple
 
 import pytest
@@ -22,12 +22,16 @@ class LiveFixtures:
     A test that waits for a reply must be executed again while these are still up: to set them up twice would be a
     surprise to their authors.
 
+    Args:
+        asking: those that ask a model: they are set up for each model.
+
     Attributes:
         executes: the test that is executed now with the one after it: it must not be left once it has set up what is
             torn down right after it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asking: Collection[pytest.FixtureDef[Any]] = ()) -> None:
+        self._asking = asking
         self._live: dict[pytest.FixtureDef[Any], _Live] = {}
         self.executes: tuple[pytest.Item, pytest.Item | None, Attempts] | None = None
 
@@ -39,15 +43,21 @@ class LiveFixtures:
         if (
             fixturedef.scope != "function"
             and isinstance(request.node, pytest.Collector)
-            and (fixturedef.scope != "session" or fixturedef.params)
+            and (fixturedef.scope != "session" or fixturedef.params or fixturedef in self._asking)
         ):
-            name = fixturedef.argname if fixturedef.params else None
-            live = self._live[fixturedef] = _Live(request.node, name, getattr(request, "param_index", 0))
+            live = self._live[fixturedef] = self._made(fixturedef, request)
             if self.executes is not None:
                 item, nextitem, attempts = self.executes
                 if nextitem is None or _left(live, item, nextitem):
                     attempts.may_leave = False
         return (yield)
+
+    def _made(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> _Live:
+        node: Any = request.node
+        if fixturedef.params:
+            return _Live(node, fixturedef.argname, getattr(request, "param_index", 0))
+        model = _parameter(getattr(request, "_pyfuncitem", node), "llm_model") if fixturedef in self._asking else None
+        return _Live(node, "llm_model" if model is not None else None, model)
 
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Note what is torn down; by a finalizer it would be one of the fixture's own for plugins that tell of them."""

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Any
 
+from pytest_llmeval.checks.agents.tool_listing import Tools, tools_of
+from pytest_llmeval.checks.typed_schemas import schema_of
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.plugin.asking.attachments import file_urls, image_urls
-from pytest_llmeval.plugin.asking.schemas import schema_of
 from pytest_llmeval.plugin.running.trial import Trial
 from pytest_llmeval.reply import Reply
 
@@ -56,7 +57,7 @@ class Llm:
         prompt: str | Sequence[Mapping[str, Any]],
         *,
         system: str | None = None,
-        tools: Sequence[Mapping[str, Any]] = (),
+        tools: Tools = (),
         schema: Schema | None = None,
         images: Attachment | Sequence[Attachment] = (),
         files: Attachment | Sequence[Attachment] = (),
@@ -68,7 +69,7 @@ class Llm:
         Args:
             prompt: a string, or chat messages as ``{"role": ..., "content": ...}``.
             system: a system message that goes before the others.
-            tools: functions the model may call: ``{"name", "description", "parameters"}``.
+            tools: functions the model may call: ``{"name", "description", "parameters"}``, or what an MCP server lists.
             schema: what the answer must obey (structured output): a JSON schema, or a pydantic model, TypedDict,
                 ``list[...]`` or union, of which pydantic makes one.
             images: belong to the last user message; each an https: or data: URL, the path of a file, or bytes.
@@ -90,7 +91,7 @@ class Llm:
         prompt: str | Sequence[Mapping[str, Any]],
         *,
         system: str | None = None,
-        tools: Sequence[Mapping[str, Any]] = (),
+        tools: Tools = (),
         schema: Schema | None = None,
         images: Attachment | Sequence[Attachment] = (),
         files: Attachment | Sequence[Attachment] = (),
@@ -107,7 +108,7 @@ class Llm:
         n: int,
         *,
         system: str | None = None,
-        tools: Sequence[Mapping[str, Any]] = (),
+        tools: Tools = (),
         schema: Schema | None = None,
         images: Attachment | Sequence[Attachment] = (),
         files: Attachment | Sequence[Attachment] = (),
@@ -129,7 +130,7 @@ class Llm:
         self,
         prompt: str | Sequence[Mapping[str, Any]],
         system: str | None,
-        tools: Sequence[Mapping[str, Any]],
+        tools: Tools,
         schema: Schema | None,
         images: Attachment | Sequence[Attachment],
         files: Attachment | Sequence[Attachment],
@@ -143,7 +144,7 @@ class Llm:
         streams = bool(configured.pop("stream", False)) if stream is None else stream
         return Prompt(
             messages=_messages(prompt, system),
-            tools=tuple(tools),
+            tools=tools_of(tools, "llm(..., tools=...)"),
             schema=schema_of(schema),
             images=image_urls(images),
             files=file_urls(files),

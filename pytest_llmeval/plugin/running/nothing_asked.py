@@ -34,7 +34,7 @@ def _words(taken: str, trial: Trial) -> str:
     sample = trial.sample.index
     others = (other for other in range(trial.settings.samples) if other != sample and trial.has_asked(other))
     other = next(others, None)
-    if other is not None and trial.seen_in_setup:
+    if other is not None and (trial.seen_in_setup or trial.shared):
         return (
             f"sample {sample + 1} asked no model: a fixture asks once, before the first sample; ask in the "
             "test's body, so that each sample has an answer of its own"

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
+from functools import cached_property
 
 import pytest
 
 from pytest_llmeval.engine.fulfilled import Fulfilled
+from pytest_llmeval.errors import LlmevalError
+from pytest_llmeval.plugin.asking.wide_fixtures import refuse_wide_capture, wide_fixtures
 from pytest_llmeval.plugin.baseline import ModelBaseline, NewBaseline, SavedBaseline
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.guard import LAST_NOTES, ReportWrapper, faults_of, register
 from pytest_llmeval.plugin.harmless import make_harmless
 from pytest_llmeval.plugin.identity import identity_of
-from pytest_llmeval.plugin.items import being_set_up, uses_llm
+from pytest_llmeval.plugin.items import WIDE, being_set_up, uses_llm
 from pytest_llmeval.plugin.payload import EMPTY_SHARD, Payload, attach, mark_look, without_verdict
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.beside import Beside
@@ -27,6 +30,7 @@ from pytest_llmeval.plugin.running.case_result import (
     set_up_result,
     tell_of_error,
     tell_of_executions,
+    without_keys,
 )
 from pytest_llmeval.plugin.running.live import LiveFixtures
 from pytest_llmeval.plugin.running.replies import Drawn, Suspended, drawn_key, more_samples_key
@@ -49,6 +53,12 @@ class Runner:
         self.selected = Selected(evaluation)
         self.scheduler: Scheduler | None = None
         self._reporting_process: int | None = None
+
+    @cached_property
+    def _secrets(self) -> Mapping[str, str]:
+        with suppress(LlmevalError):  # which each test tells
+            return self.evaluation.secrets()
+        return {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -75,8 +85,11 @@ class Runner:
         if reporting is not None and self.selected.trials:
             reporting.preload(self.evaluation)
         beside = Beside(config)
+        wide = wide_fixtures(session)
+        if wide is not None:
+            register(config, wide, WIDE)
         if can_schedule(session):
-            live = LiveFixtures()
+            live = LiveFixtures(wide.asking_fixtures if wide is not None else ())
             tick = reporting.tick if reporting is not None else lambda: None
             if reporting is not None:
                 reporting.show_waiting(self.evaluation.pipeline())
@@ -115,6 +128,10 @@ class Runner:
         being_set_up.append(item)
         try:
             return (yield)
+        except pytest.fail.Exception as error:
+            if str(error).startswith("ScopeMismatch"):
+                refuse_wide_capture(item)
+            raise
         finally:
             being_set_up.pop()
 
@@ -160,7 +177,7 @@ class Runner:
             self._report(item, trial, call, report)
         if again is None:
             tell_of_executions(report, item, call.excinfo.value if call.excinfo is not None else None)
-        make_harmless(report)
+        make_harmless(report, self._secrets)
         return report
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -240,7 +257,7 @@ class Runner:
         again = item.stash.get(judged_again_key, None)
         payload = Payload(
             case=identity_of(item).key,
-            result=result,
+            result=without_keys(result, self._secrets) if result is not None else None,
             entries=tuple(fulfilled.entry for fulfilled in used),
             selection=self.selected.told(),
             baseline=again.verdict(result) if again is not None and result is not None else None,

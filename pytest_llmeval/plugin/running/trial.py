@@ -123,6 +123,8 @@ class Trial:
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
         reviews: each says what really came out of a sample, given what left its body.
         sample: the one that runs; what fixtures ask before the body belongs to the first.
+        shared: the fixture of wider scope whose answers the test shares with others, None without one.
+        shared_calls: how many of its calls are such a fixture's.
     """
 
     def __init__(
@@ -156,6 +158,8 @@ class Trial:
             own_limit.review,
         ]
         self.sample = Sample(0)
+        self.shared: str | None = None
+        self.shared_calls = 0
         self._setup: Sample | None = None
         self._order: dict[Question, int] = {}
         self._count = itertools.count()
@@ -291,7 +295,7 @@ class Trial:
 
     def has_asked(self, sample: int) -> bool:
         """Whether a sample asked a model, answered or not."""
-        return any(question.sample == sample for question in self._order)
+        return (self.shared is not None and sample == 0) or any(each.sample == sample for each in self._order)
 
     def next_place(self) -> int:
         """The place of the next call among those of its sample."""
@@ -306,6 +310,13 @@ class Trial:
         place = asked if isinstance(asked, int) else self._order.get(asked, 0)
         with self._lock:
             self.sample.add(call, place)
+
+    def add_shared(self, call: Call, reply: Reply, fixture: str) -> None:
+        """Put a call of a fixture of wider scope in front of those of the first sample."""
+        self.shared = self.shared or fixture
+        self.shared_calls += 1
+        self.sample.add(call, -1)
+        self.sample.given.append(reply)
 
     def give_back(self, question: Question) -> None:
         """Release a question that got no answer, so that the next identical call reuses its number."""

@@ -13,6 +13,7 @@ import pytest
 
 from tests.real_servers import litellm_proxy, llama_cpp
 from tests.sdks.environments import CACHE
+from tests.server import Request, Server, completion
 from tests.sessions import Session, told
 
 LITELLM = CACHE / "environments" / "litellm-proxy" / "bin" / "python"
@@ -237,3 +238,87 @@ def test_litellm_answers_an_application(project: Session, litellm: Started, monk
         first = said(project)
     project.run("--llm-mode=replay", "-k", "test_bot").assert_outcomes(passed=2, deselected=1)
     assert set(said(project).values()) == set(first.values()) == {"Let me see."}
+
+
+def of_anthropic(request: Request) -> object:
+    assert request.path.endswith("/messages"), request.path
+    assert request.json["messages"][0]["content"][0]["text"] == "Weather?"
+    usage = {"input_tokens": 7, "output_tokens": 3}
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", "stop_reason": "end_turn"}
+    return {**message, "content": [{"type": "text", "text": "Rain, I fear."}], "stop_sequence": None, "usage": usage}
+
+
+def of_openai(request: Request) -> object:
+    assert "Weather?" in json.dumps(request.json)
+    if request.path.endswith("/chat/completions"):
+        return completion("Rain, I fear.")
+    assert request.path.endswith("/responses"), request.path  # which litellm prefers
+    said = [{"type": "output_text", "text": "Rain, I fear.", "annotations": []}]
+    message = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": said}
+    usage = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
+    about = {"id": "r", "object": "response", "created_at": 1, "model": "gpt-x", "status": "completed"}
+    return {
+        **about,
+        "output": [message],
+        "usage": usage,
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("way", "production", "candidate", "behind", "answer"),
+    [
+        ("answer", "openai/prod-1", "litellm/rain", "anthropic/claude-x", of_anthropic),
+        ("message", "anthropic/prod-1", "anthropic/rain", "openai/gpt-x", of_openai),
+    ],
+    ids=["chat completions to Anthropic", "Messages to OpenAI"],
+)
+def test_litellm_leads_an_application_to_a_candidate_of_another_format(
+    project: Session,
+    litellm: Callable[..., AbstractContextManager[str]],
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    production: str,
+    candidate: str,
+    behind: str,
+    answer: Callable[[Request], object],
+) -> None:
+    """The recipe of docs/capture.md; first what happens without it."""
+    server.answer = lambda request: answer(request) if request.method == "POST" else {"data": []}
+    address = server.base_url.removesuffix("/v1") if behind.startswith("anthropic") else server.base_url
+    models = "model_list:\n  - model_name: rain\n    litellm_params: "
+    models += json.dumps({"model": behind, "api_base": address, "api_key": "key-of-the-candidate"}) + "\n"
+    project.write(f"""
+        import app
+
+        def test_bot(llm_capture):
+            assert app.{way}("Weather?") == "Rain, I fear."
+            [call] = llm_capture.calls
+            assert call.reply == "Rain, I fear." and call.usage.output_tokens
+    """)
+    with litellm(models=models) as url:
+        monkeypatch.setenv("ADDRESS_OF_THE_TEST", url)
+        project.configure(f"""
+            [tool.llmeval]
+            model = "production"
+
+            [tool.llmeval.models.production]
+            model = "{production}"
+
+            [tool.llmeval.models.alone]
+            model = "{behind}"
+
+            [tool.llmeval.models.rain]
+            model = "{candidate}"
+            base_url = "{url}/v1"
+            api_key_env = "KEY_OF_THE_TEST"
+        """)
+        refused = project.run("--llm-model=alone")
+        refused.assert_outcomes(errors=1)
+        assert told(refused, "by litellm's proxy as its base_url (docs/capture.md, *")
+        project.run("--llm-model=rain", "--llm-record").assert_outcomes(passed=1)
+    project.run("--llm-model=rain", "--llm-mode=replay").assert_outcomes(passed=1)
+    assert len([request for request in server.requests if request.method == "POST"]) == 1

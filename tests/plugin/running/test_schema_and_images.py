@@ -16,11 +16,11 @@ import jsonschema
 import pydantic
 import pytest
 
+from pytest_llmeval.checks.typed_schemas import schema_of
 from pytest_llmeval.errors import ConfigError, ProviderError
 from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.plugin.asking.attachments import file_urls, image_urls
-from pytest_llmeval.plugin.asking.schemas import schema_of
 from tests.server import Server, completion
 from tests.sessions import Session, told
 
@@ -102,7 +102,7 @@ class Ugly(pydantic.BaseModel):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (Parcel(weight=1, to="Oslo"), "an object of Parcel was given; give the class, schema=Parcel"),
+        (Parcel(weight=1, to="Oslo"), "an object of Parcel was given; give the class Parcel"),
         ("Parcel", "takes a JSON Schema (a dict), a pydantic model class, or a type such as a TypedDict"),
         ([Parcel], "not list"),
         (7, "not int"),

@@ -1,76 +1,18 @@
-"""The tool calls of an agent, step by step, and how their arguments are compared with those expected."""
+"""The tool calls of an agent, step by step."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from pytest_llmeval.checks.json_value import MOST_PROBLEMS, json_path, same_value
-from pytest_llmeval.checks.pattern import search
-from pytest_llmeval.differences import ABSENT, paired
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall, call_words
-from pytest_llmeval.text import first_line, json_words, quoted, shown
+from pytest_llmeval.text import quoted, shown
 
 _MOST_LINES = 30
 _WIDTH = 110  # characters of a line
 __tracebackhide__ = True
-
-
-def argument_problems(expected: Mapping[str, Any], actual: Mapping[str, Any], *, exact: bool) -> list[str]:
-    """Where the arguments are not what was expected, as in ``$.amount: expected 84, got 48``.
-
-    Args:
-        expected: by name a value, a compiled regular expression, a class, or a function that takes the value and
-            returns whether it is right; objects within may hold the same.
-        actual: what the model gave.
-        exact: whether further arguments, and further fields of objects within, are problems.
-    """
-    found = (
-        f"{json_path(path)}: {problem}"
-        for path, wanted, value in paired(expected, actual)
-        if exact or wanted is not ABSENT or isinstance(path[-1], int)
-        if (problem := _problem(wanted, value)) is not None
-    )
-    return list(islice(found, MOST_PROBLEMS + 1))
-
-
-def _problem(expected: Any, value: Any) -> str | None:
-    if expected is ABSENT:
-        return f"not expected, got {json_words(value)}"
-    if value is ABSENT:
-        return f"missing, expected {_wanted(expected)}"
-    if isinstance(expected, re.Pattern):
-        right, why = isinstance(value, str) and search(expected, value, "an argument") is not None, ""
-    elif isinstance(expected, type):
-        # JSON's 3 is a right float; true is not a number.
-        kinds = (int, float) if expected is float else expected
-        right, why = isinstance(value, kinds) and (expected in (bool, object) or not isinstance(value, bool)), ""
-    elif callable(expected):
-        right, why = _says(expected, value)
-    else:
-        right, why = same_value(expected, value), ""
-    return None if right else f"expected {_wanted(expected)}, got {json_words(value)}{why}"
-
-
-def _says(function: Any, value: Any) -> tuple[bool, str]:
-    try:
-        return bool(function(value)), ""
-    except LlmevalError:
-        raise  # a judge that got no reply: an error, not a failure
-    except Exception as error:  # the model may have given a value of another type than the function can take
-        return False, f": {type(error).__name__}: {first_line(str(error), 60)}"
-
-
-def _wanted(expected: Any) -> str:
-    if isinstance(expected, re.Pattern):
-        return f"a match of {quoted(expected.pattern, 60)}"
-    if callable(expected):
-        return f"what {getattr(expected, '__name__', type(expected).__name__)} accepts"
-    return shown(expected, 60)
 
 
 class CallsTools(Protocol):

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from pytest_llmeval.checks.agents.tool_calls import Calls, trajectory_of
+from pytest_llmeval.checks.agents.tool_listing import Tools, tools_of
+from pytest_llmeval.checks.agents.tools import CATEGORY, given_arguments, no_arguments
 from pytest_llmeval.checks.check import check, failed, passed
 from pytest_llmeval.checks.json_value import MOST_PROBLEMS, json_path, schema_problems, schema_text, several
-from pytest_llmeval.checks.tool_calls import Calls, trajectory_of
-from pytest_llmeval.checks.tools import CATEGORY, given_arguments, no_arguments
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import listed, nearest, quoted, shown
+from pytest_llmeval.text import listed, nearest, quoted
 
 __tracebackhide__ = True
 
@@ -29,7 +30,7 @@ _TAKES_OTHERS = frozenset(
 
 
 @check
-def assert_valid_tool_calls(calls: Calls, tools: Sequence[Mapping[str, Any]], *, category: str | None = None) -> Score:
+def assert_valid_tool_calls(calls: Calls, tools: Tools, *, category: str | None = None) -> Score:
     """Check that the model called only existing tools, with arguments that satisfy their schemas.
 
     An argument that the schema does not name is a failure, unless the schema has ``additionalProperties``.
@@ -37,7 +38,8 @@ def assert_valid_tool_calls(calls: Calls, tools: Sequence[Mapping[str, Any]], *,
 
     Args:
         calls: as for `assert_tool_called`.
-        tools: as they were given to ``llm``, or as a captured request holds them, in any provider's form.
+        tools: as they were given to ``llm``, as a captured request holds them, in any provider's form, or as an MCP
+            server lists them.
         category: the error category of a failure; by default ``tool_call``.
 
     Raises:
@@ -45,7 +47,7 @@ def assert_valid_tool_calls(calls: Calls, tools: Sequence[Mapping[str, Any]], *,
             documents are never fetched.
     """
     trajectory = trajectory_of("valid_tool_calls", calls, by_provider=False)
-    schemas = dict(_schemas(tools))
+    schemas = dict(_schemas(tools_of(tools, "assert_valid_tool_calls")))
     problems = []
     for step, call in trajectory.calls():
         head = f"{quoted(call.name)}{trajectory.named(step)}"
@@ -56,14 +58,12 @@ def assert_valid_tool_calls(calls: Calls, tools: Sequence[Mapping[str, Any]], *,
     return failed("\n".join(lines), category=CATEGORY)
 
 
-def _schemas(tools: object) -> Iterator[tuple[str, str | None]]:
+def _schemas(tools: Sequence[Any]) -> Iterator[tuple[str, str | None]]:
     """Names of tools with the schemas of their arguments, as JSON; None for a tool without a schema."""
-    if not isinstance(tools, (list, tuple)) or not all(isinstance(tool, Mapping) for tool in tools):
-        raise LlmevalError(f"assert_valid_tool_calls takes the list of tools the model was given, not {shown(tools)}")
     for tool in tools:
         declared = tool.get("functionDeclarations", tool.get("function_declarations"))
         if isinstance(declared, (list, tuple)):
-            yield from _schemas(declared)
+            yield from _schemas([one for one in declared if isinstance(one, Mapping)])
             continue
         function = tool.get("function")
         function = function if isinstance(function, Mapping) else tool

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_llmeval.checks.agents.arguments import argument_problems, mistakes_in_forms
+from pytest_llmeval.checks.agents.tool_calls import Calls, Trajectory, trajectory_of
 from pytest_llmeval.checks.check import check, failed, is_number, passed
 from pytest_llmeval.checks.json_value import several
-from pytest_llmeval.checks.tool_calls import Calls, Trajectory, argument_problems, trajectory_of
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
 from pytest_llmeval.score import Score
@@ -33,9 +34,10 @@ def assert_tool_called(
     Args:
         calls: a reply, a list of replies, ``llm_capture.calls``, or tool calls.
         name: of the tool.
-        args: arguments the call must have, by name. A value may be a plain one, a compiled regular expression, a
-            class, or a function that takes the argument and returns whether it is right. Fields of objects are
-            compared in the same way.
+        args: arguments the call must have, by name. A value may be a plain one, ``{"one_of": [...]}``,
+            ``{"matches": "pattern"}``, ``{"if_given": ...}`` for an argument that may be missing, ``{"equal": ...}``,
+            a compiled regular expression, a class, or a function that takes the argument and returns whether it is
+            right. Fields of objects are compared in the same way.
         exact: whether other arguments, and other fields of objects within, are forbidden.
         times: how often, from 1; by default at least once.
         at_most: how often at most, from 1.
@@ -46,15 +48,14 @@ def assert_tool_called(
     """
     trajectory = trajectory_of("tool_called", calls)
     _name("tool_called", name)
-    if args is not None and not isinstance(args, Mapping):
-        raise LlmevalError(f"assert_tool_called: args is an object of arguments by name, not {shown(args)}")
+    _arguments("tool_called", args)
     for option, limit in (("times", times), ("at_most", at_most)):
         if limit is not None:
             _limit("tool_called", option, limit)
     named = [(step, call) for step, call in trajectory.calls() if call.name == name]
     if not named:
         return _told(trajectory, _not_called(name, trajectory))
-    problems = [(_problems(call, args, exact=exact), step) for step, call in named]
+    problems = [(problems_of_call(call, args, exact=exact), step) for step, call in named]
     right = sum(not found for found, _ in problems)
     if not right:
         (first, *others), step = min(problems, key=lambda one: len(one[0]))
@@ -170,11 +171,21 @@ def no_arguments(call: ToolCall) -> str:
     return f"the arguments are not a JSON object: {json_words(call.raw_arguments)}"
 
 
-def _problems(call: ToolCall, args: Mapping[str, Any] | None, *, exact: bool) -> list[str]:
+def problems_of_call(call: ToolCall, args: Mapping[str, Any] | None, *, exact: bool) -> list[str]:
+    """What is wrong with the arguments of a call, as in `argument_problems`; any JSON object is right for None."""
     given = given_arguments(call)
     if given is None:
         return [no_arguments(call)]
     return [] if args is None else argument_problems(args, given, exact=exact)
+
+
+def _arguments(check_name: str, args: object) -> None:
+    if args is None:
+        return
+    if not isinstance(args, Mapping):
+        raise LlmevalError(f"assert_{check_name}: args is an object of arguments by name, not {shown(args)}")
+    for mistake in mistakes_in_forms(args):
+        raise LlmevalError(f"assert_{check_name}: args: {mistake}")
 
 
 def _told(trajectory: Trajectory, problem: str, value: float = 0.0) -> Score:

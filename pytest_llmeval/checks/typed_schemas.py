@@ -1,4 +1,4 @@
-"""The JSON Schema of what a test gives as ``schema=``: one itself, a pydantic model, or a type that pydantic knows."""
+"""What a test gives as a schema: a JSON Schema itself, a pydantic model, or a type that pydantic knows."""
 
 from __future__ import annotations
 
@@ -13,29 +13,52 @@ from typing import Any
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import first_line
 
-_TAKES = (
-    "a JSON Schema (a dict), a pydantic model class, or a type such as a TypedDict, list[...] or a union of classes"
-)
+TAKES = "a JSON Schema (a dict), a pydantic model class, or a type such as a TypedDict, list[...] or a union of classes"
 
 
-def schema_of(given: object) -> Mapping[str, Any] | None:
+def schema_of(given: object, who: str = "llm(..., schema={})") -> Mapping[str, Any] | None:
     """The JSON Schema to send, None for no schema.
+
+    Args:
+        given: what a test gives.
+        who: takes it, for messages, with ``{}`` for what was given.
 
     Raises:
         ConfigError: it is none, and none can be made of it.
     """
     if given is None or isinstance(given, Mapping):
         return given
-    if not _is_type(given):
-        if hasattr(type(given), "model_json_schema"):
-            kind = first_line(type(given).__name__, 60)
-            raise ConfigError(f"llm(..., schema=...): an object of {kind} was given; give the class, schema={kind}")
-        raise ConfigError(f"llm(..., schema=...) takes {_TAKES}, not {_name(type(given))}")
-    try:
-        schema: Mapping[str, Any] = _cached(given)
-    except TypeError:  # it holds something that cannot be hashed, or is wrong in a way that pydantic tells better
-        schema = _made(given)
+    refuse_unless_type(given, who)
+    schema: Mapping[str, Any] = adapter_of(given, who).json_schema()
+    if not schema:
+        raise ConfigError(f"{who.format(_name(given))}: its JSON Schema allows anything; leave schema= out")
     return schema
+
+
+def refuse_unless_type(given: object, who: str) -> None:
+    """Say what is right where something is neither a schema nor a type.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if _is_type(given):
+        return
+    if hasattr(type(given), "model_json_schema"):
+        kind = first_line(type(given).__name__, 60)
+        raise ConfigError(f"{who.format('...')}: an object of {kind} was given; give the class {kind}")
+    raise ConfigError(f"{who.format('...')} takes {TAKES}, not {_name(type(given))}")
+
+
+def adapter_of(given: Any, who: str) -> Any:
+    """The pydantic ``TypeAdapter`` of a type, which makes its JSON Schema and judges JSON by it.
+
+    Raises:
+        ConfigError: pydantic is not there, or makes none.
+    """
+    try:
+        return _cached(given, who)
+    except TypeError:  # it holds something that cannot be hashed, or is wrong in a way that pydantic tells better
+        return _made(given, who)
 
 
 def _is_type(given: object) -> bool:
@@ -43,29 +66,27 @@ def _is_type(given: object) -> bool:
     return isinstance(given, (type, types.UnionType, alias)) or typing.get_origin(given) is not None
 
 
-def _made(given: Any) -> Mapping[str, Any]:
+def _made(given: Any, who: str) -> Any:
+    who = who.format(_name(given))
     try:
         import pydantic
     except ImportError:
         raise ConfigError(
-            f"llm(..., schema={_name(given)}): a schema is made of a type by pydantic 2, which is not installed; "
+            f"{who}: a schema is made of a type by pydantic 2, which is not installed; "
             "pip install pydantic, or give a JSON Schema (a dict)"
         ) from None
     adapter = getattr(pydantic, "TypeAdapter", None)
     if adapter is None:
         raise ConfigError(
-            f"llm(..., schema={_name(given)}): pydantic 2 makes the schema, and {pydantic.VERSION} is installed; "
+            f"{who}: pydantic 2 makes the schema, and {pydantic.VERSION} is installed; "
             'pip install "pydantic>=2", or give a JSON Schema (a dict)'
         )
     try:
-        made: Mapping[str, Any] = adapter(_known(given)).json_schema()
+        made = adapter(_known(given))
+        made.json_schema()
     except Exception as error:  # a model's own code runs there
         why = first_line(str(error), 150) or type(error).__name__
-        raise ConfigError(
-            f"llm(..., schema={_name(given)}): no JSON Schema can be made of it: {why}; it takes {_TAKES}"
-        ) from None
-    if not made:
-        raise ConfigError(f"llm(..., schema={_name(given)}): its JSON Schema allows anything; leave schema= out")
+        raise ConfigError(f"{who}: no JSON Schema can be made of it: {why}; it takes {TAKES}") from None
     return made
 
 
