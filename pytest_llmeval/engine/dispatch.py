@@ -64,7 +64,7 @@ class Dispatcher:
     ) -> None:
         self.stopped = False
         self._rules = rules
-        self._room = max(1, rules.concurrency // max(1, rules.workers))
+        self._room = rules.room
         self._finish = finish
         self._connections = Connections()
         self._lanes: dict[tuple[str, str, str, str | None], _ModelLane] = {}
@@ -75,6 +75,11 @@ class Dispatcher:
     def in_flight(self) -> int:
         """Requests on the wire now."""
         return sum(len(lane.on_wire) for lane in list(self._lanes.values()))
+
+    @property
+    def waiting(self) -> int:
+        """Calls whose first turn has not come."""
+        return sum(len(lane.waiting) for lane in list(self._lanes.values()))
 
     def add(self, call: EngineCall) -> None:
         """Send a call as soon as there is room."""

@@ -52,6 +52,11 @@ class LoopThread:
         self._thread = threading.Thread(target=Context().run, args=(self._main,), name="llmeval", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """Calls whose first turn has not come."""
+        return len(self._inbox) + (self.dispatcher.waiting if self.dispatcher is not None else 0)
+
     def post(self, what: Literal["add", "abandon"], call: EngineCall) -> None:
         """Tell the dispatcher to add or abandon a call, soon."""
         self._inbox.append((what, call))

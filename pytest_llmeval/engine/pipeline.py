@@ -124,6 +124,11 @@ class Pipeline:
         return self._engine.in_flight if self._engine is not None else 0
 
     @property
+    def runs_dry(self) -> bool:
+        """Whether there may soon be nothing to send."""
+        return self._engine is None or self._engine.runs_dry
+
+    @property
     def billed(self) -> Billed:
         """The calls of this process that were answered, whatever has become of their answers."""
         process, billed = self._billed

@@ -80,6 +80,23 @@ def test_a_new_model_gets_64_requests_at_first(server: Server) -> None:
     assert (at_first, len(server.requests)) == (64, 90)
 
 
+def test_it_runs_dry_with_fewer_requests_waiting_than_may_be_on_the_wire(server: Server) -> None:
+    gate = server.gate()
+    server.answer = lambda _: Reply(body=completion(), gate=gate)
+    with closing(Engine(EngineRules(concurrency=6, workers=2))) as engine:
+        dry = [engine.runs_dry]
+        futures = [engine.submit(asked(), endpoint(server)) for _ in range(3)]
+        server.wait_for_requests(3)
+        for _ in range(3):
+            dry.append(engine.runs_dry)
+            futures.append(engine.submit(asked(), endpoint(server)))
+        dry.append(engine.runs_dry)
+        gate.open()
+        wait(futures, timeout=20)
+        dry.append(engine.runs_dry)
+    assert dry == [True, True, True, True, False, True]
+
+
 def test_workers_share_the_ceiling(server: Server) -> None:
     with closing(Engine(EngineRules(concurrency=8, workers=4))) as engine:
         futures = [engine.submit(asked(), endpoint(server)) for _ in range(40)]
