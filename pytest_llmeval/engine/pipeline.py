@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -278,7 +279,7 @@ class Pipeline:
     def _keep_arrived(self) -> None:
         """Store the answers that have come by now, then hand them on.
 
-        On the keeper's thread, and together: to open the cache takes longer than to write an answer.
+        On the keeper's thread, and together: a transaction takes as long as the writing of an answer.
         """
         arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
         replies: list[Future[Fulfilled]] = [Future() for _ in arrived]
@@ -343,6 +344,8 @@ class Pipeline:
             if self._engine is not None:
                 self._engine.close()
             if self._keeper is not None:
+                with suppress(RuntimeError):  # no thread can be started: it has kept nothing
+                    self._keeper.submit(self.store.leave)
                 self._keeper.shutdown(wait=True)
             self.store.close()
         self._engine = self._keeper = None
