@@ -14,7 +14,7 @@ from pytest_llmeval.engine.connections import Connections
 from pytest_llmeval.engine.exchange import called, exchange
 from pytest_llmeval.engine.limits import AdaptiveLimit
 from pytest_llmeval.errors import NotAsked
-from pytest_llmeval.formats.base import CallingProvider
+from pytest_llmeval.formats.base import is_called
 
 _START = 64  # requests in flight to one model before anything is known about it; fewer where fewer are allowed
 _FORBIDDEN = 403  # some providers say so of a single request, as all may of an application's own headers
@@ -183,7 +183,7 @@ class Dispatcher:
     async def _attempt(self, call: EngineCall, deadline: float) -> Response | AttemptFailed:
         provider = call.endpoint.provider
         try:
-            if isinstance(provider, CallingProvider):
+            if is_called(provider):
                 return await called(call, provider, self._rules, deadline)
             return await exchange(self._connections, call, self._rules, deadline)
         except AttemptFailed as failure:

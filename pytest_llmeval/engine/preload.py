@@ -16,10 +16,6 @@ _MODULES = (
     "encodings.idna",
     "urllib.request",
     "certifi",
-    "anyio",
-    "anyio._backends._asyncio",
-    "httpcore",
-    "httpcore._backends.anyio",
     "httpx",
     "pytest_llmeval.formats.failure",
     "pytest_llmeval.formats.openai_chat",
@@ -28,9 +24,15 @@ _MODULES = (
 )
 
 
+_BEHIND_A_PROXY = ("anyio", "anyio._backends._asyncio", "httpcore", "httpcore._backends.anyio")
+"""What httpx itself sends with; without anyio's pytest plugin it takes a tenth of a second."""
+
+
 def import_all() -> None:
     """Import it all; what is not installed, or lies elsewhere in another version, is left out."""
-    for name in _MODULES:
+    from urllib.request import getproxies
+
+    for name in (*_MODULES, *(_BEHIND_A_PROXY if getproxies().keys() - {"no"} else ())):
         with suppress(ImportError):
             import_module(name)
     if "certifi" in sys.modules:

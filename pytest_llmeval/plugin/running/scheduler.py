@@ -258,6 +258,7 @@ class Scheduler:
         """Execute a test; None when it was left."""
         replies = attempts.replies
         before = set(replies.futures)
+        _ = item.location  # cached on the item, where it is to stay: to find it takes a tenth of an execution
         properties, markers, attributes = len(item.user_properties), list(item.own_markers), set(vars(item))
         attempts.number += 1
         attempts.may_leave = may_leave and not replies.blocking
