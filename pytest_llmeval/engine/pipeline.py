@@ -20,7 +20,7 @@ from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.call import Endpoint, EngineRules, Response, Timeouts, not_asked
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle
 from pytest_llmeval.engine.on_the_way import OnTheWay
-from pytest_llmeval.engine.preload import import_all
+from pytest_llmeval.engine.preload import import_all, import_what_stores
 from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
 from pytest_llmeval.errors import ConfigError, MissingReply, ProviderError, ReplyError, StaleReply
 from pytest_llmeval.formats.base import ModelRequest, Prompt
@@ -112,6 +112,7 @@ class Pipeline:
         self._budget = Budget(budget, workers=workers) if budget is not None else None
         self._in_flight: dict[str, OnTheWay] = {}
         self._arrived: deque[tuple[Sent, Future[Response], OnTheWay]] = deque()
+        self._told_keeper = False  # of what has arrived; the next thing it does is to store it
         self._fresh: dict[str, Entry] = {}  # of a refresh: it asks each question once
         self._pid = os.getpid()
         self._billed = os.getpid(), Billed()  # a child that was forked counts its own
@@ -281,6 +282,7 @@ class Pipeline:
 
         On the keeper's thread, and together: a transaction takes as long as the writing of an answer.
         """
+        self._told_keeper = False  # before it looks: what arrives from now on may not be seen here
         arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
         replies: list[Future[Fulfilled]] = [Future() for _ in arrived]
         for reply, (sent, response, _) in zip(replies, arrived, strict=True):
@@ -325,12 +327,14 @@ class Pipeline:
             models: whose prices are looked up.
             new_cache: whether the cache is made if there is none.
         """
+        import_what_stores()
+        engine, keeper = self._started()
+        opened = keeper.submit(self.store.prepare, create=new_cache)  # starts its thread, which waits for the disk
         import_all()
         for model in models:
             cost_of_call(model, Usage(input_tokens=0, output_tokens=0))  # may import a price list
-        engine, keeper = self._started()
         engine.start()
-        keeper.submit(self.store.prepare, create=new_cache).result()  # starts its thread, too
+        opened.result()
 
     def stop(self) -> None:
         """Send nothing more; answers that are on their way are kept until `close`."""
@@ -364,10 +368,14 @@ class Pipeline:
             if response.cancelled() and request.cancelled():
                 return  # it was given up, and its money is free again
             self._arrived.append((sent, response, request))
+            if self._told_keeper:
+                return
+            self._told_keeper = True
             try:
                 # Away from the event loop: a write to the store must not hold up other calls.
                 keeper.submit(self._keep_arrived)
             except RuntimeError:  # the session is being closed
+                self._told_keeper = False
                 request.cancel()
 
         def given_up(_: object) -> None:
@@ -410,6 +418,7 @@ class Pipeline:
             if self._pid != os.getpid():
                 self._engine = self._keeper = None
                 self._arrived.clear()  # the parent stores them
+                self._told_keeper = False
                 self._pid = os.getpid()
             if self._engine is None or self._keeper is None:
                 from concurrent.futures import ThreadPoolExecutor
