@@ -97,6 +97,7 @@ class Dispatcher:
 
     async def close(self) -> None:
         """Cancel everything and close all connections."""
+        self._posted.clear()
         for lane in self._lanes.values():
             lane.waiting.clear()
         tasks = list(self._tasks.values())

@@ -202,11 +202,16 @@ def test_a_cancelled_request_that_waits_for_its_turn_is_never_sent(server: Serve
 
 def test_closing_cancels_what_is_in_flight_and_what_waits(server: Server, engine: Engine) -> None:
     server.answer = lambda _: Reply(gate=server.gate())
-    futures = [engine.submit(asked(), endpoint(server)) for _ in range(50)]
-    server.wait_for_requests(4)
+    futures = [engine.submit(asked(), endpoint(server)) for _ in range(32)]
+    server.wait_for_requests(32)
+    futures += [engine.submit(asked(), endpoint(server)) for _ in range(18)]
+    thread = engine._thread
     engine.close()
     assert [future.cancelled() for future in futures] == [True] * 50
     assert (engine.in_flight, threads()) == (0, [])
+    assert thread is not None
+    assert thread.dispatcher is not None
+    assert not thread.dispatcher._tasks, "what waits takes no place that gets free by closing"
     with pytest.raises(CancelledError):
         futures[0].result()
 
