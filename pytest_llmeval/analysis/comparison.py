@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-from pytest_llmeval.stats.gate import Spread
+
+if TYPE_CHECKING:  # a session without a baseline does without the gate
+    from pytest_llmeval.stats.gate import Spread
 
 Word = Literal["REGRESSED", "INCONCLUSIVE", "NOT SHOWN", "SMALL", "IMPROVED", "OK"]
 GateState = Literal["passed", "failed", "not evaluated"]

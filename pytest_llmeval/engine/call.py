@@ -117,6 +117,11 @@ class EngineRules:
     sleep: Callable[[float], Awaitable[None]] | None = None
     random: Callable[[], float] = random.random
 
+    @property
+    def room(self) -> int:
+        """Requests in flight at once in this process."""
+        return max(1, self.concurrency // max(1, self.workers))
+
 
 @dataclass(slots=True, eq=False)
 class EngineCall:

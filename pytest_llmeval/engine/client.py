@@ -42,6 +42,12 @@ class Engine:
         thread = self._thread
         return thread.dispatcher.in_flight if thread is not None and thread.dispatcher is not None else 0
 
+    @property
+    def runs_dry(self) -> bool:
+        """Whether places on the wire would stay free if all that are taken got free now."""
+        thread = self._thread
+        return thread is None or thread.waiting < self._rules.room
+
     def submit(
         self,
         request: ModelRequest,

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Literal
 
 from pytest_llmeval.engine.attempts import AttemptFailed, explained, wait_before
 from pytest_llmeval.engine.call import EngineCall, EngineRules, Response, not_asked
@@ -14,7 +15,10 @@ from pytest_llmeval.engine.connections import Connections
 from pytest_llmeval.engine.exchange import called, exchange
 from pytest_llmeval.engine.limits import AdaptiveLimit
 from pytest_llmeval.errors import NotAsked
-from pytest_llmeval.formats.base import CallingProvider
+from pytest_llmeval.formats.base import is_called
+
+Post = Literal["add", "abandon"]
+"""What is asked for a call: to send it as soon as there is room, or to cancel it, since no test waits for it."""
 
 _START = 64  # requests in flight to one model before anything is known about it; fewer where fewer are allowed
 _FORBIDDEN = 403  # some providers say so of a single request, as all may of an application's own headers
@@ -53,6 +57,7 @@ class Dispatcher:
     requests on the wire, so that one which hangs takes no more than its part from the others.
 
     Args:
+        posted: what other threads ask for, in order; they append to it.
         finish: called with each call and its answer or error; None when it was cancelled.
 
     Attributes:
@@ -60,11 +65,15 @@ class Dispatcher:
     """
 
     def __init__(
-        self, rules: EngineRules, finish: Callable[[EngineCall, Response | BaseException | None], None]
+        self,
+        rules: EngineRules,
+        posted: deque[tuple[Post, EngineCall]],
+        finish: Callable[[EngineCall, Response | BaseException | None], None],
     ) -> None:
         self.stopped = False
+        self._posted = posted
         self._rules = rules
-        self._room = max(1, rules.concurrency // max(1, rules.workers))
+        self._room = rules.room
         self._finish = finish
         self._connections = Connections()
         self._lanes: dict[tuple[str, str, str, str | None], _ModelLane] = {}
@@ -76,23 +85,19 @@ class Dispatcher:
         """Requests on the wire now."""
         return sum(len(lane.on_wire) for lane in list(self._lanes.values()))
 
-    def add(self, call: EngineCall) -> None:
-        """Send a call as soon as there is room."""
-        place = (call.request.provider, call.request.model, call.endpoint.base_url, call.endpoint.api_key)
-        lane = self._lanes.get(place)
-        if lane is None:
-            lane = self._lanes[place] = _ModelLane(AdaptiveLimit(self._room, _START))
-        lane.waiting.append(call)
-        self.start_what_may()
+    @property
+    def has_room(self) -> bool:
+        """Whether another request may be on the wire. Whenever there is room again, what was posted is looked at."""
+        return self.in_flight < self._room
 
-    def abandon(self, call: EngineCall) -> None:
-        """Cancel a call that no test waits for."""
-        call.abandoned = True
-        if task := self._tasks.get(call):
-            task.cancel()
+    @property
+    def waiting(self) -> int:
+        """Calls whose first turn has not come."""
+        return len(self._posted) + sum(len(lane.waiting) for lane in list(self._lanes.values()))
 
     async def close(self) -> None:
         """Cancel everything and close all connections."""
+        self._posted.clear()
         for lane in self._lanes.values():
             lane.waiting.clear()
         tasks = list(self._tasks.values())
@@ -103,7 +108,13 @@ class Dispatcher:
         await self._connections.close()
 
     def start_what_may(self) -> None:
-        """Send what there is room for; once stopped, end what was not sent."""
+        """Take what was posted and send what there is room for; once stopped, end what was not sent."""
+        while self._posted:
+            what, call = self._posted.popleft()
+            if what == "add":
+                self._add(call)
+            else:
+                self._abandon(call)
         if self.stopped:
             for lane in self._lanes.values():
                 while lane.again:
@@ -111,7 +122,7 @@ class Dispatcher:
                 while lane.waiting:
                     self._finish(lane.waiting.popleft(), not_asked())
             return
-        while self.in_flight < self._room:
+        while self.has_room:
             lanes = [lane for lane in self._lanes.values() if _may_send(lane)]
             if not lanes:
                 return
@@ -122,6 +133,18 @@ class Dispatcher:
                 _may_go(turn)
             else:
                 self._start(lane, lane.waiting.popleft())
+
+    def _add(self, call: EngineCall) -> None:
+        place = (call.request.provider, call.request.model, call.endpoint.base_url, call.endpoint.api_key)
+        lane = self._lanes.get(place)
+        if lane is None:
+            lane = self._lanes[place] = _ModelLane(AdaptiveLimit(self._room, _START))
+        lane.waiting.append(call)
+
+    def _abandon(self, call: EngineCall) -> None:
+        call.abandoned = True
+        if task := self._tasks.get(call):
+            task.cancel()
 
     def _start(self, lane: _ModelLane, call: EngineCall) -> None:
         lane.busy += 1
@@ -178,7 +201,7 @@ class Dispatcher:
     async def _attempt(self, call: EngineCall, deadline: float) -> Response | AttemptFailed:
         provider = call.endpoint.provider
         try:
-            if isinstance(provider, CallingProvider):
+            if is_called(provider):
                 return await called(call, provider, self._rules, deadline)
             return await exchange(self._connections, call, self._rules, deadline)
         except AttemptFailed as failure:

@@ -157,8 +157,10 @@ class _Attempt:
             words = f"the response is compressed as {first_line(encoding, 30)!r}, which was not asked for"
             raise _failed("malformed", words)
         left = self._largest
+        # To decode httpx runs three generators, one within another, even where there is nothing to decode.
+        pieces: Any = response.aiter_bytes() if encoding.strip() else response.stream
         try:
-            async for chunk in response.aiter_bytes():
+            async for chunk in pieces:
                 self._expect("no further byte", self._timeouts.idle)
                 left -= len(chunk)
                 if left < 0:

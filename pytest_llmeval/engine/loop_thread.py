@@ -8,10 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
-from typing import Literal
 
 from pytest_llmeval.engine.call import EngineCall, EngineRules, Response
-from pytest_llmeval.engine.dispatch import Dispatcher
+from pytest_llmeval.engine.dispatch import Dispatcher, Post
 from pytest_llmeval.engine.loop import EngineLoop
 from pytest_llmeval.engine.preload import import_all
 
@@ -39,7 +38,7 @@ class LoopThread:
         self._rules = rules
         self._finish = finish
         self._failed = failed
-        self._inbox: deque[tuple[Literal["add", "abandon"], EngineCall]] = deque()
+        self._posted: deque[tuple[Post, EngineCall]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wanted: asyncio.Event
         self._woken = False
@@ -52,10 +51,18 @@ class LoopThread:
         self._thread = threading.Thread(target=Context().run, args=(self._main,), name="llmeval", daemon=True)
         self._thread.start()
 
-    def post(self, what: Literal["add", "abandon"], call: EngineCall) -> None:
-        """Tell the dispatcher to add or abandon a call, soon."""
-        self._inbox.append((what, call))
-        if not self._woken:
+    @property
+    def waiting(self) -> int:
+        """Calls whose first turn has not come."""
+        return self.dispatcher.waiting if self.dispatcher is not None else len(self._posted)
+
+    def post(self, what: Post, call: EngineCall) -> None:
+        """Tell the dispatcher to add or abandon a call: soon, or, if there is no room for it, once there is."""
+        self._posted.append((what, call))
+        # Looked at behind the append: who makes room from now on sees the call. To wake the loop for nothing would
+        # take a quarter of the time that a call takes.
+        dispatcher = self.dispatcher
+        if not self._woken and (what == "abandon" or dispatcher is None or dispatcher.stopped or dispatcher.has_room):
             self._wake()
 
     def stop(self) -> None:
@@ -73,7 +80,7 @@ class LoopThread:
             self._thread.join(_PATIENCE)
 
     def _wake(self) -> None:
-        if self._loop is not None:  # else the loop looks into the inbox once it runs
+        if self._loop is not None:  # else the loop looks at what was posted once it runs
             self._woken = True
             with suppress(RuntimeError):  # closed meanwhile
                 self._loop.call_soon_threadsafe(self._wanted.set)
@@ -82,7 +89,7 @@ class LoopThread:
         try:
             loop = EngineLoop()
             try:
-                self.dispatcher = Dispatcher(self._rules, self._finish)
+                self.dispatcher = Dispatcher(self._rules, self._posted, self._finish)
                 self.dispatcher.stopped = self._stopped
                 loop.run_until_complete(self._serve(self.dispatcher))
                 loop.run_until_complete(loop.shutdown_asyncgens())
@@ -95,14 +102,7 @@ class LoopThread:
         self._wanted = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         while not self._closing:
-            while self._inbox:
-                what, call = self._inbox.popleft()
-                if what == "add":
-                    dispatcher.add(call)
-                else:
-                    dispatcher.abandon(call)
-            if dispatcher.stopped:
-                dispatcher.start_what_may()
+            dispatcher.start_what_may()
             await self._wanted.wait()
             self._wanted.clear()
             self._woken = False

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -19,7 +20,7 @@ from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.call import Endpoint, EngineRules, Response, Timeouts, not_asked
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled, answered, replayed, settle
 from pytest_llmeval.engine.on_the_way import OnTheWay
-from pytest_llmeval.engine.preload import import_all
+from pytest_llmeval.engine.preload import import_all, import_what_stores
 from pytest_llmeval.engine.requests import Lookup, Lookups, api_key_of
 from pytest_llmeval.errors import ConfigError, MissingReply, ProviderError, ReplyError, StaleReply
 from pytest_llmeval.formats.base import ModelRequest, Prompt
@@ -111,6 +112,7 @@ class Pipeline:
         self._budget = Budget(budget, workers=workers) if budget is not None else None
         self._in_flight: dict[str, OnTheWay] = {}
         self._arrived: deque[tuple[Sent, Future[Response], OnTheWay]] = deque()
+        self._told_keeper = False  # of what has arrived; the next thing it does is to store it
         self._fresh: dict[str, Entry] = {}  # of a refresh: it asks each question once
         self._pid = os.getpid()
         self._billed = os.getpid(), Billed()  # a child that was forked counts its own
@@ -122,6 +124,11 @@ class Pipeline:
     def in_flight(self) -> int:
         """Requests on the wire now."""
         return self._engine.in_flight if self._engine is not None else 0
+
+    @property
+    def runs_dry(self) -> bool:
+        """Whether there may soon be nothing to send."""
+        return self._engine is None or self._engine.runs_dry
 
     @property
     def billed(self) -> Billed:
@@ -276,8 +283,9 @@ class Pipeline:
     def _keep_arrived(self) -> None:
         """Store the answers that have come by now, then hand them on.
 
-        On the keeper's thread, and together: to open the cache takes longer than to write an answer.
+        On the keeper's thread, and together: a transaction takes as long as the writing of an answer.
         """
+        self._told_keeper = False  # before it looks: what arrives from now on may not be seen here
         arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
         replies: list[Future[Fulfilled]] = [Future() for _ in arrived]
         for reply, (sent, response, _) in zip(replies, arrived, strict=True):
@@ -322,12 +330,14 @@ class Pipeline:
             models: whose prices are looked up.
             new_cache: whether the cache is made if there is none.
         """
+        import_what_stores()
+        engine, keeper = self._started()
+        opened = keeper.submit(self.store.prepare, create=new_cache)  # starts its thread, which waits for the disk
         import_all()
         for model in models:
             cost_of_call(model, Usage(input_tokens=0, output_tokens=0))  # may import a price list
-        engine, keeper = self._started()
         engine.start()
-        keeper.submit(self.store.prepare, create=new_cache).result()  # starts its thread, too
+        opened.result()
 
     def stop(self) -> None:
         """Send nothing more; answers that are on their way are kept until `close`."""
@@ -341,6 +351,8 @@ class Pipeline:
             if self._engine is not None:
                 self._engine.close()
             if self._keeper is not None:
+                with suppress(RuntimeError):  # no thread can be started: it has kept nothing
+                    self._keeper.submit(self.store.leave)
                 self._keeper.shutdown(wait=True)
             self.store.close()
         self._engine = self._keeper = None
@@ -359,10 +371,14 @@ class Pipeline:
             if response.cancelled() and request.cancelled():
                 return  # it was given up, and its money is free again
             self._arrived.append((sent, response, request))
+            if self._told_keeper:
+                return
+            self._told_keeper = True
             try:
                 # Away from the event loop: a write to the store must not hold up other calls.
                 keeper.submit(self._keep_arrived)
             except RuntimeError:  # the session is being closed
+                self._told_keeper = False
                 request.cancel()
 
         def given_up(_: object) -> None:
@@ -409,6 +425,7 @@ class Pipeline:
             if self._pid != os.getpid():
                 self._engine = self._keeper = None
                 self._arrived.clear()  # the parent stores them
+                self._told_keeper = False
                 self._pid = os.getpid()
             if self._engine is None or self._keeper is None:
                 from concurrent.futures import ThreadPoolExecutor

@@ -161,8 +161,11 @@ class Connection(httpx.AsyncBaseTransport):
             if event is not h11.NEED_DATA:
                 return event
             try:
-                async with asyncio.timeout(self._patience):
+                if self._patience is None:
                     self.received_at, data = await wire.read()
+                else:
+                    async with asyncio.timeout(self._patience):
+                        self.received_at, data = await wire.read()
             except TimeoutError as error:
                 raise httpx.ReadTimeout("no further byte in time") from error
             except OSError as error:

@@ -6,7 +6,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeGuard
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from pytest_llmeval.errors import ProviderError
@@ -171,7 +171,6 @@ class Provider(Protocol):
         """What a response with an error status means; its text is harmless and short."""
 
 
-@runtime_checkable
 class CallingProvider(Provider, Protocol):
     """A provider that gets its answers itself; nothing of its requests is sent by us."""
 
@@ -183,6 +182,11 @@ class CallingProvider(Provider, Protocol):
         Raises:
             ProviderError: there is none.
         """
+
+
+def is_called(provider: Provider) -> TypeGuard[CallingProvider]:
+    """Whether a provider gets its answers itself. A test for the protocol would look for each of its attributes."""
+    return hasattr(provider, "call")
 
 
 class Address(NamedTuple):

@@ -11,13 +11,13 @@ from typing import Any
 from pytest_llmeval.errors import ConfigError, ProviderError
 from pytest_llmeval.formats.base import (
     Address,
-    CallingProvider,
     Found,
     ModelRequest,
     Prompt,
     Provider,
     StreamReader,
     WireFormat,
+    is_called,
 )
 from pytest_llmeval.reply import Answer
 from pytest_llmeval.text import first_line
@@ -198,7 +198,7 @@ class _Offered(WireFormat):
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider.name, provider.base_url, provider.api_key_env)
         self._provider = provider
-        if isinstance(provider, CallingProvider):
+        if is_called(provider):
             self.call = provider.call
 
     def request(self, model: str, prompt: Prompt) -> ModelRequest:

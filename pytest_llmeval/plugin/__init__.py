@@ -148,8 +148,8 @@ def _evaluate(config: pytest.Config) -> None:
         return
     from pytest_llmeval.errors import LlmevalError
     from pytest_llmeval.plugin.build_evaluation import evaluation_of
-    from pytest_llmeval.plugin.running.carrying import Carrying
     from pytest_llmeval.plugin.running.runner import Runner
+    from pytest_llmeval.plugin.shown import shown
 
     try:
         evaluation = evaluation_of(config)
@@ -163,7 +163,11 @@ def _evaluate(config: pytest.Config) -> None:
         register(config, runner.selected, "llmeval-selected")
         if runner.selected.cut is not None:
             register(config, runner.selected.cut, "llmeval-cut")
-        register(config, Carrying(config), "llmeval-carrying")
+        closely = shown(config)
+        if closely.failing or closely.passing:
+            from pytest_llmeval.plugin.running.carrying import Carrying
+
+            register(config, Carrying(config), "llmeval-carrying")
 
 
 def _look_at_workers(config: pytest.Config) -> None:

@@ -24,8 +24,10 @@ from pytest_llmeval.text import visible
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-# A connection that came through a fork must be neither used nor closed: it belongs to the parent.
+# A connection that came through a fork must be neither used nor closed: it belongs to the parent. Those of threads that
+# stay are here from the start, since a fork lets go of what other threads have.
 _inherited: list[BoundedCache] = []
+_of_threads: set[sqlite3.Connection] = set()
 
 _BLOBS = "blob:"  # before the digest of one, in its key
 _USED_BLOB = re.compile(rf'{{"{re.escape(BLOB)}":"([0-9a-f]{{16}})"}}')
@@ -56,6 +58,7 @@ class Cache:
         self._abandoned: list[BoundedCache] = []
         self._identity: tuple[int, int] | None = None
         self._lock = threading.Lock()
+        self._here = threading.local()
         self._pid = os.getpid()
 
     def get(self, key: str) -> Entry | None:
@@ -64,9 +67,12 @@ class Cache:
 
     def put(self, *entries: Entry) -> None:
         """Keep those entries that are not empty. Each replaces one with the same key, except one of a newer format."""
+        kept = [entry for entry in entries if entry.flaw != "empty"]
         try:
-            for entry in entries:
-                if self._keeps and entry.flaw != "empty":
+            if len(kept) > 1 and self._keeps and self._attempt(partial(_write_all, entries=kept), create=True):
+                return
+            for entry in kept:  # one that cannot be kept takes none of the others with it
+                if self._keeps:
                     self._attempt(partial(_write, entry=entry), create=True)
         finally:
             self._leave_thread()
@@ -74,6 +80,18 @@ class Cache:
     def prepare(self, *, create: bool) -> None:
         """Open it; make it if need be, and if it is to be made."""
         self._try(lambda _: None, create=create)
+
+    def stay(self) -> None:
+        """Let this thread keep its connection from one use to the next: to open one takes ten times as long as a use.
+
+        The thread calls `leave` before it ends.
+        """
+        self._here.stays = True
+
+    def leave(self) -> None:
+        """Close the connection of this thread."""
+        self._here.stays = False
+        self._leave_thread()
 
     def keys(self) -> list[str]:
         """The keys of all entries, trusted or not."""
@@ -127,13 +145,19 @@ class Cache:
 
     def _leave_thread(self) -> None:
         # Left open when its thread ends, a connection is a ResourceWarning in an innocent test.
-        if threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is threading.main_thread():
+            return
+        if not getattr(self._here, "stays", False):
             self._close_connections()
+        elif (cache := self._cache) is not None and (connection := cache.connection) is not None:
+            _of_threads.add(connection)
 
     def _close_connections(self) -> None:
         """Close those of the current thread."""
         for cache in (self._cache, *self._abandoned):
             if cache is not None:
+                if (connection := cache.connection) is not None:
+                    _of_threads.discard(connection)
                 with suppress(sqlite3.Error):
                     cache.close()
 
@@ -289,6 +313,14 @@ def _write(cache: BoundedCache, entry: Entry) -> None:
     checksum = hashlib.sha256(body.encode()).hexdigest()
     head = canonical_json({"checksum": checksum, "key": entry.key, "version": entry.version})
     cache.set(entry.key, f"{head}\n{body}", retry=False)
+
+
+def _write_all(cache: BoundedCache, entries: Iterable[Entry]) -> bool:
+    """Write all of them, or none; a transaction each takes half as long again."""
+    with cache.transact():
+        for entry in entries:
+            _write(cache, entry)
+    return True
 
 
 def _version_at(cache: BoundedCache, key: str) -> object:

@@ -97,6 +97,12 @@ class BoundedCache(diskcache.Cache):  # type: ignore[misc]
             raise
 
     @property
+    def connection(self) -> sqlite3.Connection | None:
+        """That of this thread, None when none is open."""
+        connection: sqlite3.Connection | None = getattr(self._local, "con", None)
+        return connection
+
+    @property
     def _sql_retry(self) -> Callable[..., Any]:
         sql = self._sql
         deadline = Clock.monotonic() + self._longest_wait

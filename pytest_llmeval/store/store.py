@@ -58,16 +58,26 @@ class Store:
         return (recorded, "recording") if recorded is not None else None
 
     def keep(self, *entries: Entry) -> None:
-        """Put entries into the cache; recordings are written only at the end of a session."""
+        """Put entries into the cache; recordings are written only at the end of a session.
+
+        A thread besides the main thread calls `leave` before it ends.
+        """
         cache = self._opened()
         if cache is not None:
+            cache.stay()
             cache.put(*entries)
 
     def prepare(self, *, create: bool) -> None:
-        """Open the cache now rather than at the first reply; made only if it is to be."""
+        """Open the cache now rather than at the first reply; made only if it is to be. Threads do as with `keep`."""
         cache = self._opened()
         if cache is not None:
+            cache.stay()
             cache.prepare(create=create)
+
+    def leave(self) -> None:
+        """Close what this thread has opened to keep entries."""
+        if self._cache is not None:
+            self._cache.leave()
 
     def close(self) -> None:
         """Close the cache; call it in the main thread."""

@@ -80,6 +80,23 @@ def test_a_new_model_gets_64_requests_at_first(server: Server) -> None:
     assert (at_first, len(server.requests)) == (64, 90)
 
 
+def test_it_runs_dry_with_fewer_requests_waiting_than_may_be_on_the_wire(server: Server) -> None:
+    gate = server.gate()
+    server.answer = lambda _: Reply(body=completion(), gate=gate)
+    with closing(Engine(EngineRules(concurrency=6, workers=2))) as engine:
+        dry = [engine.runs_dry]
+        futures = [engine.submit(asked(), endpoint(server)) for _ in range(3)]
+        server.wait_for_requests(3)
+        for _ in range(3):
+            dry.append(engine.runs_dry)
+            futures.append(engine.submit(asked(), endpoint(server)))
+        dry.append(engine.runs_dry)
+        gate.open()
+        wait(futures, timeout=20)
+        dry.append(engine.runs_dry)
+    assert dry == [True, True, True, True, False, True]
+
+
 def test_workers_share_the_ceiling(server: Server) -> None:
     with closing(Engine(EngineRules(concurrency=8, workers=4))) as engine:
         futures = [engine.submit(asked(), endpoint(server)) for _ in range(40)]
@@ -185,11 +202,16 @@ def test_a_cancelled_request_that_waits_for_its_turn_is_never_sent(server: Serve
 
 def test_closing_cancels_what_is_in_flight_and_what_waits(server: Server, engine: Engine) -> None:
     server.answer = lambda _: Reply(gate=server.gate())
-    futures = [engine.submit(asked(), endpoint(server)) for _ in range(50)]
-    server.wait_for_requests(4)
+    futures = [engine.submit(asked(), endpoint(server)) for _ in range(32)]
+    server.wait_for_requests(32)
+    futures += [engine.submit(asked(), endpoint(server)) for _ in range(18)]
+    thread = engine._thread
     engine.close()
     assert [future.cancelled() for future in futures] == [True] * 50
     assert (engine.in_flight, threads()) == (0, [])
+    assert thread is not None
+    assert thread.dispatcher is not None
+    assert not thread.dispatcher._tasks, "what waits takes no place that gets free by closing"
     with pytest.raises(CancelledError):
         futures[0].result()
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,13 @@ def test_an_entry_that_could_not_be_read_back_is_not_kept(cache: Cache, warnings
     assert len(warnings) == 1
 
 
+def test_an_entry_that_cannot_be_kept_takes_none_of_the_others_with_it(cache: Cache, warnings: list[str]) -> None:
+    cache.put(entry(1), entry(2, latency=float("nan")), entry(3))
+
+    assert [cache.get(entry(number).key) for number in (1, 2, 3)] == [entry(1), None, entry(3)]
+    assert len(warnings) == 1
+
+
 def test_nothing_is_ever_evicted(cache: Cache) -> None:
     cache.put(entry(1))
 
@@ -140,6 +148,28 @@ def test_threads_share_it_and_leave_no_connection_open(cache: Cache, warnings: l
     assert warnings == []
     cache.close()
     assert not (cache.directory / "cache.db-wal").exists(), "the last connection to close removes it"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_a_thread_that_stays_keeps_its_connection_until_it_leaves_and_no_fork_disturbs_it(cache: Cache) -> None:
+    with ThreadPoolExecutor(max_workers=1) as thread:
+
+        def keep(*numbers: int) -> sqlite3.Connection | None:
+            cache.stay()
+            cache.put(*map(entry, numbers))
+            return cache._cache.connection if cache._cache is not None else None
+
+        first = thread.submit(keep, 1, 2).result()
+        assert in_child(lambda: cache.get(entry(2).key) == entry(2))
+        second = thread.submit(keep, 3).result()
+        thread.submit(cache.leave).result()
+    assert first is not None
+    assert first is second
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        first.total_changes  # noqa: B018  it asks the database
+    assert not (cache.directory / "cache.db-wal").exists(), "the last connection to close removes it"
+    assert [cache.get(entry(number).key) for number in (1, 2, 3)] == [entry(1), entry(2), entry(3)]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

@@ -98,6 +98,8 @@ class Reporting:
         """Update the status line."""
         from pytest_llmeval.plugin.evaluation import existing_evaluation
 
+        if not self._status_line().due:  # this is called for every test, and to count what is in flight takes longer
+            return
         evaluation = existing_evaluation(self.config)
         elsewhere = evaluation is None or getattr(self.config.option, "numprocesses", None)
         calls = (None, 0.0) if elsewhere or evaluation is None else (evaluation.in_flight, evaluation.longest_wait)

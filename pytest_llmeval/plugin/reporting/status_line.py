@@ -37,12 +37,16 @@ class StatusLine:
             and config.getoption("capture", default="fd") != "no"
         )
 
+    @property
+    def due(self) -> bool:
+        """Whether it is written at all, and was not just now."""
+        return self.wanted and Clock.monotonic() - self._written >= INTERVAL
+
     def update(self, gathered: Gathered | None, in_flight: int | None, longest: float = 0.0) -> None:
         """Rewrite the line, unless that was done just now; the arguments are those of `status`."""
-        now = Clock.monotonic()
-        if self._writer is None or not self.wanted or now - self._written < INTERVAL:
+        if self._writer is None or not self.due:
             return
-        self._written = now
+        now = self._written = Clock.monotonic()
         self._write(status(gathered, in_flight, now - self._began, self._writer.fullwidth - 1, longest))
 
     def clear(self) -> None:

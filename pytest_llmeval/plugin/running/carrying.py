@@ -23,7 +23,7 @@ from pytest_llmeval.report.prompts import asked_in
 
 
 class Carrying:
-    """Puts on the reports what will be shown; registered in each process that runs tests."""
+    """Puts on the reports what will be shown; registered in each process that runs tests, where anything will be."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._shown = shown(config)

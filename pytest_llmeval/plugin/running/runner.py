@@ -96,7 +96,10 @@ class Runner:
             if self.evaluation.mode != "replay":  # which waits for nothing
                 self.evaluation.notes += beside.told(filter(uses_llm, session.items))
             window = 4 * self.evaluation.concurrency
-            scheduler = Scheduler(session, live, beside=beside, window=window, tick=tick)
+            pipeline = self.evaluation.pipeline()
+            scheduler = Scheduler(
+                session, live, beside=beside, window=window, runs_dry=lambda: pipeline.runs_dry, tick=tick
+            )
             for name, plugin in (("live", live), ("scheduler", scheduler), ("outermost", Outermost(scheduler))):
                 register(config, plugin, f"llmeval-{name}")
             self.scheduler = scheduler

@@ -402,6 +402,29 @@ def test_a_crashed_worker_loses_no_test(pytester: pytest.Pytester, server: Serve
     assert named == {str(number) for number in range(20)}
 
 
+def test_what_is_to_be_sent_comes_before_what_has_arrived(plain_session: Session, server: Server) -> None:
+    server.answer = echo
+    plain_session.write(
+        """
+        import pytest
+
+        executions = []
+
+        @pytest.mark.parametrize("number", range(40))
+        def test_it(llm, number):
+            executions.append(number)
+            llm(f"question {number}")
+
+        def test_order():
+            again = next(place for place, number in enumerate(executions) if number in executions[:place])
+            with open("again.txt", "w") as file:
+                file.write(str(again))
+        """
+    )
+    plain_session.run("--llm-concurrency=8")
+    assert int((plain_session.path / "again.txt").read_text()) > 8
+
+
 def test_stopping_at_the_first_failure_says_what_was_waiting(plain_session: Session, server: Server) -> None:
     gate = server.gate()
     server.answer = lambda _: Reply(body=completion("x"), gate=gate)
