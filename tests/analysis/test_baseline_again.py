@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -35,10 +35,15 @@ def copies(seed: int) -> Callable[[Request], object]:
 
 
 def independent(seed: int) -> Callable[[Request], object]:
-    """What throws a coin for each answer."""
-    coin = random.Random(seed)
-    count = itertools.count()
-    return lambda request: completion("Paris" if (next(count), coin.random())[1] < 0.5 else "Rome")
+    """What throws a coin for each answer, in whichever order they are asked for."""
+    asked: Counter[str] = Counter()
+
+    def answer(request: Request) -> object:
+        question = request.json["messages"][0]["content"]
+        asked[question] += 1
+        return completion("Paris" if random.Random(f"{seed} {question} {asked[question]}").random() < 0.5 else "Rome")
+
+    return answer
 
 
 @pytest.fixture
