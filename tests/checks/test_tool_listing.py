@@ -66,7 +66,7 @@ def tides(city: str) -> str:
         ([tides], 'llm: a tool is an object with a name and the schema of its arguments, not the function "tides"'),
         ([3], "the schema of its arguments, not 3"),
     ],
-    ids=str,
+    ids=range(7),  # that of the function would hold its address
 )
 def test_what_is_no_listing_is_refused_in_words(given: Any, told: str) -> None:
     with pytest.raises(ConfigError) as caught:
