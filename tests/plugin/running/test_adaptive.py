@@ -82,7 +82,7 @@ def test_an_undecided_category_gets_more_samples_of_every_case(session: Session,
     suite = ET.parse(session.path / "junit.xml").getroot()[0]  # noqa: S314 - our own file
     names = Counter(case.get("name") for case in suite)
     assert (len(names), set(names.values())) == (2 * CASES + 1, {1})
-    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("25", "1", "5")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("25", "1", "0")
 
 
 def test_decided_categories_keep_two_samples_and_the_saving_is_told(session: Session, server: Server) -> None:
@@ -105,7 +105,7 @@ def test_a_look_ends_the_session_as_soon_as_nothing_is_undecided(session: Sessio
     assert told(result, "decided after 4; undecided before: hallucination; 144 of 240 calls saved*")
     result.stdout.fnmatch_lines(["undecided: hallucination; up to 4 samples of 12 cases", "*21 passed, 3 missed*"])
     suite = ET.parse(session.path / "junit.xml").getroot()[0]  # noqa: S314 - our own file
-    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("24", "0", "3")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("24", "0", "0")
     assert len(suite) == 2 * CASES
 
 
