@@ -115,7 +115,7 @@ class Extent(NamedTuple):
         part: as in `Comparison`.
         unmeasurable: what else makes the comparison worthless, a sentence each.
         skipped: number of skipped tests, shown so that they are not mistaken for compared.
-        skip_themselves: further cases, whose tests had an answer and skipped themselves; it counts as lost.
+        skip_themselves: the cases among them whose tests had an answer and skipped themselves; it counts as lost.
     """
 
     stopped: str | None = None
@@ -152,8 +152,9 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         measure(baseline.name, before.values(), beside=after.values()),
         measure(candidate.name, after.values(), beside=before.values()),
     )
-    several = f"{extent.skipped} skipped tests are not compared"
-    skipped = "1 test that was skipped is not compared" if extent.skipped == 1 else several
+    others = extent.skipped - len(_lost_by_skipping(baseline, candidate, extent.skip_themselves))
+    several = f"{others} skipped tests are not compared"
+    skipped = "1 test that was skipped is not compared" if others == 1 else several
     over, notes = over_budget((baseline.name, before), (candidate.name, after), rules.budgets, saved=saved is not None)
     invalid = [
         f"{UNMEASURED}: {reason}"
@@ -198,7 +199,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             *uncompared,
             *unasked([after[key] for key in judged]),
             *blank_answers([after[key] for key in judged], before),
-            *([skipped] if extent.skipped else []),
+            *([skipped] if others else []),
         ),
         saved=saved,
         saved_when=baseline.saved_when,
@@ -214,11 +215,14 @@ def _with_skipped(baseline: Side, candidate: Side, skip_themselves: Collection[C
     return {
         **candidate.results,
         **{
-            key: saved._replace(model=candidate.name, samples=(lost,))
-            for key in skip_themselves
-            if (saved := baseline.results.get(key)) is not None and key not in candidate.results
+            key: baseline.results[key]._replace(model=candidate.name, samples=(lost,))
+            for key in _lost_by_skipping(baseline, candidate, skip_themselves)
         },
     }
+
+
+def _lost_by_skipping(baseline: Side, candidate: Side, skip_themselves: Collection[CaseKey]) -> list[CaseKey]:
+    return [key for key in skip_themselves if key in baseline.results and key not in candidate.results]
 
 
 def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:

@@ -107,3 +107,11 @@ class LoopThread:
             self._wanted.clear()
             self._woken = False
         await dispatcher.close()
+        # As asyncio.run() does: what a cancelled call has started itself, such as a connection, ends too.
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_PATIENCE)
+        for _ in range(3):  # and lets go of its socket in the rounds behind
+            await asyncio.sleep(0)

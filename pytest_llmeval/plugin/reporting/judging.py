@@ -70,7 +70,7 @@ class Judging:
             _, then = self._decided.get(name, (0, run))
             before, candidate = self._sides(baseline, then, run, name)
             part = gathered.part(len(candidate.results))
-            extent = Extent(stopped, part, unmeasurable, len(skipped - skip_themselves), skip_themselves)
+            extent = Extent(stopped, part, unmeasurable, len(skipped), skip_themselves)
             self.comparisons.append(compare(before, candidate, rules, extent))
         self._note_changes()
         if stopped is None:
