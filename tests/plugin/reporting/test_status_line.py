@@ -88,9 +88,11 @@ def screen(written: str) -> list[str]:
 
 
 def test_a_terminal_sees_how_far_it_is_and_nothing_is_left_of_it(plain_session: Session, server: Server) -> None:
-    server.answer = lambda _: completion("Paris")
+    server.answer = lambda _: Reply(
+        body=completion("Paris"), delay=0.12
+    )  # in waves: the line is rewritten between them
     plain_session.write(SUITE)
-    written = on_a_terminal(plain_session, "-pno:xdist", "--llm-budget=5", "-W", "ignore")
+    written = on_a_terminal(plain_session, "-pno:xdist", "--llm-budget=5", "--llm-concurrency=12", "-W", "ignore")
     assert re.search(r"\d+/60 cases \| \d+ in flight \| \$?[\d.]+ spent of \$?5", written)
     shown = screen(written)
     assert not [line for line in shown if "in flight" in line]
