@@ -77,9 +77,11 @@ def _but(paper: Paper, comparison: Comparison) -> str:
 
 
 def rising_together(comparison: Comparison) -> list[CategoryRow]:
-    """The row of all gated categories together, where it rose or may have."""
+    """The row of all gated categories together, where it rose or may have and no category says so by itself."""
     row = comparison.together
-    return [row] if row is not None and row.word in ("REGRESSED", "INCONCLUSIVE", "SMALL") else []
+    rose = row is not None and row.word in ("REGRESSED", "INCONCLUSIVE", "SMALL")
+    alone = any(each.gated and each.word == "REGRESSED" for each in comparison.rows)
+    return [row] if row is not None and rose and not alone else []
 
 
 def _why(paper: Paper, row: CategoryRow) -> str:
