@@ -348,8 +348,15 @@ class WireFormat(Provider):
         """
         parts = urlsplit(asked.base_url)  # which names the model where it is one of Azure's
         path = DEPLOYMENT.sub(lambda _: f"/deployments/{quote(model, safe='')}", parts.path)
+        named = self.path_to(asked, model)
         request = replace(asked.request(self.name), model=model, body={**asked.body, "model": model})
+        if named is not None:
+            request = replace(request, path=named, body=asked.body)
         return urlunsplit(parts._replace(path=path)), request
+
+    def path_to(self, asked: Recognised, model: str) -> str | None:
+        """The path that names another model for a request, in a format whose bodies name none; None in others."""
+        return None
 
     def placed(self, request: ModelRequest) -> ModelRequest:
         """A captured request as it is sent below the base URL of this provider."""

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlunsplit
 
@@ -159,13 +158,11 @@ class GeminiContent(WireFormat):
             stream=stream,
         )
 
-    def rerouted(self, asked: Recognised, model: str) -> tuple[str, ModelRequest]:
-        """The base URL and the request when another model is asked: the path names it, the body does not."""
+    def path_to(self, asked: Recognised, model: str) -> str:
+        """The path that names another model for a request."""
         method = asked.path.rpartition(":")[2]
         above = "/publishers/google" if asked.path.startswith("/endpoints/") else ""  # of a tuned model at Vertex
-        path = asked.path if asked.model == model else f"{above}/models/{quote(model, safe='')}:{method}"
-        base_url, request = super().rerouted(asked, model)
-        return base_url, replace(request, path=path, body=asked.body)
+        return asked.path if asked.model == model else f"{above}/models/{quote(model, safe='')}:{method}"
 
     def events(self, body: Mapping[str, Any], pieces: int) -> Iterator[Event]:
         """The events of a stream that says what a response body says."""

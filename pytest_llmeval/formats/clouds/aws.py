@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlunsplit
 
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats import reading
-from pytest_llmeval.formats.base import Address, Event, Found
+from pytest_llmeval.formats.base import Address, Event, Found, Recognised, WireFormat
 from pytest_llmeval.formats.clouds.frames import EXCEPTION
 
 KEY = "AWS_BEARER_TOKEN_BEDROCK"
@@ -46,6 +46,46 @@ class Place(NamedTuple):
 def path_of(model: str, method: str) -> str:
     """The path of a request, as in ``/model/anthropic.claude-x/converse``; in one spelling, whoever makes it."""
     return f"/model/{quote(model, safe='')}/{method}"
+
+
+def asks_by(methods: Collection[str], path: str) -> bool:
+    """Whether a path ends in one of these methods."""
+    return path.rstrip("/").endswith(tuple(f"/{method}" for method in methods))
+
+
+def recognised_by(
+    methods: Mapping[str, bool],
+    format_: WireFormat,
+    url: SplitResult,
+    headers: Mapping[str, str],
+    body: Mapping[str, Any],
+) -> Recognised | None:
+    """What a request asks of a model by one of these methods; None for other requests.
+
+    Args:
+        methods: each with whether it streams the answer.
+        format_: of the request.
+        url: whole.
+        headers: names in lower case.
+        body: as JSON.
+    """
+    place = place_in(url)
+    if place is None or place.method not in methods:
+        return None
+    return Recognised(
+        format=format_,
+        model=place.model,
+        base_url=place.base_url,
+        path=place.path,
+        body=body,
+        stream=methods[place.method],
+        headers={name: headers[name] for name in format_.meant if name in headers},
+    )
+
+
+def path_to(asked: Recognised, model: str) -> str:
+    """The path that names another model for a request."""
+    return path_of(model, asked.path.rpartition("/")[2])
 
 
 def place_in(url: SplitResult) -> Place | None:

@@ -64,28 +64,17 @@ class BedrockMessages(AnthropicMessages):
 
     def may_ask(self, path: str) -> bool:
         """Whether a request with this path is worth a closer look."""
-        return path.rstrip("/").endswith(tuple(f"/{method}" for method in _METHODS))
+        return aws.asks_by(_METHODS, path)
 
     def recognise(self, url: SplitResult, headers: Mapping[str, str], body: Mapping[str, Any]) -> Recognised | None:
         """What a request asks of a model; None for other requests, those to models of other makers among them."""
-        place = aws.place_in(url)
-        if place is None or place.method not in _METHODS or not {"anthropic_version", "messages"} <= body.keys():
+        if not {"anthropic_version", "messages"} <= body.keys():
             return None
-        return Recognised(
-            format=self,
-            model=place.model,
-            base_url=place.base_url,
-            path=place.path,
-            body=body,
-            stream=_METHODS[place.method],
-            headers={name: headers[name] for name in self.meant if name in headers},
-        )
+        return aws.recognised_by(_METHODS, self, url, headers, body)
 
-    def rerouted(self, asked: Recognised, model: str) -> tuple[str, ModelRequest]:
-        """The base URL and the request when another model is asked: the path names it, the body does not."""
-        base_url, request = super().rerouted(asked, model)
-        path = aws.path_of(model, asked.path.rpartition("/")[2])
-        return base_url, replace(request, path=path, body=asked.body)
+    def path_to(self, asked: Recognised, model: str) -> str:
+        """The path that names another model for a request."""
+        return aws.path_to(asked, model)
 
     def events(self, body: Mapping[str, Any], pieces: int) -> Iterator[Event]:
         """The events of a stream that says what a response body says, each within one of Amazon's."""

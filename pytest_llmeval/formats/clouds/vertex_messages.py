@@ -77,11 +77,9 @@ class VertexMessages(AnthropicMessages):
             headers={name: headers[name] for name in self.meant if name in headers},
         )
 
-    def rerouted(self, asked: Recognised, model: str) -> tuple[str, ModelRequest]:
-        """The base URL and the request when another model is asked: the path names it, the body does not."""
-        base_url, request = super().rerouted(asked, model)
-        path = _path_of(model, asked.path.rpartition(":")[2])
-        return base_url, replace(request, path=path, body=asked.body)
+    def path_to(self, asked: Recognised, model: str) -> str:
+        """The path that names another model for a request."""
+        return _path_of(model, asked.path.rpartition(":")[2])
 
 
 def _path_of(model: str, method: str) -> str:
