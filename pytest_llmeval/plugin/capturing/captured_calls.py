@@ -30,6 +30,7 @@ from pytest_llmeval.errors import MissingReply, NotAsked, NotRerouted, OutOfTime
 from pytest_llmeval.formats.other_calls.kept import AS_IT_IS
 from pytest_llmeval.formats.replay import Delivery, delivered
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
+from pytest_llmeval.plugin.capturing.found_or_sent import found_or_sent, gave_up, unanswered
 from pytest_llmeval.plugin.capturing.no_answer import no_answer
 from pytest_llmeval.plugin.capturing.other_calls import OtherCalls
 from pytest_llmeval.plugin.capturing.sending import Sending
@@ -103,7 +104,7 @@ class CapturedCalls:
         try:
             route = routed(asked.what, self._models)
         except NotRerouted as error:
-            raise self._unanswered(error) from None
+            raise unanswered(self.trial, error) from None
         if route.on_trial:
             self._on_trial.add(trial.sample.index)
         else:
@@ -118,7 +119,7 @@ class CapturedCalls:
                 question, future = trial.start_call(lookup, start)
                 draw = trial.draw(question)
         except ReplyError as error:
-            raise self._unanswered(error) from None
+            raise unanswered(self.trial, error) from None
         call = _Captured(asked, route, lookup, draw, question)
         if future is None:
             return self._own(call)
@@ -134,12 +135,13 @@ class CapturedCalls:
         if self.trial.pipeline.mode == "replay":
             parts = urlsplit(url)
             asked = first_line(f"{method} {parts.hostname}{parts.path}", 100)
-            raise self._unanswered(
+            raise unanswered(
+                self.trial,
                 MissingReply(
                     f"the application asked {asked}, which {self._fixture} cannot record, and --llm-mode=replay lets "
                     "nothing reach a model; keep it out of this run, or run in another mode (formats that are "
                     "recorded: OpenAI's, Anthropic's Messages, Gemini's, Ollama's, Bedrock's Converse)"
-                )
+                ),
             )
 
     def received(self, route: Route, question: Question | None, fulfilled: Fulfilled) -> None:
@@ -194,15 +196,8 @@ class CapturedCalls:
         Raises:
             ReplyError: it is neither stored nor asked for.
         """
-        pipeline = self.trial.pipeline
-        fulfilled = pipeline.find(lookup, draw)
-        if fulfilled is not None:
-            future: Future[Fulfilled] = Future()
-            future.set_result(fulfilled)
-            return future
-        if may_leave and (asked.plain or route.moved):
-            return pipeline.send(lookup, draw, endpoint_of(route, asked.headers, pipeline.environment))
-        return None
+        by_engine = may_leave and (asked.plain or route.moved)
+        return found_or_sent(self.trial.pipeline, asked, route, lookup, draw, by_engine=by_engine)
 
     def _end(self, call: _Captured, future: Future[Fulfilled]) -> Delivery | Sending:
         """The answer that is there now, or leave to send the call after all.
@@ -215,7 +210,7 @@ class CapturedCalls:
         try:
             fulfilled = self.trial.pipeline.received(future)
         except (NotAsked, OutOfTime) as error:
-            raise self._unanswered(error) from None
+            raise unanswered(self.trial, error) from None
         except ProviderError as error:
             self.failed(call.route, call.question, error)
             if error.response is None and error.kind == "connection":
@@ -233,8 +228,7 @@ class CapturedCalls:
         """The application did not wait for an answer."""
         if question is not None:
             self._answered.discard(question)
-        words = f"the application gave up before the answer of {route.model.full_name}, which took {seconds:.3g} s"
-        self.failed(route, question, ProviderError(words, kind="timeout"))
+        self.failed(route, question, gave_up(route.model, seconds))
 
     def _own(self, call: _Captured) -> Sending:
         __tracebackhide__ = True
@@ -248,7 +242,7 @@ class CapturedCalls:
                 instead = Replacement(url=route.url, headers=sent_headers, content=content)
             sent = self.trial.pipeline.hold(call.lookup, call.draw)
         except ReplyError as error:
-            raise self._unanswered(error) from None
+            raise unanswered(self.trial, error) from None
         question = call.question
         return Sending(
             trial=self.trial,
@@ -259,10 +253,6 @@ class CapturedCalls:
             received=partial(self.received, route, question),
             failed=partial(self.failed, route, question),
         )
-
-    def _unanswered(self, error: ReplyError) -> Unanswered:
-        self.trial.sample.failures.append(error)
-        return Unanswered(error)
 
     def _never_asked(self, asked: list[str]) -> str:
         trial, production = self._models.trial, [model.full_name for model in self._models.production]

@@ -23,9 +23,9 @@ from pytest_llmeval.formats.base import Recognised
 from pytest_llmeval.formats.model_hosts import provider_at
 from pytest_llmeval.formats.other_calls.kept import AS_IT_IS
 from pytest_llmeval.formats.replay import Delivery
+from pytest_llmeval.plugin.capturing.found_or_sent import done, found_or_sent, gave_up, unanswered
 from pytest_llmeval.plugin.capturing.no_answer import no_answer
 from pytest_llmeval.plugin.capturing.sending import Sending
-from pytest_llmeval.plugin.running.replies import Unanswered
 from pytest_llmeval.plugin.running.tasks import settled
 from pytest_llmeval.plugin.running.trial import Trial
 
@@ -84,7 +84,7 @@ class OtherCalls:
         try:
             future = trial.start_aside(call.key, partial(self._start, call), may_leave=may_leave)
         except ReplyError as error:
-            raise self._unanswered(error) from None
+            raise unanswered(self._trial, error) from None
         if future is None:
             return self._own(call)
         return self._end(call, future) if future.done() else Wait(future, settled, partial(self._end, call, future))
@@ -95,14 +95,8 @@ class OtherCalls:
         Raises:
             ReplyError: it is neither stored nor asked for.
         """
-        pipeline = self._trial.pipeline
-        fulfilled = pipeline.find(call.lookup, call.draw)
-        if fulfilled is not None:
-            return _done(fulfilled)
-        if may_leave and call.asked.plain:
-            endpoint = endpoint_of(call.route, call.asked.headers, pipeline.environment)
-            return pipeline.send(call.lookup, call.draw, endpoint)
-        return None
+        pipeline, by_engine = self._trial.pipeline, may_leave and call.asked.plain
+        return found_or_sent(pipeline, call.asked, call.route, call.lookup, call.draw, by_engine=by_engine)
 
     def _end(self, call: _Other, future: Future[Fulfilled]) -> Delivery | Sending:
         """The answer that is there now, or leave to send the call after all.
@@ -115,7 +109,7 @@ class OtherCalls:
         try:
             fulfilled = self._trial.pipeline.received(future)
         except (NotAsked, OutOfTime) as error:
-            raise self._unanswered(error) from None
+            raise unanswered(self._trial, error) from None
         except ProviderError as error:
             self._failed(call, error)
             if error.response is None and error.kind == "connection":
@@ -133,7 +127,7 @@ class OtherCalls:
             endpoint = endpoint_of(call.route, call.asked.headers, trial.pipeline.environment)
             sent = trial.pipeline.hold(call.lookup, call.draw)
         except ReplyError as error:
-            raise self._unanswered(error) from None
+            raise unanswered(self._trial, error) from None
         received, failed = partial(self._received, call), partial(self._failed, call)
         return Sending(
             trial=trial,
@@ -146,26 +140,14 @@ class OtherCalls:
         )
 
     def _received(self, call: _Other, fulfilled: Fulfilled) -> None:
-        self._trial.replies.aside[call.key] = _done(fulfilled)
+        self._trial.replies.aside[call.key] = done(fulfilled)
         self._troubles.pop((call.sample, call.key), None)
 
     def _failed(self, call: _Other, error: ProviderError) -> None:
         self._troubles[call.sample, call.key] = error
 
     def _too_late(self, call: _Other, seconds: float) -> None:
-        name = call.route.model.full_name
-        words = f"the application gave up before the answer of {name}, which took {seconds:.3g} s"
-        self._failed(call, ProviderError(words, kind="timeout"))
-
-    def _unanswered(self, error: ReplyError) -> Unanswered:
-        self._trial.sample.failures.append(error)
-        return Unanswered(error)
-
-
-def _done(fulfilled: Fulfilled) -> Future[Fulfilled]:
-    done: Future[Fulfilled] = Future()
-    done.set_result(fulfilled)
-    return done
+        self._failed(call, gave_up(call.route.model, seconds))
 
 
 def _as_it_is(asked: Recognised, models: Models) -> Route:

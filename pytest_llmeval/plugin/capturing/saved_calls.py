@@ -12,6 +12,7 @@ from pytest_llmeval.formats.other_calls.kept import AS_IT_IS
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import Delivery, delivered
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
+from pytest_llmeval.plugin.capturing.found_or_sent import unanswered
 from pytest_llmeval.plugin.capturing.other_calls import OtherCalls
 from pytest_llmeval.plugin.capturing.sending import Sending
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
@@ -54,8 +55,7 @@ class SavedCalls:
         try:
             call = given.result()
         except ReplyError as error:
-            self.trial.sample.failures.append(error)
-            raise Unanswered(error) from None
+            raise unanswered(self.trial, error) from None
         self._capture.add(what.body, self.trial.model.name, call, place)
         body = call.response
         if body is None or _format_of(call) != what.format.wire_format:
@@ -72,9 +72,7 @@ class SavedCalls:
             Unanswered: always.
         """
         __tracebackhide__ = True
-        error = MissingReply("a call in a format that is not recorded has no saved reply")
-        self.trial.sample.failures.append(error)
-        raise Unanswered(error)
+        raise unanswered(self.trial, MissingReply("a call in a format that is not recorded has no saved reply"))
 
     def review(self, error: BaseException | None) -> BaseException | None:
         """What really came out of a sample, given what left its body."""
