@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, overload
 
 # A key starts where no word goes on. The letter of a JSON escape such as \n may come right before it, or the m that
@@ -75,6 +75,13 @@ def hide_value(text: str, value: str, mark: str = "[hidden]") -> str:
     """The text without a secret value; a short one within a word is left, since it is not the secret."""
     for start, end in reversed(_spans(text, value) if is_secret(value) else []):
         text = text[:start] + mark + text[end:]
+    return text
+
+
+def hide_values(text: str, values: Iterable[str]) -> str:
+    """The text without any of these secret values."""
+    for value in values:
+        text = hide_value(text, value)
     return text
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.credentials import hide_value
+from pytest_llmeval.credentials import hide_values
 from pytest_llmeval.plugin.guard import ReportWrapper
 from pytest_llmeval.text import first_line
 from pytest_llmeval.text import harmless as escaped
@@ -29,9 +29,7 @@ def make_harmless(report: pytest.TestReport, secrets: Mapping[str, str]) -> None
     """
 
     def harmless(text: str) -> str:
-        for value in secrets.values():
-            text = hide_value(text, value)
-        return escaped(text)
+        return escaped(hide_values(text, secrets.values()))
 
     if report.sections:
         report.sections = [(harmless(title), harmless(text)) for title, text in report.sections]

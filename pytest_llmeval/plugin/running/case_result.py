@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from pytest_llmeval.checks.categories import GENERAL
-from pytest_llmeval.credentials import hide_value, is_secret
+from pytest_llmeval.credentials import hide_values, is_secret
 from pytest_llmeval.errors import CheckFailed, ReplyError
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.rejudging.again import judged_again_key
@@ -72,12 +72,11 @@ def without_keys(result: CaseResult, secrets: Mapping[str, str]) -> CaseResult:
     if not any(is_secret(value) for value in secrets.values()):
         return result
 
-    def hidden(text: str) -> str:
-        for value in secrets.values():
-            text = hide_value(text, value)
-        return text
-
-    samples = (each._replace(reason=hidden(each.reason), detail=hidden(each.detail)) for each in result.samples)
+    keys = secrets.values()
+    samples = (
+        each._replace(reason=hide_values(each.reason, keys), detail=hide_values(each.detail, keys))
+        for each in result.samples
+    )
     return result._replace(samples=tuple(samples))
 
 
