@@ -130,7 +130,8 @@ DEFAULTS, WHOLE = Rules(), Extent()
 
 def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Extent = WHOLE) -> Comparison:
     """Compare a candidate with the baseline and judge it."""
-    before, after = without_unseen(baseline.results, _with_skipped(baseline, candidate, extent.skip_themselves))
+    tried = _with_skipped(baseline, candidate, extent.skip_themselves)
+    before, after = without_unseen(baseline.results, tried)
     before, after, broken = without_broken_tests(before, after)
     saved = baseline.saved
     differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden = judgement(
@@ -152,7 +153,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         measure(baseline.name, before.values(), beside=after.values()),
         measure(candidate.name, after.values(), beside=before.values()),
     )
-    others = extent.skipped - len(_lost_by_skipping(baseline, candidate, extent.skip_themselves))
+    others = extent.skipped - (len(tried) - len(candidate.results))
     several = f"{others} skipped tests are not compared"
     skipped = "1 test that was skipped is not compared" if others == 1 else several
     over, notes = over_budget((baseline.name, before), (candidate.name, after), rules.budgets, saved=saved is not None)
@@ -216,13 +217,10 @@ def _with_skipped(baseline: Side, candidate: Side, skip_themselves: Collection[C
         **candidate.results,
         **{
             key: baseline.results[key]._replace(model=candidate.name, samples=(lost,))
-            for key in _lost_by_skipping(baseline, candidate, skip_themselves)
+            for key in skip_themselves
+            if key in baseline.results and key not in candidate.results
         },
     }
-
-
-def _lost_by_skipping(baseline: Side, candidate: Side, skip_themselves: Collection[CaseKey]) -> list[CaseKey]:
-    return [key for key in skip_themselves if key in baseline.results and key not in candidate.results]
 
 
 def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
