@@ -12,9 +12,6 @@ from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparis
 from pytest_llmeval.report.verdict import rising_together
 from pytest_llmeval.text import one_line
 
-PAGE, OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"
-"""The variables that name the files."""
-
 MOST_ANNOTATIONS = 10
 """GitHub shows no more of a kind from one step."""
 

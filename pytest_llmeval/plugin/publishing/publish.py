@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pytest_llmeval.analysis.comparison import Comparison
-from pytest_llmeval.analysis.measure import measure_each
-from pytest_llmeval.plugin.publishing.github import OUTPUT, PAGE, append, output_line
-from pytest_llmeval.plugin.reporting.gathering import Gathered
-from pytest_llmeval.report.exports import EXPORTS, Session
-from pytest_llmeval.report.markdown import markdown
+if TYPE_CHECKING:
+    from pytest_llmeval.analysis.comparison import Comparison
+    from pytest_llmeval.plugin.evaluation import Evaluation
+    from pytest_llmeval.plugin.reporting.gathering import Gathered
+
+PAGE, OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"
+"""The variables that name files which GitHub reads when the step is done."""
+
+
+def publishes(evaluation: Evaluation) -> bool:
+    """Whether the session leaves more than what is on the terminal; one of a shard has no verdict to tell."""
+    if evaluation.shard is not None:
+        return False
+    return bool(evaluation.summaries) or any(evaluation.environment.get(name) for name in (PAGE, OUTPUT))
 
 
 def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequence[str]) -> tuple[list[str], int]:
@@ -24,12 +32,17 @@ def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequen
         Further notes on what could not be written, and how many files that were asked for are among it.
     """
     evaluation = gathered.evaluation
-    page, output = (os.environ.get(name, "") for name in (PAGE, OUTPUT))
-    if not (evaluation.summaries or page or output) or evaluation.shard is not None or not evaluation.models:
+    if not publishes(evaluation) or not evaluation.models:
         return [], 0
-    session = Session(
-        run=gathered.run(), comparisons=comparisons, figures=measure_each(gathered.run()), secrets=evaluation.secrets()
-    )
+    page, output = (evaluation.environment.get(name, "") for name in (PAGE, OUTPUT))
+    # Most sessions have nothing to publish, and do not pay for these.
+    from pytest_llmeval.analysis.measure import measure_each
+    from pytest_llmeval.plugin.publishing.github import append, output_line
+    from pytest_llmeval.report.exports import EXPORTS, Session
+    from pytest_llmeval.report.markdown import markdown
+
+    run = gathered.run()
+    session = Session(run=run, comparisons=comparisons, figures=measure_each(run), secrets=evaluation.secrets())
     notes = list(dict.fromkeys([*notes, *evaluation.notes]))
 
     def summary(session: Session) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from types import SimpleNamespace
 
 import pytest
 
 from pytest_llmeval.plugin.guard import faults_of, register
 from pytest_llmeval.plugin.payload import Payload
+from pytest_llmeval.plugin.publishing.publish import publish
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.judging import Judging
@@ -69,18 +69,12 @@ class Parts:
         self.writing.finish()
         self.notes.finish(self.gathered, compared=bool(self.judging.comparisons))
         self.writing.record()
-        if stopped is None and self._is_to_publish():
-            from pytest_llmeval.plugin.publishing.publish import publish
-
+        if stopped is None:
             told, unwritten = publish(self.gathered, self.judging.comparisons, self.notes.lines)
             self.notes.lines += told
             self.writing.unwritten += unwritten
         self.writing.close(failed + self.writing.unwritten + faults_of(self._config).told)
         return len(self.judging.failed) + self.writing.unwritten
-
-    def _is_to_publish(self) -> bool:
-        summaries = self.gathered.evaluation.summaries
-        return bool(summaries) or any(os.environ.get(name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"))
 
     def count_failures(self) -> None:
         """Put failed gates into pytest's last line and the JUnit file; first write what a stopped session leaves."""

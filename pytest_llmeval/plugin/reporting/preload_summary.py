@@ -25,11 +25,18 @@ _COMPARING = (
 )
 
 
-def import_all(*, compares: bool) -> None:
+_PUBLISHING = (
+    "pytest_llmeval.plugin.publishing.github",
+    "pytest_llmeval.report.markdown",
+)
+
+
+def import_all(*, compares: bool, publishes: bool) -> None:
     """Import it all.
 
     Args:
         compares: whether there is a baseline; what only that needs would cost other sessions a tenth of a second.
+        publishes: whether the summary is written into files too.
     """
-    for name in (*_ALWAYS, *(_COMPARING if compares else ())):
+    for name in (*_ALWAYS, *(_COMPARING if compares else ()), *(_PUBLISHING if publishes else ())):
         import_module(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import suppress
@@ -65,9 +64,10 @@ class Reporting:
 
     def preload(self, evaluation: Evaluation) -> None:
         """Import what the summary needs, before the tests use up the file descriptors."""
+        from pytest_llmeval.plugin.publishing.publish import publishes
         from pytest_llmeval.plugin.reporting.preload_summary import import_all
 
-        import_all(compares=evaluation.compares)
+        import_all(compares=evaluation.compares, publishes=publishes(evaluation))
 
     def look(self) -> Mapping[str, int]:
         """The ids of the tests that get more samples, with their number; asked once all tests that were to run have."""
@@ -260,10 +260,11 @@ class Reporting:
             write_summary(
                 terminalreporter, parts.gathered, parts.judging.comparisons, parts.notes.lines, parts.close_look
             )
-            if os.environ.get("GITHUB_ACTIONS"):
+            environment = parts.gathered.evaluation.environment  # as it was at the start, where a test has emptied it
+            if environment.get("GITHUB_ACTIONS"):
                 from pytest_llmeval.plugin.publishing.github import write_annotations
 
-                folder = os.environ.get("GITHUB_WORKSPACE", "")
+                folder = environment.get("GITHUB_WORKSPACE", "")
                 write_annotations(terminalreporter, parts.judging.comparisons, folder)
         elif "pytest_llmeval.plugin.evaluation" in sys.modules:
             from pytest_llmeval.plugin.evaluation import existing_evaluation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from pytest_llmeval.plugin.publishing.github import MOST_ANNOTATIONS, commands, verdict_word
 from tests.analysis.test_compare import answers, compare
+from tests.plugin.reporting.test_file_descriptors import HELD, LIMITED
 from tests.server import Request, Server, completion
 from tests.sessions import Session
 
@@ -204,3 +206,30 @@ def test_other_kinds_of_files_are_written_beside_it(plain_session: Session, serv
     assert "--llm-report=x.html: unknown kind of report (allowed: FILE.jsonl, FILE.md, " in (
         wrong.stdout.str() + wrong.stderr.str()
     )
+
+
+def test_where_nothing_can_be_opened_any_more_the_summary_is_not_saved_and_said_to_be(
+    plain_session: Session, server: Server
+) -> None:
+    pytest.importorskip("resource")
+    prepare(plain_session, server)
+    plain_session.write(LIMITED + HELD, "conftest.py")
+    result = plain_session.run(*COMPARE, "--llm-report=summary.md", "--llm-mode=live", subprocess=True)
+    output = "\n".join([*result.outlines, *result.errlines])
+    assert result.ret == 1
+    assert "NOT SAVED: summary.md cannot be written: " in output
+    assert "broke" not in output
+
+
+def test_a_test_that_empties_the_environment_takes_no_page_away(
+    plain_session: Session, server: Server, in_github: Path
+) -> None:
+    prepare(plain_session, server)
+    plain_session.write("import os\ndef test_last(monkeypatch):\n    os.environ.clear()\n", "test_z.py")
+    before = dict(os.environ)
+    try:
+        plain_session.run(*COMPARE)
+    finally:
+        os.environ.update(before)
+    assert "GATE FAILED" in (in_github / "page.md").read_text()
+    assert (in_github / "output").read_text() == "llmeval-verdict=regressed\n"
