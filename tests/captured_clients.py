@@ -298,29 +298,37 @@ def google_genai_embeddings(url: str, prompt: str) -> str:
     return str(CLIENTS["google-genai"](url, f"After {prompt}"))
 
 
-@client("google-genai", "gemini")
-def google_genai(url: str, prompt: str) -> str:
-    with _genai(url) as google:
-        return _without_thoughts(google.models.generate_content(model="prod-1", contents=prompt))
+def google_clients(name: str, family: str, made: Callable[[str], Any]) -> None:
+    """The four ways in which google-genai asks: whole and streamed, each also from a coroutine.
+
+    Args:
+        made: the client for an address.
+    """
+
+    @client(name, family)
+    def whole(url: str, prompt: str) -> str:
+        with made(url) as google:
+            return _without_thoughts(google.models.generate_content(model="prod-1", contents=prompt))
+
+    @client(f"{name}, streamed", family)
+    def streamed(url: str, prompt: str) -> str:
+        with made(url) as google:
+            chunks = google.models.generate_content_stream(model="prod-1", contents=prompt)
+            return "".join(map(_without_thoughts, chunks))
+
+    @client(f"{name}, async", family)
+    async def asynchronous(url: str, prompt: str) -> str:
+        async with made(url).aio as google:
+            return _without_thoughts(await google.models.generate_content(model="prod-1", contents=prompt))
+
+    @client(f"{name}, async, streamed", family)
+    async def asynchronous_streamed(url: str, prompt: str) -> str:
+        async with made(url).aio as google:
+            chunks = await google.models.generate_content_stream(model="prod-1", contents=prompt)
+            return "".join([_without_thoughts(chunk) async for chunk in chunks])
 
 
-@client("google-genai, streamed", "gemini")
-def google_genai_streamed(url: str, prompt: str) -> str:
-    with _genai(url) as google:
-        return "".join(map(_without_thoughts, google.models.generate_content_stream(model="prod-1", contents=prompt)))
-
-
-@client("google-genai, async", "gemini")
-async def google_genai_async(url: str, prompt: str) -> str:
-    async with _genai(url).aio as google:
-        return _without_thoughts(await google.models.generate_content(model="prod-1", contents=prompt))
-
-
-@client("google-genai, async, streamed", "gemini")
-async def google_genai_async_streamed(url: str, prompt: str) -> str:
-    async with _genai(url).aio as google:
-        chunks = await google.models.generate_content_stream(model="prod-1", contents=prompt)
-        return "".join([_without_thoughts(chunk) async for chunk in chunks])
+google_clients("google-genai", "gemini", _genai)
 
 
 @client("google-genai, parsed", "gemini")

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
-from tests.captured_clients import CLIENTS, FAMILIES, _without_thoughts, ask, client
+from tests.captured_clients import CLIENTS, FAMILIES, ask, client, google_clients
 
 __all__ = ["CLIENTS", "FAMILIES"]
 
@@ -328,29 +328,7 @@ def _genai_at_vertex(url: str) -> Any:
     return genai.Client(vertexai=True, project="p", location="us-east5", credentials=credentials, http_options=options)
 
 
-@client("google-genai at vertex", "vertex")
-def genai_at_vertex(url: str, prompt: str) -> str:
-    with _genai_at_vertex(url) as google:
-        return _without_thoughts(google.models.generate_content(model="prod-1", contents=prompt))
-
-
-@client("google-genai at vertex, streamed", "vertex")
-def genai_at_vertex_streamed(url: str, prompt: str) -> str:
-    with _genai_at_vertex(url) as google:
-        return "".join(map(_without_thoughts, google.models.generate_content_stream(model="prod-1", contents=prompt)))
-
-
-@client("google-genai at vertex, async", "vertex")
-async def genai_at_vertex_async(url: str, prompt: str) -> str:
-    async with _genai_at_vertex(url).aio as google:
-        return _without_thoughts(await google.models.generate_content(model="prod-1", contents=prompt))
-
-
-@client("google-genai at vertex, async, streamed", "vertex")
-async def genai_at_vertex_async_streamed(url: str, prompt: str) -> str:
-    async with _genai_at_vertex(url).aio as google:
-        chunks = await google.models.generate_content_stream(model="prod-1", contents=prompt)
-        return "".join([_without_thoughts(chunk) async for chunk in chunks])
+google_clients("google-genai at vertex", "vertex", _genai_at_vertex)
 
 
 @client("requests")

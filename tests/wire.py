@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
+from pytest_llmeval.engine.answer_reader import AnswerReader
+from pytest_llmeval.engine.call import Response
 from pytest_llmeval.formats.base import Event
 from pytest_llmeval.formats.clouds.frames import frame
+from pytest_llmeval.formats.registry import find_provider
 
 
 def named_events(events: Iterable[Mapping[str, Any]]) -> list[bytes]:
@@ -351,3 +355,13 @@ CONVERSE_EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("messageStop", {"stopReason": "tool_use"}),
     ("metadata", {"usage": CONVERSE_USAGE, "metrics": {"latencyMs": 812}, "p": "abc"}),
 ]
+
+
+def read_in_pieces(name: str, content: bytes, kind: str, places: Sequence[int] = ()) -> Response:
+    """What is read of a stream that comes cut at these places."""
+    reader = AnswerReader(find_provider(name), stream=True)
+    reader.begins(200, {"content-type": kind})
+    cuts = [0, *sorted(place % (len(content) + 1) for place in places), len(content)]
+    for start, end in pairwise(cuts):
+        reader.take(content[start:end], 0.1)
+    return reader.response(0.1)

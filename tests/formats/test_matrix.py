@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,26 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.engine.answer_reader import AnswerReader
-from pytest_llmeval.engine.call import Response
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.formats.registry import _FORMATS, find_provider
 from pytest_llmeval.formats.replay import delivered
 from pytest_llmeval.reply import Answer, Measures, Reply
 from tests.formats.examples import EXAMPLES, Example
+from tests.wire import read_in_pieces
 
 USER = {"role": "user", "content": "Weather in Rome?"}
 of_every_format = pytest.mark.parametrize("name", EXAMPLES)
-
-
-def read(name: str, content: bytes, kind: str, places: tuple[int, ...] = ()) -> Response:
-    """What is read of a stream that comes cut at these places."""
-    reader = AnswerReader(find_provider(name), stream=True)
-    reader.begins(200, {"content-type": kind})
-    cuts = [0, *sorted(place % (len(content) + 1) for place in places), len(content)]
-    for start, end in pairwise(cuts):
-        reader.take(content[start:end], 0.1)
-    return reader.response(0.1)
 
 
 def answer(name: str, body: dict[str, Any]) -> Answer:
@@ -59,7 +48,7 @@ def test_a_whole_answer_is_read(name: str) -> None:
 @given(places=st.lists(st.integers(0, 99_999), max_size=12).map(tuple))
 def test_a_stream_split_anywhere_says_what_the_whole_answer_says(name: str, places: tuple[int, ...]) -> None:
     example = EXAMPLES[name]
-    response = read(name, b"".join(example.chunks), example.kind, places)
+    response = read_in_pieces(name, b"".join(example.chunks), example.kind, places)
     assert response.answer == answer(name, example.streamed or example.body)
 
 
@@ -69,7 +58,7 @@ class _Cut(Exception):
 
 def _read_or_cut(name: str, content: bytes, kind: str) -> Answer:
     try:
-        return read(name, content, kind).answer
+        return read_in_pieces(name, content, kind).answer
     except ProviderError as error:
         raise (_Cut() if error.kind == "malformed" else error) from None
 
@@ -91,7 +80,7 @@ def test_a_stream_that_is_cut_is_an_error_or_says_all_the_same(name: str, place:
 def test_an_error_within_a_stream_is_that_error(name: str, after: int) -> None:
     example = EXAMPLES[name]
     with pytest.raises(ProviderError) as caught:
-        read(name, b"".join([*example.chunks[:after], example.broken]), example.kind)
+        read_in_pieces(name, b"".join([*example.chunks[:after], example.broken]), example.kind)
     assert caught.value.kind == example.failure
 
 
@@ -116,7 +105,7 @@ def test_the_parts_of_the_usage_sum_to_the_total_that_is_stated(name: str) -> No
     assert usage.input_tokens + usage.output_tokens == (example.total or 1100)
     assert (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0) <= usage.input_tokens
     assert (usage.reasoning_tokens or 0) <= usage.output_tokens
-    assert read(name, b"".join(example.chunks), example.kind).answer.usage == usage
+    assert read_in_pieces(name, b"".join(example.chunks), example.kind).answer.usage == usage
 
 
 @of_every_format

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.engine.answer_reader import AnswerReader
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.replay import delivered
 from tests.server import completion
-from tests.wire import ANTHROPIC_BODY, CONVERSE_BODY, GEMINI_BODY, OLLAMA_BODY, RESPONSES_BODY
+from tests.wire import ANTHROPIC_BODY, CONVERSE_BODY, GEMINI_BODY, OLLAMA_BODY, RESPONSES_BODY, read_in_pieces
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Zürich"}'}}
 CUSTOM = {"id": "c2", "type": "custom", "custom": {"name": "sql", "input": "SELECT 'é'"}}
@@ -56,20 +54,11 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def read(name: str, content: bytes, kind: str, places: list[int]) -> Any:
-    reader = AnswerReader(find_provider(name), stream=True)
-    reader.begins(200, {"content-type": kind})
-    cuts = [0, *sorted(place % (len(content) + 1) for place in places), len(content)]
-    for start, end in pairwise(cuts):
-        reader.take(content[start:end], 0.1)
-    return reader.response(0.1)
-
-
 @pytest.mark.parametrize(("name", "body"), FORMS, ids=lambda value: value if isinstance(value, str) else "")
 @given(pieces=st.integers(1, 9), places=st.lists(st.integers(0, 9999), max_size=12))
 def test_splitting_a_stream_anywhere_changes_nothing(
     name: str, body: dict[str, Any], pieces: int, places: list[int]
 ) -> None:
     sent = delivered(find_provider(name), body, stream=True, pieces=pieces)
-    response = read(name, b"".join(sent.chunks), sent.headers["content-type"], places)
+    response = read_in_pieces(name, b"".join(sent.chunks), sent.headers["content-type"], places)
     assert response.answer == find_provider(name).answer(json.loads(json.dumps(body)))
