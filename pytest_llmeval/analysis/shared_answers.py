@@ -1,24 +1,35 @@
-"""Answers that several tests judge, since a fixture of wider scope asked for them: each is one piece of evidence."""
+"""Answers that several tests judge, since a fixture of wider scope asked for them: as much evidence as answers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from pytest_llmeval.analysis.comparison import Results
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 
 
 def shared_once(before: Results, after: Results) -> tuple[Results, Results]:
-    """Both sides, where tests that judge nothing but a fixture's answers are one case: the first of them.
+    """Both sides, where tests that judge nothing but a fixture's answers are no more cases than it has answers.
 
-    It fails in each category in which one of them fails. The others keep no answers, so that they are not compared.
+    Of those that become one case the first stands for all. It fails in each category in which one of them fails; the
+    others keep no answers, so that they are not compared. Which test judges which of several answers is not known:
+    neighbours are put together.
     """
     groups: dict[str, list[CaseKey]] = {}
     for key, result in after.items():
         if result.fixture is not None and key in before and before[key].fixture == result.fixture:
             groups.setdefault(result.fixture, []).append(key)
-    shared = [sorted(keys) for keys in groups.values() if len(keys) > 1]
+    shared = [keys for group in groups.values() for keys in _parts(sorted(group), before, after) if len(keys) > 1]
     return (_merged(before, shared), _merged(after, shared)) if shared else (before, after)
+
+
+def _parts(keys: list[CaseKey], before: Results, after: Results) -> list[list[CaseKey]]:
+    """The tests of a fixture in as many parts as it has answers, or one by one where it has more."""
+    samples = (sample for side in (before, after) for key in keys for sample in side[key].samples)
+    parts = min(len(keys), max((len(sample.calls) for sample in samples), default=1) or 1)
+    ends = [len(keys) * part // parts for part in range(parts + 1)]
+    return [keys[start:end] for start, end in pairwise(ends)]
 
 
 def _merged(results: Results, shared: list[list[CaseKey]]) -> Results:

@@ -64,3 +64,38 @@ def test_a_side_that_does_not_say_what_is_shared_is_left_alone() -> None:
         side(case("one", sample("a")), case("two", sample("a"))),
     )
     assert shared_once(before, after) == (before, after)
+
+
+def several(*texts: str, failing: str | None = None) -> SampleResult:
+    """What a test judges of a fixture that has asked for several answers."""
+    calls = tuple(call for text in texts for call in sample(text).calls)
+    return sample("", failing)._replace(calls=calls)
+
+
+def test_tests_of_a_fixture_with_an_answer_for_each_are_cases_of_their_own() -> None:
+    texts = [str(number) for number in range(6)]
+    before = side(*(case(f"t{n}", several(*texts, failing="tone" if n == 2 else None)) for n in range(6)))
+    after = side(*(case(f"t{n}", several(*texts, failing="tone")) for n in range(6)))
+    assert shared_once(before, after) == (before, after)
+    broken = side(*(case(f"t{n}", sample("0", "tone")) for n in range(6)))  # went on after the first answer
+    assert shared_once(before, broken) == (before, broken)
+
+
+def test_more_tests_than_answers_are_as_many_cases_as_answers() -> None:
+    both = side(*(case(f"t{n}", several("a", "b", failing="tone" if n > 2 else None)) for n in range(5)))
+    _, new = shared_once(both, both)
+    assert outcomes(dict(new)) == {
+        "t0": [("pass",)],
+        "t1": [],
+        "t2": [("fail", "tone")],
+        "t3": [],
+        "t4": [],
+    }
+
+
+def test_each_setup_of_a_fixture_is_a_group_of_its_own() -> None:
+    both = side(*(case(f"t{n}", sample(str(n)), fixture=f"test_a.py::digest[{n // 2}]") for n in range(4)))
+    assert [key.test for key, result in shared_once(both, both)[1].items() if result.samples] == [
+        "test_a.py::t0",
+        "test_a.py::t2",
+    ]

@@ -54,6 +54,7 @@ class _Asked:
 
     Attributes:
         name: of the fixture, with the file it stands in.
+        setup: the same with what it was set up for, where it may be set up for several: a parameter, a class, a module.
         module: that file, whose recordings hold the answers.
         trial: of the test it was set up for.
         place: in the order of setups.
@@ -62,6 +63,7 @@ class _Asked:
     """
 
     name: str
+    setup: str
     module: str
     trial: Trial
     place: int
@@ -182,7 +184,12 @@ class WideFixtures:
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
         """Give a test the calls of the fixtures it shares with others, and an ``llm`` of its own."""
         self.item = item
-        yield
+        try:
+            yield
+        finally:  # a fixture that has asked and then skips has an answer that nobody judges
+            self._share_first(item)
+
+    def _share_first(self, item: pytest.Item) -> None:
         if self._has_ours(item):
             trial = shared_trial(item, "llm")
             shared: set[int] = set()
@@ -203,8 +210,10 @@ class WideFixtures:
             return (yield)
         request.node.addfinalizer(partial(self._finish_aside, fixturedef, request))
         module = _module_of(fixturedef, self.item)
+        name = f"{module}::{fixturedef.argname}"
         self._asked[fixturedef] = asked = _Asked(
-            name=f"{module}::{fixturedef.argname}",
+            name=name,
+            setup=_setup_of(name, module, request),
             module=module,
             trial=shared_trial(self.item, "llm"),
             place=next(self._count),
@@ -312,7 +321,7 @@ class WideFixtures:
                 return
         elif trial.key != asked.trial.key:
             call = call._replace(spent=0.0, measures=call.measures._replace(source="cache"))
-        trial.add_shared(call, given.reply, asked.name)
+        trial.add_shared(call, given.reply, asked.setup)
         if given.fulfilled is not None:
             trial.used[given.fulfilled.entry.key] = given.fulfilled
 
@@ -361,3 +370,10 @@ def _module_of(definition: _Definition, item: pytest.Item) -> str:
     root = item.config.rootpath
     file = Path(code.co_filename) if code is not None else root
     return file.relative_to(root).as_posix() if file.name == "conftest.py" and file.is_relative_to(root) else module
+
+
+def _setup_of(name: str, module: str, request: pytest.FixtureRequest) -> str:
+    """The name of a fixture, with its parameter and with what it lives as long as, unless that is its file."""
+    parameter = f"[{request.param_index}]" if hasattr(request, "param_index") and hasattr(request, "param") else ""
+    place = request.node.nodeid
+    return f"{name}{parameter}" + (f" of {place}" if place not in ("", ".", module) else "")

@@ -42,6 +42,7 @@ from pytest_llmeval.plugin.selecting.selected import Selected
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.text import were
 
+_may_fail_key = pytest.StashKey[bool]()  # whether a test was marked as xfail before its body ran
 _result_key = pytest.StashKey[CaseResult]()
 
 
@@ -130,7 +131,8 @@ class Runner:
         """Note whose fixtures are set up."""
         being_set_up.append(item)
         try:
-            return (yield)
+            yield
+            item.stash.setdefault(_may_fail_key, item.get_closest_marker("xfail") is not None)
         except pytest.fail.Exception as error:
             if str(error).startswith("ScopeMismatch"):
                 refuse_wide_capture(item)
@@ -202,7 +204,10 @@ class Runner:
         if report.skipped and call.when in ("setup", "call"):
             ends = call.excinfo.value if call.excinfo is not None else None
             answered = trial is not None and bool(trial.sample.calls)
-            skips_itself = answered and isinstance(ends, pytest.skip.Exception | pytest.xfail.Exception)
+            by_itself = isinstance(ends, pytest.skip.Exception | pytest.xfail.Exception)
+            # A test that marks itself once it has an answer says so as well.
+            marked = item.get_closest_marker("xfail") is not None and not item.stash.get(_may_fail_key, False)
+            skips_itself = answered and (by_itself or marked)
             self._attach(item, report, None, used, skips_itself=skips_itself)
         elif call.when == "setup" and report.failed:
             error = call.excinfo.value if call.excinfo is not None else None

@@ -123,7 +123,8 @@ class Trial:
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
         reviews: each says what really came out of a sample, given what left its body.
         sample: the one that runs; what fixtures ask before the body belongs to the first.
-        shared: the fixture of wider scope whose answers the test shares with others, None without one.
+        shared: the fixture of wider scope whose answers the test shares with others, and what it was set up for; None
+            without one.
         shared_calls: how many of its calls are such a fixture's.
     """
 

@@ -217,7 +217,8 @@ def test_what_was_not_recorded_is_an_error(plain_session: Session, server: Serve
 def test_recordings_of_another_test_file_will_do(plain_session: Session, server: Server) -> None:
     plain_session.write(PLAIN_BOT, "bot.py")
     # One after the other, so that the first fills the index.
-    one = "import bot, pytest\n\n@pytest.mark.llm_blocking\ndef test_it(llm_capture):\n    assert bot.answer('How long?')\n"
+    alone = "import bot, pytest\n\npytestmark = pytest.mark.llm_blocking\n\n"
+    one = f"{alone}def test_it(llm_capture):\n    assert bot.answer('How long?')\n"
     plain_session.write(one, "test_one.py")
     plain_session.write(one.replace("How long", "What returns"), "test_two.py")
     plain_session.run("--llm-record").assert_outcomes(passed=2)

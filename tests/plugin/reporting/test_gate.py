@@ -173,3 +173,26 @@ def test_a_test_that_skips_itself_on_a_bad_answer_loses_it(session: Session, ser
     result = session.run(*COMPARE)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*GATE FAILED: *", "*8 of 60 answers of the candidate were lost (skipped 8)*"])
+
+
+def test_a_test_that_marks_itself_on_a_bad_answer_loses_it_and_one_that_was_marked_before_does_not(
+    plain_session: Session, server: Server
+) -> None:
+    prepare(plain_session, server)
+    marks = "        request.applymarker(pytest.mark.xfail(reason='unusable'))\n"
+    by_answer = SUITE.replace("(llm, case)", "(llm, case, request)").replace(
+        "    assert_json(reply)", f"    if '60' in reply:\n{marks}    assert_json(reply)"
+    )
+    plain_session.write(by_answer)
+    result = plain_session.run(*COMPARE)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*GATE FAILED: *", "*8 of 60 answers of the candidate were lost (skipped 8)*"])
+    before = f"""
+@pytest.fixture(autouse=True)
+def known(request):
+    if "candidate" in request.node.name and any(f"case-{{n}}-" in request.node.name for n in range(20, 28)):
+{marks}"""
+    plain_session.write(SUITE + before)
+    result = plain_session.run(*COMPARE)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*8 skipped tests are not compared*"])

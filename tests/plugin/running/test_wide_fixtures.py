@@ -373,3 +373,37 @@ def test_a_fixture_of_the_projects_own_of_that_name_is_left_alone(plain_session:
         """
     )
     plain_session.run().assert_outcomes(passed=1)
+
+
+PARAMETRIZED = """
+import pytest
+
+@pytest.fixture(scope="module", params=range(12))
+def answer(request, llm):
+    return llm(f"question {request.param}")
+
+def test_it(answer):
+    assert answer == "right"
+
+@pytest.fixture(scope="session")
+def batch(llm):
+    return [llm(f"item {number}") for number in range(12)]
+
+@pytest.mark.parametrize("number", range(12))
+def test_item(batch, number):
+    assert batch[number] == "right"
+"""
+
+
+def test_each_answer_of_a_fixture_is_a_case_of_its_own(session: Session, server: Server) -> None:
+    """Else the candidate that breaks eleven of twelve would break the most of one, and pass."""
+
+    def answer(request: Request) -> object:
+        kept = request.json["model"] == "prod-1" or asked(request).endswith(" 3")
+        return completion("right" if kept else "wrong")
+
+    server.answer = answer
+    session.write(PARAMETRIZED)
+    result = session.run("--llm-model=candidate", "--llm-baseline=production")
+    assert result.ret == 1
+    assert told(result, "GATE FAILED: wrong_answer regressed from 0 of 24 to 22 of 24 answers")
