@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import NamedTuple
 
 surrounding: ContextVar[str | None] = ContextVar("llmeval_category", default=None)
 """The innermost ``with category(...)``."""
@@ -20,6 +21,18 @@ def note_examined(category: str) -> None:
         names.add(category)
 
 
+class Claim(NamedTuple):
+    """A part of the checked text that no source holds.
+
+    Attributes:
+        start: where it begins, in characters.
+        text: as the checked text has it.
+    """
+
+    start: int
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """What a check found.
@@ -30,6 +43,7 @@ class Score:
         reason: what was expected and what came, one line first; shown when it did not pass.
         category: the error category of a failure.
         check: the check's name, as in ``assert_similar``.
+        unsupported: what the text states that no source holds, for a report to mark.
     """
 
     value: float
@@ -37,3 +51,4 @@ class Score:
     reason: str = ""
     category: str = "wrong_answer"
     check: str = ""
+    unsupported: tuple[Claim, ...] = ()

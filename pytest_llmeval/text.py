@@ -30,13 +30,22 @@ def harmless(text: str) -> str:
     become their escapes, as in ``\x1b``; newline and tab stay. A line that a CI runner would take for a command
     gets a visible ``| `` in front, and ``##[`` is broken up.
     """
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() or c in "\n\t" or c in _JOINERS else _escape(c) for c in text)
+    text = printable(text)
     if "##" in text:
         text = _ANYWHERE.sub("# #", text)
     if "::" in text:
         text = _LINE_START.sub("| ", text)
     return text
+
+
+def printable(text: str) -> str:
+    r"""Escape control characters, bidirectional marks, line separators and lone surrogates, as in ``\x1b``.
+
+    Newline and tab stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" or c in _JOINERS else _escape(c) for c in text)
 
 
 def _escape(character: str) -> str:

@@ -191,7 +191,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
         entries = wheel.read(next(name for name in files if name.endswith("entry_points.txt"))).decode()
     info = f"pytest_llmeval-{PROJECT['version']}.dist-info"
     assert {name.split("/")[0] for name in files} == {"pytest_llmeval", info}
-    shipped = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*") if path.suffix in (".py", ".json")}
+    kinds = (".py", ".json", ".jinja", ".css", ".js")
+    shipped = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*") if path.suffix in kinds}
     assert {name for name in files if name.startswith("pytest_llmeval/")} == shipped | {"pytest_llmeval/py.typed"}
     assert f"{info}/licenses/LICENSE" in files
     assert "llmeval = pytest_llmeval.plugin" in entries

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeGuard, TypeVar, cast
 from pytest_llmeval.checks.categories import GENERAL, default_category, mark_decided, valid_category
 from pytest_llmeval.checks.gathered import gathering
 from pytest_llmeval.errors import CheckFailed, LlmevalError
-from pytest_llmeval.score import Score, surrounding
+from pytest_llmeval.score import Claim, Score, surrounding
 from pytest_llmeval.text import presentable
 
 P = ParamSpec("P")
@@ -31,9 +31,9 @@ class Unfit(Exception):
         self.score = failed(reason, category="format")
 
 
-def failed(reason: str, *, category: str = GENERAL, value: float = 0.0) -> Score:
+def failed(reason: str, *, category: str = GENERAL, value: float = 0.0, unsupported: tuple[Claim, ...] = ()) -> Score:
     """A score that did not pass."""
-    return Score(value=value, passed=False, reason=reason, category=category)
+    return Score(value=value, passed=False, reason=reason, category=category, unsupported=unsupported)
 
 
 def passed(category: str = GENERAL, *, value: float = 1.0) -> Score:

@@ -13,7 +13,7 @@ from pytest_llmeval.checks.check import check, failed, passed
 from pytest_llmeval.checks.number import numerals, words_as_numbers
 from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.errors import LlmevalError
-from pytest_llmeval.score import Score
+from pytest_llmeval.score import Claim, Score
 from pytest_llmeval.text import excerpt, quoted, shown
 
 _SHOWN = 10
@@ -64,7 +64,8 @@ def assert_grounded(
     lines += [f"{_named(fact)}: {excerpt(text, fact.start, fact.end)}" for fact in invented[1:_SHOWN]]
     if len(invented) > _SHOWN:
         lines.append(f"... and {len(invented) - _SHOWN} more")
-    return failed("\n".join(lines), category="hallucination", value=value)
+    claims = tuple(Claim(fact.start, text[fact.start : fact.end]) for fact in invented)
+    return failed("\n".join(lines), category="hallucination", value=value, unsupported=claims)
 
 
 def _named(fact: Fact) -> str:

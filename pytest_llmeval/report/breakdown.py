@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pytest_llmeval.analysis.routing import Choice, TaskRoute
 from pytest_llmeval.analysis.sensitivity import PARAPHRASES, Reworded, Sensitivity, Worst
@@ -24,22 +24,46 @@ _MOST_ROWS = 12
 _UNKNOWN = len(EDGES) + 1
 
 
+class SliceRow(NamedTuple):
+    """Some cases by their name.
+
+    Attributes:
+        slices: of these cases, one per model.
+    """
+
+    name: str
+    slices: Sequence[Slice]
+
+
+def rows_by_task(models: Results) -> list[SliceRow]:
+    """The cases of each task; empty for a single task."""
+    return _rows(models, lambda result: [result.task or ""], lambda name: name or NO_TASK)
+
+
+def rows_by_tag(models: Results) -> list[SliceRow]:
+    """The cases of each tag; a case with several tags counts in each."""
+    return _rows(models, lambda result: dict.fromkeys(result.tags), str)
+
+
+def rows_by_length(models: Results) -> list[SliceRow]:
+    """The cases of each bucket of input tokens, shortest first; empty where all are in one."""
+    known = {bucket for each in models.values() for result in each for bucket in _buckets(result)} - {_UNKNOWN}
+    return _rows(models, _buckets, _bucket_name, order=lambda bucket: bucket) if len(known) > 1 else []
+
+
 def task_lines(paper: Paper, models: Results) -> list[Line]:
     """The share of failing answers per task, of many tasks the worst; empty for a single task."""
-    return _lines(paper, "task", models, lambda result: [result.task or ""], lambda name: name or NO_TASK)
+    return _lines(paper, "task", models, rows_by_task(models))
 
 
 def tag_lines(paper: Paper, models: Results) -> list[Line]:
-    """The share of failing answers per tag; a case with several tags counts in each."""
-    return _lines(paper, "tag", models, lambda result: dict.fromkeys(result.tags), str)
+    """The share of failing answers per tag, of many tags the worst."""
+    return _lines(paper, "tag", models, rows_by_tag(models))
 
 
 def length_lines(paper: Paper, models: Results) -> list[Line]:
-    """The share of failing answers per bucket of input tokens, shortest first; empty where all are in one."""
-    known = {bucket for each in models.values() for result in each for bucket in _buckets(result)} - {_UNKNOWN}
-    if len(known) < 2:
-        return []
-    return _lines(paper, "input tokens", models, _buckets, _bucket_name, order=lambda bucket: bucket)
+    """The share of failing answers per bucket of input tokens."""
+    return _lines(paper, "input tokens", models, rows_by_length(models), whole=True)
 
 
 def _buckets(result: CaseResult) -> list[int]:
@@ -55,31 +79,30 @@ def _bucket_name(bucket: int) -> str:
     return f"{EDGES[bucket - 1]:,} and more" if bucket == len(EDGES) else f"{EDGES[bucket - 1]:,} to {EDGES[bucket]:,}"
 
 
-def _lines(
-    paper: Paper,
-    head: str,
+def _rows(
     models: Results,
     names: Callable[[CaseResult], Iterable[L]],
     show: Callable[[L], str],
     *,
     order: Callable[[L], int] | None = None,
-) -> list[Line]:
-    counted = {model: count_by(results, names) for model, results in models.items()}
-    rows = list(dict.fromkeys(row for slices in counted.values() for row in slices))
+) -> list[SliceRow]:
+    counted = [count_by(results, names) for results in models.values()]
+    found = list(dict.fromkeys(row for slices in counted for row in slices))
+    # Numbers in a name count as numbers, and `NO_TASK` comes last.
+    found.sort(key=order if order is not None else lambda row: (show(row) == NO_TASK, number_place(show(row))))
+    return [SliceRow(show(row), [slices.get(row, Slice()) for slices in counted]) for row in found]
+
+
+def _lines(paper: Paper, head: str, models: Results, rows: list[SliceRow], *, whole: bool = False) -> list[Line]:
+    """A table of slices; only of a few, where not the whole is asked for, those that fail most."""
     if len(rows) < 2:
         return []
-
-    def found(row: L) -> list[Slice]:
-        return [slices.get(row, Slice()) for slices in counted.values()]
-
-    hidden = max(0, len(rows) - _MOST_ROWS) if paper.verbosity <= 0 and order is None else 0
-    if hidden:  # what fails most stays
-        rows.sort(key=lambda row: -max(each.failed / each.judged if each.judged else -1.0 for each in found(row)))
-        del rows[_MOST_ROWS:]
-    # Numbers in a name count as numbers, and `NO_TASK` comes last.
-    rows.sort(key=order if order is not None else lambda row: (show(row) == NO_TASK, number_place(show(row))))
-    body = [Column(head="cases", cells=[str(max(each.cases for each in found(row))) for row in rows])]
-    for model, slices in zip(counted, zip(*map(found, rows), strict=True), strict=True):
+    hidden = max(0, len(rows) - _MOST_ROWS) if paper.verbosity <= 0 and not whole else 0
+    if hidden:
+        worst = sorted(rows, key=lambda row: -max(_share(each) for each in row.slices))[:_MOST_ROWS]
+        rows = [row for row in rows if row in worst]
+    body = [Column(head="cases", cells=[str(max(each.cases for each in row.slices)) for row in rows])]
+    for model, slices in zip(models, zip(*(row.slices for row in rows), strict=True), strict=True):
         counts = [count(each.failed, each.judged) if each.judged else "-" for each in slices]
         shares = [percent(each.failed, each.judged) for each in slices]
         width = max(map(len, shares))
@@ -88,8 +111,12 @@ def _lines(
         ]
         body.append(Column(head=clip(paper.clean(model), 24), cells=cells, short=counts))
     lines = paper.write(f"failing answers by {head}", "bold")
-    lines += table(paper, head, [paper.clean(show(row)) for row in rows], body)
+    lines += table(paper, head, [paper.clean(row.name) for row in rows], body)
     return lines + ([Line(f"  {hidden} more that fail no more often (-v names all)")] if hidden else [])
+
+
+def _share(found: Slice) -> float:
+    return found.failed / found.judged if found.judged else -1.0
 
 
 def route_lines(paper: Paper, routes: Sequence[TaskRoute]) -> list[Line]:
@@ -131,7 +158,7 @@ def _cheaper(route: TaskRoute, choice: Choice | None) -> str:
     return "stays" if choice.baseline else change(baseline.cost.value, choice.cost.value)
 
 
-def _why(paper: Paper, route: TaskRoute) -> list[Line]:
+def route_reasons(route: TaskRoute) -> list[str]:
     """Why models were not chosen, grouped by reason, and why no model was."""
     kept_out: dict[str, list[str]] = {}
     for choice in route.choices:
@@ -142,6 +169,11 @@ def _why(paper: Paper, route: TaskRoute) -> list[Line]:
         why.insert(0, route.reason)
     elif route.reason.startswith("the cheapest that fits of"):
         why.append(route.reason)
+    return why
+
+
+def _why(paper: Paper, route: TaskRoute) -> list[Line]:
+    why = route_reasons(route)
     return paper.write(f"{route.task or NO_TASK}: {'; '.join(why)}", indent=2, hang=2) if why else []
 
 

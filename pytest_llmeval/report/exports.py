@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import Figures
+from pytest_llmeval.analysis.routing import TaskRoute
 from pytest_llmeval.credentials import hide_secrets
 from pytest_llmeval.report.cases import new_misses
 from pytest_llmeval.runs.results import CaseResult, Run
@@ -33,6 +34,7 @@ class Session(NamedTuple):
     Attributes:
         comparisons: one per candidate; empty without a baseline.
         figures: of every model.
+        routes: the recommended model for each task.
         secrets: API keys that must not be in it, by the names of their environment variables.
     """
 
@@ -40,6 +42,7 @@ class Session(NamedTuple):
     comparisons: Sequence[Comparison]
     figures: Sequence[Figures]
     secrets: Mapping[str, str] = MappingProxyType({})
+    routes: Sequence[TaskRoute] = ()
 
 
 def as_csv(session: Session) -> str:

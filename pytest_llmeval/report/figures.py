@@ -136,7 +136,15 @@ Show = Callable[[float], str]
 REPEATED = "needs 2 samples of a case"
 
 
-class _Row(NamedTuple):
+class Measure(NamedTuple):
+    """One measure of a model as text.
+
+    Attributes:
+        value: "-" when it is unknown.
+        interval: of 95 %.
+        rests_on: as in ``89 cases``, or why it is unknown.
+    """
+
     name: str
     value: str = "-"
     interval: str = ""
@@ -149,18 +157,27 @@ def measures_lines(paper: Paper, models: Sequence[Figures]) -> list[Line]:
     for figures in models:
         if not figures.cases:
             continue
-        rows = [*_times(figures), *_money(figures), *_reliability(figures), *_rates(figures)]
+        rows = [
+            *time_measures(figures),
+            *money_measures(figures),
+            *reliability_measures(figures),
+            *rate_measures(figures),
+        ]
         body = [
             Column(head="value", cells=[row.value for row in rows]),
             Column(head="95 % interval", cells=[row.interval for row in rows]),
             Column(head="of", cells=[row.rests_on for row in rows], right=False),
         ]
-        lines += [Line(""), *paper.write(f"every measure of {figures.model}, {_source(figures)}", "bold", hang=2)]
+        lines += [
+            Line(""),
+            *paper.write(f"every measure of {figures.model}, {source_of_times(figures)}", "bold", hang=2),
+        ]
         lines += table(paper, "measure", [paper.clean(row.name) for row in rows], body)
     return lines
 
 
-def _source(figures: Figures) -> str:
+def source_of_times(figures: Figures) -> str:
+    """Which calls the times of a model are of."""
     if not figures.latency:
         return "which made no call"
     if not figures.live_figures:
@@ -169,43 +186,47 @@ def _source(figures: Figures) -> str:
     return f"times of live calls{left_out}"
 
 
-def _times(figures: Figures) -> Iterable[_Row]:
+def time_measures(figures: Figures) -> Iterable[Measure]:
+    """How long its calls took."""
     for each in figures.latency:
         yield _percentile(f"latency p{100 * each.share:.0f}", each, seconds)
     for each in figures.ttft:
         yield _percentile(f"TTFT p{100 * each.share:.0f}", each, seconds)
     if not figures.ttft:
-        yield _Row("TTFT", rests_on="no call was streamed")
+        yield Measure("TTFT", rests_on="no call was streamed")
     if figures.tokens_per_second is None:
-        yield _Row("output tokens per s", rests_on="tokens are unknown")
+        yield Measure("output tokens per s", rests_on="tokens are unknown")
     else:
         yield _percentile("output tokens per s", figures.tokens_per_second, _plain)
 
 
-def _money(figures: Figures) -> Iterable[_Row]:
+def money_measures(figures: Figures) -> Iterable[Measure]:
+    """What its answers cost."""
     # Of all calls: failed cases, errors and every sample are paid for too.
     cases = plural(figures.cases, "case")
     why = "nothing passed" if figures.cost is not None else "a price is unknown"
     yield _row("$ per case", figures.cost_per_case, dollars, cases, why)
     yield _row("$ per resolved answer", figures.cost_per_resolved, dollars, cases, why)
     if figures.judge_calls:
-        yield _Row("$ of judges", dollars(figures.judge_cost), rests_on=plural(figures.judge_calls, "call"))
+        yield Measure("$ of judges", dollars(figures.judge_cost), rests_on=plural(figures.judge_calls, "call"))
 
 
-def _reliability(figures: Figures) -> Iterable[_Row]:
+def reliability_measures(figures: Figures) -> Iterable[Measure]:
+    """How much its answers to the same case agree."""
     yield _share("pass@1", figures.pass_at_1, "no answer was judged")
     last = len(figures.pass_hat) + 1
     for k, mean in enumerate(figures.pass_hat, start=2):
         if k in (2, 3, 5, last):
             yield _mean(f"pass^{k}", mean, percentage)
     if not figures.pass_hat:
-        yield _Row("pass^k", rests_on="needs 2 samples per case")
+        yield Measure("pass^k", rests_on="needs 2 samples per case")
     yield _mean("agreement", figures.verdict_agreement, two_decimals)
     yield _mean("length variation", figures.length_variation, two_decimals)
     yield _share("format agreement", figures.format_agreement, REPEATED)
 
 
-def _rates(figures: Figures) -> Iterable[_Row]:
+def rate_measures(figures: Figures) -> Iterable[Measure]:
+    """How often answers are of some kind, and the mean scores of checks."""
     yield _share("hallucination rate", figures.hallucination_rate, "no answer was examined")
     yield _share("refusal rate", figures.refusal_rate, "no answer was judged")
     yield _share("error rate", figures.error_rate, "no sample")
@@ -213,31 +234,40 @@ def _rates(figures: Figures) -> Iterable[_Row]:
         yield _mean(f"score of {name}", mean, two_decimals)
 
 
-def _percentile(name: str, figure: Percentile, show: Show) -> _Row:
+MEASURES: tuple[Callable[[Figures], Iterable[Measure]], ...] = (
+    time_measures,
+    money_measures,
+    reliability_measures,
+    rate_measures,
+)
+"""Every measure of a model, in order."""
+
+
+def _percentile(name: str, figure: Percentile, show: Show) -> Measure:
     if figure.value is None:
-        return _Row(name, rests_on=f"{plural(figure.cases, 'case')}, needs {figure.needed}")
+        return Measure(name, rests_on=f"{plural(figure.cases, 'case')}, needs {figure.needed}")
     rests_on = f"{plural(figure.values, 'call')}, {plural(figure.cases, 'case')}"
-    return _Row(name, show(figure.value), _interval(figure.low, figure.high, show), rests_on)
+    return Measure(name, show(figure.value), _interval(figure.low, figure.high, show), rests_on)
 
 
-def _mean(name: str, figure: Mean | None, show: Show) -> _Row:
+def _mean(name: str, figure: Mean | None, show: Show) -> Measure:
     return _row(name, figure, show, plural(figure.cases, "case") if figure else "", REPEATED)
 
 
-def _share(name: str, figure: Share | None, why: str) -> _Row:
+def _share(name: str, figure: Share | None, why: str) -> Measure:
     rests_on = f"{figure.number} of {figure.samples}" if figure else ""
     if figure and figure.samples != figure.cases:
         rests_on += f", {plural(figure.cases, 'case')}"
     return _row(name, figure, percentage, rests_on, why)
 
 
-def _row(name: str, figure: Estimate | Mean | Share | None, show: Show, rests_on: str, why: str) -> _Row:
+def _row(name: str, figure: Estimate | Mean | Share | None, show: Show, rests_on: str, why: str) -> Measure:
     """The row of a figure; ``why`` says why it is unknown."""
     if figure is None:
-        return _Row(name, rests_on=why)
+        return Measure(name, rests_on=why)
     too_few = isinstance(figure, Estimate) and figure.low is None
     interval = "too few cases" if too_few else _interval(figure.low, figure.high, show)
-    return _Row(name, show(figure.value), interval, rests_on)
+    return Measure(name, show(figure.value), interval, rests_on)
 
 
 def _interval(low: float | None, high: float | None, show: Show) -> str:

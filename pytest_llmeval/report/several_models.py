@@ -29,14 +29,8 @@ class ModelsRow(NamedTuple):
 
 def alone_table(paper: Paper, models: Sequence[Figures], results: Mapping[str, Sequence[CaseResult]]) -> list[Line]:
     """Failing samples by error category, and the figures, of models that were not compared."""
-    untraced = untraced_in([result for figures in models for result in results[figures.model]])
-    seen = [[with_untraced(result, untraced) for result in results[figures.model]] for figures in models]
-    failing = [sample for found in seen for result in found for sample in result.judged if sample.outcome == "fail"]
-    names = Counter(name for sample in failing for name in sample.categories)
-    rows = [
-        ModelsRow(paper.clean(name), [count(*total_in(found, name)) for found in seen])
-        for name, _ in names.most_common()
-    ]
+    counted = failing_by_category([results[figures.model] for figures in models])
+    rows = [ModelsRow(paper.clean(name), [count(*each) for each in counts]) for name, counts in counted.items()]
     resolved = [count(figures.passed, figures.passed + figures.failed) for figures in models]
     rows.append(ModelsRow("cases resolved", resolved, rule=bool(rows)))
     if any(figures.errors for figures in models):
@@ -46,6 +40,15 @@ def alone_table(paper: Paper, models: Sequence[Figures], results: Mapping[str, S
         *blocks(paper, [paper.clean(figures.model) for figures in models], rows, always=0),
         *why_unknown(paper, models),
     ]
+
+
+def failing_by_category(models: Sequence[Sequence[CaseResult]]) -> dict[str, list[tuple[int, int]]]:
+    """How many answers of each model failed in each category, of how many; the most frequent first."""
+    untraced = untraced_in([result for results in models for result in results])
+    seen = [[with_untraced(result, untraced) for result in results] for results in models]
+    failing = [sample for found in seen for result in found for sample in result.judged if sample.outcome == "fail"]
+    names = Counter(name for sample in failing for name in sample.categories)
+    return {name: [total_in(found, name) for found in seen] for name, _ in names.most_common()}
 
 
 def compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:

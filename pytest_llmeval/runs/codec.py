@@ -5,12 +5,20 @@ The names of a call's figures are OpenTelemetry's for generative AI, without the
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Rejudged, SampleResult
-from pytest_llmeval.score import Score
+from pytest_llmeval.score import Claim, Score
 from pytest_llmeval.store.fields import FLAG, LIST, NUMBER, OBJECT, PATH, TEXT, TEXTS, Field, Record, one_of, or_null
+
+
+def _claims(pairs: list[Any]) -> tuple[Claim, ...]:
+    claims = tuple(Claim(*pair) for pair in pairs if isinstance(pair, list) and len(pair) == 2)
+    if len(claims) < len(pairs) or not all(isinstance(at, int) and isinstance(text, str) for at, text in claims):
+        raise ValueError("unsupported is a list of places with their texts")
+    return claims
+
 
 _SCORE = Record(
     Score,
@@ -25,6 +33,14 @@ _SCORE = Record(
         ),
         Field("explanation", TEXT, "reason"),
         Field("category"),
+        Field(
+            "unsupported",
+            LIST,
+            default=(),
+            omit=True,
+            dump=lambda claims: [[claim.start, claim.text] for claim in claims],
+            load=_claims,
+        ),
     ],
 )
 
@@ -116,6 +132,7 @@ _RESULT = Record(
         Field("task", or_null(TEXT)),
         Field("tags", TEXTS, dump=list, load=tuple),
         Field("input"),
+        Field("expected", default=None, omit=True),
         Field("content", TEXT),
         Field("wording", TEXT, default=""),
         Field("cluster", or_null(TEXT), default=None, omit=True),

@@ -159,6 +159,7 @@ class CaseResult(NamedTuple):
             verdict counts too. ``not_compared``: replies that passed, to other requests, fail in changed tests.
             ``executed_once``: the test must not be executed once more, so the saved verdict counts. Otherwise "".
         cluster: what its row shares with rows that are not independent of it, None when it stands alone.
+        expected: what the case's row expects, for people who review.
         fixture: of wider scope, whose answers it shares with other tests and beside which it has none of its own; None
             without one.
     """
@@ -179,6 +180,7 @@ class CaseResult(NamedTuple):
     rejudged: Rejudged = ""
     cluster: str | None = None
     fixture: str | None = None
+    expected: Any = None
 
     @property
     def trial(self) -> TrialKey:

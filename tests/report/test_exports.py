@@ -37,7 +37,7 @@ def one(result: CaseResult) -> Session:
 
 
 def test_every_kind_of_file_can_be_asked_for() -> None:
-    assert [ending for ending in REPORTS if ending not in (".jsonl", ".md")] == list(EXPORTS)
+    assert [ending for ending in REPORTS if ending not in (".jsonl", ".html", ".md")] == list(EXPORTS)
 
 
 @given(st.text(max_size=60))

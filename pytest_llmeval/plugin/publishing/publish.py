@@ -48,9 +48,19 @@ def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequen
     def summary(session: Session) -> str:
         return markdown(session, notes=notes, besides=gathered.billed_besides)
 
+    def whole(session: Session) -> str:
+        from pytest_llmeval.analysis.compare import Rules
+        from pytest_llmeval.analysis.routing import routes_of
+        from pytest_llmeval.report.page.html import html
+
+        rules = Rules(evaluation.settings.categories, evaluation.settings.gate)
+        routed = session._replace(routes=routes_of(comparisons, rules))
+        return html(routed, notes=notes, besides=gathered.billed_besides)
+
     told = []
+    writers = {**EXPORTS, ".html": whole}
     for path in evaluation.summaries:
-        write = next((write for ending, write in EXPORTS.items() if path.name.endswith(ending)), summary)
+        write = next((write for ending, write in writers.items() if path.name.endswith(ending)), summary)
         why = _write(path, write(session))
         told += [f"NOT SAVED: {why}"] if why else []
     unwritten = len(told)

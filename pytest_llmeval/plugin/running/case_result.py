@@ -58,6 +58,7 @@ def named(item: pytest.Item) -> CaseResult:
         task=case.task if case is not None else None,
         tags=case.tags if case is not None else (),
         input=case.input if case is not None else None,
+        expected=case.expected if case is not None else None,
         content=identity.content,
         wording=case.wording if case is not None else "",
         cluster=case.cluster if case is not None else None,

@@ -1,0 +1,200 @@
+"""The report as one HTML file, which opens without a network and tells the main things without its script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pytest_llmeval.analysis.comparison import Comparison
+from pytest_llmeval.report.cases import count_words
+from pytest_llmeval.report.exports import Session
+from pytest_llmeval.report.figures import not_comparable, shown_of
+from pytest_llmeval.report.page.changed_words import Piece, changed, pieces
+from pytest_llmeval.report.page.page_data import expected_text, input_text, page_data, shown_id
+from pytest_llmeval.report.page.tabs import Row, Table, category_table, tabs_of
+from pytest_llmeval.report.page.texts import Texts
+from pytest_llmeval.report.page.trials import Trial, groups_of, trials_of
+from pytest_llmeval.report.paper import Paper
+from pytest_llmeval.report.sections import called_now, facts
+from pytest_llmeval.report.summary import NO_BASELINE
+from pytest_llmeval.report.verdict import baseline_words, gate_lines, improved_lines, sight
+from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
+from pytest_llmeval.text import plural
+
+MOST_MISSES = 50
+"""New misses that the page shows without its script."""
+
+_LONG = 1_000_000  # columns; a browser wraps
+_LONGEST = 4_000  # characters of a text that is shown without the script
+_HERE = Path(__file__).parent
+_WORDS = {"failed": "GATE FAILED", "passed": "gate ok", "not evaluated": "GATE NOT EVALUATED"}
+
+
+class Verdict(NamedTuple):
+    """What the top of the page says of a candidate.
+
+    Attributes:
+        state: of the gate, or ``not compared``.
+        sentence: of the terminal.
+        more: further sentences.
+    """
+
+    state: str
+    sentence: str
+    more: Sequence[str]
+
+
+class Miss(NamedTuple):
+    """A new miss as the page shows it without its script.
+
+    Attributes:
+        before: the baseline's reply, cut at its marks.
+        after: the candidate's.
+    """
+
+    name: str
+    category: str
+    model: str
+    input: str
+    expected: str
+    reason: str
+    before: Sequence[Piece]
+    after: Sequence[Piece]
+
+
+def html(
+    session: Session, *, notes: Sequence[str] = (), besides: Billed = NOTHING_BILLED, redacted: bool = False
+) -> str:
+    """The report of a session.
+
+    Args:
+        session: what there is to tell.
+        notes: of the session, as the terminal has them below the summary.
+        besides: the calls that were billed and are in no result.
+        redacted: whether it leaves out every text of models, users and tests: it has verdicts, counts, the names of
+            categories, tasks, tags and models, and the ids of cases of datasets.
+    """
+    paper = Paper(width=_LONG, secrets=session.secrets)
+    trials = trials_of(session.comparisons, session.run.in_order())
+    baseline = session.comparisons[0].baseline.model if session.comparisons else ""
+    data = page_data(trials, baseline, session.secrets, redacted=redacted)
+    script, style = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
+    misses = [trial for trial in trials if trial.state in ("new", "miss")]
+    figures = called_now(session.comparisons) if session.comparisons else session.figures
+    tabs = tabs_of(session, paper, [*notes, *([data.left_out] if data.left_out else [])], redacted=redacted)
+    clean = Texts(session.secrets, _LONGEST).clean
+    page = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        finalize=lambda value: value if hasattr(value, "__html__") or not isinstance(value, str) else clean(value),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    ).get_template("page.html.jinja")
+    return page.render(
+        title=_title(session),
+        verdicts=list(_verdicts(session, paper, redacted=redacted)),
+        facts=[line.text for line in facts(paper, figures, besides)] if figures else [],
+        created=session.run.created,
+        glance=_glance(session),
+        tabs=tabs,
+        misses=[] if redacted else [_miss(trial, session) for trial in misses[:MOST_MISSES]],
+        number_of_misses=len(misses),
+        what="new miss" if session.comparisons else "miss",
+        baseline=baseline,
+        number_of_cases=len(trials),
+        left_out=data.left_out,
+        redacted=redacted,
+        data=data.text,
+        compressed=data.compressed,
+        script=script,
+        style=style,
+        script_hash=_hash(script),
+        style_hash=_hash(style),
+        plural=plural,
+    )
+
+
+def _hash(text: str) -> str:
+    """As a content security policy names an element by its text."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _title(session: Session) -> str:
+    if not session.comparisons:
+        return "not compared"
+    state = min((each.gate for each in session.comparisons), key=["failed", "not evaluated", "passed"].index)
+    return _WORDS[state]
+
+
+def _verdicts(session: Session, paper: Paper, *, redacted: bool) -> Iterator[Verdict]:
+    if not session.comparisons:
+        yield Verdict("not compared", f"NOT COMPARED: {NO_BASELINE}", [])
+    for comparison in session.comparisons:
+        several = len(session.comparisons) > 1
+        first, *more = gate_lines(paper, comparison, several=several)
+        told = [*more, *improved_lines(paper, comparison), *sight(paper, comparison)]
+        who = f"{comparison.candidate.model} vs {baseline_words(comparison)}"
+        if redacted:
+            yield Verdict(comparison.gate, _bare_words(comparison), [who])
+            continue
+        said = [line.text.strip() for line in told]
+        yield Verdict(comparison.gate, first.text, [who, *said, *filter(None, [count_words(comparison)])])
+
+
+def _bare_words(comparison: Comparison) -> str:
+    """The verdict without a text that somebody else wrote."""
+    regressed = [row.name for row in comparison.rows if row.gated and row.word == "REGRESSED"]
+    return f"{_WORDS[comparison.gate]}: {', '.join(regressed)} regressed" if regressed else _WORDS[comparison.gate]
+
+
+def _glance(session: Session) -> list[Table]:
+    """The tables that everybody reads: of categories, and of models."""
+    comparisons = session.comparisons
+    tables = [category_table(each, _caption(each, len(comparisons) > 1)) for each in comparisons if each.compared]
+    figures = [comparisons[0].baseline, *(each.candidate for each in comparisons)] if comparisons else session.figures
+    shown = shown_of(figures)
+    rows = [
+        Row(
+            (
+                each.model + (" (baseline)" if comparisons and each is comparisons[0].baseline else ""),
+                str(each.passed),
+                str(each.failed),
+                str(each.errors),
+                *(measured.show(measured.value(each)) for measured in shown),
+            )
+        )
+        for each in figures
+    ]
+    heads = ("model", "passed", "failed", "errors", *(measured.head for measured in shown))
+    reasons = [not_comparable(each.baseline, each.candidate, saved=each.saved) for each in comparisons]
+    return [*tables, Table("Models", heads, rows, notes=list(dict.fromkeys(filter(None, reasons))))]
+
+
+def _caption(comparison: Comparison, several: bool) -> str:
+    return f"Error categories of {comparison.candidate.model}" if several else "Error categories"
+
+
+def _miss(trial: Trial, session: Session) -> Miss:
+    """What is to be read of a new miss."""
+    texts = Texts(session.secrets, _LONGEST)
+    before = groups_of(trial.before, "pass")
+    after = groups_of(trial.after, "fail", trial.categories[0] if trial.categories else "")
+    old, new = (texts.clean(groups[0].reply) if groups else "" for groups in (before, after))
+    removed, added = changed(old, new)
+    sample = after[0].sample if after else None
+    return Miss(
+        name=texts.clean(shown_id(trial.result, 0, redacted=False)),
+        category=texts.clean(", ".join(trial.categories)),
+        model=texts.clean(trial.model),
+        input=texts.clean(input_text(trial.result)),
+        expected=texts.clean(expected_text(trial.result)),
+        reason=texts.clean(sample.detail or sample.reason) if sample is not None else "",
+        before=list(pieces(old, removed)),
+        after=list(pieces(new, added)),
+    )
