@@ -52,7 +52,8 @@ def test_no_cell_is_a_formula(text: str) -> None:
     [row] = rows(one(case("c1", ["tone"], calls=[call(text)], input=text)))
     for value in row.values():
         assert not re.match("[=+@\t\r\n＝＋－＠]|-(?![0-9.]+$)", value)  # noqa: RUF001
-    assert row["output"].removeprefix("'").replace("\r\n", "\n") == text.replace("\0", "").replace("\r\n", "\n")
+    expected = text.replace("\0", "").replace("\r\n", "\n")
+    assert row["output"].replace("\r\n", "\n") in (expected, f"'{expected}")
 
 
 def test_a_row_tells_of_one_sample() -> None:
