@@ -56,7 +56,10 @@ def _differing(left: Sequence[str], right: Sequence[str], start: int, end: int) 
 
 
 def _places(tokens: Sequence[str], marked: Iterable[int]) -> Places:
-    """The places of tokens in characters; marks with nothing but white space between them become one."""
+    """The places of tokens in characters; marks with nothing but white space between them become one.
+
+    White space at the ends of a mark is left out, unless there is nothing else in it.
+    """
     found: Places = []
     chosen, position = set(marked), 0
     blank_since: int | None = None  # the end of the last mark, where only white space follows it so far
@@ -71,7 +74,15 @@ def _places(tokens: Sequence[str], marked: Iterable[int]) -> Places:
         elif not token.isspace():
             blank_since = None
         position = end
-    return [(start, end) for start, end in found if end > start]
+    text = "".join(tokens)
+    return [_trimmed(text, start, end) for start, end in found]
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    part = text[start:end]
+    if part.isspace():
+        return start, end
+    return end - len(part.lstrip()), start + len(part.rstrip())
 
 
 def pieces(text: str, places: Places) -> Iterator[Piece]:

@@ -12,7 +12,7 @@ from pytest_llmeval.report.numbers import dollars, seconds
 from pytest_llmeval.report.page.changed_words import Places, changed, in_utf16
 from pytest_llmeval.report.page.texts import Texts
 from pytest_llmeval.report.page.trials import STATES, Group, Trial, groups_of
-from pytest_llmeval.runs.results import CaseResult, SampleResult
+from pytest_llmeval.runs.results import CaseResult, SampleResult, TrialKey
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import json_words
 
@@ -93,7 +93,7 @@ class _Writer:
         self._redacted = redacted
         self._without_texts = without_texts
         self._results: list[dict[str, Any]] = []
-        self._places: dict[tuple[int, bool], int] = {}  # of results, by their identity
+        self._places: dict[tuple[str, TrialKey, bool], int] = {}  # of results
         self._bare = False
 
     def data(self, trials: Sequence[Trial], baseline: str) -> dict[str, Any]:
@@ -121,8 +121,8 @@ class _Writer:
             "categories": [text(name) for name in trial.categories],
             "tags": [text(tag) for tag in result.tags],
             "place": text(f"{result.file}:{result.line}" if result.file else ""),
-            "before": self._result(trial.before, before),
-            "after": self._result(trial.after, after),
+            "before": self._result(trial.before, before, "before"),
+            "after": self._result(trial.after, after, "after"),
         }
         if result.task:
             row["task"] = text(result.task)
@@ -147,11 +147,10 @@ class _Writer:
         if before and after:
             row["differs"] = any(self._texts.clean(group.reply) != old for group in after)
 
-    def _result(self, result: CaseResult | None, groups: Iterable[Group]) -> int | None:
+    def _result(self, result: CaseResult | None, groups: Iterable[Group], side: str) -> int | None:
         if result is None:
             return None
-        # The groups of one result come in one order for a baseline, in another for a model on trial.
-        identity = id(result), self._bare
+        identity = side, result.trial, self._bare
         if identity not in self._places:
             self._places[identity] = len(self._results)
             self._results.append({"outcome": result.outcome, "groups": [self._group(group) for group in groups]})
