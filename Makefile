@@ -8,7 +8,7 @@ PINNED = --constraint constraints.txt --build-constraint constraints.txt
 TESTED = --editable ".[yaml]" --group test --group lint
 UV = .venv-uv/bin/uv pip compile --quiet --no-config --no-annotate
 
-.PHONY: demo test quick docs workflows format constraints newest lowest sdks plugins benchmark mutants clean another-python
+.PHONY: demo test quick docs workflows format constraints newest lowest sdks plugins browser benchmark mutants clean another-python
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -59,7 +59,7 @@ $(VENV)/test: $(VENV)/demo constraints.txt
 # The newest versions that our pyproject.toml allows, for Python 3.11 and up on every platform; review what changed.
 constraints: .venv-uv/made
 	$(UV) --upgrade --universal --python-version 3.11 --custom-compile-command "make constraints" \
-	  pyproject.toml --all-extras --group test --group lint --group setup --output-file constraints.txt
+	  pyproject.toml --all-extras --group test --group lint --group browser --group setup --output-file constraints.txt
 	@git --no-pager diff -- constraints.txt
 
 # What constraints.txt would be renewed to: the fast tests with the newest of everything. Three days' wait keeps out
@@ -96,6 +96,12 @@ sdks: $(VENV)/test
 plugins: $(VENV)/test
 	$(BIN)/python tests/other_plugins
 	$(BIN)/python docs/generate.py
+
+# The HTML report in Debian's chromium, driven by playwright.
+browser: $(VENV)/test
+	@command -v chromium > /dev/null || { echo "chromium is missing. Install it: apt-get install chromium"; exit 1; }
+	$(PIP) install $(PINNED) --group browser
+	$(BIN)/python -m pytest -q -n 2 tests/browser
 
 benchmark:
 	$(PYTHON) benchmarks/speed
