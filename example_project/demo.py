@@ -3,8 +3,9 @@
     python demo.py
 
 It runs `pytest --llm-model=candidate` on a copy of this project: the candidate's recorded replies against the committed
-baseline run of production. The gate is meant to
-fail: the candidate was given a regression. The exit code is 0 when it is found and 1 when it is not, or another is.
+baseline run of production. The gate is meant to fail: the candidate was given a regression. The report with every
+answer is written to report.html beside this file. The exit code is 0 when the regression is found and 1 when it is not,
+or another is.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PLANTED = "hallucination"
 
-_COMMAND = ["pytest", "--llm-model=candidate", "--llm-mode=replay"]
-_NOT_COPIED = (".*", "__pycache__", "*.egg-info")
+REPORT = "report.html"
+
+_COMMAND = ["pytest", "--llm-model=candidate", "--llm-mode=replay", f"--llm-report={REPORT}"]
+_NOT_COPIED = (".*", "__pycache__", "*.egg-info", REPORT)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _GATE = re.compile(r"^GATE FAILED: (.+?) (?:regressed|rose) from ")
 
@@ -31,13 +34,16 @@ def main() -> int:
         copy = Path(folder) / HERE.name
         shutil.copytree(HERE, copy, ignore=shutil.ignore_patterns(*_NOT_COPIED))
         exit_code, lines = _run(copy)
-    wrong = _what_is_wrong(exit_code, lines)
+        wrong = _what_is_wrong(exit_code, lines)
+        if not wrong:
+            shutil.copyfile(copy / REPORT, HERE / REPORT)
     print()
     if wrong:
         print(f"THE DEMO IS BROKEN: {wrong}.")
         return 1
     print(f"The gate failed on purpose: better in total, the candidate regressed in\n{PLANTED!r}. CI would stop here.")
     print("Both models are simulated and their replies recorded: no network, no key.\nSo the demo itself went well.")
+    print(f"Every answer, side by side, with a filter: open {os.path.relpath(HERE / REPORT)}")
     return 0
 
 
@@ -76,6 +82,8 @@ def _what_is_wrong(exit_code: int, lines: list[str]) -> str | None:
         return f"the gate named {', '.join(named) or 'nothing'}, and the candidate regressed in {PLANTED}"
     if not any(", 1 gate failed in " in line for line in lines):
         return "pytest's last line does not say that the gate failed"
+    if any(line.startswith("NOT SAVED") for line in lines):
+        return "the report could not be written"
     if any(re.search(r"\b\d+ (failed|error)", line.replace("1 gate failed", "")) for line in lines[-1:]):
         return "tests failed that have nothing to do with the gate"
     return None

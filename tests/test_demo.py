@@ -34,15 +34,19 @@ def replace(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_it_shows_the_failing_gate_and_says_that_it_is_meant_to_and_leaves_no_file_behind(project: Path) -> None:
+def test_it_shows_the_failing_gate_as_meant_and_leaves_nothing_but_the_report(
+    project: Path,
+) -> None:
     before = sorted(project.rglob("*"))
     exit_code, lines = demo(project)
     assert exit_code == 0, "\n".join(lines)
-    assert lines[0] == "$ pytest --llm-model=candidate --llm-mode=replay"
+    assert lines[0] == "$ pytest --llm-model=candidate --llm-mode=replay --llm-report=report.html"
     assert sum(line.startswith("GATE FAILED: hallucination regressed from 2 of 89") for line in lines) == 1
-    assert lines[-4].startswith("The gate failed on purpose: ")
-    assert "simulated" in lines[-2]
-    assert sorted(project.rglob("*")) == before
+    assert lines[-5].startswith("The gate failed on purpose: ")
+    assert "simulated" in lines[-3]
+    assert lines[-1] == "Every answer, side by side, with a filter: open report.html"
+    assert sorted(project.rglob("*")) == sorted([*before, project / "report.html"])
+    assert "GATE FAILED: hallucination regressed" in (project / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_gate_that_does_not_fail_is_a_broken_demo(project: Path) -> None:

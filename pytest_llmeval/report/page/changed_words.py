@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 from pytest_llmeval.text import common_start
@@ -15,7 +17,7 @@ _ALIKE = 0.3  # the share of equal characters from which marks help to read; bel
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 
 Places = list[tuple[int, int]]
-"""Start and end of each marked part, in characters."""
+"""Start and end of each part."""
 
 
 class Piece(NamedTuple):
@@ -29,52 +31,51 @@ def changed(old: str, new: str) -> tuple[Places, Places]:
     """The parts of both texts that the other does not have; none where hardly a word is the same."""
     if old == new or not old or not new:
         return [], []
-    left, right = _TOKEN.findall(old), _TOKEN.findall(new)
+    left, right = _tokens(old), _tokens(new)
     start = common_start(left, right)
     end = common_start(left[start:][::-1], right[start:][::-1])
-    removed, added = _differing(left, right, start, end)
-    equal = len(old) - sum(len(left[place]) for place in removed)
+    removed, added = _differing(left[start : len(left) - end], right[start : len(right) - end])
+    offset = sum(map(len, left[:start]))
+    before = _in_characters(left[start : len(left) - end], removed, offset)
+    after = _in_characters(right[start : len(right) - end], added, offset)
+    equal = len(old) - sum(end - start for start, end in before)
     if equal < _ALIKE * max(len(old), len(new)):
         return [], []
-    return _places(left, removed), _places(right, added)
+    return _joined(old, before), _joined(new, after)
 
 
-def _differing(left: Sequence[str], right: Sequence[str], start: int, end: int) -> tuple[list[int], list[int]]:
-    """The tokens of each side that are not on the other, by their places."""
-    inner_left, inner_right = left[start : len(left) - end], right[start : len(right) - end]
-    if len(inner_left) > MOST_TOKENS or len(inner_right) > MOST_TOKENS:
-        return list(range(start, len(left) - end)), list(range(start, len(right) - end))
+@lru_cache(maxsize=2)  # the baseline's answer beside each of the candidate's
+def _tokens(text: str) -> list[str]:
+    return _TOKEN.findall(text)
+
+
+def _differing(left: Sequence[str], right: Sequence[str]) -> tuple[Places, Places]:
+    """The runs of tokens of each side that are not on the other, by their places."""
+    if len(left) > MOST_TOKENS or len(right) > MOST_TOKENS:
+        return [(0, len(left))], [(0, len(right))]
     from rapidfuzz.distance import Indel
 
-    removed: list[int] = []
-    added: list[int] = []
-    for operation in Indel.opcodes(inner_left, inner_right):
-        if operation.tag != "equal":
-            removed += range(start + operation.src_start, start + operation.src_end)
-            added += range(start + operation.dest_start, start + operation.dest_end)
-    return removed, added
+    changes = [each for each in Indel.opcodes(left, right) if each.tag != "equal"]
+    return [(each.src_start, each.src_end) for each in changes], [(each.dest_start, each.dest_end) for each in changes]
 
 
-def _places(tokens: Sequence[str], marked: Iterable[int]) -> Places:
-    """The places of tokens in characters; marks with nothing but white space between them become one.
+def _in_characters(tokens: Sequence[str], runs: Places, offset: int) -> Places:
+    ends = list(accumulate(map(len, tokens), initial=offset))
+    return [(ends[start], ends[end]) for start, end in runs if end > start]
 
-    White space at the ends of a mark is left out, unless there is nothing else in it.
+
+def _joined(text: str, places: Places) -> Places:
+    """The places, those with nothing but white space between them as one.
+
+    White space at the ends of a place is left out, unless there is nothing else in it.
     """
     found: Places = []
-    chosen, position = set(marked), 0
-    blank_since: int | None = None  # the end of the last mark, where only white space follows it so far
-    for place, token in enumerate(tokens):
-        end = position + len(token)
-        if place in chosen:
-            if blank_since is not None:
-                found[-1] = found[-1][0], end
-            else:
-                found.append((position, end))
-            blank_since = end
-        elif not token.isspace():
-            blank_since = None
-        position = end
-    text = "".join(tokens)
+    for start, end in places:
+        between = text[found[-1][1] : start] if found else "-"
+        if not between or between.isspace():
+            found[-1] = found[-1][0], end
+        else:
+            found.append((start, end))
     return [_trimmed(text, start, end) for start, end in found]
 
 

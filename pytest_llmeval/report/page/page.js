@@ -177,6 +177,19 @@
     return trial.all;
   }
 
+  // Which texts hold a value. Loops, since callbacks take longer for tens of thousands of texts.
+  function holds(value) {
+    lower ??= texts.map((each) => each.toLowerCase());
+    const hits = new Uint8Array(lower.length);
+    for (let i = 0; i < lower.length; i++) if (lower[i].includes(value)) hits[i] = 1;
+    return hits;
+  }
+
+  function any(places, hits) {
+    for (let i = 0; i < places.length; i++) if (hits[places[i]]) return true;
+    return false;
+  }
+
   function find(text) {
     const all = terms(text);
     const allowed = new Map(); // by facet: trials that any of its terms allows
@@ -184,8 +197,7 @@
     const holding = [];
     for (const term of all) {
       if (term.key === "text") {
-        lower ??= texts.map((each) => each.toLowerCase());
-        holding.push({ not: term.not, hits: Uint8Array.from(lower, (each) => each.includes(term.value)) });
+        holding.push({ not: term.not, hits: holds(term.value) });
         continue;
       }
       const sets = meant(term).map((value) => known.get(term.key).get(value));
@@ -199,7 +211,7 @@
       if (!groups.every((sets) => sets.some((set) => set.has(index)))) continue;
       if (holding.length) {
         const own = textsOf(trials[index]);
-        if (!holding.every(({ not, hits }) => own.some((each) => hits[each]) !== not)) continue;
+        if (!holding.every(({ not, hits }) => any(own, hits) !== not)) continue;
       }
       found.push(index);
     }
@@ -417,7 +429,7 @@
     if (!blind) {
       if (group.reason !== undefined) element.append(make("div", { className: "text reason" }, texts[group.reason]));
       if (group.checks) element.append(make("ul", { "aria-label": "checks" }, ...group.checks.map(check)));
-      element.append(make("p", { className: "figures" }, texts[group.figures]));
+      element.append(make("p", { className: "figures" }, group.figures));
     }
     return element;
   }

@@ -162,7 +162,7 @@ class _Writer:
             "samples": group.indexes,
             "outcome": sample.outcome,
             "categories": [text(name) for name in sample.categories or filter(None, [sample.category])],
-            "figures": text(figures_words(sample)),
+            "figures": figures_words(sample),  # each is another: in the list of texts it would only be searched
         }
         if self._bare:
             return told
