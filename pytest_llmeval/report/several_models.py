@@ -55,13 +55,10 @@ def compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line
     """The baseline and its candidates: error categories, kinds of cases, figures and gates, with remarks."""
     first = comparisons[0]
     models = [first.baseline, *(comparison.candidate for comparison in comparisons)]
-    by_name = [{row.name: row for row in comparison.rows} for comparison in comparisons]
-    found = {name: [by.get(name) for by in by_name] for name in dict.fromkeys(name for by in by_name for name in by)}
-    rows = [ModelsRow(paper.clean(name), _cells(row)) for name, row in found.items()]
-    rows.append(ModelsRow("any failure", _cells([each.total for each in comparisons]), rule=bool(rows)))
+    rows = [row._replace(name=paper.clean(row.name)) for row in category_rows(comparisons)]
     rows += _case_rows(comparisons)
     rows += _figure_rows(models, saved=first.saved)
-    rows.append(ModelsRow("gate", ["", *map(_gate_word, comparisons)], rule=True))
+    rows.append(ModelsRow("gate", ["", *map(gate_word, comparisons)], rule=True))
     lines = blocks(paper, [paper.clean(figures.model) for figures in models], rows, always=1)
     for comparison in comparisons:
         for text in remarks(paper, comparison):
@@ -72,6 +69,14 @@ def compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line
     for reason in dict.fromkeys(filter(None, reasons)):
         lines += paper.write(reason, indent=2, hang=2)
     return lines
+
+
+def category_rows(comparisons: Sequence[Comparison]) -> list[ModelsRow]:
+    """The failing answers of the baseline and of each candidate by category, then of any failure."""
+    by_name = [{row.name: row for row in comparison.rows} for comparison in comparisons]
+    names = dict.fromkeys(name for by in by_name for name in by)
+    rows = [ModelsRow(name, _cells([by.get(name) for by in by_name])) for name in names]
+    return [*rows, ModelsRow("any failure", _cells([each.total for each in comparisons]), rule=bool(rows))]
 
 
 def _cells(rows: Sequence[CategoryRow | None]) -> list[str]:
@@ -97,7 +102,8 @@ def _case_rows(comparisons: Sequence[Comparison]) -> list[ModelsRow]:
     return _ruled([ModelsRow(name, ["", *map(str, numbers)]) for name, numbers in groups.items() if any(numbers)])
 
 
-def _gate_word(comparison: Comparison) -> str:
+def gate_word(comparison: Comparison) -> str:
+    """The gate in a word, ``~ ok`` where something is unsettled."""
     unsettled = comparison.gate == "passed" and any(mark_of(row) == "~" for row in comparison.rows)
     return "~ ok" if unsettled else {"failed": "FAILED", "passed": "ok", "not evaluated": "not eval."}[comparison.gate]
 

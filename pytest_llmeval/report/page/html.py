@@ -16,7 +16,7 @@ from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
 from pytest_llmeval.report.page.changed_words import Piece, changed, pieces
 from pytest_llmeval.report.page.page_data import expected_text, input_text, page_data, shown_id
-from pytest_llmeval.report.page.tabs import Row, Table, category_table, tabs_of
+from pytest_llmeval.report.page.tabs import Row, Table, category_table, models_table, tabs_of
 from pytest_llmeval.report.page.texts import Texts
 from pytest_llmeval.report.page.trials import Trial, groups_of, trials_of
 from pytest_llmeval.report.paper import Paper
@@ -156,7 +156,9 @@ def _bare_words(comparison: Comparison) -> str:
 def _glance(session: Session) -> list[Table]:
     """The tables that everybody reads: of categories, and of models."""
     comparisons = session.comparisons
-    tables = [category_table(each, _caption(each, len(comparisons) > 1)) for each in comparisons if each.compared]
+    tables = [category_table(each, "Error categories") for each in comparisons if each.compared]
+    if len(tables) > 1:
+        tables = [models_table(comparisons)]
     figures = [comparisons[0].baseline, *(each.candidate for each in comparisons)] if comparisons else session.figures
     shown = shown_of(figures)
     rows = [
@@ -174,10 +176,6 @@ def _glance(session: Session) -> list[Table]:
     heads = ("model", "passed", "failed", "errors", *(measured.head for measured in shown))
     reasons = [not_comparable(each.baseline, each.candidate, saved=each.saved) for each in comparisons]
     return [*tables, Table("Models", heads, rows, notes=list(dict.fromkeys(filter(None, reasons))))]
-
-
-def _caption(comparison: Comparison, several: bool) -> str:
-    return f"Error categories of {comparison.candidate.model}" if several else "Error categories"
 
 
 def _miss(trial: Trial, session: Session) -> Miss:

@@ -71,6 +71,7 @@
 
   function makeTabs() {
     byId("tabs").setAttribute("role", "tablist");
+    document.documentElement.dataset.tabbed = "yes";
     for (const tab of tabs) {
       tab.setAttribute("role", "tab");
       tab.setAttribute("aria-controls", nameOf(tab));

@@ -31,7 +31,7 @@ from pytest_llmeval.report.numbers import change, count, dollars, percent, point
 from pytest_llmeval.report.page.charts import Point, cost_against_quality, quantile_strip
 from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.sections import Results, results_of
-from pytest_llmeval.report.several_models import failing_by_category
+from pytest_llmeval.report.several_models import category_rows, failing_by_category, gate_word
 from pytest_llmeval.report.verdict import evidence, mark_of, remarks, rising_together
 from pytest_llmeval.runs.results import CaseResult, model_words
 from pytest_llmeval.text import plural
@@ -128,6 +128,15 @@ def category_table(comparison: Comparison, caption: str, explained: Sequence[str
     rows = [_category(name, row, judged, comparison) for name, row, judged in pairs]
     head = ("category", "baseline", "candidate", "points", "95 % interval", "new", "fixed", "verdict", "p")
     return Table(caption, head, rows, frozenset({7}), explained)
+
+
+def models_table(comparisons: Sequence[Comparison]) -> Table:
+    """The error categories with a column for each model, and the gates."""
+    models = [comparisons[0].baseline.model, *(each.candidate.model for each in comparisons)]
+    rows = [Row((row.name, *row.cells)) for row in category_rows(comparisons)]
+    rows.append(Row(("gate", "", *map(gate_word, comparisons))))
+    notes = ["! regressed, gated · ~ worse, but not gated or not proven; the verdicts are in the tab Categories"]
+    return Table("Failing answers by error category", ("category", *models), rows, notes=notes)
 
 
 def _category(name: str, row: CategoryRow, judged: CategoryRow, comparison: Comparison) -> Row:
