@@ -13,7 +13,7 @@ FRONT = {"", "__main__"}
 GROUND = {"case", "clock", "credentials", "differences", "errors", "json_text", "reply", "score", "text"}
 FOLDERS = (
     *("stats", "config", "formats", "store", "runs", "checks", "datasets", "engine", "capture", "analysis", "report"),
-    *("commands", "plugin"),
+    *("review", "commands", "plugin"),
 )
 # What these may import of other folders; the rest of the order above is enough for the others.
 ALONE = {"stats": set[str](), "store": {"config"}, "checks": set[str](), "datasets": {"checks"}}

@@ -40,6 +40,16 @@ class Base(NamedTuple):
             return None
         return _git(self.top, "show", f"{self.commit}:{path.relative_to(self.top).as_posix()}")
 
+    def names(self, folder: Path) -> list[Path]:
+        """The JSON lines of a folder of that commit, in the order of their names."""
+        folder = Path(os.path.abspath(folder))  # noqa: PTH100 - as above
+        if not folder.is_relative_to(self.top):
+            return []
+        inside = folder.relative_to(self.top).as_posix()
+        listed = _git(self.top, "ls-tree", "--name-only", "-z", self.commit, f"{inside}/") or b""
+        found = (self.top / os.fsdecode(name) for name in listed.split(b"\0") if name)
+        return sorted(path for path in found if path.suffix == ".jsonl")
+
 
 def named_base(config: pytest.Config) -> str | None:
     """The name of the branch to compare with: by option, else by what GitHub says of a pull request.

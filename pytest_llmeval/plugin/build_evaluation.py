@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,6 +25,9 @@ from pytest_llmeval.runs.file import load_run, read_run
 from pytest_llmeval.runs.results import Run, model_words
 from pytest_llmeval.runs.shards import MOST_SHARDS, Shard
 from pytest_llmeval.store.staleness import Staleness
+
+if TYPE_CHECKING:
+    from pytest_llmeval.review.decisions import Decision, Decisions
 
 
 def evaluation_of(config: pytest.Config) -> Evaluation:
@@ -56,6 +60,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
     elif wanted is not None:
         candidates, baseline = _model_baseline(config, settings, wanted, candidates)
     anchor = _anchor(config, settings, base) if baseline.name is not None else None
+    decisions, decided_here = _decisions(settings, base)
     reports = tuple(_report(config, report, file, settings.anchor) for report in given(config, "llm_report") or ())
     models = (*candidates, *([baseline.model] if isinstance(baseline, ModelBaseline) else []))
     for found in config.hook.pytest_llmeval_providers():
@@ -92,7 +97,27 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         reports=tuple(path for path in reports if path.suffix == ".jsonl"),
         summaries=tuple(path for path in reports if path.suffix != ".jsonl"),
         shard=_shard(config, given(config, "llm_shard"), reports),
+        decisions=decisions,
+        decided_here=decided_here,
     )
+
+
+def _decisions(settings: Settings, base: Base | None) -> tuple[Decisions | None, str]:
+    """What people decided of answers, and what of that this change brings."""
+    # Most projects have none, and do not pay for the module.
+    theirs = base.names(settings.root / "reviews") if base is not None else []
+    if not (settings.root / "reviews").is_dir() and not theirs:
+        return None, ""
+    from pytest_llmeval.review.decisions import Decisions, added_words, decisions_in, read_decisions
+
+    decisions = decisions_in(settings.root)
+    if base is None:
+        return decisions, ""
+    before: list[Decision] = []
+    for file in theirs:
+        text = (base.read(file) or b"").decode("utf-8", "replace")
+        before += read_decisions(f"{base.ref}:{file.name}", text.splitlines(keepends=True))
+    return decisions, added_words(Decisions(before), decisions)
 
 
 def _replays_by_itself(settings: Settings) -> bool:

@@ -134,6 +134,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         category=default_category(item, marks),
         repeatable=not runs_once(item, marks),
         root=item.config.rootpath,
+        decisions=evaluation.decisions,
     )
     again = item.stash.get(again_key, None)
     if again is not None:

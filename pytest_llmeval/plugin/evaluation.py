@@ -26,6 +26,7 @@ from pytest_llmeval.store.staleness import Staleness
 from pytest_llmeval.store.store import Store
 
 if TYPE_CHECKING:
+    from pytest_llmeval.review.decisions import Decisions
     from pytest_llmeval.store.cache import Cache
 
 
@@ -52,6 +53,8 @@ class Evaluation:
         environment: of now, and where a test has emptied it, as it was at the start.
         addresses: the environment as it was at the start, whose variables may lead the SDKs of providers elsewhere.
         shard: the part of the cases that is run, None for all.
+        decisions: of people on answers; None without any.
+        decided_here: what this change decides of answers, "" for nothing.
     """
 
     settings: Settings
@@ -77,6 +80,8 @@ class Evaluation:
     addresses: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     shard: Shard | None = None
     anchor: SavedBaseline | None = None
+    decisions: Decisions | None = None
+    decided_here: str = ""
     _pipeline: Pipeline | None = None
 
     @property

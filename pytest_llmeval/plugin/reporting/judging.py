@@ -54,6 +54,7 @@ class Judging:
             self._note_changes()
             return
         if not isinstance(baseline, Compared):
+            self._notes += filter(None, [self._evaluation.decided_here])
             return
         from pytest_llmeval.analysis.compare import Extent, compare
 
@@ -71,7 +72,10 @@ class Judging:
             before, candidate = self._sides(baseline, then, run, name)
             part = gathered.part(len(candidate.results))
             extent = Extent(stopped, part, unmeasurable, len(skipped), skip_themselves)
-            self.comparisons.append(compare(before, candidate, rules, extent))
+            compared = compare(before, candidate, rules, extent)
+            if decided := self._evaluation.decided_here:
+                compared = compared._replace(notes=(decided, *compared.notes))
+            self.comparisons.append(compared)
         self._note_changes()
         if stopped is None:
             self._note_drift(baseline)

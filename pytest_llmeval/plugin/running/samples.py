@@ -16,6 +16,7 @@ from pytest_llmeval.checks.check import recorder
 from pytest_llmeval.checks.gathered import failures_of, gathering, set_failures
 from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.plugin.running.decided import as_decided
 from pytest_llmeval.plugin.running.judge import SamplesFailed, failure_message, sample_result, without_reply
 from pytest_llmeval.plugin.running.replies import Suspended
 from pytest_llmeval.plugin.running.tasks import settled
@@ -104,6 +105,8 @@ def _judged(trial: Trial, index: int) -> Iterator[None]:
         if not isinstance(error, (KeyboardInterrupt, pytest.exit.Exception, pytest.skip.Exception)):
             reviewed = _reviewed(trial, error)
             _keep(trial, index, reviewed, ended=reviewed is None)
+            if trial.sample.accepted:
+                return
             if reviewed is not None and reviewed is not error:
                 raise reviewed from (error if isinstance(error, AssertionError) else None)
         raise
@@ -147,7 +150,11 @@ def _kept(trial: Trial, index: int) -> Iterator[None]:
 
 
 def _reviewed(trial: Trial, error: BaseException | None) -> BaseException | None:
-    """What really came out of a sample, given what left its body."""
+    """What really came out of a sample, given what left its body and what people decided of its answer."""
+    return as_decided(_seen_whole(trial, error), trial.sample, trial.key, trial.settings.decisions)
+
+
+def _seen_whole(trial: Trial, error: BaseException | None) -> BaseException | None:
     for review in trial.reviews:
         error = review(error)
     if error is not None:

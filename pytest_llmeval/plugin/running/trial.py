@@ -8,7 +8,7 @@ from bisect import bisect
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pytest
 
@@ -27,6 +27,9 @@ from pytest_llmeval.plugin.running.tasks import current_task, settled
 from pytest_llmeval.reply import Reply
 from pytest_llmeval.runs.results import Call, SampleResult
 from pytest_llmeval.score import Score
+
+if TYPE_CHECKING:
+    from pytest_llmeval.review.decisions import Decisions
 
 DIFFERS = "its prompt differs each time the test runs, so that it can be neither overlapped nor replayed"
 
@@ -48,6 +51,7 @@ class TrialSettings(NamedTuple):
         category: the error category of plain asserts, as the test's marker says.
         repeatable: whether the body may be run again at all.
         root: the folder the user's code lies in.
+        decisions: of people on answers; None without any.
     """
 
     samples: int = 1
@@ -56,6 +60,7 @@ class TrialSettings(NamedTuple):
     category: str | None = None
     repeatable: bool = True
     root: Path = Path()
+    decisions: Decisions | None = None
 
 
 class Sample:
@@ -71,6 +76,7 @@ class Sample:
         examined: the error categories it was examined for, beside those of its scores.
         soft_failures: what failed in parts of the sample that the body does not come to know of, as in subtests.
         left: whether the body was left because a reply is missing.
+        accepted: whether people have accepted its answer, so that it passes whatever its test says.
         looked: whether the test has looked at the calls it made, so that it says itself how many there should be.
         lanes: the threads and tasks that were left.
         given_back: questions without an answer, whose numbers the next identical calls get.
@@ -87,6 +93,7 @@ class Sample:
         self.failures: list[ReplyError] = []
         self.soft_failures: list[BaseException] = []
         self.left = False
+        self.accepted = False
         self.looked = False
         self.lanes: set[tuple[int, int, int]] = set()
         self._asked: dict[Question, int] = dict(setup._asked) if setup is not None else {}

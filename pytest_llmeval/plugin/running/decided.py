@@ -1,0 +1,50 @@
+"""What people decided of an answer counts over what its test says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.checks.categories import GENERAL, mark_decided
+from pytest_llmeval.errors import CheckFailed, LlmevalError
+from pytest_llmeval.runs.answer_digest import answer_digest
+from pytest_llmeval.score import Score
+from pytest_llmeval.text import first_line
+
+if TYPE_CHECKING:
+    from pytest_llmeval.plugin.running.trial import Sample
+    from pytest_llmeval.review.decisions import Decision, Decisions
+    from pytest_llmeval.runs.results import CaseKey
+
+
+def as_decided(
+    error: BaseException | None, sample: Sample, key: CaseKey, decisions: Decisions | None
+) -> BaseException | None:
+    """What came out of a sample, given what people decided of its answer.
+
+    Args:
+        error: what came out of it by its test; errors that judge no answer stay.
+        decisions: None without any.
+    """
+    if not decisions or (isinstance(error, LlmevalError) and not isinstance(error, CheckFailed)):
+        return error
+    if error is not None and not isinstance(error, (Exception, SystemExit)):  # it ends the test from outside
+        return error
+    decision = decisions.of(key, answer_digest(sample.calls))
+    if decision is None:
+        return error
+    accepted = decision.decision == "accepted"
+    category = decision.category or GENERAL
+    sample.scores.append(
+        Score(value=float(accepted), passed=accepted, reason=_words(decision), category=category, check="review")
+    )
+    if accepted:
+        sample.accepted = True
+        return None
+    failed = CheckFailed(_words(decision), category=category, check="review")
+    mark_decided(failed, category)
+    return failed
+
+
+def _words(decision: Decision) -> str:
+    by = f" by {first_line(decision.reviewer, 60)}" if decision.reviewer else ""
+    return f"this answer was {decision.decision}{by}" + (f" on {decision.at[:10]}" if decision.at else "")

@@ -1,0 +1,196 @@
+"""Decisions of people on answers, a line each in files that are committed.
+
+An answer that was accepted is known to be good for its case, and passes whenever it comes again. One that was rejected
+fails with the category it was rejected for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.runs.results import CaseKey
+from pytest_llmeval.text import first_line, plural
+
+FOLDER: Final = "reviews"
+"""Where decisions lie, beside the project's settings."""
+
+Word = Literal["accepted", "rejected", "better", "worse", "both_fine", "both_bad"]
+"""The last four are of a candidate's answer beside the baseline's."""
+
+WORDS: tuple[Word, ...] = get_args(Word)
+
+_TEXTS = ("test", "case", "answer", "decision", "category", "beside", "model", "reviewer", "at")
+_OPTIONAL = {"category", "beside", "model", "reviewer", "at"}
+
+
+class Decision(NamedTuple):
+    """What somebody decided of an answer.
+
+    Attributes:
+        key: the case.
+        answer: its digest.
+        category: why it was rejected, "" otherwise.
+        beside: the digest of the answer it was compared with, "" for none.
+        model: that gave it, "" when unknown.
+        reviewer: who decided, "" when unknown.
+        at: ISO date and time, "" when unknown.
+    """
+
+    key: CaseKey
+    answer: str
+    decision: Word
+    category: str = ""
+    beside: str = ""
+    model: str = ""
+    reviewer: str = ""
+    at: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """The decision as a line's object; what is empty is left out."""
+        data = {
+            "test": self.key.test,
+            "case": self.key.case,
+            "answer": self.answer,
+            "decision": self.decision,
+            "category": self.category,
+            "beside": self.beside,
+            "model": self.model,
+            "reviewer": self.reviewer,
+            "at": self.at,
+        }
+        return {name: text for name, text in data.items() if text or name in ("test", "case")}
+
+
+def decision_from(data: object) -> Decision:
+    """The decision in a JSON object.
+
+    Raises:
+        ValueError: a field is missing, unknown or wrong; names it.
+    """
+    if not isinstance(data, dict):
+        raise ValueError("a decision is a JSON object")
+    unknown = sorted(set(map(str, data)) - set(_TEXTS))
+    if unknown:
+        raise ValueError(f"unknown field {first_line(unknown[0], 40)} (known: {', '.join(_TEXTS)})")
+    texts = {name: data.get(name, "" if name in _OPTIONAL else None) for name in _TEXTS}
+    wrong = next((name for name, text in texts.items() if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise ValueError(f"{wrong} is missing or no text")
+    word = next((word for word in WORDS if word == texts["decision"]), None)
+    if word is None:
+        raise ValueError(f"unknown decision {first_line(str(texts['decision']), 40)} (known: {', '.join(WORDS)})")
+    if not texts["answer"]:
+        raise ValueError("answer is empty")
+    if word == "rejected" and not texts["category"]:
+        raise ValueError("a rejected answer has a category")
+    given: dict[str, Any] = {name: texts[name] for name in ("answer", *sorted(_OPTIONAL))}
+    return Decision(key=CaseKey(str(texts["test"]), str(texts["case"])), decision=word, **given)
+
+
+def read_decisions(name: str, lines: Iterable[str]) -> Iterator[Decision]:
+    """The decisions of a file; a last line that was cut off while it was written is left out.
+
+    Args:
+        name: of the file, for errors.
+        lines: with their ends.
+
+    Raises:
+        ConfigError: a line is no decision; names it.
+    """
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield decision_from(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, json.JSONDecodeError) and not line.endswith("\n"):
+                return
+            raise ConfigError(f"{name}:{number}: {first_line(str(error))}; remove the line, or mend it") from None
+
+
+class Decisions:
+    """Which answers are known to be right or wrong.
+
+    Args:
+        decisions: in the order they were made. Of one reviewer the last counts; a rejection counts over an acceptance
+            by somebody else.
+    """
+
+    def __init__(self, decisions: Iterable[Decision] = ()) -> None:
+        self._last: dict[tuple[CaseKey, str], dict[str, Decision]] = {}
+        for each in decisions:
+            if each.decision in ("accepted", "rejected"):
+                # A reviewer who changes their mind comes last.
+                by_reviewer = self._last.setdefault((each.key, each.answer), {})
+                by_reviewer.pop(each.reviewer, None)
+                by_reviewer[each.reviewer] = each
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    def of(self, key: CaseKey, answer: str) -> Decision | None:
+        """What was decided of an answer, None where nothing was."""
+        found = self._last.get((key, answer))
+        if not found:
+            return None
+        return next((each for each in found.values() if each.decision == "rejected"), [*found.values()][-1])
+
+    def items(self) -> Iterator[Decision]:
+        """What counts of each answer."""
+        for key, answer in self._last:
+            decision = self.of(key, answer)
+            if decision is not None:
+                yield decision
+
+
+def decisions_in(root: Path) -> Decisions:
+    """The decisions of a project.
+
+    Args:
+        root: the folder of its settings.
+
+    Raises:
+        ConfigError: a file cannot be read, or a line of it is no decision.
+    """
+    return Decisions(decision for file in files_in(root) for decision in decisions_of(file, root))
+
+
+def files_in(root: Path) -> list[Path]:
+    """The files of a project's decisions, in the order of their names."""
+    return sorted((root / FOLDER).glob("*.jsonl"))
+
+
+def decisions_of(file: Path, root: Path) -> Iterator[Decision]:
+    """The decisions of one file.
+
+    Raises:
+        ConfigError: it cannot be read, or a line of it is no decision.
+    """
+    name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name} cannot be read: {first_line(str(error))}") from None
+    yield from read_decisions(name, text.splitlines(keepends=True))
+
+
+def added_words(before: Decisions, after: Decisions) -> str:
+    """What a change decides, as in ``this change accepts 7 answers and rejects 1``; "" for nothing.
+
+    Args:
+        before: the decisions of the branch that it is merged into.
+        after: its own.
+    """
+    old = {(each.key, each.answer): each.decision for each in before.items()}
+    new = {(each.key, each.answer): each.decision for each in after.items()}
+    told = []
+    for word, verb in (("accepted", "accepts"), ("rejected", "rejects")):
+        number = sum(decision == word and old.get(place) != word for place, decision in new.items())
+        told += [f"{verb} {plural(number, 'answer')}"] if number else []
+    gone = sum(place not in new for place in old)
+    told += [f"takes back what was decided of {plural(gone, 'answer')}"] if gone else []
+    return f"this change {' and '.join(told)}" if told else ""
