@@ -16,7 +16,7 @@ from pytest_llmeval.checks.check import recorder
 from pytest_llmeval.checks.gathered import failures_of, gathering, set_failures
 from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.errors import ReplyError
-from pytest_llmeval.plugin.running.decided import as_decided
+from pytest_llmeval.plugin.rejudging.decided import as_decided
 from pytest_llmeval.plugin.running.judge import SamplesFailed, failure_message, sample_result, without_reply
 from pytest_llmeval.plugin.running.replies import Suspended
 from pytest_llmeval.plugin.running.tasks import settled
