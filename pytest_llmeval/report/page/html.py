@@ -15,7 +15,7 @@ from pytest_llmeval.report.cases import count_words
 from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
 from pytest_llmeval.report.page.changed_words import Piece, changed, pieces
-from pytest_llmeval.report.page.page_data import expected_text, input_text, page_data, shown_id
+from pytest_llmeval.report.page.page_data import Reviewing, expected_text, input_text, page_data, shown_id
 from pytest_llmeval.report.page.tabs import Row, Table, category_table, models_table, tabs_of
 from pytest_llmeval.report.page.texts import Texts
 from pytest_llmeval.report.page.trials import Trial, groups_of, trials_of
@@ -68,7 +68,12 @@ class Miss(NamedTuple):
 
 
 def html(
-    session: Session, *, notes: Sequence[str] = (), besides: Billed = NOTHING_BILLED, redacted: bool = False
+    session: Session,
+    *,
+    notes: Sequence[str] = (),
+    besides: Billed = NOTHING_BILLED,
+    redacted: bool = False,
+    reviewing: Reviewing | None = None,
 ) -> str:
     """The report of a session.
 
@@ -78,11 +83,13 @@ def html(
         besides: the calls that were billed and are in no result.
         redacted: whether it leaves out every text of models, users and tests: it has verdicts, counts, the names of
             categories, tasks, tags and models, and the ids of cases of datasets.
+        reviewing: how it takes decisions; None for saving them as a file.
     """
     paper = Paper(width=_LONG, secrets=session.secrets)
     trials = trials_of(session.comparisons, session.run.in_order())
     baseline = session.comparisons[0].baseline.model if session.comparisons else ""
-    data = page_data(trials, baseline, session.secrets, redacted=redacted)
+    reviewing = reviewing or Reviewing(session.run.created)
+    data = page_data(trials, baseline, session.secrets, reviewing, redacted=redacted)
     script, style = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
     misses = [trial for trial in trials if trial.state in ("new", "miss")]
     figures = called_now(session.comparisons) if session.comparisons else session.figures
@@ -110,6 +117,7 @@ def html(
         number_of_cases=len(trials),
         left_out=data.left_out,
         redacted=redacted,
+        served=reviewing.served,
         data=data.text,
         compressed=data.compressed,
         script=script,

@@ -5,7 +5,8 @@
   const MOST_DOTS = 10;
   const MOST_CHIPS = 24;
   const NEW = new Set(["new", "miss"]);
-  const FACETS = ["state", "category", "task", "tag", "model", "reply"];
+  const FACETS = ["state", "category", "task", "tag", "model", "reply", "review"];
+  const USUAL = ["hallucination", "wrong_answer", "format", "tone", "refusal"]; // where a run has no category
   const KEYS = [
     ["j k ↓ ↑", "next, previous case"],
     ["n p", "next, previous new miss"],
@@ -15,6 +16,11 @@
     ["d", "marks of changed words on, off"],
     ["m", "the same case with the next model"],
     ["b", "blind: models and verdicts hidden, sides in random order"],
+    ["a", "accept: the answer is right after all"],
+    ["r, 1 to 9", "reject, for its own category or for one by its number"],
+    ["< >", "the left answer is better, the right one"],
+    ["e x", "both answers are fine, both are bad"],
+    ["u s", "undo the last decision, save all as a file"],
     ["Enter", "read the case"],
     ["Esc", "back to the list"],
     ["?", "these keys"],
@@ -124,7 +130,7 @@
 
   function terms(text) {
     const found = [];
-    const shape = /(!?)(?:(state|category|task|tag|model|reply|text):)?(?:"([^"]*)"?|(\S+))/g;
+    const shape = /(!?)(?:(state|category|task|tag|model|reply|review|text):)?(?:"([^"]*)"?|(\S+))/g;
     for (const [, not, key, quoted, bare] of text.matchAll(shape)) {
       const value = (quoted ?? bare).toLowerCase();
       if (value) found.push({ not: Boolean(not), key: key ?? "text", value });
@@ -139,6 +145,7 @@
       case "task": return trial.task === undefined ? [] : [texts[trial.task]];
       case "tag": return trial.tags.map((each) => texts[each]);
       case "model": return [texts[trial.model]];
+      case "review": return reviewed(trial);
       default: return trial.differs === undefined ? [] : [trial.differs ? "differs" : "same"];
     }
   }
@@ -282,6 +289,8 @@
     const name = make("span", {}, texts[trial.id]);
     const words = blind ? [] : [trial.categories.map((each) => texts[each]).join(", ")];
     if (!blind && known.get("model").size > 1) words.push(texts[trial.model]);
+    const said = decisionOn(trial);
+    if (said) words.push(said.decision.replace("_", " "));
     const more = words.filter(Boolean).join(" · ");
     if (more) name.append(make("span", { className: "in" }, more));
     const element = make(
@@ -378,7 +387,163 @@
     if (blind && hash(nodeOf(trial, chosen)) % 2) sides.reverse();
     if (blind) sides.forEach((each, at) => (each.querySelector("b").textContent = "AB"[at]));
     parts.push(make("div", { className: "sides" }, ...sides));
+    if (data.review && groupOf(trial)?.answer) parts.push(tools(trial));
     detail.replaceChildren(...parts);
+  }
+
+  // ---------------------------------------------------------------- decisions
+
+  let decisions = [];
+  let queue = null; // places of the trials to review, null for all
+  const STORED = () => `llmeval ${data.review.name}`;
+
+  const groupOf = (trial) => {
+    const groups = results[trial.after ?? trial.before].groups;
+    return groups[Math.min(answer, groups.length - 1)];
+  };
+
+  function categories() {
+    const found = [...known.get("category").keys()];
+    return found.length ? found.slice(0, 9) : USUAL;
+  }
+
+  function decisionOn(trial) {
+    if (trial.case === undefined || !decisions.length) return undefined;
+    const answers = new Set(results[trial.after ?? trial.before].groups.map((group) => group.answer));
+    return decisions.findLast(
+      (each) => each.test === texts[trial.test] && each.case === texts[trial.case] && answers.has(each.answer),
+    );
+  }
+
+  function reviewed(trial) {
+    const said = decisionOn(trial);
+    const found = said ? ["decided", said.decision.replace("_", " ")] : [];
+    if (queue?.has(trial)) found.push("queue", ...(said ? [] : ["todo"]));
+    return found;
+  }
+
+  function countReview() {
+    const all = new Map();
+    if (queue || decisions.length) {
+      trials.forEach((trial, index) => {
+        for (const value of reviewed(trial)) {
+          if (!all.has(value)) all.set(value, new Set());
+          all.get(value).add(index);
+        }
+      });
+    }
+    known.set("review", all);
+  }
+
+  function tools(trial) {
+    const said = decisionOn(trial);
+    const list = categories().map((name, at) => `${at + 1} ${name}`).join("  ");
+    const button = (name, text, action) => {
+      const element = make("button", { type: "button" }, text);
+      element.addEventListener("click", action);
+      element.dataset.decide = name;
+      return element;
+    };
+    const pair = trial.before !== null && trial.after !== null;
+    return make("div", { className: "decide", role: "group", "aria-label": "decide" },
+      button("a", "accept a", ACTIONS.a), button("r", "reject r", ACTIONS.r),
+      ...(pair ? [button("<", "left better <", ACTIONS["<"]), button(">", "right better >", ACTIONS[">"]),
+        button("e", "both fine e", ACTIONS.e), button("x", "both bad x", ACTIONS.x)] : []),
+      button("u", "undo u", ACTIONS.u), ...(data.review.served ? [] : [button("s", "save s", ACTIONS.s)]),
+      make("p", { className: "note" }, `reject for: ${list}`),
+      make("p", { id: "decided", role: "status" },
+        said ? `decided: ${said.decision.replace("_", " ")}${said.category ? `, ${said.category}` : ""}` : ""),
+    );
+  }
+
+  function decide(word, category) {
+    const trial = trials[chosen];
+    const group = trial && data.review && groupOf(trial);
+    if (!group?.answer) return;
+    const decision = {
+      test: texts[trial.test], case: texts[trial.case], answer: group.answer, decision: word,
+      model: texts[trial.model], reviewer: data.review.reviewer, at: new Date().toISOString(),
+    };
+    const base = trial.before !== null && trial.after !== null ? results[trial.before].groups[old] : undefined;
+    if (base?.answer) decision.beside = base.answer;
+    if (category) decision.category = category;
+    decisions.push(decision);
+    keep(decision);
+    decidedNow();
+  }
+
+  function reject(category) {
+    const trial = trials[chosen];
+    const group = trial && data.review && groupOf(trial);
+    if (!group) return;
+    const own = group.categories.length && group.outcome === "fail" ? texts[group.categories[0]] : "";
+    if (category || own) decide("rejected", category || own);
+    else say("It passes: choose why it is wrong, by a number.");
+  }
+
+  // The side that is shown on the left, or on the right, is the better one.
+  function better(left) {
+    const trial = trials[chosen];
+    if (!trial || trial.before === null || trial.after === null) return;
+    const turned = blind && hash(nodeOf(trial, chosen)) % 2 === 1;
+    decide(left === turned ? "better" : "worse");
+  }
+
+  function both(word) {
+    const trial = trials[chosen];
+    if (trial && trial.before !== null && trial.after !== null) decide(word);
+  }
+
+  function undo() {
+    if (!decisions.pop()) return;
+    keep(null);
+    countReview();
+    recount();
+    draw();
+    show();
+  }
+
+  function decidedNow() {
+    countReview();
+    recount();
+    draw();
+    show();
+    const from = rows.indexOf(chosen);
+    const next = rows.find((index, at) => at > from && !decisionOn(trials[index]));
+    if (next !== undefined) choose(next);
+  }
+
+  function say(words) {
+    const place_ = byId("decided");
+    if (place_) place_.textContent = words;
+  }
+
+  function keep(decision) {
+    if (!data.review.served) {
+      try { localStorage.setItem(STORED(), JSON.stringify(decisions)); } catch { /* then only the file keeps them */ }
+      return;
+    }
+    fetch("/decisions", { method: "POST", body: JSON.stringify(decision ?? { undo: true }) })
+      .then(async (answer_) => { if (!answer_.ok) throw new Error(await answer_.text()); })
+      .catch((error) => { byId("unsaved").textContent = `NOT SAVED: ${error.message} Is llmeval review still running?`; });
+  }
+
+  async function recallDecisions() {
+    if (!data.review) return;
+    if (data.review.queue) queue = new Set(data.review.queue.map((index) => trials[index]));
+    if (data.review.served) decisions = await (await fetch("/decisions")).json();
+    else {
+      try { decisions = JSON.parse(localStorage.getItem(STORED()) ?? "[]"); } catch { decisions = []; }
+    }
+    if (data.review.served) blind = trials.some((trial) => trial.before !== null && trial.after !== null);
+  }
+
+  function save() {
+    const lines = decisions.map((each) => `${JSON.stringify(each)}\n`).join("");
+    const link = make("a", { download: `review-${data.review.name.replace(/[^\w-]+/g, "-")}.jsonl` });
+    link.href = URL.createObjectURL(new Blob([lines], { type: "application/jsonl" }));
+    link.click();
+    URL.revokeObjectURL(link.href);
   }
 
   function hash(text) {
@@ -484,18 +649,28 @@
 
   // ------------------------------------------------------------------- page
 
+  function recount() {
+    const old_ = document.querySelector('.chips[data-key="review"]');
+    const made = chips("review");
+    if (old_) old_.replaceWith(...(made ? [made] : []));
+    else if (made) document.querySelector(".panes").before(made);
+  }
+
   function chips(key) {
     const values = [...known.get(key)].map(([value, set]) => [value, set.size]);
     if (key === "state") values.sort((one, other) => data.states.indexOf(one[0]) - data.states.indexOf(other[0]));
     else values.sort((one, other) => other[1] - one[1]);
-    if (values.length < 2 && key !== "category") return "";
+    if (values.length < 2 && key !== "category" && key !== "review") return "";
     const buttons = values.slice(0, MOST_CHIPS).map(([value, number]) => {
       const button = make("button", { type: "button" }, `${value} `, make("span", {}, count(number)));
       Object.assign(button.dataset, { key, value });
       button.addEventListener("click", () => toggle(key, value));
       return button;
     });
-    return buttons.length ? make("div", { className: "chips", role: "group", "aria-label": `filter by ${key}` }, make("span", {}, key), ...buttons) : "";
+    if (!buttons.length) return "";
+    const group = make("div", { className: "chips", role: "group", "aria-label": `filter by ${key}` }, make("span", {}, key), ...buttons);
+    group.dataset.key = key;
+    return group;
   }
 
   function help() {
@@ -517,7 +692,8 @@
     byId("explorer").replaceChildren(
       make("div", { className: "bar" }, make("label", { htmlFor: "query" }, "Filter"), box,
         make("span", { id: "count", role: "status" }), keys),
-      ...["state", "category", "reply", "model", "task"].map(chips).filter(Boolean),
+      make("p", { id: "unsaved", role: "alert" }),
+      ...["state", "category", "reply", "model", "task", "review"].map(chips).filter(Boolean),
       make("div", { className: "panes" }, list, detail),
       help(),
     );
@@ -532,7 +708,7 @@
   function restore() {
     const told = recall();
     openTab(told.tab);
-    byId("query").value = told.q ?? "";
+    byId("query").value = told.q ?? (queue ? "review:queue" : "");
     const wanted = trials.findIndex(
       (trial, index) => nodeOf(trial, index) === told.case && (!told.model || texts[trial.model] === told.model),
     );
@@ -566,6 +742,9 @@
     d: () => { marks = !marks; show(); },
     m: otherModel,
     b: () => { blind = !blind; draw(); show(); },
+    a: () => decide("accepted"), r: () => reject(), "<": () => better(true), ">": () => better(false),
+    e: () => both("both_fine"), x: () => both("both_bad"), u: undo, s: () => data.review && save(),
+    ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => categories()[digit - 1] && reject(categories()[digit - 1])])),
     Enter: () => byId("detail").focus(),
     "?": () => byId("help").showModal(),
   };
@@ -575,6 +754,7 @@
   requestAnimationFrame(() => setTimeout(async () => {
     data = await read();
     ({ texts, trials, results } = data);
+    await recallDecisions();
     countFacets();
     build();
     byId("first-misses").classList.add("hidden");

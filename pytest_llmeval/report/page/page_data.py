@@ -8,10 +8,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pytest_llmeval.analysis.drawn import draw
 from pytest_llmeval.report.numbers import dollars, seconds
 from pytest_llmeval.report.page.changed_words import Places, changed, in_utf16
 from pytest_llmeval.report.page.texts import Texts
 from pytest_llmeval.report.page.trials import STATES, Group, Trial, groups_of
+from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseResult, SampleResult, TrialKey
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import json_words
@@ -24,6 +26,22 @@ MOST_BYTES = 25_000_000
 _LONGEST = 64_000  # characters of a text
 _LONGEST_IN_LARGE = 2_000
 _INPUT_WIDTH = 4_000  # characters of an input that is no text
+
+
+class Reviewing(NamedTuple):
+    """How a page takes decisions on answers.
+
+    Attributes:
+        name: of the run, for the file that the page saves.
+        seed: of the draw of passing answers; None where the page shows all and draws none.
+        served: whether decisions are sent to the server of the page; else they are saved as a file.
+        reviewer: who decides.
+    """
+
+    name: str
+    seed: str | None = None
+    served: bool = False
+    reviewer: str = ""
 
 
 class PageData(NamedTuple):
@@ -44,6 +62,7 @@ def page_data(
     trials: Sequence[Trial],
     baseline: str,
     secrets: Mapping[str, str],
+    reviewing: Reviewing,
     *,
     redacted: bool,
     most_bytes: int = MOST_BYTES,
@@ -54,10 +73,12 @@ def page_data(
         trials: in the order of the page.
         baseline: the name of its model, "" without one.
         secrets: as in `Session`.
+        reviewing: how decisions are taken; a redacted page takes none.
         redacted: whether it holds no text of models, users or tests.
         most_bytes: the most that it may hold.
     """
-    made = _encoded(_Writer(secrets, _LONGEST, redacted=redacted).data(trials, baseline))
+    review = _review(trials, reviewing) if not redacted else None
+    made = _encoded(_Writer(secrets, _LONGEST, redacted=redacted).data(trials, baseline, review))
     if len(made.text) <= most_bytes:
         return made
     told = [trial for trial in trials if trial.state != "pass"]
@@ -65,7 +86,15 @@ def page_data(
     said = f"The page would be too large: it leaves out the texts of {number} cases that pass, and those of the others"
     said += f" are cut to {_LONGEST_IN_LARGE:,} characters. The saved run (--llm-report=run.jsonl) has all of them."
     writer = _Writer(secrets, _LONGEST_IN_LARGE, redacted=redacted, without_texts=frozenset({"pass"}))
-    return _encoded(writer.data(trials, baseline))._replace(left_out=said)
+    return _encoded(writer.data(trials, baseline, review))._replace(left_out=said)
+
+
+def _review(trials: Sequence[Trial], reviewing: Reviewing) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": reviewing.name, "served": reviewing.served, "reviewer": reviewing.reviewer}
+    if reviewing.seed is not None:
+        drawn = draw([trial.state == "pass" for trial in trials], reviewing.seed)
+        told |= {"queue": drawn.places, "share": drawn.share}
+    return told
 
 
 def _encoded(data: Mapping[str, Any]) -> PageData:
@@ -96,13 +125,14 @@ class _Writer:
         self._places: dict[tuple[str, TrialKey, bool], int] = {}  # of results
         self._bare = False
 
-    def data(self, trials: Sequence[Trial], baseline: str) -> dict[str, Any]:
+    def data(self, trials: Sequence[Trial], baseline: str, review: dict[str, Any] | None) -> dict[str, Any]:
         """All of it; whatever repeats is in a list and named by its place there."""
         rows = [self._row(trial, number) for number, trial in enumerate(trials, start=1)]
         return {
             "states": STATES,
             "baseline": self._texts.clean(baseline),
             "redacted": self._redacted,
+            "review": review,
             "texts": self._texts.unique,
             "results": self._results,
             "trials": rows,
@@ -128,6 +158,7 @@ class _Writer:
             row["task"] = text(result.task)
         if not self._redacted:
             row["node"] = text(str(result.key))
+            row["case"] = text(result.key.case)
         if not self._bare:
             row["input"] = text(input_text(result))
             row["expected"] = text(expected_text(result))
@@ -167,6 +198,7 @@ class _Writer:
         if self._bare:
             return told
         told["reply"] = text(group.reply)
+        told["answer"] = answer_digest(sample.calls)
         for name, value in (("steps", group.steps), ("reason", sample.detail or sample.reason)):
             if value:
                 told[name] = text(value)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pytest_llmeval.analysis.measure import measure_each
 from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.page.html import html
-from pytest_llmeval.report.page.page_data import MOST_PLAIN, page_data
+from pytest_llmeval.report.page.page_data import MOST_PLAIN, Reviewing, page_data
 from pytest_llmeval.report.page.trials import trials_of
 from pytest_llmeval.runs.results import CaseResult, Run, SampleResult
 from pytest_llmeval.score import Claim, Score
@@ -260,14 +260,14 @@ def test_much_data_is_compressed_and_the_same() -> None:
 
 def test_too_much_data_loses_texts_of_cases_that_pass_and_says_so() -> None:
     trials = trials_of([], replies(40, "word " * 1_000))
-    made = page_data(trials, "", {}, redacted=False, most_bytes=50_000)
+    made = page_data(trials, "", {}, Reviewing("x"), redacted=False, most_bytes=50_000)
     assert "leaves out the texts of 39 cases that pass" in made.left_out
     data = json.loads(made.text)
     texts: Sequence[str] = data["texts"]
     told = [result["groups"][0].get("reply") for result in data["results"]]
     assert [place is None for place in told] == [False] + [True] * 39
     assert len(texts[told[0]]) < 2_100
-    whole = page_data(trials, "", {}, redacted=False)
+    whole = page_data(trials, "", {}, Reviewing("x"), redacted=False)
     assert whole.left_out == ""
 
 

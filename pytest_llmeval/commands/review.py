@@ -1,0 +1,97 @@
+"""``llmeval review``: people decide of a run's answers, and what they decided is kept with the project."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import threading
+from pathlib import Path
+
+from pytest_llmeval.commands.project import add_config, settings_of
+from pytest_llmeval.config.settings import Settings
+from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.review.decisions import FOLDER, Decision, decisions_of
+from pytest_llmeval.review.log import ReviewLog, counted, decisions_in_log
+from pytest_llmeval.text import harmless
+
+DONE = 0
+
+
+def add_review(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser("review", help="Decide of a run's answers in the browser, and keep the decisions")
+    parser.add_argument("run_file", metavar="RUN", help="A saved run; with --apply a file of decisions")
+    parser.add_argument(
+        "--apply", action="store_true", help=f"Put a file of decisions into {FOLDER}/, which is committed"
+    )
+    parser.add_argument("--reviewer", metavar="NAME", help="Who decides (default: the name of the user)")
+    add_config(parser)
+    parser.set_defaults(run=_review)
+
+
+def _review(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    if options.apply:
+        return _apply(Path(options.run_file), settings, options.reviewer)
+    return _serve(Path(options.run_file), settings, options.reviewer or _user())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return ""
+
+
+def _serve(path: Path, settings: Settings, reviewer: str) -> int:
+    from pytest_llmeval.commands.report import session_of
+    from pytest_llmeval.report.page.html import html
+    from pytest_llmeval.report.page.page_data import Reviewing
+    from pytest_llmeval.review.server import ReviewServer
+    from pytest_llmeval.runs.file import load_run
+
+    run = load_run(path)
+    log = ReviewLog(settings.root / ".llmeval" / FOLDER / f"{path.stem}.jsonl")
+    log.decisions()  # a broken file is told now
+    reviewing = Reviewing(path.stem, seed=run.created, served=True, reviewer=reviewer)
+    server = ReviewServer(lambda: html(session_of(load_run(path), settings), reviewing=reviewing), log)
+    try:
+        print(f"review of {harmless(str(path))}: {server.address}", flush=True)
+        print("the address works once, in one browser, on this machine; Ctrl-C ends the review", flush=True)
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.close()
+    print(f"\n{counted(log.decisions())}; to keep them with the project: llmeval review --apply {_near(log.path)}")
+    return DONE
+
+
+def _near(path: Path) -> str:
+    here = Path.cwd()
+    return harmless(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def _apply(path: Path, settings: Settings, reviewer: str | None) -> int:
+    decisions = decisions_in_log(path)
+    if reviewer is not None:
+        decisions = [each._replace(reviewer=reviewer) for each in decisions]
+    file = settings.root / FOLDER / f"{path.stem}.jsonl"
+    known = set(decisions_of(file, settings.root)) if file.exists() else set()
+    new = [each for each in dict.fromkeys(decisions) if each not in known]
+    _append(file, new)
+    print(f"{_near(file)}: {counted(new)}; commit it: these answers count so from now on")
+    return DONE
+
+
+def _append(file: Path, decisions: list[Decision]) -> None:
+    """Add decisions to a file that may end without a line break."""
+    text = "".join(f"{json.dumps(each.to_json(), ensure_ascii=True)}\n" for each in decisions)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        gap = "\n" if before and not before.endswith("\n") else ""
+        file.write_text(before + gap + text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{_near(file)} cannot be written: {error.strerror or error}") from None
