@@ -9,16 +9,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
+from pytest_llmeval.analysis.compare import Rules, Side, compare
 from pytest_llmeval.analysis.comparison import Comparison, part_of
 from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words, pool_of
 from pytest_llmeval.analysis.measure import Figures, measure_each
 from pytest_llmeval.analysis.routing import routes_of
-from pytest_llmeval.analysis.unseen import nothing_seen
 from pytest_llmeval.commands.cache import add_cache
+from pytest_llmeval.commands.judging import extent_of, rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import add_merge, failed_words
 from pytest_llmeval.commands.plan import add_plan
 from pytest_llmeval.commands.project import add_config, models_of, settings_of
+from pytest_llmeval.commands.report import add_report
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.report.paper import joined, terminal_paper
@@ -26,7 +27,6 @@ from pytest_llmeval.report.summary import every_measure, list_category, summary,
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run, was_another
 from pytest_llmeval.runs.saved_when import when_words
-from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.text import harmless
 
 PASSED, GATE_FAILED, USAGE = 0, 1, 2
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         help="Another run of the baseline's model: its answers count too, and show whether samples repeat each other",
     )
     compare.set_defaults(run=_compare)
+    add_report(commands)
     add_merge(commands)
     add_plan(commands)
     add_cache(commands)
@@ -84,33 +85,11 @@ def _parser() -> argparse.ArgumentParser:
 def _show(options: argparse.Namespace) -> int:
     run = load_run(options.run_file)
     settings = settings_of(options)
-    comparisons = _within(run, settings, models_of(run, options.model))
+    comparisons = within(run, settings, models_of(run, options.model))
     alone = run.models_run() == [settings.baseline]
-    rules = _rules(run, settings, strict=False)
+    rules = rules_of(run, settings, strict=False)
     _print(options, rules, comparisons, measure_each(run), run.results, alone=alone, measures=True)
     return PASSED
-
-
-def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool = False) -> list[Comparison]:
-    """The comparisons of a run that holds its baseline too."""
-    if run.baseline is None:
-        return []
-    header = run.models.get(run.baseline, {})
-    alias = str(header.get("name", run.baseline))  # what a saved baseline is called in its own file
-    before = run._replace(models={alias: header})
-    results = run.of_model(run.baseline)
-    saved = header.get("saved")
-    when = when_words(str(header.get("created", "")), None, results.values()) if saved else ""
-    return [
-        compare(
-            Side(alias, results, saved, when),
-            Side(name, after := run.of_model(name), another=was_another(before, run, alias, name)),
-            _rules(run, settings, strict=strict),
-            _extent(run, len(after)),
-        )
-        for name in names
-        if name != run.baseline
-    ]
 
 
 def _names(run: Run) -> list[str]:
@@ -135,32 +114,6 @@ def _holds(after: Run, before: Run, options: argparse.Namespace) -> bool:
     return True
 
 
-def _rules(run: Run, settings: Settings, *, strict: bool, dispersion: Dispersion | None = None) -> Rules:
-    """What a run is judged by: shards of one session by what that session would have been."""
-    if run.shards is None:
-        return Rules(settings.categories, settings.gate, strict, dispersion)
-    shards = run.shards
-    return Rules(shards.categories, shards.budgets, strict or shards.strict, dispersion or shards.dispersion)
-
-
-def _extent(run: Run, ran: int) -> Extent:
-    """How much of what there is a run has.
-
-    Args:
-        ran: how many cases of its model.
-    """
-    if run.shards is None:
-        cases = len({result.key for result in run.results} | {key for key, _ in run.left_out})
-        return Extent(_stopped(run), part_of(ran, cases))
-    unmeasurable = [*run.shards.unmeasurable, *nothing_seen(result for result in run.results if _on_trial(run, result))]
-    return Extent(_stopped(run), part_of(ran, run.shards.cases), unmeasurable)
-
-
-def _on_trial(run: Run, result: CaseResult) -> bool:
-    """Whether a result is of this run, and not of a saved baseline."""
-    return not run.models.get(result.model, {}).get("saved")
-
-
 def _compare(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     before = load_run(options.baseline)
@@ -171,14 +124,14 @@ def _compare(options: argparse.Namespace) -> int:
         comparisons = [_between(before, after, settings, options)]
         figures = [comparisons[0].candidate]
     else:
-        comparisons = _within(before, settings, _names(before), strict=options.strict)
+        comparisons = within(before, settings, _names(before), strict=options.strict)
         # Shards without a baseline are as green as their sessions were.
         if options.baseline_again or not (comparisons or after.shards):
             why = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
             raise ConfigError(f"{options.baseline}: {why}; name both: llmeval compare BASELINE CANDIDATE")
         figures = measure_each(after)
-    _print(options, _rules(after, settings, strict=options.strict), comparisons, figures, after.results)
-    stopped = _stopped(after)
+    _print(options, rules_of(after, settings, strict=options.strict), comparisons, figures, after.results)
+    stopped = stopped_words(after)
     if stopped and not comparisons:
         print(f"NOT GREEN: {stopped}")
     if after.failed:
@@ -200,18 +153,11 @@ def _between(before: Run, after: Run, settings: Settings, options: argparse.Name
     when = when_words(before.created, before.commit, results.values())
     baseline = Side(old, results, Path(options.baseline).name, when)
     candidate = Side(new, after.of_model(new), another=was_another(before, after, old, new))
-    rules = _rules(after, settings, strict=options.strict, dispersion=dispersion)
-    extent = _extent(after, len(candidate.results))
+    rules = rules_of(after, settings, strict=options.strict, dispersion=dispersion)
+    extent = extent_of(after, len(candidate.results))
     if after.shards is None:
         extent = extent._replace(part=part_of(len(candidate.results), len({*baseline.results, *candidate.results})))
     return compare(baseline, candidate, rules, extent)
-
-
-def _stopped(run: Run) -> str | None:
-    """Why there is no verdict on a run, None when there is one."""
-    if run.complete is None:
-        return "the run was stopped before its end"
-    return (run.shards.missing_words or None) if run.shards is not None else None
 
 
 def _one_model(run: Run, path: str) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.credentials import hide_secrets
 from pytest_llmeval.report.cases import new_misses
+from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
 from pytest_llmeval.runs.results import CaseResult, Run
 from pytest_llmeval.text import one_line
 
@@ -34,12 +35,16 @@ class Session(NamedTuple):
         comparisons: one per candidate; empty without a baseline.
         figures: of every model.
         secrets: API keys that must not be in it, by the names of their environment variables.
+        notes: of the session, as the terminal has them below the summary.
+        besides: the calls that were billed and are in no result.
     """
 
     run: Run
     comparisons: Sequence[Comparison]
     figures: Sequence[Figures]
     secrets: Mapping[str, str] = MappingProxyType({})
+    notes: Sequence[str] = ()
+    besides: Billed = NOTHING_BILLED
 
 
 def as_csv(session: Session) -> str:
@@ -134,12 +139,6 @@ def as_metrics(session: Session) -> str:
         if figures.cost_per_resolved is not None:
             lines.append(_metric("llmeval_cost_per_resolved_usd", figures.cost_per_resolved.value, model))
     return "\n".join([*dict.fromkeys(str(hide_secrets(line, session.secrets)) for line in lines), "# EOF", ""])
-
-
-EXPORTS: Mapping[str, Callable[[Session], str]] = MappingProxyType(
-    {".codequality.json": as_code_quality, ".metrics.txt": as_metrics, ".json": as_ctrf, ".csv": as_csv}
-)
-"""By the ending of a file's name; the first that fits counts."""
 
 
 def _cell(text: str) -> str:
