@@ -22,7 +22,7 @@ def answers(request: Request) -> object:
 
 @pytest.fixture
 def saved(plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """A project with a run of two models, of which one is worse, and the files that its session wrote into ``then/``."""
+    """A project with a run of two models, one of them worse, and what its session wrote into ``then/``."""
     server.answer = answers
     lines = [json.dumps({"id": f"c{number}", "input": str(number)}) for number in range(30)]
     (plain_session.path / "cases.jsonl").write_text("\n".join(lines))

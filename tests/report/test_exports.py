@@ -38,7 +38,7 @@ def one(result: CaseResult) -> Session:
 
 
 def test_every_kind_of_file_can_be_asked_for() -> None:
-    assert REPORTS == (".jsonl", *FILES)
+    assert (".jsonl", *FILES) == REPORTS
 
 
 @given(st.text(max_size=60))
