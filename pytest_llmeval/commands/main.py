@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import math
 import os
 import shutil
 import sys
@@ -22,6 +23,7 @@ from pytest_llmeval.commands.merge import add_merge, failed_words
 from pytest_llmeval.commands.plan import add_plan
 from pytest_llmeval.commands.project import add_config, models_of, settings_of
 from pytest_llmeval.commands.report import add_report
+from pytest_llmeval.commands.results_table import is_table, load_tables, told_by_tables
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.report.paper import joined, terminal_paper
@@ -60,10 +62,15 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("run_file", metavar="RUN", help="A run saved with --llm-report")
     show.add_argument("--model", help="The model on trial, when the run holds several")
     show.set_defaults(run=_show)
-    compare = commands.add_parser("compare", help="Compare two saved runs; exit 1 when the gate fails")
-    compare.add_argument("baseline", metavar="BASELINE", help="The run to compare with")
+    compare = commands.add_parser(
+        "compare", help="Compare two saved runs, or results of any tool (.csv); exit 1 when the gate fails"
+    )
+    compare.add_argument("baseline", metavar="BASELINE", help="The run to compare with, or a .csv file of results")
     compare.add_argument(
         "candidate", metavar="CANDIDATE", nargs="?", help="The run on trial; left out, BASELINE holds both models"
+    )
+    compare.add_argument(
+        "--pass-score", type=_finite, metavar="X", help="The lowest score that passes, in .csv files without outcomes"
     )
     compare.add_argument("--strict", action="store_true", help="INCONCLUSIVE fails the gate too")
     compare.add_argument(
@@ -82,6 +89,16 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("-q", "--quiet", action="count", default=0, help="The verdict only")
         add_config(command)
     return parser
+
+
+def _finite(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return number
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -116,6 +133,29 @@ def _holds(after: Run, before: Run, options: argparse.Namespace) -> bool:
     return True
 
 
+def _both(options: argparse.Namespace, settings: Settings) -> tuple[Run, Run]:
+    """The two runs that are compared, which are one where a run holds its baseline.
+
+    Raises:
+        ConfigError: the files or options do not belong together.
+    """
+    tables = [is_table(path) for path in (options.baseline, options.candidate) if path is not None]
+    if not any(tables):
+        if options.pass_score is not None:
+            raise ConfigError("--pass-score goes with results in .csv or .tsv; a run says itself what passed")
+        before = load_run(options.baseline)
+        return before, load_run(options.candidate) if options.candidate is not None else before
+    if options.candidate is None or options.baseline_again:
+        what = "--baseline-again goes with two saved runs" if options.baseline_again else "it holds one side"
+        raise ConfigError(f"{options.baseline}: {what}; name both: llmeval compare BEFORE.csv AFTER.csv")
+    if not all(tables):
+        run = options.candidate if tables[0] else options.baseline
+        raise ConfigError(
+            f"{run} is no table, and the other file is one; compare two of a kind: llmeval report {run} -o results.csv"
+        )
+    return load_tables(options.baseline, options.candidate, options.pass_score, settings.categories)
+
+
 @contextmanager
 def _no_collector() -> Iterator[None]:
     """No search for circular garbage: of a large run it takes a third of the time, and a run has none."""
@@ -131,12 +171,12 @@ def _no_collector() -> Iterator[None]:
 @_no_collector()
 def _compare(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    before = load_run(options.baseline)
-    after = load_run(options.candidate) if options.candidate is not None else before
+    before, after = _both(options, settings)
     if after is not before and _holds(after, before, options):
         before = after  # as today's tests judge it
     if after is not before:
-        comparisons = [_between(before, after, settings, options)]
+        comparison = _between(before, after, settings, options)
+        comparisons = [told_by_tables(comparison, before, after) if is_table(options.candidate) else comparison]
         figures = [comparisons[0].candidate]
     else:
         comparisons = within(before, settings, _names(before), strict=options.strict)

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_llmeval.plugin.options import REPORTS
-from pytest_llmeval.report.exports import Session, as_code_quality, as_csv, as_ctrf, as_metrics
+from pytest_llmeval.report.exports import Session, as_code_quality, as_csv, as_ctrf, as_metrics, without_mark
 from pytest_llmeval.report.files import FILES
 from pytest_llmeval.runs.results import CaseResult, Run
 from tests.analysis.test_compare import Results, answers, call, case, compare, side
@@ -49,11 +49,14 @@ def test_every_kind_of_file_can_be_asked_for() -> None:
 @example("\r=1")
 @example("＝1+1")  # noqa: RUF001 - as Excel reads it
 @example('a,"b"\n=1')
+@example("'")
+@example("'=1")
+@example("''-1")
 def test_no_cell_is_a_formula(text: str) -> None:
     [row] = rows(one(case("c1", ["tone"], calls=[call(text)], input=text)))
     for value in row.values():
         assert not re.match("[=+@\t\r\n＝＋－＠]|-(?![0-9.]+$)", value)  # noqa: RUF001
-    assert row["output"].removeprefix("'").replace("\r\n", "\n") == text.replace("\0", "").replace("\r\n", "\n")
+    assert without_mark(row["output"]).replace("\r\n", "\n") == text.replace("\0", "").replace("\r\n", "\n")
 
 
 def test_a_row_tells_of_one_sample() -> None:
