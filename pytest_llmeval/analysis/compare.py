@@ -147,8 +147,8 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     all_of_them = next((row for row in rows if row.name == TOGETHER), None)
     rows = [row for row in rows if row is not all_of_them]
     failed_before, failed_after = ({key for key in judged if results[key].outcome == "fail"} for results in first)
-    new = tuple(key for key in judged if key in failed_after - failed_before)
-    fixed = tuple(key for key in judged if key in failed_before - failed_after)
+    new = tuple(key for key in judged if key in failed_after and key not in failed_before)
+    fixed = tuple(key for key in judged if key in failed_before and key not in failed_after)
     figures = (
         measure(baseline.name, before.values(), beside=after.values()),
         measure(candidate.name, after.values(), beside=before.values()),
@@ -180,11 +180,11 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         together=all_of_them,
         new=new,
         fixed=fixed,
-        known=tuple(key for key in judged if key in failed_before & failed_after),
+        known=tuple(key for key in judged if key in failed_before and key in failed_after),
         flaky=tuple(
             key for key in judged if key not in failed_after and any(s.outcome == "fail" for s in after[key].samples)
         ),
-        errors=tuple(key for key in table.cases if key not in judged),
+        errors=tuple(key for key in table.cases if "error" in (before[key].outcome, after[key].outcome)),
         only_baseline=table.removed,
         only_candidate=table.added,
         changed=differ.rows,

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import math
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
+from pytest_llmeval.analysis.compare import Rules, Side, compare
 from pytest_llmeval.analysis.comparison import Comparison, part_of
 from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words, pool_of
 from pytest_llmeval.analysis.measure import Figures, measure_each
 from pytest_llmeval.analysis.routing import routes_of
-from pytest_llmeval.analysis.unseen import nothing_seen
 from pytest_llmeval.commands.cache import add_cache
+from pytest_llmeval.commands.judging import extent_of, rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import add_merge, failed_words
 from pytest_llmeval.commands.plan import add_plan
 from pytest_llmeval.commands.project import add_config, models_of, settings_of
+from pytest_llmeval.commands.report import add_report
+from pytest_llmeval.commands.results_table import is_table, load_tables, told_by_tables
+from pytest_llmeval.commands.review import add_review
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.report.paper import joined, terminal_paper
@@ -26,7 +32,6 @@ from pytest_llmeval.report.summary import every_measure, list_category, summary,
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run, was_another
 from pytest_llmeval.runs.saved_when import when_words
-from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.text import harmless
 
 PASSED, GATE_FAILED, USAGE = 0, 1, 2
@@ -58,10 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("run_file", metavar="RUN", help="A run saved with --llm-report")
     show.add_argument("--model", help="The model on trial, when the run holds several")
     show.set_defaults(run=_show)
-    compare = commands.add_parser("compare", help="Compare two saved runs; exit 1 when the gate fails")
-    compare.add_argument("baseline", metavar="BASELINE", help="The run to compare with")
+    compare = commands.add_parser(
+        "compare", help="Compare two saved runs, or results of any tool (.csv); exit 1 when the gate fails"
+    )
+    compare.add_argument("baseline", metavar="BASELINE", help="The run to compare with, or a .csv file of results")
     compare.add_argument(
         "candidate", metavar="CANDIDATE", nargs="?", help="The run on trial; left out, BASELINE holds both models"
+    )
+    compare.add_argument(
+        "--pass-score", type=_finite, metavar="X", help="The lowest score that passes, in .csv files without outcomes"
     )
     compare.add_argument("--strict", action="store_true", help="INCONCLUSIVE fails the gate too")
     compare.add_argument(
@@ -70,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         help="Another run of the baseline's model: its answers count too, and show whether samples repeat each other",
     )
     compare.set_defaults(run=_compare)
+    add_report(commands)
+    add_review(commands)
     add_merge(commands)
     add_plan(commands)
     add_cache(commands)
@@ -81,36 +93,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _finite(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return number
+
+
 def _show(options: argparse.Namespace) -> int:
     run = load_run(options.run_file)
     settings = settings_of(options)
-    comparisons = _within(run, settings, models_of(run, options.model))
+    comparisons = within(run, settings, models_of(run, options.model))
     alone = run.models_run() == [settings.baseline]
-    rules = _rules(run, settings, strict=False)
+    rules = rules_of(run, settings, strict=False)
     _print(options, rules, comparisons, measure_each(run), run.results, alone=alone, measures=True)
     return PASSED
-
-
-def _within(run: Run, settings: Settings, names: Sequence[str], *, strict: bool = False) -> list[Comparison]:
-    """The comparisons of a run that holds its baseline too."""
-    if run.baseline is None:
-        return []
-    header = run.models.get(run.baseline, {})
-    alias = str(header.get("name", run.baseline))  # what a saved baseline is called in its own file
-    before = run._replace(models={alias: header})
-    results = run.of_model(run.baseline)
-    saved = header.get("saved")
-    when = when_words(str(header.get("created", "")), None, results.values()) if saved else ""
-    return [
-        compare(
-            Side(alias, results, saved, when),
-            Side(name, after := run.of_model(name), another=was_another(before, run, alias, name)),
-            _rules(run, settings, strict=strict),
-            _extent(run, len(after)),
-        )
-        for name in names
-        if name != run.baseline
-    ]
 
 
 def _names(run: Run) -> list[str]:
@@ -135,50 +135,60 @@ def _holds(after: Run, before: Run, options: argparse.Namespace) -> bool:
     return True
 
 
-def _rules(run: Run, settings: Settings, *, strict: bool, dispersion: Dispersion | None = None) -> Rules:
-    """What a run is judged by: shards of one session by what that session would have been."""
-    if run.shards is None:
-        return Rules(settings.categories, settings.gate, strict, dispersion)
-    shards = run.shards
-    return Rules(shards.categories, shards.budgets, strict or shards.strict, dispersion or shards.dispersion)
+def _both(options: argparse.Namespace, settings: Settings) -> tuple[Run, Run]:
+    """The two runs that are compared, which are one where a run holds its baseline.
 
-
-def _extent(run: Run, ran: int) -> Extent:
-    """How much of what there is a run has.
-
-    Args:
-        ran: how many cases of its model.
+    Raises:
+        ConfigError: the files or options do not belong together.
     """
-    if run.shards is None:
-        cases = len({result.key for result in run.results} | {key for key, _ in run.left_out})
-        return Extent(_stopped(run), part_of(ran, cases))
-    unmeasurable = [*run.shards.unmeasurable, *nothing_seen(result for result in run.results if _on_trial(run, result))]
-    return Extent(_stopped(run), part_of(ran, run.shards.cases), unmeasurable)
+    tables = [is_table(path) for path in (options.baseline, options.candidate) if path is not None]
+    if not any(tables):
+        if options.pass_score is not None:
+            raise ConfigError("--pass-score goes with results in .csv or .tsv; a run says itself what passed")
+        before = load_run(options.baseline)
+        return before, load_run(options.candidate) if options.candidate is not None else before
+    if options.candidate is None or options.baseline_again:
+        what = "--baseline-again goes with two saved runs" if options.baseline_again else "it holds one side"
+        raise ConfigError(f"{options.baseline}: {what}; name both: llmeval compare BEFORE.csv AFTER.csv")
+    if not all(tables):
+        run = options.candidate if tables[0] else options.baseline
+        raise ConfigError(
+            f"{run} is no table, and the other file is one; compare two of a kind: llmeval report {run} -o results.csv"
+        )
+    return load_tables(options.baseline, options.candidate, options.pass_score, settings.categories)
 
 
-def _on_trial(run: Run, result: CaseResult) -> bool:
-    """Whether a result is of this run, and not of a saved baseline."""
-    return not run.models.get(result.model, {}).get("saved")
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """No search for circular garbage: of a large run it takes a third of the time, and a run has none."""
+    searches = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searches:
+            gc.enable()
 
 
+@_no_collector()
 def _compare(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    before = load_run(options.baseline)
-    after = load_run(options.candidate) if options.candidate is not None else before
+    before, after = _both(options, settings)
     if after is not before and _holds(after, before, options):
         before = after  # as today's tests judge it
     if after is not before:
-        comparisons = [_between(before, after, settings, options)]
+        comparison = _between(before, after, settings, options)
+        comparisons = [told_by_tables(comparison, before, after) if is_table(options.candidate) else comparison]
         figures = [comparisons[0].candidate]
     else:
-        comparisons = _within(before, settings, _names(before), strict=options.strict)
+        comparisons = within(before, settings, _names(before), strict=options.strict)
         # Shards without a baseline are as green as their sessions were.
         if options.baseline_again or not (comparisons or after.shards):
             why = "--baseline-again goes with two runs" if comparisons else "the run holds no baseline to compare with"
             raise ConfigError(f"{options.baseline}: {why}; name both: llmeval compare BASELINE CANDIDATE")
         figures = measure_each(after)
-    _print(options, _rules(after, settings, strict=options.strict), comparisons, figures, after.results)
-    stopped = _stopped(after)
+    _print(options, rules_of(after, settings, strict=options.strict), comparisons, figures, after.results)
+    stopped = stopped_words(after)
     if stopped and not comparisons:
         print(f"NOT GREEN: {stopped}")
     if after.failed:
@@ -200,18 +210,11 @@ def _between(before: Run, after: Run, settings: Settings, options: argparse.Name
     when = when_words(before.created, before.commit, results.values())
     baseline = Side(old, results, Path(options.baseline).name, when)
     candidate = Side(new, after.of_model(new), another=was_another(before, after, old, new))
-    rules = _rules(after, settings, strict=options.strict, dispersion=dispersion)
-    extent = _extent(after, len(candidate.results))
+    rules = rules_of(after, settings, strict=options.strict, dispersion=dispersion)
+    extent = extent_of(after, len(candidate.results))
     if after.shards is None:
         extent = extent._replace(part=part_of(len(candidate.results), len({*baseline.results, *candidate.results})))
     return compare(baseline, candidate, rules, extent)
-
-
-def _stopped(run: Run) -> str | None:
-    """Why there is no verdict on a run, None when there is one."""
-    if run.complete is None:
-        return "the run was stopped before its end"
-    return (run.shards.missing_words or None) if run.shards is not None else None
 
 
 def _one_model(run: Run, path: str) -> str:

@@ -21,7 +21,7 @@ _METADATA = "metadata."
 
 def read_csv(path: Path, problems: Problems) -> Iterator[Row]:
     """Read the rows of a CSV file; an empty cell is an absent field, an empty row is skipped."""
-    with path.open("rb") as file, _cells_up_to(LARGEST_ROW):
+    with path.open("rb") as file, cells_up_to(LARGEST_ROW):
         reader = csv.reader(_lines(file, problems), strict=True)
         header: list[str] | None = None
         while True:
@@ -31,7 +31,7 @@ def read_csv(path: Path, problems: Problems) -> Iterator[Row]:
             except StopIteration:
                 return
             except csv.Error as error:
-                problems.add(line, _what_is_wrong(error))
+                problems.add(line, what_is_wrong(error))
                 if "limit" in str(error):
                     return
                 continue
@@ -51,7 +51,8 @@ def read_csv(path: Path, problems: Problems) -> Iterator[Row]:
 
 
 @contextmanager
-def _cells_up_to(limit: int) -> Iterator[None]:
+def cells_up_to(limit: int) -> Iterator[None]:
+    """Cells of up to so many characters are read; csv itself allows 131,072."""
     before = csv.field_size_limit(limit)
     try:
         yield
@@ -68,7 +69,8 @@ def _lines(file: Iterator[bytes], problems: Problems) -> Iterator[str]:
             yield raw.decode(errors="replace")
 
 
-def _what_is_wrong(error: csv.Error) -> str:
+def what_is_wrong(error: csv.Error) -> str:
+    """What an error of csv means for who wrote the file."""
     match str(error):
         case text if "end of data" in text:
             return "a quote that opens in this row is never closed"

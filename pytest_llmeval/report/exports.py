@@ -7,21 +7,23 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pytest_llmeval.analysis.compare import DEFAULTS, Rules
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import Figures
-from pytest_llmeval.analysis.routing import TaskRoute
 from pytest_llmeval.credentials import hide_secrets
 from pytest_llmeval.report.cases import new_misses
+from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
 from pytest_llmeval.runs.results import CaseResult, Run
 from pytest_llmeval.text import one_line
 
-COLUMNS = ("id", "model", "sample", "outcome", "category", "reason", "input", "output", "latency", "cost")
-"""Of the CSV; ``latency`` in seconds and ``cost`` in USD, of all calls of the sample."""
+COLUMNS = ("id", "model", "sample", "outcome", "category", "reason", "input", "output", "latency", "cost", "cluster")
+"""Of the CSV; ``latency`` in seconds and ``cost`` in USD, of all calls of the sample. Cases of one ``cluster``, such as
+other wordings of a row, are not independent."""
 
 _SEVERITIES = {"REGRESSED": "critical", "INCONCLUSIVE": "major"}
 _MOST_TEXT = 30_000  # characters; a spreadsheet's cell takes 32,767
@@ -34,15 +36,19 @@ class Session(NamedTuple):
     Attributes:
         comparisons: one per candidate; empty without a baseline.
         figures: of every model.
-        routes: the recommended model for each task.
         secrets: API keys that must not be in it, by the names of their environment variables.
+        notes: of the session, as the terminal has them below the summary.
+        besides: the calls that were billed and are in no result.
+        rules: by which it is judged.
     """
 
     run: Run
     comparisons: Sequence[Comparison]
     figures: Sequence[Figures]
     secrets: Mapping[str, str] = MappingProxyType({})
-    routes: Sequence[TaskRoute] = ()
+    notes: Sequence[str] = ()
+    besides: Billed = NOTHING_BILLED
+    rules: Rules = DEFAULTS
 
 
 def as_csv(session: Session) -> str:
@@ -50,7 +56,9 @@ def as_csv(session: Session) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
+    reworded = {result.row for result in session.run.results if result.wording}
     for result in session.run.in_order():
+        family = " ".join(filter(None, result.family)) if result.cluster is not None or result.row in reworded else ""
         for sample in result.samples:
             calls = sample.calls
             costs = [call.measures.cost for call in calls]
@@ -65,6 +73,7 @@ def as_csv(session: Session) -> str:
                 calls[-1].answer.text if calls else "",
                 f"{sum(call.measures.latency for call in calls):.3f}",
                 "" if None in costs else f"{sum(cost or 0.0 for cost in costs):.6f}",
+                family,
             )
             writer.writerow([_cell(hide_secrets(value, session.secrets)) for value in row])
     return text.getvalue()
@@ -139,15 +148,15 @@ def as_metrics(session: Session) -> str:
     return "\n".join([*dict.fromkeys(str(hide_secrets(line, session.secrets)) for line in lines), "# EOF", ""])
 
 
-EXPORTS: Mapping[str, Callable[[Session], str]] = MappingProxyType(
-    {".codequality.json": as_code_quality, ".metrics.txt": as_metrics, ".json": as_ctrf, ".csv": as_csv}
-)
-"""By the ending of a file's name; the first that fits counts."""
-
-
 def _cell(text: str) -> str:
     text = text[:_MOST_TEXT].replace("\0", "")
-    return f"'{text}" if text.startswith(_FORMULA) and not re.fullmatch("-[0-9.]+", text) else text
+    bare = text.lstrip("'")  # of a text that looks as if it were marked already, so that each can be told
+    return f"'{text}" if bare.startswith(_FORMULA) and not re.fullmatch("-[0-9.]+", bare) else text
+
+
+def without_mark(cell: str) -> str:
+    """A cell as it was before `as_csv` kept a spreadsheet from reading a formula in it."""
+    return cell[1:] if cell.startswith("'") and _cell(cell[1:]) == cell else cell
 
 
 def _ctrf_test(result: CaseResult, *, decided: bool) -> dict[str, Any]:

@@ -38,7 +38,6 @@ from pytest_llmeval.report.verdict import (
     rising_together,
     sight,
 )
-from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.text import plural
 
@@ -52,25 +51,19 @@ _MENTION = re.compile(r"@(?=\w)|#(?=\d)|(?<=GH)-(?=\d)|(?<=:)//|(?<=www)\.", re.
 _JOINER = "\u2060"  # of no width
 
 
-def markdown(session: Session, *, notes: Sequence[str] = (), besides: Billed = NOTHING_BILLED) -> str:
-    """The summary of a session; of a gate that passed without anything new three lines.
-
-    Args:
-        session: what there is to tell.
-        notes: of the session, as the terminal has them below the summary.
-        besides: the calls that were billed and are in no result.
-    """
+def markdown(session: Session) -> str:
+    """The summary of a session; of a gate that passed without anything new three lines."""
     comparisons = session.comparisons
     page = _Page(session.secrets)
     if not comparisons:
         blocks = page.not_compared(session.figures, session.run.results)
     elif len(comparisons) == 1 and nothing_new(comparisons[0]):
-        head, *rest = green_lines(page.long, comparisons[0], besides)
+        head, *rest = green_lines(page.long, comparisons[0], session.besides)
         return "<br>\n".join([f"**{page.escaped(head.text)}**", *(page.escaped(line.text) for line in rest)]) + "\n"
     else:
         blocks = [block for each in comparisons for block in page.compared(each)]
-        blocks.append(page.bullets(line.text for line in facts(page.long, called_now(comparisons), besides)))
-    blocks.append(page.bullets(notes))
+        blocks.append(page.bullets(line.text for line in facts(page.long, called_now(comparisons), session.besides)))
+    blocks.append(page.bullets(session.notes))
     return _cut("\n\n".join(filter(None, blocks)) + "\n")
 
 

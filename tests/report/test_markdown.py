@@ -44,7 +44,7 @@ def page_of(
     comparisons: Sequence[Comparison], figures: Sequence[Figures] = (), *, notes: Sequence[str] = (), **secrets: str
 ) -> str:
     run = Run("2026-11-30T10:00:00+00:00", {})
-    return markdown(Session(run=run, comparisons=comparisons, figures=figures, secrets=secrets), notes=notes)
+    return markdown(Session(run=run, comparisons=comparisons, figures=figures, secrets=secrets, notes=notes))
 
 
 def saying(text: str, *, failing: int = 12) -> tuple[Results, Results]:

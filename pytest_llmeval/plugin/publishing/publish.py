@@ -36,36 +36,30 @@ def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequen
         return [], 0
     page, output = (evaluation.environment.get(name, "") for name in (PAGE, OUTPUT))
     # Most sessions have nothing to publish, and do not pay for these.
+    from pytest_llmeval.analysis.compare import Rules
     from pytest_llmeval.analysis.measure import measure_each
     from pytest_llmeval.plugin.publishing.github import append, output_line
-    from pytest_llmeval.report.exports import EXPORTS, Session
+    from pytest_llmeval.report.exports import Session
+    from pytest_llmeval.report.files import FILES, ending_of
     from pytest_llmeval.report.markdown import markdown
 
     run = gathered.run()
-    session = Session(run=run, comparisons=comparisons, figures=measure_each(run), secrets=evaluation.secrets())
-    notes = list(dict.fromkeys([*notes, *evaluation.notes]))
-
-    def summary(session: Session) -> str:
-        return markdown(session, notes=notes, besides=gathered.billed_besides)
-
-    def whole(session: Session) -> str:
-        from pytest_llmeval.analysis.compare import Rules
-        from pytest_llmeval.analysis.routing import routes_of
-        from pytest_llmeval.report.page.html import html
-
-        rules = Rules(evaluation.settings.categories, evaluation.settings.gate)
-        routed = session._replace(routes=routes_of(comparisons, rules))
-        return html(routed, notes=notes, besides=gathered.billed_besides)
-
+    session = Session(
+        run=run,
+        comparisons=comparisons,
+        figures=measure_each(run),
+        secrets=evaluation.secrets(),
+        notes=list(dict.fromkeys([*notes, *evaluation.notes])),
+        besides=gathered.billed_besides,
+        rules=Rules(evaluation.settings.categories, evaluation.settings.gate),
+    )
     told = []
-    writers = {**EXPORTS, ".html": whole}
     for path in evaluation.summaries:
-        write = next((write for ending, write in writers.items() if path.name.endswith(ending)), summary)
-        why = _write(path, write(session))
+        why = _write(path, FILES[ending_of(path.name) or ".md"].write(session))
         told += [f"NOT SAVED: {why}"] if why else []
     unwritten = len(told)
     if page:
-        told.append(append(PAGE, page, summary(session)))
+        told.append(append(PAGE, page, markdown(session)))
     told.append(append(OUTPUT, output, output_line(comparisons)))
     return [note for note in told if note], unwritten
 

@@ -27,7 +27,7 @@ _COMPARING = (
 
 _PUBLISHING = (
     "pytest_llmeval.plugin.publishing.github",
-    "pytest_llmeval.report.markdown",
+    "pytest_llmeval.report.files",
 )
 
 

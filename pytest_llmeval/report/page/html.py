@@ -23,7 +23,6 @@ from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.sections import called_now, facts
 from pytest_llmeval.report.summary import NO_BASELINE
 from pytest_llmeval.report.verdict import baseline_words, gate_lines, improved_lines, sight
-from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
 from pytest_llmeval.text import plural
 
 MOST_MISSES = 50
@@ -67,20 +66,11 @@ class Miss(NamedTuple):
     after: Sequence[Piece]
 
 
-def html(
-    session: Session,
-    *,
-    notes: Sequence[str] = (),
-    besides: Billed = NOTHING_BILLED,
-    redacted: bool = False,
-    reviewing: Reviewing | None = None,
-) -> str:
+def html(session: Session, *, redacted: bool = False, reviewing: Reviewing | None = None) -> str:
     """The report of a session.
 
     Args:
         session: what there is to tell.
-        notes: of the session, as the terminal has them below the summary.
-        besides: the calls that were billed and are in no result.
         redacted: whether it leaves out every text of models, users and tests: it has verdicts, counts, the names of
             categories, tasks, tags and models, and the ids of cases of datasets.
         reviewing: how it takes decisions; None for saving them as a file.
@@ -93,7 +83,7 @@ def html(
     script, style = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
     misses = [trial for trial in trials if trial.state in ("new", "miss")]
     figures = called_now(session.comparisons) if session.comparisons else session.figures
-    tabs = tabs_of(session, paper, [*notes, *([data.left_out] if data.left_out else [])], redacted=redacted)
+    tabs = tabs_of(session, paper, [*session.notes, *([data.left_out] if data.left_out else [])], redacted=redacted)
     clean = Texts(session.secrets, _LONGEST).clean
     page = Environment(
         loader=FileSystemLoader(_HERE),
@@ -106,7 +96,7 @@ def html(
     return page.render(
         title=_title(session),
         verdicts=list(_verdicts(session, paper, redacted=redacted)),
-        facts=[line.text for line in facts(paper, figures, besides)] if figures else [],
+        facts=[line.text for line in facts(paper, figures, session.besides)] if figures else [],
         created=session.run.created,
         glance=_glance(session),
         tabs=tabs,

@@ -103,7 +103,7 @@ def worse(reply: str = "After 60 days, sorry.", **fields: Any) -> Session:
 
 
 def test_without_its_script_the_page_says_the_verdict_the_tables_and_the_misses() -> None:
-    page = Page(html(worse(input="When?", expected="30 days"), notes=["a note"]))
+    page = Page(html(worse(input="When?", expected="30 days")._replace(notes=["a note"])))
     words = " ".join(page.words.split())
     assert "GATE FAILED: invented regressed from 0 of 40 to 12 of 40 answers" in words
     assert "12/40 30%" in words
@@ -174,7 +174,7 @@ def test_a_policy_allows_the_two_texts_of_the_page_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_whatever_others_wrote_is_text(text: str) -> None:
-    plain, hostile = (Page(html(saying(words), notes=[words])) for words in ("plain", text))
+    plain, hostile = (Page(html(saying(words)._replace(notes=[words]))) for words in ("plain", text))
     assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in plain.elements]
     assert len(hostile.scripts) == 2
     for _, attributes in hostile.elements:
@@ -214,7 +214,7 @@ def test_a_reply_of_any_characters_reaches_the_script(text: str) -> None:
 def test_a_key_is_hidden_everywhere() -> None:
     key = "k9f2-Zq81-Lm40-Wx77"
     session = saying(f"the key is {key}")._replace(secrets={"MY_KEY": key})
-    whole = html(session, notes=[key])
+    whole = html(session._replace(notes=[key]))
     assert key not in whole
     assert not [text for text in Page(whole).texts if key in text]
     assert "the value of MY_KEY" in whole
@@ -223,7 +223,7 @@ def test_a_key_is_hidden_everywhere() -> None:
 def test_a_redacted_page_holds_no_text_of_models_users_or_tests() -> None:
     secret = "Xanthippe"
     session = saying(secret)
-    whole = html(session, notes=[secret], redacted=True)
+    whole = html(session._replace(notes=[secret]), redacted=True)
     page = Page(whole)
     # The names of categories, tasks, tags and models are of the project itself.
     own = {"categories", "task", "tags"}
