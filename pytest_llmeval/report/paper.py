@@ -41,6 +41,7 @@ class Paper(NamedTuple):
         show: the option that lists a category's cases here: ``--llm-show`` or ``--show``.
         listed: whether the cases are listed after the report, so that it need not show them too.
         secrets: API keys that are not shown, by the names of their environment variables.
+        page: the HTML report that the session has written, "" when none was asked for, None where none can be.
     """
 
     width: int = 80
@@ -49,6 +50,7 @@ class Paper(NamedTuple):
     show: str = "--llm-show"
     listed: bool = False
     secrets: Mapping[str, str] = MappingProxyType({})
+    page: str | None = None
 
     @property
     def arrow(self) -> str:

@@ -1,11 +1,11 @@
-"""The gate's verdict on one candidate: in a sentence, by error category, and what to do next."""
+"""The gate's verdict on one candidate: in a sentence, and by error category."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison, OneSided
-from pytest_llmeval.report.cases import AGAIN, after_errors, count_words, kinds_of_errors, new_misses, side_name
+from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, OneSided
+from pytest_llmeval.report.cases import count_words, new_misses, side_name
 from pytest_llmeval.report.figures import MEASURED, not_comparable
 from pytest_llmeval.report.numbers import count, p_value, percent, points
 from pytest_llmeval.report.paper import Column, Line, Paper, table
@@ -251,37 +251,6 @@ def _one_sided_words(of: OneSided) -> str:
     if of.candidate_failed:
         told += f"; the candidate fails in {of.candidate_failed} of {of.candidate_judged} answers"
     return told
-
-
-def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
-    """What to do now."""
-    rows = [*comparison.rows, *rising_together(comparison)]
-    undecided = [row.samples_needed for row in rows if row.word == "INCONCLUSIVE" and row.samples_needed]
-    regressed = [row.name for row in comparison.rows if mark_of(row) == "!"]
-    misses = new_misses(comparison)
-    unmeasured = any(reason.startswith(UNMEASURED) for reason in comparison.reasons)
-    cure = after_errors(kinds_of_errors(comparison)) if comparison.errors else ""
-    # Where a cure is known, the cases that did not run would have the same errors.
-    comes_first = comparison.gate == "failed" or (comparison.gate == "not evaluated" and cure != AGAIN)
-    if cure and unmeasured:
-        text = cure
-    elif comparison.gate == "failed" and regressed:
-        text = f"{paper.show}={regressed[0]} lists its cases with what changed"
-    elif cure and comes_first:
-        text = cure
-    elif comparison.gate == "not evaluated":
-        text = "run all cases with both models, then the gate is evaluated"
-    elif undecided:
-        text = f"--llm-samples={max(undecided)} would settle what is inconclusive"
-    elif misses and paper.verbosity > 0:
-        text = "pytest -vv -k CASE shows one of the misses closely, with its prompt"
-    elif misses:
-        text = "-v lists every miss with both replies"
-    elif comparison.saved and (comparison.changed or comparison.unlike or comparison.only_candidate):
-        text = "save the baseline again with --llm-update-baseline, so that it has every case as it is now"
-    else:
-        return []
-    return paper.write(f"next: {text}", hang=6)
 
 
 def green_lines(paper: Paper, comparison: Comparison, besides: Billed) -> list[Line]:

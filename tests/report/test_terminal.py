@@ -478,7 +478,7 @@ not compared: 7 cases ran with the baseline only
   tests/llm/test_support.py::test_policy[case-4]
   2 more (-v names all)
 
-next: run all cases with both models, then the gate is evaluated
+next: run all cases to the end, then the gate is evaluated
 """
 
 
@@ -620,6 +620,8 @@ no baseline to compare with (--llm-baseline=NAME)
   latency p99                   1.40s
   TTFT p50                      0.18s
   $ per resolved answer        0.0041
+
+next: --llm-show=format lists its cases with their replies
 """
 
 
@@ -648,6 +650,8 @@ no baseline to compare with (--llm-baseline=NAME)
   latency p99                   1.40s         2.60s
   TTFT p50                      0.18s         0.15s
   $ per resolved answer        0.0041        0.0036
+
+next: --llm-show=format lists its cases with their replies
 """
 
 
@@ -658,7 +662,7 @@ def test_several_models_without_a_baseline_are_not_compared() -> None:
 LIST_REPORT = """\
 candidate acme-large-2 vs baseline acme-large-1
 
-hallucination: 10/1250 → 55/1250 samples, +3.6 points, REGRESSED, p = 0.004
+hallucination: 10/1250 → 55/1250 answers, +3.6 points, REGRESSED, p = 0.004
   at least +1.2 points, in particular cases (12 worse, 2 better); worst:
   test_policy[eu-returns] 0/5 → 5/5 (+10 bits), test_policy[refund-window] 0/5 →
   4/5 (+6 bits)
@@ -721,6 +725,7 @@ def test_without_any_answer_there_is_no_table_and_the_reasons_are_grouped() -> N
         "  rate_limit: tests/llm/test_support.py::test_policy[lost-0] and 8 more cases",
         "    HTTP 429: slow down",
         "  (-v names all)",
+        "",
         "next: run again; answers that came are not paid twice",
     ]
     both = by_key(*errors)

@@ -53,6 +53,7 @@ def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequen
         write = next((write for ending, write in EXPORTS.items() if path.name.endswith(ending)), summary)
         why = _write(path, write(session))
         told += [f"NOT SAVED: {why}"] if why else []
+        gathered.written += [] if why else [path]
     unwritten = len(told)
     if page:
         told.append(append(PAGE, page, summary(session)))

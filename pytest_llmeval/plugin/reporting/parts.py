@@ -37,7 +37,7 @@ class Parts:
         self._short_summary = ShortSummary()
         self._config = config
         register(config, self._last_failed, "llmeval-last-failed")
-        register(config, LastWords(self.gathered, self.judging), "llmeval-last-words")
+        register(config, LastWords(self.gathered, self.judging, self.close_look), "llmeval-last-words")
 
     def take(self, report: pytest.TestReport, payload: Payload) -> None:
         """Take in what is on a report, before pytest shows it."""
