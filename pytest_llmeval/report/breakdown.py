@@ -96,6 +96,7 @@ def route_lines(paper: Paper, routes: Sequence[TaskRoute]) -> list[Line]:
     """The routing table: per task the cheapest model that fits, and why the others do not."""
     if not routes:
         return []
+    routes = sorted(routes, key=lambda route: (not route.task, number_place(route.task)))  # as in the table by task
     lines = paper.write("routing by task: the cheapest model that was shown to be as good", "bold")
     chosen = [next((each for each in route.choices if each.model == route.model), None) for route in routes]
     before = [next((each for each in route.choices if each.baseline), None) for route in routes]
@@ -109,9 +110,9 @@ def route_lines(paper: Paper, routes: Sequence[TaskRoute]) -> list[Line]:
     ]
     lines += table(paper, "task", [paper.clean(route.task or NO_TASK) for route in routes], body)
     baseline = next((each.model for each in routes[0].choices if each.baseline), "the baseline")
-    lines += paper.write(f"baseline: what {baseline} fails; cost: of a resolved answer, against it", indent=2, hang=2)
+    lines += paper.write(f"baseline: how often {baseline} fails; cost: change per resolved answer", indent=2, hang=2)
     most = f"{100 * routes[0].max_loss:g} points"
-    lines += paper.write(f"as good: fails no more here, and could fail at most {most} more", indent=2, hang=2)
+    lines += paper.write(f"as good: it fails no more often here, and at worst {most} more often", indent=2, hang=2)
     for route in routes:
         lines += _why(paper, route)
     return lines

@@ -81,7 +81,7 @@ def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey
         facts.append(f"failed before too, as {', '.join(before.categories) or 'failed'}")
     if failing and failing.reason:
         facts.append(failing.reason if paper.verbosity > 0 else first_line(failing.reason))
-    lines += paper.write(", ".join(facts), indent=indent) if facts else []
+    lines += paper.write("; ".join(facts), indent=indent) if facts else []
     most = MOST_LINES_VERBOSE if paper.verbosity > 0 else MOST_LINES
     passing = passing_sample(before)
     if takes_steps(passing) or takes_steps(failing):
@@ -288,6 +288,9 @@ def reply_text(sample: SampleResult | None) -> str:
     return answer.text.strip() or answer.refusal or ("" if takes_steps(sample) else _called(answer))
 
 
+_NOT_JUDGED = "not judged, so neither passed nor failed"
+
+
 def error_lines(paper: Paper, comparison: Comparison) -> list[Line]:
     """The cases that could not be judged, with the reasons; of many with the same cause only the first."""
     lines = error_head(paper, comparison)
@@ -302,7 +305,7 @@ def error_head(paper: Paper, comparison: Comparison, *, indent: int = 0) -> list
     """One line with the number of errors."""
     if not comparison.errors:
         return []
-    return paper.write(f"{_count(comparison)}: not judged, so in no count above", "yellow", "bold", indent=indent)
+    return paper.write(f"{_count(comparison)}: {_NOT_JUDGED}", "yellow", "bold", indent=indent)
 
 
 def error_lines_alone(paper: Paper, results: Iterable[CaseResult]) -> list[Line]:
@@ -318,7 +321,7 @@ def error_lines_alone(paper: Paper, results: Iterable[CaseResult]) -> list[Line]
         return []
     kinds = dict(sorted(kinds.items(), key=lambda kind: -len(kind[1])))
     number = sum(map(len, kinds.values()))
-    lines = paper.write(f"{plural(number, 'error')}: not judged, so in no count above", "yellow", "bold", hang=2)
+    lines = paper.write(f"{plural(number, 'error')}: {_NOT_JUDGED}", "yellow", "bold", hang=2)
     return lines + _grouped(paper, kinds)
 
 

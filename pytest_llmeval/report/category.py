@@ -56,8 +56,7 @@ def category_cases_alone(paper: Paper, results: Sequence[CaseResult], name: str)
 
 def _head(paper: Paper, row: CategoryRow) -> list[Line]:
     words = f"{row.name}: {before_and_after(paper, row)} answers, {points(row.change)} points, {row.word}"
-    p = evidence(row)
-    told = f", p {p if p.startswith('<') else f'= {p}'}" if p else ""
+    told = f", {row.p_words}" if evidence(row) else ""
     gated = "" if row.gated else ", not gated"
     return paper.write(words + told + gated, "bold", *style_of(mark_of(row)), hang=2)
 

@@ -196,7 +196,7 @@ def _start(word: str) -> str:
 
 
 _MARGIN = 2  # the mark and a space
-_SHORTEST_NAME = 13
+_SHORTEST_NAME, _WHOLE_NAME = 13, 20  # columns; a name that is longer than the second is cut before cells are
 
 
 class Column(NamedTuple):
@@ -251,11 +251,13 @@ def table(
     marks = marks or [" "] * len(names)
     styles = styles or [()] * len(names)
     wanted = max(columns(head), *map(columns, names))
-    needed = min(wanted, max(_SHORTEST_NAME, columns(head)))
-    for columns_of_body in (body, [column._replace(cells=column.short or column.cells) for column in body]):
-        room = paper.width - _MARGIN - _body_width(columns_of_body)
-        if room >= needed:
-            return _aligned(head, names, columns_of_body, min(room, wanted), marks, styles, rules)
+    short = [column._replace(cells=column.short or column.cells) for column in body]
+    for least in (_WHOLE_NAME, _SHORTEST_NAME):
+        needed = min(wanted, max(least, columns(head)))
+        for columns_of_body in (body, short):
+            room = paper.width - _MARGIN - _body_width(columns_of_body)
+            if room >= needed:
+                return _aligned(head, names, columns_of_body, min(room, wanted), marks, styles, rules)
     return _paragraphs(paper, names, body, marks, styles)
 
 

@@ -54,7 +54,8 @@ def compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line
     models = [first.baseline, *(comparison.candidate for comparison in comparisons)]
     by_name = [{row.name: row for row in comparison.rows} for comparison in comparisons]
     found = {name: [by.get(name) for by in by_name] for name in dict.fromkeys(name for by in by_name for name in by)}
-    rows = [ModelsRow(paper.clean(name), _cells(row)) for name, row in found.items()]
+    worst_first = sorted(found.items(), key=lambda row: _rank([each for each in row[1] if each]))
+    rows = [ModelsRow(paper.clean(name), _cells(row)) for name, row in worst_first]
     rows.append(ModelsRow("any failure", _cells([each.total for each in comparisons]), rule=bool(rows)))
     rows += _case_rows(comparisons)
     rows += _figure_rows(models, saved=first.saved)
@@ -69,6 +70,11 @@ def compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line
     for reason in dict.fromkeys(filter(None, reasons)):
         lines += paper.write(reason, indent=2, hang=2)
     return lines
+
+
+def _rank(rows: Sequence[CategoryRow]) -> tuple[int, float]:
+    """By the worst candidate, as in the table of one."""
+    return min("!~ ".index(mark_of(row)) for row in rows), -max(row.change for row in rows)
 
 
 def _cells(rows: Sequence[CategoryRow | None]) -> list[str]:

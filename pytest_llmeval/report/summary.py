@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.analysis.routing import TaskRoute
     from pytest_llmeval.runs.results import CaseResult
 
-NO_BASELINE = "no baseline to compare with (--llm-baseline=NAME)"
+NO_BASELINE = "no baseline to compare with (--llm-baseline=RUN or NAME)"
 _COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)()#(?=\[|vso\[)")
 _MOST_MISSES = 2  # per candidate, where there are several
 _MOST_CATEGORIES = 6
@@ -232,4 +232,4 @@ def _passed_words(paper: Paper, results: Sequence[CaseResult]) -> str:
 
 def _counted(paper: Paper, names: Counter[str]) -> list[str]:
     words = [f"{paper.clean(name)} {number}" for name, number in names.most_common(_MOST_CATEGORIES)]
-    return [*words, f"{len(names) - _MOST_CATEGORIES} more"] if len(names) > _MOST_CATEGORIES else words
+    return [*words, f"and {len(names) - _MOST_CATEGORIES} more"] if len(names) > _MOST_CATEGORIES else words

@@ -39,7 +39,7 @@ def sight(paper: Paper, comparison: Comparison) -> list[Line]:
         return paper.write(f"the baseline was {comparison.saved_when}", hang=2)
     if comparison.saved is not None:
         return []
-    return paper.write("both ran in this checkout: what its prompts or code do to both alike is not seen", hang=2)
+    return paper.write("both ran in this checkout, so a change that hurts both alike does not show", hang=2)
 
 
 def baseline_words(comparison: Comparison) -> str:
@@ -56,7 +56,8 @@ def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -
         lines = paper.write(f"{front}GATE FAILED: {first or 'an error category regressed'}", "red", "bold", hang=2)
     elif comparison.gate == "passed":
         rows = {each.row if (each := comparison.candidate_results.get(key)) else key for key in comparison.compared}
-        said = first or f"no error category regressed in {plural(len(rows), 'case')}"
+        counted = "" if comparison.part[:1].isdigit() else f" in {plural(len(rows), 'case')}"  # which has a number
+        said = first or f"no error category regressed{counted}"
         part = f" in {comparison.part}" if comparison.part else ""
         but = _but(paper, comparison)
         lines = paper.write(f"{front}gate ok{part}: {said}{but}", "yellow" if but else "green", hang=2)
@@ -94,14 +95,15 @@ def _why(paper: Paper, row: CategoryRow) -> str:
         "REGRESSED": "regressed, which is not gated",
         "SMALL": "rose, by less than fails",
         "INCONCLUSIVE": "could be noise or not",
-        "NOT SHOWN": f"is not shown ({could_hide(row)})",
+        "NOT SHOWN": could_hide(row),
     }.get(row.word)
     return f"{before_and_after(paper, row)} {why}" if why else ""
 
 
 def could_hide(row: CategoryRow) -> str:
     """How large a rise the data of a category could hide."""
-    return f"could hide up to {points(row.interval[1])} points" if row.interval is not None else "could hide any rise"
+    most = f"a rise of up to {100 * row.interval[1]:.1f} points" if row.interval is not None else "any rise"
+    return f"could hide {most}"
 
 
 def before_and_after(paper: Paper, row: CategoryRow) -> str:
@@ -173,7 +175,13 @@ def category_table(paper: Paper, comparison: Comparison) -> list[Line]:
 def remarks(paper: Paper, comparison: Comparison) -> list[str]:
     """What explains the verdicts, a sentence for each category that needs one."""
     rows = [*comparison.rows, *rising_together(comparison)]
-    return [f"{row.name}: {text}" for row in rows if (text := remark(paper, row))]
+    told = [(row, text) for row in rows if (text := remark(paper, row))]
+    alike = [row for row, text in told if text == could_hide(row) and row.interval is not None]
+    if len(alike) < 3:
+        return [f"{row.name}: {text}" for row, text in told]
+    rises = [f"{row.name} (up to {100 * row.interval[1]:.1f} points)" for row in alike if row.interval is not None]
+    last = f"a rise may hide in {', '.join(rises)}"
+    return [*(f"{row.name}: {text}" for row, text in told if row not in alike), last]
 
 
 def evidence(row: CategoryRow) -> str:
@@ -233,8 +241,8 @@ def _extent(row: CategoryRow) -> str:
 def _strongest(paper: Paper, row: CategoryRow) -> list[str]:
     """The cases that speak most for a rise; nothing where each has one answer, since these speak alike."""
     told = [
-        f"{paper.clean(str(each.key).rpartition('::')[2])} {count(*each.before)} {paper.arrow} {count(*each.after)} "
-        f"({each.bits:+.0f} bits)"
+        f"{paper.clean(each.key.case or str(each.key).rpartition('::')[2])} {count(*each.before)} {paper.arrow} "
+        f"{count(*each.after)}" + (f" ({each.bits:+.0f} bits)" if paper.verbosity > 0 else "")
         for each in row.worst[:MOST_NAMED]
         if each.before[1] > 1 or each.after[1] > 1
     ]
@@ -260,7 +268,8 @@ def green_lines(paper: Paper, comparison: Comparison, besides: Billed) -> list[L
     rest = count_words(comparison)
     figures = [*_figures_in_short(paper, comparison), *spent_words(called_now([comparison]), besides)]
     lines = title(paper, comparison) + sight(paper, comparison)
-    lines += paper.write(f"{said}, {rest}" if rest else said, "green", hang=2)
+    but = _but(paper, comparison)
+    lines += paper.write((f"{said}, {rest}" if rest else said) + but, "yellow" if but else "green", hang=2)
     lines += paper.write(f" {paper.dot} ".join(figures), hang=2)
     reworded = in_short(comparison)
     return lines + (paper.write(reworded, hang=2) if reworded else [])

@@ -171,5 +171,11 @@ def test_the_cases_of_a_category_are_listed_by_the_option_the_summary_names(
     out = capsys.readouterr().out
     assert out.count("  NEW   test_it.py::test_row[c") == 12
     assert "[-Paris-]" in out or "candidate | Rome" in out
+    saved.run("--llm-model=candidate")  # compared with nothing
+    capsys.readouterr()
+    main(["show", "run.jsonl", "--show=wrong_answer", "-q"])
+    assert capsys.readouterr().out.count("  test_it.py::test_row[c") == 12
+    saved.run("--llm-model=candidate", "--llm-baseline=production")
+    capsys.readouterr()
     main([*command, "--show=nonsense", "-q"])
     assert "no case failed as nonsense (error categories of this comparison: wrong_answer)" in capsys.readouterr().out

@@ -12,7 +12,7 @@ from pytest_llmeval.runs.answered import answered_under_one_name
 from pytest_llmeval.runs.results import Run, blank_answers, unasked
 from pytest_llmeval.store.recordings import Recordings
 from pytest_llmeval.store.staleness import stale_note
-from pytest_llmeval.text import were
+from pytest_llmeval.text import plural, were
 
 TOLD_IN_FULL = 5  # errors of one kind
 
@@ -55,7 +55,8 @@ class Notes:
         calls = [call for result in results for call in result.calls]
         if count := sum(call.measures.source == "cache" for call in calls):
             self.lines.append(
-                f"replies from this machine's cache that are in no recording: {count}; --llm-record writes them"
+                f"NOT IN THE RECORDINGS: {plural(count, 'reply')}, taken from this machine's cache; "
+                "--llm-record writes what is missing"
             )
 
 

@@ -9,6 +9,7 @@ import pytest
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import measure_each
 from pytest_llmeval.config.place import shown_path
+from pytest_llmeval.plugin.options import given
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.judging import Judging
@@ -46,7 +47,8 @@ def write_summary(
 
         routes = routes_of(comparisons, Rules(evaluation.settings.categories, evaluation.settings.gate))
     figures = measure_each(run) if verbosity >= 0 else []
-    alone = evaluation.baseline.alone or evaluation.shard is not None
+    wanted_none = given(config, "llm_baseline") in ("none", "")
+    alone = evaluation.baseline.alone or evaluation.shard is not None or wanted_none
     besides, show = gathered.billed_besides, evaluation.show
     lines = summary(paper, comparisons, figures, run.results, routes=routes, alone=alone, besides=besides, show=show)
     if not lines and evaluation.shard is None:

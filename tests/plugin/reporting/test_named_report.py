@@ -1,4 +1,4 @@
-"""The last line ``next:`` of a session names the HTML report that the session has written, and no other."""
+"""What the end of a session names: the HTML report that it has written, a missing baseline, replies in no recording."""
 
 from __future__ import annotations
 
@@ -21,6 +21,24 @@ OPEN = "next: open out/report.html: every answer that changed, side by side"
 
 def answer(request: Request) -> object:
     return completion("red" if request.json["model"] == "cand-2" else "blue")
+
+
+def test_where_nothing_is_to_be_compared_no_baseline_is_missed(plain_session: Session, server: Server) -> None:
+    server.answer = lambda _: completion("blue")
+    plain_session.write(SUITE)
+    missed = "no baseline to compare with (--llm-baseline=RUN or NAME)"
+    assert missed in plain_session.run().stdout.str()
+    assert missed not in plain_session.run("--llm-baseline=none").stdout.str()
+
+
+def test_with_q_too_a_replay_says_what_is_in_no_recording(plain_session: Session, server: Server) -> None:
+    server.answer = lambda _: completion("blue")
+    plain_session.write(SUITE)
+    plain_session.run()
+    result = plain_session.run("--llm-mode=replay", "-q")
+    assert told(result, "NOT IN THE RECORDINGS: 20 replies, taken from this machine's cache; --llm-record writes what")
+    plain_session.run("--llm-record")
+    assert "NOT IN" not in plain_session.run("--llm-mode=replay", "-q").stdout.str()
 
 
 def test_where_none_was_asked_for_the_option_is_named_once(plain_session: Session, server: Server) -> None:
