@@ -174,11 +174,11 @@ def wording_lines(paper: Paper, models: Mapping[str, Sensitivity], *, worst_of: 
         body.append(
             Column(head=clip(paper.clean(name), 24), cells=[*_cells(paper, found), spread], short=[*short, spread])
         )
-    lines += table(paper, "passing so worded", [*ways, "spread"], body, rules={len(ways)})
-    legend = "points against the same cases in their own words"
-    legend += "; spread: standard deviation of the pass rate over the wordings of a case"
+    lines += table(paper, "wording", [*ways, "spread"], body, rules={len(ways)})
+    legend = "passing answers, and points against the same cases in their own words"
+    legend += "; spread: standard deviation of a case's pass rate over its wordings"
     if any(model.spread.noise for model in models.values()):
-        legend += ", chance included where each was answered once (--llm-samples=3 takes it out)"
+        legend += ", which includes chance where each was answered once (--llm-samples=3 takes it out)"
     lines += paper.write(legend, indent=2)
     for name in worst_of:
         if name in models:
@@ -219,7 +219,7 @@ def _worst_lines(paper: Paper, name: str, worst: Sequence[Worst]) -> list[Line]:
     rest = f", {len(shown)} shown (-v shows all)" if len(shown) < len(worst) else ""
     lines = paper.write(f"{front}{plural(len(worst), 'case')} {verb}{rest}", indent=2, hang=2)
     for each in shown:
-        own = "own words" if not each.best.wording else f"+{each.best.wording}"
+        own = "own words" if not each.best.wording else f"wording +{each.best.wording}"
         tail = f"  {passes(each.case)}, {own} {passes(each.best)}"
         room = paper.width - 4 - len(tail)
         if room < 20:

@@ -226,7 +226,8 @@ def _passed_words(paper: Paper, results: Sequence[CaseResult]) -> str:
         return f"nothing could be judged: {errors}"
     failing = [result.categories or ("failed",) for result in results if result.outcome == "fail"]
     named = Counter(name for names in failing for name in names)
-    said = ", ".join([f"{count(judged - len(failing), judged)} passed", *_counted(paper, named)])
+    cases = " cases" if any(len(result.samples) > 1 for result in results) else ""  # the table counts answers
+    said = ", ".join([f"{count(judged - len(failing), judged)}{cases} passed", *_counted(paper, named)])
     return f"{said}; {errors}" if kinds else said
 
 

@@ -604,8 +604,8 @@ def test_more_models_than_fit_make_several_tables() -> None:
 ALONE_REPORT = """\
 model acme-large-1
 250 cases × 5 samples · 1250 live calls · $0.88 spent
-acme-large-1: 2/4 passed, format 2
-acme-large-2: 1/4 passed, hallucination 2, refusal 1
+acme-large-1: 2/4 cases passed, format 2
+acme-large-2: 1/4 cases passed, hallucination 2, refusal 1
 no baseline to compare with (--llm-baseline=RUN or NAME)
 
                          acme-large-1
@@ -632,8 +632,8 @@ def test_one_model_without_a_baseline_is_not_compared() -> None:
 SEVERAL_ALONE_REPORT = """\
 2 models
 250 cases × 5 samples · 250 calls replayed, 2250 live · $1.19 spent
-acme-large-1: 2/4 passed, format 2
-acme-large-2: 1/4 passed, hallucination 2, refusal 1
+acme-large-1: 2/4 cases passed, format 2
+acme-large-2: 1/4 cases passed, hallucination 2, refusal 1
 no baseline to compare with (--llm-baseline=RUN or NAME)
 
                          acme-large-1  acme-large-2
@@ -740,12 +740,12 @@ def test_with_q_several_gates_are_told_by_name() -> None:
 def test_with_q_each_model_has_a_line() -> None:
     errors = [broken(key(f"lost-{number}"), "HTTP 429: slow down") for number in range(3)]
     assert text(summary(Paper(verbosity=-1), [], [], [*MIXED, *errors])) == (
-        "acme-large-1: 2/4 passed, format 2\n"
-        "acme-large-2: 1/4 passed, hallucination 2, refusal 1\n"
+        "acme-large-1: 2/4 cases passed, format 2\n"
+        "acme-large-2: 1/4 cases passed, hallucination 2, refusal 1\n"
         "m: nothing could be judged: 3 errors (rate_limit 3)\n"
     )
     assert text(summary(Paper(verbosity=-1), [], [], [*BEFORE.values(), *errors])) == (
-        "2/4 passed, format 2; 3 errors (rate_limit 3)\n"
+        "2/4 cases passed, format 2; 3 errors (rate_limit 3)\n"
     )
 
 
@@ -820,7 +820,7 @@ def test_a_session_without_models_says_nothing() -> None:
 def test_nothing_compared_never_looks_like_a_gate_that_passed(models: list[Figures], verbosity: int) -> None:
     lines = summary(Paper(verbosity=verbosity), [], models, MIXED)
     assert not any("green" in line.style or "gate" in line.text.lower() for line in lines)
-    assert any(line.text.endswith("2/4 passed, format 2") for line in lines)
+    assert any(line.text.endswith("2/4 cases passed, format 2") for line in lines)
 
 
 def test_live_and_recorded_latency_are_never_in_one_change_row() -> None:
