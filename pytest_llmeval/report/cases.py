@@ -288,6 +288,7 @@ def reply_text(sample: SampleResult | None) -> str:
     return answer.text.strip() or answer.refusal or ("" if takes_steps(sample) else _called(answer))
 
 
+_WHOLE = 400  # characters of an error's reason: what to do may stand at its end
 _NOT_JUDGED = "not judged, so neither passed nor failed"
 
 
@@ -370,7 +371,7 @@ def _errors(comparison: Comparison, key: CaseKey) -> list[tuple[str, SampleResul
 
 
 def _reason(error: SampleResult) -> str:
-    return first_line(error.reason or error.category or "unknown error")
+    return first_line(error.detail or error.reason or error.category or "unknown error", _WHOLE)
 
 
 def _error(result: CaseResult | None, kind: str = "") -> SampleResult | None:

@@ -182,3 +182,11 @@ def test_where_nothing_is_compared_the_failing_cases_are_next() -> None:
     assert told(Paper(page="report.html"), *MIXED, *keyless, broken(ORDER, "HTTP 429"))[0].startswith(
         "next: set the key"
     )
+
+
+def test_the_whole_reason_of_an_error_is_told_for_what_helps_may_stand_at_its_end() -> None:
+    whole = "HTTP 401: " + "the key is not known; " * 12 + "set OUR_KEY"
+    sample = SampleResult(index=0, outcome="error", category="authentication", reason=whole[:197] + "...", detail=whole)
+    errors = [CaseResult(key=key("refused"), model="m", samples=(sample,))]
+    lines = summary(Paper(width=500), [], [BASELINE], errors)
+    assert any(line.text.endswith("set OUR_KEY") for line in lines)

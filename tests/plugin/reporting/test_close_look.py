@@ -207,7 +207,8 @@ def test_verbose_the_session_ends_with_the_verdict(session: Session, server: Ser
     session.write("def test_other(): assert False", "test_zz.py")
     result = session.run(*COMPARE, "-v", "--llm-report=other.jsonl")
     place = next(number for number, line in enumerate(result.outlines) if re.fullmatch("=+ verdict =+", line))
-    assert [line[:8] for line in result.outlines[place + 1 :]] == ["gate ok:", "  could ", "next: py", "      --", "========"]
+    last = ["gate ok:", "  could ", "next: py", "      --", "========"]
+    assert [line[:8] for line in result.outlines[place + 1 :]] == last
     text = result.stdout.str()
     assert text.rindex("FAILED test_zz.py") < text.rindex("gate ok")
     assert "every measure of" not in text
