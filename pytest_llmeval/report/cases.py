@@ -37,6 +37,12 @@ def new_misses(comparison: Comparison) -> list[tuple[str, CaseKey]]:
     return [(name, key) for key, name in misses.items()]
 
 
+def new_failures(comparison: Comparison) -> list[CaseKey]:
+    """The failing cases that the baseline does not have; their tests fail."""
+    results = ((key, comparison.candidate_results.get(key)) for key in comparison.only_candidate)
+    return [key for key, result in results if result is not None and result.outcome == "fail"]
+
+
 def known_misses(comparison: Comparison) -> list[CaseKey]:
     """The cases that fail as they did with the baseline."""
     new = {key for _, key in new_misses(comparison)}

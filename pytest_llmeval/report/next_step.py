@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison
-from pytest_llmeval.report.cases import kinds_of_errors, new_misses
+from pytest_llmeval.report.cases import kinds_of_errors, new_failures, new_misses
 from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.report.verdict import mark_of, rising_together
 from pytest_llmeval.runs.results import CaseResult
@@ -110,11 +110,7 @@ def _to_evaluate(comparison: Comparison) -> str:
 
 def _new_failures(comparison: Comparison) -> str:
     """What to do about failing cases that the baseline does not have; saved now, they would count as known."""
-    failing = [
-        key
-        for key in comparison.only_candidate
-        if (result := comparison.candidate_results.get(key)) is not None and result.outcome == "fail"
-    ]
+    failing = new_failures(comparison)
     if not failing:
         return ""
     if len(failing) == 1:

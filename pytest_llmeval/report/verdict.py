@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, OneSided
-from pytest_llmeval.report.cases import count_words, new_misses, side_name
+from pytest_llmeval.report.cases import count_words, new_failures, new_misses, side_name
 from pytest_llmeval.report.figures import MEASURED, not_comparable
 from pytest_llmeval.report.numbers import count, p_value, percent, points
 from pytest_llmeval.report.paper import Column, Line, Paper, table
@@ -70,9 +70,11 @@ def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -
 
 
 def _but(paper: Paper, comparison: Comparison) -> str:
-    """The categories that are not OK although the gate passed, to end its sentence: no "ok" hides them."""
+    """What is not OK although the gate passed, to end its sentence: no "ok" hides a category or a new failing case."""
     rows = [*comparison.rows, *rising_together(comparison)]
     told = [f"{row.name} {why}" for row in rows if (why := _unseen_words(row) or _why(paper, row))]
+    if new := len(new_failures(comparison)):
+        told.insert(0, f"{plural(new, 'new case')} {'fails' if new == 1 else 'fail'}")
     more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
     return f", but {', '.join(told[:MOST_NAMED])}{more}" if told else ""
 

@@ -96,6 +96,12 @@ def test_a_new_case_that_fails_is_not_to_be_saved_as_the_baseline() -> None:
     ]
 
 
+def test_a_gate_that_passed_says_that_a_new_case_fails() -> None:
+    shown = [line.text for line in summary(WIDE, [added("fail")], [BASELINE, CANDIDATE])]
+    assert "gate ok: no error category regressed in 4 cases, but 1 new case fails" in shown
+    assert not any("new case" in line.text for line in summary(WIDE, [added("pass")], [BASELINE, CANDIDATE]))
+
+
 def test_a_part_of_the_cases_is_merged_into_the_baseline() -> None:
     assert steps(added("pass")._replace(part="1 of 9 cases")) == [
         "next: save the baseline again with --llm-update-baseline=merge, so that it has every case as it is now"
