@@ -493,5 +493,5 @@ def _sentence(row: CategoryRow) -> str:
     if row.word == "REGRESSED":
         by = f", at least {100 * row.at_least:+.1f} points" if row.at_least else ""
         none = ", though none by itself did" if row.name == TOGETHER else ""
-        return f"{row.name} regressed from {row.counts}{by} (p = {row.p:.2g}){none}"
-    return f"{row.name} rose from {row.counts}, which could be noise (p = {row.p:.2g}), and --llm-strict fails that too"
+        return f"{row.name} regressed from {row.counts}{by} ({row.p_words}){none}"
+    return f"{row.name} rose from {row.counts}, which could be noise ({row.p_words}), and --llm-strict fails that too"

@@ -108,6 +108,12 @@ class CategoryRow(NamedTuple):
         return max(0.0, self.interval[0]) if self.interval is not None else 0.0
 
     @property
+    def p_words(self) -> str:
+        """As in ``p = 0.020``, with as many digits as in tables; nobody acts on less than a thousandth."""
+        p = 1.0 if self.p is None else self.p
+        return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.0995 else f"p = {p:.2f}"
+
+    @property
     def counts(self) -> str:
         """Both sides in words. Never "cases": with samples or other wordings a case has several answers."""
         before = f"{self.baseline_failed} of {self.baseline_judged}"

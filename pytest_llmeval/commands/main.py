@@ -28,7 +28,7 @@ from pytest_llmeval.commands.review import add_review
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.report.paper import joined, terminal_paper
-from pytest_llmeval.report.summary import every_measure, list_category, summary, verdict
+from pytest_llmeval.report.summary import every_measure, summary, verdict
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run, was_another
 from pytest_llmeval.runs.saved_when import when_words
@@ -253,9 +253,7 @@ def _print(
     routes = []
     if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):
         routes = routes_of(comparisons, rules)
-    lines = summary(paper, comparisons, figures, results, routes=routes, alone=alone)
-    for comparison in comparisons if listed else ():
-        lines += list_category(paper, comparison, options.show)
+    lines = summary(paper, comparisons, figures, results, routes=routes, alone=alone, show=options.show)
     if verbosity >= (0 if measures else 1):
         lines += every_measure(paper, figures)
     if verbosity > 0:

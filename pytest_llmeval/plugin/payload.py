@@ -14,6 +14,9 @@ from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.text import first_line
 
+EXECUTED = "executed more than once"
+"""The section of a report that says so; the reporting process shows a few."""
+
 
 class Payload(NamedTuple):
     """A case's result with what else the reporting process must know.

@@ -123,6 +123,7 @@ def route_lines(paper: Paper, routes: Sequence[TaskRoute]) -> list[Line]:
     """The routing table: per task the cheapest model that fits, and why the others do not."""
     if not routes:
         return []
+    routes = sorted(routes, key=lambda route: (not route.task, number_place(route.task)))  # as in the table by task
     lines = paper.write("routing by task: the cheapest model that was shown to be as good", "bold")
     chosen = [next((each for each in route.choices if each.model == route.model), None) for route in routes]
     before = [next((each for each in route.choices if each.baseline), None) for route in routes]
@@ -136,9 +137,9 @@ def route_lines(paper: Paper, routes: Sequence[TaskRoute]) -> list[Line]:
     ]
     lines += table(paper, "task", [paper.clean(route.task or NO_TASK) for route in routes], body)
     baseline = next((each.model for each in routes[0].choices if each.baseline), "the baseline")
-    lines += paper.write(f"baseline: what {baseline} fails; cost: of a resolved answer, against it", indent=2, hang=2)
+    lines += paper.write(f"baseline: how often {baseline} fails; cost: change per resolved answer", indent=2, hang=2)
     most = f"{100 * routes[0].max_loss:g} points"
-    lines += paper.write(f"as good: fails no more here, and could fail at most {most} more", indent=2, hang=2)
+    lines += paper.write(f"as good: it fails no more often here, and at worst {most} more often", indent=2, hang=2)
     for route in routes:
         lines += _why(paper, route)
     return lines
@@ -205,11 +206,11 @@ def wording_lines(paper: Paper, models: Mapping[str, Sensitivity], *, worst_of: 
         body.append(
             Column(head=clip(paper.clean(name), 24), cells=[*_cells(paper, found), spread], short=[*short, spread])
         )
-    lines += table(paper, "passing so worded", [*ways, "spread"], body, rules={len(ways)})
-    legend = "points against the same cases in their own words"
-    legend += "; spread: standard deviation of the pass rate over the wordings of a case"
+    lines += table(paper, "wording", [*ways, "spread"], body, rules={len(ways)})
+    legend = "passing answers, and points against the same cases in their own words"
+    legend += "; spread: standard deviation of a case's pass rate over its wordings"
     if any(model.spread.noise for model in models.values()):
-        legend += ", chance included where each was answered once (--llm-samples=3 takes it out)"
+        legend += ", which includes chance where each was answered once (--llm-samples=3 takes it out)"
     lines += paper.write(legend, indent=2)
     for name in worst_of:
         if name in models:
@@ -250,7 +251,7 @@ def _worst_lines(paper: Paper, name: str, worst: Sequence[Worst]) -> list[Line]:
     rest = f", {len(shown)} shown (-v shows all)" if len(shown) < len(worst) else ""
     lines = paper.write(f"{front}{plural(len(worst), 'case')} {verb}{rest}", indent=2, hang=2)
     for each in shown:
-        own = "own words" if not each.best.wording else f"+{each.best.wording}"
+        own = "own words" if not each.best.wording else f"wording +{each.best.wording}"
         tail = f"  {passes(each.case)}, {own} {passes(each.best)}"
         room = paper.width - 4 - len(tail)
         if room < 20:

@@ -1,4 +1,4 @@
-"""Single cases: new misses with the changed words, cases not compared, errors and what helps."""
+"""Single cases: new misses with the changed words, cases not compared, errors."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pytest_llmeval.reply import Answer, call_words
 from pytest_llmeval.report.numbers import count
 from pytest_llmeval.report.paper import Line, Paper, clip, columns, wrap
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
+from pytest_llmeval.stats.outcomes import ERROR_PREFIX
 from pytest_llmeval.text import first_line, json_words, plural
 
 MOST_CASES = 5
@@ -19,12 +20,13 @@ MOST_LINES_VERBOSE = 20
 
 
 def new_misses(comparison: Comparison) -> list[tuple[str, CaseKey]]:
-    """The cases that fail now and did not, or failed in another category, with their category.
+    """The cases that fail now and did not, or failed in another category, with their category; never errors.
 
     Those of gated regressions come first. A case that fails now, by as many answers as both sides have, is either here
     or in `known_misses`.
     """
-    rows = sorted(comparison.rows, key=lambda row: not (row.word == "REGRESSED" and row.gated))
+    of_answers = [row for row in comparison.rows if not row.name.startswith(ERROR_PREFIX)]
+    rows = sorted(of_answers, key=lambda row: not (row.word == "REGRESSED" and row.gated))
     misses: dict[CaseKey, str] = {}
     for row in rows:
         for key in row.new:
@@ -33,6 +35,12 @@ def new_misses(comparison: Comparison) -> list[tuple[str, CaseKey]]:
         result = comparison.candidate_results.get(key)
         misses.setdefault(key, (result and result.category) or "failed")
     return [(name, key) for key, name in misses.items()]
+
+
+def new_failures(comparison: Comparison) -> list[CaseKey]:
+    """The failing cases that the baseline does not have; their tests fail."""
+    results = ((key, comparison.candidate_results.get(key)) for key in comparison.only_candidate)
+    return [key for key, result in results if result is not None and result.outcome == "fail"]
 
 
 def known_misses(comparison: Comparison) -> list[CaseKey]:
@@ -64,8 +72,12 @@ def miss_lines(paper: Paper, comparison: Comparison, *, most: int = MOST_CASES) 
 
 
 def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey, *, indent: int) -> list[Line]:
-    """Why a case fails, and its reply next to the baseline's."""
+    """Why a case fails, and its reply next to the baseline's; why there is no reply, where it is an error."""
     before, after = comparison.baseline_results.get(key), comparison.candidate_results.get(key)
+    if category.startswith(ERROR_PREFIX):
+        lost = _error(after, category.removeprefix(ERROR_PREFIX))
+        why = paper.write(_reason(lost), indent=indent, hang=2) if lost is not None else []
+        return _input_line(paper, after or before, indent) + why
     failing = failing_sample(after, category)
     lines = _input_line(paper, after or before, indent)
     facts = []
@@ -75,7 +87,7 @@ def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey
         facts.append(f"failed before too, as {', '.join(before.categories) or 'failed'}")
     if failing and failing.reason:
         facts.append(failing.reason if paper.verbosity > 0 else first_line(failing.reason))
-    lines += paper.write(", ".join(facts), indent=indent) if facts else []
+    lines += paper.write("; ".join(facts), indent=indent) if facts else []
     most = MOST_LINES_VERBOSE if paper.verbosity > 0 else MOST_LINES
     passing = passing_sample(before)
     if takes_steps(passing) or takes_steps(failing):
@@ -282,31 +294,8 @@ def reply_text(sample: SampleResult | None) -> str:
     return answer.text.strip() or answer.refusal or ("" if takes_steps(sample) else _called(answer))
 
 
-AGAIN = "run again; answers that came are not paid twice"
-_HELPS = {
-    "authentication": "set the key as the errors say, then run again; answers that came are not paid twice",
-    "bad_request": "mend what the errors say of the request: the provider refuses it each time",
-    "billing": "pay the account or raise its limit, then run again; answers that came are not paid twice",
-    "broken_recording": "mend the file of recordings that the errors name, or restore it",
-    "budget": "a higher --llm-budget goes on where this run stopped; answers that came are not paid twice",
-    "connection": "start the server, or mend base_url or the network as the errors say",
-    "content_filter": "change the prompts that the provider refuses, or put another model on trial",
-    "exception": "mend the test or the application: the errors are exceptions of its own code",
-    "malformed": "check that base_url is the address of an API, and that the provider named is the one it speaks",
-    "no_reply_recorded": "--llm-record --llm-mode=auto asks for the missing replies and records them",
-    "not_found": "mend the model's name or base_url as the errors say",
-    "not_rerouted": "put a model on trial that the application can be made to ask, as the errors say",
-    "setup": "mend the fixtures or settings that the errors name",
-}
-
-
-def after_errors(kinds: Iterable[str]) -> str:
-    """What to do about errors: never what changes nothing.
-
-    Args:
-        kinds: of the errors, the most frequent first.
-    """
-    return _HELPS.get(next(iter(kinds), ""), AGAIN)
+_WHOLE = 400  # characters of an error's reason: what to do may stand at its end
+_NOT_JUDGED = "not judged, so neither passed nor failed"
 
 
 def error_lines(paper: Paper, comparison: Comparison) -> list[Line]:
@@ -323,7 +312,7 @@ def error_head(paper: Paper, comparison: Comparison, *, indent: int = 0) -> list
     """One line with the number of errors."""
     if not comparison.errors:
         return []
-    return paper.write(f"{_count(comparison)}: not judged, so in no count above", "yellow", "bold", indent=indent)
+    return paper.write(f"{_count(comparison)}: {_NOT_JUDGED}", "yellow", "bold", indent=indent)
 
 
 def error_lines_alone(paper: Paper, results: Iterable[CaseResult]) -> list[Line]:
@@ -339,9 +328,8 @@ def error_lines_alone(paper: Paper, results: Iterable[CaseResult]) -> list[Line]
         return []
     kinds = dict(sorted(kinds.items(), key=lambda kind: -len(kind[1])))
     number = sum(map(len, kinds.values()))
-    lines = paper.write(f"{plural(number, 'error')}: not judged, so in no count above", "yellow", "bold", hang=2)
-    lines += _grouped(paper, kinds)
-    return lines + paper.write(f"next: {after_errors(kinds)}", hang=6)
+    lines = paper.write(f"{plural(number, 'error')}: {_NOT_JUDGED}", "yellow", "bold", hang=2)
+    return lines + _grouped(paper, kinds)
 
 
 def _grouped(paper: Paper, kinds: Mapping[str, Sequence[tuple[str, list[str]]]]) -> list[Line]:
@@ -389,9 +377,10 @@ def _errors(comparison: Comparison, key: CaseKey) -> list[tuple[str, SampleResul
 
 
 def _reason(error: SampleResult) -> str:
-    return first_line(error.reason or error.category or "unknown error")
+    return first_line(error.detail or error.reason or error.category or "unknown error", _WHOLE)
 
 
-def _error(result: CaseResult | None) -> SampleResult | None:
-    samples = result.samples if result is not None else ()
-    return next((sample for sample in samples if sample.outcome == "error"), None)
+def _error(result: CaseResult | None, kind: str = "") -> SampleResult | None:
+    """The first error, of that kind where one has it."""
+    errors = [sample for sample in result.samples if sample.outcome == "error"] if result is not None else []
+    return next((error for error in errors if error.category == kind), errors[0] if errors else None)

@@ -17,15 +17,16 @@ _MOST_LINES = 3
 _WORDS = {"NEW": ("red",), "KNOWN": (), "FIXED": ("green",)}
 
 
-def category_cases(paper: Paper, comparison: Comparison, name: str) -> list[Line]:
-    """The new, known and fixed cases of a category, the new ones with their changed words."""
+def category_cases(paper: Paper, comparison: Comparison, name: str, *, titled: bool = True) -> list[Line]:
+    """The new, known and fixed cases of a category, the new ones with their changed words; `titled` with the models."""
     row = next((row for row in comparison.rows if row.name == name), None)
     if row is None:
         known = [row.name for row in comparison.rows]
         guess = did_you_mean(name, known)
         told = f"no case failed as {name}{guess} (error categories of this comparison: {', '.join(known) or 'none'})"
         return paper.write(told, "yellow")
-    lines = [*title(paper, comparison), Line(""), *_head(paper, row)]
+    lines = [*title(paper, comparison), Line("")] if titled else []
+    lines += _head(paper, row)
     explained = remark(paper, row)
     lines += paper.write(explained, indent=2) if explained else []
     groups = {"NEW": row.new, "KNOWN": _known(comparison, row), "FIXED": row.fixed}
@@ -54,11 +55,10 @@ def category_cases_alone(paper: Paper, results: Sequence[CaseResult], name: str)
 
 
 def _head(paper: Paper, row: CategoryRow) -> list[Line]:
-    words = f"{row.name}: {before_and_after(paper, row)} samples, {points(row.change)} points, {row.word}"
-    p = evidence(row)
-    told = f", p {p if p.startswith('<') else f'= {p}'}" if p else ""
+    words = f"{row.name}: {before_and_after(paper, row)} answers, {points(row.change)} points, {row.word}"
+    told = f", {row.p_words}" if evidence(row) else ""
     gated = "" if row.gated else ", not gated"
-    return paper.write(words + told + gated, "bold", *style_of(mark_of(row)))
+    return paper.write(words + told + gated, "bold", *style_of(mark_of(row)), hang=2)
 
 
 def _known(comparison: Comparison, row: CategoryRow) -> Sequence[CaseKey]:

@@ -123,8 +123,13 @@ def not_comparable(baseline: Figures, candidate: Figures, *, saved: str | None) 
 
 def why_unknown(paper: Paper, models: Sequence[Figures]) -> list[Line]:
     """What "-" means in a table of these models' figures; empty when no figure is missing."""
-    reasons = [m.unknown for m in shown_of(models) if m.unknown and any(m.value(each) is None for each in models)]
-    return paper.write(f"-: {', '.join(reasons)}", indent=2) if reasons else []
+    lacking = [(m, each) for m in shown_of(models) if m.unknown for each in models if m.value(each) is None]
+    if not lacking:
+        return []
+    # A model may have many cases and still too few of them.
+    mixed = any(m.timed and each.live_figures and each.replayed for m, each in lacking)
+    reasons = ", ".join(dict.fromkeys(m.unknown for m, _ in lacking))
+    return paper.write(f"-: {reasons}{'; of times, only those of live calls count' if mixed else ''}", indent=2)
 
 
 def _recorded(figures: Figures) -> str:

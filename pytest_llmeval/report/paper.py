@@ -41,6 +41,7 @@ class Paper(NamedTuple):
         show: the option that lists a category's cases here: ``--llm-show`` or ``--show``.
         listed: whether the cases are listed after the report, so that it need not show them too.
         secrets: API keys that are not shown, by the names of their environment variables.
+        page: the HTML report that the session has written, "" when none was asked for, None where none can be.
     """
 
     width: int = 80
@@ -49,6 +50,7 @@ class Paper(NamedTuple):
     show: str = "--llm-show"
     listed: bool = False
     secrets: Mapping[str, str] = MappingProxyType({})
+    page: str | None = None
 
     @property
     def arrow(self) -> str:
@@ -194,7 +196,7 @@ def _start(word: str) -> str:
 
 
 _MARGIN = 2  # the mark and a space
-_SHORTEST_NAME = 13
+_SHORTEST_NAME, _WHOLE_NAME = 13, 20  # columns; a name that is longer than the second is cut before cells are
 
 
 class Column(NamedTuple):
@@ -249,11 +251,13 @@ def table(
     marks = marks or [" "] * len(names)
     styles = styles or [()] * len(names)
     wanted = max(columns(head), *map(columns, names))
-    needed = min(wanted, max(_SHORTEST_NAME, columns(head)))
-    for columns_of_body in (body, [column._replace(cells=column.short or column.cells) for column in body]):
-        room = paper.width - _MARGIN - _body_width(columns_of_body)
-        if room >= needed:
-            return _aligned(head, names, columns_of_body, min(room, wanted), marks, styles, rules)
+    short = [column._replace(cells=column.short or column.cells) for column in body]
+    for least in (_WHOLE_NAME, _SHORTEST_NAME):
+        needed = min(wanted, max(least, columns(head)))
+        for columns_of_body in (body, short):
+            room = paper.width - _MARGIN - _body_width(columns_of_body)
+            if room >= needed:
+                return _aligned(head, names, columns_of_body, min(room, wanted), marks, styles, rules)
     return _paragraphs(paper, names, body, marks, styles)
 
 

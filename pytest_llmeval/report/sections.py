@@ -92,7 +92,7 @@ def facts(paper: Paper, models: Sequence[Figures], besides: Billed) -> list[Line
     live, replayed = besides.calls + sum(each.live for each in models), sum(each.replayed for each in models)
     calls = f"{plural(replayed, 'call')} replayed" + (f", {live} live" if live else "")
     if not replayed:
-        calls = plural(live, "live call")
+        calls = plural(live, "live call") if live else "no calls"
     judging = sum(each.judge_calls for each in models)
     if judging:
         costs = [each.judge_cost for each in models]

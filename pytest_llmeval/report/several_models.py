@@ -72,11 +72,17 @@ def compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line
 
 
 def category_rows(comparisons: Sequence[Comparison]) -> list[ModelsRow]:
-    """The failing answers of the baseline and of each candidate by category, then of any failure."""
+    """The failing answers of the baseline and of each candidate by category, worst first, then of any failure."""
     by_name = [{row.name: row for row in comparison.rows} for comparison in comparisons]
-    names = dict.fromkeys(name for by in by_name for name in by)
-    rows = [ModelsRow(name, _cells([by.get(name) for by in by_name])) for name in names]
+    found = {name: [by.get(name) for by in by_name] for name in dict.fromkeys(name for by in by_name for name in by)}
+    worst_first = sorted(found.items(), key=lambda row: _rank([each for each in row[1] if each]))
+    rows = [ModelsRow(name, _cells(row)) for name, row in worst_first]
     return [*rows, ModelsRow("any failure", _cells([each.total for each in comparisons]), rule=bool(rows))]
+
+
+def _rank(rows: Sequence[CategoryRow]) -> tuple[int, float]:
+    """By the worst candidate, as in the table of one."""
+    return min("!~ ".index(mark_of(row)) for row in rows), -max(row.change for row in rows)
 
 
 def _cells(rows: Sequence[CategoryRow | None]) -> list[str]:

@@ -18,6 +18,7 @@ from pytest_llmeval.report.cases import (
 )
 from pytest_llmeval.report.category import category_cases, category_cases_alone
 from pytest_llmeval.report.figures import figures_table, measures_lines
+from pytest_llmeval.report.next_step import next_step, next_step_alone
 from pytest_llmeval.report.numbers import count
 from pytest_llmeval.report.paper import Line, Paper, joined
 from pytest_llmeval.report.sections import billed_alone, called_now, facts, results_of, sections
@@ -28,7 +29,6 @@ from pytest_llmeval.report.verdict import (
     gate_lines,
     green_lines,
     improved_lines,
-    next_line,
     nothing_new,
     sight,
     title,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.analysis.routing import TaskRoute
     from pytest_llmeval.runs.results import CaseResult
 
-NO_BASELINE = "no baseline to compare with (--llm-baseline=NAME)"
+NO_BASELINE = "no baseline to compare with (--llm-baseline=RUN or NAME)"
 _COMMAND = re.compile(r"^(\s*):(?=:)|(?<=#)()#(?=\[|vso\[)")
 _MOST_MISSES = 2  # per candidate, where there are several
 _MOST_CATEGORIES = 6
@@ -57,6 +57,7 @@ def summary(
     routes: Sequence[TaskRoute] = (),
     alone: bool = False,
     besides: Billed = NOTHING_BILLED,
+    show: str | None = None,
 ) -> list[Line]:
     """The report of a session.
 
@@ -68,32 +69,41 @@ def summary(
         routes: the recommended model for each task.
         alone: whether the model on trial is the baseline itself.
         besides: the calls that were billed and are in no result.
+        show: an error category whose cases are listed too.
     """
+    results = list(results)
+    step: list[Line] = []
     if paper.verbosity < 0:
-        lines = _gates_alone(paper, comparisons, results)
+        page = [_gates_alone(paper, comparisons, results)]
     elif comparisons:
-        lines = _compared(paper, comparisons, routes, besides)
+        page = _compared(paper, comparisons, routes, besides)
+        step = _next(paper, comparisons) if paper.verbosity == 0 else []  # with -v the session ends with it
     elif figures:
-        lines = _not_compared(paper, figures, list(results), alone, besides)
+        page = _not_compared(paper, figures, results, alone, besides)
+        step = next_step_alone(paper, results)
     else:
-        lines = billed_alone(paper, besides)
-    return no_commands(lines)
+        page = [billed_alone(paper, besides)]
+    if show is not None:
+        page += [list_category(paper, each, show, titled=len(comparisons) > 1) for each in comparisons]
+        page += [] if comparisons else [list_category_alone(paper, results, show)]
+    return no_commands(joined([*page, step]))
 
 
 def verdict(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
     """The gates and the next step, for the end of a long report; empty when nothing was compared."""
-    return no_commands(_gates(paper, comparisons) + ([] if paper.listed else _next(paper, comparisons)))
+    return no_commands(_gates(paper, comparisons) + _next(paper, comparisons))
 
 
-def list_category(paper: Paper, comparison: Comparison, name: str) -> list[Line]:
+def list_category(paper: Paper, comparison: Comparison, name: str, *, titled: bool = True) -> list[Line]:
     """The cases of one error category with the changed words.
 
     Args:
         paper: verbosity 1 shows long replies in full, and details of the cases that fail with both models.
         comparison: of a candidate with the baseline.
         name: the error category.
+        titled: whether to say first who is compared with whom.
     """
-    return no_commands(category_cases(paper, comparison, name))
+    return no_commands(category_cases(paper, comparison, name, titled=titled))
 
 
 def list_category_alone(paper: Paper, results: Sequence[CaseResult], name: str) -> list[Line]:
@@ -113,11 +123,11 @@ def no_commands(lines: list[Line]) -> list[Line]:
 
 def _compared(
     paper: Paper, comparisons: Sequence[Comparison], routes: Sequence[TaskRoute], besides: Billed
-) -> list[Line]:
+) -> list[list[Line]]:
     """The candidates of one baseline: in the rows of tables when there is one, in columns when there are several."""
     first, single = comparisons[0], len(comparisons) == 1
     if single and paper.verbosity <= 0 and nothing_new(first):
-        return green_lines(paper, first, besides)
+        return [green_lines(paper, first, besides)]
     if single:
         head = title(paper, first)
     else:
@@ -151,24 +161,22 @@ def _compared(
             body += counts(paper, comparison) if paper.verbosity > 0 else []
             body += not_compared_lines(paper, comparison)
             page.append([*paper.write(comparison.candidate.model, "bold"), *body] if body else [])
-    # With -v the session ends with the next step.
-    page.append([] if paper.listed or paper.verbosity > 0 else _next(paper, comparisons))
-    return joined(page)
+    return page
 
 
 def _not_compared(
     paper: Paper, models: Sequence[Figures], results: Sequence[CaseResult], alone: bool, besides: Billed
-) -> list[Line]:
+) -> list[list[Line]]:
     """The models when nothing was compared; this never looks like a gate that passed."""
     head = f"model {models[0].model}" if len(models) == 1 else plural(len(models), "model")
     lines = paper.write(head, "bold") + facts(paper, models, besides) + _in_one_line(paper, results)
     lines += paper.write(NO_BASELINE, hang=2) if not alone else []
     errors = error_lines_alone(paper, results)
     if not any(figures.passed + figures.failed for figures in models):
-        return joined([lines, errors])
+        return [lines, errors]
     by_model = {figures.model: [each for each in results if each.model == figures.model] for figures in models}
     more = sections(paper, by_model, candidates=list(by_model))
-    return joined([lines, alone_table(paper, models, by_model), errors, *more])
+    return [lines, alone_table(paper, models, by_model), errors, *more]
 
 
 def _gates_alone(paper: Paper, comparisons: Sequence[Comparison], results: Iterable[CaseResult]) -> list[Line]:
@@ -192,10 +200,8 @@ def _gates(paper: Paper, comparisons: Sequence[Comparison], *, improved: bool = 
 
 
 def _next(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
-    """What to do now, for the comparison that needs it most."""
-    order = {"failed": 0, "not evaluated": 1, "passed": 2}
-    found = (next_line(paper, each) for each in sorted(comparisons, key=lambda each: order[each.gate]))
-    return next((lines for lines in found if lines), [])
+    """What to do now; where the cases are listed already, only a report is left to look at."""
+    return next_step(paper, comparisons) if paper.page or not paper.listed else []
 
 
 def _in_one_line(paper: Paper, results: Iterable[CaseResult]) -> list[Line]:
@@ -220,10 +226,11 @@ def _passed_words(paper: Paper, results: Sequence[CaseResult]) -> str:
         return f"nothing could be judged: {errors}"
     failing = [result.categories or ("failed",) for result in results if result.outcome == "fail"]
     named = Counter(name for names in failing for name in names)
-    said = ", ".join([f"{count(judged - len(failing), judged)} passed", *_counted(paper, named)])
+    cases = " cases" if any(len(result.samples) > 1 for result in results) else ""  # the table counts answers
+    said = ", ".join([f"{count(judged - len(failing), judged)}{cases} passed", *_counted(paper, named)])
     return f"{said}; {errors}" if kinds else said
 
 
 def _counted(paper: Paper, names: Counter[str]) -> list[str]:
     words = [f"{paper.clean(name)} {number}" for name, number in names.most_common(_MOST_CATEGORIES)]
-    return [*words, f"{len(names) - _MOST_CATEGORIES} more"] if len(names) > _MOST_CATEGORIES else words
+    return [*words, f"and {len(names) - _MOST_CATEGORIES} more"] if len(names) > _MOST_CATEGORIES else words

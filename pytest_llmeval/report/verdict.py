@@ -1,11 +1,11 @@
-"""The gate's verdict on one candidate: in a sentence, by error category, and what to do next."""
+"""The gate's verdict on one candidate: in a sentence, and by error category."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison, OneSided
-from pytest_llmeval.report.cases import AGAIN, after_errors, count_words, kinds_of_errors, new_misses, side_name
+from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, OneSided
+from pytest_llmeval.report.cases import count_words, new_failures, new_misses, side_name
 from pytest_llmeval.report.figures import MEASURED, not_comparable
 from pytest_llmeval.report.numbers import count, p_value, percent, points
 from pytest_llmeval.report.paper import Column, Line, Paper, table
@@ -39,7 +39,7 @@ def sight(paper: Paper, comparison: Comparison) -> list[Line]:
         return paper.write(f"the baseline was {comparison.saved_when}", hang=2)
     if comparison.saved is not None:
         return []
-    return paper.write("both ran in this checkout: what its prompts or code do to both alike is not seen", hang=2)
+    return paper.write("both ran in this checkout, so a change that hurts both alike does not show", hang=2)
 
 
 def baseline_words(comparison: Comparison) -> str:
@@ -56,7 +56,8 @@ def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -
         lines = paper.write(f"{front}GATE FAILED: {first or 'an error category regressed'}", "red", "bold", hang=2)
     elif comparison.gate == "passed":
         rows = {each.row if (each := comparison.candidate_results.get(key)) else key for key in comparison.compared}
-        said = first or f"no error category regressed in {plural(len(rows), 'case')}"
+        counted = "" if comparison.part[:1].isdigit() else f" in {plural(len(rows), 'case')}"  # which has a number
+        said = first or f"no error category regressed{counted}"
         part = f" in {comparison.part}" if comparison.part else ""
         but = _but(paper, comparison)
         lines = paper.write(f"{front}gate ok{part}: {said}{but}", "yellow" if but else "green", hang=2)
@@ -69,9 +70,11 @@ def gate_lines(paper: Paper, comparison: Comparison, *, several: bool = False) -
 
 
 def _but(paper: Paper, comparison: Comparison) -> str:
-    """The categories that are not OK although the gate passed, to end its sentence: no "ok" hides them."""
+    """What is not OK although the gate passed, to end its sentence: no "ok" hides a category or a new failing case."""
     rows = [*comparison.rows, *rising_together(comparison)]
     told = [f"{row.name} {why}" for row in rows if (why := _unseen_words(row) or _why(paper, row))]
+    if new := len(new_failures(comparison)):
+        told.insert(0, f"{plural(new, 'new case')} {'fails' if new == 1 else 'fail'}")
     more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
     return f", but {', '.join(told[:MOST_NAMED])}{more}" if told else ""
 
@@ -94,14 +97,15 @@ def _why(paper: Paper, row: CategoryRow) -> str:
         "REGRESSED": "regressed, which is not gated",
         "SMALL": "rose, by less than fails",
         "INCONCLUSIVE": "could be noise or not",
-        "NOT SHOWN": f"is not shown ({could_hide(row)})",
+        "NOT SHOWN": could_hide(row),
     }.get(row.word)
     return f"{before_and_after(paper, row)} {why}" if why else ""
 
 
 def could_hide(row: CategoryRow) -> str:
     """How large a rise the data of a category could hide."""
-    return f"could hide up to {points(row.interval[1])} points" if row.interval is not None else "could hide any rise"
+    most = f"a rise of up to {100 * row.interval[1]:.1f} points" if row.interval is not None else "any rise"
+    return f"could hide {most}"
 
 
 def before_and_after(paper: Paper, row: CategoryRow) -> str:
@@ -173,7 +177,13 @@ def category_table(paper: Paper, comparison: Comparison) -> list[Line]:
 def remarks(paper: Paper, comparison: Comparison) -> list[str]:
     """What explains the verdicts, a sentence for each category that needs one."""
     rows = [*comparison.rows, *rising_together(comparison)]
-    return [f"{row.name}: {text}" for row in rows if (text := remark(paper, row))]
+    told = [(row, text) for row in rows if (text := remark(paper, row))]
+    alike = [row for row, text in told if text == could_hide(row) and row.interval is not None]
+    if len(alike) < 3:
+        return [f"{row.name}: {text}" for row, text in told]
+    rises = [f"{row.name} (up to {100 * row.interval[1]:.1f} points)" for row in alike if row.interval is not None]
+    last = f"a rise may hide in {', '.join(rises)}"
+    return [*(f"{row.name}: {text}" for row, text in told if row not in alike), last]
 
 
 def evidence(row: CategoryRow) -> str:
@@ -233,8 +243,8 @@ def _extent(row: CategoryRow) -> str:
 def _strongest(paper: Paper, row: CategoryRow) -> list[str]:
     """The cases that speak most for a rise; nothing where each has one answer, since these speak alike."""
     told = [
-        f"{paper.clean(str(each.key).rpartition('::')[2])} {count(*each.before)} {paper.arrow} {count(*each.after)} "
-        f"({each.bits:+.0f} bits)"
+        f"{paper.clean(each.key.case or str(each.key).rpartition('::')[2])} {count(*each.before)} {paper.arrow} "
+        f"{count(*each.after)}" + (f" ({each.bits:+.0f} bits)" if paper.verbosity > 0 else "")
         for each in row.worst[:MOST_NAMED]
         if each.before[1] > 1 or each.after[1] > 1
     ]
@@ -253,37 +263,6 @@ def _one_sided_words(of: OneSided) -> str:
     return told
 
 
-def next_line(paper: Paper, comparison: Comparison) -> list[Line]:
-    """What to do now."""
-    rows = [*comparison.rows, *rising_together(comparison)]
-    undecided = [row.samples_needed for row in rows if row.word == "INCONCLUSIVE" and row.samples_needed]
-    regressed = [row.name for row in comparison.rows if mark_of(row) == "!"]
-    misses = new_misses(comparison)
-    unmeasured = any(reason.startswith(UNMEASURED) for reason in comparison.reasons)
-    cure = after_errors(kinds_of_errors(comparison)) if comparison.errors else ""
-    # Where a cure is known, the cases that did not run would have the same errors.
-    comes_first = comparison.gate == "failed" or (comparison.gate == "not evaluated" and cure != AGAIN)
-    if cure and unmeasured:
-        text = cure
-    elif comparison.gate == "failed" and regressed:
-        text = f"{paper.show}={regressed[0]} lists its cases with what changed"
-    elif cure and comes_first:
-        text = cure
-    elif comparison.gate == "not evaluated":
-        text = "run all cases with both models, then the gate is evaluated"
-    elif undecided:
-        text = f"--llm-samples={max(undecided)} would settle what is inconclusive"
-    elif misses and paper.verbosity > 0:
-        text = "pytest -vv -k CASE shows one of the misses closely, with its prompt"
-    elif misses:
-        text = "-v lists every miss with both replies"
-    elif comparison.saved and (comparison.changed or comparison.unlike or comparison.only_candidate):
-        text = "save the baseline again with --llm-update-baseline, so that it has every case as it is now"
-    else:
-        return []
-    return paper.write(f"next: {text}", hang=6)
-
-
 def green_lines(paper: Paper, comparison: Comparison, besides: Billed) -> list[Line]:
     """The whole report in a few lines, for when `nothing_new`; `besides` were billed and are in no result."""
     part = f" in {comparison.part}" if comparison.part else ""
@@ -291,7 +270,8 @@ def green_lines(paper: Paper, comparison: Comparison, besides: Billed) -> list[L
     rest = count_words(comparison)
     figures = [*_figures_in_short(paper, comparison), *spent_words(called_now([comparison]), besides)]
     lines = title(paper, comparison) + sight(paper, comparison)
-    lines += paper.write(f"{said}, {rest}" if rest else said, "green", hang=2)
+    but = _but(paper, comparison)
+    lines += paper.write((f"{said}, {rest}" if rest else said) + but, "yellow" if but else "green", hang=2)
     lines += paper.write(f" {paper.dot} ".join(figures), hang=2)
     reworded = in_short(comparison)
     return lines + (paper.write(reworded, hang=2) if reworded else [])

@@ -17,7 +17,7 @@ from pytest_llmeval.stats.sign_flip import sign_flip_test
 from pytest_llmeval.stats.strata import Stratum, by_family
 
 Method = Literal["exact", "sign-flip"]
-Spread = Literal["spread over the cases", "in particular cases", "the same cases fail otherwise"]
+Spread = Literal["spread over the cases", "in certain cases", "while other cases got better"]
 ROUNDING = 1e-9
 MATTERS = 0.05
 """The rise of a category's rate that must be excluded for an OK, where the category says nothing else."""
@@ -125,8 +125,7 @@ class CategoryVerdict:
         worse: families whose rate rose.
         better: families whose rate fell.
         spread: for a rise with p up to alpha, where it is: spread over the cases, so that cases like these would show
-            it too; in particular cases; or the same cases fail otherwise, where nearly as many got better as got
-            worse. Otherwise None.
+            it too; in certain cases; or while other cases got better, nearly as many as got worse. Otherwise None.
         part: as in its rule.
         looks: the p up to which each look wants more samples.
     """
@@ -404,4 +403,4 @@ def _spread(measured: _Measured, alpha: float, worse: int, better: int) -> Sprea
         return None
     if sign_flip_test(measured.families)[0] <= alpha:
         return "spread over the cases"
-    return "the same cases fail otherwise" if 2 * better >= worse else "in particular cases"
+    return "while other cases got better" if 2 * better >= worse else "in certain cases"

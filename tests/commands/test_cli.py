@@ -66,7 +66,9 @@ def test_show_prints_what_the_session_printed(
     saved: Session, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    session = section(saved.run("--llm-model=candidate", *arguments, "--tb=no", "-rN"))
+    printed = section(saved.run("--llm-model=candidate", *arguments, "--tb=no", "-rN"))
+    # What only a session can do is the last line of what it says.
+    session = [line.removesuffix(";") for line in printed if not line.startswith("      --llm-report=report.html ")]
     capsys.readouterr()
     assert main(["show", str(saved.report)]) == 0
     text = capsys.readouterr().out.replace("next: --show=", "next: --llm-show=")
@@ -169,5 +171,11 @@ def test_the_cases_of_a_category_are_listed_by_the_option_the_summary_names(
     out = capsys.readouterr().out
     assert out.count("  NEW   test_it.py::test_row[c") == 12
     assert "[-Paris-]" in out or "candidate | Rome" in out
+    saved.run("--llm-model=candidate")  # compared with nothing
+    capsys.readouterr()
+    main(["show", "run.jsonl", "--show=wrong_answer", "-q"])
+    assert capsys.readouterr().out.count("  test_it.py::test_row[c") == 12
+    saved.run("--llm-model=candidate", "--llm-baseline=production")
+    capsys.readouterr()
     main([*command, "--show=nonsense", "-q"])
     assert "no case failed as nonsense (error categories of this comparison: wrong_answer)" in capsys.readouterr().out

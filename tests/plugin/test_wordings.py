@@ -145,7 +145,7 @@ def test_the_summary_tells_what_rewording_does_and_the_worst_wording(session: Se
         [
             "2 cases in 5 wordings *",
             "wordings: 2 cases in 5 wordings",
-            "  passing so worded * production * candidate",
+            "  wording * production * candidate",
             "  paraphrases *1/1 *0.0  0/1 -100.0",
             "  case *2/2 *0.0  0/2 -100.0",
             "  candidate: 2 cases depend on their wording, the worst first",

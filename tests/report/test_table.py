@@ -62,6 +62,12 @@ def test_a_table_gives_up_names_before_numbers(width: int, expected: list[str]) 
     assert expected == [line.text for line in lines]
 
 
+def test_a_name_of_some_length_stays_whole_as_long_as_cells_can_be_shorter() -> None:
+    names = ["length_constraints", "detectable_format"]  # cut, these would be hard to tell from others of their kind
+    lines = [line.text for line in table(Paper(width=42), "category", names, BODY)]
+    assert lines[2:] == ["  length_constraints     2/250  OK", "  detectable_format    150/250  REGRESSED"]
+
+
 def test_wide_characters_line_up() -> None:
     lines = table(Paper(), "model", ["日本語", "plain"], [Column(head="n", cells=["1", "22"])])
     assert [line.text for line in lines] == ["  model    n", "  ----------", "  日本語   1", "  plain   22"]

@@ -112,7 +112,7 @@ HALLUCINATION = CategoryRow(
     new=(REFUND, RETURNS),
     worse=12,
     better=2,
-    spread="in particular cases",
+    spread="in certain cases",
     worst=(CaseEvidence(RETURNS, (0, 5), (5, 5), 9.75), CaseEvidence(REFUND, (0, 5), (4, 5), 6.5)),
 )
 REFUSAL = CategoryRow(
@@ -231,7 +231,7 @@ def report(*comparisons: Comparison, **options: Any) -> str:
 
 FAILED_REPORT = """\
 candidate acme-large-2 vs baseline acme-large-1
-both ran in this checkout: what its prompts or code do to both alike is not seen
+both ran in this checkout, so a change that hurts both alike does not show
 250 cases × 5 samples · 250 calls replayed, 2250 live · $1.19 spent
 
 GATE FAILED: hallucination regressed from 10 of 1250 to 55 of 1250 (p = 0.0042)
@@ -245,9 +245,8 @@ looks at each error category by itself.
   format         150/1250    60/1250  -7.2    0     1  IMPROVED     <0.001
   ------------------------------------------------------------------------
   any failure    166/1250   129/1250  -3.0    2     1
-  hallucination: at least +1.2 points, in particular cases (12 worse, 2 better);
-    worst: test_policy[eu-returns] 0/5 → 5/5 (+10 bits),
-    test_policy[refund-window] 0/5 → 4/5 (+6 bits)
+  hallucination: at least +1.2 points, in certain cases (12 worse, 2 better);
+    worst: eu-returns 0/5 → 5/5, refund-window 0/5 → 4/5
   refusal: could be noise; about 10 samples per case would settle it; samples
     repeat each other: each case counted once
   ! regressed, gated · ~ worse, but not gated or not proven
@@ -260,16 +259,16 @@ looks at each error category by itself.
 
 3 new misses (1 failed before too, in another category)
   hallucination: tests/llm/test_support.py::test_policy[refund-window]
-    passed 5/5 → 1/5, no '30 days'
+    passed 5/5 → 1/5; no '30 days'
     | A refund is possible within [-30-]{+60+} days of purchase by
     | [-emailing-]{+contacting+} support@acme.test.
   hallucination: tests/llm/test_support.py::test_policy[eu-returns]
-    passed 5/5 → 0/5, expected to contain '30 days'
+    passed 5/5 → 0/5; expected to contain '30 days'
     baseline  | A refund is possible within 30 days of purchase by emailing
               | support@acme.test.
     candidate | I am sorry, but we never give anything back.
   refusal: tests/llm/test_support.py::test_policy[warranty]
-    passed 2/5 → 0/5, failed before too, as format, the model refused
+    passed 2/5 → 0/5; failed before too, as format; the model refused
     baseline  | Two years.
     candidate | (nothing)
 
@@ -286,11 +285,16 @@ def test_a_gate_that_passes_names_in_its_sentence_what_it_does_not_vouch_for() -
     assert (
         "\ngate ok: no error category regressed in 4 cases, but tone 10/1250 → 40/1250 regressed, which is not gated, "
         "refusal 6/1250 → 14/1250 could be noise or not, "
-        "format 10/1250 → 30/1250 is not shown (could hide up to +7.0 points)\n"
+        "format 10/1250 → 30/1250 could hide a rise of up to 7.0 points\n"
     ) in shown
     [quiet] = summary(Paper(verbosity=-1, width=300), [PASSED._replace(rows=(few,))], [])
-    assert quiet.text.endswith(", but format 10/1250 → 30/1250 is not shown (could hide up to +7.0 points)")
+    assert quiet.text.endswith(", but format 10/1250 → 30/1250 could hide a rise of up to 7.0 points")
     assert quiet.style == ("yellow",)
+    # The same is said where nothing is new, and no list follows.
+    steady = few._replace(candidate_failed=10, change=0.0)
+    green = summary(Paper(width=300), [PASSED._replace(rows=(steady,))], [])
+    assert green[2].text.endswith(", 1 flaky, but format 10/1250 → 10/1250 could hide a rise of up to 7.0 points")
+    assert green[2].style == ("yellow",)
     side = report(PASSED._replace(rows=(few,)), THIRD)
     assert " ~ ok " in side
 
@@ -310,9 +314,8 @@ def test_a_failed_gate_comes_first_then_the_evidence_then_what_to_do() -> None:
 NARROW_REPORT = """\
 candidate acme-large-2 vs baseline
   acme-large-1
-both ran in this checkout: what its
-  prompts or code do to both alike is
-  not seen
+both ran in this checkout, so a change
+  that hurts both alike does not show
 250 cases x 5 samples | 250 calls
   replayed, 2250 live | $1.19 spent
 
@@ -341,12 +344,9 @@ itself.
     129/1250 10%, pts -3.0, new 2, fixed
     1
   hallucination: at least +1.2 points,
-    in particular cases (12 worse, 2
-    better); worst:
-    test_policy[eu-returns] 0/5 -> 5/5
-    (+10 bits),
-    test_policy[refund-window] 0/5 ->
-    4/5 (+6 bits)
+    in certain cases (12 worse, 2
+    better); worst: eu-returns 0/5 ->
+    5/5, refund-window 0/5 -> 4/5
   refusal: could be noise; about 10
     samples per case would settle it;
     samples repeat each other: each case
@@ -369,12 +369,12 @@ itself.
 3 new misses (1 failed before too, in
 another category)
   hallucination: tests/llm/...nd-window]
-    passed 5/5 -> 1/5, no '30 days'
+    passed 5/5 -> 1/5; no '30 days'
     | A refund is possible within
     | [-30-]{+60+} days of purchase by
     | [-emailing-]{+contacting+} ...
   hallucination: tests/llm/...u-returns]
-    passed 5/5 -> 0/5, expected to
+    passed 5/5 -> 0/5; expected to
     contain '30 days'
     baseline  | A refund is possible
               | within 30 days of
@@ -382,8 +382,8 @@ another category)
     candidate | I am sorry, but we never
               | give anything back.
   refusal: tests/llm/tes...icy[warranty]
-    passed 2/5 -> 0/5, failed before
-    too, as format, the model refused
+    passed 2/5 -> 0/5; failed before
+    too, as format; the model refused
     baseline  | Two years.
     candidate | (nothing)
 
@@ -400,7 +400,7 @@ def test_a_narrow_ascii_terminal_gets_paragraphs_in_place_of_tables() -> None:
 
 GREEN_REPORT = """\
 candidate acme-large-2 vs baseline acme-large-1
-both ran in this checkout: what its prompts or code do to both alike is not seen
+both ran in this checkout, so a change that hurts both alike does not show
 gate ok: 250 cases × 5 samples, 0 regressed, 2 known misses, 1 fixed, 1 flaky
 p50 0.42s → 0.39s, p95 0.90s → 1.31s, $/resolved 0.0041 → 0.0036 · $1.19 spent
 """
@@ -412,7 +412,7 @@ def test_a_gate_that_passed_with_nothing_new_takes_three_lines() -> None:
 
 GREEN_VERBOSE_REPORT = """\
 candidate acme-large-2 vs baseline acme-large-1
-both ran in this checkout: what its prompts or code do to both alike is not seen
+both ran in this checkout, so a change that hurts both alike does not show
 250 cases × 5 samples · 250 calls replayed, 2250 live · $1.19 spent
 
 gate ok: no error category regressed in 4 cases
@@ -459,12 +459,13 @@ GATE NOT EVALUATED: only 4 of 250 cases were run (-k refund)
   acme-large-1 (saved run)   0.94  0.42s  0.90s  1.40s     0.18s      0.0041
   acme-large-2               0.88  0.40s      -      -         -           -
   -: p95 needs 72 cases, p99 needs 368 cases, TTFT needs 6 streamed cases,
-  $/resolved needs a price and an answer that passed
+  $/resolved needs a price and an answer that passed; of times, only those of
+  live calls count
   latency and cost not compared: the baseline is from another session
 
 2 known misses, 1 fixed, 1 flaky
 
-1 error: not judged, so in no count above
+1 error: not judged, so neither passed nor failed
   tests/llm/test_support.py::test_policy[eu-returns]
     candidate: HTTP 429: too many requests
 
@@ -478,7 +479,7 @@ not compared: 7 cases ran with the baseline only
   tests/llm/test_support.py::test_policy[case-4]
   2 more (-v names all)
 
-next: run all cases with both models, then the gate is evaluated
+next: run all cases to the end, then the gate is evaluated
 """
 
 
@@ -488,7 +489,7 @@ def test_a_partial_run_beside_a_saved_one_has_no_verdict_and_names_what_was_left
 
 SIDE_BY_SIDE_REPORT = """\
 2 candidates vs baseline acme-large-1
-both ran in this checkout: what its prompts or code do to both alike is not seen
+both ran in this checkout, so a change that hurts both alike does not show
 250 cases × 5 samples · 500 calls replayed, 3250 live · $1.50 spent
 
 acme-large-2: GATE FAILED: hallucination regressed from 10 of 1250 to 55 of 1250
@@ -519,9 +520,8 @@ mistral-x: gate ok: no error category regressed in 4 cases
   measured                       live          live   recorded
   ------------------------------------------------------------
   gate                                       FAILED         ok
-  acme-large-2: hallucination: at least +1.2 points, in particular cases (12
-    worse, 2 better); worst: test_policy[eu-returns] 0/5 → 5/5 (+10 bits),
-    test_policy[refund-window] 0/5 → 4/5 (+6 bits)
+  acme-large-2: hallucination: at least +1.2 points, in certain cases (12 worse,
+    2 better); worst: eu-returns 0/5 → 5/5, refund-window 0/5 → 4/5
   acme-large-2: refusal: could be noise; about 10 samples per case would settle
     it; samples repeat each other: each case counted once
   ! regressed, gated · ~ worse, but not gated or not proven
@@ -530,11 +530,11 @@ mistral-x: gate ok: no error category regressed in 4 cases
 acme-large-2
 3 new misses (1 failed before too, in another category), 2 shown (-v shows all)
   hallucination: tests/llm/test_support.py::test_policy[refund-window]
-    passed 5/5 → 1/5, no '30 days'
+    passed 5/5 → 1/5; no '30 days'
     | A refund is possible within [-30-]{+60+} days of purchase by
     | [-emailing-]{+contacting+} support@acme.test.
   hallucination: tests/llm/test_support.py::test_policy[eu-returns]
-    passed 5/5 → 0/5, expected to contain '30 days'
+    passed 5/5 → 0/5; expected to contain '30 days'
     baseline  | A refund is possible within 30 days of purchase by emailing
               | support@acme.test.
     candidate | I am sorry, but we never give anything back.
@@ -549,7 +549,7 @@ def test_several_candidates_have_a_column_each() -> None:
 
 BLOCKS_REPORT = """\
 4 candidates vs baseline acme-large-1
-both ran in this checkout: what its prompts or code do to both alike is not seen
+both ran in this checkout, so a change that hurts both alike does not show
 250 cases x 5 samples | 1000 calls replayed, 5250 live | $2.12 spent
 
 acme/acme-extra-large-0: gate ok: no error category regressed in 4 cases
@@ -604,9 +604,9 @@ def test_more_models_than_fit_make_several_tables() -> None:
 ALONE_REPORT = """\
 model acme-large-1
 250 cases × 5 samples · 1250 live calls · $0.88 spent
-acme-large-1: 2/4 passed, format 2
-acme-large-2: 1/4 passed, hallucination 2, refusal 1
-no baseline to compare with (--llm-baseline=NAME)
+acme-large-1: 2/4 cases passed, format 2
+acme-large-2: 1/4 cases passed, hallucination 2, refusal 1
+no baseline to compare with (--llm-baseline=RUN or NAME)
 
                          acme-large-1
   -----------------------------------
@@ -620,6 +620,8 @@ no baseline to compare with (--llm-baseline=NAME)
   latency p99                   1.40s
   TTFT p50                      0.18s
   $ per resolved answer        0.0041
+
+next: --llm-show=format lists its cases with their replies
 """
 
 
@@ -630,9 +632,9 @@ def test_one_model_without_a_baseline_is_not_compared() -> None:
 SEVERAL_ALONE_REPORT = """\
 2 models
 250 cases × 5 samples · 250 calls replayed, 2250 live · $1.19 spent
-acme-large-1: 2/4 passed, format 2
-acme-large-2: 1/4 passed, hallucination 2, refusal 1
-no baseline to compare with (--llm-baseline=NAME)
+acme-large-1: 2/4 cases passed, format 2
+acme-large-2: 1/4 cases passed, hallucination 2, refusal 1
+no baseline to compare with (--llm-baseline=RUN or NAME)
 
                          acme-large-1  acme-large-2
   -------------------------------------------------
@@ -648,6 +650,8 @@ no baseline to compare with (--llm-baseline=NAME)
   latency p99                   1.40s         2.60s
   TTFT p50                      0.18s         0.15s
   $ per resolved answer        0.0041        0.0036
+
+next: --llm-show=format lists its cases with their replies
 """
 
 
@@ -658,16 +662,15 @@ def test_several_models_without_a_baseline_are_not_compared() -> None:
 LIST_REPORT = """\
 candidate acme-large-2 vs baseline acme-large-1
 
-hallucination: 10/1250 → 55/1250 samples, +3.6 points, REGRESSED, p = 0.004
-  at least +1.2 points, in particular cases (12 worse, 2 better); worst:
-  test_policy[eu-returns] 0/5 → 5/5 (+10 bits), test_policy[refund-window] 0/5 →
-  4/5 (+6 bits)
+hallucination: 10/1250 → 55/1250 answers, +3.6 points, REGRESSED, p = 0.004
+  at least +1.2 points, in certain cases (12 worse, 2 better); worst: eu-returns
+  0/5 → 5/5, refund-window 0/5 → 4/5
   NEW   tests/llm/test_support.py::test_policy[refund-window]
-        passed 5/5 → 1/5, no '30 days'
+        passed 5/5 → 1/5; no '30 days'
         | A refund is possible within [-30-]{+60+} days of purchase by
         | [-emailing-]{+contacting+} support@acme.test.
   NEW   tests/llm/test_support.py::test_policy[eu-returns]
-        passed 5/5 → 0/5, expected to contain '30 days'
+        passed 5/5 → 0/5; expected to contain '30 days'
         baseline  | A refund is possible within 30 days of purchase by emailing
                   | support@acme.test.
         candidate | I am sorry, but we never give anything back.
@@ -676,6 +679,42 @@ hallucination: 10/1250 → 55/1250 samples, +3.6 points, REGRESSED, p = 0.004
 
 def test_a_category_is_listed_with_the_changed_words() -> None:
     assert text(list_category(Paper(), FAILED, "hallucination")) == LIST_REPORT
+
+
+def test_rises_that_could_hide_are_told_together() -> None:
+    rows = [
+        OK._replace(name=name, change=change, word="NOT SHOWN", interval=(-0.02, 0.04 + change))
+        for name, change in (("format", 0.03), ("tone", 0.02), ("length", 0.01))
+    ]
+    two, three = (report(PASSED._replace(rows=(HALLUCINATION, *rows[:number]))) for number in (2, 3))
+    assert "\n  format: could hide a rise of up to 7.0 points\n  tone: could hide a rise of up to 6.0 points\n" in two
+    assert "\n  a rise may hide in format (up to 7.0 points), tone (up to 6.0 points), length\n" in three
+    assert "\n  hallucination: at least" in three
+
+
+def test_with_v_the_worst_cases_have_their_evidence() -> None:
+    assert "worst: eu-returns 0/5 → 5/5, refund-window 0/5 → 4/5\n" in report(FAILED, width=300)
+    assert "worst: eu-returns 0/5 → 5/5 (+10 bits), refund-window" in report(FAILED, width=300, verbosity=1)
+
+
+def test_several_candidates_are_sorted_by_the_worst_of_them() -> None:
+    better = PASSED._replace(rows=(OK._replace(name="tone"), OK), candidate=CANDIDATE._replace(model="second"))
+    worse = FAILED._replace(rows=(REFUSAL, HALLUCINATION, FORMAT))
+    shown = report(better, worse)
+    places = [shown.index(f"\n  {name} ") for name in ("hallucination", "refusal", "tone", "format")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("p", "told"), [(0.0000001, "p < 0.001"), (0.0042, "p = 0.004"), (0.046, "p = 0.046"), (0.234, "p = 0.23")]
+)
+def test_a_p_value_has_as_many_digits_in_a_sentence_as_in_the_table(p: float, told: str) -> None:
+    row = HALLUCINATION._replace(p=p)
+    assert row.p_words == told
+    assert told in text(list_category(Paper(), FAILED._replace(rows=(row,)), "hallucination"))
+    assert f"REGRESSED {told.removeprefix('p ').removeprefix('= ').replace(' ', '')}" in report(
+        FAILED._replace(rows=(row,))
+    )
 
 
 def test_with_q_the_gate_is_all_that_is_said() -> None:
@@ -693,7 +732,7 @@ def test_with_q_several_gates_are_told_by_name() -> None:
     lines = summary(Paper(verbosity=-1), [PARTIAL, THIRD], [BASELINE, CANDIDATE])
     assert [line.text for line in lines] == [
         "acme-large-2: GATE NOT EVALUATED: only 4 of 250 cases were run (-k refund)",
-        "  1 error: not judged, so in no count above",
+        "  1 error: not judged, so neither passed nor failed",
         "mistral-x: gate ok: no error category regressed in 4 cases",
     ]
 
@@ -701,12 +740,12 @@ def test_with_q_several_gates_are_told_by_name() -> None:
 def test_with_q_each_model_has_a_line() -> None:
     errors = [broken(key(f"lost-{number}"), "HTTP 429: slow down") for number in range(3)]
     assert text(summary(Paper(verbosity=-1), [], [], [*MIXED, *errors])) == (
-        "acme-large-1: 2/4 passed, format 2\n"
-        "acme-large-2: 1/4 passed, hallucination 2, refusal 1\n"
+        "acme-large-1: 2/4 cases passed, format 2\n"
+        "acme-large-2: 1/4 cases passed, hallucination 2, refusal 1\n"
         "m: nothing could be judged: 3 errors (rate_limit 3)\n"
     )
     assert text(summary(Paper(verbosity=-1), [], [], [*BEFORE.values(), *errors])) == (
-        "2/4 passed, format 2; 3 errors (rate_limit 3)\n"
+        "2/4 cases passed, format 2; 3 errors (rate_limit 3)\n"
     )
 
 
@@ -715,12 +754,13 @@ def test_without_any_answer_there_is_no_table_and_the_reasons_are_grouped() -> N
     none = BASELINE._replace(passed=0, failed=0, errors=9, cases=9, samples=0)
     assert text(summary(Paper(), [], [none], errors)).splitlines()[2:] == [
         "nothing could be judged: 9 errors (rate_limit 9)",
-        "no baseline to compare with (--llm-baseline=NAME)",
+        "no baseline to compare with (--llm-baseline=RUN or NAME)",
         "",
-        "9 errors: not judged, so in no count above",
+        "9 errors: not judged, so neither passed nor failed",
         "  rate_limit: tests/llm/test_support.py::test_policy[lost-0] and 8 more cases",
         "    HTTP 429: slow down",
         "  (-v names all)",
+        "",
         "next: run again; answers that came are not paid twice",
     ]
     both = by_key(*errors)
@@ -780,7 +820,7 @@ def test_a_session_without_models_says_nothing() -> None:
 def test_nothing_compared_never_looks_like_a_gate_that_passed(models: list[Figures], verbosity: int) -> None:
     lines = summary(Paper(verbosity=verbosity), [], models, MIXED)
     assert not any("green" in line.style or "gate" in line.text.lower() for line in lines)
-    assert any(line.text.endswith("2/4 passed, format 2") for line in lines)
+    assert any(line.text.endswith("2/4 cases passed, format 2") for line in lines)
 
 
 def test_live_and_recorded_latency_are_never_in_one_change_row() -> None:

@@ -37,7 +37,7 @@ def test_three_broken_cases_of_25_regress_among_ten_categories() -> None:
     assert (verdict.errors_baseline, verdict.samples_baseline) == (0, 125)
     assert (verdict.errors_candidate, verdict.samples_candidate) == (15, 125)
     assert min(verdict.contributions[:3]) > 0 == max(verdict.contributions[3:])
-    assert verdict.spread == "in particular cases"
+    assert verdict.spread == "in certain cases"
     assert verdict.samples_needed is None
 
 
@@ -365,7 +365,7 @@ def test_each_wording_counts_for_the_test_and_each_family_for_the_floor() -> Non
     strata, families = [Stratum(0, 1, 1, 1)] * 6 + [Stratum(0, 1, 0, 1)] * 24, [place // 3 for place in range(30)]
     verdict = judge({"a": strata}, families=families)["a"]
     assert (verdict.p, verdict.net, verdict.difference, verdict.cases) == (1 / 2**6, 2, 0.2, 30)
-    assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "in particular cases")
+    assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "in certain cases")
     assert judge({"a": strata}, GateRules(min_cases=3.0), families=families)["a"].verdict == Verdict.SMALL
     assert judge({"a": strata}, GateRules(min_cases=3.0))["a"].verdict == Verdict.REGRESSED
 
@@ -405,7 +405,7 @@ def test_cases_that_fail_otherwise_are_told_from_cases_that_got_worse() -> None:
     strata = [BROKEN] * 9 + [Stratum(4, 5, 1, 5)] * 8 + [SILENT] * 40
     verdict = judge({"a": strata})["a"]
     assert (verdict.worse, verdict.better) == (9, 8)
-    assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "the same cases fail otherwise")
+    assert (verdict.verdict, verdict.spread) == (Verdict.REGRESSED, "while other cases got better")
 
 
 def test_where_both_sides_are_drawn_a_number_of_samples_settles_it() -> None:

@@ -57,6 +57,7 @@ def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequen
     for path in evaluation.summaries:
         why = _write(path, FILES[ending_of(path.name) or ".md"].write(session))
         told += [f"NOT SAVED: {why}"] if why else []
+        gathered.written += [] if why else [path]
     unwritten = len(told)
     if page:
         told.append(append(PAGE, page, markdown(session)))

@@ -19,9 +19,14 @@ REPLY_LINES, LINE_WIDTH = 20, 500  # shown below a traceback
 
 
 class CloseLook:
-    """What a session shows of single cases; made when the first result arrives."""
+    """What a session shows of single cases; made when the first result arrives.
+
+    Attributes:
+        shown: whether any case was shown closely.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
+        self.shown = False
         self._shown = shown(config)
         self._verbosity = config.get_verbosity()
         self._seen = Seen({}, {})
@@ -49,6 +54,7 @@ class CloseLook:
         if self._shown.most is not None and len(found) > self._shown.most:
             rest = plural(len(found) - self._shown.most, "more case")
             lines += [Line(""), *paper.write(f"{rest} failed: -rm shows all, -k one of them", "yellow", hang=2)]
+        self.shown = bool(lines)
         return no_commands(lines)
 
     def _show_reply(self, report: pytest.TestReport, result: CaseResult) -> None:

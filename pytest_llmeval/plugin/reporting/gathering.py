@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,7 @@ class Gathered:
         owed: tests of which a look wants one more report.
         regressed: cases so far that passed with the baseline and fail with a model on trial.
         ended: whether every test that was to run has been run.
+        written: the files of `Evaluation.summaries` that were written.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -51,6 +53,7 @@ class Gathered:
         self.owed: set[str] = set()
         self.regressed = 0
         self.ended = False
+        self.written: list[Path] = []
         self._billed: dict[tuple[str, int], Billed] = {}  # by process
         self._repeated = 0  # tests that are more samples of a case
         # By case and model, the results of the tests it came from: pytest-repeat runs a case several times.

@@ -166,7 +166,7 @@ class Judging:
         self._notes.append(
             f"samples: {', '.join(map(str, SAMPLES))} - {end}"
             + (f"; undecided before: {', '.join(self._reasons)}" if self._reasons else "")
-            + f"; {spared:,} of {everything:,} calls saved against {AT_MOST} everywhere"
+            + f"; {spared:,} calls saved of the {everything:,} that {AT_MOST} samples of every case take"
         )
 
     def _sides(self, baseline: Compared, first: Run, run: Run, name: str) -> tuple[Side, Side]:

@@ -6,15 +6,15 @@ import pytest
 
 from pytest_llmeval.errors import RecordingError
 from pytest_llmeval.plugin.evaluation import Evaluation
-from pytest_llmeval.plugin.payload import Payload
+from pytest_llmeval.plugin.payload import EXECUTED, Payload
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.runs.answered import answered_under_one_name
 from pytest_llmeval.runs.results import Run, blank_answers, unasked
 from pytest_llmeval.store.recordings import Recordings
 from pytest_llmeval.store.staleness import stale_note
-from pytest_llmeval.text import were
+from pytest_llmeval.text import plural, were
 
-TOLD_IN_FULL = 5  # errors of one kind
+TOLD_IN_FULL = 5  # errors of one kind, and tests that were executed more than once
 
 
 class Notes:
@@ -23,6 +23,7 @@ class Notes:
     def __init__(self, config: pytest.Config) -> None:
         self.lines: list[str] = []
         self._verbose = config.get_verbosity() > 0
+        self._executed = 0  # tests that were told how often they were executed
         self._told: dict[str | None, int] = {}  # errors by what kept a case from being judged
 
     def take(self, report: pytest.TestReport, payload: Payload) -> None:
@@ -30,12 +31,21 @@ class Notes:
         if str(report.outcome) == "rerun":
             return
         self.lines += [note for note in payload.notes if note not in self.lines]
+        self._tell_executions_a_few_times(report)
         result = payload.result
         if result is None or result.outcome != "error" or result.category == "exception" or self._verbose:
             return
         told = self._told[result.category] = self._told.get(result.category, 0) + 1
         if told > TOLD_IN_FULL:
             report.longrepr = result.samples[0].reason
+
+    def _tell_executions_a_few_times(self, report: pytest.TestReport) -> None:
+        """Leave out how often a failing test was executed, once others have said the same."""
+        if self._verbose or all(title != EXECUTED for title, _ in report.sections):
+            return
+        self._executed += 1
+        if self._executed > TOLD_IN_FULL:
+            report.sections = [section for section in report.sections if section[0] != EXECUTED]
 
     def finish(self, gathered: Gathered, *, compared: bool) -> None:
         """Add what the results as a whole show.
@@ -55,7 +65,8 @@ class Notes:
         calls = [call for result in results for call in result.calls]
         if count := sum(call.measures.source == "cache" for call in calls):
             self.lines.append(
-                f"replies from this machine's cache that are in no recording: {count}; --llm-record writes them"
+                f"NOT IN THE RECORDINGS: {plural(count, 'reply')}, taken from this machine's cache; "
+                "--llm-record writes what is missing"
             )
 
 

@@ -34,10 +34,10 @@ class Parts:
         self.close_look = CloseLook(config)
         self.replaced = Replaced(config)
         self._last_failed = LastFailed(config)
-        self._short_summary = ShortSummary()
+        self._short_summary = ShortSummary(verbose=config.get_verbosity() > 0)
         self._config = config
         register(config, self._last_failed, "llmeval-last-failed")
-        register(config, LastWords(self.gathered, self.judging), "llmeval-last-words")
+        register(config, LastWords(self.gathered, self.judging, self.close_look), "llmeval-last-words")
 
     def take(self, report: pytest.TestReport, payload: Payload) -> None:
         """Take in what is on a report, before pytest shows it."""

@@ -143,7 +143,19 @@ class Reporting:
             return None
         if report.skipped and outcome is not None:
             return "missed", "m", ("MISSED", {"yellow": True})
-        return ("error", "E", ("ERROR", {"red": True})) if report.failed and outcome == "error" else None
+        word = self._crowded_word(report)
+        if report.failed and outcome == "error":
+            return "error", "E", (word or "ERROR", {"red": True})
+        return ("failed", "F", (word, {"red": True})) if report.failed and outcome == "fail" and word else None
+
+    def _crowded_word(self, report: pytest.CollectReport | pytest.TestReport) -> str:
+        """As the short summary needs it; beside a test's name with -v there is a reason anyway."""
+        if self._parts is None or self.config.get_verbosity() > 0:
+            return ""
+        from pytest_llmeval.plugin.reporting.short_summary import crowded_word
+
+        width = self.config.get_terminal_writer().fullwidth
+        return crowded_word(report, width, self._parts.gathered.evaluation.environment)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:

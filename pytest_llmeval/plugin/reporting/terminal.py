@@ -8,12 +8,14 @@ import pytest
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import measure_each
+from pytest_llmeval.config.place import shown_path
+from pytest_llmeval.plugin.options import given
 from pytest_llmeval.plugin.reporting.close_look import CloseLook
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.judging import Judging
 from pytest_llmeval.plugin.terminal_lines import write_all, write_lines
 from pytest_llmeval.report.paper import Paper, terminal_paper, writes_unicode
-from pytest_llmeval.report.summary import list_category, list_category_alone, summary, verdict
+from pytest_llmeval.report.summary import summary, verdict
 
 
 def write_summary(
@@ -45,19 +47,14 @@ def write_summary(
 
         routes = routes_of(comparisons, Rules(evaluation.settings.categories, evaluation.settings.gate))
     figures = measure_each(run) if verbosity >= 0 else []
-    alone = evaluation.baseline.alone or evaluation.shard is not None
-    lines = summary(
-        paper, comparisons, figures, run.results, routes=routes, alone=alone, besides=gathered.billed_besides
-    )
+    wanted_none = given(config, "llm_baseline") in ("none", "")
+    alone = evaluation.baseline.alone or evaluation.shard is not None or wanted_none
+    besides, show = gathered.billed_besides, evaluation.show
+    lines = summary(paper, comparisons, figures, run.results, routes=routes, alone=alone, besides=besides, show=show)
     if not lines and evaluation.shard is None:
         return
     reporter.section("language model evaluation", sep="=")
     write_lines(reporter, lines)
-    if evaluation.show is not None:
-        for comparison in comparisons:
-            write_lines(reporter, list_category(paper, comparison, evaluation.show))
-        if not comparisons:
-            write_lines(reporter, list_category_alone(paper, run.results, evaluation.show))
     notes = [*notes, *evaluation.notes]
     if verbosity > 0:
         saved = next((path.name for path in evaluation.reports), "")
@@ -69,16 +66,17 @@ def write_summary(
 class LastWords:
     """Writes the verdict once more at the very end, where what was shown before it is long."""
 
-    def __init__(self, gathered: Gathered, judging: Judging) -> None:
+    def __init__(self, gathered: Gathered, judging: Judging, close_look: CloseLook) -> None:
         self._gathered = gathered
         self._judging = judging
+        self._close_look = close_look
 
     @pytest.hookimpl(wrapper=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
         """Write it behind everything but pytest's last line."""
         yield
         if self._gathered.config.get_verbosity() > 0:
-            lines = verdict(_paper(self._gathered), self._judging.comparisons)
+            lines = verdict(_paper(self._gathered, closely=self._close_look.shown), self._judging.comparisons)
             if lines and self._gathered.evaluation.models:
                 terminalreporter.section("verdict", sep="=")
                 write_lines(terminalreporter, lines)
@@ -96,4 +94,14 @@ def _paper(gathered: Gathered, *, closely: bool = False) -> Paper:
         verbosity = min(verbosity, -1)
     listed = gathered.evaluation.show is not None or (closely and verbosity > 1)
     width, secrets = config.get_terminal_writer().fullwidth, gathered.evaluation.secrets()
-    return terminal_paper(width, verbosity=verbosity, listed=listed, secrets=secrets)
+    paper = terminal_paper(width, verbosity=verbosity, listed=listed, secrets=secrets)
+    return paper._replace(page=_page(gathered))
+
+
+def _page(gathered: Gathered) -> str | None:
+    """As `Paper.page`."""
+    here = gathered.config.invocation_params.dir
+    for path in gathered.evaluation.summaries:
+        if path.suffix == ".html":
+            return shown_path(path, here) if path in gathered.written else None
+    return "" if gathered.ended else None

@@ -10,6 +10,7 @@ from pytest_llmeval.checks.categories import GENERAL
 from pytest_llmeval.credentials import hide_values, is_secret
 from pytest_llmeval.errors import CheckFailed, ReplyError
 from pytest_llmeval.plugin.identity import identity_of
+from pytest_llmeval.plugin.payload import EXECUTED
 from pytest_llmeval.plugin.rejudging.again import judged_again_key
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.plugin.running.judge import ASSERTIONS, SamplesFailed, sample_result
@@ -191,4 +192,4 @@ def tell_of_executions(report: pytest.TestReport, item: pytest.Item, error: Base
             f"{', then again ' if again else ''}since it waits for replies without blocking; "
             "mark it @pytest.mark.llm_blocking if its body must not run twice"
         )
-    report.sections.append(("executed more than once", told))
+    report.sections.append((EXECUTED, told))

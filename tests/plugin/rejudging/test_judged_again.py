@@ -595,7 +595,7 @@ def lower(text: str) -> Callable[[Request], object]:
 def test_with_a_model_as_baseline_the_summary_says_what_is_not_seen(session: Session, server: Server) -> None:
     save(session, server)
     result = session.run("--llm-model=candidate", "--llm-baseline=production")
-    assert told(result, "both ran in this checkout: what its prompts or code do to both alike is not seen")
+    assert told(result, "both ran in this checkout, so a change that hurts both alike does not show")
 
 
 def test_the_run_is_not_a_case_twice_where_every_worker_runs_it(plain_session: Session, server: Server) -> None:

@@ -61,6 +61,17 @@ def test_a_test_that_counts_is_told_that_it_ran_twice(session: Session, server: 
     first.assert_outcomes(failed=3, errors=1, passed=2)
     assert first.stdout.str().count(TWICE) == 2
     assert TWICE not in session.run("--llm-mode=replay").stdout.str()
+    session.write(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(9))
+        def test_colour(llm, number):
+            assert llm(f"colour {number}") == "red"
+        """
+    )
+    assert session.run().stdout.str().count(TWICE) == 5
+    assert session.run("-v", "--llm-mode=live").stdout.str().count(TWICE) == 9
 
 
 @pytest.mark.parametrize(

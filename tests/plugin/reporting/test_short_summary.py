@@ -137,3 +137,59 @@ def test_tracebacks_keep_the_exception(plain_session: Session, server: Server) -
     plain_session.run().stdout.fnmatch_lines_random(
         ["E * CheckFailed: the reply does not contain*", "test_it.py:*: CheckFailed", "E * ValueError: yes"]
     )
+
+
+LONG = "test_" + "a_name_that_leaves_no_room_" * 2
+
+
+def test_where_a_name_leaves_no_room_the_category_stands_before_it(
+    plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    server.answer = answers
+    plain_session.write(f"""
+        def {LONG}right(llm): assert llm("right") == "no"
+        def {LONG}refused(llm): assert llm("refused")
+        def {LONG}no_model(): assert 1 == 2
+        """)
+    result = plain_session.run()
+    for line in (
+        f"FAILED[[]wrong_answer] test_it.py::{LONG}right",
+        f"ERROR[[]bad_request] test_it.py::{LONG}refused",
+        f"FAILED test_it.py::{LONG}no_model*",
+    ):
+        result.stdout.fnmatch_lines_random([line])
+    result.assert_outcomes(failed=2, errors=1)
+    verbose = plain_session.run("-v").stdout.str()
+    assert "FAILED[" not in verbose
+    monkeypatch.setenv("CI", "true")
+    result = plain_session.run()
+    result.stdout.fnmatch_lines([f"FAILED test_it.py::{LONG}right - [[]wrong_answer] assert 'yes' == 'no'*"])
+
+
+def test_errors_that_say_the_same_are_shown_five_times_and_counted(session: Session, server: Server) -> None:
+    server.answer = answers
+    session.write("""
+        import pytest
+
+        @pytest.mark.parametrize("number", range(12))
+        def test_missing(llm, number):
+            assert llm(f"right {number}")
+
+        @pytest.mark.parametrize("number", range(7))
+        def test_code(llm, number):  # may be a different mistake each time
+            {}[number]
+        """)
+    result = session.run("--llm-mode=replay")
+    result.stdout.fnmatch_lines(["19 errors: *", "* 12 errors, 7 same error in *"])
+    text = result.stdout.str()
+    assert text.count("MissingReply: no recorded reply") == text.count("ERROR test_it.py::test_missing[") == 5
+    verbose = session.run("--llm-mode=replay", "-v").stdout.str()
+    assert verbose.count("\nERROR test_it.py::test_missing[") == 12
+
+
+def test_an_error_that_is_tried_again_is_shown_the_last_time(plain_session: Session, server: Server) -> None:
+    server.answer = answers
+    plain_session.write("def test_refused(llm): assert llm('refused')")
+    result = plain_session.run("--reruns=7", plugins=("rerunfailures",))
+    result.stdout.fnmatch_lines(["ERROR test_it.py::test_refused - HTTP 400: *", "*1 error, 7 rerun in *"])

@@ -1,0 +1,141 @@
+"""What to do now: the one line ``next:`` of a report, which never says what changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison
+from pytest_llmeval.report.cases import kinds_of_errors, new_failures, new_misses
+from pytest_llmeval.report.paper import Line, Paper
+from pytest_llmeval.report.verdict import mark_of, rising_together
+from pytest_llmeval.runs.results import CaseResult
+from pytest_llmeval.stats.outcomes import ERROR_PREFIX
+
+AGAIN = "run again; answers that came are not paid twice"
+_HELPS = {
+    "authentication": "set the key as the errors say, then run again; answers that came are not paid twice",
+    "bad_request": "mend what the errors say of the request: the provider refuses it each time",
+    "billing": "pay the account or raise its limit, then run again; answers that came are not paid twice",
+    "broken_recording": "mend the file of recordings that the errors name, or restore it",
+    "budget": "a higher --llm-budget goes on where this run stopped; answers that came are not paid twice",
+    "connection": "start the server, or mend base_url or the network as the errors say",
+    "content_filter": "change the prompts that the provider refuses, or put another model on trial",
+    "exception": "mend the test or the application: the errors are exceptions of its own code",
+    "malformed": "check that base_url is the address of an API, and that the provider named is the one it speaks",
+    "no_reply_recorded": "--llm-record --llm-mode=auto asks for the missing replies and records them",
+    "not_found": "mend the model's name or base_url as the errors say",
+    "not_rerouted": "put a model on trial that the application can be made to ask, as the errors say",
+    "setup": "mend the fixtures or settings that the errors name",
+}
+_PAGE = "every answer that changed, side by side"
+
+
+def after_errors(kinds: Iterable[str]) -> str:
+    """What to do about errors: never what changes nothing.
+
+    Args:
+        kinds: of the errors, the most frequent first.
+    """
+    return _HELPS.get(next(iter(kinds), ""), AGAIN)
+
+
+def next_step(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
+    """What to do now, for the comparison that needs it most; empty where none needs a look."""
+    order = {"failed": 0, "not evaluated": 1, "passed": 2}
+    found = (_step(paper, each) for each in sorted(comparisons, key=lambda each: order[each.gate]))
+    return _written(paper, next(filter(None, found), ""))
+
+
+def next_step_alone(paper: Paper, results: Sequence[CaseResult]) -> list[Line]:
+    """The same where nothing is compared."""
+    errors = [result.category or "error" for result in results if result.outcome == "error"]
+    failing = [name for result in results if result.outcome == "fail" for name in result.categories]
+    if errors:
+        return _written(paper, after_errors(sorted(errors, key=errors.count, reverse=True)))
+    if not failing or (paper.listed and not paper.page):
+        return []
+    most = max(failing, key=failing.count)
+    listing = f"{paper.show}={most} lists its cases with their replies"
+    return _written(paper, f"open {paper.page}: every case with its replies" if paper.page else listing)
+
+
+def _step(paper: Paper, comparison: Comparison) -> str:
+    """What to do now, "" where nothing needs a look."""
+    rows = [*comparison.rows, *rising_together(comparison)]
+    undecided = [row.samples_needed for row in rows if row.word == "INCONCLUSIVE" and row.samples_needed]
+    marked = [row.name for row in comparison.rows if mark_of(row) == "!"]
+    regressed = [name for name in marked if not name.startswith(ERROR_PREFIX)]
+    lost = [name.removeprefix(ERROR_PREFIX) for name in marked if name not in regressed]
+    failed = comparison.gate == "failed"
+    unmeasured = any(reason.startswith(UNMEASURED) for reason in comparison.reasons)
+    cure = after_errors(kinds_of_errors(comparison)) if comparison.errors else ""
+    if cure and unmeasured:
+        return cure
+    if failed and regressed:
+        return _answers(paper, f"{paper.show}={regressed[0]} lists its cases with what changed")
+    # Where a cure is known, the cases that did not run would have the same errors.
+    if cure and (failed or (comparison.gate == "not evaluated" and cure != AGAIN)):
+        return cure
+    if lost and failed:
+        return after_errors(lost)
+    if comparison.gate == "not evaluated":
+        return _to_evaluate(comparison)
+    if new := _new_failures(comparison):
+        return new
+    if undecided:
+        return f"--llm-samples={max(undecided)} would settle what is inconclusive"
+    if new_misses(comparison):
+        if paper.verbosity > 0:
+            return _answers(paper, "pytest -vv -k CASE shows one of the misses closely, with its prompt")
+        return _answers(paper, "-v lists every miss with both replies")
+    return _to_save(comparison, gone=unmeasured)
+
+
+def _answers(paper: Paper, otherwise: str) -> str:
+    """Where the answers that changed are to be seen."""
+    if paper.page:
+        return f"open {paper.page}: {_PAGE}"
+    return otherwise if paper.page is None else f"{otherwise}; --llm-report=report.html shows them side by side"
+
+
+def _to_evaluate(comparison: Comparison) -> str:
+    """How to have a verdict."""
+    if comparison.baseline_results or not comparison.only_candidate:
+        return "run all cases to the end, then the gate is evaluated"
+    if comparison.saved:
+        adds = f"{_update(comparison)} adds what ran to the baseline, for later runs to be compared with"
+        return _new_failures(comparison) or adds
+    return f"select the same cases of {comparison.baseline.model} too, then the gate is evaluated"
+
+
+def _new_failures(comparison: Comparison) -> str:
+    """What to do about failing cases that the baseline does not have; saved now, they would count as known."""
+    failing = new_failures(comparison)
+    if not failing:
+        return ""
+    if len(failing) == 1:
+        return "mend the new case that fails before you save the baseline again: saved now, it would be a known miss"
+    return (
+        f"mend the {len(failing)} new cases that fail before you save the baseline again: saved now, they would be "
+        "known misses"
+    )
+
+
+def _to_save(comparison: Comparison, *, gone: bool) -> str:
+    """Whether the baseline should be saved again, and why."""
+    if not comparison.saved:
+        return ""
+    if comparison.changed or comparison.unlike or comparison.only_candidate:
+        return f"save the baseline again with {_update(comparison)}, so that it has every case as it is now"
+    if gone and comparison.only_baseline:
+        return f"if those cases are gone on purpose, save the baseline again with {_update(comparison)}"
+    return ""
+
+
+def _update(comparison: Comparison) -> str:
+    """The option that saves what ran; a part of the cases must not replace all."""
+    return "--llm-update-baseline=merge" if comparison.part else "--llm-update-baseline"
+
+
+def _written(paper: Paper, text: str) -> list[Line]:
+    return paper.write(f"next: {text}", hang=6) if text else []
