@@ -80,7 +80,7 @@ def decisions_in_log(path: Path) -> list[Decision]:
         data = _parsed(line)
         if data is None:  # cut off by a process that was killed
             continue
-        if data == UNDO:
+        if takes_back(data):
             del found[-1:]
             continue
         try:
@@ -95,6 +95,11 @@ def _parsed(line: str) -> object:
         return json.loads(line)
     except (ValueError, RecursionError):
         return None
+
+
+def takes_back(data: object) -> bool:
+    """Whether the data of a line takes back the last decision."""
+    return isinstance(data, dict) and data.keys() == UNDO.keys() and data["undo"] is True
 
 
 def counted(decisions: Iterable[Decision]) -> str:

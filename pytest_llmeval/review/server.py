@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pytest_llmeval.capture.http_server import Exchange, Head, HttpServer, Refused
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.review.decisions import decision_from
-from pytest_llmeval.review.log import ReviewLog
+from pytest_llmeval.review.log import ReviewLog, takes_back
 from pytest_llmeval.text import first_line
 
 COOKIE = "llmeval"
@@ -116,7 +116,7 @@ class ReviewServer:
     async def _decide(self, exchange: Exchange) -> None:
         try:
             data = json.loads(exchange.body)
-            if data == {"undo": True}:
+            if takes_back(data):
                 self._log.undo()
             else:
                 self._log.add(decision_from(data))
