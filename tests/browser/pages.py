@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_llmeval.analysis.measure import measure_each
 from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.page.html import html
+from pytest_llmeval.report.page.page_data import Reviewing
 from pytest_llmeval.runs.results import CaseResult, Run, SampleResult
 from tests.analysis.test_compare import call, case, compare, side
 
@@ -64,6 +65,11 @@ def several_page() -> str:
 def redacted_page() -> str:
     """The first without texts."""
     return html(_session("new"), redacted=True)
+
+
+def served_page() -> str:
+    """The first, as a review is served."""
+    return html(_session("new"), reviewing=Reviewing("run", seed="1", served=True, reviewer="ana"))
 
 
 def many_page() -> str:

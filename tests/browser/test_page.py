@@ -10,7 +10,9 @@ from typing import Literal
 
 import pytest
 
-from tests.browser.pages import CASES, compared_page, many_page, redacted_page, several_page
+from pytest_llmeval.review.log import ReviewLog, decisions_in_log
+from pytest_llmeval.review.server import ReviewServer
+from tests.browser.pages import CASES, compared_page, many_page, redacted_page, served_page, several_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser installs it")
 from playwright.sync_api import Browser, Page, expect  # noqa: E402 - it may be missing
@@ -313,6 +315,80 @@ def test_five_thousand_cases_are_usable(page: Page, files: dict[str, Path]) -> N
     page.fill("#query", "4999")
     expect(page.locator("#count")).to_have_text("1 of 5,000 cases")
     assert watched.complaints == []
+
+
+def decide(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def test_decisions_are_saved_as_a_file_that_is_applied(compared: Watched, tmp_path: Path) -> None:
+    page = compared.page
+    decide(page, "a", "r", "2", "u")
+    expect(page.locator('.chips[data-key="review"]')).to_contain_text("decided 2")
+    assert page.locator(".row .in").all_inner_texts()[:2] == ["invented · accepted", "invented · rejected"]
+    page.reload()  # they are kept in the browser, too
+    page.wait_for_selector("html[data-ready]")
+    expect(page.locator('.chips[data-key="review"]')).to_contain_text("decided 2")
+    with page.expect_download() as download:
+        page.keyboard.press("s")
+    file = tmp_path / "review.jsonl"
+    download.value.save_as(file)
+    found = [(each.key.case, each.decision, each.category) for each in decisions_in_log(file)]
+    assert found == [("c0", "accepted", ""), ("c1", "rejected", "invented")]
+
+
+def test_an_answer_that_passes_is_rejected_for_a_category_by_its_number(compared: Watched, tmp_path: Path) -> None:
+    page = compared.page
+    page.fill("#query", "c5")
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")
+    expect(page.locator("#decided")).to_contain_text("choose why it is wrong, by a number")
+    page.keyboard.press("2")
+    with page.expect_download() as download:
+        page.keyboard.press("s")
+    download.value.save_as(tmp_path / "review.jsonl")
+    [decision] = decisions_in_log(tmp_path / "review.jsonl")
+    assert (decision.key.case, decision.decision, decision.category) == ("c5", "rejected", "tone")
+
+
+def test_a_review_is_served_blind_and_keeps_each_key(page: Page, tmp_path: Path) -> None:
+    log = ReviewLog(tmp_path / "run.jsonl")
+    server = ReviewServer(served_page, log)
+    try:
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(server.address)
+        page.wait_for_selector("html[data-ready]")
+        expect(page.locator("#query")).to_have_value("review:queue")
+        assert page.locator("#detail .who b").all_inner_texts() == ["A", "B"]
+        expected = []
+        for key in "<>":
+            candidate_left = page.locator("#detail .side").first.locator("ins").count() == 1
+            expected.append("better" if candidate_left == (key == "<") else "worse")
+            decide(page, key)
+        decide(page, "e", "u")
+        expect(page.locator('.chips[data-key="review"]')).to_contain_text("decided 2")
+        page.reload()
+        page.wait_for_selector("html[data-ready]")
+        expect(page.locator('.chips[data-key="review"]')).to_contain_text("decided 2")
+        assert complaints == []
+    finally:
+        server.close()
+    decisions = log.decisions()
+    assert [each.key.case for each in decisions] == ["c0", "c1"]
+    assert [each.decision for each in decisions] == expected
+    assert all(each.beside and each.reviewer == "ana" for each in decisions)
+    assert len(log.path.read_text().splitlines()) == 4
+
+
+def test_a_review_says_when_nothing_is_saved(page: Page, tmp_path: Path) -> None:
+    server = ReviewServer(served_page, ReviewLog(tmp_path / "run.jsonl"))
+    page.goto(server.address)
+    page.wait_for_selector("html[data-ready]")
+    server.close()
+    page.keyboard.press("a")
+    expect(page.locator("#unsaved")).to_contain_text("NOT SAVED")
 
 
 def test_the_facts_of_the_page_are_json_that_python_reads(files: dict[str, Path]) -> None:

@@ -240,16 +240,21 @@
     rows = find(place.q);
     byId("count").textContent =
       rows.length === trials.length ? `${count(trials.length)} cases` : `${count(rows.length)} of ${count(trials.length)} cases`;
+    press();
+    byId("list").scrollTop = 0;
+    if (!rows.includes(chosen)) choose(rows[0] ?? -1);
+    else draw(true);
+    soon(remember);
+  }
+
+  // Shows which chips the query has.
+  function press() {
     const asked = terms(place.q);
     for (const chip of document.querySelectorAll(".chips button")) {
       const { key, value } = chip.dataset;
       const on = asked.some((term) => !term.not && term.key === key && meant(term).includes(value));
       chip.setAttribute("aria-pressed", String(on));
     }
-    byId("list").scrollTop = 0;
-    if (!rows.includes(chosen)) choose(rows[0] ?? -1);
-    else draw(true);
-    soon(remember);
   }
 
   const count = (number) => number.toLocaleString("en");
@@ -394,6 +399,7 @@
   // ---------------------------------------------------------------- decisions
 
   let decisions = [];
+  let sending = Promise.resolve();
   let queue = null; // places of the trials to review, null for all
   const STORED = () => `llmeval ${data.review.name}`;
 
@@ -523,7 +529,9 @@
       try { localStorage.setItem(STORED(), JSON.stringify(decisions)); } catch { /* then only the file keeps them */ }
       return;
     }
-    fetch("/decisions", { method: "POST", body: JSON.stringify(decision ?? { undo: true }) })
+    const body = JSON.stringify(decision ?? { undo: true });
+    sending = sending // one after the other: an undo must not arrive first
+      .then(() => fetch("/decisions", { method: "POST", body }))
       .then(async (answer_) => { if (!answer_.ok) throw new Error(await answer_.text()); })
       .catch((error) => { byId("unsaved").textContent = `NOT SAVED: ${error.message} Is llmeval review still running?`; });
   }
@@ -654,6 +662,7 @@
     const made = chips("review");
     if (old_) old_.replaceWith(...(made ? [made] : []));
     else if (made) document.querySelector(".panes").before(made);
+    press();
   }
 
   function chips(key) {
@@ -715,6 +724,7 @@
     if (wanted >= 0) chosen = wanted;
     apply();
     if (wanted >= 0) choose(wanted);
+    if (wanted >= 0 || queue) byId("tabs").scrollIntoView();
   }
 
   function key(event) {
