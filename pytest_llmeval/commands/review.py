@@ -64,7 +64,9 @@ def _serve(path: Path, settings: Settings, reviewer: str) -> int:
         pass
     finally:
         server.close()
-    print(f"\n{counted(log.decisions())}; to keep them with the project: llmeval review --apply {_near(log.path)}")
+    decisions = log.decisions()
+    keep = f"{counted(decisions)}; to keep them with the project: llmeval review --apply {_near(log.path)}"
+    print(f"\n{keep if decisions else 'nothing was decided'}")
     return DONE
 
 
@@ -80,6 +82,9 @@ def _apply(path: Path, settings: Settings, reviewer: str | None) -> int:
     file = settings.root / FOLDER / f"{path.stem}.jsonl"
     known = set(decisions_of(file, settings.root)) if file.exists() else set()
     new = [each for each in dict.fromkeys(decisions) if each not in known]
+    if not new:
+        print(f"{_near(path)}: nothing new was decided")
+        return DONE
     _append(file, new)
     print(f"{_near(file)}: {counted(new)}; commit it: these answers count so from now on")
     return DONE

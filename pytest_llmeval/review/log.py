@@ -103,9 +103,9 @@ def takes_back(data: object) -> bool:
 
 
 def counted(decisions: Iterable[Decision]) -> str:
-    """How many decisions of each kind there are, as in ``7 accepted, 2 rejected``."""
+    """How many decisions of each kind there are, as in ``7 accepted, 2 rejected``; "" without any."""
     numbers: dict[str, int] = {}
     for each in decisions:
         word = each.decision.replace("_", " ")
         numbers[word] = numbers.get(word, 0) + 1
-    return ", ".join(f"{number} {word}" for word, number in numbers.items()) or "nothing decided"
+    return ", ".join(f"{number} {word}" for word, number in numbers.items())

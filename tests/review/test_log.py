@@ -78,6 +78,6 @@ def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:
 
 
 def test_decisions_are_counted_in_words() -> None:
-    assert counted([]) == "nothing decided"
+    assert counted([]) == ""
     both = decision("c3")._replace(decision="both_fine")
     assert counted([decision("c1"), decision("c2"), both]) == "2 accepted, 1 both fine"
