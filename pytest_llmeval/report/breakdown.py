@@ -120,12 +120,15 @@ def _share(found: Slice) -> float:
 
 
 def route_lines(paper: Paper, routes: Sequence[TaskRoute]) -> list[Line]:
-    """The routing table: per task the cheapest model that fits, and why the others do not."""
+    """The routing table: per task the cheapest model that fits, and why the others do not; a line where none moves."""
     if not routes:
         return []
     routes = sorted(routes, key=lambda route: (not route.task, number_place(route.task)))  # as in the table by task
-    lines = paper.write("routing by task: the cheapest model that was shown to be as good", "bold")
     chosen = [next((each for each in route.choices if each.model == route.model), None) for route in routes]
+    if paper.verbosity <= 0 and all(each is not None and each.baseline for each in chosen):
+        stays = f"every task stays with {routes[0].model}: no other model was shown to be as good (-v says why)"
+        return paper.write(f"routing by task: {stays}", hang=2)
+    lines = paper.write("routing by task: the cheapest model that was shown to be as good", "bold")
     before = [next((each for each in route.choices if each.baseline), None) for route in routes]
     body = [
         Column(head="cases", cells=[str(max(each.cases for each in route.choices)) for route in routes]),

@@ -183,6 +183,19 @@ def test_every_task_gets_a_model_with_the_evidence() -> None:
     )
 
 
+def test_where_every_task_stays_the_reasons_are_left_to_v() -> None:
+    worse = side("worse", 0.001, billing=30, summaries=30)
+    comparisons = [compare(Side("production", BEFORE), Side("worse", worse))]
+    routes = routes_of(comparisons)
+    quiet, loud = (
+        "\n".join(line.text for line in summary(Paper(width=200, verbosity=verbosity), comparisons, [], routes=routes))
+        for verbosity in (0, 1)
+    )
+    stays = "every task stays with production: no other model was shown to be as good (-v says why)"
+    assert f"\n\nrouting by task: {stays}\n\n" in quiet
+    assert "billing: worse: regressed: hallucination rose from 9 of 180 to 90 of 180 answers" in loud
+
+
 def test_there_is_no_routing_without_tasks_a_verdict_or_another_model() -> None:
     partial = [compare(Side("production", BEFORE), Side("small", SMALL), extent=Extent(stopped="60 of 125 cases ran"))]
     assert routes_of(partial) == []
