@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_llmeval.checks.categories import GENERAL, mark_decided
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.runs.answer_digest import answer_digest
@@ -27,8 +29,8 @@ def as_decided(
     """
     if not decisions or (isinstance(error, LlmevalError) and not isinstance(error, CheckFailed)):
         return error
-    if error is not None and not isinstance(error, (Exception, SystemExit)):  # it ends the test from outside
-        return error
+    if error is not None and not isinstance(error, (Exception, SystemExit, pytest.fail.Exception)):
+        return error  # it ends the test from outside
     decision = decisions.of(key, answer_digest(sample.calls))
     if decision is None:
         return error

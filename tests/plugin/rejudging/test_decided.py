@@ -71,14 +71,44 @@ def test_a_decision_holds_for_its_case_and_its_answer_alone(plain_session: Sessi
     ]
 
 
-def test_an_error_stays_an_error(plain_session: Session, server: Server) -> None:
+@pytest.mark.parametrize(
+    "fails", ["pytest.fail('no')", "raise ValueError('no')", "raise SystemExit(1)", "assert_contains(reply, 'Oslo')"]
+)
+def test_an_answer_is_accepted_however_its_test_fails(plain_session: Session, server: Server, fails: str) -> None:
     prepare(plain_session, server)
-    plain_session.run(*COMPARE)
-    decide(plain_session, model="candidate", word="accepted", number=8)
-    result = plain_session.run(*COMPARE, "--llm-mode=replay", "-p", "no:cacheprovider", "-k", "c0")
-    assert result.ret != 0 or not told(result, "no reply recorded")
-    plain_session.write("def test_a(llm):\n    llm('City 1')\n    raise KeyError('x')\n", "test_more.py")
-    assert plain_session.run("test_more.py").ret == 1
+    plain_session.write(
+        f"""
+        import pytest
+        from pytest_llmeval import assert_contains
+
+        def test_one(llm):
+            reply = llm("City 1")
+            {fails}
+        """
+    )
+    plain_session.run("--llm-model=production").assert_outcomes(failed=1)
+    decide(plain_session, model="production", word="accepted", number=1)
+    plain_session.run("--llm-model=production").assert_outcomes(passed=1)
+
+
+def test_an_error_stays_an_error(plain_session: Session, server: Server) -> None:
+    """A test that uses a check wrongly has judged nothing that people could overrule."""
+    prepare(plain_session, server)
+    plain_session.write(
+        """
+        from pytest_llmeval import assert_grounded
+
+        def test_one(llm):
+            assert_grounded(llm("City 1"), [])
+        """
+    )
+    plain_session.run("--llm-model=production")
+    decide(plain_session, model="production", word="accepted", number=1)
+    result = plain_session.run("--llm-model=production")
+    assert result.ret == 1
+    assert told(result, "assert_grounded was given no context")
+    [error] = plain_session.results()
+    assert error.outcome == "error"
 
 
 def test_a_file_with_a_broken_line_ends_the_session_in_one_line(plain_session: Session, server: Server) -> None:
