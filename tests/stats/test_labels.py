@@ -356,14 +356,16 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("label_coverage")
 
 
+@pytest.mark.slow
 def test_the_intervals_of_a_check_hold_the_truth(simulated: Any) -> None:
     for check, answers in ((simulated.CHECKS[0], 1000), (simulated.CHECKS[3], 300), (simulated.CHECKS[5], 300)):
-        held = simulated.runs_of(check, answers, labels=100, repeats=600, seed=3)
+        held = simulated.runs_of(check, answers, labels=100, repeats=400, seed=3)
         assert 92 <= held["rate"] <= 98, (check, held)
         assert held["rate in the run"] >= 93, (check, held)
         assert held["recall"] >= 91, (check, held)
 
 
+@pytest.mark.slow
 def test_the_interval_of_kappa_holds_the_truth(simulated: Any) -> None:
     for shares, agreement, answers in (
         ((0.2, 0.8), 0.6, 50),
@@ -374,6 +376,7 @@ def test_the_interval_of_kappa_holds_the_truth(simulated: Any) -> None:
         assert 91 <= held <= 98, (shares, held)
 
 
+@pytest.mark.slow
 def test_labels_of_differing_pairs_find_what_random_pairs_miss(simulated: Any) -> None:
     shadow = simulated.Shadow(0.12, 0.25, 0.12)
     held, found = simulated.shadow_tests(shadow, 10_000, labels=200, repeats=400, seed=3)
