@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from pytest_llmeval.datasets.foreign.imported import Imported, written
-from pytest_llmeval.datasets.foreign.read_foreign import TOOLS, read_foreign
+from pytest_llmeval.datasets.foreign.read_foreign import COLUMNS, ROWS, TOOLS, read_foreign
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import first_line, plural, visible
 
@@ -29,6 +29,14 @@ def add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--from", dest="tool", metavar="TOOL", choices=list(TOOLS), help=f"Whose file it is: {', '.join(TOOLS)}"
     )
+    parser.add_argument(
+        "--field",
+        dest="columns",
+        metavar="NAME=COLUMN",
+        action="append",
+        default=[],
+        help=f"Which column is {', '.join(COLUMNS)}, where that is not seen from its name; also a path, as in a.b[0]",
+    )
     parser.add_argument("--force", action="store_true", help="Replace OUT if it is there")
     parser.set_defaults(run=_import)
 
@@ -38,10 +46,28 @@ def _import(options: argparse.Namespace) -> int:
     if output.suffix.lower() != ".jsonl":
         raise ConfigError(f"-o {options.output}: rows are written as JSON Lines; name a file that ends with .jsonl")
     _refuse_what_is_there(output, Path(options.file), force=options.force)
-    imported = read_foreign(Path(options.file), options.file, options.tool)
+    imported = read_foreign(Path(options.file), options.file, options.tool, _columns(options))
     _write(output, "".join(f"{written(row)}\n" for row in imported.rows))
     _tell(imported, options.output, options.file)
     return _DONE
+
+
+def _columns(options: argparse.Namespace) -> dict[str, str]:
+    """Our name to theirs, as ``--field`` gives them.
+
+    Raises:
+        ConfigError: it is no pair, or goes with another tool.
+    """
+    columns: dict[str, str] = {}
+    for given in options.columns:
+        ours, equals, theirs = given.partition("=")
+        if not equals or not theirs or ours not in COLUMNS:
+            raise ConfigError(f"--field {given}: write NAME=COLUMN; NAME is one of {', '.join(COLUMNS)}")
+        if columns.setdefault(ours, theirs) != theirs:
+            raise ConfigError(f"--field {given}: {ours} is {columns[ours]} already")
+    if columns and options.tool not in (None, ROWS):
+        raise ConfigError(f"--field goes with --from {ROWS}, not with --from {options.tool}, whose fields are known")
+    return columns
 
 
 def _refuse_what_is_there(output: Path, file: Path, *, force: bool) -> None:

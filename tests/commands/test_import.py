@@ -103,6 +103,33 @@ def test_what_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str], outp
     assert told in refused(capsys, "shop.yaml", "-o", output, "--force")
 
 
+def test_columns_are_named_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("fragen.csv").write_text("Frage;Soll\nWo?;hier\n")
+    assert main(["import", "fragen.csv", "--field", "input=Frage", "--field", "expected=Soll"]) == 0
+    told = capsys.readouterr().out
+    assert "  the columns are separated by semicolons\n" in told
+    assert '  read by the names of columns: input is "Frage", expected is "Soll"\n' in told
+    assert "1 case without checks must equal expected" in told
+    [row] = rows()
+    assert (row["input"], row["expected"]) == ("Wo?", "hier")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--field", "input"], "--field input: write NAME=COLUMN; NAME is one of id, input, expected"),
+        (["--field", "question=Frage"], "write NAME=COLUMN"),
+        (["--field", "input=Frage", "--field", "input=Soll"], "input is Frage already"),
+        (["--field", "input=Frage", "--from", "deepeval"], "--field goes with --from rows"),
+        (["--field", "input=Farge"], 'no row has that; did you mean "Frage"? (there are "Frage", "Soll")'),
+        ([], "which column is the input?"),
+    ],
+)
+def test_wrong_names_of_columns_are_told(capsys: pytest.CaptureFixture[str], arguments: list[str], why: str) -> None:
+    Path("fragen.csv").write_text("Frage;Soll\nWo?;hier\n")
+    assert why in refused(capsys, "fragen.csv", *arguments)
+
+
 def test_a_file_of_hostile_text_commands_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     hostile = "\x1b[2J\u202e::error::owned"
     test = {"description": hostile, "vars": {hostile: hostile}, "assert": [{"type": hostile, "value": hostile}]}

@@ -33,7 +33,6 @@ class Imported:
     not_mapped: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
-    _lines: dict[str, int] = field(default_factory=dict)
     _ids: set[str] = field(default_factory=set)
 
     def leave(self, place: str, what: str, why: str) -> None:
@@ -47,9 +46,9 @@ class Imported:
         places = self.not_mapped.setdefault((what, why), {})
         places[place] = places.get(place, 0) + 1
 
-    def keep(self, name: str) -> None:
-        """Say that something is kept in a row's metadata."""
-        self.kept[name] = self.kept.get(name, 0) + 1
+    def keep(self, name: str, rows: int = 1) -> None:
+        """Say that something is kept in the metadata of rows."""
+        self.kept[name] = self.kept.get(name, 0) + rows
 
     def add(self, place: str, row: Mapping[str, Any], *, left: Sequence[str] = ()) -> None:
         """Add a row, unless it says nothing that a model could be asked.

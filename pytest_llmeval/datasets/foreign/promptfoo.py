@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_llmeval.datasets.foreign.columns import CONTEXTS, EXPECTED, first_of
+from pytest_llmeval.datasets.foreign.files.source import Record, Source, is_located, read_source
 from pytest_llmeval.datasets.foreign.imported import Imported
 from pytest_llmeval.datasets.foreign.promptfoo_checks import (
     NotMapped,
@@ -18,7 +19,6 @@ from pytest_llmeval.datasets.foreign.promptfoo_checks import (
     holds_reference,
     shown_assertion,
 )
-from pytest_llmeval.datasets.foreign.source import Record, Source, is_located, read_source
 from pytest_llmeval.datasets.foreign.templates import Template, filled, is_template, names_in
 from pytest_llmeval.text import json_words, quoted
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pytest_llmeval.datasets.foreign.files.refusal import refusal
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.foreign.refusal import refusal
 from pytest_llmeval.datasets.rows import LARGEST_ROW
 from pytest_llmeval.errors import DatasetError
 from pytest_llmeval.text import first_line, plural, quoted

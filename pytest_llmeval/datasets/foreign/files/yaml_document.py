@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NoReturn
 
-from pytest_llmeval.datasets.foreign.refusal import refusal
+from pytest_llmeval.datasets.foreign.files.refusal import refusal
 from pytest_llmeval.json_text import DEEPEST, has_lone_surrogate
 from pytest_llmeval.text import first_line, quoted_ascii
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
+from pytest_llmeval.datasets.foreign.files.inspect_log import unpacked_log
+from pytest_llmeval.datasets.foreign.files.refusal import refusal
+from pytest_llmeval.datasets.foreign.files.table import Table, sheet_table, text_table
+from pytest_llmeval.datasets.foreign.files.yaml_document import Listed, Mapped, yaml_document
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.foreign.refusal import refusal
-from pytest_llmeval.datasets.foreign.table import Table, sheet_table, text_table
-from pytest_llmeval.datasets.foreign.yaml_document import Listed, Mapped, yaml_document
 from pytest_llmeval.json_text import parsed_row
 
 _LARGEST_FILE = 200_000_000  # bytes
 _LARGEST_DOCUMENT = 50_000_000  # of JSON that is one value
 _LARGEST_YAML = 10_000_000
-KINDS = (".jsonl", ".json", ".yaml", ".yml", ".csv", ".tsv", ".txt", ".xlsx")
+KINDS = (".jsonl", ".json", ".yaml", ".yml", ".csv", ".tsv", ".txt", ".xlsx", ".eval")
 
 
 def is_located(value: Any) -> TypeGuard[Mapped | Listed]:
@@ -70,7 +71,8 @@ class Source:
             yield from (Record(line.place, line.cells) for line in self.table.lines)
             return
         own = items is None
-        for number, item in enumerate(self.value if own else items):
+        several = self.value if own else items
+        for number, item in enumerate(several if isinstance(several, list) else []):
             if isinstance(item, dict):
                 where = f"{path}[{number}]" if path else f"item {number + 1}"
                 place = f"{self.name}:{self.lines[number]}" if own and self.lines else self.place(item, where)
@@ -120,6 +122,8 @@ def read_source(path: Path, name: str, imported: Imported, *, words_of_1_1: bool
             return Source(path, name, table=text_table(raw, name, imported))
         case ".xlsx" | ".xlsm":
             return Source(path, name, table=sheet_table(path, name, imported))
+        case ".eval":
+            return Source(path, name, value=unpacked_log(path, name))
         case ".parquet" | ".arrow" | ".feather":
             raise refusal(
                 name,
