@@ -34,6 +34,7 @@ class Imported:
     kept: dict[str, int] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     _ids: set[str] = field(default_factory=set)
+    _numbers: dict[str, int] = field(default_factory=dict)  # of the rows whose ids would be the same
 
     def leave(self, place: str, what: str, why: str) -> None:
         """Say that something has no place in a row.
@@ -90,9 +91,11 @@ class Imported:
             wanted = ""
         digest = hashlib.sha256(canonical_json([row.get("input"), row.get("context")]).encode()).hexdigest()[:8]
         base = f"{_slug(wanted or _words(row.get('input')))}-{digest}"
-        made, number = base, 2
+        made, number = base, self._numbers.get(base, 1)
         while made in self._ids:
-            made, number = f"{base}-{number}", number + 1
+            number += 1
+            made = f"{base}-{number}"
+        self._numbers[base] = number
         return made
 
 

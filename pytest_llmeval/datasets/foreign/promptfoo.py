@@ -20,6 +20,7 @@ from pytest_llmeval.datasets.foreign.promptfoo_checks import (
     shown_assertion,
 )
 from pytest_llmeval.datasets.foreign.templates import Template, filled, is_template, names_in
+from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.text import json_words, quoted
 
 _MOST_OF_A_TEST = 10_000  # rows that lists among its variables make
@@ -344,7 +345,7 @@ def _rendered(variables: dict[str, Any], place: str, leave: Any) -> dict[str, An
 
 
 def _each_once(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [check for number, check in enumerate(checks) if check not in checks[:number]]
+    return list({canonical_json(check): check for check in checks}.values())
 
 
 def _is_a_path(text: str) -> bool:
