@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from pytest_llmeval.json_text import lenient_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +57,10 @@ class Case:
         Its paraphrases are cases of their own: a new one changes none of the others. Its metadata may hold what a test
         expects.
         """
+        import hashlib
+
+        from pytest_llmeval.json_text import lenient_json
+
         metadata = [self.metadata] if self.metadata else []
         content = [self.input, self.expected, self.context, self.checks, (), *metadata]
         return hashlib.sha256(lenient_json(content).encode()).hexdigest()[:16]
