@@ -9,7 +9,8 @@ from pytest_llmeval.datasets.foreign.columns import CONTEXTS, EXPECTED, IDS, INP
 from pytest_llmeval.datasets.foreign.files.refusal import refusal
 from pytest_llmeval.datasets.foreign.files.source import Record, Source
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.foreign.values import as_object, labels, of_cell, passages, rest_of, unwrapped
+from pytest_llmeval.datasets.foreign.values import as_object, joined, labels, of_cell, passages, rest_of, unwrapped
+from pytest_llmeval.datasets.rows import Problems, Row, case_of
 from pytest_llmeval.json_text import path_steps
 from pytest_llmeval.text import did_you_mean, quoted
 
@@ -77,12 +78,18 @@ def _add(record: Record, names: Mapping[str, str | None], imported: Imported) ->
         "task": None if found.get("task") is None else str(found["task"]),
         "tags": labels(found.get("tags")),
     }
-    own = {name: of_cell(record.fields[name]) for name in _OWN if name in record.fields}
-    row |= {name: value for name, value in own.items() if not isinstance(value, str)}
+    row |= {name: value for name in _OWN if _is_ours(name, value := of_cell(record.fields.get(name)), row["input"])}
     rest = rest_of(record.fields, [*names.values(), *row, "metadata"])
     for name in rest:
         imported.keep(name)
-    imported.add(record.place, {**row, "metadata": {**as_object(record.fields.get("metadata")), **rest}})
+    imported.add(record.place, {**row, "metadata": joined(as_object(record.fields.get("metadata")), rest)})
+
+
+def _is_ours(name: str, value: Any, asked: Any) -> bool:
+    """Whether a column is the field of a row that is called like it, and no other of the same name."""
+    problems = Problems("")
+    case_of(Row(line=0, fields={"id": "x", "input": asked or "x", name: value}), "", problems, {})
+    return value is not None and not problems.count
 
 
 def _found(fields: Mapping[str, Any], name: str) -> Any:

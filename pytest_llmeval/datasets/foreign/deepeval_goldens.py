@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_llmeval.datasets.foreign.files.source import Record, Source
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.foreign.values import as_object, of_cell, passages, rest_of
+from pytest_llmeval.datasets.foreign.values import as_object, joined, of_cell, passages, rest_of
 from pytest_llmeval.text import json_words
 
 _MARKS = {
@@ -94,7 +94,7 @@ def _add(record: Record, imported: Imported) -> None:
         "context": context,
         "tags": [str(tag) for tag in _listed(of_cell(golden.get("tags")))],
         "checks": checks,
-        "metadata": {**as_object(golden.get("additional_metadata")), **rest},
+        "metadata": joined(as_object(golden.get("additional_metadata")), rest),
     }
     imported.add(record.place, row, left=left)
 

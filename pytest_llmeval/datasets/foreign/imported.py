@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_llmeval.datasets.foreign.values import joined
 from pytest_llmeval.datasets.rows import FIELDS, LARGEST_ROW, Problems, Row, case_of
 from pytest_llmeval.json_text import canonical_json, parsed_row, readable_json
 
@@ -63,14 +64,15 @@ class Imported:
         made = {name: row[name] for name in _ORDER if row.get(name) not in (None, "", [], {})}
         made["input"] = _asked(made.get("input"))
         if left:
-            made["metadata"] = {**made.get("metadata", {}), "import": {"tool": self.tool, "not_mapped": list(left)}}
+            noted = {"import": {"tool": self.tool, "not_mapped": list(left)}}
+            made["metadata"] = joined(made.get("metadata", {}), noted)
         if made["input"] in (None, "", [], {}):
             self.leave(place, "a row", "it has no input, so it is no case")
             return
         own = made.pop("id", None)
         made = {"id": self._id(own, made), **made}
         if own is not None and str(own) != made["id"]:
-            made["metadata"] = {**made.get("metadata", {}), "import_id": own}
+            made["metadata"] = joined(made.get("metadata", {}), {"import_id": own})
             self.keep("its own id, as import_id")
         problem = _problem(made)
         if problem:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_llmeval.datasets.foreign.files.source import Record, Source
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.foreign.values import as_object, of_cell, rest_of
+from pytest_llmeval.datasets.foreign.values import as_object, joined, of_cell, rest_of
 from pytest_llmeval.text import json_words
 
 _SAMPLE = ("id", "input", "target", "choices", "metadata")
@@ -78,7 +78,7 @@ def _add(record: Record, imported: Imported, samples: int | None, left: list[str
         "expected": _texts(target),
         "samples": samples,
         "checks": [{"contains": {"any": _listed(target), "ignore_case": True}}] if includes and target else None,
-        "metadata": {**as_object(sample.get("metadata")), **rest},
+        "metadata": joined(as_object(sample.get("metadata")), rest),
     }
     imported.add(record.place, row, left=left)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_llmeval.datasets.foreign.files.source import Source
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.foreign.values import as_object, of_cell, rest_of, unwrapped
+from pytest_llmeval.datasets.foreign.values import as_object, joined, of_cell, rest_of, unwrapped
 from pytest_llmeval.text import quoted
 
 _NAMES = {
@@ -53,6 +53,6 @@ def read_langfuse(source: Source, imported: Imported) -> None:
             "id": item.get("id"),
             "input": unwrapped(of_cell(item.get("input"))),
             "expected": unwrapped(of_cell(item.get("expected_output"))),
-            "metadata": {**as_object(item.get("metadata")), **rest},
+            "metadata": joined(as_object(item.get("metadata")), rest),
         }
         imported.add(record.place, row)

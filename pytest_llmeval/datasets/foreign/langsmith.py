@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_llmeval.datasets.foreign.files.source import Record, Source
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.foreign.values import as_object, of_cell, rest_of, unwrapped
+from pytest_llmeval.datasets.foreign.values import as_object, joined, of_cell, rest_of, unwrapped
 
 _MARKS = {"dataset_id", "source_run_id", "outputs", "reference_outputs", "attachments"}
 _OF_THE_SERVICE = (
@@ -65,7 +65,7 @@ def _add(record: Record, imported: Imported) -> None:
         "input": unwrapped(example.get("inputs")),
         "expected": _answer(example.get("outputs")),
         "tags": [str(one) for one in (split if isinstance(split, list) else [split]) if one],
-        "metadata": {**as_object(example.get("metadata")), **rest},
+        "metadata": joined(as_object(example.get("metadata")), rest),
     }
     imported.add(record.place, row)
 

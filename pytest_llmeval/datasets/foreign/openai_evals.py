@@ -10,7 +10,7 @@ from pytest_llmeval.datasets.foreign.columns import EXPECTED, INPUTS, first_of
 from pytest_llmeval.datasets.foreign.files.source import Record, Source
 from pytest_llmeval.datasets.foreign.imported import Imported
 from pytest_llmeval.datasets.foreign.templates import Template, filled
-from pytest_llmeval.datasets.foreign.values import as_object, rest_of
+from pytest_llmeval.datasets.foreign.values import as_object, joined, rest_of
 from pytest_llmeval.json_text import parsed_row
 from pytest_llmeval.text import json_words, quoted
 
@@ -59,7 +59,7 @@ def read_openai(source: Source, imported: Imported) -> None:
             rest = rest_of(record.fields, ("id", "input", "ideal", "metadata"))
             for name in rest:
                 imported.keep(name)
-            metadata = {**as_object(record.fields.get("metadata")), **rest}
+            metadata = joined(as_object(record.fields.get("metadata")), rest)
             row = {"id": record.fields.get("id"), "input": record.fields.get("input"), "metadata": metadata}
             imported.add(record.place, {**row, "expected": record.fields.get("ideal")})
     if told:
@@ -84,7 +84,7 @@ def _item(record: Record, criteria: list[Any], imported: Imported) -> None:
     asked, expected = first_of(item, INPUTS), first_of(item, EXPECTED)
     others = rest_of(item, (asked, expected))
     given = item.get(asked) if asked else rest_of(item, (expected,))
-    metadata = {**(others if asked else {}), **rest_of(record.fields, (key,))}
+    metadata = joined(others if asked else {}, rest_of(record.fields, (key,)))
     for name in metadata:
         imported.keep(name)
     checks: list[dict[str, Any]] = []
@@ -139,7 +139,7 @@ def _chat(record: Record, imported: Imported) -> None:
     if calls and not checks:
         imported.leave(record.place, "the calls of tools in the answer", "their arguments are no JSON")
         left.append("the calls of tools in the answer")
-    metadata = {**as_object(record.fields.get("metadata")), **rest_of(record.fields, ("messages", "metadata", "id"))}
+    metadata = joined(as_object(record.fields.get("metadata")), rest_of(record.fields, ("messages", "metadata", "id")))
     for name in rest_of(record.fields, ("messages", "metadata", "id")):
         imported.keep(name)
     for name in rest_of(last, ("role", "content", "tool_calls")):

@@ -20,13 +20,16 @@ from pytest_llmeval.datasets.foreign.promptfoo_checks import (
     shown_assertion,
 )
 from pytest_llmeval.datasets.foreign.templates import Template, filled, is_template, names_in
+from pytest_llmeval.datasets.foreign.values import joined
 from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.text import json_words, quoted
 
 _MOST_OF_A_TEST = 10_000  # rows that lists among its variables make
 _MOST_FILES = 200
-_DATA = (".yaml", ".yml", ".json", ".jsonl", ".csv")
-_CONFIG = frozenset({"prompts", "tests", "scenarios", "defaultTest", "description", "evaluateOptions", "$schema"})
+_DATA = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".xlsx")
+_CONFIG = frozenset(
+    {"prompts", "tests", "assertionTemplates", "scenarios", "defaultTest", "description", "evaluateOptions", "$schema"}
+)
 _ELSEWHERE = {
     "providers": "models are named in [tool.llmeval] of pyproject.toml",
     "targets": "models are named in [tool.llmeval] of pyproject.toml",
@@ -156,7 +159,7 @@ class _Reader:
             shown = str(Path(self._source.name).parent / file.relative_to(self._source.path.resolve().parent))
             other = read_source(file, shown, self._imported, words_of_1_1=False)
             reader = _Reader(other, self._imported, {})
-            reader._asked, reader._repeat = self._asked, self._repeat
+            reader._asked, reader._repeat, reader._config = self._asked, self._repeat, self._config
             for record in reader._own_tests():
                 reader._add(record, default)
 
@@ -212,7 +215,7 @@ class _Reader:
         variables = _rendered(variables, test.place, leave)
         transformed = any(test.options.get(name) for name in _CODE_ON_OUTPUT)
         checks: list[dict[str, Any]] = []
-        for place, assertion in _flat(test.asserts, leave):
+        for place, assertion in _flat(test.asserts, leave, self._config):
             try:
                 checks += checks_of(assertion, variables, transformed=transformed)
             except NotMapped as error:
@@ -220,9 +223,9 @@ class _Reader:
         row = self._asked_and_expected(test, variables, leave)
         if row is None:
             return
-        metadata = {**test.metadata, **row.pop("metadata")}
+        metadata = joined(test.metadata, row.pop("metadata"))
         if "providerOutput" in test.fields:
-            metadata["providerOutput"] = test.fields["providerOutput"]
+            metadata = joined(metadata, {"providerOutput": test.fields["providerOutput"]})
             self._imported.keep("providerOutput")
         description = test.fields.get("description")
         row |= {"id": description if isinstance(description, str) and description.strip() else None}
@@ -297,9 +300,23 @@ def _place_within(place: str, assertion: Any, number: int, reader: _Reader) -> s
     return place if re.search(r":\d+$", place) and not is_located(assertion) else reader.place(assertion, path)
 
 
-def _flat(asserts: list[tuple[str, Any]], leave: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _referred(assertion: Any, config: Mapping[str, Any]) -> Any:
+    """The assertion that ``$ref: "#/a/b"`` names within the file; any other as it is."""
+    reference = assertion.get("$ref") if isinstance(assertion, dict) else None
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return assertion
+    found: Any = config
+    for step in reference.removeprefix("#/").split("/"):
+        found = found.get(step) if isinstance(found, dict) else None
+    own = {key: value for key, value in assertion.items() if key != "$ref"}
+    return {**found, **own} if isinstance(found, dict) and "$ref" not in found else assertion
+
+
+def _flat(
+    asserts: list[tuple[str, Any]], leave: Any, config: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The assertions, those of a set among them."""
-    for place, assertion in asserts:
+    for place, assertion in ((place, _referred(one, config)) for place, one in asserts):
         if not isinstance(assertion, dict):
             leave(place, shown_assertion(assertion), "it is no object with a type")
         elif assertion.get("type") != "assert-set":
@@ -310,7 +327,7 @@ def _flat(asserts: list[tuple[str, Any]], leave: Any) -> Iterator[tuple[str, Map
             metric = {"metric": assertion["metric"]} if "metric" in assertion else {}
             for one in assertion["assert"]:
                 if isinstance(one, dict):
-                    yield from _flat([(place, {**metric, **one})], leave)
+                    yield from _flat([(place, {**metric, **one})], leave, config)
                 else:
                     leave(place, shown_assertion(one), "it is no object with a type")
 

@@ -10,7 +10,7 @@ from pytest_llmeval.checks.categories import is_category
 from pytest_llmeval.checks.row_forms import validate_checks
 from pytest_llmeval.datasets.foreign.files.source import Source
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.foreign.values import as_object, rest_of
+from pytest_llmeval.datasets.foreign.values import as_object, joined, rest_of
 from pytest_llmeval.text import json_words, quoted
 
 _CASE = ("name", "inputs", "metadata", "expected_output", "evaluators")
@@ -52,7 +52,7 @@ def read_pydantic_dataset(source: Source, imported: Imported) -> None:
             "input": case.get("inputs"),
             "expected": case.get("expected_output"),
             "checks": checks,
-            "metadata": {**as_object(case.get("metadata")), **rest},
+            "metadata": joined(as_object(case.get("metadata")), rest),
         }
         imported.add(record.place, row, left=left)
 

@@ -62,6 +62,18 @@ def labels(value: Any) -> list[str]:
     return [str(one).strip() for one in value if str(one).strip()] if isinstance(value, list) else []
 
 
+def joined(*objects: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields of objects in one; a name that is there already gets a number."""
+    made: dict[str, Any] = {}
+    for one in objects:
+        for name, value in one.items():
+            free, number = name, 2
+            while free in made:
+                free, number = f"{name}_{number}", number + 1
+            made[free] = value
+    return made
+
+
 def rest_of(fields: Mapping[str, Any], used: Iterable[str | None]) -> dict[str, Any]:
     """The fields that have no place of their own, without those that are empty."""
     taken = set(used)

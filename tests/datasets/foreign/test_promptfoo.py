@@ -123,6 +123,24 @@ def test_an_assertion_without_a_counterpart_is_listed_with_its_place(
     assert len(row["metadata"]["import"]["not_mapped"]) == 1
 
 
+def test_an_assertion_elsewhere_in_the_file_is_followed(tmp_path: Path) -> None:
+    templates = {"hour": {"type": "contains", "value": "nine"}, "round": {"$ref": "#/assertionTemplates/round"}}
+    asserts = [{"$ref": f"#/assertionTemplates/{name}"} for name in ("hour", "round", "missing")]
+    tests = [{"vars": {"q": "When?"}, "assert": [*asserts, {"$ref": "other.yaml#/x"}]}]
+    imported = read(tmp_path, {**CONFIG, "assertionTemplates": templates, "tests": tests})
+    assert imported.rows[0]["checks"] == [{"contains": "nine"}]
+    assert len(imported.rows[0]["metadata"]["import"]["not_mapped"]) == 3
+
+
+def test_metadata_of_the_same_name_is_not_lost(tmp_path: Path) -> None:
+    mine = {"import": "mine", "vars": 7}
+    imported = one(tmp_path, {"type": "pi", "value": "x"}, metadata=mine, vars={"q": "When?", "owner": "ops"})
+    metadata = imported.rows[0]["metadata"]
+    assert mine.items() <= metadata.items()
+    assert metadata["vars_2"] == {"owner": "ops"}
+    assert len(metadata["import_2"]["not_mapped"]) == 1
+
+
 def test_what_a_transform_makes_of_the_answer_is_not_what_a_check_sees(tmp_path: Path) -> None:
     measured = {"type": "latency", "threshold": 1000}
     imported = one(tmp_path, {"type": "contains", "value": "a"}, measured, options={"transform": "output.answer"})

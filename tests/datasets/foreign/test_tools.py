@@ -387,6 +387,14 @@ def test_columns_that_nobody_can_guess_are_named(tmp_path: Path) -> None:
         read(tmp_path, rows, "file.json", None, input="Frag")
 
 
+def test_fields_of_ours_are_kept_and_others_of_their_name_are_metadata(tmp_path: Path) -> None:
+    ours = {"input": "a", "checks": [{"contains": "b"}], "samples": 3, "cluster": "c", "paraphrases": ["d"]}
+    theirs = {"input": "b", "checks": [{"vibe": "good"}], "samples": "many", "cluster": 7, "paraphrases": "x"}
+    first, second = read(tmp_path, [ours, theirs]).rows
+    assert first == {"id": first["id"], **ours}
+    assert second["metadata"] == {name: value for name, value in theirs.items() if name != "input"}
+
+
 def test_ids_stay_when_rows_are_added_or_moved(tmp_path: Path) -> None:
     rows = [{"question": f"What is {number}?", "answer": str(number)} for number in range(5)]
     before = {row["input"]: row["id"] for row in read(tmp_path, rows).rows}
