@@ -109,6 +109,12 @@ def _tell(imported: Imported, output: str, file: str) -> None:
     print("Write this in a test file beside it, below `import pytest` and `from pytest_llmeval import assert_case`:")
     print(f'  @pytest.mark.llm_cases("{_in_quotes(Path(output).name)}")')
     print(f"  def test_cases(llm, case): assert_case(llm({_prompt(imported)}), case)")
+    names = list(
+        dict.fromkeys(name for row in imported.rows if isinstance(row["input"], dict) for name in row["input"])
+    )
+    if names:
+        fields = ", ".join(f"{{{visible(name)}}}" for name in names[:_MOST_NAMES])
+        print(f"  PROMPT is your prompt, with {fields}{' and others' if len(names) > _MOST_NAMES else ''} in it")
     _tell_about_expectations(imported)
     if imported.kept:
         kept = ", ".join(f"{visible(name)} ({plural(count, 'row')})" for name, count in imported.kept.items())

@@ -103,6 +103,17 @@ def test_what_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str], outp
     assert told in refused(capsys, "shop.yaml", "-o", output, "--force")
 
 
+def test_a_prompt_with_several_variables_is_yours_to_write(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("shop.yaml").write_text("prompts: ['{{a}} {{b}}']\ntests: [{vars: {b: x, a: y}}]\nz: 1\ny: 2\nx: 3\n")
+    assert main(["import", "shop.yaml"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3:5] == [
+        "  def test_cases(llm, case): assert_case(llm(PROMPT.format(**case.input)), case)",
+        "  PROMPT is your prompt, with {a}, {b} in it",
+    ]
+    assert [line.split()[-1] for line in lines if line.startswith("  shop.yaml: ")][1:] == ["z", "y", "x"]
+
+
 def test_columns_are_named_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     Path("fragen.csv").write_text("Frage;Soll\nWo?;hier\n")
     assert main(["import", "fragen.csv", "--field", "input=Frage", "--field", "expected=Soll"]) == 0

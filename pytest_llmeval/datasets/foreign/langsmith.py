@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_llmeval.datasets.foreign.files.source import Record, Source
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.foreign.values import as_object, joined, of_cell, rest_of, unwrapped
+from pytest_llmeval.datasets.foreign.values import as_object, joined, of_cell, rest_of, unwrapped, without
 
 _MARKS = {"dataset_id", "source_run_id", "outputs", "reference_outputs", "attachments"}
 _OF_THE_SERVICE = (
@@ -30,7 +30,7 @@ def is_langsmith(source: Source) -> bool:
 def read_langsmith(source: Source, imported: Imported) -> None:
     """Add the examples of a file to what is imported."""
     if isinstance(source.value, dict):
-        for key in source.value.keys() - {"examples"}:
+        for key in without(source.value, {"examples"}):
             imported.leave(source.place(source.value[key], key), key, "it is no part of a row")
         examples = source.value.get("examples")
         records = source.records(examples if isinstance(examples, list) else [], "examples")

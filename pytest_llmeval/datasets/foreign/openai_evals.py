@@ -10,7 +10,7 @@ from pytest_llmeval.datasets.foreign.columns import EXPECTED, INPUTS, first_of
 from pytest_llmeval.datasets.foreign.files.source import Record, Source
 from pytest_llmeval.datasets.foreign.imported import Imported
 from pytest_llmeval.datasets.foreign.templates import Template, filled
-from pytest_llmeval.datasets.foreign.values import as_object, joined, rest_of
+from pytest_llmeval.datasets.foreign.values import as_object, joined, rest_of, without
 from pytest_llmeval.json_text import parsed_row
 from pytest_llmeval.text import json_words, quoted
 
@@ -46,7 +46,7 @@ def read_openai(source: Source, imported: Imported) -> None:
     if isinstance(source.value, dict):
         given = source.value.get("testing_criteria")
         criteria = given if isinstance(given, list) else []
-        for key in source.value.keys() - {"testing_criteria", "data_source", "name", "object", "id", "metadata"}:
+        for key in without(source.value, {"testing_criteria", "data_source", "name", "object", "id", "metadata"}):
             imported.leave(source.place(source.value[key], key), key, "it is no part of a row")
     told = False
     for record in _records(source):

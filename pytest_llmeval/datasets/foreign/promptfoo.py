@@ -20,7 +20,7 @@ from pytest_llmeval.datasets.foreign.promptfoo_checks import (
     shown_assertion,
 )
 from pytest_llmeval.datasets.foreign.templates import Template, filled, is_template, names_in
-from pytest_llmeval.datasets.foreign.values import joined
+from pytest_llmeval.datasets.foreign.values import joined, without
 from pytest_llmeval.json_text import canonical_json
 from pytest_llmeval.text import json_words, quoted
 
@@ -83,7 +83,7 @@ class _Reader:
 
     def read(self) -> None:
         config, source = self._config, self._source
-        for key in config.keys() - _CONFIG:
+        for key in without(config, _CONFIG):
             why = _ELSEWHERE.get(key, "it is no part of a row")
             self._imported.leave(source.place(config[key], key), key, why)
         options = config.get("evaluateOptions")
@@ -193,12 +193,12 @@ class _Reader:
             self._imported.leave(place, what, why)
             left.append(f"{what} ({why})")
 
-        for key in test.fields.keys() - _TEST:
+        for key in without(test.fields, _TEST):
             leave(test.place, f"{key}: {json_words(test.fields[key], 40)}", "it is no part of a row")
         if test.fields.get("threshold") not in (None, 1):
             words = f"threshold: {json_words(test.fields['threshold'], 20)}"
             leave(test.place, words, "here every check of a row must pass")
-        for key in test.options.keys() - {"repeat", "disableDefaultAsserts", "disableVarExpansion"}:
+        for key in without(test.options, {"repeat", "disableDefaultAsserts", "disableVarExpansion"}):
             leave(test.place, f"options.{key}: {json_words(test.options[key], 40)}", "it is no part of a row")
         repeat = test.options.get("repeat", self._repeat)
         samples = repeat if isinstance(repeat, int) and not isinstance(repeat, bool) and 1 < repeat <= 1000 else None

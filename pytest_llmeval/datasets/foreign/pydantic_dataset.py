@@ -10,7 +10,7 @@ from pytest_llmeval.checks.categories import is_category
 from pytest_llmeval.checks.row_forms import validate_checks
 from pytest_llmeval.datasets.foreign.files.source import Source
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.foreign.values import as_object, joined, rest_of
+from pytest_llmeval.datasets.foreign.values import as_object, joined, rest_of, without
 from pytest_llmeval.text import json_words, quoted
 
 _CASE = ("name", "inputs", "metadata", "expected_output", "evaluators")
@@ -28,7 +28,7 @@ def read_pydantic_dataset(source: Source, imported: Imported) -> None:
     """Add the cases of a file to what is imported."""
     dataset = source.value if isinstance(source.value, dict) else {}
     shared = dataset.get("evaluators")
-    for key in dataset.keys() - {"cases", "evaluators", "name", "$schema"}:
+    for key in without(dataset, {"cases", "evaluators", "name", "$schema"}):
         imported.leave(source.place(dataset[key], key), key, "it is no part of a row")
     cases = dataset.get("cases")
     for record in source.records(cases if isinstance(cases, list) else [], "cases"):

@@ -74,6 +74,11 @@ def joined(*objects: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
+def without(fields: Mapping[str, Any], known: Iterable[str]) -> list[str]:
+    """The names of the fields that are not known, in the order of the file."""
+    return [name for name in fields if name not in {*known}]
+
+
 def rest_of(fields: Mapping[str, Any], used: Iterable[str | None]) -> dict[str, Any]:
     """The fields that have no place of their own, without those that are empty."""
     taken = set(used)
