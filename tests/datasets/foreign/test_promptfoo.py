@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -389,3 +390,10 @@ def test_any_json_is_read_or_refused_in_one_line(tmp_path: Path, config: dict[st
 )
 def test_patterns_of_javascript(theirs: str, ours: str | None) -> None:
     assert python_pattern(theirs) == ours
+
+
+def test_without_pyyaml_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    (tmp_path / "shop.yaml").write_text("tests: []\n")
+    with pytest.raises(DatasetError, match=r"^shop\.yaml: reading YAML needs pyyaml: pip install pyyaml$"):
+        read_foreign(tmp_path / "shop.yaml", "shop.yaml")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.datasets.foreign.files.table import cell_name
 from pytest_llmeval.datasets.foreign.imported import Imported
 from pytest_llmeval.datasets.foreign.read_foreign import read_foreign
 from pytest_llmeval.errors import DatasetError
@@ -131,6 +132,26 @@ def test_what_a_workbook_holds_beside_its_first_sheet_is_listed(tmp_path: Path) 
         ['table.xlsx: sheet "more 1"'],
         ["table.xlsx: B2"],
     ]
+
+
+def test_a_sheet_of_a_few_cells_at_its_far_end_is_refused(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="only who reads .xlsx needs it")
+    book = openpyxl.Workbook()
+    book.active["A1"], book.active["XFD1048576"] = "question", "far"
+    book.save(tmp_path / "far.xlsx")
+    with pytest.raises(DatasetError, match="reaches over 5,000,000 cells, up to row"):
+        read_foreign(tmp_path / "far.xlsx", "far.xlsx")
+
+
+def test_an_error_of_a_formula_is_no_expectation(tmp_path: Path) -> None:
+    imported = read(tmp_path, workbook(["question", "answer"], ["Wo?", "#N/A"]), "table.xlsx")
+    assert "expected" not in imported.rows[0]
+    assert list(imported.not_mapped) == [("a formula", 'its value is the error "#N/A"')]
+
+
+@pytest.mark.parametrize(("column", "name"), [(0, "A7"), (25, "Z7"), (26, "AA7"), (701, "ZZ7"), (16383, "XFD7")])
+def test_cells_are_called_as_in_a_spreadsheet(column: int, name: str) -> None:
+    assert cell_name(column, 7) == name
 
 
 def test_a_workbook_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:

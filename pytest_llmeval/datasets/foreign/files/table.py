@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from pytest_llmeval.text import first_line, plural, quoted
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _LARGEST_UNZIPPED = 300_000_000  # bytes
+_MOST_CELLS = 5_000_000
 _GUESSED_BY = 50  # rows
 
 
@@ -153,36 +156,66 @@ def sheet_table(path: Path, name: str, imported: Imported) -> Table:
         with zipfile.ZipFile(path) as parts:
             size = sum(part.file_size for part in parts.infolist())
         if size > _LARGEST_UNZIPPED:
-            raise refusal(
-                name, 0, f"the workbook has {size:,} bytes unzipped; at most {_LARGEST_UNZIPPED:,} are allowed"
-            )
-        values = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        formulas = openpyxl.load_workbook(path, read_only=True, data_only=False)
-        sheets = values.worksheets
-        for sheet in sheets[1:]:
-            imported.leave(f"{name}: sheet {quoted(sheet.title, 40)}", "a sheet", "only the first one is read")
-        if not sheets:
-            raise refusal(name, 0, "the workbook has no sheet")
-        sheet = sheets[0]
-        lines = []
-        for number, (row, written) in enumerate(
-            zip(sheet.iter_rows(), formulas.worksheets[0].iter_rows(), strict=True), start=1
-        ):
-            cells = [_cell(cell.value) for cell in row]
-            place = f"{name}: row {number}"
-            for column, (cell, formula) in enumerate(zip(row, written, strict=False), start=1):
-                if cell.value is None and formula.data_type == "f":
-                    where = f"{name}: {openpyxl.utils.get_column_letter(column)}{number}"
-                    imported.leave(where, "a formula", "no value was saved with it; open and save the workbook")
-            if any(cells):
-                lines.append((place, cells))
+            told = f"the workbook has {size:,} bytes unzipped; at most {_LARGEST_UNZIPPED:,} are allowed"
+            raise refusal(name, 0, told)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a workbook has that is no business of its cells
+            values, formulas = (openpyxl.load_workbook(path, read_only=True, data_only=data) for data in (True, False))
+            with contextlib.closing(values), contextlib.closing(formulas):
+                lines = list(_sheet_lines(values, formulas, name, imported))
     except DatasetError:
         raise
     except Exception as error:  # noqa: BLE001, RUF100 - a hostile workbook breaks openpyxl in any way
-        raise refusal(
-            name, 0, f"not a workbook that can be read: {first_line(str(error), 100) or type(error).__name__}"
-        ) from None
+        told = first_line(str(error), 100) or type(error).__name__
+        raise refusal(name, 0, f"not a workbook that can be read: {told}") from None
     return _named(iter(lines), name, imported)
+
+
+def _sheet_lines(values: Any, formulas: Any, name: str, imported: Imported) -> Iterator[tuple[str, list[str]]]:
+    """The rows of the first sheet.
+
+    Args:
+        values: the workbook with the values of its formulas.
+        formulas: the same with the formulas themselves.
+        name: the file, for places.
+        imported: told what was left out.
+    """
+    for sheet in values.worksheets[1:]:
+        imported.leave(f"{name}: sheet {quoted(sheet.title, 40)}", "a sheet", "only the first one is read")
+    count = 0
+    both = (book.worksheets[0].iter_rows() for book in (values, formulas))
+    for number, (row, written) in enumerate(zip(*both, strict=True), start=1):
+        count += len(row)
+        if count > _MOST_CELLS:
+            raise refusal(
+                name, 0, f"the sheet reaches over {_MOST_CELLS:,} cells, up to row {number}; delete empty rows"
+            )
+        cells = [_cell(cell.value) for cell in row]
+        for column, (cell, formula) in enumerate(zip(row, written, strict=False)):
+            why = None
+            if cell.value is None and formula.data_type == "f":
+                why = "no value was saved with it; open and save the workbook"
+            elif cell.value is not None and cell.data_type == "e":
+                why, cells[column] = f"its value is the error {quoted(cells[column], 20)}", ""
+            if why:
+                imported.leave(f"{name}: {cell_name(column, number)}", "a formula", why)
+        if any(cells):
+            yield f"{name}: row {number}", cells
+
+
+def cell_name(column: int, row: int) -> str:
+    """What a spreadsheet calls a cell, as in ``B2``.
+
+    Args:
+        column: from 0.
+        row: from 1.
+    """
+    letters = ""
+    column += 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return f"{letters}{row}"
 
 
 def _cell(value: Any) -> str:
