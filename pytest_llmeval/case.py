@@ -49,3 +49,18 @@ class Case:
     def name(self) -> str:
         """The id, and the wording if there is one: ``refund-1``, ``refund-1+2``, ``refund-1+typos``."""
         return f"{self.id}+{self.wording}" if self.wording else self.id
+
+    @property
+    def digest(self) -> str:
+        """Digest of what the case asks and expects.
+
+        Its paraphrases are cases of their own: a new one changes none of the others. Its metadata may hold what a test
+        expects.
+        """
+        import hashlib
+
+        from pytest_llmeval.json_text import lenient_json
+
+        metadata = [self.metadata] if self.metadata else []
+        content = [self.input, self.expected, self.context, self.checks, (), *metadata]
+        return hashlib.sha256(lenient_json(content).encode()).hexdigest()[:16]

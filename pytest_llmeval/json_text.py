@@ -47,7 +47,7 @@ def sent_json(text: str | bytes) -> Any:
 
 
 def parsed_row(text: str) -> Any:
-    """The value of a row or a cell of a dataset, which is one line of JSON.
+    """The value of a row, a cell or a whole file of a dataset, which is JSON.
 
     Raises:
         ValueError: its message says in one line what is wrong.
@@ -55,7 +55,8 @@ def parsed_row(text: str) -> Any:
     try:
         value = _ROW.decode(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        raise ValueError(f"not JSON: {error.msg} at {line}column {error.colno}") from None
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     # Cheap tests of the text first: few rows can have either fault.

@@ -18,6 +18,8 @@ from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words, p
 from pytest_llmeval.analysis.measure import Figures, measure_each
 from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.commands.cache import add_cache
+from pytest_llmeval.commands.check import add_check
+from pytest_llmeval.commands.import_cases import add_import
 from pytest_llmeval.commands.judging import extent_of, rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import add_merge, failed_words
 from pytest_llmeval.commands.plan import add_plan
@@ -85,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     add_merge(commands)
     add_plan(commands)
     add_cache(commands)
+    add_import(commands)
+    add_check(commands)
     for command in (show, compare):
         command.add_argument("--show", metavar="CATEGORY", help="List the cases of this error category too")
         command.add_argument("-v", "--verbose", action="count", default=0, help="List every case")

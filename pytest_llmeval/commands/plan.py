@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -13,12 +12,12 @@ from pathlib import Path
 from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
 from pytest_llmeval.analysis.compare import gate_rules
 from pytest_llmeval.analysis.plan import CallCost, Expected, PlannedCategory, expected_from, mean_call, plan
-from pytest_llmeval.commands.project import add_config, models_of, settings_of, whole_number
+from pytest_llmeval.commands.project import add_config, is_run, models_of, settings_of, whole_number
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.report.numbers import dollars, percentage
 from pytest_llmeval.report.paper import Column, Line, Paper, table, terminal_paper
-from pytest_llmeval.runs.file import FORMAT, load_run
+from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.text import plural
 
 SAMPLES = (1, 3, 5, 10)
@@ -75,7 +74,7 @@ def _pair(text: str) -> tuple[float, float]:
 def _plan(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     path = Path(options.subject)
-    subject = _run(options, settings) if _is_run(path) else _dataset(path, options, settings)
+    subject = _run(options, settings) if is_run(path) else _dataset(path, options, settings)
     numbers = sorted({*SAMPLES, options.samples} - {None})
     stored = options.baseline_samples or subject.stored
     planned = plan(
@@ -90,15 +89,6 @@ def _plan(options: argparse.Namespace) -> int:
     for line in _told(paper, subject, planned, numbers, stored, options.samples):
         print(line.text)
     return 0
-
-
-def _is_run(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            header = json.loads(file.readline(10_000_000))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(header, dict) and header.get("format") == FORMAT
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> _Subject:

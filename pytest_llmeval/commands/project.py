@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from pytest_llmeval.config.settings import Settings, load_settings
 from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.runs.file import FORMAT
 from pytest_llmeval.runs.results import Run
 
 LARGEST = 1000
@@ -29,6 +31,16 @@ def whole_number(text: str) -> int:
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings of the project that ``--config`` names."""
     return load_settings((options.config or Path.cwd()).absolute())
+
+
+def is_run(path: Path) -> bool:
+    """Whether a file begins as a saved run does."""
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.readline(10_000_000))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(header, dict) and header.get("format") == FORMAT
 
 
 def models_of(run: Run, wanted: str | None) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.case import Case
-from pytest_llmeval.json_text import lenient_json
 from pytest_llmeval.plugin.evaluation import existing_evaluation
 from pytest_llmeval.runs.results import CaseKey, TrialKey
 
@@ -42,17 +40,8 @@ class Identity:
 
     @functools.cached_property
     def content(self) -> str:
-        """Digest of what the case asks and expects, "" without a row.
-
-        Its paraphrases are cases of their own: a new one changes none of the others. Its metadata may hold what a test
-        expects.
-        """
-        case = self.case
-        if case is None:
-            return ""
-        metadata = [case.metadata] if case.metadata else []
-        content = [case.input, case.expected, case.context, case.checks, (), *metadata]
-        return hashlib.sha256(lenient_json(content).encode()).hexdigest()[:16]
+        """Digest of what the case asks and expects, "" without a row."""
+        return self.case.digest if self.case is not None else ""
 
 
 _identity = pytest.StashKey[Identity]()

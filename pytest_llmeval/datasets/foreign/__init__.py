@@ -1,0 +1,1 @@
+"""Files of other tools, read and made rows of a dataset."""

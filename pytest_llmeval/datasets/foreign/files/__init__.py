@@ -1,0 +1,1 @@
+"""Files of other tools by their kind: tables, JSON, YAML, packed logs."""

@@ -1,0 +1,151 @@
+"""What was made of a file of another tool: rows of a dataset, and the list of what could not be made one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_llmeval.datasets.foreign.values import joined
+from pytest_llmeval.datasets.rows import FIELDS, LARGEST_ROW, Problems, Row, case_of
+from pytest_llmeval.json_text import canonical_json, parsed_row, readable_json
+
+_ORDER = ("id", "input", *(name for name in FIELDS if name not in ("id", "input", "metadata")), "metadata")
+_LONGEST_MADE = 40  # characters of a made id before its digest
+
+
+@dataclass(slots=True)
+class Imported:
+    """The rows made of a file, and what the file holds beside them.
+
+    Attributes:
+        tool: whose file it is.
+        rows: as they are written.
+        not_mapped: what has no place in a row, and why, each with its places.
+        kept: what stands in the metadata of rows as it was, with the number of rows.
+        said: how the file was read, where that was a guess.
+    """
+
+    tool: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    not_mapped: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    kept: dict[str, int] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    _ids: set[str] = field(default_factory=set)
+    _numbers: dict[str, int] = field(default_factory=dict)  # of the rows whose ids would be the same
+
+    def leave(self, place: str, what: str, why: str) -> None:
+        """Say that something has no place in a row.
+
+        Args:
+            place: the file, and the line or item in it.
+            what: its name and value in a few words.
+            why: and perhaps what to do about it.
+        """
+        places = self.not_mapped.setdefault((what, why), {})
+        places[place] = places.get(place, 0) + 1
+
+    def keep(self, name: str, rows: int = 1) -> None:
+        """Say that something is kept in the metadata of rows."""
+        self.kept[name] = self.kept.get(name, 0) + rows
+
+    def add(self, place: str, row: Mapping[str, Any], *, left: Sequence[str] = ()) -> None:
+        """Add a row, unless it says nothing that a model could be asked.
+
+        Args:
+            place: the file, and the line or item in it.
+            row: fields of a row; the id is what the file calls it, None for one made from the content. What is None or
+                empty is absent.
+            left: what of this row was left out, for its metadata.
+        """
+        made = {name: row[name] for name in _ORDER if row.get(name) not in (None, "", [], {})}
+        made["input"] = _asked(made.get("input"))
+        if left:
+            noted = {"import": {"tool": self.tool, "not_mapped": list(left)}}
+            made["metadata"] = joined(made.get("metadata", {}), noted)
+        if made["input"] in (None, "", [], {}):
+            self.leave(place, "a row", "it has no input, so it is no case")
+            return
+        own = made.pop("id", None)
+        made = {"id": self._id(own, made), **made}
+        if own is not None and str(own) != made["id"]:
+            made["metadata"] = joined(made.get("metadata", {}), {"import_id": own})
+            self.keep("its own id, as import_id")
+        problem = _problem(made)
+        if problem:
+            self.leave(place, "a row", f"it is no case: {problem}")
+            return
+        self._ids.add(made["id"])
+        self.rows.append(made)
+
+    def _id(self, own: Any, row: Mapping[str, Any]) -> str:
+        """The row's own id where it can be one, else one made from what is asked, which a later import makes again."""
+        if isinstance(own, (str, int)) and not isinstance(own, bool):
+            wanted = str(own).strip()
+            problems = Problems("")
+            case_of(Row(line=0, fields={"id": wanted, "input": "x"}), "", problems, {})
+            if not problems.count and wanted not in self._ids:
+                return wanted
+        else:
+            wanted = ""
+        digest = hashlib.sha256(canonical_json([row.get("input"), row.get("context")]).encode()).hexdigest()[:8]
+        base = f"{_slug(wanted or _words(row.get('input')))}-{digest}"
+        made, number = base, self._numbers.get(base, 1)
+        while made in self._ids:
+            number += 1
+            made = f"{base}-{number}"
+        self._numbers[base] = number
+        return made
+
+
+def written(row: Mapping[str, Any]) -> str:
+    """A row as one line of JSON, with its fields in their order.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return "{" + ", ".join(f"{json.dumps(name)}: {readable_json(value)}" for name, value in row.items()) + "}"
+
+
+def _problem(row: Mapping[str, Any]) -> str | None:
+    """Why a row would not load, None when it does."""
+    try:
+        text = written(row)
+        if len(text.encode()) > LARGEST_ROW:
+            return f"it has over {LARGEST_ROW:,} bytes"
+        fields = parsed_row(text)
+    except ValueError as error:
+        return str(error)
+    problems = Problems("row")
+    case_of(Row(line=0, fields=fields), "", problems, {})
+    return problems.error().problems[0].removeprefix("row: ") if problems.count else None
+
+
+def _asked(given: Any) -> Any:
+    if isinstance(given, bool) or given is None:
+        return None if given is None else json.dumps(given)
+    if isinstance(given, (int, float)):
+        return json.dumps(given)
+    return given.strip() and given if isinstance(given, str) else given
+
+
+def _words(given: Any) -> str:
+    """The first words of an input, for its id."""
+    if isinstance(given, str):
+        return given
+    values = list(given.values()) if isinstance(given, dict) else given if isinstance(given, list) else []
+    for value in reversed(values):
+        content = value.get("content") if isinstance(value, dict) else value
+        if isinstance(content, str) and content.strip():
+            return content
+    return "case"
+
+
+def _slug(text: str) -> str:
+    words = "-".join(re.findall(r"[^\W_]+", text[:400].lower()))
+    if len(words) > _LONGEST_MADE:
+        words = words[: _LONGEST_MADE + 1].rpartition("-")[0] or words[:_LONGEST_MADE]
+    return words or "case"
