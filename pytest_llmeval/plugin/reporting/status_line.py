@@ -80,7 +80,7 @@ def status(gathered: Gathered | None, in_flight: int | None, elapsed: float, wid
     if gathered is None:
         return " | ".join(["no case finished yet", *flying])[:width]
     done, total = len(gathered.results) + len(gathered.skipped), max(gathered.selection.collected, 1)
-    parts = [f"{done}/{total} cases", *flying]
+    parts = [f"{done}/{total} tests", *flying]  # one for each case and model, as pytest counts them
     if gathered.evaluation.compares:
         parts.append(f"{gathered.regressed} newly failing")
     budget = gathered.evaluation.budget

@@ -184,10 +184,10 @@ def reasons(session: Session) -> dict[str, str]:
 def test_no_way_leads_to_a_configured_server(plain_session: Session, server: Server, direct: None) -> None:
     plain_session.write(CLIENTS, "clients.py")
     plain_session.write(TRIES_EACH.format(url=server.base_url))
-    plain_session.run("--llm-mode=live", "-Wignore", subprocess=True).assert_outcomes(errors=15)
+    plain_session.run("--llm-mode=live", "-v", "-Wignore", subprocess=True).assert_outcomes(errors=15)
     assert server.connections >= 15
     before = server.connections
-    result = plain_session.run("--llm-mode=replay", "-Wignore", subprocess=True)
+    result = plain_session.run("--llm-mode=replay", "-v", "-Wignore", subprocess=True)
     result.assert_outcomes(errors=15)
     assert result.ret == 1
     assert server.connections == before

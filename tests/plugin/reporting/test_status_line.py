@@ -93,7 +93,7 @@ def test_a_terminal_sees_how_far_it_is_and_nothing_is_left_of_it(plain_session: 
     )  # in waves: the line is rewritten between them
     plain_session.write(SUITE)
     written = on_a_terminal(plain_session, "-pno:xdist", "--llm-budget=5", "--llm-concurrency=12", "-W", "ignore")
-    assert re.search(r"\d+/60 cases \| \d+ in flight \| \$?[\d.]+ spent of \$?5", written)
+    assert re.search(r"\d+/60 tests \| \d+ in flight \| \$?[\d.]+ spent of \$?5", written)
     shown = screen(written)
     assert not [line for line in shown if "in flight" in line]
     assert [line for line in shown if re.fullmatch(r"test_it\.py \.{60}\s+\[100%\]", line)]
@@ -120,15 +120,15 @@ class SomeDone(NamedTuple):
 
 def test_the_time_that_is_left_is_told_after_two_seconds() -> None:
     some: Any = SomeDone(results=range(15))
-    assert status(some, 3, 1.99, 80) == "15/60 cases | 3 in flight"
-    assert status(some, 3, 2.0, 80) == "15/60 cases | 3 in flight | 0:06 left"
-    assert status(some, 3, 30.0, 80) == "15/60 cases | 3 in flight | 1:30 left"
+    assert status(some, 3, 1.99, 80) == "15/60 tests | 3 in flight"
+    assert status(some, 3, 2.0, 80) == "15/60 tests | 3 in flight | 0:06 left"
+    assert status(some, 3, 30.0, 80) == "15/60 tests | 3 in flight | 1:30 left"
 
 
 def test_how_long_the_first_call_has_been_waiting_is_told_from_the_first_second_on() -> None:
     some: Any = SomeDone(results=())
-    assert status(some, 3, 9.0, 80, longest=0.9) == "0/60 cases | 3 in flight"
-    assert status(some, 3, 9.0, 80, longest=12.2) == "0/60 cases | 3 in flight, the first for 12 s"
+    assert status(some, 3, 9.0, 80, longest=0.9) == "0/60 tests | 3 in flight"
+    assert status(some, 3, 9.0, 80, longest=12.2) == "0/60 tests | 3 in flight, the first for 12 s"
     assert status(None, 2, 9.0, 80, longest=1.0) == "no case finished yet | 2 in flight, the first for 1 s"
 
 
@@ -152,7 +152,7 @@ def test_a_provider_that_hangs_is_seen_before_anything_is_answered(plain_session
 @pytest.mark.parametrize("done", [0, 60])
 def test_no_time_is_told_before_the_first_case_and_after_the_last(done: int) -> None:
     some: Any = SomeDone(results=range(done))
-    assert status(some, None, 9.0, 80) == f"{done}/60 cases"
+    assert status(some, None, 9.0, 80) == f"{done}/60 tests"
 
 
 @pytest.mark.slow
