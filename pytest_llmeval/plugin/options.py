@@ -11,7 +11,10 @@ from typing import Any, Literal
 import pytest
 
 Mode = Literal["auto", "replay", "refresh", "live"]
-REPORTS = (".jsonl", ".md", ".codequality.json", ".metrics.txt", ".json", ".csv")
+REPORTS = (
+    *(".jsonl", ".md", ".codequality.json", ".metrics.txt"),
+    *(".otlp.json", ".inspect.json", ".json", ".csv"),
+)
 """The endings of the files that ``--llm-report`` writes; the first that fits counts."""
 
 MODES: tuple[Mode, ...] = ("auto", "replay", "refresh", "live")
@@ -101,8 +104,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--llm-report": {
         "action": "append",
         "metavar": "FILE",
-        "help": ".jsonl saves the run as it goes. Written at the end are .md (the summary), .csv, .json (CTRF), and "
-        "GitLab's .codequality.json and .metrics.txt. Repeat it for several files.",
+        "help": ".jsonl saves the run as it goes. Written at the end are .md (the summary), .csv, .json (CTRF), "
+        ".otlp.json (OpenTelemetry), .inspect.json (inspect_ai), and GitLab's .codequality.json and .metrics.txt. "
+        "Repeat it for several files.",
     },
 }
 
