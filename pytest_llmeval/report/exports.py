@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import Figures
-from pytest_llmeval.credentials import hide_secrets
+from pytest_llmeval.credentials import find_secrets, hide_secrets
 from pytest_llmeval.report.cases import new_misses
 from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
 from pytest_llmeval.runs.results import CaseResult, Run
@@ -149,6 +149,14 @@ def as_metrics(session: Session) -> str:
 def started(run: Run) -> datetime:
     """When a run was made; 1970 of a run whose header does not say."""
     return moment_of(run.created) or datetime.fromtimestamp(0, UTC)
+
+
+def json_line(value: Any, secrets: Mapping[str, str]) -> str:
+    """A value as JSON on one line, without secrets, and without halves of pairs of surrogates, which no UTF-8 has."""
+    text = json.dumps(value, ensure_ascii=False)
+    if find_secrets(text, secrets):  # most often not, and quickly told
+        text = json.dumps(hide_secrets(value, secrets), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
 
 
 def _cell(text: str) -> str:

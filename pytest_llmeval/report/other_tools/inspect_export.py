@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from pytest_llmeval.credentials import hide_secrets
 from pytest_llmeval.reply import Answer, ToolCall
-from pytest_llmeval.report.exports import Session, started
+from pytest_llmeval.report.exports import Session, json_line, started
 from pytest_llmeval.runs.results import Call, CaseResult, Run, SampleResult
 
 _STOP = {
@@ -36,17 +35,16 @@ def as_inspect_log(session: Session) -> str:
     results = [result for result in run.in_order() if result.model != baseline] or list(run.in_order())
     models = list(dict.fromkeys(result.model for result in results))
     samples = [_sample(result, sample, several=len(models) > 1) for result in results for sample in result.samples]
-    data = {
+    head = {
         "version": 2,
         "status": "success" if run.complete is not None else "cancelled",
         "eval": _eval(run, models, results),
         "plan": {"name": "plan", "steps": [], "config": {}},
         "results": _results(samples),
         "stats": {"started_at": started(run).isoformat(), "completed_at": started(run).isoformat(), "model_usage": {}},
-        "samples": samples,
     }
-    text = json.dumps(hide_secrets(data, session.secrets), ensure_ascii=False, indent=1) + "\n"
-    return text.encode("utf-8", "replace").decode()  # inspect_ai reads no half of a pair of surrogates
+    lines = ",\n".join(json_line(sample, session.secrets) for sample in samples)
+    return f'{json_line(head, session.secrets)[:-1]}, "samples": [\n{lines}\n]}}\n'
 
 
 def _eval(run: Run, models: Sequence[str], results: Sequence[CaseResult]) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from pytest_llmeval.credentials import hide_secrets
-from pytest_llmeval.report.exports import Session, started
+from pytest_llmeval.report.exports import Session, json_line, started
 from pytest_llmeval.runs.results import Call, CaseResult, Run, SampleResult
 from pytest_llmeval.runs.saved_when import moment_of
 
@@ -39,17 +38,12 @@ def as_otlp(session: Session) -> str:
     What checks found is on the span of the sample's last answer; a sample without a call has a span of its own.
     """
     run = session.run
-    resource = {"service.name": "pytest-llmeval", "vcs.ref.head.revision": run.commit}
-    data = {
-        "resourceSpans": [
-            {
-                "resource": {"attributes": _attributes(resource)},
-                "scopeSpans": [{"scope": {"name": "pytest-llmeval"}, "spans": list(_spans(run))}],
-            }
-        ]
-    }
-    text = json.dumps(hide_secrets(data, session.secrets), ensure_ascii=False, indent=1) + "\n"
-    return text.encode("utf-8", "replace").decode()  # half of a pair of surrogates is no text to protobuf
+    resource = {"attributes": _attributes({"service.name": "pytest-llmeval", "vcs.ref.head.revision": run.commit})}
+    spans = ",\n".join(json_line(span, session.secrets) for span in _spans(run))
+    return (
+        f'{{"resourceSpans": [{{"resource": {json_line(resource, session.secrets)}, "scopeSpans": ['
+        f'{{"scope": {{"name": "pytest-llmeval"}}, "spans": [\n{spans}\n]}}]}}]}}\n'
+    )
 
 
 def _spans(run: Run) -> Iterator[dict[str, Any]]:
