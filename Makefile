@@ -8,7 +8,7 @@ PINNED = --constraint constraints.txt --build-constraint constraints.txt
 TESTED = --editable ".[yaml]" --group test --group lint
 UV = .venv-uv/bin/uv pip compile --quiet --no-config --no-annotate
 
-.PHONY: demo test quick docs workflows format constraints newest lowest sdks plugins browser benchmark mutants clean another-python
+.PHONY: demo test quick docs workflows format constraints newest lowest sdks plugins browser exports benchmark mutants clean another-python
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -102,6 +102,10 @@ browser: $(VENV)/test
 	@command -v chromium > /dev/null || { echo "chromium is missing. Install it: apt-get install chromium"; exit 1; }
 	$(PIP) install $(PINNED) --group browser
 	$(BIN)/python -m pytest -q -n 2 tests/browser
+
+# The files for other tools, read by these tools themselves, newest, in an environment of their own.
+exports: $(VENV)/test
+	$(BIN)/python tests/export_readers
 
 benchmark:
 	$(PYTHON) benchmarks/speed

@@ -11,7 +11,10 @@ from typing import Any, Literal
 import pytest
 
 Mode = Literal["auto", "replay", "refresh", "live"]
-REPORTS = (".jsonl", ".html", ".md", ".codequality.json", ".metrics.txt", ".json", ".csv")
+REPORTS = (
+    *(".jsonl", ".html", ".md", ".codequality.json", ".metrics.txt"),
+    *(".otlp.json", ".inspect.json", ".json", ".csv"),
+)
 """The endings of the files that ``--llm-report`` writes; the first that fits counts."""
 
 MODES: tuple[Mode, ...] = ("auto", "replay", "refresh", "live")
@@ -102,7 +105,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "action": "append",
         "metavar": "FILE",
         "help": ".jsonl saves the run as it goes. Written at the end are .html (a page with every answer), .md (the "
-        "summary), .csv, .json (CTRF), and GitLab's .codequality.json and .metrics.txt. Repeat it for several files.",
+        "summary), .csv, .json (CTRF), .otlp.json (OpenTelemetry), .inspect.json (inspect_ai), and GitLab's "
+        ".codequality.json and .metrics.txt. Repeat it for several files.",
     },
 }
 

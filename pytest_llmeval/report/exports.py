@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from pytest_llmeval.analysis.compare import DEFAULTS, Rules
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import Figures
-from pytest_llmeval.credentials import hide_secrets
+from pytest_llmeval.credentials import find_secrets, hide_secrets
 from pytest_llmeval.report.cases import new_misses
 from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
 from pytest_llmeval.runs.results import CaseResult, Run
+from pytest_llmeval.runs.saved_when import moment_of
 from pytest_llmeval.text import one_line
 
 COLUMNS = ("id", "model", "sample", "outcome", "category", "reason", "input", "output", "latency", "cost", "cluster")
@@ -88,7 +89,7 @@ def as_ctrf(session: Session) -> str:
     tests = [_ctrf_test(result, decided=result.key in decided) for result in session.run.in_order()]
     tests += [_ctrf_gate(comparison) for comparison in session.comparisons]
     counts = {status: sum(test["status"] == status for test in tests) for status in ("passed", "failed", "other")}
-    start = datetime.fromisoformat(session.run.created).timestamp()
+    start = started(session.run).timestamp()
     data = {
         "reportFormat": "CTRF",
         "specVersion": "0.0.0",
@@ -146,6 +147,19 @@ def as_metrics(session: Session) -> str:
         if figures.cost_per_resolved is not None:
             lines.append(_metric("llmeval_cost_per_resolved_usd", figures.cost_per_resolved.value, model))
     return "\n".join([*dict.fromkeys(str(hide_secrets(line, session.secrets)) for line in lines), "# EOF", ""])
+
+
+def started(run: Run) -> datetime:
+    """When a run was made; 1970 of a run whose header does not say."""
+    return moment_of(run.created) or datetime.fromtimestamp(0, UTC)
+
+
+def json_line(value: Any, secrets: Mapping[str, str]) -> str:
+    """A value as JSON on one line, without secrets, and without halves of pairs of surrogates, which no UTF-8 has."""
+    text = json.dumps(value, ensure_ascii=False)
+    if find_secrets(text, secrets):  # most often not, and quickly told
+        text = json.dumps(hide_secrets(value, secrets), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
 
 
 def _cell(text: str) -> str:

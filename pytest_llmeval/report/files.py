@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from pytest_llmeval.report.exports import Session, as_code_quality, as_csv, as_ctrf, as_metrics
 from pytest_llmeval.report.markdown import markdown
+from pytest_llmeval.report.other_tools.inspect_export import as_inspect_log
+from pytest_llmeval.report.other_tools.otlp_export import as_otlp
 
 
 class Kind(NamedTuple):
@@ -40,6 +42,8 @@ FILES: Mapping[str, Kind] = MappingProxyType(
         ".md": Kind(markdown),
         ".codequality.json": Kind(as_code_quality),
         ".metrics.txt": Kind(as_metrics),
+        ".otlp.json": Kind(as_otlp),
+        ".inspect.json": Kind(as_inspect_log),
         ".json": Kind(as_ctrf),
         ".csv": Kind(as_csv),
     }

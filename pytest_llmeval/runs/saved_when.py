@@ -24,7 +24,7 @@ def when_words(created: str, commit: str | None, results: Iterable[CaseResult] =
         As in ``saved 3 days ago, at commit 3f2c1ab; its oldest answers are 40 days old, its newest 3 days``; "" when
         the date is none.
     """
-    saved = _moment(created)
+    saved = moment_of(created)
     if saved is None:
         return ""
     now = Clock.now()
@@ -37,7 +37,7 @@ def when_words(created: str, commit: str | None, results: Iterable[CaseResult] =
 
 def _answers(now: datetime, saved: datetime, results: Iterable[CaseResult]) -> str:
     recorded = {call.recorded_at for result in results for call in result.calls}
-    moments = [moment for text in recorded if isinstance(text, str) and (moment := _moment(text)) is not None]
+    moments = [moment for text in recorded if isinstance(text, str) and (moment := moment_of(text)) is not None]
     if not moments:
         return ""
     oldest, newest = min(moments), max(moments)
@@ -47,7 +47,8 @@ def _answers(now: datetime, saved: datetime, results: Iterable[CaseResult]) -> s
     return f"; its answers are {age} old" if saved - oldest > _ALIKE else ""
 
 
-def _moment(text: str) -> datetime | None:
+def moment_of(text: str) -> datetime | None:
+    """The moment of an ISO date and time, UTC where it names no zone; None of any other text."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

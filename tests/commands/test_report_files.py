@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pytest_llmeval.commands.main import main
 from tests.server import Request, Server, completion
 from tests.sessions import Session
 
-NAMES = ("x.md", "x.codequality.json", "x.metrics.txt", "x.json", "x.csv")
+NAMES = ("x.md", "x.codequality.json", "x.metrics.txt", "x.otlp.json", "x.inspect.json", "x.json", "x.csv")
 
 
 def answers(request: Request) -> object:
@@ -49,6 +50,11 @@ def test_it_writes_what_the_session_wrote(saved: Session) -> None:
     then, now = (json.loads(text)["results"] for text in texts.pop("x.json"))
     assert then["tests"] == now["tests"]
     assert now["tests"][-1]["rawStatus"] == "failed"
+    # Ids and the moments of a session that is not over yet differ.
+    before, after = (json.loads(text) for text in texts.pop("x.inspect.json"))
+    assert after["samples"] == before["samples"]
+    before, after = (re.sub('"(?:trace|span)Id": "[0-9a-f]+"', "", text) for text in texts.pop("x.otlp.json"))
+    assert after == before
     for name, (before, after) in texts.items():
         assert after == before, name
 

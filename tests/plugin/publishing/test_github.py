@@ -195,7 +195,16 @@ def test_no_more_annotations_than_are_shown() -> None:
 
 def test_other_kinds_of_files_are_written_beside_it(plain_session: Session, server: Server) -> None:
     prepare(plain_session, server)
-    names = ["x.codequality.json", "x.metrics.txt", "x.json", "x.csv", "x.md", "x.html"]
+    names = [
+        "x.codequality.json",
+        "x.metrics.txt",
+        "x.otlp.json",
+        "x.inspect.json",
+        "x.json",
+        "x.csv",
+        "x.md",
+        "x.html",
+    ]
     assert plain_session.run(*COMPARE, *(f"--llm-report=out/{name}" for name in names)).ret == 1
     written = {name: (plain_session.path / "out" / name).read_text() for name in names}
     assert len(json.loads(written["x.codequality.json"])) == 8
@@ -203,6 +212,8 @@ def test_other_kinds_of_files_are_written_beside_it(plain_session: Session, serv
     assert json.loads(written["x.json"])["results"]["summary"]["tests"] == 2 * CASES + 1
     assert written["x.csv"].count(",fail,city,") == 8
     assert written["x.html"].startswith("<!DOCTYPE html>")
+    assert written["x.otlp.json"].count('"gen_ai.evaluation.result"') == 2 * CASES
+    assert len(json.loads(written["x.inspect.json"])["samples"]) == CASES
     wrong = plain_session.run("--llm-report=x.pdf")
     assert "--llm-report=x.pdf: unknown kind of report (allowed: FILE.jsonl, FILE.html, FILE.md, " in (
         wrong.stdout.str() + wrong.stderr.str()

@@ -1,0 +1,1 @@
+"""The results of a session as other tools for evaluations read them."""
