@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_llmeval.analysis.drawn import draw
 from pytest_llmeval.report.numbers import dollars, seconds
 from pytest_llmeval.report.page.changed_words import Places, changed, in_utf16
+from pytest_llmeval.report.page.drawn import draw
 from pytest_llmeval.report.page.texts import Texts
 from pytest_llmeval.report.page.trials import STATES, Group, Trial, groups_of
 from pytest_llmeval.runs.answer_digest import answer_digest

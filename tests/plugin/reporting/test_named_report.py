@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from pytest_llmeval.plugin.options import REPORTS
 from tests.server import Request, Server, completion
 from tests.sessions import Session, told
 
@@ -54,7 +51,6 @@ def test_where_none_was_asked_for_the_option_is_named_once(plain_session: Sessio
     assert "next: " not in plain_session.run(*COMPARE, "--llm-mode=live").stdout.str()
 
 
-@pytest.mark.skipif(".html" not in REPORTS, reason="this build writes no HTML report")
 def test_the_report_that_was_written_is_named(plain_session: Session, server: Server) -> None:
     server.answer = answer
     plain_session.write(SUITE)
@@ -66,7 +62,6 @@ def test_the_report_that_was_written_is_named(plain_session: Session, server: Se
     assert "out/late.html" not in stopped.stdout.str()
 
 
-@pytest.mark.skipif(".html" not in REPORTS, reason="this build writes no HTML report")
 def test_a_report_that_could_not_be_written_is_not_named(plain_session: Session, server: Server) -> None:
     server.answer = answer
     plain_session.write(SUITE + "\n    __import__('pathlib').Path('out').write_text('in the way')")
