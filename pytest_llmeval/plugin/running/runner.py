@@ -168,6 +168,8 @@ class Runner:
         """Put the case's result on its report, which is how it reaches the process that reports."""
         asks = uses_llm(item)
         trial = item.stash.get(trial_key, None) if asks else None
+        if trial is not None and trial.suspended and call.excinfo is not None:
+            trial.ended.append(call)
         if not asks or (trial is not None and trial.suspended):
             return (yield)
         again = item.stash.get(again_key, None)
