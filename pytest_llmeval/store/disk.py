@@ -43,6 +43,12 @@ _COLUMNS = (
     " FROM Cache LIMIT 0"
 )
 
+_PUT = (
+    "INSERT INTO Cache (key, raw, store_time, access_time, size, mode, filename, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (key, raw) DO UPDATE SET store_time = excluded.store_time, access_time = excluded.access_time,"
+    " size = excluded.size, mode = excluded.mode, filename = excluded.filename, value = excluded.value"
+)
+
 
 class TextDisk(diskcache.Disk):  # type: ignore[misc]
     """Keys are text; values are compressed text in the table."""
@@ -101,6 +107,17 @@ class BoundedCache(diskcache.Cache):  # type: ignore[misc]
         """That of this thread, None when none is open."""
         connection: sqlite3.Connection | None = getattr(self._local, "con", None)
         return connection
+
+    def put_text(self, key: str, text: str) -> None:
+        """What `set` does, by one statement rather than five: each waits for the interpreter's lock once more.
+
+        Raises:
+            ValueError: the text cannot be stored.
+            sqlite3.Error: the database cannot be written, or stays locked.
+        """
+        now = Clock.now().timestamp()
+        size, mode, filename, value = self._disk.store(text, read=False, key=key)
+        self._sql(_PUT, (*self._disk.put(key), now, now, size, mode, filename, value))
 
     @property
     def _sql_retry(self) -> Callable[..., Any]:
