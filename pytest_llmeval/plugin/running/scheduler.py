@@ -96,7 +96,7 @@ class Scheduler:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Execute a test that asks a model; any other is left to pytest, with tests that must run first after it."""
         nextitem = None if isinstance(nextitem, Place) else nextitem
-        others = [other for other in self.pending if other is not item]
+        others = (other for other in self.pending if other is not item)
         first = self.live.must_run_first(item, nextitem, others)
         following = first[0] if first else nextitem
         if not uses_llm(item) or not _may_be_left(item) or self._beside.concerning(item):
