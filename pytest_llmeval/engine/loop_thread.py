@@ -40,7 +40,7 @@ class LoopThread:
         self._failed = failed
         self._posted: deque[tuple[Post, EngineCall]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wanted: asyncio.Event
+        self._closes: asyncio.Event
         self._woken = False
         self._closing = False
         self._stopped = False
@@ -83,7 +83,15 @@ class LoopThread:
         if self._loop is not None:  # else the loop looks at what was posted once it runs
             self._woken = True
             with suppress(RuntimeError):  # closed meanwhile
-                self._loop.call_soon_threadsafe(self._wanted.set)
+                self._loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        """Send what was posted; on the loop's thread."""
+        self._woken = False
+        if self._closing:
+            self._closes.set()
+        elif self.dispatcher is not None:
+            self.dispatcher.start_what_may()
 
     def _main(self) -> None:
         try:
@@ -99,13 +107,10 @@ class LoopThread:
             self._failed(error)
 
     async def _serve(self, dispatcher: Dispatcher) -> None:
-        self._wanted = asyncio.Event()
+        self._closes = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        while not self._closing:
-            dispatcher.start_what_may()
-            await self._wanted.wait()
-            self._wanted.clear()
-            self._woken = False
+        self._look()  # at what was posted before
+        await self._closes.wait()
         await dispatcher.close()
         # As asyncio.run() does: what a cancelled call has started itself, such as a connection, ends too.
         left = asyncio.all_tasks() - {asyncio.current_task()}
