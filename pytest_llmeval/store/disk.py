@@ -25,6 +25,7 @@ from pytest_llmeval.clock import Clock
 DATABASE: str = DBNAME
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 LARGEST_TEXT = 32 * 2**20
+_SHORT = 2**13  # bytes; to set up zlib's usual memory takes several times as long as to compress such a text
 
 # All are given, so that none is read from the file. Nothing is evicted.
 _SETTINGS = {
@@ -72,7 +73,7 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
         content = value.encode("ascii")
         if len(content) > LARGEST_TEXT:
             raise ValueError(f"refusing to store more than {LARGEST_TEXT} bytes")
-        stored: tuple[int, int, str | None, Any] = super().store(zlib.compress(content, 1), read=False, key=key)
+        stored: tuple[int, int, str | None, Any] = super().store(_compressed(content), read=False, key=key)
         return stored
 
     def fetch(self, mode: Any, filename: Any, value: Any, read: bool) -> str:
@@ -89,6 +90,13 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
 
     def remove(self, file_path: Any) -> None:
         """Delete nothing: no value is in a file."""
+
+
+def _compressed(content: bytes) -> bytes:
+    if len(content) > _SHORT:
+        return zlib.compress(content, 1)
+    compressor = zlib.compressobj(1, wbits=_SHORT.bit_length() - 1, memLevel=6)
+    return compressor.compress(content) + compressor.flush()
 
 
 class BoundedCache(diskcache.Cache):  # type: ignore[misc]

@@ -159,9 +159,6 @@ class Runner:
         finally:
             item.obj = body
             trial.phase = "teardown"
-        if trial.suspended:
-            # Here, not in an async body: some event loops let nothing but an Exception out.
-            raise Suspended("waiting for a reply")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> ReportWrapper:
