@@ -40,7 +40,7 @@ class LoopThread:
         self._failed = failed
         self._posted: deque[tuple[Post, EngineCall]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closes: asyncio.Event
+        self._over: asyncio.Future[None]  # until it is to close
         self._woken = False
         self._closing = False
         self._stopped = False
@@ -88,10 +88,14 @@ class LoopThread:
     def _look(self) -> None:
         """Send what was posted; on the loop's thread."""
         self._woken = False
-        if self._closing:
-            self._closes.set()
-        elif self.dispatcher is not None:
-            self.dispatcher.start_what_may()
+        try:
+            if self.dispatcher is not None and not self._closing:
+                self.dispatcher.start_what_may()
+        except BaseException as error:  # a bug of ours, which ends the thread, as no test may wait for ever
+            if not self._over.done():
+                self._over.set_exception(error)
+        if self._closing and not self._over.done():
+            self._over.set_result(None)
 
     def _main(self) -> None:
         try:
@@ -107,10 +111,15 @@ class LoopThread:
             self._failed(error)
 
     async def _serve(self, dispatcher: Dispatcher) -> None:
-        self._closes = asyncio.Event()
+        self._over = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._look()  # at what was posted before
-        await self._closes.wait()
+        try:
+            await self._over
+        finally:
+            await self._end(dispatcher)
+
+    async def _end(self, dispatcher: Dispatcher) -> None:
         await dispatcher.close()
         # As asyncio.run() does: what a cancelled call has started itself, such as a connection, ends too.
         left = asyncio.all_tasks() - {asyncio.current_task()}
