@@ -11,7 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pytest_llmeval.analysis.groups import ALL_TOGETHER, TOGETHER, together
+from pytest_llmeval.analysis.compare import ALL_TOGETHER
+from pytest_llmeval.analysis.groups import TOGETHER, together
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, judge
 from pytest_llmeval.stats.outcomes import UNLABELLED, SampleOutcome, tabulate

@@ -23,7 +23,6 @@ from pytest_llmeval.analysis.comparison import (
 from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.analysis.examined import both_with_untraced
 from pytest_llmeval.analysis.groups import (
-    ALL_TOGETHER,
     TOGETHER,
     fails_in,
     group_strata,
@@ -46,6 +45,9 @@ from pytest_llmeval.text import plural
 
 LEAST_RUN = 0.8  # of the baseline's cases, those that must have been run
 MOST_WORST = 10  # cases that are named as evidence
+ALL_TOGETHER = CategoryRule(each_case_once=True, weight=0.1)
+"""The rule for all categories together. Its small share of alpha costs them, with 1 each, next to nothing."""
+
 MOST_UNLIKE = 0.1  # of the cases that ran, those whose saved replies may fail today's tests
 
 

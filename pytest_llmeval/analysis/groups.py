@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pytest_llmeval.analysis.comparison import Results
 from pytest_llmeval.runs.results import CaseKey, CaseResult
-from pytest_llmeval.stats.gate import CategoryRule
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX, K, SampleOutcome, Table
 from pytest_llmeval.stats.strata import Stratum
+
+if TYPE_CHECKING:
+    from pytest_llmeval.stats.gate import CategoryRule  # with seven modules that only a baseline needs
 
 TASK, TAG = "task:", "tag:"
 """What the names of groups begin with."""
 
 TOGETHER = "all categories together"
 """The name under which failures in any gated category are judged."""
-
-ALL_TOGETHER = CategoryRule(each_case_once=True, weight=0.1)
-"""The rule for them. The small share of alpha costs the categories, with 1 each, next to nothing."""
 
 _NOT_IN_IT = Stratum(0, 0, 0, 0)
 

@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.engine.attempts import AttemptFailed, explained
@@ -33,7 +32,7 @@ class Engine:
         self._rules = rules or EngineRules()
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
-        self._calls: set[EngineCall] = set()
+        self._calls: dict[Future[Response], EngineCall] = {}
         _engines.add(self)
 
     @property
@@ -75,9 +74,9 @@ class Engine:
             return future
         with self._lock:
             call = EngineCall(request, endpoint, content, future, begins, wasted)
-            self._calls.add(call)
+            self._calls[future] = call
             self._running_thread().post("add", call)
-        future.add_done_callback(partial(self._released, call))
+        future.add_done_callback(self._released)
         return future
 
     def start(self) -> None:
@@ -101,7 +100,7 @@ class Engine:
         atexit.unregister(self.close)
         thread.close()
         with self._lock:
-            calls = list(self._calls)
+            calls = list(self._calls.values())
         for call in calls:
             self._finish(call, None)
 
@@ -109,7 +108,7 @@ class Engine:
         """Start from nothing: in a forked process the thread does not exist, and the lock may be held forever."""
         self._lock = threading.Lock()
         self._thread = None
-        self._calls = set()
+        self._calls = {}
 
     def _running_thread(self) -> LoopThread:
         if self._thread is None:
@@ -119,21 +118,19 @@ class Engine:
             atexit.register(self.close)
         return self._thread
 
-    def _released(self, call: EngineCall, future: Future[Response]) -> None:
+    def _released(self, future: Future[Response]) -> None:
         if not future.cancelled():
             return
         future.set_running_or_notify_cancel()  # wakes those who wait for several futures at once
         with self._lock:
-            if call not in self._calls:
-                return
-            self._calls.discard(call)
+            call = self._calls.pop(future, None)
             thread = self._thread
-        if thread is not None:
+        if call is not None and thread is not None:
             thread.post("abandon", call)
 
     def _finish(self, call: EngineCall, outcome: Response | BaseException | None) -> None:
         with self._lock:
-            self._calls.discard(call)
+            self._calls.pop(call.future, None)
         if isinstance(outcome, BaseException):
             outcome = outcome.with_traceback(None)  # its frames hold the key
         with suppress(InvalidStateError):  # cancelled meanwhile
@@ -148,7 +145,7 @@ class Engine:
         """End every call: a bug of ours has ended the thread, and no test may wait forever."""
         with self._lock:
             self._thread = None
-            calls = list(self._calls)
+            calls = list(self._calls.values())
         for call in calls:
             self._finish(call, error)
 

@@ -7,13 +7,21 @@ import selectors
 
 from pytest_llmeval.clock import Clock
 
+_BUSY = 0.001  # seconds
+
 
 class _Selector(selectors.DefaultSelector):
-    """Notes when the system said that there is something to read."""
+    """Notes when the system said that there is something to read.
+
+    While the loop has something to do, the system is asked only now and then: each time gives the interpreter's lock
+    away, for which the loop would have to wait once more.
+    """
 
     woke_at = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout == 0 and Clock.monotonic() - self.woke_at < _BUSY:
+            return []
         ready = super().select(timeout)
         self.woke_at = Clock.monotonic()
         return ready

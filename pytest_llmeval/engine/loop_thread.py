@@ -40,7 +40,7 @@ class LoopThread:
         self._failed = failed
         self._posted: deque[tuple[Post, EngineCall]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wanted: asyncio.Event
+        self._over: asyncio.Future[None]  # until it is to close
         self._woken = False
         self._closing = False
         self._stopped = False
@@ -83,7 +83,19 @@ class LoopThread:
         if self._loop is not None:  # else the loop looks at what was posted once it runs
             self._woken = True
             with suppress(RuntimeError):  # closed meanwhile
-                self._loop.call_soon_threadsafe(self._wanted.set)
+                self._loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        """Send what was posted; on the loop's thread."""
+        self._woken = False
+        try:
+            if self.dispatcher is not None and not self._closing:
+                self.dispatcher.start_what_may()
+        except BaseException as error:  # a bug of ours, which ends the thread, as no test may wait for ever
+            if not self._over.done():
+                self._over.set_exception(error)
+        if self._closing and not self._over.done():
+            self._over.set_result(None)
 
     def _main(self) -> None:
         try:
@@ -99,13 +111,15 @@ class LoopThread:
             self._failed(error)
 
     async def _serve(self, dispatcher: Dispatcher) -> None:
-        self._wanted = asyncio.Event()
+        self._over = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
-        while not self._closing:
-            dispatcher.start_what_may()
-            await self._wanted.wait()
-            self._wanted.clear()
-            self._woken = False
+        self._look()  # at what was posted before
+        try:
+            await self._over
+        finally:
+            await self._end(dispatcher)
+
+    async def _end(self, dispatcher: Dispatcher) -> None:
         await dispatcher.close()
         # As asyncio.run() does: what a cancelled call has started itself, such as a connection, ends too.
         left = asyncio.all_tasks() - {asyncio.current_task()}

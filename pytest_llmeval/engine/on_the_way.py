@@ -15,14 +15,28 @@ class Asked(Future[Fulfilled]):
 
     def __init__(self, request: OnTheWay) -> None:
         super().__init__()
-        self._request = request
+        self._request: OnTheWay | None = request
         self._since = Clock.monotonic()
+        self._began: float | None = None
 
     @property
     def began(self) -> float | None:
         """When the wait for the model began, in seconds of `Clock.monotonic`; None before the request's turn."""
-        began = self._request.began
+        request = self._request
+        began = self._began if request is None else request.began
         return None if began is None else max(began, self._since)
+
+    def answered(self) -> None:
+        """Let go of the request: each would keep the other in memory until the garbage is collected."""
+        if (request := self._request) is not None:
+            self._began = request.began
+            self._request = None
+
+    def left(self) -> None:
+        """Tell the request when this was cancelled."""
+        request = self._request
+        if self.cancelled() and request is not None:
+            request.left_by_one()
 
 
 class OnTheWay(Future[Fulfilled]):
@@ -30,7 +44,6 @@ class OnTheWay(Future[Fulfilled]):
 
     Attributes:
         began: when its turn came, on the clock of the engine's loop; None before.
-        first: the reply as who had it sent gets it.
     """
 
     def __init__(self) -> None:
@@ -40,7 +53,6 @@ class OnTheWay(Future[Fulfilled]):
         self._waiting = 0
         self._given_up = False
         self._paid_for = False
-        self.first = self._joined()
 
     def begins(self, now: float) -> None:
         """Its turn has come."""
@@ -49,32 +61,25 @@ class OnTheWay(Future[Fulfilled]):
     def shared(self) -> Asked | None:
         """The reply as one more who asks the same gets it; None when the request has been given up."""
         with self._lock:
-            if self._given_up:
-                return None
-            return self._joined()
+            return None if self._given_up else self.joined()
 
-    def _joined(self) -> Asked:
+    def joined(self) -> Asked:
+        """The reply as who has it sent gets it."""
         self._waiting += 1
         asked = Asked(self)
-        asked.add_done_callback(self._left)
-        self.add_done_callback(partial(self._settle, asked))
+        asked.add_done_callback(Asked.left)  # type: ignore[arg-type]
+        self.add_done_callback(partial(_settle, asked))
         return asked
 
-    def _left(self, asked: Future[Fulfilled]) -> None:
-        if not asked.cancelled():
-            return
+    def left_by_one(self) -> None:
+        """One of those who wait does so no more."""
         with self._lock:
             self._waiting -= 1
             self._given_up = self._waiting == 0
         if self._given_up:
             self.cancel()
 
-    def _settle(self, asked: Asked, _: Future[Fulfilled]) -> None:
-        if self.cancelled():
-            asked.cancel()
-        settle(asked, self._one_share)
-
-    def _one_share(self) -> Fulfilled:
+    def one_share(self) -> Fulfilled:
         """The reply; it is paid for once."""
         fulfilled = self.result()
         with self._lock:
@@ -82,3 +87,10 @@ class OnTheWay(Future[Fulfilled]):
         if first:
             return fulfilled
         return fulfilled._replace(spent=0.0, measures=fulfilled.measures._replace(source="cache"))
+
+
+def _settle(asked: Asked, request: OnTheWay) -> None:
+    if request.cancelled():
+        asked.cancel()
+    settle(asked, request.one_share)
+    asked.answered()

@@ -111,6 +111,7 @@ class Pipeline:
         self._keeper: ThreadPoolExecutor | None = None
         self._budget = Budget(budget, workers=workers) if budget is not None else None
         self._in_flight: dict[str, OnTheWay] = {}
+        self._sent: dict[Future[Response], tuple[Sent, OnTheWay]] = {}  # here, not in callbacks, which are kept
         self._arrived: deque[tuple[Sent, Future[Response], OnTheWay]] = deque()
         self._told_keeper = False  # of what has arrived; the next thing it does is to store it
         self._fresh: dict[str, Entry] = {}  # of a refresh: it asks each question once
@@ -214,6 +215,7 @@ class Pipeline:
         """
         if self._pid != os.getpid():  # what the parent has in flight never arrives here
             self._in_flight.clear()
+            self._sent.clear()
         same = self._in_flight.get(lookup.key(draw.sample, draw.occurrence))
         if same is not None and (asked := same.shared()) is not None:
             return asked
@@ -287,16 +289,20 @@ class Pipeline:
         """
         self._told_keeper = False  # before it looks: what arrives from now on may not be seen here
         arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
-        replies: list[Future[Fulfilled]] = [Future() for _ in arrived]
-        for reply, (sent, response, _) in zip(replies, arrived, strict=True):
-            settle(reply, partial(self._paid, sent, response.result))
+        outcomes = [self._outcome(sent, response) for sent, response, _ in arrived]
         try:
             if self.mode != "live":
-                self.store.keep(*(reply.result().entry for reply in replies if reply.exception() is None))
+                self.store.keep(*(outcome.entry for outcome in outcomes if isinstance(outcome, Fulfilled)))
         finally:  # whatever became of the store, tests are waiting
-            for reply, (sent, _, request) in zip(replies, arrived, strict=True):
+            for outcome, (sent, _, request) in zip(outcomes, arrived, strict=True):
                 self._over(sent, request)
-                settle(request, reply.result)
+                settle(request, partial(_given, outcome))
+
+    def _outcome(self, sent: Sent, response: Future[Response]) -> Fulfilled | BaseException:
+        try:
+            return self._paid(sent, response.result)
+        except BaseException as error:  # handed on to whoever waits
+            return error
 
     def ask_again(self, model: ModelSettings, entry: Entry) -> Future[Fulfilled]:
         """Send a stored request once more, whatever the mode.
@@ -359,6 +365,7 @@ class Pipeline:
 
     def _send(self, sent: Sent, endpoint: Endpoint) -> Future[Fulfilled]:
         request = OnTheWay()
+        asked = request.joined()
         try:
             engine, keeper = self._started()
             response = engine.submit(sent.request, endpoint, request.begins, self.wasted)
@@ -366,31 +373,36 @@ class Pipeline:
             self.let_go(sent)
             raise
         self._in_flight[sent.key] = request
+        self._sent[response] = sent, request
+        response.add_done_callback(partial(self._arrive, keeper))
+        request.add_done_callback(partial(self._give_up, sent, response))
+        return asked
 
-        def arrived(_: object) -> None:
-            if response.cancelled() and request.cancelled():
-                return  # it was given up, and its money is free again
-            self._arrived.append((sent, response, request))
-            if self._told_keeper:
-                return
-            self._told_keeper = True
-            try:
-                # Away from the event loop: a write to the store must not hold up other calls.
-                keeper.submit(self._keep_arrived)
-            except RuntimeError:  # the session is being closed
-                self._told_keeper = False
-                request.cancel()
+    def _arrive(self, keeper: ThreadPoolExecutor, response: Future[Response]) -> None:
+        """Have the keeper store an answer that has come, or what came instead."""
+        sent, request = self._sent.pop(response, (None, None))
+        if sent is None or request is None:
+            return  # of the process that forked this one
+        if response.cancelled() and request.cancelled():
+            return  # it was given up, and its money is free again
+        self._arrived.append((sent, response, request))
+        if self._told_keeper:
+            return
+        self._told_keeper = True
+        try:
+            # Away from the event loop: a write to the store must not hold up other calls.
+            keeper.submit(self._keep_arrived)
+        except RuntimeError:  # the session is being closed
+            self._told_keeper = False
+            request.cancel()
 
-        def given_up(_: object) -> None:
-            if request.cancelled() and response.cancel():
-                self._over(sent, request)
-                self.let_go(sent)
+    def _give_up(self, sent: Sent, response: Future[Response], request: Future[Fulfilled]) -> None:
+        """Hang up when nobody waits for a request any more."""
+        if request.cancelled() and response.cancel():
+            self._over(sent, request)
+            self.let_go(sent)
 
-        response.add_done_callback(arrived)
-        request.add_done_callback(given_up)
-        return request.first
-
-    def _over(self, sent: Sent, request: OnTheWay) -> None:
+    def _over(self, sent: Sent, request: Future[Fulfilled]) -> None:
         """Who asks the same from now on is not given this reply."""
         if self._in_flight.get(sent.key) is request:  # the same may have been asked anew since it was given up
             del self._in_flight[sent.key]
@@ -496,3 +508,9 @@ class Pipeline:
         if note not in self._told:
             self._told.add(note)
             self._tell(note)
+
+
+def _given(outcome: Fulfilled | BaseException) -> Fulfilled:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome

@@ -109,6 +109,7 @@ def _usual() -> dict[str, WireFormat]:
     return {name: find_provider(name) for name in usual.values()}
 
 
+@cache
 def _class_of(name: str) -> type[WireFormat]:
     module, _, kind = _FORMATS.get(name, _FORMATS["openai"]).rpartition(".")
     found: type[WireFormat] = vars(import_module(f"pytest_llmeval.formats.{module}"))[kind]

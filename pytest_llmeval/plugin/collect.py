@@ -146,7 +146,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         from pytest_llmeval.plugin.capturing import offline
 
         trial.reviews.append(offline.review_of(item))
-    trial.reviews.append(review_of(item, trial))
+    trial.reviews.append(review_of(item))
     if more_samples_key in item.stash:
         earlier = item.stash[drawn_key]
         trial.results.update(earlier.results)

@@ -39,10 +39,12 @@ def check_table(test: pytest.Item, settings: Settings) -> None:
     """
     config = test.config
     found = config.stash.setdefault(_found, {})
-    folder = test.path.parent
-    if folder not in found:
-        found[folder] = table_file(folder, otherwise=config.rootpath)
-    file, base = found[folder], config.invocation_params.dir
+    if test.path not in found:  # by file, since the folder is another object each time, which takes longer to find
+        folder = test.path.parent
+        if folder not in found:
+            found[folder] = table_file(folder, otherwise=config.rootpath)
+        found[test.path] = found[folder]
+    file, base = found[test.path], config.invocation_params.dir
     if file is None or file == settings.file:
         return
     ours = f"by {shown_path(settings.file, base)}" if settings.file is not None else "without any table"

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pytest_llmeval.clock import Clock
 from pytest_llmeval.json_text import canonical_json, parsed_json
-from pytest_llmeval.store.blobs import BLOB, with_blobs, without_blobs
+from pytest_llmeval.store.blobs import BLOB, may_change, with_blobs, without_blobs
 from pytest_llmeval.store.disk import DATABASE, BoundedCache, RefusedDirectory, open_cache, prepare_directory
 from pytest_llmeval.store.entry import ENTRY_VERSION, Entry, NewerVersion
 from pytest_llmeval.text import visible
@@ -304,15 +304,16 @@ def _write(cache: BoundedCache, entry: Entry) -> None:
     whole = entry.to_json()
     body = canonical_json(whole)
     Entry.from_line(body)
-    with suppress(RecursionError):
-        without = without_blobs(whole, found)
-        body = canonical_json(without) if found else body
+    if may_change(body):
+        with suppress(RecursionError):
+            without = without_blobs(whole, found)
+            body = canonical_json(without) if found else body
     for digest, text in found.items():
         if cache.get(f"{_BLOBS}{digest}") != text:
-            cache.set(f"{_BLOBS}{digest}", text, retry=False)
+            cache.put_text(f"{_BLOBS}{digest}", text)
     checksum = hashlib.sha256(body.encode()).hexdigest()
     head = canonical_json({"checksum": checksum, "key": entry.key, "version": entry.version})
-    cache.set(entry.key, f"{head}\n{body}", retry=False)
+    cache.put_text(entry.key, f"{head}\n{body}")
 
 
 def _write_all(cache: BoundedCache, entries: Iterable[Entry]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +22,8 @@ import pytest_llmeval
 from pytest_llmeval.engine.call import Endpoint, EngineRules, Response
 from pytest_llmeval.engine.client import Engine
 from pytest_llmeval.engine.connections import Connections
+from pytest_llmeval.engine.dispatch import Dispatcher
+from pytest_llmeval.engine.loop import EngineLoop
 from pytest_llmeval.engine.transport import Connection
 from pytest_llmeval.errors import ProviderError
 from pytest_llmeval.formats.base import ModelRequest, Prompt
@@ -57,6 +60,38 @@ def test_no_thread_runs_before_the_first_request_or_after_the_end(server: Server
         engine.submit(asked(), endpoint(server)).result(timeout=20)
         running = threads()
     assert (before, idle, running, threads()) == ([], [], ["llmeval"], [])
+
+
+def test_a_bug_of_ours_ends_every_call_with_its_error(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Dispatcher) -> None:
+        raise ZeroDivisionError
+
+    with closing(Engine()) as engine:
+        engine.submit(asked(), endpoint(server)).result(timeout=20)
+        monkeypatch.setattr(Dispatcher, "start_what_may", broken)
+        futures = [engine.submit(asked(str(number)), endpoint(server)) for number in range(3)]
+        assert {type(future.exception(timeout=20)) for future in futures} == {ZeroDivisionError}
+    assert len(server.requests) == 1
+
+
+def test_a_loop_that_always_has_something_to_do_reads_all_the_same() -> None:
+    received: list[bytes] = []
+    rounds = iter(range(10**6))
+
+    def go_on() -> None:
+        if received or next(rounds, None) is None:
+            loop.stop()
+        else:
+            loop.call_soon(go_on)
+
+    ours, theirs = socket.socketpair()
+    with closing(EngineLoop()) as loop, ours, theirs:
+        loop.add_reader(ours, lambda: received.append(ours.recv(9)))
+        loop.call_soon(theirs.send, b"Tea")
+        loop.call_soon(go_on)
+        loop.run_forever()
+        loop.remove_reader(ours)
+    assert received == [b"Tea"]
 
 
 def test_hundreds_of_requests_are_in_flight_up_to_the_ceiling(server: Server) -> None:

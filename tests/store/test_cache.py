@@ -1,6 +1,7 @@
 """The cache at work: keeps what it is given, and is never in the way."""
 
 import os
+import random
 import signal
 import sqlite3
 import stat
@@ -75,6 +76,15 @@ def test_large_and_strange_answers_are_kept(cache: Cache, warnings: list[str]) -
     assert warnings == []
     assert 100_000 < cache.size() < 2_000_000
     assert {path.suffix for path in cache.directory.iterdir()} <= {".db", ".db-shm", ".db-wal", ".TAG", ""}
+
+
+@pytest.mark.parametrize("size", [0, 7_000, 8_191, 8_192, 8_193, 40_000])
+def test_answers_of_any_length_are_kept(cache: Cache, warnings: list[str], size: int) -> None:
+    digits, words = random.Random(size).randbytes(size // 2).hex(), "more " * (size // 5)
+    kept = entry(1, response={"choices": [{"message": {"content": f"The digits: {digits}, and {words}"}}]})
+    cache.put(kept)
+    assert cache.get(kept.key) == kept
+    assert warnings == []
 
 
 def test_looking_makes_no_directory(cache: Cache) -> None:

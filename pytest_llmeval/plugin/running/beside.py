@@ -127,10 +127,12 @@ class Beside:
 
     def _seen(self, item: pytest.Item) -> str:
         """The unknown plugin, or conftest.py, that is concerned with each execution of a test."""
-        folder = item.path.parent  # whose conftest.py files are those of all its tests
-        if folder not in self._seen_by:
-            self._seen_by[folder] = next(self._see(item), "")
-        return self._seen_by[folder]
+        if item.path not in self._seen_by:
+            folder = item.path.parent  # whose conftest.py files are those of all its tests
+            if folder not in self._seen_by:
+                self._seen_by[folder] = next(self._see(item), "")
+            self._seen_by[item.path] = self._seen_by[folder]
+        return self._seen_by[item.path]
 
     def _see(self, item: pytest.Item) -> Iterator[str]:
         for hook in _SEES + _SEES_AROUND:

@@ -67,10 +67,10 @@ class LiveFixtures:
         self, item: pytest.Item, nextitem: pytest.Item | None, pending: Iterable[pytest.Item]
     ) -> list[pytest.Item]:
         """The waiting tests under the innermost thing that is torn down on the way from an item to the next."""
-        waiting = list(pending)
-        if not waiting or nextitem is None:
-            return self._innermost(waiting)
+        if nextitem is None:
+            return self._innermost(list(pending))
         leaving = [live for live in self._live.values() if _left(live, item, nextitem)]
+        waiting = list(pending) if leaving else []
         for live in sorted(leaving, key=_depth, reverse=True):
             group = [other for other in waiting if _under(live, other)]
             if group:

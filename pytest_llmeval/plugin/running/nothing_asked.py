@@ -9,10 +9,10 @@ import pytest
 from pytest_llmeval.errors import NothingAsked, ReplyError
 from pytest_llmeval.plugin.items import FIXTURES
 from pytest_llmeval.plugin.running.replies import Unanswered
-from pytest_llmeval.plugin.running.trial import Trial
+from pytest_llmeval.plugin.running.trial import Trial, trial_key
 
 
-def review_of(item: pytest.Item, trial: Trial) -> Callable[[BaseException | None], BaseException | None]:
+def review_of(item: pytest.Item) -> Callable[[BaseException | None], BaseException | None]:
     """A review, for `Trial.reviews`, that finds such a sample.
 
     A test that looks at ``llm_capture.calls`` says itself how many there should be. One that gets a fixture without
@@ -20,6 +20,7 @@ def review_of(item: pytest.Item, trial: Trial) -> Callable[[BaseException | None
     """
 
     def review(error: BaseException | None) -> BaseException | None:
+        trial = item.stash[trial_key]
         judged = error is None or isinstance(error, (AssertionError, pytest.fail.Exception))
         if trial.has_asked(trial.sample.index) or not judged or isinstance(error, ReplyError):
             return error

@@ -159,15 +159,14 @@ class Runner:
         finally:
             item.obj = body
             trial.phase = "teardown"
-        if trial.suspended:
-            # Here, not in an async body: some event loops let nothing but an Exception out.
-            raise Suspended("waiting for a reply")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> ReportWrapper:
         """Put the case's result on its report, which is how it reaches the process that reports."""
         asks = uses_llm(item)
         trial = item.stash.get(trial_key, None) if asks else None
+        if trial is not None and trial.suspended and call.excinfo is not None:
+            trial.ended.append(call)
         if not asks or (trial is not None and trial.suspended):
             return (yield)
         again = item.stash.get(again_key, None)

@@ -17,7 +17,7 @@ import unittest
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -33,7 +33,7 @@ from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.live import LiveFixtures
 from pytest_llmeval.plugin.running.looks import Place
 from pytest_llmeval.plugin.running.own_limit import limit_of, on_the_wire, out_of_time, starts_anew
-from pytest_llmeval.plugin.running.replies import Attempts, attempts_key
+from pytest_llmeval.plugin.running.replies import Attempts, Suspended, attempts_key
 from pytest_llmeval.plugin.running.trial import DIFFERS, trial_key
 
 MOST_EXECUTIONS = 50
@@ -96,7 +96,7 @@ class Scheduler:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Execute a test that asks a model; any other is left to pytest, with tests that must run first after it."""
         nextitem = None if isinstance(nextitem, Place) else nextitem
-        others = [other for other in self.pending if other is not item]
+        others = (other for other in self.pending if other is not item)
         first = self.live.must_run_first(item, nextitem, others)
         following = first[0] if first else nextitem
         if not uses_llm(item) or not _may_be_left(item) or self._beside.concerning(item):
@@ -282,6 +282,8 @@ class Scheduler:
         for name in vars(item).keys() - attributes:  # what plugins and fixtures have put there begins anew
             delattr(item, name)
         attempts.stale += len(reports[-1].sections)
+        while trial.ended:
+            _let_go_of_frames(trial.ended.pop())
         return None
 
     def _arm(self, item: pytest.Item, attempts: Attempts) -> None:
@@ -295,9 +297,12 @@ class Scheduler:
         if not missing:
             self._ready.append(item)
         for future in missing:
-            future.add_done_callback(partial(self._arrive, item, attempts, lock))
+            future.add_done_callback(partial(self._arrive, item, lock))
 
-    def _arrive(self, item: pytest.Item, attempts: Attempts, lock: threading.Lock, _: Future[Any]) -> None:
+    def _arrive(self, item: pytest.Item, lock: threading.Lock, _: Future[Any]) -> None:
+        attempts = self.pending.get(item)  # not from the callback, which keeps what it is given
+        if attempts is None:
+            return
         with lock:
             attempts.waits_for -= 1
             complete = attempts.waits_for == 0
@@ -322,6 +327,20 @@ def execute(item: pytest.Item, nextitem: pytest.Item | pytest.Collector | None) 
 
     reports: list[pytest.TestReport] = runtestprotocol(item, log=False, nextitem=nextitem)  # type: ignore[arg-type]
     return reports
+
+
+def _let_go_of_frames(phase: pytest.CallInfo[None]) -> None:
+    """Free the frames that a `Suspended` went through: they hold it, and it them, until the garbage is collected.
+
+    With hundreds of tests that would take a tenth of the session.
+    """
+    caught = phase.excinfo
+    if caught is None or not isinstance(caught.value, Suspended) or caught.tb is None:
+        return
+    catching = caught.tb.tb_frame
+    phase.excinfo = caught.value.__traceback__ = None
+    with suppress(RuntimeError):  # it still runs
+        catching.clear()
 
 
 class _Waited:

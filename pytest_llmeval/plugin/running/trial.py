@@ -128,6 +128,7 @@ class Trial:
     Attributes:
         phase: of pytest's protocol; replies are waited for in ``teardown``.
         suspended: whether the body was left because a reply is missing; then this execution counts for nothing.
+        ended: the phases of a suspended one that an exception has ended.
         reviews: each says what really came out of a sample, given what left its body.
         sample: the one that runs; what fixtures ask before the body belongs to the first.
         shared: the fixture of wider scope whose answers the test shares with others, and what it was set up for; None
@@ -153,6 +154,7 @@ class Trial:
         self.saved = saved
         self.phase: Literal["setup", "call", "teardown"] = "setup"
         self.suspended = False
+        self.ended: list[pytest.CallInfo[None]] = []
         self.results: dict[int, SampleResult] = {}
         self.errors: dict[int, BaseException] = {}
         self.skips: dict[int, BaseException] = {}

@@ -425,6 +425,41 @@ def test_what_is_to_be_sent_comes_before_what_has_arrived(plain_session: Session
     assert int((plain_session.path / "again.txt").read_text()) > 8
 
 
+def test_nothing_is_left_for_the_garbage_collector(plain_session: Session, server: Server) -> None:
+    server.answer = echo
+    plain_session.write(
+        """
+        import gc, pytest
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtestloop():
+            gc.collect()
+            gc.disable()
+            result = yield
+            with open("garbage.txt", "w") as file:
+                file.write(str(gc.collect()))
+            return result
+        """,
+        "conftest.py",
+    )
+    plain_session.write(
+        """
+        import pytest
+
+        @pytest.fixture
+        def asked_first(llm, number):
+            return llm(f"first {number}")
+
+        @pytest.mark.parametrize("number", range(60))
+        def test_it(llm, number, asked_first):
+            llm(f"second {number}")
+        """
+    )
+    plain_session.run(subprocess=True).assert_outcomes(passed=60)
+    objects = int((plain_session.path / "garbage.txt").read_text())
+    assert objects < 60 * 20  # of each test that waits pytest leaves four, and a frame would bring hundreds
+
+
 def test_stopping_at_the_first_failure_says_what_was_waiting(plain_session: Session, server: Server) -> None:
     gate = server.gate()
     server.answer = lambda _: Reply(body=completion("x"), gate=gate)
