@@ -8,10 +8,10 @@ import json
 import threading
 from pathlib import Path
 
-from pytest_llmeval.commands.project import add_config, settings_of
+from pytest_llmeval.commands.project import add_config, models_of, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.review.decisions import FOLDER, Decision, decisions_of
+from pytest_llmeval.review.decisions import FOLDER, Decision, decisions_of, files_in
 from pytest_llmeval.review.log import ReviewLog, counted, decisions_in_log
 from pytest_llmeval.text import harmless
 
@@ -25,6 +25,12 @@ def add_review(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--apply", action="store_true", help=f"Put a file of decisions into {FOLDER}/, which is committed"
     )
+    parser.add_argument(
+        "--labels",
+        action="store_true",
+        help="Say how good the checks are by these decisions, and whether people agree",
+    )
+    parser.add_argument("--model", help="With --labels: the model, when the run holds several")
     parser.add_argument("--reviewer", metavar="NAME", help="Who decides (default: the name of the user)")
     add_config(parser)
     parser.set_defaults(run=_review)
@@ -34,6 +40,8 @@ def _review(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     if options.apply:
         return _apply(Path(options.run_file), settings, options.reviewer)
+    if options.labels:
+        return _labels(Path(options.run_file), settings, options.model)
     return _serve(Path(options.run_file), settings, options.reviewer or _user())
 
 
@@ -67,6 +75,21 @@ def _serve(path: Path, settings: Settings, reviewer: str) -> int:
     decisions = log.decisions()
     keep = f"{counted(decisions)}; to keep them with the project: llmeval review --apply {_near(log.path)}"
     print(f"\n{keep if decisions else 'nothing was decided'}")
+    return DONE
+
+
+def _labels(path: Path, settings: Settings, model: str | None) -> int:
+    from pytest_llmeval.review.checks_by_labels import label_lines
+    from pytest_llmeval.runs.file import load_run
+
+    run = load_run(path)
+    names = [name for name in models_of(run, model) if model or name != run.baseline]
+    decisions = [each for file in files_in(settings.root) for each in decisions_of(file, settings.root)]
+    for name in names:
+        if len(names) > 1:
+            print(f"{harmless(name)}:")
+        for line in label_lines(run.of_model(name).values(), decisions):
+            print(harmless(line))
     return DONE
 
 

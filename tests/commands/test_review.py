@@ -18,6 +18,7 @@ from pytest_llmeval.review.decisions import Decision, decisions_in
 from pytest_llmeval.review.log import ReviewLog
 from pytest_llmeval.runs.results import CaseKey
 from tests.plugin.publishing.test_github import prepare
+from tests.plugin.rejudging.test_decided import decide
 from tests.server import Server
 from tests.sessions import Session
 
@@ -71,6 +72,22 @@ def test_what_is_no_file_of_decisions_is_told_in_one_line(project: Path, capsys:
         assert said.startswith(f"llmeval: {name}")
         assert said.count("\n") == 1
     assert main(["review", "other.jsonl"]) == 2
+
+
+def test_labels_say_how_good_a_check_is(
+    plain_session: Session, server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(plain_session, server)
+    plain_session.run("--llm-model=candidate")
+    decide(plain_session, model="candidate", word="rejected", number=20, category="city")
+    monkeypatch.chdir(plain_session.path)
+    capsys.readouterr()
+    assert main(["review", "run.jsonl", "--labels"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("city 100")
+    assert said[0].endswith("by 20 labels; the check alone says 40.0 %")
+    assert said[1].startswith("  its checks: precision 100 % [")
+    assert main(["review", "run.jsonl", "--labels", "--model=nobody"]) == 2
 
 
 def test_it_serves_a_run_until_it_is_interrupted(plain_session: Session, server: Server) -> None:
