@@ -386,8 +386,10 @@ def test_a_review_says_when_nothing_is_saved(page: Page, tmp_path: Path) -> None
     server = ReviewServer(served_page, ReviewLog(tmp_path / "run.jsonl"))
     page.goto(server.address)
     page.wait_for_selector("html[data-ready]")
-    server.close()
     page.keyboard.press("a")
+    expect(page.locator("#decided")).to_contain_text("Which of the two?")
+    server.close()
+    page.keyboard.press("e")
     expect(page.locator("#unsaved")).to_contain_text("NOT SAVED")
 
 

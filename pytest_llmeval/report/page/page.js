@@ -399,6 +399,7 @@
   // ---------------------------------------------------------------- decisions
 
   let decisions = [];
+  const byCase = new Map(); // the decisions of each case
   let sending = Promise.resolve();
   let queue = null; // places of the trials to review, null for all
   const STORED = () => `llmeval ${data.review.name}`;
@@ -413,12 +414,12 @@
     return found.length ? found.slice(0, 9) : USUAL;
   }
 
+  const caseOf = (test, name) => `${test}\n${name}`;
+
   function decisionOn(trial) {
-    if (trial.case === undefined || !decisions.length) return undefined;
-    const answers = new Set(results[trial.after ?? trial.before].groups.map((group) => group.answer));
-    return decisions.findLast(
-      (each) => each.test === texts[trial.test] && each.case === texts[trial.case] && answers.has(each.answer),
-    );
+    const made = trial.case === undefined ? undefined : byCase.get(caseOf(texts[trial.test], texts[trial.case]));
+    const groups = results[trial.after ?? trial.before].groups;
+    return made?.findLast((each) => groups.some((group) => group.answer === each.answer));
   }
 
   function reviewed(trial) {
@@ -429,6 +430,12 @@
   }
 
   function countReview() {
+    byCase.clear();
+    for (const each of decisions) {
+      const key_ = caseOf(each.test, each.case);
+      if (!byCase.has(key_)) byCase.set(key_, []);
+      byCase.get(key_).push(each);
+    }
     const all = new Map();
     if (queue || decisions.length) {
       trials.forEach((trial, index) => {
@@ -450,7 +457,7 @@
       element.dataset.decide = name;
       return element;
     };
-    const pair = trial.before !== null && trial.after !== null;
+    const pair = paired(trial);
     return make("div", { className: "decide", role: "group", "aria-label": "decide" },
       button("a", "accept a", ACTIONS.a), button("r", "reject r", ACTIONS.r),
       ...(pair ? [button("<", "left better <", ACTIONS["<"]), button(">", "right better >", ACTIONS[">"]),
@@ -466,17 +473,24 @@
     const trial = trials[chosen];
     const group = trial && data.review && groupOf(trial);
     if (!group?.answer) return;
+    if (blind && paired(trial) && ALONE.has(word)) {
+      say("Which of the two? b shows the models; then accept or reject.");
+      return;
+    }
     const decision = {
       test: texts[trial.test], case: texts[trial.case], answer: group.answer, decision: word,
       model: texts[trial.model], reviewer: data.review.reviewer, at: new Date().toISOString(),
     };
-    const base = trial.before !== null && trial.after !== null ? results[trial.before].groups[old] : undefined;
+    const base = paired(trial) ? results[trial.before].groups[old] : undefined;
     if (base?.answer) decision.beside = base.answer;
     if (category) decision.category = category;
     decisions.push(decision);
     keep(decision);
     decidedNow();
   }
+
+  const ALONE = new Set(["accepted", "rejected"]); // of one answer, which must be seen to be the one
+  const paired = (trial) => trial.before !== null && trial.after !== null;
 
   function reject(category) {
     const trial = trials[chosen];
@@ -490,14 +504,14 @@
   // The side that is shown on the left, or on the right, is the better one.
   function better(left) {
     const trial = trials[chosen];
-    if (!trial || trial.before === null || trial.after === null) return;
+    if (!trial || !paired(trial)) return;
     const turned = blind && hash(nodeOf(trial, chosen)) % 2 === 1;
     decide(left === turned ? "better" : "worse");
   }
 
   function both(word) {
     const trial = trials[chosen];
-    if (trial && trial.before !== null && trial.after !== null) decide(word);
+    if (trial && paired(trial)) decide(word);
   }
 
   function undo() {
@@ -543,7 +557,7 @@
     else {
       try { decisions = JSON.parse(localStorage.getItem(STORED()) ?? "[]"); } catch { decisions = []; }
     }
-    if (data.review.served) blind = trials.some((trial) => trial.before !== null && trial.after !== null);
+    blind = data.review.served && trials.some((trial) => paired(trial) && texts[trial.model] !== data.baseline);
   }
 
   function save() {
@@ -766,6 +780,7 @@
     ({ texts, trials, results } = data);
     await recallDecisions();
     countFacets();
+    countReview();
     build();
     byId("first-misses").classList.add("hidden");
     byId("explorer").hidden = false;
