@@ -616,7 +616,7 @@
     else if (!data.redacted) element.append(make("p", { className: "note" }, "text left out"));
     if (!blind) {
       if (group.reason !== undefined) element.append(make("div", { className: "text reason" }, texts[group.reason]));
-      if (group.checks) element.append(make("ul", { "aria-label": "checks" }, ...group.checks.map(check)));
+      if (group.checks) element.append(make("ul", { "aria-label": "checks" }, ...group.checks.map((each) => check(each, group.reason))));
       element.append(make("p", { className: "figures" }, group.figures));
     }
     return element;
@@ -652,10 +652,10 @@
     return nodes;
   }
 
-  function check([name, passed, value, reason]) {
+  function check([name, passed, value, reason], told) {
     const words = [passed ? "✓" : "✗", texts[name]];
     if (value !== 0 && value !== 1) words.push(value.toFixed(2));
-    const said = passed || !texts[reason] ? "" : `: ${texts[reason]}`;
+    const said = passed || !texts[reason] || reason === told ? "" : `: ${texts[reason]}`;
     return make("li", { className: passed ? "" : "fail" }, words.join(" ") + said);
   }
 
