@@ -37,6 +37,7 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     report.add_argument("--model", help="The model on trial, when the run holds several; the others are left out")
     report.add_argument("--redacted", action="store_true", help="No text of models or users; for .html")
+    report.add_argument("--strict", action="store_true", help="INCONCLUSIVE fails the gate too, and so does a part")
     add_config(report)
     report.set_defaults(run=_report)
 
@@ -45,7 +46,7 @@ def _report(options: argparse.Namespace) -> int:
     run_file = Path(options.run_file)
     endings = {path: _ending(path, run_file, redacted=options.redacted) for path in options.output}
     run = load_run(run_file)
-    session = session_of(run, settings_of(options), options.model)
+    session = session_of(run, settings_of(options), options.model, strict=options.strict)
     for path, ending in endings.items():
         kind = FILES[ending]
         write = kind.redacted if options.redacted and kind.redacted else kind.write
@@ -70,14 +71,15 @@ def _ending(path: Path, run_file: Path, *, redacted: bool) -> str:
     return ending
 
 
-def session_of(run: Run, settings: Settings, model: str | None = None) -> Session:
+def session_of(run: Run, settings: Settings, model: str | None = None, *, strict: bool = False) -> Session:
     """What there is to tell of a run.
 
     Args:
         model: the only one on trial, None for all.
+        strict: whether INCONCLUSIVE fails the gate too.
     """
     names = models_of(run, model)
-    comparisons = within(run, settings, names)
+    comparisons = within(run, settings, names, strict=strict)
     stopped = stopped_words(run)
     # A run that is not whole must not look like one, and without a comparison nothing else says it.
     notes = [f"NOT GREEN: {stopped}"] if stopped and not comparisons else []
@@ -90,7 +92,7 @@ def session_of(run: Run, settings: Settings, model: str | None = None) -> Sessio
         figures=measure_each(run),
         secrets=_secrets(settings),
         notes=notes,
-        rules=rules_of(run, settings, strict=False),
+        rules=rules_of(run, settings, strict=strict),
     )
 
 

@@ -12,7 +12,7 @@ from pytest_llmeval.commands.project import add_config, models_of, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.review.decisions import FOLDER, Decision, decisions_of, files_in
-from pytest_llmeval.review.log import ReviewLog, counted, decisions_in_log
+from pytest_llmeval.review.log import Log, ReviewLog, counted, read_log
 from pytest_llmeval.text import harmless
 
 DONE = 0
@@ -99,27 +99,28 @@ def _near(path: Path) -> str:
 
 
 def _apply(path: Path, settings: Settings, reviewer: str | None) -> int:
-    decisions = decisions_in_log(path)
+    log = read_log(path)
     if reviewer is not None:
-        decisions = [each._replace(reviewer=reviewer) for each in decisions]
+        log = Log(*([each._replace(reviewer=reviewer) for each in decisions] for decisions in log))
     file = settings.root / FOLDER / f"{path.stem}.jsonl"
-    known = set(decisions_of(file, settings.root)) if file.exists() else set()
-    new = [each for each in dict.fromkeys(decisions) if each not in known]
-    if not new:
+    known = read_log(file).decisions if file.exists() else []
+    # In the order of the review, so that what was decided last counts, also where it was decided before.
+    others = [each for each in known if each not in log.undone and each not in log.decisions]
+    decisions = [*others, *log.decisions]
+    if decisions == known:
         print(f"{_near(path)}: nothing new was decided")
         return DONE
-    _append(file, new)
-    print(f"{_near(file)}: {counted(new)}; commit it: these answers count so from now on")
+    _write(file, decisions)
+    new, gone = [each for each in log.decisions if each not in known], sum(each not in decisions for each in known)
+    said = ", ".join(filter(None, [counted(new), f"{gone} taken back" if gone else ""])) or "decided anew"
+    print(f"{_near(file)}: {said}; commit it: these answers count so from now on")
     return DONE
 
 
-def _append(file: Path, decisions: list[Decision]) -> None:
-    """Add decisions to a file that may end without a line break."""
+def _write(file: Path, decisions: list[Decision]) -> None:
     text = "".join(f"{json.dumps(each.to_json(), ensure_ascii=True)}\n" for each in decisions)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        before = file.read_text(encoding="utf-8") if file.exists() else ""
-        gap = "\n" if before and not before.endswith("\n") else ""
-        file.write_text(before + gap + text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{_near(file)} cannot be written: {error.strerror or error}") from None

@@ -19,7 +19,7 @@ from pytest_llmeval.plugin.base_branch import Base, as_base_says, find_base, nam
 from pytest_llmeval.plugin.baseline import Baseline, ModelBaseline, NewBaseline, NoBaseline, SavedBaseline, model_in
 from pytest_llmeval.plugin.config_table import settings_of
 from pytest_llmeval.plugin.evaluation import CONCURRENCY, Evaluation, evaluation_key, header_of
-from pytest_llmeval.plugin.options import MODES, REPORTS, given
+from pytest_llmeval.plugin.options import MODES, REPORTS, given, report_path
 from pytest_llmeval.plugin.wordings import wordings_option
 from pytest_llmeval.runs.file import load_run, read_run
 from pytest_llmeval.runs.results import Run, model_words
@@ -108,7 +108,7 @@ def _decisions(settings: Settings, base: Base | None) -> tuple[Decisions | None,
     theirs = base.names(settings.root / "reviews") if base is not None else []
     if not (settings.root / "reviews").is_dir() and not theirs:
         return None, ""
-    from pytest_llmeval.review.decisions import Decisions, added_words, decisions_in, read_decisions
+    from pytest_llmeval.review.decisions import Decisions, added_words, decisions_in, named_by_file, read_decisions
 
     decisions = decisions_in(settings.root)
     if base is None:
@@ -116,7 +116,7 @@ def _decisions(settings: Settings, base: Base | None) -> tuple[Decisions | None,
     before: list[Decision] = []
     for file in theirs:
         text = (base.read(file) or b"").decode("utf-8", "replace")
-        before += read_decisions(f"{base.ref}:{file.name}", text.splitlines(keepends=True))
+        before += named_by_file(file, read_decisions(f"{base.ref}:{file.name}", text.splitlines(keepends=True)))
     return decisions, added_words(Decisions(before), decisions)
 
 
@@ -317,7 +317,7 @@ def _report(config: pytest.Config, name: str, baseline: Path | None, anchor: Pat
     if not name.endswith(REPORTS):
         kinds = ", ".join(f"FILE{ending}" for ending in REPORTS)
         raise ConfigError(f"--llm-report={name}: unknown kind of report (allowed: {kinds})")
-    path = config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
+    path = report_path(config, name)
     # Reported before anything is paid for.
     if baseline is not None and _is_same(path, baseline):
         raise ConfigError(

@@ -5,7 +5,9 @@ Help texts start with a capital; a single phrase has no period, several phrases 
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -109,6 +111,17 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         ".codequality.json and .metrics.txt. Repeat it for several files.",
     },
 }
+
+
+def summaries_asked_for(config: pytest.Config) -> list[Path]:
+    """The files that are written at the end of the session, which is all of ``--llm-report`` but saved runs."""
+    names = [name for name in given(config, "llm_report") or () if name.endswith(REPORTS)]
+    return [report_path(config, name) for name in names if not name.endswith(".jsonl")]
+
+
+def report_path(config: pytest.Config, name: str) -> Path:
+    """Where ``--llm-report=NAME`` writes."""
+    return config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
 
 
 def add_options(parser: pytest.Parser) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
+from pytest_llmeval.checks.categories import is_category
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.runs.results import CaseKey
 from pytest_llmeval.text import first_line, plural
@@ -23,8 +24,8 @@ Word = Literal["accepted", "rejected", "better", "worse", "both_fine", "both_bad
 
 WORDS: tuple[Word, ...] = get_args(Word)
 
-_TEXTS = ("test", "case", "answer", "decision", "category", "beside", "model", "reviewer", "at")
-_OPTIONAL = {"category", "beside", "model", "reviewer", "at"}
+_TEXTS = ("test", "case", "content", "answer", "decision", "category", "beside", "model", "reviewer", "at")
+_OPTIONAL = {"content", "category", "beside", "model", "reviewer", "at"}
 
 
 class Decision(NamedTuple):
@@ -38,6 +39,8 @@ class Decision(NamedTuple):
         model: that gave it, "" when unknown.
         reviewer: who decided, "" when unknown.
         at: ISO date and time, "" when unknown.
+        content: digest of the case's row; the decision holds for a case that asks and expects the same. "" for a case
+            without a row.
     """
 
     key: CaseKey
@@ -48,12 +51,14 @@ class Decision(NamedTuple):
     model: str = ""
     reviewer: str = ""
     at: str = ""
+    content: str = ""
 
     def to_json(self) -> dict[str, str]:
         """The decision as a line's object; what is empty is left out."""
         data = {
             "test": self.key.test,
             "case": self.key.case,
+            "content": self.content,
             "answer": self.answer,
             "decision": self.decision,
             "category": self.category,
@@ -87,6 +92,8 @@ def decision_from(data: object) -> Decision:
         raise ValueError("answer is empty")
     if word == "rejected" and not texts["category"]:
         raise ValueError("a rejected answer has a category")
+    if texts["category"] and (not is_category(str(texts["category"])) or ":" in str(texts["category"])):
+        raise ValueError(f"no error category can be named {first_line(repr(texts['category']), 60)}")
     given: dict[str, Any] = {name: texts[name] for name in ("answer", *sorted(_OPTIONAL))}
     return Decision(key=CaseKey(str(texts["test"]), str(texts["case"])), decision=word, **given)
 
@@ -116,13 +123,12 @@ class Decisions:
     """Which answers are known to be right or wrong.
 
     Args:
-        decisions: in the order they were made. Of one reviewer the last counts; a rejection counts over an acceptance
-            by somebody else.
+        decisions: of one reviewer the last counts, by date; a rejection counts over an acceptance by somebody else.
     """
 
     def __init__(self, decisions: Iterable[Decision] = ()) -> None:
         self._last: dict[tuple[CaseKey, str], dict[str, Decision]] = {}
-        for each in decisions:
+        for each in sorted(decisions, key=lambda each: each.at):
             if each.decision in ("accepted", "rejected"):
                 # A reviewer who changes their mind comes last.
                 by_reviewer = self._last.setdefault((each.key, each.answer), {})
@@ -132,19 +138,21 @@ class Decisions:
     def __len__(self) -> int:
         return len(self._last)
 
-    def of(self, key: CaseKey, answer: str) -> Decision | None:
-        """What was decided of an answer, None where nothing was."""
-        found = self._last.get((key, answer))
-        if not found:
-            return None
-        return next((each for each in found.values() if each.decision == "rejected"), [*found.values()][-1])
+    def of(self, key: CaseKey, answer: str, content: str) -> Decision | None:
+        """What was decided of an answer, None where nothing was.
+
+        Args:
+            content: digest of the case's row as it is now, "" without one.
+        """
+        made = self._last.get((key, answer), {}).values()
+        found = [each for each in made if each.content in ("", content)]
+        return next((each for each in found if each.decision == "rejected"), found[-1] if found else None)
 
     def items(self) -> Iterator[Decision]:
         """What counts of each answer."""
-        for key, answer in self._last:
-            decision = self.of(key, answer)
-            if decision is not None:
-                yield decision
+        for made in self._last.values():
+            found = list(made.values())
+            yield next((each for each in found if each.decision == "rejected"), found[-1])
 
 
 def decisions_in(root: Path) -> Decisions:
@@ -175,7 +183,21 @@ def decisions_of(file: Path, root: Path) -> Iterator[Decision]:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{name} cannot be read: {first_line(str(error))}") from None
-    yield from read_decisions(name, text.splitlines(keepends=True))
+    yield from named_by_file(file, read_decisions(name, text.splitlines(keepends=True)))
+
+
+def named_by_file(file: Path, decisions: Iterable[Decision]) -> Iterator[Decision]:
+    """The decisions of a file; two people who gave no name are two people where they sent two files."""
+    for each in decisions:
+        yield each if each.reviewer else each._replace(reviewer=f"somebody in {file.name}")
+
+
+def _word(decision: Decision | None) -> str:
+    return decision.decision if decision is not None else ""
+
+
+def _moved(before: Decision, after: Decision) -> bool:
+    return before.decision == after.decision == "rejected" and before.category != after.category
 
 
 def added_words(before: Decisions, after: Decisions) -> str:
@@ -185,12 +207,14 @@ def added_words(before: Decisions, after: Decisions) -> str:
         before: the decisions of the branch that it is merged into.
         after: its own.
     """
-    old = {(each.key, each.answer): each.decision for each in before.items()}
-    new = {(each.key, each.answer): each.decision for each in after.items()}
+    old = {(each.key, each.answer): each for each in before.items()}
+    new = {(each.key, each.answer): each for each in after.items()}
     told = []
     for word, verb in (("accepted", "accepts"), ("rejected", "rejects")):
-        number = sum(decision == word and old.get(place) != word for place, decision in new.items())
-        told += [f"{verb} {plural(number, 'answer')}"] if number else []
+        added = [place for place, each in new.items() if each.decision == word and _word(old.get(place)) != word]
+        told += [f"{verb} {plural(len(added), 'answer')}"] if added else []
+    moved = [place for place in old.keys() & new.keys() if _moved(old[place], new[place])]
+    told += [f"rejects {plural(len(moved), 'answer')} for another category"] if moved else []
     gone = sum(place not in new for place in old)
     told += [f"takes back what was decided of {plural(gone, 'answer')}"] if gone else []
     return f"this change {' and '.join(told)}" if told else ""

@@ -6,14 +6,11 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.review.decisions import Decision, decision_from
 from pytest_llmeval.text import first_line
-
-UNDO = {"undo": True}
-"""The line that takes back the last decision that was not taken back yet."""
 
 
 class ReviewLog:
@@ -36,13 +33,13 @@ class ReviewLog:
         """
         self._append(decision.to_json())
 
-    def undo(self) -> None:
-        """Take back the last decision; none is no error.
+    def undo(self, decision: Decision) -> None:
+        """Take a decision back; one that was not kept is no error.
 
         Raises:
             OSError: the file cannot be written.
         """
-        self._append(UNDO)
+        self._append({"undo": decision.to_json()})
 
     def decisions(self) -> list[Decision]:
         """The decisions that were not taken back.
@@ -50,7 +47,7 @@ class ReviewLog:
         Raises:
             ConfigError: the file cannot be read, or a line of it is neither a decision nor takes one back.
         """
-        return decisions_in_log(self.path) if self.path.exists() else []
+        return read_log(self.path).decisions if self.path.exists() else []
 
     def _append(self, data: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,41 +62,67 @@ class ReviewLog:
             os.fsync(file.fileno())
 
 
-def decisions_in_log(path: Path) -> list[Decision]:
-    """The decisions in a file of a review, or in one that the page has saved.
+def read_log(path: Path) -> Log:
+    """What a file of a review says, or one that the page has saved.
 
     Raises:
         ConfigError: it cannot be read, or a line of it is neither a decision nor takes one back.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name} cannot be read: {first_line(str(error))}") from None
-    found: list[Decision] = []
-    for number, line in enumerate(lines, start=1):
-        data = _parsed(line)
-        if data is None:  # cut off by a process that was killed
-            continue
-        if takes_back(data):
-            del found[-1:]
-            continue
-        try:
-            found.append(decision_from(data))
-        except ValueError as error:
-            raise ConfigError(f"{path.name}:{number}: {first_line(str(error))}; is it a file of a review?") from None
-    return found
+        raise ConfigError(f"{path.name or path} cannot be read: {first_line(str(error))}") from None
+    return Log.read(path.name, lines)
 
 
-def _parsed(line: str) -> object:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
+class Log(NamedTuple):
+    """What a file of a review says.
+
+    Attributes:
+        decisions: that were not taken back.
+        undone: those that were.
+    """
+
+    decisions: list[Decision]
+    undone: list[Decision]
+
+    @classmethod
+    def read(cls, name: str, lines: Iterable[str]) -> Self:
+        """Read the lines of a file.
+
+        Args:
+            name: of the file, for errors.
+
+        Raises:
+            ConfigError: a line is neither a decision nor takes one back.
+        """
+        log = cls([], [])
+        for number, line in enumerate(lines, start=1):
+            text = line.strip()
+            if not text or (text.startswith("{") and not text.endswith("}")):
+                continue  # cut off by a process that was killed
+            try:
+                data = json.loads(text)
+                back = taken_back(data)
+                if back is None:
+                    log.decisions.append(decision_from(data))
+                elif back in log.decisions:
+                    log.decisions.reverse()
+                    log.decisions.remove(back)
+                    log.decisions.reverse()
+                    log.undone.append(back)
+            except (ValueError, RecursionError) as error:
+                raise ConfigError(f"{name}:{number}: {first_line(str(error))}; is it a file of a review?") from None
+        return log
 
 
-def takes_back(data: object) -> bool:
-    """Whether the data of a line takes back the last decision."""
-    return isinstance(data, dict) and data.keys() == UNDO.keys() and data["undo"] is True
+def taken_back(data: object) -> Decision | None:
+    """The decision that the data of a line takes back, None where it takes none back.
+
+    Raises:
+        ValueError: what it takes back is no decision.
+    """
+    return decision_from(data["undo"]) if isinstance(data, dict) and data.keys() == {"undo"} else None
 
 
 def counted(decisions: Iterable[Decision]) -> str:

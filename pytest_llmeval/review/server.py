@@ -16,10 +16,9 @@ from collections.abc import Callable
 from pytest_llmeval.capture.http_server import Exchange, Head, HttpServer, Refused
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.review.decisions import decision_from
-from pytest_llmeval.review.log import ReviewLog, takes_back
+from pytest_llmeval.review.log import ReviewLog, taken_back
 from pytest_llmeval.text import first_line
 
-COOKIE = "llmeval"
 KEPT = 12 * 3600  # seconds that the cookie opens the page, also after the browser was closed
 MOST_BYTES = 65_536  # of a decision
 _HEADERS = {
@@ -37,6 +36,9 @@ class ReviewServer:
     Args:
         page: its HTML; made anew for each request, so that nothing of it is kept.
         log: where decisions are kept.
+
+    Attributes:
+        cookie: the name of the cookie that opens the page.
     """
 
     def __init__(self, page: Callable[[], str], log: ReviewLog) -> None:
@@ -46,6 +48,7 @@ class ReviewServer:
         self._cookie = secrets.token_urlsafe(24)
         self._server = HttpServer(self._admit, self._handle, self._finish)
         self._host = f"127.0.0.1:{self._server.port}"
+        self.cookie = f"llmeval-{self._server.port}"  # a browser sends it to other ports too, as to another review
 
     @property
     def address(self) -> str:
@@ -103,21 +106,22 @@ class ReviewServer:
             self._key = known if known is not None else None
             await _say(exchange, 403, "this key is used up or wrong: stop llmeval review and start it again")
             return
-        cookie = f"{COOKIE}={self._cookie}; Max-Age={KEPT}; Path=/; HttpOnly; SameSite=Strict"
+        cookie = f"{self.cookie}={self._cookie}; Max-Age={KEPT}; Path=/; HttpOnly; SameSite=Strict"
         await exchange.respond(303, {**_HEADERS, "location": "/", "set-cookie": cookie}, b"")
 
     def _has_cookie(self, head: Head) -> bool:
         pairs = (pair.strip().partition("=") for pair in head.headers.get("cookie", "").split(";"))
         return any(
-            name == COOKIE and hmac.compare_digest(value.encode("latin-1", "replace"), self._cookie.encode())
+            name == self.cookie and hmac.compare_digest(value.encode("latin-1", "replace"), self._cookie.encode())
             for name, _, value in pairs
         )
 
     async def _decide(self, exchange: Exchange) -> None:
         try:
             data = json.loads(exchange.body)
-            if takes_back(data):
-                self._log.undo()
+            back = taken_back(data)
+            if back is not None:
+                self._log.undo(back)
             else:
                 self._log.add(decision_from(data))
         except (ValueError, RecursionError) as error:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from pytest_llmeval.review.log import ReviewLog, decisions_in_log
+from pytest_llmeval.review.log import ReviewLog, read_log
 from pytest_llmeval.review.server import ReviewServer
 from tests.browser.pages import CASES, compared_page, many_page, redacted_page, served_page, several_page
 
@@ -334,7 +334,7 @@ def test_decisions_are_saved_as_a_file_that_is_applied(compared: Watched, tmp_pa
         page.keyboard.press("s")
     file = tmp_path / "review.jsonl"
     download.value.save_as(file)
-    found = [(each.key.case, each.decision, each.category) for each in decisions_in_log(file)]
+    found = [(each.key.case, each.decision, each.category) for each in read_log(file).decisions]
     assert found == [("c0", "accepted", ""), ("c1", "rejected", "invented")]
 
 
@@ -348,7 +348,7 @@ def test_an_answer_that_passes_is_rejected_for_a_category_by_its_number(compared
     with page.expect_download() as download:
         page.keyboard.press("s")
     download.value.save_as(tmp_path / "review.jsonl")
-    [decision] = decisions_in_log(tmp_path / "review.jsonl")
+    [decision] = read_log(tmp_path / "review.jsonl").decisions
     assert (decision.key.case, decision.decision, decision.category) == ("c5", "rejected", "tone")
 
 
@@ -362,9 +362,12 @@ def test_a_review_is_served_blind_and_keeps_each_key(page: Page, tmp_path: Path)
         page.wait_for_selector("html[data-ready]")
         expect(page.locator("#query")).to_have_value("review:queue")
         assert page.locator("#detail .who b").all_inner_texts() == ["A", "B"]
+        expect(page.locator(".verdict").first).to_be_hidden()
+        expect(page.locator('.chips[data-key="state"]')).to_be_hidden()
         expected = []
         for key in "<>":
-            candidate_left = page.locator("#detail .side").first.locator("ins").count() == 1
+            assert page.locator("#detail :is(ins, del)").count() == 0  # which would tell the sides apart
+            candidate_left = "60" in page.locator("#detail .side").first.locator("u").inner_text()
             expected.append("better" if candidate_left == (key == "<") else "worse")
             decide(page, key)
         decide(page, "e", "u")
@@ -391,6 +394,7 @@ def test_a_review_says_when_nothing_is_saved(page: Page, tmp_path: Path) -> None
     server.close()
     page.keyboard.press("e")
     expect(page.locator("#unsaved")).to_contain_text("NOT SAVED")
+    expect(page.locator('.chips[data-key="review"]')).not_to_contain_text("decided")
 
 
 def test_the_facts_of_the_page_are_json_that_python_reads(files: dict[str, Path]) -> None:

@@ -58,7 +58,7 @@ def test_decisions_are_put_into_the_project_once(project: Path, capsys: pytest.C
 def test_the_reviewer_can_be_named_afterwards(project: Path) -> None:
     path = saved(project, Decision(KEY, "d1", "accepted"))
     assert main(["review", str(path), "--apply", "--reviewer=bo"]) == 0
-    found = decisions_in(project).of(KEY, "d1")
+    found = decisions_in(project).of(KEY, "d1", "")
     assert found is not None
     assert found.reviewer == "bo"
 

@@ -31,11 +31,12 @@ DECISIONS = st.builds(
     key=st.builds(CaseKey, TEXTS, TEXTS),
     answer=st.text(min_size=1, max_size=8),
     decision=st.sampled_from(WORDS),
-    category=st.text(min_size=1, max_size=8),
+    category=st.sampled_from(["tone", "wrong answer", "größe"]),
     beside=TEXTS,
     model=TEXTS,
     reviewer=TEXTS,
     at=TEXTS,
+    content=TEXTS,
 )
 
 
@@ -44,7 +45,7 @@ def decided(word: Word, *, by: str = "ana", answer: str = "d1") -> Decision:
 
 
 def what_counts(*decisions: Decision) -> str | None:
-    found = Decisions(decisions).of(KEY, "d1")
+    found = Decisions(decisions).of(KEY, "d1", "")
     return found.decision if found is not None else None
 
 
@@ -72,6 +73,11 @@ def test_of_one_reviewer_the_last_counts_and_a_rejection_counts_over_others() ->
         ('{"test": "t", "case": "", "answer": "d", "decision": "fine"}', "unknown decision fine (known: accepted, "),
         ('{"test": "t", "case": "", "answer": "d", "decision": "rejected"}', "a rejected answer has a category"),
         ('{"test": "t", "case": "", "answer": "", "decision": "accepted"}', "answer is empty"),
+        (
+            '{"test": "t", "case": "", "answer": "d", "decision": "rejected", "category": "error:timeout"}',
+            "no error category can be named 'error:timeout'",
+        ),
+        ('{"test": "t", "case": "", "answer": "d", "decision": "rejected", "category": " "}', "no error category"),
         ('{"test": "t", "case": "", "answer": 1, "decision": "accepted"}', "answer is missing or no text"),
         ('{"test": "t", "case": "", "answer": "d", "decision": "accepted", "verdict": "x"}', "unknown field verdict"),
         ("[" * 100_000, ""),
@@ -94,7 +100,7 @@ def test_the_files_of_a_project_are_read_in_order(tmp_path: Path) -> None:
     (tmp_path / "reviews").mkdir()
     for name, word in (("a", "accepted"), ("b", "rejected")):
         (tmp_path / "reviews" / f"{name}.jsonl").write_text(json.dumps(decided(word).to_json()) + "\n")  # type: ignore[arg-type]
-    found = decisions_in(tmp_path).of(KEY, "d1")
+    found = decisions_in(tmp_path).of(KEY, "d1", "")
     assert found is not None
     assert found.decision == "rejected"
     (tmp_path / "reviews" / "c.jsonl").write_bytes(b"\xff\n")
@@ -103,11 +109,40 @@ def test_the_files_of_a_project_are_read_in_order(tmp_path: Path) -> None:
     assert len(decisions_in(tmp_path / "nowhere")) == 0
 
 
+def test_the_last_by_date_counts_whatever_the_files_are_called(tmp_path: Path) -> None:
+    (tmp_path / "reviews").mkdir()
+    for name, word, at in (("9", "accepted", "2026-11-01"), ("10", "rejected", "2026-11-20")):
+        line = json.dumps(decided(word)._replace(at=f"{at}T10:00:00Z").to_json())  # type: ignore[arg-type]
+        (tmp_path / "reviews" / f"release-{name}.jsonl").write_text(line + "\n")
+    found = decisions_in(tmp_path).of(KEY, "d1", "")
+    assert found is not None
+    assert found.decision == "rejected"
+
+
+def test_two_people_without_a_name_are_two(tmp_path: Path) -> None:
+    (tmp_path / "reviews").mkdir()
+    words: dict[str, Word] = {"a": "rejected", "b": "accepted"}
+    for name, word in words.items():
+        (tmp_path / "reviews" / f"{name}.jsonl").write_text(json.dumps(decided(word, by="").to_json()) + "\n")
+    found = decisions_in(tmp_path).of(KEY, "d1", "")
+    assert found is not None
+    assert (found.decision, found.reviewer) == ("rejected", "somebody in a.jsonl")
+
+
+def test_a_decision_holds_for_the_row_that_it_was_made_on() -> None:
+    made = Decisions([decided("accepted")._replace(content="row 1")])
+    assert made.of(KEY, "d1", "row 1") is not None
+    assert made.of(KEY, "d1", "row 2") is None
+    assert Decisions([decided("accepted")]).of(KEY, "d1", "row 2") is not None
+
+
 def test_what_a_change_decides_is_told() -> None:
     old = Decisions([decided("accepted"), decided("accepted", answer="d2")])
     new = Decisions([decided("accepted"), *(decided("accepted", answer=f"n{n}") for n in range(7))])
     assert added_words(old, new) == "this change accepts 7 answers and takes back what was decided of 1 answer"
     assert added_words(old, old) == ""
+    other = Decisions([decided("rejected")._replace(category="format")])
+    assert added_words(Decisions([decided("rejected")]), other) == "this change rejects 1 answer for another category"
     turned = Decisions([decided("rejected"), decided("accepted", answer="d2")])
     assert added_words(old, turned) == "this change rejects 1 answer"
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.review.decisions import Decision
-from pytest_llmeval.review.log import ReviewLog, counted, decisions_in_log
+from pytest_llmeval.review.log import ReviewLog, counted, read_log
 from pytest_llmeval.runs.results import CaseKey
 
 
@@ -25,9 +25,7 @@ def decision(name: str) -> Decision:
 
 
 @given(st.lists(st.sampled_from(["add", "undo"]), max_size=12))
-def test_undo_takes_back_the_last_that_was_not_taken_back(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[str]
-) -> None:
+def test_undo_takes_back_what_it_names(tmp_path_factory: pytest.TempPathFactory, steps: list[str]) -> None:
     log = ReviewLog(tmp_path_factory.mktemp("log") / "run.jsonl")
     expected: list[Decision] = []
     for number, step in enumerate(steps):
@@ -35,8 +33,8 @@ def test_undo_takes_back_the_last_that_was_not_taken_back(
             expected.append(decision(f"c{number}"))
             log.add(expected[-1])
         else:
-            del expected[-1:]
-            log.undo()
+            gone = expected.pop() if expected else decision("never kept")
+            log.undo(gone)
     assert log.decisions() == expected
 
 
@@ -58,7 +56,7 @@ def test_a_process_that_is_killed_loses_nothing_that_was_answered(tmp_path: Path
         assert process.stdout is not None
         told = [int(process.stdout.readline()) for _ in range(20)]
         os.kill(process.pid, signal.SIGKILL)
-    assert [each.key.case for each in decisions_in_log(path)][:20] == [f"c{number}" for number in told]
+    assert [each.key.case for each in read_log(path).decisions][:20] == [f"c{number}" for number in told]
 
 
 def test_a_line_that_was_cut_off_spoils_no_other(tmp_path: Path) -> None:
@@ -74,7 +72,24 @@ def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:
     path = tmp_path / "other.jsonl"
     path.write_text(json.dumps({"schema": "llmeval-run/1"}) + "\n")
     with pytest.raises(ConfigError, match=r"^other\.jsonl:1: .*; is it a file of a review\?$"):
-        decisions_in_log(path)
+        read_log(path)
+
+
+@pytest.mark.parametrize("line", ["<<<<<<< HEAD", '"decision": "accepted"}', "[]", "nonsense"])
+def test_a_line_that_was_not_cut_off_is_named(tmp_path: Path, line: str) -> None:
+    log = ReviewLog(tmp_path / "run.jsonl")
+    log.add(decision("c1"))
+    with log.path.open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(ConfigError, match=r"^run\.jsonl:2: "):
+        read_log(log.path)
+
+
+def test_a_mark_at_the_start_of_a_file_costs_no_decision(tmp_path: Path) -> None:
+    log = ReviewLog(tmp_path / "run.jsonl")
+    log.add(decision("c1"))
+    log.path.write_bytes(b"\xef\xbb\xbf" + log.path.read_bytes())
+    assert log.decisions() == [decision("c1")]
 
 
 def test_decisions_are_counted_in_words() -> None:

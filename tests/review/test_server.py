@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pytest_llmeval.review.log import ReviewLog
-from pytest_llmeval.review.server import COOKIE, MOST_BYTES, ReviewServer
+from pytest_llmeval.review.server import MOST_BYTES, ReviewServer
 
 PAGE = "<!DOCTYPE html><p>the page</p>"
 DECISION = {"test": "t.py::test_a", "case": "c", "answer": "d1", "decision": "accepted"}
@@ -125,9 +125,11 @@ def test_what_a_browser_says_another_site_has_started_is_refused(browser: Browse
     assert browser.send("GET", "/", sec_fetch_site=site)[0] == 403
 
 
-@pytest.mark.parametrize("cookie", ["", f"{COOKIE}=", f"{COOKIE}=x", "other=1; x", f"{COOKIE}=\xe4"])
-def test_without_the_cookie_nothing_is_shown_and_nothing_is_kept(browser: Browser, log: ReviewLog, cookie: str) -> None:
-    browser.cookie = cookie
+@pytest.mark.parametrize("cookie", ["", "{}=", "{}=x", "other=1; x", "{}=\xe4"])
+def test_without_the_cookie_nothing_is_shown_and_nothing_is_kept(
+    server: ReviewServer, browser: Browser, log: ReviewLog, cookie: str
+) -> None:
+    browser.cookie = cookie.format(server.cookie)
     for method, target in (("GET", "/"), ("GET", "/decisions"), ("POST", "/decisions")):
         assert browser.send(method, target, b"{}" if method == "POST" else b"")[0] == 403
     assert not log.path.exists()
@@ -155,7 +157,7 @@ def test_a_decision_is_on_the_disk_when_it_is_answered(browser: Browser, log: Re
     assert browser.send("POST", "/decisions", json.dumps(DECISION).encode())[0] == 204
     assert [decision.to_json() for decision in log.decisions()] == [DECISION]
     assert json.loads(browser.send("GET", "/decisions")[2]) == [DECISION]
-    assert browser.send("POST", "/decisions", b'{"undo": true}')[0] == 204
+    assert browser.send("POST", "/decisions", json.dumps({"undo": DECISION}).encode())[0] == 204
     assert log.decisions() == []
     assert len(log.path.read_text().splitlines()) == 2  # the file only grows
 
@@ -173,6 +175,21 @@ def test_a_large_body_is_refused_unread(browser: Browser) -> None:
     browser.open()
     assert browser.send("POST", "/decisions", content_length=str(MOST_BYTES + 1))[0] == 413
     assert browser.send("POST", "/decisions", transfer_encoding="chunked")[0] == 413
+
+
+def test_an_undo_takes_back_its_own_decision_and_no_other(browser: Browser, log: ReviewLog) -> None:
+    """As from two windows with the same review."""
+    browser.open()
+    other = {**DECISION, "case": "c2"}
+    for said in (DECISION, other, {"undo": DECISION}, {"undo": {**DECISION, "case": "never kept"}}):
+        assert browser.send("POST", "/decisions", json.dumps(said).encode())[0] == 204
+    assert [decision.to_json() for decision in log.decisions()] == [other]
+
+
+def test_two_reviews_in_one_browser_have_a_cookie_each(server: ReviewServer, tmp_path: Path) -> None:
+    other = ReviewServer(lambda: PAGE, ReviewLog(tmp_path / "other.jsonl"))
+    other.close()
+    assert server.cookie != other.cookie
 
 
 def test_what_cannot_be_saved_is_told(browser: Browser, log: ReviewLog) -> None:

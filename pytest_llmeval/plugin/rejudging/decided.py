@@ -19,22 +19,25 @@ if TYPE_CHECKING:
 
 
 def as_decided(
-    error: BaseException | None, sample: Sample, key: CaseKey, decisions: Decisions | None
+    error: BaseException | None, sample: Sample, key: CaseKey, content: str, decisions: Decisions | None
 ) -> BaseException | None:
     """What came out of a sample, given what people decided of its answer.
 
     Args:
         error: what came out of it by its test; errors that judge no answer stay.
+        content: digest of the case's row.
         decisions: None without any.
     """
     if not decisions or (isinstance(error, LlmevalError) and not isinstance(error, CheckFailed)):
         return error
     if error is not None and not isinstance(error, (Exception, SystemExit, pytest.fail.Exception)):
         return error  # it ends the test from outside
-    decision = decisions.of(key, answer_digest(sample.calls))
+    decision = decisions.of(key, answer_digest(sample.calls), content)
     if decision is None:
         return error
     accepted = decision.decision == "accepted"
+    if accepted and not _judges(error):
+        return error  # people have accepted words, and no code that breaks on them
     category = decision.category or GENERAL
     sample.scores.append(
         Score(value=float(accepted), passed=accepted, reason=_words(decision), category=category, check="review")
@@ -45,6 +48,13 @@ def as_decided(
     failed = CheckFailed(_words(decision), category=category, check="review")
     mark_decided(failed, category)
     return failed
+
+
+def _judges(error: BaseException | None) -> bool:
+    """Whether what came out is a judgement of the answer: nothing, or assertions alone."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_judges, error.exceptions))
+    return error is None or isinstance(error, (AssertionError, pytest.fail.Exception))
 
 
 def _words(decision: Decision) -> str:

@@ -34,10 +34,15 @@ class Reporting:
         self._empty: Selection | None = None
 
     def pytest_sessionstart(self) -> None:
-        """Remove an earlier run of this shard: were the session to end before its first case, it would count for it."""
-        from pytest_llmeval.plugin.options import given
+        """Remove what an earlier session wrote: were this one to end early, it would be taken for this one's."""
+        from pytest_llmeval.plugin.options import given, summaries_asked_for
 
-        if given(self.config, "llm_shard") and not self.config.option.collectonly:
+        if self.config.option.collectonly:
+            return
+        for path in summaries_asked_for(self.config):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        if given(self.config, "llm_shard"):
             from pytest_llmeval.plugin.build_evaluation import evaluation_of
 
             for path in evaluation_of(self.config).reports:

@@ -151,7 +151,7 @@ def _kept(trial: Trial, index: int) -> Iterator[None]:
 
 def _reviewed(trial: Trial, error: BaseException | None) -> BaseException | None:
     """What really came out of a sample, given what left its body and what people decided of its answer."""
-    return as_decided(_seen_whole(trial, error), trial.sample, trial.key, trial.settings.decisions)
+    return as_decided(_seen_whole(trial, error), trial.sample, trial.key, trial.content, trial.settings.decisions)
 
 
 def _seen_whole(trial: Trial, error: BaseException | None) -> BaseException | None:

@@ -146,6 +146,7 @@ class Trial:
         saved: SavedAnswers | None = None,
     ) -> None:
         self.key = identity.key
+        self.content = identity.content
         self.module = self.key.test.split("::")[0]
         self.model = model
         self.settings = settings

@@ -22,7 +22,7 @@ from pytest_llmeval.report.page.trials import Trial, groups_of, trials_of
 from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.sections import called_now, facts
 from pytest_llmeval.report.summary import NO_BASELINE
-from pytest_llmeval.report.verdict import baseline_words, gate_lines, improved_lines, sight
+from pytest_llmeval.report.verdict import baseline_words, gate_lines, improved_lines, nothing_new, sight
 from pytest_llmeval.text import plural
 
 MOST_MISSES = 50
@@ -72,7 +72,7 @@ def html(session: Session, *, redacted: bool = False, reviewing: Reviewing | Non
     Args:
         session: what there is to tell.
         redacted: whether it leaves out every text of models, users and tests: it has verdicts, counts, the names of
-            categories, tasks, tags and models, and the ids of cases of datasets.
+            categories, tasks, tags, tests and models.
         reviewing: how it takes decisions; None for saving them as a file.
     """
     paper = Paper(width=_LONG, secrets=session.secrets)
@@ -106,6 +106,7 @@ def html(session: Session, *, redacted: bool = False, reviewing: Reviewing | Non
         baseline=baseline,
         number_of_cases=len(trials),
         left_out=data.left_out,
+        alerts=[note for note in session.notes if note.startswith("NOT ")],
         redacted=redacted,
         served=reviewing.served,
         data=data.text,
@@ -147,6 +148,9 @@ def _verdicts(session: Session, paper: Paper, *, redacted: bool) -> Iterator[Ver
 
 def _bare_words(comparison: Comparison) -> str:
     """The verdict without a text that somebody else wrote."""
+    if comparison.gate == "passed":
+        part = f" in {comparison.part}" if comparison.part else ""
+        return f"gate ok{part}{'' if nothing_new(comparison) else ', with reservations: see the table'}"
     regressed = [row.name for row in comparison.rows if row.gated and row.word == "REGRESSED"]
     return f"{_WORDS[comparison.gate]}: {', '.join(regressed)} regressed" if regressed else _WORDS[comparison.gate]
 

@@ -478,14 +478,14 @@
       return;
     }
     const decision = {
-      test: texts[trial.test], case: texts[trial.case], answer: group.answer, decision: word,
+      test: texts[trial.test], case: texts[trial.case], content: trial.content, answer: group.answer, decision: word,
       model: texts[trial.model], reviewer: data.review.reviewer, at: new Date().toISOString(),
     };
     const base = paired(trial) ? results[trial.before].groups[old] : undefined;
     if (base?.answer) decision.beside = base.answer;
     if (category) decision.category = category;
     decisions.push(decision);
-    keep(decision);
+    keep(decision, () => (decisions = decisions.filter((each) => each !== decision)));
     decidedNow();
   }
 
@@ -515,8 +515,13 @@
   }
 
   function undo() {
-    if (!decisions.pop()) return;
-    keep(null);
+    const last = decisions.pop();
+    if (!last) return;
+    keep({ undo: last }, () => decisions.push(last));
+    refresh();
+  }
+
+  function refresh() {
     countReview();
     recount();
     draw();
@@ -524,10 +529,7 @@
   }
 
   function decidedNow() {
-    countReview();
-    recount();
-    draw();
-    show();
+    refresh();
     const from = rows.indexOf(chosen);
     const next = rows.find((index, at) => at > from && !decisionOn(trials[index]));
     if (next !== undefined) choose(next);
@@ -538,16 +540,22 @@
     if (place_) place_.textContent = words;
   }
 
-  function keep(decision) {
+  // Keeps what was decided; where that fails, `revoke` makes the page say so too.
+  function keep(said, revoke) {
     if (!data.review.served) {
       try { localStorage.setItem(STORED(), JSON.stringify(decisions)); } catch { /* then only the file keeps them */ }
       return;
     }
-    const body = JSON.stringify(decision ?? { undo: true });
+    const body = JSON.stringify(said);
     sending = sending // one after the other: an undo must not arrive first
       .then(() => fetch("/decisions", { method: "POST", body }))
       .then(async (answer_) => { if (!answer_.ok) throw new Error(await answer_.text()); })
-      .catch((error) => { byId("unsaved").textContent = `NOT SAVED: ${error.message} Is llmeval review still running?`; });
+      .then(() => { byId("unsaved").textContent = ""; })
+      .catch((error) => {
+        revoke();
+        refresh();
+        byId("unsaved").textContent = `NOT SAVED: ${error.message} Is llmeval review still running? Decide again.`;
+      });
   }
 
   async function recallDecisions() {
@@ -627,7 +635,8 @@
     if (!text) return make("p", { className: "note" }, "an answer without a word");
     const layers = [];
     const pair = trial.marks?.[after ? at : Math.max(answer, 0)];
-    if (marks && pair && (after || at === 0)) layers.push([after ? "ins" : "del", pair[after ? 1 : 0]]);
+    const name = blind ? "u" : after ? "ins" : "del"; // blind, a mark must not tell which side it is
+    if (marks && pair && (after || at === 0)) layers.push([name, pair[after ? 1 : 0]]);
     if (group.unsupported && !blind) layers.push(["mark", group.unsupported]);
     return make("div", { className: "text" }, ...marked(text, layers));
   }
@@ -694,6 +703,10 @@
     const group = make("div", { className: "chips", role: "group", "aria-label": `filter by ${key}` }, make("span", {}, key), ...buttons);
     group.dataset.key = key;
     return group;
+  }
+
+  function hideVerdicts() {
+    document.documentElement.toggleAttribute("data-blind", blind);
   }
 
   function help() {
@@ -765,7 +778,7 @@
     c: () => document.querySelector('.chips button[data-key="category"]')?.focus(),
     d: () => { marks = !marks; show(); },
     m: otherModel,
-    b: () => { blind = !blind; draw(); show(); },
+    b: () => { blind = !blind; hideVerdicts(); draw(); show(); },
     a: () => decide("accepted"), r: () => reject(), "<": () => better(true), ">": () => better(false),
     e: () => both("both_fine"), x: () => both("both_bad"), u: undo, s: () => data.review && save(),
     ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => categories()[digit - 1] && reject(categories()[digit - 1])])),
@@ -782,6 +795,7 @@
     countFacets();
     countReview();
     build();
+    hideVerdicts();
     byId("first-misses").classList.add("hidden");
     byId("explorer").hidden = false;
     restore();

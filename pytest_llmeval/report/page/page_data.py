@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pytest_llmeval.reply import FINISHED, ending_category
 from pytest_llmeval.report.numbers import dollars, seconds
 from pytest_llmeval.report.page.changed_words import Places, changed, in_utf16
 from pytest_llmeval.report.page.drawn import draw
@@ -159,6 +160,7 @@ class _Writer:
         if not self._redacted:
             row["node"] = text(str(result.key))
             row["case"] = text(result.key.case)
+            row["content"] = result.content
         if not self._bare:
             row["input"] = text(input_text(result))
             row["expected"] = text(expected_text(result))
@@ -193,7 +195,9 @@ class _Writer:
             "samples": group.indexes,
             "outcome": sample.outcome,
             "categories": [text(name) for name in sample.categories or filter(None, [sample.category])],
-            "figures": figures_words(sample),  # each is another: in the list of texts it would only be searched
+            "figures": self._texts.clean(
+                figures_words(sample)
+            ),  # each is another: in the list of texts it would only be searched
         }
         if self._bare:
             return told
@@ -215,14 +219,14 @@ class _Writer:
 
 
 def shown_id(result: CaseResult, number: int, *, redacted: bool) -> str:
-    """The case's id, or the test without it: the id of a case that is in no dataset may be its text.
+    """The case's id, or the test where it has none; redacted the test and a number, since an id may be a text.
 
     Args:
         number: of the case on the page.
         redacted: whether texts are left out.
     """
     test = result.key.test.rpartition("::")[2]
-    if redacted and result.key.case and not result.dataset:
+    if redacted:
         return f"{test} #{number}"
     return result.key.case or test
 
@@ -256,7 +260,10 @@ def figures_words(sample: SampleResult) -> str:
     if None not in costs:
         words.append(f"${dollars(sum(cost or 0.0 for cost in costs))}")
     ending = calls[-1].answer.finish_reason
-    return ", ".join([*words, f"ended with {ending}"] if ending not in (None, "stop") else words)
+    if ending in (None, "stop"):
+        return ", ".join(words)
+    known = ending in FINISHED or ending_category(calls[-1].answer) is not None
+    return ", ".join([*words, f"ended with {ending}" if known else "ended otherwise"])
 
 
 def unsupported(reply: str, sample: SampleResult, texts: Texts) -> Places:

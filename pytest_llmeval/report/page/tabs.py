@@ -323,7 +323,10 @@ def _run(session: Session, notes: Sequence[str], *, redacted: bool) -> Tab:
         ("baseline", run.baseline or "none"),
         ("every case was run", {True: "yes", False: "no", None: "stopped before the end"}[run.complete]),
     ]
-    rows = [Row((name, _model(header), _answered(run.of_model(name).values()))) for name, header in run.models.items()]
+    rows = [
+        Row((name, _model(header, redacted=redacted), _answered(run.of_model(name).values())))
+        for name, header in run.models.items()
+    ]
     said = [] if redacted else list(notes)
     return Tab(
         "run",
@@ -335,8 +338,10 @@ def _run(session: Session, notes: Sequence[str], *, redacted: bool) -> Tab:
     )
 
 
-def _model(header: Mapping[str, object]) -> str:
-    return model_words(header) if header.get("model") else str(header.get("name") or "unknown")
+def _model(header: Mapping[str, object], *, redacted: bool) -> str:
+    if not header.get("model"):
+        return str(header.get("name") or "unknown")
+    return model_words({**header, "params": {}} if redacted else header)
 
 
 def _answered(results: Iterable[CaseResult]) -> str:

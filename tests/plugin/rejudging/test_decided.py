@@ -27,6 +27,7 @@ def decide(session: Session, *, model: str, word: str, number: int, category: st
             category,
             reviewer="ana",
             at="2026-11-30T10:00:00Z",
+            content=result.content,
         )
         for result in results
     ]
@@ -72,9 +73,20 @@ def test_a_decision_holds_for_its_case_and_its_answer_alone(plain_session: Sessi
 
 
 @pytest.mark.parametrize(
-    "fails", ["pytest.fail('no')", "raise ValueError('no')", "raise SystemExit(1)", "assert_contains(reply, 'Oslo')"]
+    ("fails", "accepted"),
+    [
+        ("pytest.fail('no')", True),
+        ("assert_contains(reply, 'Oslo')", True),
+        ("assert reply == 'Oslo'", True),
+        ("raise ExceptionGroup('all', [AssertionError('no')])", True),
+        ("raise ValueError('no')", False),
+        ("raise SystemExit(1)", False),
+        ("raise ExceptionGroup('all', [AssertionError('no'), KeyError('x')])", False),
+    ],
 )
-def test_an_answer_is_accepted_however_its_test_fails(plain_session: Session, server: Server, fails: str) -> None:
+def test_words_are_accepted_and_no_code_that_breaks_on_them(
+    plain_session: Session, server: Server, fails: str, accepted: bool
+) -> None:
     prepare(plain_session, server)
     plain_session.write(
         f"""
@@ -88,7 +100,17 @@ def test_an_answer_is_accepted_however_its_test_fails(plain_session: Session, se
     )
     plain_session.run("--llm-model=production").assert_outcomes(failed=1)
     decide(plain_session, model="production", word="accepted", number=1)
-    plain_session.run("--llm-model=production").assert_outcomes(passed=1)
+    plain_session.run("--llm-model=production").assert_outcomes(passed=accepted, failed=not accepted)
+
+
+def test_a_decision_does_not_hold_for_another_question(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    plain_session.run("--llm-model=candidate")
+    decide(plain_session, model="candidate", word="accepted", number=1)
+    rows = plain_session.path / "cases.jsonl"
+    rows.write_text(rows.read_text().replace('"City 0"', '"Which city, number 0?"'))
+    plain_session.run("--llm-model=candidate")
+    assert "c0" in [each.key.case for each in plain_session.results() if each.outcome == "fail"]
 
 
 def test_an_error_stays_an_error(plain_session: Session, server: Server) -> None:

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.measure import measure_each
+from pytest_llmeval.reply import Answer
 from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.page.html import html
 from pytest_llmeval.report.page.page_data import MOST_PLAIN, Reviewing, page_data
@@ -242,9 +243,32 @@ def _listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_the_ids_of_a_dataset_stay_in_a_redacted_page() -> None:
-    page = Page(html(alone(case("refund-7", ["tone"], dataset="cases.jsonl")), redacted=True))
-    assert [page.texts[trial["id"]] for trial in page.data["trials"]] == ["refund-7"]
+def test_a_redacted_page_names_no_case_since_an_id_may_be_a_text() -> None:
+    page = Page(html(alone(case("Ada Lovelace-refund-7", ["tone"], dataset="cases.jsonl")), redacted=True))
+    assert [page.texts[trial["id"]] for trial in page.data["trials"]] == ["test_mail #1"]
+
+
+def test_a_redacted_page_has_no_parameters_of_models_and_no_words_of_providers() -> None:
+    stopped = call("x")._replace(answer=Answer(text="x", finish_reason="stopped by Ada\u202e"))
+    session = alone(case("c", [""], calls=[stopped]))
+    header = {"m": {"provider": "openai", "model": "gpt", "params": {"system": "You serve Ada"}}}
+    whole = html(session._replace(run=session.run._replace(models=header)), redacted=True)
+    assert "Ada" not in whole
+    assert "ended otherwise" in whole
+    assert "\u202e" not in html(session)
+
+
+def test_a_run_that_is_not_green_says_so_first() -> None:
+    notes = ["NOT GREEN: 1 test failed in its shards"]
+    for redacted in (False, True):
+        page = html(worse()._replace(notes=notes), redacted=redacted)
+        assert page.index(notes[0]) < page.index("<h1>")
+
+
+def test_a_redacted_gate_keeps_its_reservations() -> None:
+    before, after = (side(*(case(f"c{n}", ["tone" if n < bad else ""]) for n in range(40))) for bad in (1, 2))
+    words = Page(html(session_of(before, after), redacted=True)).words
+    assert "gate ok, with reservations: see the table" in words
 
 
 def replies(number: int, words: str) -> list[CaseResult]:
