@@ -245,3 +245,16 @@ def test_a_test_that_empties_the_environment_takes_no_page_away(
         os.environ.update(before)
     assert "GATE FAILED" in (in_github / "page.md").read_text()
     assert (in_github / "output").read_text() == "llmeval-verdict=regressed\n"
+
+
+@pytest.mark.parametrize("ended", [("-x", "test_broken.py", "test_it.py"), ("--deselect=test_it.py", "test_it.py")])
+def test_what_an_earlier_session_wrote_is_not_taken_for_this_ones(
+    plain_session: Session, server: Server, ended: tuple[str, ...]
+) -> None:
+    prepare(plain_session, server)
+    plain_session.write("def test_a():\n    assert False\n", "test_broken.py")
+    files = [plain_session.path / name for name in ("x.html", "x.md", "x.csv")]
+    for file in files:
+        file.write_text("gate ok, says an earlier session")
+    plain_session.run(*COMPARE, *ended, *(f"--llm-report={file.name}" for file in files))
+    assert [file.name for file in files if file.exists() and "earlier" in file.read_text()] == []

@@ -164,3 +164,5 @@ def test_what_a_change_accepts_is_told_at_the_top(
     lines = result.outlines
     verdict = next(number for number, line in enumerate(lines) if line.startswith("gate ok"))
     assert any("this change accepts 7 answers" in line for line in lines[verdict : verdict + 4])
+    alone = plain_session.run("--llm-model=candidate", "--llm-baseline=none")
+    assert told(alone, "this change accepts 7 answers")
