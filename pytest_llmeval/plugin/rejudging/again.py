@@ -55,7 +55,7 @@ class Again:
             for place, (replies, then, today) in enumerate(
                 zip(answers.samples, self.saved.samples, again.samples, strict=True)
             )
-            if then.outcome == "pass" and today.outcome == "fail"
+            if then.outcome == "pass" and today.outcome == "fail" and not _rejected_by_people(today)
         }
         if same_tests and any(place < self._judged_alike for place in fail_now):
             return saved._replace(rejudged="other_code")
@@ -71,6 +71,11 @@ def _went_another_way(today: Iterable[SampleResult], saved: Iterable[SampleResul
         if replies.another_way or sample.outcome == "error" or (sample.outcome == "pass" and replies.left):
             return True
     return False
+
+
+def _rejected_by_people(sample: SampleResult) -> bool:
+    """Whether it fails since people have rejected it, which no code has changed."""
+    return any(score.check == "review" and not score.passed for score in sample.scores)
 
 
 def judged_as_error(saved: SampleResult) -> bool:

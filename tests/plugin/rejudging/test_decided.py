@@ -113,6 +113,17 @@ def test_a_decision_does_not_hold_for_another_question(plain_session: Session, s
     assert "c0" in [each.key.case for each in plain_session.results() if each.outcome == "fail"]
 
 
+def test_an_answer_that_both_sides_give_is_rejected_on_both(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    same = ("--llm-model=production", "--llm-baseline=b.jsonl")
+    assert plain_session.run(*same, "--llm-update-baseline").ret == 0
+    plain_session.run(*same)
+    decide(plain_session, model="production", word="rejected", number=8, category="tone")
+    result = plain_session.run(*same)
+    assert result.ret == 0
+    assert told(result, "8 known misses")
+
+
 def test_an_error_stays_an_error(plain_session: Session, server: Server) -> None:
     """A test that uses a check wrongly has judged nothing that people could overrule."""
     prepare(plain_session, server)
