@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from pytest_llmeval.analysis.measure import measure_each
+from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.commands.judging import rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import failed_words
 from pytest_llmeval.commands.project import add_config, models_of, settings_of
@@ -92,7 +93,7 @@ def session_of(run: Run, settings: Settings, model: str | None = None, *, strict
         figures=measure_each(run),
         secrets=_secrets(settings),
         notes=notes,
-        rules=rules_of(run, settings, strict=strict),
+        routes=routes_of(comparisons, rules_of(run, settings, strict=strict)),
     )
 
 

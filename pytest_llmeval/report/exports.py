@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pytest_llmeval.analysis.compare import DEFAULTS, Rules
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import Figures
+from pytest_llmeval.analysis.routing import TaskRoute
 from pytest_llmeval.credentials import find_secrets, hide_secrets
 from pytest_llmeval.report.cases import new_misses
 from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
@@ -40,7 +40,7 @@ class Session(NamedTuple):
         secrets: API keys that must not be in it, by the names of their environment variables.
         notes: of the session, as the terminal has them below the summary.
         besides: the calls that were billed and are in no result.
-        rules: by which it is judged.
+        routes: the recommended model for each task.
     """
 
     run: Run
@@ -49,7 +49,7 @@ class Session(NamedTuple):
     secrets: Mapping[str, str] = MappingProxyType({})
     notes: Sequence[str] = ()
     besides: Billed = NOTHING_BILLED
-    rules: Rules = DEFAULTS
+    routes: Sequence[TaskRoute] = ()
 
 
 def as_csv(session: Session) -> str:

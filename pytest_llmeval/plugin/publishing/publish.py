@@ -38,6 +38,7 @@ def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequen
     # Most sessions have nothing to publish, and do not pay for these.
     from pytest_llmeval.analysis.compare import Rules
     from pytest_llmeval.analysis.measure import measure_each
+    from pytest_llmeval.analysis.routing import routes_of
     from pytest_llmeval.plugin.publishing.github import append, output_line
     from pytest_llmeval.report.exports import Session
     from pytest_llmeval.report.files import FILES, ending_of
@@ -51,8 +52,10 @@ def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequen
         secrets=evaluation.secrets(),
         notes=list(dict.fromkeys([*notes, *evaluation.notes])),
         besides=gathered.billed_besides,
-        rules=Rules(evaluation.settings.categories, evaluation.settings.gate),
     )
+    if any(path.suffix == ".html" for path in evaluation.summaries):
+        rules = Rules(evaluation.settings.categories, evaluation.settings.gate)
+        session = session._replace(routes=routes_of(comparisons, rules))
     told = []
     for path in evaluation.summaries:
         why = _write(path, FILES[ending_of(path.name) or ".md"].write(session))

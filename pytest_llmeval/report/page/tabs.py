@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.analysis.measure import Figures, times_by_case
-from pytest_llmeval.analysis.routing import Choice, TaskRoute, routes_of
+from pytest_llmeval.analysis.routing import Choice, TaskRoute
 from pytest_llmeval.analysis.sensitivity import sensitivity
 from pytest_llmeval.report.breakdown import (
     NO_TASK,
@@ -185,7 +185,7 @@ def _slices(caption: str, head: str, models: Results, rows: Sequence[SliceRow]) 
 
 def _tasks(session: Session, models: Results, *, redacted: bool) -> Tab:
     tables = [
-        _routes(routes_of(session.comparisons, session.rules), redacted=redacted),
+        _routes(session.routes, redacted=redacted),
         _slices("Failing answers by task", "task", models, rows_by_task(models)),
         _slices("Failing answers by tag", "tag", models, rows_by_tag(models)),
         _slices("Failing answers by length of the input", "input tokens", models, rows_by_length(models)),
