@@ -17,7 +17,7 @@ EXAMPLE = Path(__file__).parents[1] / "example_project"
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     copy = tmp_path / "example_project"
-    shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "report.html"))
     return copy
 
 
