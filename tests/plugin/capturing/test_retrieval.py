@@ -87,10 +87,12 @@ def asked_for(server: Server) -> list[str]:
 
 
 def test_a_bot_with_retrieval_runs_offline(session: Session, server: Server) -> None:
-    """Its index, which it keeps, is embedded once, whichever test and sample comes first."""
+    """Its index, which it keeps, is embedded once, where tests run one after the other."""
     session.write(BOT, "bot.py")
     session.write("""
         import bot, pytest
+
+        pytestmark = pytest.mark.llm_blocking
 
         @pytest.mark.llm_samples(2)
         @pytest.mark.parametrize("number", range(3))
