@@ -7,7 +7,7 @@ fails with the category it was rejected for.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -146,13 +146,17 @@ class Decisions:
         """
         made = self._last.get((key, answer), {}).values()
         found = [each for each in made if each.content in ("", content)]
-        return next((each for each in found if each.decision == "rejected"), found[-1] if found else None)
+        return _counting(found) if found else None
 
     def items(self) -> Iterator[Decision]:
         """What counts of each answer."""
         for made in self._last.values():
-            found = list(made.values())
-            yield next((each for each in found if each.decision == "rejected"), found[-1])
+            yield _counting(list(made.values()))
+
+
+def _counting(found: Sequence[Decision]) -> Decision:
+    """Of the last decisions of all reviewers the one that counts."""
+    return next((each for each in found if each.decision == "rejected"), found[-1])
 
 
 def decisions_in(root: Path) -> Decisions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -127,8 +128,5 @@ def taken_back(data: object) -> Decision | None:
 
 def counted(decisions: Iterable[Decision]) -> str:
     """How many decisions of each kind there are, as in ``7 accepted, 2 rejected``; "" without any."""
-    numbers: dict[str, int] = {}
-    for each in decisions:
-        word = each.decision.replace("_", " ")
-        numbers[word] = numbers.get(word, 0) + 1
+    numbers = Counter(each.decision.replace("_", " ") for each in decisions)
     return ", ".join(f"{number} {word}" for word, number in numbers.items())

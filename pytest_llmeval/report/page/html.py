@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from pytest_llmeval.report.cases import count_words
 from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
 from pytest_llmeval.report.page.changed_words import Piece, changed, pieces
-from pytest_llmeval.report.page.page_data import Reviewing, expected_text, input_text, page_data, shown_id
+from pytest_llmeval.report.page.page_data import Reviewing, page_data, shown_id, text_of
 from pytest_llmeval.report.page.tabs import Row, Table, category_table, models_table, tabs_of
 from pytest_llmeval.report.page.texts import Texts
 from pytest_llmeval.report.page.trials import Trial, groups_of, trials_of
@@ -100,7 +100,7 @@ def html(session: Session, *, redacted: bool = False, reviewing: Reviewing | Non
         created=session.run.created,
         glance=_glance(session),
         tabs=tabs,
-        misses=[] if redacted else [_miss(trial, session) for trial in misses[:MOST_MISSES]],
+        misses=[] if redacted else [_miss(trial, clean) for trial in misses[:MOST_MISSES]],
         number_of_misses=len(misses),
         what="new miss" if session.comparisons else "miss",
         baseline=baseline,
@@ -180,21 +180,20 @@ def _glance(session: Session) -> list[Table]:
     return [*tables, Table("Models", heads, rows, notes=list(dict.fromkeys(filter(None, reasons))))]
 
 
-def _miss(trial: Trial, session: Session) -> Miss:
-    """What is to be read of a new miss."""
-    texts = Texts(session.secrets, _LONGEST)
+def _miss(trial: Trial, clean: Callable[[str], str]) -> Miss:
+    """What is to be read of a new miss; the page cleans each text, and only marks need the replies cleaned before."""
     before = groups_of(trial.before, "pass")
     after = groups_of(trial.after, "fail", trial.categories[0] if trial.categories else "")
-    old, new = (texts.clean(groups[0].reply) if groups else "" for groups in (before, after))
+    old, new = (clean(groups[0].reply) if groups else "" for groups in (before, after))
     removed, added = changed(old, new)
     sample = after[0].sample if after else None
     return Miss(
-        name=texts.clean(shown_id(trial.result, 0, redacted=False)),
-        category=texts.clean(", ".join(trial.categories)),
-        model=texts.clean(trial.model),
-        input=texts.clean(input_text(trial.result)),
-        expected=texts.clean(expected_text(trial.result)),
-        reason=texts.clean(sample.detail or sample.reason) if sample is not None else "",
+        name=shown_id(trial.result, 0, redacted=False),
+        category=", ".join(trial.categories),
+        model=trial.model,
+        input=text_of(trial.result.input),
+        expected=text_of(trial.result.expected),
+        reason=(sample.detail or sample.reason) if sample is not None else "",
         before=list(pieces(old, removed)),
         after=list(pieces(new, added)),
     )

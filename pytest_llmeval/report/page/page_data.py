@@ -26,7 +26,7 @@ MOST_BYTES = 25_000_000
 
 _LONGEST = 64_000  # characters of a text
 _LONGEST_IN_LARGE = 2_000
-_INPUT_WIDTH = 4_000  # characters of an input that is no text
+_INPUT_WIDTH = 4_000  # characters of an input or an expectation that is no text
 
 
 class Reviewing(NamedTuple):
@@ -82,8 +82,7 @@ def page_data(
     made = _encoded(_Writer(secrets, _LONGEST, redacted=redacted).data(trials, baseline, review))
     if len(made.text) <= most_bytes:
         return made
-    told = [trial for trial in trials if trial.state != "pass"]
-    number = len(trials) - len(told)
+    number = sum(trial.state == "pass" for trial in trials)
     said = f"The page would be too large: it leaves out the texts of {number} cases that pass, and those of the others"
     said += f" are cut to {_LONGEST_IN_LARGE:,} characters. The saved run (--llm-report=run.jsonl) has all of them."
     writer = _Writer(secrets, _LONGEST_IN_LARGE, redacted=redacted, without_texts=frozenset({"pass"}))
@@ -162,8 +161,8 @@ class _Writer:
             row["case"] = text(result.key.case)
             row["content"] = result.content
         if not self._bare:
-            row["input"] = text(input_text(result))
-            row["expected"] = text(expected_text(result))
+            row["input"] = text(text_of(result.input))
+            row["expected"] = text(text_of(result.expected))
             self._differences(row, before, after)
         return row
 
@@ -231,18 +230,11 @@ def shown_id(result: CaseResult, number: int, *, redacted: bool) -> str:
     return result.key.case or test
 
 
-def input_text(result: CaseResult) -> str:
-    """The case's input as text."""
-    if result.input is None:
+def text_of(value: object) -> str:
+    """What a case asks or expects as text, "" where it says nothing."""
+    if value is None:
         return ""
-    return result.input if isinstance(result.input, str) else json_words(result.input, width=_INPUT_WIDTH)
-
-
-def expected_text(result: CaseResult) -> str:
-    """What the case expects as text, "" where it does not say."""
-    if result.expected is None:
-        return ""
-    return result.expected if isinstance(result.expected, str) else json_words(result.expected, width=_INPUT_WIDTH)
+    return value if isinstance(value, str) else json_words(value, width=_INPUT_WIDTH)
 
 
 def figures_words(sample: SampleResult) -> str:
