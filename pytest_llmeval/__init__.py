@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.grounded import assert_grounded as assert_grounded
     from pytest_llmeval.checks.json_value import assert_json as assert_json
     from pytest_llmeval.checks.json_value import assert_schema as assert_schema
+    from pytest_llmeval.checks.like_production import assert_like_production as assert_like_production
     from pytest_llmeval.checks.measured import assert_cost as assert_cost
     from pytest_llmeval.checks.measured import assert_finish as assert_finish
     from pytest_llmeval.checks.measured import assert_latency as assert_latency
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.errors import LlmevalError as LlmevalError
     from pytest_llmeval.errors import ProviderError as ProviderError
     from pytest_llmeval.errors import ReplyError as ReplyError
+    from pytest_llmeval.errors import Unverified as Unverified
     from pytest_llmeval.formats.openai_chat import OpenAIChat as OpenAIChat
     from pytest_llmeval.formats.registry import register_provider as register_provider
     from pytest_llmeval.plugin.running.llm import Llm as Llm
@@ -62,6 +64,7 @@ _NAMES = {
     "checks.consistent": "assert_consistent",
     "checks.grounded": "assert_grounded",
     "checks.json_value": "assert_json assert_schema",
+    "checks.like_production": "assert_like_production",
     "checks.measured": "assert_cost assert_finish assert_latency assert_no_secrets assert_not_refusal",
     "checks.number": "assert_number",
     "checks.pattern": "assert_matches assert_not_matches",
@@ -73,7 +76,7 @@ _NAMES = {
     "checks.agents.tools": "assert_no_tool_called assert_steps assert_tool_called assert_tool_order",
     "datasets.needle": "needle_cases place_needle",
     "datasets.perturb": "perturbed",
-    "errors": "CheckFailed LlmevalError ProviderError ReplyError",
+    "errors": "CheckFailed LlmevalError ProviderError ReplyError Unverified",
     "formats.openai_chat": "OpenAIChat",
     "formats.registry": "register_provider",
     "plugin.running.llm": "Llm",

@@ -59,7 +59,7 @@ def look_at(baseline: Side, candidate: Side, rules: Rules, look: int = 0) -> Und
         categories={name: verdict.p for name, verdict in judged.verdicts.items() if name in wanted},
         samples=samples,
         cases=frozenset(
-            key for name in wanted for key in counted_in(name, judged) if before[key].judged and after[key].judged
+            key for name in wanted for key in counted_in(name, judged) if before[key].answered and after[key].answered
         ),
     )
 

@@ -187,6 +187,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             key for key in judged if key not in failed_after and any(s.outcome == "fail" for s in after[key].samples)
         ),
         errors=tuple(key for key in table.cases if "error" in (before[key].outcome, after[key].outcome)),
+        unverified=tuple(key for key in judged if "unverified" in (before[key].outcome, after[key].outcome)),
         only_baseline=table.removed,
         only_candidate=table.added,
         changed=differ.rows,
@@ -325,7 +326,7 @@ def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
     """The samples of a case as the test counts them."""
     return [
         SampleOutcome(
-            passed=sample.outcome == "pass",
+            passed=sample.outcome in ("pass", "unverified"),  # one that nothing verified failed in no category
             categories=sample.categories,
             error=(sample.category or "unknown") if sample.outcome == "error" else None,
             examined=sample.examined,
@@ -408,7 +409,7 @@ def _one_sided(table: Table[CaseKey], name: str, before: Results, after: Results
     known = [
         stratum
         for key, stratum in zip(table.cases, table.categories[name], strict=True)
-        if (stratum.n_baseline or stratum.n_candidate) and before[key].judged and after[key].judged
+        if (stratum.n_baseline or stratum.n_candidate) and before[key].answered and after[key].answered
     ]
     alone = [stratum for stratum in known if not stratum.compared]
     return OneSided(len(alone), len(known), *(sum(column) for column in zip(*alone, strict=True)))
@@ -460,7 +461,7 @@ def _invalid(
         )
     if before or not after:
         yield from table.why_invalid(min_overlap=0.0)
-    count = sum(bool(before[key].judged) for key in table.cases)
+    count = sum(bool(before[key].answered) for key in table.cases)
     if table.cases and count < LEAST_RUN * min(candidates, len(table.cases)):
         yield f"the baseline has an answer to {count} of {len(table.cases)} cases; at least 80% must have one"
     empty = sum(not after[key].samples for key in table.cases)

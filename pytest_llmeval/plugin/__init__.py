@@ -107,7 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @contained
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once per case of its dataset and per model; last, so that the model stands last in the test's id."""
-    if not uses_llm(metafunc) and metafunc.definition.get_closest_marker("llm_cases") is None:
+    if not uses_llm(metafunc) and not any(map(metafunc.definition.get_closest_marker, ("llm_cases", "llm_shadow"))):
         return
     _evaluate(metafunc.config)
     if _wrong in metafunc.config.stash:
