@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.grounded import assert_grounded as assert_grounded
     from pytest_llmeval.checks.json_value import assert_json as assert_json
     from pytest_llmeval.checks.json_value import assert_schema as assert_schema
-    from pytest_llmeval.checks.like_production import assert_like_production as assert_like_production
     from pytest_llmeval.checks.measured import assert_cost as assert_cost
     from pytest_llmeval.checks.measured import assert_finish as assert_finish
     from pytest_llmeval.checks.measured import assert_latency as assert_latency
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.plain_text import assert_not_contains as assert_not_contains
     from pytest_llmeval.checks.plain_text import assert_starts_with as assert_starts_with
     from pytest_llmeval.checks.plain_text import assert_words as assert_words
+    from pytest_llmeval.checks.production.like_production import assert_like_production as assert_like_production
     from pytest_llmeval.checks.row_checks import assert_case as assert_case
     from pytest_llmeval.checks.similar import assert_similar as assert_similar
     from pytest_llmeval.datasets.needle import needle_cases as needle_cases
@@ -64,7 +64,7 @@ _NAMES = {
     "checks.consistent": "assert_consistent",
     "checks.grounded": "assert_grounded",
     "checks.json_value": "assert_json assert_schema",
-    "checks.like_production": "assert_like_production",
+    "checks.production.like_production": "assert_like_production",
     "checks.measured": "assert_cost assert_finish assert_latency assert_no_secrets assert_not_refusal",
     "checks.number": "assert_number",
     "checks.pattern": "assert_matches assert_not_matches",

@@ -8,6 +8,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pytest_llmeval.analysis.answers.copies import without_copies
+from pytest_llmeval.analysis.answers.shared_answers import shared_once
+from pytest_llmeval.analysis.answers.unseen import without_unseen
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
 from pytest_llmeval.analysis.budgets import over_budget
 from pytest_llmeval.analysis.comparable import Differences, comparable_wordings, differences
@@ -20,7 +23,6 @@ from pytest_llmeval.analysis.comparison import (
     OneSided,
     Results,
 )
-from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.analysis.examined import both_with_untraced
 from pytest_llmeval.analysis.groups import (
     TOGETHER,
@@ -32,8 +34,6 @@ from pytest_llmeval.analysis.groups import (
 )
 from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.new_and_fixed import on_first_samples
-from pytest_llmeval.analysis.shared_answers import shared_once
-from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, unasked
 from pytest_llmeval.stats.dependence import Dispersion

@@ -29,7 +29,7 @@ class Figures(NamedTuple):
         errors: cases that could not be judged.
         unverified: cases of which nothing says whether the answer is right.
         samples: answers judged.
-        answers: these, and those that nothing verified.
+        unverified_answers: those that nothing verified.
         most_samples: the most samples of any case.
         live_figures: whether times were measured in this session; they are never mixed with recorded ones.
         live: calls sent to the provider, those of judges included.
@@ -86,7 +86,7 @@ class Figures(NamedTuple):
     judge_calls: int = 0
     judge_cost: float | None = 0.0
     unverified: int = 0
-    answers: int = 0
+    unverified_answers: int = 0
 
 
 def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseResult] = ()) -> Figures:
@@ -118,7 +118,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         errors=outcomes.count("error"),
         unverified=outcomes.count("unverified"),
         samples=sum(len(result.judged) for result in results),
-        answers=sum(len(result.answered) for result in results),
+        unverified_answers=sum(len(result.answered) - len(result.judged) for result in results),
         most_samples=max((len(result.samples) for result in results), default=0),
         live_figures=any(call.measures.source == "live" for call in calls),
         live=live,

@@ -136,6 +136,24 @@ class NewBaseline:
         return self.old.results if self.old is not None else NO_RESULTS
 
 
+PRODUCTION = "production"
+"""What the side of a log is called."""
+LOG_FORMAT = "openai"
+"""Stands for the wire format of a log's answers, in which nothing is sent: they are in no provider's form."""
+
+
+def production(where: str, created: str, model: str) -> SavedBaseline:
+    """Production as the baseline of a session that has no other.
+
+    Args:
+        where: the names of the logs.
+        created: when the last answer was given, ISO date and time; "" when unknown.
+        model: that answered.
+    """
+    run = Run(created=created, models={PRODUCTION: {"provider": LOG_FORMAT, "model": model, "params": {}}})
+    return SavedBaseline(run, PRODUCTION, Path(where), branch=None)
+
+
 Compared = ModelBaseline | SavedBaseline
 
 Baseline = NoBaseline | Compared | NewBaseline

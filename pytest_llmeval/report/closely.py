@@ -102,7 +102,11 @@ def _asked_otherwise(look: Look, side: LookSide) -> bool:
     """Whether a side was asked something that no other side was."""
     others = {call.words_digest for other in look.sides if other is not side for call in other.result.calls}
     calls = side.result.calls
-    return bool(calls) and not others.intersection(call.words_digest for call in calls)
+    return (
+        bool(calls)
+        and "" not in {call.words_digest for call in calls}
+        and not others.intersection(call.words_digest for call in calls)
+    )
 
 
 def _side(paper: Paper, key: CaseKey, side: LookSide, seen: Seen, prompt: Spoken | None) -> list[Line]:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_llmeval.case import Case
+from pytest_llmeval.checks.production.recorded import recorded_of
 from pytest_llmeval.datasets.foreign.files.source import read_source
 from pytest_llmeval.datasets.foreign.imported import Imported
 from pytest_llmeval.datasets.foreign.logs import is_log, read_log
 from pytest_llmeval.datasets.load import load_cases
 from pytest_llmeval.datasets.rows import Problems, Row, case_of
 from pytest_llmeval.errors import DatasetError
-from pytest_llmeval.recorded import recorded_of
 
 
 class LoggedCases(NamedTuple):

@@ -11,12 +11,11 @@ import pytest
 from pytest_llmeval.analysis.comparison import part_of
 from pytest_llmeval.clock import Clock
 from pytest_llmeval.plugin.base_branch import commit_of
-from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, NewBaseline, NoBaseline, SavedBaseline
+from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, NewBaseline, NoBaseline, SavedBaseline, production
 from pytest_llmeval.plugin.build_evaluation import evaluation_of
 from pytest_llmeval.plugin.evaluation import Evaluation, header_of
 from pytest_llmeval.plugin.payload import Payload, look_of
 from pytest_llmeval.plugin.selection import Selection
-from pytest_llmeval.plugin.shadowing.production import production
 from pytest_llmeval.runs.billed import Billed, billed_in, billed_together
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
 from pytest_llmeval.runs.shards import Shard, Shards

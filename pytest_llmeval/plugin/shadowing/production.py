@@ -8,15 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.plugin.baseline import Baseline, NoBaseline, SavedBaseline
+from pytest_llmeval.checks.production.recorded import Recorded, recorded_of
+from pytest_llmeval.plugin.baseline import LOG_FORMAT, PRODUCTION, Baseline, NoBaseline, SavedBaseline, production
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.shadowing.logged import SHADOW
-from pytest_llmeval.recorded import Recorded, recorded_of
 from pytest_llmeval.reply import Measures
-from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Run, SampleResult
-
-NAME = "production"
-_FORMAT = "openai"  # in which nothing is sent: the answers of a log are in no provider's form
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 
 
 def with_production(baseline: Baseline, items: Iterable[pytest.Item]) -> Baseline:
@@ -39,18 +36,6 @@ def with_production(baseline: Baseline, items: Iterable[pytest.Item]) -> Baselin
     return replace(baseline, logged={key: result._replace(model=name) for key, result in results.items()})
 
 
-def production(where: str, created: str, model: str) -> SavedBaseline:
-    """Production as the baseline of a session that has no other.
-
-    Args:
-        where: the names of the logs.
-        created: when the last answer was given, ISO date and time; "" when unknown.
-        model: that answered.
-    """
-    run = Run(created=created, models={NAME: {"provider": _FORMAT, "model": model, "params": {}}})
-    return SavedBaseline(run, NAME, Path(where), branch=None)
-
-
 def _results(items: Iterable[pytest.Item]) -> Iterator[tuple[CaseKey, CaseResult]]:
     for item in items:
         identity = identity_of(item)
@@ -60,7 +45,7 @@ def _results(items: Iterable[pytest.Item]) -> Iterator[tuple[CaseKey, CaseResult
                 identity.key,
                 CaseResult(
                     key=identity.key,
-                    model=NAME,
+                    model=PRODUCTION,
                     samples=(_sample(found),),
                     dataset=case.dataset,
                     task=case.task,
@@ -80,7 +65,7 @@ def _sample(recorded: Recorded) -> SampleResult:
         source="recording",
     )
     call = Call(
-        provider=_FORMAT,
+        provider=LOG_FORMAT,
         request_model=recorded.model,
         words_digest="",
         answer=recorded.answer,

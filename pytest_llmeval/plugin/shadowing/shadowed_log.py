@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval import assert_like_production
+from pytest_llmeval.checks.production.like_production import assert_like_production
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

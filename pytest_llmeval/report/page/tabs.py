@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from pytest_llmeval.analysis.answers.disagreements import disagreements
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
-from pytest_llmeval.analysis.disagreements import disagreements
 from pytest_llmeval.analysis.measure import Figures, times_by_case
 from pytest_llmeval.analysis.routing import Choice, TaskRoute
 from pytest_llmeval.analysis.sensitivity import sensitivity

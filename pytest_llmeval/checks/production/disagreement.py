@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from typing import Literal, NamedTuple
 
+from pytest_llmeval.checks.production.same_answer import normalised, same_answer
 from pytest_llmeval.differences import MOST_WORDS, paired
 from pytest_llmeval.json_text import canonical_json, parsed_json
 from pytest_llmeval.reply import Answer, unfenced
-from pytest_llmeval.same_answer import normalised, same_answer
 
 Kind = Literal[
     "refused", "cut off", "no JSON", "other tools", "other arguments", "other fields", "other values", "other numbers",

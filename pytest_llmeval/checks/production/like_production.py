@@ -20,9 +20,9 @@ from pytest_llmeval.checks.check import check, failed, passed
 from pytest_llmeval.checks.grounded import assert_grounded
 from pytest_llmeval.checks.measured import assert_not_refusal
 from pytest_llmeval.checks.plain_text import text_of
-from pytest_llmeval.disagreement import FEW_WORDS, MUCH, disagreement, fields_of, json_of
+from pytest_llmeval.checks.production.disagreement import FEW_WORDS, MUCH, disagreement, fields_of, json_of
+from pytest_llmeval.checks.production.recorded import Recorded, recorded_of
 from pytest_llmeval.errors import CheckFailed, LlmevalError, Unverified
-from pytest_llmeval.recorded import Recorded, recorded_of
 from pytest_llmeval.reply import Answer, Reply
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import harmless, listed, plural, quoted

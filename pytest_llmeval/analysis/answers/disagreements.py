@@ -7,7 +7,7 @@ from statistics import median
 from typing import NamedTuple
 
 from pytest_llmeval.analysis.comparison import Comparison
-from pytest_llmeval.disagreement import Disagreement, Kind, disagreement
+from pytest_llmeval.checks.production.disagreement import Disagreement, Kind, disagreement
 from pytest_llmeval.reply import Answer
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 
