@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pytest_llmeval.config import shadowed
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import did_you_mean, visible
 
@@ -36,8 +37,8 @@ def _shadow(options: argparse.Namespace) -> int:
         print(f"the run is saved as {visible(log.stem)}-shadow.jsonl, with a page {visible(log.stem)}-shadow.html")
     if not log.resolve().is_relative_to(Path.cwd()):
         arguments.append(f"--rootdir={os.getcwd()}")  # noqa: PTH109
-    arguments = ["-p", "pytest_llmeval.plugin.shadowing.shadowed_log", str(log), *arguments]
-    session = subprocess.Popen([sys.executable, "-m", "pytest", *arguments])  # noqa: S603 - our own interpreter
+    command = [sys.executable, "-m", "pytest", str(log), *arguments]
+    session = subprocess.Popen(command, env={**os.environ, shadowed.VARIABLE: str(log.resolve())})  # noqa: S603
     while True:
         try:
             return session.wait()

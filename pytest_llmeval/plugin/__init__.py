@@ -6,12 +6,14 @@ heavy: what a hook needs is imported within it, once a test asks a model.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.config import shadowed
 from pytest_llmeval.plugin.fixtures import (  # noqa: F401  pytest finds fixtures in the entry module
     llm,
     llm_capture,
@@ -78,6 +80,10 @@ def pytest_configure(config: pytest.Config) -> None:
     add_markers(config)
     _go_offline(config, config.option)
     register(config, ShortNames(), "llmeval-short-names")
+    if log := os.environ.get(shadowed.VARIABLE):
+        from pytest_llmeval.plugin.shadowing.takes_log import TakesLog
+
+        register(config, TakesLog(log), "llmeval-shadowed-log")
     if hasattr(config, "workerinput"):
         if (given(config, "llm_samples") or "").strip().lower() == "auto":
             from pytest_llmeval.plugin.running.looks import Places

@@ -41,7 +41,8 @@ def unverified_lines(paper: Paper, comparison: Comparison) -> list[Line]:
 def unverified_head(comparison: Comparison, found: Disagreements) -> str:
     """How many answers nobody has verified, in a sentence that says what that means."""
     number = unverified_words(len(comparison.unverified), len(comparison.compared))
-    return f"{number}: they differ from the baseline's and fail no check; {found.same} say the same"
+    say = "says" if found.same == 1 else "say"
+    return f"{number}: they differ from the baseline's and fail no check; {found.same} {say} the same"
 
 
 def kind_cells(row: KindRow, found: Disagreements) -> Sequence[str]:

@@ -1,7 +1,4 @@
-"""Runs a shadow test on a log without a test file; ``llmeval shadow`` loads it with ``-p``.
-
-The log that is named on the command line stands where a test file does, and holds one test.
-"""
+"""A log that stands where a test file does, and holds one test: what ``llmeval shadow`` runs."""
 
 from __future__ import annotations
 
@@ -14,12 +11,19 @@ import pytest
 from pytest_llmeval.checks.production.like_production import assert_like_production
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Take a file that was named as a log."""
-    if parent.session.isinitpath(file_path) and file_path.suffix != ".py":
-        log: pytest.Collector = ShadowedLog.from_parent(parent, path=file_path)
-        return log
-    return None
+class TakesLog:
+    """Takes a log as a test file.
+
+    Args:
+        log: its whole path.
+    """
+
+    def __init__(self, log: str) -> None:
+        self._log = Path(log)
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        """Take the log."""
+        return ShadowedLog.from_parent(parent, path=file_path) if file_path == self._log else None
 
 
 class ShadowedLog(pytest.Module):
