@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
 from pytest_llmeval.analysis.budgets import over_budget
-from pytest_llmeval.analysis.comparable import Differences, comparable_wordings, differences
 from pytest_llmeval.analysis.comparison import (
     UNMEASURED,
     CaseEvidence,
@@ -20,7 +19,6 @@ from pytest_llmeval.analysis.comparison import (
     OneSided,
     Results,
 )
-from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.analysis.examined import both_with_untraced
 from pytest_llmeval.analysis.groups import (
     TOGETHER,
@@ -32,7 +30,10 @@ from pytest_llmeval.analysis.groups import (
 )
 from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.new_and_fixed import on_first_samples
-from pytest_llmeval.analysis.shared_answers import shared_once
+from pytest_llmeval.analysis.sides.comparable import Differences, comparable_wordings, differences
+from pytest_llmeval.analysis.sides.copies import without_copies
+from pytest_llmeval.analysis.sides.reply_pairs import differing, reply_pairs
+from pytest_llmeval.analysis.sides.shared_answers import shared_once
 from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, unasked
@@ -209,6 +210,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         part=extent.part,
         baseline_results=before,
         candidate_results=after,
+        differing=differing(reply_pairs(before, after, differ.not_comparable)),
     )
 
 

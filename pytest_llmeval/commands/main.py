@@ -30,7 +30,7 @@ from pytest_llmeval.commands.review import add_review
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.report.paper import joined, terminal_paper
-from pytest_llmeval.report.summary import every_measure, summary, verdict
+from pytest_llmeval.report.summary import every_measure, list_differing, summary, verdict
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run, was_another
 from pytest_llmeval.runs.saved_when import when_words
@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     add_check(commands)
     for command in (show, compare):
         command.add_argument("--show", metavar="CATEGORY", help="List the cases of this error category too")
+        command.add_argument("--differs", action="store_true", help="List the cases whose replies differ too")
         command.add_argument("-v", "--verbose", action="count", default=0, help="List every case")
         command.add_argument("-q", "--quiet", action="count", default=0, help="The verdict only")
         add_config(command)
@@ -111,6 +112,11 @@ def _show(options: argparse.Namespace) -> int:
     run = load_run(options.run_file)
     settings = settings_of(options)
     comparisons = within(run, settings, models_of(run, options.model))
+    if options.differs and not comparisons:
+        raise ConfigError(
+            f"{options.run_file} holds one side alone, so no replies can differ; name both: "
+            f"llmeval compare BASELINE {options.run_file} --differs"
+        )
     alone = run.models_run() == [settings.baseline]
     rules = rules_of(run, settings, strict=False)
     _print(options, rules, comparisons, measure_each(run), run.results, alone=alone, measures=True)
@@ -252,7 +258,7 @@ def _print(
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
         return
-    listed, verbosity = options.show is not None, options.verbose - options.quiet
+    listed, verbosity = options.show is not None or options.differs, options.verbose - options.quiet
     paper = terminal_paper(shutil.get_terminal_size().columns, verbosity=verbosity, show="--show", listed=listed)
     routes = []
     if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):
@@ -260,6 +266,8 @@ def _print(
     lines = summary(paper, comparisons, figures, results, routes=routes, alone=alone, show=options.show)
     if verbosity >= (0 if measures else 1):
         lines += every_measure(paper, figures)
+    if options.differs:
+        lines = joined([lines, list_differing(paper, comparisons)])
     if verbosity > 0:
         lines = joined([lines, verdict(paper, comparisons)])
     try:

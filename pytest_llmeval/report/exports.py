@@ -17,6 +17,7 @@ from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.analysis.routing import TaskRoute
 from pytest_llmeval.credentials import find_secrets, hide_secrets
 from pytest_llmeval.report.cases import new_misses
+from pytest_llmeval.report.differing import differing_json
 from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
 from pytest_llmeval.runs.results import CaseResult, Run
 from pytest_llmeval.runs.saved_when import moment_of
@@ -196,12 +197,14 @@ def _ctrf_test(result: CaseResult, *, decided: bool) -> dict[str, Any]:
 
 def _ctrf_gate(comparison: Comparison) -> dict[str, Any]:
     status = {"passed": "passed", "failed": "failed"}.get(comparison.gate, "other")
+    found = comparison.differing
     return {
         "name": f"gate ({comparison.candidate.model} vs {comparison.baseline.model})",
         "status": status,
         "rawStatus": comparison.gate,
         "duration": 0,
         "message": one_line("; ".join(comparison.reasons)),
+        **({"extra": {"replies_differ": differing_json(found)}} if found is not None else {}),
     }
 
 
@@ -210,6 +213,8 @@ def _failing(comparison: Comparison) -> Iterator[str]:
         labels = {"category": row.name, "model": comparison.candidate.model}
         yield _metric("llmeval_failing_answers", row.candidate_failed, labels)
         yield _metric("llmeval_examined_answers", row.candidate_judged, labels)
+    if comparison.differing is not None:
+        yield _metric("llmeval_replies_differ", comparison.differing.share.value, {"model": comparison.candidate.model})
 
 
 def _metric(name: str, value: float, labels: Mapping[str, str]) -> str:

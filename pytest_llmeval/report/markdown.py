@@ -20,6 +20,7 @@ from pytest_llmeval.report.cases import (
     new_misses,
     not_compared_lines,
 )
+from pytest_llmeval.report.differing import differing_words
 from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
 from pytest_llmeval.report.numbers import count, percent, points
@@ -115,6 +116,7 @@ class _Page:
                 self._categories(comparison),
                 self.bullets(remarks(self.long, comparison)),
                 *self._models(comparison),
+                self.escaped(differing_words(comparison)),
             ]
         return [
             *blocks,

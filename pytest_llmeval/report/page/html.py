@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.report.cases import count_words
+from pytest_llmeval.report.differing import differing_words
 from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
 from pytest_llmeval.report.page.changed_words import Piece, changed, pieces
@@ -82,7 +83,6 @@ def html(session: Session, *, redacted: bool = False, reviewing: Reviewing | Non
     data = page_data(trials, baseline, session.secrets, reviewing, redacted=redacted)
     script, style = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
     misses = [trial for trial in trials if trial.state in ("new", "miss")]
-    figures = called_now(session.comparisons) if session.comparisons else session.figures
     tabs = tabs_of(session, paper, [*session.notes, *([data.left_out] if data.left_out else [])], redacted=redacted)
     clean = Texts(session.secrets, _LONGEST).clean
     page = Environment(
@@ -96,7 +96,7 @@ def html(session: Session, *, redacted: bool = False, reviewing: Reviewing | Non
     return page.render(
         title=_title(session),
         verdicts=list(_verdicts(session, paper, redacted=redacted)),
-        facts=[line.text for line in facts(paper, figures, session.besides)] if figures else [],
+        facts=_facts(session, paper),
         created=session.run.created,
         glance=_glance(session),
         tabs=tabs,
@@ -117,6 +117,14 @@ def html(session: Session, *, redacted: bool = False, reviewing: Reviewing | Non
         style_hash=_hash(style),
         plural=plural,
     )
+
+
+def _facts(session: Session, paper: Paper) -> list[str]:
+    figures = called_now(session.comparisons) if session.comparisons else session.figures
+    told = [line.text for line in facts(paper, figures, session.besides)] if figures else []
+    several = len(session.comparisons) > 1
+    words = ((each.candidate.model, differing_words(each)) for each in session.comparisons)
+    return told + [f"{name}: {said}" if several else said for name, said in words if said]
 
 
 def _hash(text: str) -> str:

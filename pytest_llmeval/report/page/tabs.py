@@ -18,6 +18,7 @@ from pytest_llmeval.report.breakdown import (
     rows_by_task,
 )
 from pytest_llmeval.report.cases import passes
+from pytest_llmeval.report.differing import with_interval
 from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.figures import (
     Measure,
@@ -186,11 +187,24 @@ def _slices(caption: str, head: str, models: Results, rows: Sequence[SliceRow]) 
 def _tasks(session: Session, models: Results, *, redacted: bool) -> Tab:
     tables = [
         _routes(session.routes, redacted=redacted),
+        _differing(session.comparisons),
         _slices("Failing answers by task", "task", models, rows_by_task(models)),
         _slices("Failing answers by tag", "tag", models, rows_by_tag(models)),
         _slices("Failing answers by length of the input", "input tokens", models, rows_by_length(models)),
     ]
     return Tab("tasks", "Tasks", tables)
+
+
+def _differing(comparisons: Sequence[Comparison]) -> Table:
+    """How often replies differ from the baseline's, in all and by task, with a column for each candidate."""
+    found = {each.candidate.model: each.differing for each in comparisons if each.differing is not None}
+    names = sorted({name for each in found.values() for name in each.tasks})
+    rows = [Row(("all cases", *(with_interval(each.share) for each in found.values())))] if found else []
+    for name in names:
+        shares = (each.tasks.get(name) for each in found.values())
+        rows.append(Row((name, *(with_interval(share) if share is not None else "-" for share in shares))))
+    caption = "Replies that differ from the baseline's after normalising, of all pairs, with 95 % intervals"
+    return Table(caption, ("task", *found), rows)
 
 
 def _routes(routes: Sequence[TaskRoute], *, redacted: bool) -> Table:
