@@ -36,6 +36,7 @@ from pytest_llmeval.analysis.sides.reply_pairs import differing, reply_pairs
 from pytest_llmeval.analysis.sides.shared_answers import shared_once
 from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
+from pytest_llmeval.runs.answered import answered_now
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, unasked
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.evidence import UNITS_PER_BIT
@@ -136,7 +137,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     tried = _with_skipped(baseline, candidate, extent.skip_themselves)
     before, after = without_unseen(baseline.results, tried)
     before, after, broken = without_broken_tests(before, after)
-    saved = baseline.saved
+    saved, answered = baseline.saved, answered_now(baseline.results.values(), candidate.results.values())
     differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
     )
@@ -195,6 +196,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         gate=gate,
         reasons=reasons,
         notes=(
+            *answered.lines,
             *broken,
             *notes,
             *([lost] if lost else []),
@@ -210,6 +212,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         part=extent.part,
         baseline_results=before,
         candidate_results=after,
+        drift=answered.drift,
         differing=differing(reply_pairs(before, after, differ.not_comparable)),
     )
 

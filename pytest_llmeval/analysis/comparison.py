@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_llmeval.analysis.measure import Figures
+from pytest_llmeval.runs.answered import Drift
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.stats.means import Share
 
@@ -161,6 +162,7 @@ class Comparison(NamedTuple):
         baseline_results: by case, for showing replies side by side.
         candidate_results: the candidate's.
         differing: how often the replies differ, None where no case has replies on both sides.
+        drift: whether another model answers under a name of the baseline.
     """
 
     baseline: Figures
@@ -183,6 +185,7 @@ class Comparison(NamedTuple):
     candidate_results: Results
     together: CategoryRow | None = None
     differing: Differing | None = None
+    drift: Drift = "unknown"
     unlike: tuple[CaseKey, ...] = ()
     saved_when: str = ""
     part: str = ""

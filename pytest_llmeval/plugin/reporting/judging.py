@@ -59,7 +59,7 @@ class Judging:
         from pytest_llmeval.analysis.compare import Extent, compare
 
         run = gathered.run()
-        self._notes += answered_under_one_name([*gathered.results.values(), *gathered.again.values()])
+        self._notes += answered_under_one_name(gathered.results.values())
         rules, unmeasurable = (
             self._rules(baseline),
             [*self._evaluation.unmeasurable, *nothing_seen(gathered.results.values())],

@@ -62,7 +62,7 @@ def test_a_regression_is_on_the_page_in_the_output_and_at_its_first_case(
     assert result.ret == 1
     page = (in_github / "page.md").read_text()
     assert page.startswith("what the step wrote before\n### ❌ GATE FAILED: city regressed from 0 of 20 to 8 of 20")
-    assert (in_github / "output").read_text() == "llmeval-verdict=regressed\n"
+    assert (in_github / "output").read_text() == "llmeval-verdict=regressed\nllmeval-drift=unknown\n"
     lines = [line for line in result.outlines if line.startswith("::")]
     assert lines == ["::error file=test_it.py,line=5,title=city::city regressed from 0 of 20 to 8 of 20 answers"]
 
@@ -74,7 +74,7 @@ def test_a_green_run_takes_three_lines_and_no_annotation(
     server.answer = lambda _: completion("Paris")
     result = plain_session.run(*COMPARE)
     assert result.ret == 0
-    assert (in_github / "output").read_text() == "llmeval-verdict=ok\n"
+    assert (in_github / "output").read_text() == "llmeval-verdict=ok\nllmeval-drift=unknown\n"
     page = (in_github / "page.md").read_text().splitlines()[1:]
     assert len(page) <= 4
     assert sum("gate ok" in line for line in page) == 1
@@ -244,7 +244,7 @@ def test_a_test_that_empties_the_environment_takes_no_page_away(
     finally:
         os.environ.update(before)
     assert "GATE FAILED" in (in_github / "page.md").read_text()
-    assert (in_github / "output").read_text() == "llmeval-verdict=regressed\n"
+    assert (in_github / "output").read_text() == "llmeval-verdict=regressed\nllmeval-drift=unknown\n"
 
 
 @pytest.mark.parametrize("ended", [("-x", "test_broken.py", "test_it.py"), ("--deselect=test_it.py", "test_it.py")])
