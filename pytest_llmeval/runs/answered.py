@@ -52,7 +52,7 @@ def _answers(results: Iterable[CaseResult]) -> dict[str, Counter[str]]:
     for result in results:
         for call in result.calls:
             counts = answers.setdefault(f"{call.provider}/{call.request_model}", Counter())
-            counts[call.answer.response_model or ""] += 1
+            counts[str(call.answer.response_model or "")] += 1  # of a damaged run it may be anything
     return answers
 
 

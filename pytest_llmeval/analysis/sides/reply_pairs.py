@@ -119,7 +119,7 @@ def _said(sample: SampleResult, form: Callable[[str], str]) -> Hashable:
     return tuple(
         (
             form(call.answer.text),
-            form(call.answer.refusal or ""),
+            form(str(call.answer.refusal or "")),  # of a damaged run it may be anything
             *((tool.name, form(tool.raw_arguments or _json(tool.arguments))) for tool in call.answer.every_tool_call),
         )
         for call in sample.product_calls
