@@ -14,7 +14,7 @@ from pytest_llmeval.commands.project import add_config, models_of, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.registry import every_key_variable
-from pytest_llmeval.report.exports import Session
+from pytest_llmeval.report.exports import Session, not_green
 from pytest_llmeval.report.files import FILES, ending_of
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import Run
@@ -92,8 +92,8 @@ def session_of(
     comparisons = within(run, settings, names, strict=strict)
     stopped = stopped_words(run)
     # A run that is not whole must not look like one, and without a comparison nothing else says it.
-    notes = [f"NOT GREEN: {stopped}"] if stopped and not comparisons else []
-    notes += [f"NOT GREEN: {failed_words(run)}"] if run.failed else []
+    notes = [not_green(stopped)] if stopped and not comparisons else []
+    notes += [not_green(failed_words(run))] if run.failed else []
     notes += about_rules if comparisons else []
     told = {*names, run.baseline}
     run = run._replace(results=tuple(result for result in run.results if result.model in told))

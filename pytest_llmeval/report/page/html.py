@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.report.cases import count_words
 from pytest_llmeval.report.differing import differing_words
-from pytest_llmeval.report.exports import Session
+from pytest_llmeval.report.exports import NOT_GREEN, Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
 from pytest_llmeval.report.page.changed_words import Piece, changed, pieces
 from pytest_llmeval.report.page.page_data import Reviewing, page_data, shown_id, text_of
@@ -133,6 +133,8 @@ def _hash(text: str) -> str:
 
 
 def _title(session: Session) -> str:
+    if session.red:
+        return NOT_GREEN
     if not session.comparisons:
         return "not compared"
     state = min((each.gate for each in session.comparisons), key=["failed", "not evaluated", "passed"].index)
