@@ -163,6 +163,7 @@ class Comparison(NamedTuple):
         candidate_results: the candidate's.
         differing: how often the replies differ, None where no case has replies on both sides.
         drift: whether another model answers under a name of the baseline.
+        of_tables: whether both sides are tables of results, of any tool, so that no session of pytest made them.
     """
 
     baseline: Figures
@@ -186,6 +187,7 @@ class Comparison(NamedTuple):
     together: CategoryRow | None = None
     differing: Differing | None = None
     drift: Drift = "unknown"
+    of_tables: bool = False
     unlike: tuple[CaseKey, ...] = ()
     saved_when: str = ""
     part: str = ""
