@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from pytest_llmeval.analysis.comparison import Differing, Results
@@ -110,7 +111,8 @@ def _differ(before: Iterable[SampleResult], after: Iterable[SampleResult]) -> in
     old, new = (Counter(_said(sample, str) for sample in side) for side in (before, after))
     if len({*old, *new}) == 1:  # letter by letter, as in most replays
         return 0
-    old, new = (Counter(_said(sample, normalised) for sample in side) for side in (before, after))
+    form = cache(normalised)  # many samples say the same
+    old, new = (Counter(_said(sample, form) for sample in side) for side in (before, after))
     return old.total() * new.total() - sum(count * new[said] for said, count in old.items())
 
 

@@ -16,6 +16,7 @@ from pytest_llmeval.report.page.texts import Texts
 from pytest_llmeval.report.page.trials import STATES, Group, Trial, groups_of
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseResult, SampleResult, TrialKey
+from pytest_llmeval.runs.same_answer import normalised
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import json_words
 
@@ -177,7 +178,8 @@ class _Writer:
         if any(any(pair) for pair in marks):
             row["marks"] = marks
         if before and after:
-            row["differs"] = any(self._texts.clean(group.reply) != old for group in after)
+            said = {(group.steps, group.reply) for group in (*before, *after)}
+            row["differs"] = len(said) > 1 and len({(steps, normalised(reply)) for steps, reply in said}) > 1
 
     def _result(self, result: CaseResult | None, groups: Iterable[Group], side: str) -> int | None:
         if result is None:
