@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pytest_llmeval.analysis.answers.unseen import without_unseen
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
 from pytest_llmeval.analysis.compare import Judgement, Rules, Side, judgement
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison
+from pytest_llmeval.analysis.sides.unseen import without_unseen
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.stats.gate import LOOKS, failing, undecided
 from pytest_llmeval.text import were

@@ -8,12 +8,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pytest_llmeval.analysis.answers.copies import without_copies
-from pytest_llmeval.analysis.answers.shared_answers import shared_once
-from pytest_llmeval.analysis.answers.unseen import without_unseen
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
 from pytest_llmeval.analysis.budgets import over_budget
-from pytest_llmeval.analysis.comparable import Differences, comparable_wordings, differences
 from pytest_llmeval.analysis.comparison import (
     UNMEASURED,
     CaseEvidence,
@@ -34,7 +30,13 @@ from pytest_llmeval.analysis.groups import (
 )
 from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.new_and_fixed import on_first_samples
+from pytest_llmeval.analysis.sides.comparable import Differences, comparable_wordings, differences
+from pytest_llmeval.analysis.sides.copies import without_copies
+from pytest_llmeval.analysis.sides.reply_pairs import differing, reply_pairs
+from pytest_llmeval.analysis.sides.shared_answers import shared_once
+from pytest_llmeval.analysis.sides.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
+from pytest_llmeval.runs.answered import answered_now
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, unasked
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.evidence import UNITS_PER_BIT
@@ -135,7 +137,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     tried = _with_skipped(baseline, candidate, extent.skip_themselves)
     before, after = without_unseen(baseline.results, tried)
     before, after, broken = without_broken_tests(before, after)
-    saved = baseline.saved
+    saved, answered = baseline.saved, answered_now(baseline.results.values(), candidate.results.values())
     differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
     )
@@ -195,6 +197,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         gate=gate,
         reasons=reasons,
         notes=(
+            *answered.lines,
             *broken,
             *notes,
             *([lost] if lost else []),
@@ -210,6 +213,8 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         part=extent.part,
         baseline_results=before,
         candidate_results=after,
+        drift=answered.drift,
+        differing=differing(reply_pairs(before, after, differ.not_comparable)),
     )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_llmeval.analysis.measure import Figures
+from pytest_llmeval.runs.answered import Drift
 from pytest_llmeval.runs.results import CaseKey, CaseResult
+from pytest_llmeval.stats.means import Share
 
 if TYPE_CHECKING:  # a session without a baseline does without the gate
     from pytest_llmeval.stats.gate import Spread
@@ -54,6 +56,20 @@ class OneSided(NamedTuple):
     baseline_judged: int = 0
     candidate_failed: int = 0
     candidate_judged: int = 0
+
+
+class Differing(NamedTuple):
+    """How often the two sides' replies differ after normalising.
+
+    Attributes:
+        share: of the pairs of replies, one of each side, those that differ; its interval counts cases.
+        cases: in which both sides have a reply.
+        tasks: the shares by task, for the cases that have one.
+    """
+
+    share: Share
+    cases: int
+    tasks: Mapping[str, Share]
 
 
 class CategoryRow(NamedTuple):
@@ -146,6 +162,9 @@ class Comparison(NamedTuple):
         saved_when: age and commit of that run, in words.
         baseline_results: by case, for showing replies side by side.
         candidate_results: the candidate's.
+        differing: how often the replies differ, None where no case has replies on both sides.
+        drift: whether another model answers under a name of the baseline.
+        of_tables: whether both sides are tables of results, of any tool, so that no session of pytest made them.
     """
 
     baseline: Figures
@@ -167,6 +186,9 @@ class Comparison(NamedTuple):
     baseline_results: Results
     candidate_results: Results
     together: CategoryRow | None = None
+    differing: Differing | None = None
+    drift: Drift = "unknown"
+    of_tables: bool = False
     unlike: tuple[CaseKey, ...] = ()
     saved_when: str = ""
     part: str = ""

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llmeval.analysis.answers.copies import without_copies
 from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, any_failure, compare, families_of
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison, Results
 from pytest_llmeval.analysis.measure import Figures
+from pytest_llmeval.analysis.sides.copies import without_copies
 from pytest_llmeval.config.settings import GateSettings
 from pytest_llmeval.stats.cost import Estimate
 from pytest_llmeval.stats.intervals import largest_rise

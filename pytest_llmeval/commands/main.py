@@ -20,7 +20,7 @@ from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.commands.cache import add_cache
 from pytest_llmeval.commands.check import add_check
 from pytest_llmeval.commands.import_cases import add_import
-from pytest_llmeval.commands.judging import extent_of, rules_of, stopped_words, within
+from pytest_llmeval.commands.judging import as_told, decided_in, extent_of, rules_notes, rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import add_merge, failed_words
 from pytest_llmeval.commands.plan import add_plan
 from pytest_llmeval.commands.project import add_config, models_of, settings_of
@@ -31,13 +31,14 @@ from pytest_llmeval.commands.shadow import add_shadow
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.report.paper import joined, terminal_paper
-from pytest_llmeval.report.summary import every_measure, summary, verdict
+from pytest_llmeval.report.summary import every_measure, list_differing, summary, verdict
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run, was_another
 from pytest_llmeval.runs.saved_when import when_words
 from pytest_llmeval.text import harmless
 
 PASSED, GATE_FAILED, USAGE = 0, 1, 2
+MOST_QUIET = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     add_check(commands)
     for command in (show, compare):
         command.add_argument("--show", metavar="CATEGORY", help="List the cases of this error category too")
+        command.add_argument("--differs", action="store_true", help="List the cases whose replies differ too")
         command.add_argument("-v", "--verbose", action="count", default=0, help="List every case")
         command.add_argument("-q", "--quiet", action="count", default=0, help="The verdict only")
         add_config(command)
@@ -110,13 +112,27 @@ def _finite(text: str) -> float:
 
 
 def _show(options: argparse.Namespace) -> int:
-    run = load_run(options.run_file)
-    settings = settings_of(options)
+    saved = load_run(options.run_file)
+    run, settings = as_told(saved, options.config), settings_of(options)
     comparisons = within(run, settings, models_of(run, options.model))
+    if options.differs and not comparisons:
+        raise ConfigError(
+            f"{options.run_file} holds one side alone, so no replies can differ; name both: "
+            f"llmeval compare BASELINE {options.run_file} --differs"
+        )
     alone = run.models_run() == [settings.baseline]
     rules = rules_of(run, settings, strict=False)
     _print(options, rules, comparisons, measure_each(run), run.results, alone=alone, measures=True)
+    _tell(options, rules_notes(saved, settings, options.config) if comparisons else [])
+    if comparisons and run.failed:
+        _tell(options, [f"NOT GREEN: {failed_words(run)}"])
     return PASSED
+
+
+def _tell(options: argparse.Namespace, notes: Sequence[str]) -> None:
+    """Print notes on a run below its report, but for -qq."""
+    for note in notes if options.quiet < MOST_QUIET and sys.stdout is not None else ():
+        print(harmless(note))
 
 
 def _names(run: Run) -> list[str]:
@@ -179,7 +195,9 @@ def _no_collector() -> Iterator[None]:
 @_no_collector()
 def _compare(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    before, after = _both(options, settings)
+    before, saved = _both(options, settings)
+    after = as_told(saved, options.config)
+    before = after if before is saved else before
     if after is not before and _holds(after, before, options):
         before = after  # as today's tests judge it
     if after is not before:
@@ -194,12 +212,16 @@ def _compare(options: argparse.Namespace) -> int:
             raise ConfigError(f"{options.baseline}: {why}; name both: llmeval compare BASELINE CANDIDATE")
         figures = measure_each(after)
     _print(options, rules_of(after, settings, strict=options.strict), comparisons, figures, after.results)
+    if comparisons and not is_table(options.baseline):
+        _tell(options, rules_notes(saved, settings, options.config))
     stopped = stopped_words(after)
     if stopped and not comparisons:
         print(f"NOT GREEN: {stopped}")
-    if after.failed:
+    # Of two runs that are compared afresh, other tests of the second say nothing.
+    failed = after.failed and (after is before or after.shards is not None)
+    if failed:
         print(f"NOT GREEN: {failed_words(after)}")
-    if after.failed or stopped:  # no verdict must not look like a pass
+    if failed or stopped:  # no verdict must not look like a pass
         return GATE_FAILED
     return GATE_FAILED if any(comparison.gate == "failed" for comparison in comparisons) else PASSED
 
@@ -218,9 +240,10 @@ def _between(before: Run, after: Run, settings: Settings, options: argparse.Name
     candidate = Side(new, after.of_model(new), another=was_another(before, after, old, new))
     rules = rules_of(after, settings, strict=options.strict, dispersion=dispersion)
     extent = extent_of(after, len(candidate.results))
-    if after.shards is None:
-        extent = extent._replace(part=part_of(len(candidate.results), len({*baseline.results, *candidate.results})))
-    return compare(baseline, candidate, rules, extent)
+    if after.shards is None:  # what its session could not measure concerns the baseline of then
+        part = part_of(len(candidate.results), len({*baseline.results, *candidate.results}))
+        extent = extent._replace(part=part, unmeasurable=())
+    return decided_in(after, compare(baseline, candidate, rules, extent))
 
 
 def _one_model(run: Run, path: str) -> str:
@@ -254,7 +277,7 @@ def _print(
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
         return
-    listed, verbosity = options.show is not None, options.verbose - options.quiet
+    listed, verbosity = options.show is not None or options.differs, options.verbose - options.quiet
     paper = terminal_paper(shutil.get_terminal_size().columns, verbosity=verbosity, show="--show", listed=listed)
     routes = []
     if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):
@@ -262,6 +285,8 @@ def _print(
     lines = summary(paper, comparisons, figures, results, routes=routes, alone=alone, show=options.show)
     if verbosity >= (0 if measures else 1):
         lines += every_measure(paper, figures)
+    if options.differs:
+        lines = joined([lines, list_differing(paper, comparisons)])
     if verbosity > 0:
         lines = joined([lines, verdict(paper, comparisons)])
     try:

@@ -67,14 +67,15 @@ def _cut_into(merged: Run, shards: Shards, runs: list[tuple[str, Run]]) -> int:
         print(f"  {len(told) - MOST_NAMES} more")
     if merged.failed:
         print(f"  {failed_words(merged)}")
+    if shards.decided:
+        print(f"  {harmless(shards.decided)}")
     return PART if told else WHOLE
 
 
 def failed_words(run: Run) -> str:
-    """That the sessions of shards were red, whatever the gate says of all of them together."""
-    return (
-        f"{plural(run.failed, 'failure')} in the sessions of the shards: failing tests, errors, or what was not saved"
-    )
+    """That the session of a run, or those of its shards, were red, whatever the gate says."""
+    where = "the session" if run.shards is None else "the sessions of the shards"
+    return f"{plural(run.failed, 'failure')} in {where}: failing tests, errors, or what was not saved"
 
 
 def _completeness(merged: Run, runs: list[tuple[str, Run]]) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pytest_llmeval.analysis.measure import measure_each
 from pytest_llmeval.analysis.routing import routes_of
-from pytest_llmeval.commands.judging import rules_of, stopped_words, within
+from pytest_llmeval.commands.judging import as_told, rules_notes, rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import failed_words
 from pytest_llmeval.commands.project import add_config, models_of, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.formats.registry import every_key_variable
-from pytest_llmeval.report.exports import Session
+from pytest_llmeval.report.exports import Session, not_green
 from pytest_llmeval.report.files import FILES, ending_of
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import Run
@@ -47,7 +47,11 @@ def _report(options: argparse.Namespace) -> int:
     run_file = Path(options.run_file)
     endings = {path: _ending(path, run_file, redacted=options.redacted) for path in options.output}
     run = load_run(run_file)
-    session = session_of(run, settings_of(options), options.model, strict=options.strict)
+    settings = settings_of(options)
+    session = session_of(run, settings, options.model, strict=options.strict, folder=options.config)
+    for note in session.notes:
+        if note.startswith("rules: "):
+            print(harmless(note))
     for path, ending in endings.items():
         kind = FILES[ending]
         write = kind.redacted if options.redacted and kind.redacted else kind.write
@@ -72,19 +76,25 @@ def _ending(path: Path, run_file: Path, *, redacted: bool) -> str:
     return ending
 
 
-def session_of(run: Run, settings: Settings, model: str | None = None, *, strict: bool = False) -> Session:
+def session_of(
+    run: Run, settings: Settings, model: str | None = None, *, strict: bool = False, folder: Path | None = None
+) -> Session:
     """What there is to tell of a run.
 
     Args:
         model: the only one on trial, None for all.
         strict: whether INCONCLUSIVE fails the gate too.
+        folder: whose settings count instead of the rules of the run's session, None for these.
     """
+    about_rules = rules_notes(run, settings, folder)
+    run = as_told(run, folder)
     names = models_of(run, model)
     comparisons = within(run, settings, names, strict=strict)
     stopped = stopped_words(run)
     # A run that is not whole must not look like one, and without a comparison nothing else says it.
-    notes = [f"NOT GREEN: {stopped}"] if stopped and not comparisons else []
-    notes += [f"NOT GREEN: {failed_words(run)}"] if run.failed else []
+    notes = [not_green(stopped)] if stopped and not comparisons else []
+    notes += [not_green(failed_words(run))] if run.failed else []
+    notes += about_rules if comparisons else []
     told = {*names, run.baseline}
     run = run._replace(results=tuple(result for result in run.results if result.model in told))
     return Session(

@@ -100,7 +100,7 @@ def told_by_tables(comparison: Comparison, before: Run, after: Run) -> Compariso
     sides = (each._replace(live=0, replayed=0, latency=()) for each in (comparison.baseline, comparison.candidate))
     baseline, candidate = sides
     notes = (*(note for note in comparison.notes if note not in of_calls), *left_out)
-    return comparison._replace(baseline=baseline, candidate=candidate, notes=notes)
+    return comparison._replace(baseline=baseline, candidate=candidate, notes=notes, of_tables=True)
 
 
 def _run(results: _Results, examined: tuple[str, ...], *, replies: bool) -> Run:

@@ -17,6 +17,7 @@ from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.analysis.routing import TaskRoute
 from pytest_llmeval.credentials import find_secrets, hide_secrets
 from pytest_llmeval.report.cases import new_misses
+from pytest_llmeval.report.replies.differing import differing_json
 from pytest_llmeval.runs.billed import NOTHING_BILLED, Billed
 from pytest_llmeval.runs.results import CaseResult, Run
 from pytest_llmeval.runs.saved_when import moment_of
@@ -26,6 +27,7 @@ COLUMNS = ("id", "model", "sample", "outcome", "category", "reason", "input", "o
 """Of the CSV; ``latency`` in seconds and ``cost`` in USD, of all calls of the sample. Cases of one ``cluster``, such as
 other wordings of a row, are not independent."""
 
+NOT_GREEN = "NOT GREEN"
 _SEVERITIES = {"REGRESSED": "critical", "INCONCLUSIVE": "major"}
 _MOST_TEXT = 30_000  # characters; a spreadsheet's cell takes 32,767
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - full width, which Excel reads too
@@ -50,6 +52,16 @@ class Session(NamedTuple):
     notes: Sequence[str] = ()
     besides: Billed = NOTHING_BILLED
     routes: Sequence[TaskRoute] = ()
+
+    @property
+    def red(self) -> list[str]:
+        """What makes the session red whatever its gates say, a sentence each, as `not_green` makes them."""
+        return [note for note in self.notes if note.startswith(NOT_GREEN)]
+
+
+def not_green(why: str) -> str:
+    """A note that the session is red whatever its gates say."""
+    return f"{NOT_GREEN}: {why}"
 
 
 def as_csv(session: Session) -> str:
@@ -81,13 +93,14 @@ def as_csv(session: Session) -> str:
 
 
 def as_ctrf(session: Session) -> str:
-    """The Common Test Report Format: one test per case and model, and one per gate.
+    """The Common Test Report Format: a test per case and model, one per gate, one of a session that is red besides.
 
     A case that fails where the gate decides is ``other`` with the raw status ``missed``.
     """
     decided = {key for comparison in session.comparisons for key in comparison.compared}
     tests = [_ctrf_test(result, decided=result.key in decided) for result in session.run.in_order()]
     tests += [_ctrf_gate(comparison) for comparison in session.comparisons]
+    tests += [{"name": "session", "status": "failed", "duration": 0, "message": one_line(why)} for why in session.red]
     counts = {status: sum(test["status"] == status for test in tests) for status in ("passed", "failed", "other")}
     start = started(session.run).timestamp()
     data = {
@@ -197,12 +210,14 @@ def _ctrf_test(result: CaseResult, *, decided: bool) -> dict[str, Any]:
 
 def _ctrf_gate(comparison: Comparison) -> dict[str, Any]:
     status = {"passed": "passed", "failed": "failed"}.get(comparison.gate, "other")
+    found = comparison.differing
     return {
         "name": f"gate ({comparison.candidate.model} vs {comparison.baseline.model})",
         "status": status,
         "rawStatus": comparison.gate,
         "duration": 0,
         "message": one_line("; ".join(comparison.reasons)),
+        **({"extra": {"replies_differ": differing_json(found)}} if found is not None else {}),
     }
 
 
@@ -211,6 +226,8 @@ def _failing(comparison: Comparison) -> Iterator[str]:
         labels = {"category": row.name, "model": comparison.candidate.model}
         yield _metric("llmeval_failing_answers", row.candidate_failed, labels)
         yield _metric("llmeval_examined_answers", row.candidate_judged, labels)
+    if comparison.differing is not None:
+        yield _metric("llmeval_replies_differ", comparison.differing.share.value, {"model": comparison.candidate.model})
 
 
 def _metric(name: str, value: float, labels: Mapping[str, str]) -> str:

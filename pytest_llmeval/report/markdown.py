@@ -24,9 +24,10 @@ from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
 from pytest_llmeval.report.numbers import count, percent, points
 from pytest_llmeval.report.paper import Line, Paper
+from pytest_llmeval.report.replies.differing import differing_words
+from pytest_llmeval.report.replies.unverified import unverified_alone, unverified_lines
 from pytest_llmeval.report.sections import called_now, facts
 from pytest_llmeval.report.summary import NO_BASELINE
-from pytest_llmeval.report.unverified import unverified_alone, unverified_lines
 from pytest_llmeval.report.verdict import (
     baseline_words,
     evidence,
@@ -60,12 +61,15 @@ def markdown(session: Session) -> str:
         blocks = page.not_compared(session.figures, session.run.results)
     elif len(comparisons) == 1 and nothing_new(comparisons[0]):
         head, *rest = green_lines(page.long, comparisons[0], session.besides)
-        return "<br>\n".join([f"**{page.escaped(head.text)}**", *(page.escaped(line.text) for line in rest)]) + "\n"
+        missing = [note for note in session.notes if note.startswith("NOT ") and note not in session.red]
+        told = [*(line.text for line in rest), *missing]
+        green = "<br>\n".join([f"**{page.escaped(head.text)}**", *map(page.escaped, told)]) + "\n"
+        return "\n\n".join([*page.alerts(session), green])
     else:
         blocks = [block for each in comparisons for block in page.compared(each)]
         blocks.append(page.bullets(line.text for line in facts(page.long, called_now(comparisons), session.besides)))
-    blocks.append(page.bullets(session.notes))
-    return _cut("\n\n".join(filter(None, blocks)) + "\n")
+    blocks.append(page.bullets(note for note in session.notes if note not in session.red))
+    return _cut("\n\n".join(filter(None, [*page.alerts(session), *blocks])) + "\n")
 
 
 class _Page:
@@ -97,6 +101,10 @@ class _Page:
         fence = _longer_than(text, 2)
         return f"{fence}text\n{text}\n{fence}" if text else ""
 
+    def alerts(self, session: Session) -> list[str]:
+        """That the session is red whatever its gates say, above all else."""
+        return [f"### ❌ {self.escaped(why)}" for why in session.red]
+
     def bullets(self, texts: Iterable[str]) -> str:
         """A list of untrusted texts."""
         return "\n".join(f"- {self.escaped(text)}" for text in texts)
@@ -116,6 +124,7 @@ class _Page:
                 self._categories(comparison),
                 self.bullets(remarks(self.long, comparison)),
                 *self._models(comparison),
+                self.escaped(differing_words(comparison)),
             ]
         return [
             *blocks,

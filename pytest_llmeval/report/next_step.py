@@ -67,6 +67,8 @@ def _step(paper: Paper, comparison: Comparison) -> str:
     regressed = [name for name in marked if not name.startswith(ERROR_PREFIX)]
     lost = [name.removeprefix(ERROR_PREFIX) for name in marked if name not in regressed]
     failed = comparison.gate == "failed"
+    if comparison.of_tables:
+        return _step_of_tables(paper, comparison, regressed, max(undecided, default=0))
     unmeasured = any(reason.startswith(UNMEASURED) for reason in comparison.reasons)
     cure = after_errors(kinds_of_errors(comparison)) if comparison.errors else ""
     if cure and unmeasured:
@@ -94,6 +96,28 @@ def _step(paper: Paper, comparison: Comparison) -> str:
 
 
 _REVIEW = "llmeval review RUN.jsonl lets people decide on the answers that are unverified"
+
+
+def _step_of_tables(paper: Paper, comparison: Comparison, regressed: Sequence[str], samples: int) -> str:
+    """What to do about tables of results, whose tool is not known: no option of pytest helps.
+
+    Args:
+        paper: the terminal.
+        comparison: of two tables.
+        regressed: the categories that fail the gate.
+        samples: per case, that would settle what is inconclusive; 0 for nothing.
+    """
+    if not comparison.compared and not comparison.errors:
+        return "give a case the same id in both files: they have none in common"
+    if comparison.errors and (comparison.gate != "passed" and not regressed):
+        return "have the answers that could not be judged asked for again, then compare the new file"
+    if any(reason.startswith(UNMEASURED) for reason in comparison.reasons):
+        return "compare files with the same cases, by their ids"
+    if regressed:
+        return f"{paper.show}={regressed[0]} lists its cases with what changed"
+    if samples:
+        return f"{samples} answers to each case, told apart by the column sample, would settle what is inconclusive"
+    return "-v lists every miss" if new_misses(comparison) and paper.verbosity <= 0 else ""
 
 
 def _answers(paper: Paper, otherwise: str) -> str:

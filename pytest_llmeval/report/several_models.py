@@ -11,7 +11,7 @@ from pytest_llmeval.analysis.examined import total_in, untraced_in, with_untrace
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.report.cases import known_misses, new_misses
 from pytest_llmeval.report.figures import not_comparable, shown_of, why_unknown
-from pytest_llmeval.report.numbers import count
+from pytest_llmeval.report.numbers import count, percentage
 from pytest_llmeval.report.paper import Column, Line, Paper, clip, columns, table, table_width
 from pytest_llmeval.report.verdict import legend, mark_of, remarks
 from pytest_llmeval.runs.results import CaseResult
@@ -58,6 +58,8 @@ def compared_table(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line
     rows = [row._replace(name=paper.clean(row.name)) for row in category_rows(comparisons)]
     rows += _case_rows(comparisons)
     rows += _figure_rows(models, saved=first.saved)
+    shares = [percentage(each.differing.share.value) if each.differing else "-" for each in comparisons]
+    rows += [ModelsRow("replies differ", ["", *shares])] if any(each.differing for each in comparisons) else []
     rows.append(ModelsRow("gate", ["", *map(gate_word, comparisons)], rule=True))
     lines = blocks(paper, [paper.clean(figures.model) for figures in models], rows, always=1)
     for comparison in comparisons:

@@ -21,9 +21,10 @@ from pytest_llmeval.report.figures import figures_table, measures_lines
 from pytest_llmeval.report.next_step import next_step, next_step_alone
 from pytest_llmeval.report.numbers import count
 from pytest_llmeval.report.paper import Line, Paper, joined
+from pytest_llmeval.report.replies.differing import differing_cases, differing_line
+from pytest_llmeval.report.replies.unverified import unverified_alone, unverified_lines
 from pytest_llmeval.report.sections import billed_alone, called_now, facts, results_of, sections
 from pytest_llmeval.report.several_models import alone_table, compared_table
-from pytest_llmeval.report.unverified import unverified_alone, unverified_lines
 from pytest_llmeval.report.verdict import (
     baseline_words,
     category_table,
@@ -112,6 +113,12 @@ def list_category_alone(paper: Paper, results: Sequence[CaseResult], name: str) 
     return no_commands(category_cases_alone(paper, results, name))
 
 
+def list_differing(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
+    """The cases whose replies differ after normalising, of each candidate, with the changed words."""
+    several = len(comparisons) > 1
+    return no_commands(joined([differing_cases(paper, each, titled=several) for each in comparisons]))
+
+
 def every_measure(paper: Paper, figures: Sequence[Figures]) -> list[Line]:
     """Every measure of every model with its interval and its sample size."""
     return no_commands(measures_lines(paper, figures))
@@ -147,7 +154,7 @@ def _compared(
     if single and compared:
         page += [
             category_table(paper, first),
-            figures_table(paper, first.baseline, first.candidate, saved=first.saved),
+            figures_table(paper, first.baseline, first.candidate, saved=first.saved) + differing_line(paper, first),
             unverified_lines(paper, first),
             misses[0],
             *more,

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, OneSided
 from pytest_llmeval.report.cases import count_words, new_failures, new_misses, side_name
 from pytest_llmeval.report.figures import MEASURED, not_comparable
-from pytest_llmeval.report.numbers import count, p_value, percent, points
+from pytest_llmeval.report.numbers import count, p_value, percent, percentage, points
 from pytest_llmeval.report.paper import Column, Line, Paper, table
+from pytest_llmeval.report.replies.unverified import unverified_words
 from pytest_llmeval.report.sections import called_now, cases_words, in_short, spent_words
-from pytest_llmeval.report.unverified import unverified_words
 from pytest_llmeval.runs.billed import Billed
 from pytest_llmeval.text import plural
 
@@ -294,4 +294,6 @@ def _figures_in_short(paper: Paper, comparison: Comparison) -> list[str]:
             shown = measured.show(new) if old is None else f"{measured.show(old)} {paper.arrow} {measured.show(new)}"
             recorded = " recorded" if measured.timed and not after.live_figures else ""
             words.append(f"{measured.head} {shown}{recorded}")
+    if comparison.differing is not None:
+        words.append(f"replies differ {percentage(comparison.differing.share.value)}")
     return [", ".join(words)] if words else []

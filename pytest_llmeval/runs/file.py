@@ -18,6 +18,7 @@ from pytest_llmeval.credentials import find_secrets, hide_secrets
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.codec import result_from_json, result_to_json
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
+from pytest_llmeval.runs.rules import rules_from_json, rules_to_json
 from pytest_llmeval.runs.shards import shards_from_json, shards_to_json
 from pytest_llmeval.store.blobs import BLOB, NewBlobs, blob_in, with_blobs
 from pytest_llmeval.store.fields import COUNT, TEXTS
@@ -130,6 +131,7 @@ def _header(run: Run) -> dict[str, Any]:
         "models": run.models,
         "baseline": run.baseline,
         **({"shards": shards_to_json(run.shards)} if run.shards is not None else {}),
+        **({"rules": rules_to_json(run.rules)} if run.rules is not None else {}),
     }
 
 
@@ -218,12 +220,14 @@ def _run_of_header(line: str, path: str | os.PathLike[str]) -> Run:
         raise RunFileError(f"{path}:1: the header of the run is broken: 'models' is not an object of objects")
     if not isinstance(baseline, str | None) or "created" not in header:
         raise RunFileError(f"{path}:1: the header of the run is broken: 'baseline' or 'created' is wrong")
+    part = ""
     try:
-        shards = shards_from_json(header["shards"]) if "shards" in header else None
+        shards = shards_from_json(header[part]) if (part := "shards") in header else None
+        rules = rules_from_json(header[part]) if (part := "rules") in header else None
     except (TypeError, ValueError) as error:
-        raise RunFileError(f"{path}:1: the header of the run is broken: 'shards': {error}") from None
+        raise RunFileError(f"{path}:1: the header of the run is broken: {part!r}: {error}") from None
     commit = header.get("commit")
-    return Run(created=str(header["created"]), models=models, baseline=baseline, commit=commit, shards=shards)
+    return Run(str(header["created"]), models, baseline, commit=commit, shards=shards, rules=rules)
 
 
 def _left_out(data: Mapping[str, Any]) -> tuple[TrialKey, ...]:

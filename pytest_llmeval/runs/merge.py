@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.results import CaseResult, Run, SampleResult, TrialKey, model_words
+from pytest_llmeval.runs.rules import RunRules
 from pytest_llmeval.runs.shards import Shards
 from pytest_llmeval.text import plural
 
@@ -51,6 +52,7 @@ def merge_shards(shards: Sequence[Named]) -> Run:
         created=min(run.created for _, run in shards),
         commit=first.commit if all(run.commit == first.commit for _, run in shards) else None,
         results=tuple(result for _, result in results.values()),
+        rules=first.rules if all(run.rules == first.rules for _, run in shards) else None,
         shards=_joined([run.shards for _, run in shards if run.shards is not None]),
         failed=sum(run.failed for _, run in shards),
     )
@@ -110,10 +112,12 @@ def _cut_otherwise(first_name: str, first: Run, name: str, run: Run) -> Iterator
         )
     elif _gated(old) != _gated(new):
         yield f"{name} is gated by other settings than {first_name}"
+    if first.rules is not None and run.rules is not None and _gated(first.rules) != _gated(run.rules):
+        yield f"{name} is gated by other settings than {first_name}"
 
 
-def _gated(shards: Shards) -> tuple[object, ...]:
-    return shards.strict, dict(shards.categories), shards.budgets, shards.dispersion
+def _gated(rules: RunRules | Shards) -> tuple[object, ...]:
+    return rules.strict, dict(rules.categories), rules.budgets, rules.dispersion
 
 
 def _twice(shards: Sequence[Named]) -> Iterator[str]:
@@ -133,6 +137,7 @@ def _joined(shards: Sequence[Shards]) -> Shards | None:
     return shards[0]._replace(
         numbers=tuple(sorted(number for each in shards for number in each.numbers)),
         unmeasurable=tuple(dict.fromkeys(reason for each in shards for reason in each.unmeasurable)),
+        decided="; ".join(dict.fromkeys(each.decided for each in shards if each.decided)),
     )
 
 

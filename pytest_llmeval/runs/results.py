@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.runs.rules import RunRules
 from pytest_llmeval.runs.shards import Shards
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import plural
@@ -255,7 +256,8 @@ class Run(NamedTuple):
         left_out: the trials that were deselected, when nothing else is missing.
         results: one per case and model.
         shards: those that are in the run; None for a session without ``--llm-shard``.
-        failed: of shards, how many tests failed in their sessions, and what else made these red.
+        failed: how many tests failed in its sessions, and what else but the gate made these red.
+        rules: what the session was judged by, None where the run does not say; those of shards are in ``shards``.
     """
 
     created: str
@@ -267,6 +269,7 @@ class Run(NamedTuple):
     results: tuple[CaseResult, ...] = ()
     shards: Shards | None = None
     failed: int = 0
+    rules: RunRules | None = None
 
     def of_model(self, name: str) -> dict[CaseKey, CaseResult]:
         """The results under one model by case, in the order of tests and cases."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
+from pytest_llmeval.runs.rules import OF_THE_GATE
 from pytest_llmeval.stats.dependence import Dispersion
-from pytest_llmeval.store.fields import COUNT, LIST, OBJECT, TEXT, TEXTS, Field, Kind, Record, or_null
+from pytest_llmeval.store.fields import COUNT, TEXT, Field, Kind, Record
 
 MOST_SHARDS = 1000
 
@@ -39,6 +40,7 @@ class Shards(NamedTuple):
         budgets: allowed rises of measured figures.
         dispersion: of two runs of the baseline, None when there are no two.
         unmeasurable: what makes a comparison worthless, a sentence each.
+        decided: as in `RunRules`.
     """
 
     numbers: tuple[int, ...]
@@ -50,6 +52,7 @@ class Shards(NamedTuple):
     budgets: GateSettings = GateSettings()
     dispersion: Dispersion | None = None
     unmeasurable: tuple[str, ...] = ()
+    decided: str = ""
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -67,24 +70,11 @@ class Shards(NamedTuple):
         return f"shards {', '.join(numbers[:-1])} and {numbers[-1]} of {self.of} are missing"
 
 
-_FLAG = Kind(lambda value: isinstance(value, bool), "true or false")
 _OF = Kind(lambda value: type(value) is int and 1 <= value <= MOST_SHARDS, f"a whole number from 1 to {MOST_SHARDS}")
 _NUMBERS = Kind(
     lambda value: isinstance(value, list) and bool(value) and all(_OF.holds(each) for each in value),
     f"a list of whole numbers from 1 to {MOST_SHARDS}",
 )
-
-
-def _settings_of(data: Mapping[str, Any]) -> dict[str, CategorySettings]:
-    return {name: CategorySettings(**settings) for name, settings in data.items()}
-
-
-def _budgets_of(data: Mapping[str, Any]) -> GateSettings:
-    return GateSettings(**{**data, "by": tuple(data.get("by", GateSettings().by))})
-
-
-def _dispersion_of(data: Sequence[Any] | None) -> Dispersion | None:
-    return None if data is None else Dispersion(*data)
 
 
 _SHARDS = Record(
@@ -94,16 +84,7 @@ _SHARDS = Record(
         Field("of", _OF),
         Field("cases", COUNT),
         Field("cut", TEXT),
-        Field("strict", _FLAG),
-        Field(
-            "categories",
-            OBJECT,
-            dump=lambda found: {name: settings._asdict() for name, settings in found.items()},
-            load=_settings_of,
-        ),
-        Field("budgets", OBJECT, dump=GateSettings._asdict, load=_budgets_of),
-        Field("dispersion", or_null(LIST), load=_dispersion_of),
-        Field("unmeasurable", TEXTS, dump=list, load=tuple),
+        *OF_THE_GATE,
     ],
 )
 

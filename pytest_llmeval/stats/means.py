@@ -47,7 +47,7 @@ def mean_over_cases(values: Sequence[float], confidence: float = CONFIDENCE) -> 
     return Mean(mean, mean - half, mean + half, cases)
 
 
-def share_over_cases(counts: Sequence[tuple[int, int]]) -> Share | None:
+def share_over_cases(counts: Sequence[tuple[int, int]], *, independent: int | None = None) -> Share | None:
     """The mean of the cases' shares, with Wilson's interval for the effective number of samples.
 
     That is the number of independent samples with the same variance (Korn and Graubard 1998), at least the number of
@@ -55,6 +55,7 @@ def share_over_cases(counts: Sequence[tuple[int, int]]) -> Share | None:
 
     Args:
         counts: per case the samples that count and all samples; cases without any are left out.
+        independent: how many of all samples are independent at most; None for all of them.
 
     Returns:
         None when no case has a sample.
@@ -74,8 +75,9 @@ def share_over_cases(counts: Sequence[tuple[int, int]]) -> Share | None:
     effective = float(cases)
     if cases > 1 and 0 < value < 1:
         variance = math.fsum((share - value) ** 2 for share in shares) / (cases - 1) / cases
-        independent = value * (1 - value) / variance if variance > 0 else math.inf
-        effective = min(float(all_samples), max(effective, independent))
+        alike = value * (1 - value) / variance if variance > 0 else math.inf
+        most = all_samples if independent is None else independent
+        effective = min(float(most), max(effective, alike))
     z = NORMAL_HALF_WIDTH
     centre = value * effective + z * z / 2
     half = z * math.sqrt(effective * value * (1 - value) + z * z / 4)

@@ -158,6 +158,20 @@ def test_a_stream_that_holds_ascii_only_gets_ascii_only(saved: Session) -> None:
     assert b"\\u6771" in done.stdout
 
 
+def test_the_cases_whose_replies_differ_are_listed(saved: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    saved.run("--llm-model=candidate", "--llm-baseline=production", "--llm-report=both.jsonl")
+    capsys.readouterr()
+    for command in (["show", "both.jsonl"], ["compare", "before.jsonl", "after.jsonl"]):
+        main([*command, "--differs"])
+        listed = capsys.readouterr().out
+        assert "replies differ: 40.0%" in listed
+        assert listed.count("test_row[c") == 12
+        assert "candidate | Rome" in listed
+        assert "18 of 30 cases are equal after normalising" in listed
+    assert main(["show", "after.jsonl", "--differs"]) == 2
+    assert "llmeval compare BASELINE after.jsonl --differs" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [["show", "run.jsonl"], ["compare", "before.jsonl", "after.jsonl"]])
 def test_the_cases_of_a_category_are_listed_by_the_option_the_summary_names(
     saved: Session, command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -207,3 +207,27 @@ def test_what_does_not_go_together_is_told(
     code, text = told(capsys, *arguments)
     assert (code, text.count("\n")) == (2, 1)
     assert text.startswith(f"llmeval: {message}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "step"),
+    [
+        (["a,pass", "b,pass"], ["c,pass", "d,fail"], "give a case the same id in both files: they have none in common"),
+        (["a,pass", "b,pass"], ["a,pass", "d,fail"], "compare files with the same cases, by their ids"),
+        (
+            ["a,pass", "b,pass"],
+            ["a,error", "b,error"],
+            "have the answers that could not be judged asked for again, then compare the new file",
+        ),
+        (["a,pass", "b,pass"], ["a,pass", "b,fail"], "-v lists every miss"),
+        (["a,pass", "b,pass"], ["a,pass", "b,pass"], None),
+        ([f"{n},pass" for n in range(30)], [f"{n},fail" for n in range(30)], "--show=unlabelled lists its cases"),
+    ],
+)
+def test_what_to_do_next_fits_files_of_any_tool(
+    capsys: pytest.CaptureFixture[str], before: list[str], after: list[str], step: str | None
+) -> None:
+    _, text = told(capsys, table("b.csv", "id,outcome", *before), table("a.csv", "id,outcome", *after))
+    steps = [line.removeprefix("next: ") for line in text.splitlines() if line.startswith("next: ")]
+    assert [line[: len(step or "")] for line in steps] == ([step] if step else [])
+    assert "--llm-" not in text

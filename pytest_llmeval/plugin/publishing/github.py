@@ -10,6 +10,7 @@ import pytest
 
 from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison
 from pytest_llmeval.report.verdict import rising_together
+from pytest_llmeval.runs.answered import Drift
 from pytest_llmeval.text import one_line
 
 MOST_ANNOTATIONS = 10
@@ -38,8 +39,15 @@ def append(name: str, file: str, text: str) -> str:
 
 
 def output_line(comparisons: Sequence[Comparison]) -> str:
-    """The step's output ``llmeval-verdict``, for later steps."""
-    return f"llmeval-verdict={verdict_word(comparisons)}\n"
+    """The step's outputs ``llmeval-verdict`` and ``llmeval-drift``, for later steps."""
+    return f"llmeval-verdict={verdict_word(comparisons)}\nllmeval-drift={drift_word(comparisons)}\n"
+
+
+def drift_word(comparisons: Sequence[Comparison]) -> Drift:
+    """Whether another model answers under a name of the baseline; what is worst of any comparison."""
+    words = {comparison.drift for comparison in comparisons} or {"unknown"}
+    order: tuple[Drift, ...] = ("another-model", "unknown", "none")
+    return next(word for word in order if word in words)
 
 
 def verdict_word(comparisons: Sequence[Comparison]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmeval.text import plural
+
 if TYPE_CHECKING:
     from pytest_llmeval.analysis.comparison import Comparison
     from pytest_llmeval.plugin.evaluation import Evaluation
@@ -22,11 +24,22 @@ def publishes(evaluation: Evaluation) -> bool:
     return bool(evaluation.summaries) or any(evaluation.environment.get(name) for name in (PAGE, OUTPUT))
 
 
-def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequence[str]) -> tuple[list[str], int]:
+def publish(
+    gathered: Gathered,
+    comparisons: Sequence[Comparison],
+    notes: Sequence[str],
+    *,
+    failed: int = 0,
+    stopped: str | None = None,
+) -> tuple[list[str], int]:
     """Write the summary.
 
     Args:
+        gathered: what there is to tell.
+        comparisons: one per candidate.
         notes: of the session, for the summary.
+        failed: how many tests failed, whether they ask a model or not; a reader of the summary does not see pytest's.
+        stopped: why the session did not come to its end; then no file is written, which would look whole.
 
     Returns:
         Further notes on what could not be written, and how many files that were asked for are among it.
@@ -40,24 +53,26 @@ def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequen
     from pytest_llmeval.analysis.measure import measure_each
     from pytest_llmeval.analysis.routing import routes_of
     from pytest_llmeval.plugin.publishing.github import append, output_line
-    from pytest_llmeval.report.exports import Session
+    from pytest_llmeval.report.exports import Session, not_green
     from pytest_llmeval.report.files import FILES, ending_of
     from pytest_llmeval.report.markdown import markdown
 
+    red = [not_green(f"{stopped}, so it could not be measured")] if stopped is not None else []
+    red += [not_green(f"{plural(failed, 'test')} failed, see pytest's output")] if failed else []
     run = gathered.run()
     session = Session(
         run=run,
         comparisons=comparisons,
         figures=measure_each(run),
         secrets=evaluation.secrets(),
-        notes=list(dict.fromkeys([*notes, *evaluation.notes])),
+        notes=list(dict.fromkeys([*red, *notes, *evaluation.notes])),
         besides=gathered.billed_besides,
     )
     if any(path.suffix == ".html" for path in evaluation.summaries):
         rules = Rules(evaluation.settings.categories, evaluation.settings.gate)
         session = session._replace(routes=routes_of(comparisons, rules))
     told = []
-    for path in evaluation.summaries:
+    for path in evaluation.summaries if stopped is None else ():
         why = _write(path, FILES[ending_of(path.name) or ".md"].write(session))
         told += [f"NOT SAVED: {why}"] if why else []
         gathered.written += [] if why else [path]
@@ -66,6 +81,23 @@ def publish(gathered: Gathered, comparisons: Sequence[Comparison], notes: Sequen
         told.append(append(PAGE, page, markdown(session)))
     told.append(append(OUTPUT, output, output_line(comparisons)))
     return [note for note in told if note], unwritten
+
+
+def publish_nothing(evaluation: Evaluation) -> list[str]:
+    """Write the summary of a session that was stopped before any case had a result.
+
+    Returns:
+        Notes on what could not be written.
+    """
+    from pytest_llmeval.plugin.publishing.github import append, output_line
+    from pytest_llmeval.report.exports import not_green
+
+    if evaluation.shard is not None:
+        return []
+    page, output = (evaluation.environment.get(name, "") for name in (PAGE, OUTPUT))
+    why = not_green("the session was stopped before any case had a result, so it could not be measured")
+    told = [append(PAGE, page, f"### ❌ {why}\n"), append(OUTPUT, output, output_line([]))]
+    return [note for note in told if note]
 
 
 def _write(path: Path, text: str) -> str:

@@ -18,6 +18,7 @@ from pytest_llmeval.plugin.payload import Payload, look_of
 from pytest_llmeval.plugin.selection import Selection
 from pytest_llmeval.runs.billed import Billed, billed_in, billed_together
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, TrialKey
+from pytest_llmeval.runs.rules import RunRules
 from pytest_llmeval.runs.shards import Shard, Shards
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.text import plural
@@ -160,6 +161,18 @@ class Gathered:
             commit=self._commit,
             results=tuple(results),
             shards=self._shards(),
+            rules=self._rules() if self.evaluation.shard is None else None,
+        )
+
+    def _rules(self) -> RunRules:
+        evaluation = self.evaluation
+        return RunRules(
+            strict=evaluation.strict,
+            categories=evaluation.settings.categories,
+            budgets=evaluation.settings.gate,
+            dispersion=evaluation.baseline.dispersion if isinstance(evaluation.baseline, Compared) else None,
+            unmeasurable=tuple(evaluation.unmeasurable),
+            decided=evaluation.decided_here,
         )
 
     def _shards(self) -> Shards | None:
@@ -171,11 +184,7 @@ class Gathered:
             of=evaluation.shard.of,
             cases=selection.cases,
             cut=selection.cut,
-            strict=evaluation.strict,
-            categories=evaluation.settings.categories,
-            budgets=evaluation.settings.gate,
-            dispersion=evaluation.baseline.dispersion if isinstance(evaluation.baseline, Compared) else None,
-            unmeasurable=evaluation.unmeasurable,
+            **self._rules()._asdict(),
         )
 
     def shard_words(self, shard: Shard, stopped: str | None) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llmeval.analysis.answers.unseen import nothing_seen
 from pytest_llmeval.analysis.comparison import Comparison
+from pytest_llmeval.analysis.sides.unseen import nothing_seen
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.new_baseline import changes_of_baseline
@@ -59,7 +59,7 @@ class Judging:
         from pytest_llmeval.analysis.compare import Extent, compare
 
         run = gathered.run()
-        self._notes += answered_under_one_name([*gathered.results.values(), *gathered.again.values()])
+        self._notes += answered_under_one_name(gathered.results.values())
         rules, unmeasurable = (
             self._rules(baseline),
             [*self._evaluation.unmeasurable, *nothing_seen(gathered.results.values())],

@@ -38,7 +38,7 @@ def save_baseline(
         RunFileError: the run must not become the baseline, or the file cannot be written; the old one stays.
     """
     file, old = baseline.file, baseline.old.run if baseline.old is not None else None
-    run = run._replace(baseline=None, complete=True, results=run.in_order())
+    run = run._replace(baseline=None, complete=True, results=run.in_order(), rules=None)
     broken = [result for result in run.results if any(sample.outcome == "error" for sample in result.samples)]
     if why := _refused(baseline, run, broken, partial):
         raise RunFileError(f"{file.name} stays as it was: {why}")

@@ -69,17 +69,21 @@ class Parts:
         self.writing.finish()
         self.notes.finish(self.gathered, compared=bool(self.judging.comparisons))
         self.writing.record()
-        if stopped is None:
-            told, unwritten = publish(self.gathered, self.judging.comparisons, self.notes.lines)
-            self.notes.lines += told
-            self.writing.unwritten += unwritten
+        lines = self.notes.lines
+        told, unwritten = publish(self.gathered, self.judging.comparisons, lines, failed=failed, stopped=stopped)
+        self.notes.lines += told
+        self.writing.unwritten += unwritten
         self.writing.close(failed + self.writing.unwritten + faults_of(self._config).told)
         return len(self.judging.failed) + self.writing.unwritten
 
-    def count_failures(self) -> None:
-        """Put failed gates into pytest's last line and the JUnit file; first write what a stopped session leaves."""
+    def count_failures(self, tests_failed: int) -> None:
+        """Put failed gates into pytest's last line and the JUnit file; first write what a stopped session leaves.
+
+        Args:
+            tests_failed: how many tests of the session failed.
+        """
         if not self.gathered.ended:
-            self.finish("the session was stopped before its end")
+            self.finish("the session was stopped before its end", tests_failed)
         failed, reporter = self.judging.failed, self._config.pluginmanager.get_plugin("terminalreporter")
         told = {"gate failed" if len(failed) == 1 else "gates failed": len(failed), "not saved": self.writing.unwritten}
         for word, number in told.items():

@@ -206,7 +206,7 @@ class Reporting:
     def _save(self, session: pytest.Session) -> None:
         """Write what a stopped session leaves; put failed gates into pytest's last line and the JUnit file."""
         if self._parts is not None:
-            self._parts.count_failures()
+            self._parts.count_failures(session.testsfailed)
             if self._empty is not None and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
                 session.exitstatus = pytest.ExitCode.OK
         elif self._asked_for:
@@ -215,6 +215,19 @@ class Reporting:
             evaluation = existing_evaluation(self.config)
             if evaluation is not None:
                 evaluation.notes.append(f"NOT SAVED: {self._asked_for}: no test asked a model")
+        if self._parts is None and "pytest_llmeval.plugin.evaluation" in sys.modules:
+            self._tell_stopped(session)
+
+    def _tell_stopped(self, session: pytest.Session) -> None:
+        """Tell the page of the CI step of a session that was stopped before any case had a result."""
+        from pytest_llmeval.plugin.evaluation import existing_evaluation
+
+        evaluation = existing_evaluation(self.config)
+        broken = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+        if evaluation is not None and (broken or session.shouldstop or session.shouldfail):
+            from pytest_llmeval.plugin.publishing.publish import publish_nothing
+
+            evaluation.notes += publish_nothing(evaluation)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

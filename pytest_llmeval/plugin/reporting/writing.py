@@ -53,7 +53,7 @@ class Writing:
         """Write the last line of the saved runs, unless the session was stopped.
 
         Args:
-            failed: how many failures the session has, those of this plugin included; shards alone save it.
+            failed: how many failures the session has besides its gates, those of this plugin included.
         """
         gathered = self._gathered
         if not gathered.ended:
@@ -61,7 +61,6 @@ class Writing:
             return
         complete = gathered.complete
         left_out = gathered.selection.left_out if not complete and not gathered.missing() else ()
-        failed = failed if gathered.evaluation.shard is not None else 0
         self._write(lambda writer: writer.finish(complete=complete, left_out=left_out, failed=failed))
 
     def record(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.analysis.answers.unseen import NOTHING_ASKED
+from pytest_llmeval.analysis.sides.unseen import NOTHING_ASKED
 from pytest_llmeval.checks.categories import GENERAL, category_of_failure, decided_category, mark_decided
 from pytest_llmeval.checks.gathered import failures_of
 from pytest_llmeval.errors import (

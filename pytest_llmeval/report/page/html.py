@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.report.cases import count_words
-from pytest_llmeval.report.exports import Session
+from pytest_llmeval.report.exports import NOT_GREEN, Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
 from pytest_llmeval.report.page.changed_words import Piece, changed, pieces
 from pytest_llmeval.report.page.page_data import Reviewing, page_data, shown_id, text_of
@@ -20,6 +20,7 @@ from pytest_llmeval.report.page.tabs import Row, Table, category_table, models_t
 from pytest_llmeval.report.page.texts import Texts
 from pytest_llmeval.report.page.trials import Trial, groups_of, trials_of
 from pytest_llmeval.report.paper import Paper
+from pytest_llmeval.report.replies.differing import differing_words
 from pytest_llmeval.report.sections import called_now, facts
 from pytest_llmeval.report.summary import NO_BASELINE
 from pytest_llmeval.report.verdict import baseline_words, gate_lines, improved_lines, nothing_new, sight
@@ -82,7 +83,6 @@ def html(session: Session, *, redacted: bool = False, reviewing: Reviewing | Non
     data = page_data(trials, baseline, session.secrets, reviewing, redacted=redacted)
     script, style = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
     misses = [trial for trial in trials if trial.state in ("new", "miss")]
-    figures = called_now(session.comparisons) if session.comparisons else session.figures
     tabs = tabs_of(session, paper, [*session.notes, *([data.left_out] if data.left_out else [])], redacted=redacted)
     clean = Texts(session.secrets, _LONGEST).clean
     page = Environment(
@@ -96,7 +96,7 @@ def html(session: Session, *, redacted: bool = False, reviewing: Reviewing | Non
     return page.render(
         title=_title(session),
         verdicts=list(_verdicts(session, paper, redacted=redacted)),
-        facts=[line.text for line in facts(paper, figures, session.besides)] if figures else [],
+        facts=_facts(session, paper),
         created=session.run.created,
         glance=_glance(session),
         tabs=tabs,
@@ -119,12 +119,22 @@ def html(session: Session, *, redacted: bool = False, reviewing: Reviewing | Non
     )
 
 
+def _facts(session: Session, paper: Paper) -> list[str]:
+    figures = called_now(session.comparisons) if session.comparisons else session.figures
+    told = [line.text for line in facts(paper, figures, session.besides)] if figures else []
+    several = len(session.comparisons) > 1
+    words = ((each.candidate.model, differing_words(each)) for each in session.comparisons)
+    return told + [f"{name}: {said}" if several else said for name, said in words if said]
+
+
 def _hash(text: str) -> str:
     """As a content security policy names an element by its text."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def _title(session: Session) -> str:
+    if session.red:
+        return NOT_GREEN
     if not session.comparisons:
         return "not compared"
     state = min((each.gate for each in session.comparisons), key=["failed", "not evaluated", "passed"].index)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pytest_llmeval.checks.production.same_answer import normalised
 from pytest_llmeval.reply import FINISHED, ending_category
 from pytest_llmeval.report.numbers import dollars, seconds
 from pytest_llmeval.report.page.changed_words import Places, changed, in_utf16
@@ -177,7 +178,8 @@ class _Writer:
         if any(any(pair) for pair in marks):
             row["marks"] = marks
         if before and after:
-            row["differs"] = any(self._texts.clean(group.reply) != old for group in after)
+            said = {(group.steps, group.reply) for group in (*before, *after)}
+            row["differs"] = len(said) > 1 and len({(steps, normalised(reply)) for steps, reply in said}) > 1
 
     def _result(self, result: CaseResult | None, groups: Iterable[Group], side: str) -> int | None:
         if result is None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from pytest_llmeval.analysis.answers.disagreements import disagreements
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.analysis.measure import Figures, times_by_case
 from pytest_llmeval.analysis.routing import Choice, TaskRoute
 from pytest_llmeval.analysis.sensitivity import sensitivity
+from pytest_llmeval.analysis.sides.disagreements import disagreements
 from pytest_llmeval.report.breakdown import (
     NO_TASK,
     SliceRow,
@@ -31,9 +31,10 @@ from pytest_llmeval.report.figures import (
 from pytest_llmeval.report.numbers import change, count, dollars, percent, points
 from pytest_llmeval.report.page.charts import Point, cost_against_quality, quantile_strip
 from pytest_llmeval.report.paper import Paper
+from pytest_llmeval.report.replies.differing import with_interval
+from pytest_llmeval.report.replies.unverified import HEAD, calls_words, kind_cells, unverified_head
 from pytest_llmeval.report.sections import Results, results_of
 from pytest_llmeval.report.several_models import category_rows, failing_by_category, gate_word
-from pytest_llmeval.report.unverified import HEAD, calls_words, kind_cells, unverified_head
 from pytest_llmeval.report.verdict import evidence, mark_of, remarks, rising_together
 from pytest_llmeval.runs.results import CaseResult, model_words
 from pytest_llmeval.text import plural
@@ -210,11 +211,24 @@ def _slices(caption: str, head: str, models: Results, rows: Sequence[SliceRow]) 
 def _tasks(session: Session, models: Results, *, redacted: bool) -> Tab:
     tables = [
         _routes(session.routes, redacted=redacted),
+        _differing(session.comparisons),
         _slices("Failing answers by task", "task", models, rows_by_task(models)),
         _slices("Failing answers by tag", "tag", models, rows_by_tag(models)),
         _slices("Failing answers by length of the input", "input tokens", models, rows_by_length(models)),
     ]
     return Tab("tasks", "Tasks", tables)
+
+
+def _differing(comparisons: Sequence[Comparison]) -> Table:
+    """How often replies differ from the baseline's, in all and by task, with a column for each candidate."""
+    found = {each.candidate.model: each.differing for each in comparisons if each.differing is not None}
+    names = sorted({name for each in found.values() for name in each.tasks})
+    rows = [Row(("all cases", *(with_interval(each.share) for each in found.values())))] if found else []
+    for name in names:
+        shares = (each.tasks.get(name) for each in found.values())
+        rows.append(Row((name, *(with_interval(share) if share is not None else "-" for share in shares))))
+    caption = "Replies that differ from the baseline's after normalising, of all pairs, with 95 % intervals"
+    return Table(caption, ("task", *found), rows)
 
 
 def _routes(routes: Sequence[TaskRoute], *, redacted: bool) -> Table:

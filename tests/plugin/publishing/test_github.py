@@ -62,7 +62,7 @@ def test_a_regression_is_on_the_page_in_the_output_and_at_its_first_case(
     assert result.ret == 1
     page = (in_github / "page.md").read_text()
     assert page.startswith("what the step wrote before\n### ❌ GATE FAILED: city regressed from 0 of 20 to 8 of 20")
-    assert (in_github / "output").read_text() == "llmeval-verdict=regressed\n"
+    assert (in_github / "output").read_text() == "llmeval-verdict=regressed\nllmeval-drift=unknown\n"
     lines = [line for line in result.outlines if line.startswith("::")]
     assert lines == ["::error file=test_it.py,line=5,title=city::city regressed from 0 of 20 to 8 of 20 answers"]
 
@@ -74,7 +74,7 @@ def test_a_green_run_takes_three_lines_and_no_annotation(
     server.answer = lambda _: completion("Paris")
     result = plain_session.run(*COMPARE)
     assert result.ret == 0
-    assert (in_github / "output").read_text() == "llmeval-verdict=ok\n"
+    assert (in_github / "output").read_text() == "llmeval-verdict=ok\nllmeval-drift=unknown\n"
     page = (in_github / "page.md").read_text().splitlines()[1:]
     assert len(page) <= 4
     assert sum("gate ok" in line for line in page) == 1
@@ -244,7 +244,7 @@ def test_a_test_that_empties_the_environment_takes_no_page_away(
     finally:
         os.environ.update(before)
     assert "GATE FAILED" in (in_github / "page.md").read_text()
-    assert (in_github / "output").read_text() == "llmeval-verdict=regressed\n"
+    assert (in_github / "output").read_text() == "llmeval-verdict=regressed\nllmeval-drift=unknown\n"
 
 
 @pytest.mark.parametrize("ended", [("-x", "test_broken.py", "test_it.py"), ("--deselect=test_it.py", "test_it.py")])
@@ -258,3 +258,63 @@ def test_what_an_earlier_session_wrote_is_not_taken_for_this_ones(
         file.write_text("gate ok, says an earlier session")
     plain_session.run(*COMPARE, *ended, *(f"--llm-report={file.name}" for file in files))
     assert [file.name for file in files if file.exists() and "earlier" in file.read_text()] == []
+
+
+RED = "NOT GREEN: 2 tests failed, see pytest's output"
+
+
+@pytest.mark.parametrize("wrong", [0, 12])
+def test_a_session_with_other_failing_tests_does_not_look_green(
+    session: Session, server: Server, in_github: Path, wrong: int
+) -> None:
+    prepare(session, server)
+    server.answer = lambda request: answer(request) if wrong else completion("Paris")
+    session.write("def test_a():\n    assert 1 == 2\n\ndef test_b(missing):\n    pass\n", "test_other.py")
+    reports = [f"--llm-report=x.{kind}" for kind in ("html", "md", "json")]
+    result = session.run(*COMPARE, *reports)
+    assert result.ret == 1
+    assert (in_github / "page.md").read_text().splitlines()[1] == f"### ❌ {RED}"
+    assert (session.path / "x.md").read_text().startswith(f"### ❌ {RED}\n")
+    page = (session.path / "x.html").read_text()
+    assert "<title>NOT GREEN" in page
+    assert page.index("NOT GREEN: 2 tests failed") < page.index("<h1>")
+    tests = json.loads((session.path / "x.json").read_text())["results"]["tests"]
+    assert [each["message"] for each in tests if each["name"] == "session"] == [RED]
+    assert ("GATE FAILED" in page) == bool(wrong)
+
+
+@pytest.mark.parametrize(
+    ("body", "options"),
+    [
+        ("assert False", ("-x",)),
+        ("raise KeyboardInterrupt", ()),
+        ("import pytest; pytest.exit('enough')", ()),
+    ],
+)
+def test_a_session_that_was_stopped_says_that_it_could_not_be_measured(
+    plain_session: Session, server: Server, in_github: Path, body: str, options: tuple[str, ...]
+) -> None:
+    prepare(plain_session, server)
+    server.answer = lambda _: completion("Paris")
+    # In the middle: the tests that ask a model are executed beside each other, and some have ended by then.
+    plain_session.write(SUITE.replace("test_city", "test_first"), "test_a.py")
+    plain_session.write(f"def test_stop():\n    {body}\n", "test_b.py")
+    assert plain_session.run(*COMPARE, *options, "--llm-report=x.md", subprocess=True).ret != 0
+    page = (in_github / "page.md").read_text()
+    assert "### ❌ NOT GREEN: the session was stopped before " in page
+    assert "so it could not be measured" in page
+    assert "gate ok" not in page
+    assert (in_github / "output").read_text() == "llmeval-verdict=not-compared\nllmeval-drift=unknown\n"
+    assert not (plain_session.path / "x.md").exists()
+
+
+def test_a_session_that_was_stopped_before_any_result_says_so_too(
+    plain_session: Session, server: Server, in_github: Path
+) -> None:
+    prepare(plain_session, server)
+    plain_session.write("def test_stop():\n    raise KeyboardInterrupt\n", "test_a.py")
+    plain_session.run(*COMPARE, subprocess=True)
+    assert server.requests == []
+    page = (in_github / "page.md").read_text()
+    assert "NOT GREEN: the session was stopped before any case had a result, so it could not be measured" in page
+    assert (in_github / "output").read_text() == "llmeval-verdict=not-compared\nllmeval-drift=unknown\n"

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from pytest_llmeval.commands.main import main as llmeval
 from pytest_llmeval.plugin.base_branch import find_base
 from tests.plugin.rejudging.test_judged_again import CASES, SUITE, clerk, rows, save
 from tests.server import Request, Server, completion
@@ -54,6 +55,7 @@ def test_a_change_that_edits_the_gate_is_judged_by_that_of_main(main: Session) -
     result = main.run()
     assert result.ret == 1
     assert told(result, "this change edits the gate's settings; those of main count")
+    assert llmeval(["compare", str(main.report), "-q"]) == 1  # nor does the run that it saves excuse it
 
 
 @pytest.mark.parametrize("baseline", ["", 'baseline = "production"', 'baseline = "mine.jsonl"'])

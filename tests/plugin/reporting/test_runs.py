@@ -82,7 +82,7 @@ def test_the_folder_of_a_run_is_made_and_an_older_run_is_replaced(session: Sessi
     second = (session.path / "new" / "folder" / "run.jsonl").read_text()
     assert (first.count("\n"), second.count("\n")) == (4, 3)
     assert (json.loads(first.splitlines()[-1]), json.loads(second.splitlines()[-1])) == (
-        {"complete": True},
+        {"complete": True, "failed": 1},
         {"complete": False, "left_out": [["test_it.py::test_b", "", "production"]]},
     )
 

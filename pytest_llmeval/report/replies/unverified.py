@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.analysis.answers.disagreements import Disagreements, KindRow, disagreements
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import Figures
+from pytest_llmeval.analysis.sides.disagreements import Disagreements, KindRow, disagreements
 from pytest_llmeval.report.numbers import dollars, percent, percentage, seconds
 from pytest_llmeval.report.paper import Column, Line, Paper, table
 from pytest_llmeval.runs.results import CaseResult

@@ -1,0 +1,1 @@
+"""What of two sides is set against each other: which cases, which answers, and how often these differ."""
