@@ -33,10 +33,10 @@ _IBAN_LENGTHS = {
     }.items()
     for country in countries.split()
 }
-_IBAN = re.compile(rf"{STARTS}([A-Z]{{2}})\d\d(?=[ -]?[A-Z0-9])", re.IGNORECASE)
+_IBAN = re.compile(rf"(?=[A-Z]{{2}}\d){STARTS}([A-Z]{{2}})\d\d(?=[ -]?[A-Z0-9])", re.IGNORECASE)
 
 _CARD = re.compile(
-    rf"{STARTS}(?<![.-])(?:\d{{4}}([ -])\d{{4}}\1\d{{4}}\1\d{{4}}|3\d{{3}}([ -])\d{{6}}\2\d{{4,5}}|\d{{14,19}})"
+    rf"(?=\d){STARTS}(?<![.-])(?:\d{{4}}([ -])\d{{4}}\1\d{{4}}\1\d{{4}}|3\d{{3}}([ -])\d{{6}}\2\d{{4,5}}|\d{{14,19}})"
     rf"{ENDS}(?!-)"
 )
 # First digits and lengths: the ranges that ISO/IEC 7812 issuers publish.
@@ -45,23 +45,26 @@ _ISSUERS = re.compile(
     r"|(?:6011|64[4-9]\d|65\d\d|35(?:2[89]|[3-8]\d))\d{12}|62\d{14,17}|(?:5018|5020|5038|5893|6304|6759|676[1-3])\d{12,15}"
 )
 
-_SSN = re.compile(rf"{STARTS}(?<![.-])(?!000|666)\d{{3}}-(?!00)\d\d-(?!0000)\d{{4}}{ENDS}(?!-)")
+_SSN = re.compile(rf"(?=\d{{3}}-){STARTS}(?<![.-])(?!000|666)\d{{3}}-(?!00)\d\d-(?!0000)\d{{4}}{ENDS}(?!-)")
 _NINO = re.compile(
-    rf"{STARTS}(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]( ?)\d\d\1\d\d\1\d\d\1[A-D]{ENDS}(?!-)"
+    rf"(?=[A-Z]{{2}} ?\d){STARTS}(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
+    rf"( ?)\d\d\1\d\d\1\d\d\1[A-D]{ENDS}(?!-)"
 )
-_CPF = re.compile(rf"{STARTS}\d{{3}}\.\d{{3}}\.\d{{3}}-\d\d{ENDS}")
-_FISCAL = re.compile(rf"{STARTS}[A-Z]{{6}}\d\d[A-EHLMPRST]\d\d[A-Z]\d{{3}}[A-Z]{ENDS}")
+_CPF = re.compile(rf"(?=\d{{3}}\.){STARTS}\d{{3}}\.\d{{3}}\.\d{{3}}-\d\d{ENDS}")
+_FISCAL = re.compile(rf"(?=[A-Z]{{6}}){STARTS}[A-Z]{{6}}\d\d[A-EHLMPRST]\d\d[A-Z]\d{{3}}[A-Z]{ENDS}")
 _NIR = re.compile(
-    rf"{STARTS}(?<![.-])[12]( ?)\d\d\1(?:0[1-9]|1[0-2])\1(?:\d\d|2[AB])\1\d{{3}}\1\d{{3}}\1\d\d{ENDS}(?!-)"
+    rf"(?=[12]){STARTS}(?<![.-])[12]( ?)\d\d\1(?:0[1-9]|1[0-2])\1(?:\d\d|2[AB])\1\d{{3}}\1\d{{3}}\1\d\d{ENDS}(?!-)"
 )
-_RESIDENT = re.compile(rf"{STARTS}(?<![.-])[1-9]\d{{5}}((?:19|20)\d{{6}})\d{{3}}[\dXx]{ENDS}(?!-)")
+_RESIDENT = re.compile(rf"(?=\d{{17}}){STARTS}(?<![.-])[1-9]\d{{5}}((?:19|20)\d{{6}})\d{{3}}[\dXx]{ENDS}(?!-)")
 # An id without a form of its own counts behind its name alone.
 _NAMED = re.compile(
+    r"(?=[A-Z]{0,4}\d)(?<!\w)(?P<id>[A-Za-z0-9]{1,18}(?:[ .-](?=[A-Za-z]{0,2}\d)[A-Za-z0-9]{1,12}){0,5})(?![\w-])"
+)
+_NAME = re.compile(
     r"(?<![^\W_])(?:(?i:ssn|social security|national insurance|passport|personal id|driver['\u2019]?s licen[cs]e|"
     r"aadhaar|tax id|steuer-?id|steueridentifikationsnummer|sozialversicherungsnummer|reisepass|personalausweis|"
     r"personnummer|pesel|codice fiscale|numéro de sécurité sociale)|SIN|BSN|DNI|NIE|NIF|TIN|ITIN|CPR|CPF|CURP|NINO)"
-    r"(?:[ _-]?(?i:number|numero|nummer|num|no|nr|id)\b\.?)?[ \t\"'(]{0,3}(?:(?i:is|ist|lautet)|[:=#])?[ \t\"']{0,3}"
-    r"(?P<id>(?=[A-Z]{0,4}\d)[A-Za-z0-9]{1,18}(?:[ .-](?=[A-Za-z]{0,2}\d)[A-Za-z0-9]{1,12}){0,5})(?![\w-])"
+    r"(?:[ _-]?(?i:number|numero|nummer|num|no|nr|id)\b\.?)?[ \t\"'(]{0,3}(?:(?i:is|ist|lautet)|[:=#])?[ \t\"']{0,3}$"
 )
 
 
@@ -121,7 +124,8 @@ def national_ids(text: str) -> Iterator[Number]:
             yield _id(found)
     yield from (_id(found) for found in _RESIDENT.finditer(text) if _is_resident(found[0], found[1]))
     for found in _NAMED.finditer(text):
-        if sum(map(str.isdigit, found["id"])) >= 6:
+        digits = sum(map(str.isdigit, found["id"]))
+        if digits >= 6 and _NAME.search(text[max(0, found.start() - 48) : found.start()]):
             yield Number(*found.span("id"), _folded(found["id"]))
 
 

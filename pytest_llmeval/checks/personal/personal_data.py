@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from pytest_llmeval.checks.personal.account_numbers import cards, ibans, national_ids
 from pytest_llmeval.checks.personal.phone_numbers import phone_numbers
 from pytest_llmeval.checks.personal.written import ENDS, STARTS, Number
+from pytest_llmeval.json_text import parsed_row
 
 KINDS = {
     "email": "email address",
@@ -27,6 +28,8 @@ KINDS = {
     "phone": "phone number",
 }
 """What is recognised: its name in placeholders, and in words."""
+
+_DEEPEST_TEXT = 20  # levels; in texts below that, JSON is text like any other
 
 
 class Found(NamedTuple):
@@ -57,7 +60,8 @@ def find_personal_data(text: str, name: str = "") -> list[Found]:
     taken = bytearray(len(whole))
     taken[:shift] = b"\1" * shift
     kept = []
-    for kind, search in _SEARCHES.items():
+    searches = _SEARCHES if re.search(r"\d", whole) else {"email": _emails}  # all others hold digits
+    for kind, search in searches.items():
         for start, end, value in search(whole):
             if not any(taken[start:end]):
                 taken[start:end] = b"\1" * (end - start)
@@ -87,24 +91,28 @@ class Placeholders:
             value: of JSON; a text that is itself a JSON object or list stays one.
             name: of the field that it is the value of.
         """
+        return self._hide(value, name, 0)
+
+    def _hide(self, value: Any, name: str, depth: int) -> Any:
         match value:
             case str():
-                return self._in_text(value, name)
+                return self._in_text(value, name, depth)
             case list() | tuple():
-                return [self.hide(item, name) for item in value]
+                return [self._hide(item, name, depth + 1) for item in value]
             case Mapping():
-                return {self.hide(key): self.hide(item, str(key)) for key, item in value.items()}
-            case int() if not isinstance(value, bool) and abs(value) >= 10**6:
-                text = str(value) if value.bit_length() < 100 else ""
-                hidden = self._in_plain(text, name)
-                return value if hidden == text else hidden
+                return {
+                    self._in_plain(str(key), ""): self._hide(item, str(key), depth + 1) for key, item in value.items()
+                }
+            case int() if not isinstance(value, bool) and value.bit_length() < 100:
+                hidden = self._in_plain(str(value), name)
+                return value if hidden == str(value) else hidden
         return value
 
-    def _in_text(self, text: str, name: str) -> str:
-        inner = _json_within(text)
+    def _in_text(self, text: str, name: str, depth: int) -> str:
+        inner = _json_within(text) if depth <= _DEEPEST_TEXT else None
         if inner is None:
             return self._in_plain(text, name)
-        hidden = self.hide(inner, name)
+        hidden = self._hide(inner, name, depth + 1)
         if hidden == inner:
             return text
         separators = None if re.search(r'[:,] ["\d\[{tfn-]', text[:400]) else (",", ":")
@@ -140,8 +148,8 @@ def _json_within(text: str) -> Any:
     if not text[:1] or text[0] not in "{[" or text.rstrip()[-1] not in "}]":
         return None
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = parsed_row(text)
+    except ValueError:
         return None
     return value if isinstance(value, (dict, list)) else None
 
@@ -175,8 +183,10 @@ def _emails(text: str) -> Iterator[Number]:
             yield Number(start, domain.end(), f"{local}@{domain[0]}".casefold())
 
 
-_V4 = re.compile(rf"(?:{STARTS}(?<![.-])(?<![A-Za-z]/))\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?!\w|[.-]\w)")
-_V6 = re.compile(rf"{STARTS}(?<![:.])(?:[0-9A-Fa-f]{{1,4}}:|:){{2,7}}(?:[0-9A-Fa-f]{{1,4}})?(?![\w:])")
+_V4 = re.compile(rf"(?=\d{{1,3}}\.)(?:{STARTS}(?<![.-])(?<![A-Za-z]/))\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?!\w|[.-]\w)")
+_V6 = re.compile(
+    rf"(?=[0-9A-Fa-f]{{0,4}}:){STARTS}(?<![:.])(?:[0-9A-Fa-f]{{1,4}}:|:){{2,7}}(?:[0-9A-Fa-f]{{1,4}})?(?![\w:])"
+)
 _VERSION = re.compile(r"(?:version|release|build|[=@^~v]|\bv\.)[ =:\"']{0,3}$", re.IGNORECASE)
 _HOST = re.compile(
     r"(?:\bip|ip_?address|addr|address|host|client|remote|server|login|from)\b[^\w\n]{0,4}(?:is )?$", re.IGNORECASE
@@ -214,9 +224,9 @@ _ENDING = (
 _NEXT = r"[ \t]{0,2}[,\n][ \t]{0,2}"
 _FLAT = rf"(?:(?:{_NEXT}|[ \t])(?:Apt|Apartment|Suite|Ste|Unit|Flat|#)\.?[ \t]?[\w-]{{1,8}})?"
 _POSTAL = re.compile(
-    rf"{STARTS}\d{{1,6}}[A-Za-z]?[ \t]{_STREET}{_ENDING}{_FLAT}(?:{_NEXT}[A-Z][\w .'-]{{1,30}}){{1,2}}?"
+    rf"(?=\d){STARTS}\d{{1,6}}[A-Za-z]?[ \t]{_STREET}{_ENDING}{_FLAT}(?:{_NEXT}[A-Z][\w .'-]{{1,30}}){{1,2}}?"
     rf"(?:{_NEXT}|[ \t])(?:[A-Z]{{2}}[ \t]\d{{5}}(?:-\d{{4}})?|[A-Z]{{1,2}}\d[A-Z\d]?[ \t]?\d[A-Z]{{2}}){ENDS}"
-    rf"|{STARTS}(?:(?:[A-ZÄÖÜ][\wäöüß.-]{{0,24}}[ \t]){{0,3}}[A-ZÄÖÜ]?[\wäöüß.-]{{0,24}}"
+    rf"|(?=[A-ZÄÖÜ]){STARTS}(?:(?:[A-ZÄÖÜ][\wäöüß.-]{{0,24}}[ \t]){{0,3}}(?:[A-ZÄÖÜ][\wäöüß.-]{{0,24}})?"
     r"(?:straße|strasse|str\.|Straße|Strasse|Str\.|weg|Weg|platz|Platz|allee|Allee|gasse|Gasse|ring|Ring|damm|Damm|ufer|Ufer))"
     rf"[ \t]\d{{1,4}}[ \t]?[a-zA-Z]?{_NEXT}(?:[A-Z]{{1,2}}-)?\d{{4,5}}[ \t][A-ZÄÖÜ][\wäöüß-]{{1,30}}"
 )

@@ -15,9 +15,9 @@ _COUNTRY = re.compile(
 _GAP = r"[ \u00a0./()\u2010-\u2013-]"
 _TAIL = rf"(?:{_GAP}{{0,3}}\d){{6,17}}(?![\w:]|[.,]\d)"
 _INTERNATIONAL = re.compile(
-    rf"(?:(?<![\w+/])|(?<=\\[bfnrt]))(?:\+ ?\(?(?=[1-9])|(?<!\d )(?P<zeros>00 ?)(?=[1-9]))\d{_TAIL}"
+    rf"(?=[+0])(?:(?<![\w+/])|(?<=\\[bfnrt]))(?:\+ ?\(?(?=[1-9])|(?<!\d )(?P<zeros>00 ?)(?=[1-9]))\d{_TAIL}"
 )
-_EDGE = rf"{STARTS}(?<![.,/:+-])"
+_EDGE = rf"(?=[(\d]){STARTS}(?<![.,/:+-])"
 _AFTER = rf"{ENDS}(?![-/:]\d)"
 # North America: an area and an exchange that begin with 2 to 9.
 _AMERICAN = re.compile(

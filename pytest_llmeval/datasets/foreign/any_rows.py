@@ -59,10 +59,6 @@ def _names(
         names[ours] = given.get(ours) or first_of(free, guesses)
         free = [column for column in free if column != names[ours]]
     if names["input"] is None:
-        if {"choices", "object", "created"} <= {*columns}:
-            raise refusal(
-                source.name, 0, "stored completions hold answers alone; add the messages to each, as messages"
-            )
         raise refusal(source.name, 0, f"which column is the input? name it: --field input=COLUMN (there are {there})")
     return names
 
