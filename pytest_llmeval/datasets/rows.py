@@ -137,7 +137,8 @@ def _report_duplicate(row: Row, given: Any, problems: Problems, line_of_id: dict
     if text in line_of_id:
         first = line_of_id[text]
         written = f'"{text[:60]}"' if text.isprintable() else quoted_ascii(text)
-        problems.add(row.line_of("id"), f"id {written} is also on line {first}; every id must be unique in the dataset")
+        also = f"id {written} is also on {problems.word} {first}; every id must be unique in the dataset"
+        problems.add(row.line_of("id"), also)
     else:
         line_of_id[text] = row.line_of("id")
 
@@ -246,13 +247,16 @@ class Problems:
 
     Args:
         name: the dataset, as the user wrote it.
+        word: what its places are called where they are no lines of a text: ``row`` or ``item``.
 
     Attributes:
         count: how many problems were added; only the first 50 are kept.
+        word: the same.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, word: str = "line") -> None:
         self.count = 0
+        self.word = word
         self._name = name
         self._kept: list[tuple[int, str]] = []
 
@@ -271,7 +275,8 @@ class Problems:
         """All problems, in the order of the file."""
         kept = sorted(self._kept, key=lambda problem: problem[0])
         name = visible(self._name)
-        lines = [f"{name}:{line}: {text}" if line else f"{name}: {text}" for line, text in kept]
+        before = ":" if self.word == "line" else f": {self.word} "
+        lines = [f"{name}{before}{line}: {text}" if line else f"{name}: {text}" for line, text in kept]
         error = DatasetError(name, lines)
         if self.count > len(lines):
             rest = f"and {self.count - len(lines)} more, shown when these are fixed"

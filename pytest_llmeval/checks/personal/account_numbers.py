@@ -124,8 +124,8 @@ def national_ids(text: str) -> Iterator[Number]:
             yield _id(found)
     yield from (_id(found) for found in _RESIDENT.finditer(text) if _is_resident(found[0], found[1]))
     for found in _NAMED.finditer(text):
-        digits = sum(map(str.isdigit, found["id"]))
-        if digits >= 6 and _NAME.search(text[max(0, found.start() - 48) : found.start()]):
+        several = sum(map(str.isdigit, found["id"])) >= 6
+        if several and _NAME.search(text[max(0, found.start() - 48) : found.start()]):
             yield Number(*found.span("id"), _folded(found["id"]))
 
 

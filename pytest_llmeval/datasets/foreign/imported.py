@@ -82,7 +82,7 @@ class Imported:
             left: what of this row was left out, for its metadata.
         """
         made = {name: row[name] for name in _ORDER if row.get(name) not in (None, "", [], {})}
-        made["input"] = _asked(made.get("input"))
+        made["input"] = asked_value(made.get("input"))
         if left:
             noted = {"import": {"tool": self.tool, "not_mapped": list(left)}}
             made["metadata"] = joined(made.get("metadata", {}), noted)
@@ -119,15 +119,25 @@ class Imported:
                 return wanted
         else:
             wanted = ""
-        asked = without_numbers(canonical_json([row.get("input"), row.get("context")]))
-        digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
-        base = f"{_slug(wanted or without_numbers(_words(row.get('input'))))}-{digest}"
+        base = id_of_content(row, wanted)
         made, number = base, self._numbers.get(base, 1)
         while made in self._ids:
             number += 1
             made = f"{base}-{number}"
         self._numbers[base] = number
         return made
+
+
+def id_of_content(row: Mapping[str, Any], words: str = "") -> str:
+    """An id made of what is asked, the same whenever the row is read.
+
+    Args:
+        row: with an input, and perhaps a context.
+        words: what it begins with; by default the first words of the input.
+    """
+    asked = without_numbers(canonical_json([row.get("input"), row.get("context")]))
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
+    return f"{_slug(words or without_numbers(_words(row.get('input'))))}-{digest}"
 
 
 def written(row: Mapping[str, Any]) -> str:
@@ -153,7 +163,8 @@ def _problem(row: Mapping[str, Any]) -> str | None:
     return problems.error().problems[0].removeprefix("row: ") if problems.count else None
 
 
-def _asked(given: Any) -> Any:
+def asked_value(given: Any) -> Any:
+    """What is asked, as an input can be: a number and a truth value are texts."""
     if isinstance(given, bool) or given is None:
         return None if given is None else json.dumps(given)
     if isinstance(given, (int, float)):
