@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pytest_llmeval.datasets.foreign.imported import Imported, written
 from pytest_llmeval.datasets.foreign.read_foreign import COLUMNS, ROWS, TOOLS, read_foreign
-from pytest_llmeval.datasets.foreign.sampling import Wanted
+from pytest_llmeval.datasets.foreign.prepared.sampling import Wanted
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import first_line, plural, visible
 
@@ -49,7 +49,9 @@ def add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--seed", metavar="NUMBER", type=int, help="Another one draws other rows (default: 0)")
     parser.add_argument(
-        "--keep-personal-data", action="store_true", help="Replace no addresses, phone numbers and the like in a log"
+        "--personal-data",
+        choices=["replace", "keep"],
+        help="What becomes of addresses, phone numbers and the like (default: replaced in logs, kept in other files)",
     )
     parser.add_argument("--force", action="store_true", help="Replace OUT if it is there")
     parser.set_defaults(run=_import)
@@ -66,7 +68,7 @@ def _import(options: argparse.Namespace) -> int:
         options.tool,
         _columns(options),
         sample=_sample(options),
-        keep_personal_data=options.keep_personal_data,
+        personal_data=options.personal_data,
     )
     _write(output, "".join(f"{written(row)}\n" for row in imported.rows))
     _tell(imported, options.output, options.file, sampled=options.sample is not None)

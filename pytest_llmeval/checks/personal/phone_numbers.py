@@ -15,13 +15,14 @@ _COUNTRY = re.compile(
 _GAP = r"[ \u00a0./()\u2010-\u2013-]"
 _TAIL = rf"(?:{_GAP}{{0,3}}\d){{6,17}}(?![\w:]|[.,]\d)"
 _INTERNATIONAL = re.compile(
-    rf"(?=[+0])(?:(?<![\w+/])|(?<=\\[bfnrt]))(?:\+ ?\(?(?=[1-9])|(?<!\d )(?P<zeros>00 ?)(?=[1-9]))\d{_TAIL}"
+    rf"(?=[+0])(?:(?<![\w+/])|(?<=\\[bfnrt]))(?:\+\(?(?=[1-9])|(?<!\d )(?P<zeros>00 ?)(?=[1-9]))\d{_TAIL}"
 )
 _EDGE = rf"(?=[(\d]){STARTS}(?<![.,/:+-])"
 _AFTER = rf"{ENDS}(?![-/:]\d)"
-# North America: an area and an exchange that begin with 2 to 9.
+# North America, whatever the area, since people make numbers up; and Brazil.
 _AMERICAN = re.compile(
-    rf"{_EDGE}(?:1[ .-])?(?:\([2-9]\d\d\) ?[2-9]\d\d[ .-]\d{{4}}|[2-9]\d\d([.-])[2-9]\d\d\1\d{{4}}){_AFTER}"
+    rf"{_EDGE}(?:1[ .-])?(?:\(\d{{3}}\) ?\d{{3}}[ .-]\d{{4}}|\d{{3}}([.-])\d{{3}}\1\d{{4}}"
+    rf"|\(\d\d\) ?\d{{4,5}}-\d{{4}}){_AFTER}"
 )
 # Pairs as in France, and an area with a 0 before it as in most of Europe, Asia and Australia.
 _PAIRS = re.compile(rf"{_EDGE}(?<!\d )0[1-9](?:([ .-])\d\d)(?:\1\d\d){{3}}{_AFTER}")
@@ -45,7 +46,8 @@ def phone_numbers(text: str) -> Iterator[Number]:
     for pattern, fewest, most in ((_AMERICAN, 10, 11), (_PAIRS, 10, 10), (_TRUNK, 9, 12)):
         for found in pattern.finditer(text):
             written = _without_a_further_number(found[0])
-            if fewest <= len(_digits(written)) <= most and stands_for(text, found.start()) != "thing":
+            year = re.fullmatch(r"\d+ (?:19|20)\d\d", written)  # as behind the number of a paper
+            if not year and fewest <= len(_digits(written)) <= most and stands_for(text, found.start()) != "thing":
                 yield _number(found.start(), written)
     for found in _ANY.finditer(text):
         written = _without_a_further_number(found[0])
@@ -64,7 +66,7 @@ def _international(text: str, found: re.Match[str]) -> Iterator[Number]:
         if not grouped and stands_for(text, found.start()) != "phone":
             return
     country = _COUNTRY.match(digits)
-    decimal = re.fullmatch(r"\+\d{1,3}\.\d+", written)
+    decimal = re.fullmatch(r"\+\d+\.\d+", written)
     if country is None or decimal:
         return
     if len(digits) == 11 if country[0] == "1" else 9 <= len(digits) <= 15:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pytest_llmeval.datasets.foreign.any_rows import FIELDS, has_rows, read_rows
 from pytest_llmeval.datasets.foreign.deepeval_goldens import is_deepeval, read_deepeval
@@ -14,12 +14,12 @@ from pytest_llmeval.datasets.foreign.imported import Imported
 from pytest_llmeval.datasets.foreign.inspect_ai import is_inspect, read_inspect
 from pytest_llmeval.datasets.foreign.langfuse import is_langfuse, read_langfuse
 from pytest_llmeval.datasets.foreign.langsmith import is_langsmith, read_langsmith
-from pytest_llmeval.datasets.foreign.logs import is_log, read_log, redacted
+from pytest_llmeval.datasets.foreign.logs import is_log, read_log
 from pytest_llmeval.datasets.foreign.openai_evals import is_openai, read_openai
 from pytest_llmeval.datasets.foreign.promptfoo import is_promptfoo, read_promptfoo
 from pytest_llmeval.datasets.foreign.pydantic_dataset import is_pydantic_dataset, read_pydantic_dataset
-from pytest_llmeval.datasets.foreign.sampling import Wanted, sampled
-from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.datasets.foreign.prepared.redaction import redacted, remark_about
+from pytest_llmeval.datasets.foreign.prepared.sampling import Wanted, sampled
 
 
 class Tool(NamedTuple):
@@ -59,7 +59,7 @@ def read_foreign(
     columns: Mapping[str, str] | None = None,
     *,
     sample: Wanted | None = None,
-    keep_personal_data: bool = False,
+    personal_data: Literal["replace", "keep"] | None = None,
 ) -> Imported:
     """The rows of a file of another tool.
 
@@ -69,11 +69,11 @@ def read_foreign(
         tool: one of `TOOLS`; by default the first that recognises the file.
         columns: one of `COLUMNS` to the name of a column; the file is then read as rows.
         sample: what is drawn of the rows; None for all.
-        keep_personal_data: whether that of a log is kept.
+        personal_data: what becomes of it; None to replace that of logs, and to keep that of other files and say so.
 
     Raises:
         DatasetError: the file cannot be read, is of no tool that is known, or has no case; in one line.
-        ConfigError: there is no such field to draw by, or personal data is to be kept of a file that is no log.
+        ConfigError: there is no such field to draw by.
     """
     imported = Imported("")
     source = read_source(path, name, imported)
@@ -93,14 +93,14 @@ def read_foreign(
         first = next(iter(imported.not_mapped), None)
         why = f": {first[0]}: {first[1]}" if first else ""
         raise refusal(name, 0, f"no case was found in it, read as {found}{why}")
-    if keep_personal_data and found != LOG:
-        raise ConfigError(f"--keep-personal-data goes with logs alone; of {name}, read as {found}, nothing is replaced")
     if sample is not None:
         given, said = sampled(imported.given, sample)
         imported.take(given)
         imported.said += said
-    if found == LOG:
-        given, said = redacted(imported.given, keep_personal_data=keep_personal_data)
+    if found == LOG or personal_data == "replace":
+        given, said = redacted(imported.given, keep_personal_data=personal_data == "keep")
         imported.take(given)
         imported.said += said
+    elif personal_data is None:
+        imported.said += remark_about(imported.given)
     return imported

@@ -14,7 +14,7 @@ from pytest_llmeval.datasets.foreign.calls.logged_call import LoggedCall
 from pytest_llmeval.datasets.foreign.calls.logged_calls import call_of, logged_calls
 from pytest_llmeval.datasets.foreign.imported import Imported
 from pytest_llmeval.datasets.foreign.read_foreign import read_foreign
-from pytest_llmeval.errors import ConfigError, DatasetError
+from pytest_llmeval.errors import DatasetError
 
 ASKED = [{"role": "system", "content": "You sell boats."}, {"role": "user", "content": "Do you ship to Kiel?"}]
 TOOL = {"type": "function", "function": {"name": "ship", "parameters": {"type": "object"}}}
@@ -353,16 +353,23 @@ def test_ids_made_of_the_input_hold_nothing_personal_and_stay_when_a_log_grows(t
 
 def test_personal_data_is_kept_where_that_is_asked(tmp_path: Path) -> None:
     key = "sk-" + "proj-" + "Ab3dEf6hIj9kLm2nOp5qRs8tUv1w"
-    imported = read(log(tmp_path, f"mia@example.com {key}"), keep_personal_data=True)
+    imported = read(log(tmp_path, f"mia@example.com {key}"), personal_data="keep")
     [row] = imported.rows
     assert row["input"][0]["content"].startswith("mia@example.com [hidden: an OpenAI key")
     assert "secrets were hidden in 1 row; personal data was kept, so mind who can read the file" in imported.said
 
 
-def test_keeping_what_is_not_replaced_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "rows.csv").write_text("question,answer\na,b\n")
-    with pytest.raises(ConfigError, match=r"goes with logs alone; of [^,]+, read as rows, nothing is replaced"):
-        read(tmp_path / "rows.csv", keep_personal_data=True)
+def test_of_other_files_it_is_told_and_replaced_where_that_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("question,answer\nI am mia@example.com,Hi\nWho?,You\n")
+    imported = read(path)
+    assert imported.rows[0]["input"] == "I am mia@example.com"
+    told = "personal data stays in 1 row: 1 email address; --personal-data=replace replaces it, and secrets"
+    assert imported.said[-1] == told
+    assert told not in read(path, personal_data="keep").said
+    imported = read(path, personal_data="replace")
+    assert imported.rows[0]["input"] == "I am <email-1>"
+    assert imported.said[-1].startswith("personal data was replaced in 1 row: 1 email address;")
 
 
 def test_answers_without_their_request_are_listed_with_what_helps(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_llmeval.datasets.foreign.imported import Given
-from pytest_llmeval.datasets.foreign.sampling import Wanted, _shares, sampled
+from pytest_llmeval.datasets.foreign.prepared.sampling import Wanted, _shares, sampled
 from pytest_llmeval.errors import ConfigError
 
 
