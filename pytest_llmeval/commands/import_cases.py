@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from pytest_llmeval.datasets.foreign.imported import Imported, written
-from pytest_llmeval.datasets.foreign.read_foreign import COLUMNS, ROWS, TOOLS, read_foreign
 from pytest_llmeval.datasets.foreign.prepared.sampling import Wanted
+from pytest_llmeval.datasets.foreign.read_foreign import COLUMNS, ROWS, TOOLS, read_foreign
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import first_line, plural, visible
 

@@ -51,6 +51,7 @@ def _header_is_right(header: list[str], line: int, problems: Problems) -> bool:
         if not known:
             hint = field_hint(name, elsewhere="columns such as metadata.source")
             problems.add(line, f"unknown column {quoted_ascii(name)}{hint}")
+            problems.note_name(name, header)
     problems_of_names = problems.count > before
     for required in ("id", "input"):
         if required not in header and not problems_of_names:

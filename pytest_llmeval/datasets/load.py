@@ -44,6 +44,7 @@ def load_cases(path: Path, name: str, fields: Mapping[str, str | None] | None = 
     if not cases and not problems.count:
         problems.add(1, "the file has no rows; a dataset needs at least one case")
     if problems.count:
+        problems.tell_about_names()
         raise problems.error()
     return cases
 

@@ -305,6 +305,15 @@ def test_a_folder_is_no_dataset(tmp_path: Path) -> None:
         load_cases(tmp_path / "d.jsonl", "d.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("name", "line"), [("t.jsonl", '{"question": "x", "Target": "z"}'), ("t.csv", "question,Target")]
+)
+def test_a_file_with_names_of_another_tool_is_told_how_it_is_read(tmp_path: Path, name: str, line: str) -> None:
+    fields = "fields={'input': 'question', 'expected': 'Target'}"
+    told = f'{name}: another tool\'s names are read by llm_cases("{name}", {fields})'
+    assert problems(tmp_path, "\n".join([line] * 100), name)[0] == told
+
+
 def test_other_kinds_of_files_are_refused_with_the_allowed_ones(tmp_path: Path) -> None:
     [only] = problems(tmp_path, "[]", "t.json")
     assert only.startswith(

@@ -16,10 +16,10 @@ from pytest_llmeval.datasets.foreign.langfuse import is_langfuse, read_langfuse
 from pytest_llmeval.datasets.foreign.langsmith import is_langsmith, read_langsmith
 from pytest_llmeval.datasets.foreign.logs import is_log, read_log
 from pytest_llmeval.datasets.foreign.openai_evals import is_openai, read_openai
-from pytest_llmeval.datasets.foreign.promptfoo import is_promptfoo, read_promptfoo
-from pytest_llmeval.datasets.foreign.pydantic_dataset import is_pydantic_dataset, read_pydantic_dataset
 from pytest_llmeval.datasets.foreign.prepared.redaction import redacted, remark_about
 from pytest_llmeval.datasets.foreign.prepared.sampling import Wanted, sampled
+from pytest_llmeval.datasets.foreign.promptfoo import is_promptfoo, read_promptfoo
+from pytest_llmeval.datasets.foreign.pydantic_dataset import is_pydantic_dataset, read_pydantic_dataset
 
 
 class Tool(NamedTuple):

@@ -275,10 +275,40 @@ def test_spans_of_openllmetry() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"id": "a"}, {"attributes": {"http.method": "GET"}}, {"request": "x", "response": "y"}, {"object": "file"}],
+    [
+        *(
+            {},
+            {"id": "a"},
+            {"attributes": {"http.method": "GET"}},
+            {"request": "x", "response": "y"},
+            {"object": "file"},
+        ),
+        {"attributes": {**GENAI, "gen_ai.operation.name": "invoke_agent"}},
+        {**FORMS["litellm"][0], "call_type": "aembedding"},
+        {**FORMS["langsmith"][0], "run_type": "retriever"},
+        {**FORMS["langfuse"][0], "type": "SPAN"},
+    ],
 )
 def test_other_entries_are_no_calls(fields: dict[str, Any]) -> None:
     assert call_of(fields) is None
+
+
+def test_runs_around_those_of_models_ask_nothing_more(tmp_path: Path) -> None:
+    run, _ = FORMS["langsmith"]
+    chain = {
+        "id": "c",
+        "run_type": "chain",
+        "inputs": {"question": "Do you ship to Kiel?"},
+        "outputs": {"answer": "Yes."},
+    }
+    path = tmp_path / "runs.jsonl"
+    path.write_text(f"{json.dumps(chain)}\n{json.dumps(run)}\n")
+    assert [entry.call and entry.call.id for entry in logged_calls(path, path.name)] == [None, "r"]
+    path.write_text(f"{json.dumps(chain)}\n")
+    [entry] = logged_calls(path, path.name)
+    assert entry.call is not None
+    assert (entry.call.messages, entry.call.text) == ("Do you ship to Kiel?", None)
+    assert entry.call.answered == {"answer": "Yes."}
 
 
 def test_a_dataset_with_a_request_is_no_log() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ NO_REQUEST = (
 )
 _ASKED = ("messages", "input", "prompt", "contents")
 _EXPECTED = frozenset({"expected", "expected_output", "ideal", "target", "ground_truth", "reference", "checks"})
+_OTHER_RUNS = ("tool", "retriever", "embedding", "parser", "prompt")
+_OTHER_CALLS = re.compile("embedding|image|transcription|speech|rerank|moderation")
 _STORED = ("chat.completion", "response")
 
 
@@ -53,7 +56,12 @@ def logged_calls(path: Path, name: str) -> list[Entry]:
 
 def entries_of(source: Source) -> Iterator[Entry]:
     """The entries of a log that was read from its file."""
-    return (Entry(record.place, call_of(record.fields)) for record in _records(source))
+    records = list(_records(source))
+    models_alone = any(record.fields.get("run_type") == "llm" for record in records)
+    for place, fields in records:
+        # Of LangSmith's runs, those around a model's would ask the same once more.
+        around = models_alone and fields.get("run_type", "llm") != "llm"
+        yield Entry(place, None if around else call_of(fields))
 
 
 def _records(source: Source) -> Iterator[Record]:
@@ -87,11 +95,11 @@ def call_of(fields: Mapping[str, Any]) -> LoggedCall | None:
     if "request_body" in fields and "response_body" in fields:
         return _of_helicone(fields)
     if "run_type" in fields and "inputs" in fields:
-        return _of_langsmith(fields)
+        return None if fields["run_type"] in _OTHER_RUNS else _of_langsmith(fields)
     if ("traceId" in fields or "trace_id" in fields) and "input" in fields and "output" in fields and "type" in fields:
         return _of_langfuse(fields) if str(fields["type"]).upper() == "GENERATION" else None
     if "call_type" in fields and "messages" in fields and "response" in fields:
-        return _of_litellm(fields)
+        return None if _OTHER_CALLS.search(str(fields["call_type"])) else _of_litellm(fields)
     if fields.get("object") in _STORED and ("choices" in fields or "output" in fields):
         return _of_request(fields, fields)._replace(asked=of_cell(first(fields, "messages", "input", "input_items")))
     if not _EXPECTED.isdisjoint(fields):

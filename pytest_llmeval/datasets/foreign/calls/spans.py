@@ -10,6 +10,7 @@ from pytest_llmeval.datasets.foreign.calls.logged_messages import first
 from pytest_llmeval.datasets.foreign.values import of_cell
 
 _REQUEST = "gen_ai.request."
+_OPERATIONS = ("chat", "text_completion", "generate_content")
 _DEEPEST = 20
 
 
@@ -69,6 +70,8 @@ def span_call(fields: Mapping[str, Any], attributes: Mapping[str, Any]) -> Logge
 
 
 def _genai(given: Mapping[str, Any]) -> LoggedCall | None:
+    if given.get("gen_ai.operation.name", _OPERATIONS[0]) not in _OPERATIONS:
+        return None  # of an agent or a tool: the spans of its models are beside it
     asked, answered = (of_cell(given.get(f"gen_ai.{side}.messages")) for side in ("input", "output"))
     if asked is None:
         asked, answered = (_listed(given, f"gen_ai.{side}") for side in ("prompt", "completion"))
