@@ -178,13 +178,13 @@ THINGS = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(THINGS, min_size=1, max_size=3))
 def test_dates_prices_versions_ids_and_hashes_stay(things: list[str]) -> None:
     assert kinds(", ".join(things)) == []
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.text(st.sampled_from("01234 .-+()/@:ax\\nDE%#,"), max_size=60))
 @example("+1+1@1.1")
 def test_what_is_found_of_any_text_is_in_order_and_apart(text: str) -> None:
@@ -216,7 +216,7 @@ def test_what_is_found_of_any_text_is_in_order_and_apart(text: str) -> None:
 )
 def test_hostile_text_of_any_length_is_read_once(piece: str) -> None:
     """With a pattern that goes back over what it has read, this would take hours."""
-    assert isinstance(find_personal_data(piece * (300_000 // len(piece))), list)
+    assert isinstance(find_personal_data(piece * (100_000 // len(piece))), list)
 
 
 def test_texts_within_texts_end() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_llmeval.datasets.foreign.calls.logged_call import LoggedCall, number, seconds
-from pytest_llmeval.datasets.foreign.calls.logged_messages import first
+from pytest_llmeval.datasets.foreign.calls.logged_messages import first, text_in
 from pytest_llmeval.datasets.foreign.calls.spans import span_call, spans_of
 from pytest_llmeval.datasets.foreign.files.refusal import refusal
 from pytest_llmeval.datasets.foreign.files.source import Record, Source, read_source
@@ -20,6 +20,7 @@ NO_REQUEST = (
     "(client.chat.completions.messages.list(ID)): add them to each line as messages"
 )
 _ASKED = ("messages", "input", "prompt", "contents")
+_SYSTEM = ("system", "instructions", "systemInstruction", "system_instruction")
 _EXPECTED = frozenset({"expected", "expected_output", "ideal", "target", "ground_truth", "reference", "checks"})
 _OTHER_RUNS = ("tool", "retriever", "embedding", "parser", "prompt")
 _OTHER_CALLS = re.compile("embedding|image|transcription|speech|rerank|moderation")
@@ -119,24 +120,24 @@ def _of_request(request: Mapping[str, Any], response: Any) -> LoggedCall:
     """The call of a request and its response, in the form of any provider."""
     body = {name: value for name, value in request.items() if name not in ("metadata", "usage", "object")}
     asked = of_cell(first(body, *_ASKED))
-    system = first(body, "system", "instructions")
-    if isinstance(system, str) and isinstance(asked, (list, str)) and request is not response:
+    system = text_in(first(body, *_SYSTEM))
+    if system and isinstance(asked, (list, str)) and request is not response:
         rest = [{"role": "user", "content": asked}] if isinstance(asked, str) else asked
         asked = [{"role": "system", "content": system}, *rest]
     tools = of_cell(body.get("tools"))
-    usage = first(response, "usage")
-    known = {*_ASKED, "model", "tools", "system", "instructions", "stream"}
+    usage = first(response, "usage", "usageMetadata", "usage_metadata") or response
+    known = {*_ASKED, *_SYSTEM, "model", "tools", "stream"}
     labels = request.get("metadata")
     return LoggedCall(
         id=first(response, "id"),
         asked=asked,
         answered=response,
-        model=first(response, "model") or body.get("model"),
+        model=first(response, "model", "modelVersion") or body.get("model"),
         tags=list(labels.values()) if isinstance(labels, dict) else None,
         tools=tuple(tools) if isinstance(tools, list) else (),
         parameters={} if request is response else {name: one for name, one in body.items() if name not in known},
-        input_tokens=number(first(usage, "prompt_tokens", "input_tokens")),
-        output_tokens=number(first(usage, "completion_tokens", "output_tokens")),
+        input_tokens=number(first(usage, "prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count")),
+        output_tokens=number(first(usage, "completion_tokens", "output_tokens", "candidatesTokenCount", "eval_count")),
     )
 
 

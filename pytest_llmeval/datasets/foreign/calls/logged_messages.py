@@ -108,7 +108,7 @@ def _calls(value: Any, depth: int) -> Iterator[ToolCall]:
             return
     inner = first(value, "functionCall", "function_call", "function")
     if isinstance(inner, dict) and isinstance(inner.get("name"), str) and inner["name"]:
-        yield _call(inner, value.get("id"))
+        yield _call(inner, first(value, "id") or first(inner, "id"))
     elif isinstance(value.get("name"), str) and (str(value.get("type")) in _CALLS or {"args", "arguments"} & {*value}):
         yield _call(value, first(value, "call_id", "id"))
     else:
