@@ -15,7 +15,7 @@ _COUNTRY = re.compile(
 _GAP = r"[ \u00a0./()\u2010-\u2013-]"
 _TAIL = rf"(?:{_GAP}{{0,3}}\d){{6,17}}(?![\w:]|[.,]\d)"
 _INTERNATIONAL = re.compile(
-    rf"(?=[+0])(?:(?<![\w+/])|(?<=\\[bfnrt]))(?:\+\(?(?=[1-9])|(?<!\d )(?P<zeros>00 ?)(?=[1-9]))\d{_TAIL}"
+    rf"(?=[+0])(?:(?<![\w+/])|(?<=\\[bfnrt]))(?:\+\(?(?=[1-9])|(?<![.-])(?<!\d )(?P<zeros>00 ?)(?=[1-9]))\d{_TAIL}"
 )
 _EDGE = rf"(?=[(\d]){STARTS}(?<![.,/:+-])"
 _AFTER = rf"{ENDS}(?![-/:]\d)"
@@ -32,6 +32,7 @@ _TRUNK = re.compile(
     rf"\d{{1,8}}(?:[ /\u2013-]{{1,3}}\d{{1,8}}){{0,4}}{_AFTER}"
 )
 _ANY = re.compile(rf"{_EDGE}\(?\d{_TAIL}")
+_OTHER = re.compile(r"\d+ (?:19|20)\d\d|\d{4}([ -])\d{4}\1\d{4}")  # the number of a paper and its year; a voucher
 _DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}(?!\d)|\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d\d)(?!\d)")
 
 
@@ -46,8 +47,11 @@ def phone_numbers(text: str) -> Iterator[Number]:
     for pattern, fewest, most in ((_AMERICAN, 10, 11), (_PAIRS, 10, 10), (_TRUNK, 9, 12)):
         for found in pattern.finditer(text):
             written = _without_a_further_number(found[0])
-            year = re.fullmatch(r"\d+ (?:19|20)\d\d", written)  # as behind the number of a paper
-            if not year and fewest <= len(_digits(written)) <= most and stands_for(text, found.start()) != "thing":
+            if (
+                not _OTHER.fullmatch(written)
+                and fewest <= len(_digits(written)) <= most
+                and stands_for(text, found.start()) != "thing"
+            ):
                 yield _number(found.start(), written)
     for found in _ANY.finditer(text):
         written = _without_a_further_number(found[0])
@@ -61,16 +65,22 @@ def _international(text: str, found: re.Match[str]) -> Iterator[Number]:
     digits = _digits(inner)
     if found["zeros"]:
         digits = digits[2:]
-        parts = re.findall(r"\d+", inner)
-        grouped = len(parts) > 2 or (len(parts) == 2 and parts[0] != "00")
-        if not grouped and stands_for(text, found.start()) != "phone":
+        if stands_for(text, found.start()) != "phone" and not _is_grouped(inner):
             return
     country = _COUNTRY.match(digits)
     decimal = re.fullmatch(r"\+\d+\.\d+", written)
     if country is None or decimal:
         return
-    if len(digits) == 11 if country[0] == "1" else 9 <= len(digits) <= 15:
+    if len(digits) == 11 if country[0] in "17" else 9 <= len(digits) <= 15:
         yield Number(found.start(), found.start() + len(written), f"+{digits}")
+
+
+def _is_grouped(written: str) -> bool:
+    """Whether a number that begins with 00 is written as people write one: with the country apart, or no hyphens."""
+    first, *rest = re.findall(r"\d+", written)
+    if not rest or (first == "00" and len(rest) < 2):
+        return False
+    return bool(_COUNTRY.fullmatch(rest[0] if first == "00" else first[2:])) or "-" not in written
 
 
 def _without_a_further_number(written: str) -> str:
