@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from pytest_llmeval.datasets.foreign.imported import Imported, written
+from pytest_llmeval.datasets.foreign.prepared.sampling import Wanted
 from pytest_llmeval.datasets.foreign.read_foreign import COLUMNS, ROWS, TOOLS, read_foreign
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.text import first_line, plural, visible
@@ -37,6 +38,21 @@ def add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=[],
         help=f"Which column is {', '.join(COLUMNS)}, where that is not seen from its name; also a path, as in a.b[0]",
     )
+    parser.add_argument(
+        "--sample", metavar="N", type=int, help="Draw so many of the rows, the same whatever the order of the file"
+    )
+    parser.add_argument(
+        "--by",
+        metavar="FIELD",
+        help="Draw from the rows with each value of FIELD their share: task, tags, model, or a field of the metadata "
+        "(default: the first of these three that tells rows apart)",
+    )
+    parser.add_argument("--seed", metavar="NUMBER", type=int, help="Another one draws other rows (default: 0)")
+    parser.add_argument(
+        "--personal-data",
+        choices=["replace", "keep"],
+        help="What becomes of addresses, phone numbers and the like (default: replaced in logs, kept in other files)",
+    )
     parser.add_argument("--force", action="store_true", help="Replace OUT if it is there")
     parser.set_defaults(run=_import)
 
@@ -46,9 +62,16 @@ def _import(options: argparse.Namespace) -> int:
     if output.suffix.lower() != ".jsonl":
         raise ConfigError(f"-o {options.output}: rows are written as JSON Lines; name a file that ends with .jsonl")
     _refuse_what_is_there(output, Path(options.file), force=options.force)
-    imported = read_foreign(Path(options.file), options.file, options.tool, _columns(options))
+    imported = read_foreign(
+        Path(options.file),
+        options.file,
+        options.tool,
+        _columns(options),
+        sample=_sample(options),
+        personal_data=options.personal_data,
+    )
     _write(output, "".join(f"{written(row)}\n" for row in imported.rows))
-    _tell(imported, options.output, options.file)
+    _tell(imported, options.output, options.file, sampled=options.sample is not None)
     return _DONE
 
 
@@ -68,6 +91,21 @@ def _columns(options: argparse.Namespace) -> dict[str, str]:
     if columns and options.tool not in (None, ROWS):
         raise ConfigError(f"--field goes with --from {ROWS}, not with --from {options.tool}, whose fields are known")
     return columns
+
+
+def _sample(options: argparse.Namespace) -> Wanted | None:
+    """What is drawn, None for all rows.
+
+    Raises:
+        ConfigError: there is nothing to draw, or it is not said how many.
+    """
+    if options.sample is None:
+        if options.by is not None or options.seed is not None:
+            raise ConfigError("--by and --seed say how --sample draws; give it too, as in --sample 200")
+        return None
+    if options.sample < 1:
+        raise ConfigError(f"--sample {options.sample}: give a whole number from 1")
+    return Wanted(options.sample, options.seed or 0, options.by)
 
 
 def _refuse_what_is_there(output: Path, file: Path, *, force: bool) -> None:
@@ -102,7 +140,7 @@ def _write(output: Path, text: str) -> None:
         raise
 
 
-def _tell(imported: Imported, output: str, file: str) -> None:
+def _tell(imported: Imported, output: str, file: str, *, sampled: bool) -> None:
     print(f"{visible(output)}: {plural(len(imported.rows), 'case')} of {visible(file)} (read as {imported.tool})")
     for line in imported.said:
         print(f"  {visible(line)}")
@@ -118,7 +156,8 @@ def _tell(imported: Imported, output: str, file: str) -> None:
     _tell_about_expectations(imported)
     if imported.kept:
         kept = ", ".join(f"{visible(name)} ({plural(count, 'row')})" for name, count in imported.kept.items())
-        print(f"Kept in the rows' metadata: {kept}")
+        of_all = " (of all rows, before the sample)" if sampled else ""
+        print(f"Kept in the rows' metadata{of_all}: {kept}")
     if not imported.not_mapped:
         print("Everything else has its place in the rows.")
         return

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.checks.categories import is_category
-from pytest_llmeval.datasets.spreadsheet import NotATable, table_rows
+from pytest_llmeval.datasets.spreadsheet import NotATable, text_table
 from pytest_llmeval.errors import ConfigError, RunFileError
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.report.exports import COLUMNS, without_mark
@@ -142,7 +142,7 @@ def _results(path: str, pass_score: float | None) -> _Results:
     problems: list[str] = []
     results = _Results(frozenset(), {}, {})
     try:
-        rows = table_rows(raw)
+        rows = text_table(raw, tabs=path.lower().endswith(".tsv")).rows()
         line, header = next(rows, (1, []))
         columns = _columns(path, line, header)
         results = results._replace(columns=frozenset(filter(None, columns)))
@@ -159,7 +159,7 @@ def _results(path: str, pass_score: float | None) -> _Results:
             except ValueError as error:
                 problems.append(f"{path}:{line}: {error}")
     except NotATable as error:
-        problems.append(f"{path}:{error.line}: {error}")
+        problems.append(f"{path}:{error.line}: {error}" if error.line else f"{path}: {error}")
     if problems:
         more = f" (and {plural(len(problems) - 1, 'more such row')})" if len(problems) > 1 else ""
         raise RunFileError("\n".join([f"{problems[0]}{more}", *problems[1:MOST_PROBLEMS]]))

@@ -1,15 +1,13 @@
-"""Rows of a CSV file: the first line names the columns, every cell is text, UTF-8."""
+"""Rows of a table (.csv, .tsv): the first line names the columns, and every cell is text."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pytest_llmeval.datasets.jsonl import not_utf8, numbered_lines
 from pytest_llmeval.datasets.rows import FIELDS, LARGEST_ROW, Problems, Row, field_hint
+from pytest_llmeval.datasets.spreadsheet import NOT_UTF8, NotATable, text_table
 from pytest_llmeval.json_text import parsed_row
 from pytest_llmeval.text import quoted_ascii
 
@@ -20,74 +18,32 @@ _METADATA = "metadata."
 
 
 def read_csv(path: Path, problems: Problems) -> Iterator[Row]:
-    """Read the rows of a CSV file; an empty cell is an absent field, an empty row is skipped."""
-    with path.open("rb") as file, cells_up_to(LARGEST_ROW):
-        reader = csv.reader(_lines(file, problems), strict=True)
-        header: list[str] | None = None
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                problems.add(line, what_is_wrong(error))
-                if "limit" in str(error):
-                    return
-                continue
-            if not any(cell.strip() for cell in cells):
-                continue
-            if header is None:
-                header = [cell.strip() for cell in cells]
-                if not _header_is_right(header, line, problems):
-                    return
-            elif sum(map(len, cells)) > LARGEST_ROW:
-                problems.add(line, f"the row has over {LARGEST_ROW:,} characters, more than are allowed")
-            elif len(cells) != len(header):
-                text = f"the row has {len(cells)} cells, the header {len(header)}"
-                problems.add(line, f"{text}; a comma or a quote in a cell needs quotes around the cell")
-            else:
-                yield _row(line, header, cells, problems)
-
-
-@contextmanager
-def cells_up_to(limit: int) -> Iterator[None]:
-    """Cells of up to so many characters are read; csv itself allows 131,072."""
-    before = csv.field_size_limit(limit)
+    """Read the rows of a table; an empty cell is an absent field, an empty row is skipped."""
     try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def _lines(file: Iterator[bytes], problems: Problems) -> Iterator[str]:
-    for number, raw in numbered_lines(file, problems):
-        try:
-            yield raw.decode()
-        except UnicodeDecodeError as error:
-            problems.add(number, not_utf8(error))
-            yield raw.decode(errors="replace")
-
-
-def what_is_wrong(error: csv.Error) -> str:
-    """What an error of csv means for who wrote the file."""
-    match str(error):
-        case text if "end of data" in text:
-            return "a quote that opens in this row is never closed"
-        case text if "limit" in text:
-            return f"a cell has over {LARGEST_ROW:,} characters; is a quote that opens in this row never closed?"
-        case text if "expected after" in text:
-            return "a quote inside a quoted cell must be written twice"
-        case text:
-            return f"not CSV: {text}"
+        table = text_table(path.read_bytes(), tabs=path.suffix.lower() == ".tsv")
+    except NotATable as error:
+        problems.add(error.line, str(error))
+        return
+    if table.windows_line is not None:
+        problems.add(table.windows_line, NOT_UTF8)
+        return
+    header: list[str] | None = None
+    for line, cells in table.rows(problems.add):
+        if header is None:
+            header = [cell.strip() for cell in cells]
+            if not _header_is_right(header, line, problems):
+                return
+        elif sum(map(len, cells)) > LARGEST_ROW:
+            problems.add(line, f"the row has over {LARGEST_ROW:,} characters, more than are allowed")
+        elif len(cells) != len(header):
+            text = f"the row has {len(cells)} cells, the header {len(header)}"
+            problems.add(line, f"{text}; a separator or a quote in a cell needs quotes around the cell")
+        else:
+            yield _row(line, header, cells, problems)
 
 
 def _header_is_right(header: list[str], line: int, problems: Problems) -> bool:
     before = problems.count
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(header) == 1 and separator in header[0]:
-            problems.add(line, f"the columns are separated by {name}; allowed are commas")
-            return False
     for name in dict.fromkeys(header):
         if name and header.count(name) > 1:
             problems.add(line, f"the column {quoted_ascii(name)} appears {header.count(name)} times")
@@ -95,6 +51,7 @@ def _header_is_right(header: list[str], line: int, problems: Problems) -> bool:
         if not known:
             hint = field_hint(name, elsewhere="columns such as metadata.source")
             problems.add(line, f"unknown column {quoted_ascii(name)}{hint}")
+            problems.note_name(name, header)
     problems_of_names = problems.count > before
     for required in ("id", "input"):
         if required not in header and not problems_of_names:

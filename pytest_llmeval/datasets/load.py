@@ -1,8 +1,8 @@
-"""Load the cases of a dataset: JSONL, CSV or YAML."""
+"""Load the cases of a dataset: JSON Lines, a table or YAML."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +14,23 @@ if TYPE_CHECKING:
 _LARGEST_FILE = 200_000_000  # bytes
 
 
-def load_cases(path: Path, name: str) -> list[Case]:
+def load_cases(path: Path, name: str, fields: Mapping[str, str | None] | None = None) -> list[Case]:
     """The cases of a dataset, in the order of the file.
 
     Args:
-        path: a ``.jsonl``, ``.csv``, ``.yaml`` or ``.yml`` file.
+        path: a ``.jsonl``, ``.csv``, ``.tsv``, ``.yaml`` or ``.yml`` file; with fields also ``.json`` or ``.xlsx``.
         name: the dataset as the user wrote it, for messages and for `Case.dataset`.
+        fields: our names to those of the file's columns; None when the file has ours.
 
     Raises:
         DatasetError: all problems of the file at once, at most 50, each with its ``file:line``.
     """
     from pytest_llmeval.datasets.rows import Problems, case_of
 
+    if fields is not None:
+        from pytest_llmeval.datasets.foreign.by_fields import cases_by_fields
+
+        return cases_by_fields(path, name, fields)
     problems = Problems(name)
     cases: list[Case] = []
     line_of_id: dict[str, int] = {}
@@ -39,6 +44,7 @@ def load_cases(path: Path, name: str) -> list[Case]:
     if not cases and not problems.count:
         problems.add(1, "the file has no rows; a dataset needs at least one case")
     if problems.count:
+        problems.tell_about_names()
         raise problems.error()
     return cases
 
@@ -61,7 +67,7 @@ def _rows(path: Path, problems: Problems) -> Iterator[Row]:
             from pytest_llmeval.datasets.jsonl import read_jsonl
 
             yield from read_jsonl(path, problems)
-        case ".csv":
+        case ".csv" | ".tsv":
             from pytest_llmeval.datasets.csv_rows import read_csv
 
             yield from read_csv(path, problems)
@@ -71,7 +77,8 @@ def _rows(path: Path, problems: Problems) -> Iterator[Row]:
             yield from read_yaml(path, problems)
         case other:
             kind = f"files of type {other}" if other else "files without a suffix"
-            problems.add(0, f"{kind} are not datasets; allowed are .jsonl, .csv, .yaml and .yml")
+            allowed = "allowed are .jsonl, .csv, .tsv, .yaml and .yml, and with fields= also .json and .xlsx"
+            problems.add(0, f"{kind} are not datasets; {allowed}")
 
 
 def _neighbour(path: Path) -> str:

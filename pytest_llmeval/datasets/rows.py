@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -77,6 +77,7 @@ def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, in
     for name, value in fields.items():
         if name not in _KNOWN:
             problems.add(row.line_of(name), f"unknown field {quoted_ascii(name)}{field_hint(name)}")
+            problems.note_name(name, fields)
         elif name in _RULES and (complaint := _RULES[name](value)):
             problems.add(row.line_of(name), f"{name}{complaint}")
     if "id" not in fields:
@@ -84,6 +85,7 @@ def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, in
         _report_missing(row, fields, problems, "id", what)
     else:
         _report_duplicate(row, fields["id"], problems, line_of_id)
+    problems.has_input |= "input" in fields
     if "input" not in fields:
         what = "what the model is asked: text, a list of chat messages, an object or a list"
         _report_missing(row, fields, problems, "input", what)
@@ -137,7 +139,8 @@ def _report_duplicate(row: Row, given: Any, problems: Problems, line_of_id: dict
     if text in line_of_id:
         first = line_of_id[text]
         written = f'"{text[:60]}"' if text.isprintable() else quoted_ascii(text)
-        problems.add(row.line_of("id"), f"id {written} is also on line {first}; every id must be unique in the dataset")
+        also = f"id {written} is also on {problems.word} {first}; every id must be unique in the dataset"
+        problems.add(row.line_of("id"), also)
     else:
         line_of_id[text] = row.line_of("id")
 
@@ -246,14 +249,20 @@ class Problems:
 
     Args:
         name: the dataset, as the user wrote it.
+        word: what its places are called where they are no lines of a text: ``row`` or ``item``.
 
     Attributes:
         count: how many problems were added; only the first 50 are kept.
+        word: the same.
+        has_input: whether any row has an input by our name.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, word: str = "line") -> None:
         self.count = 0
+        self.word = word
+        self.has_input = False
         self._name = name
+        self._other_names: dict[str, str] = {}
         self._kept: list[tuple[int, str]] = []
 
     def add(self, line: int, text: str) -> None:
@@ -264,14 +273,33 @@ class Problems:
             text: one line: what was given, what is allowed, the nearest right name.
         """
         self.count += 1
-        if len(self._kept) < _MOST_SHOWN:
+        if len(self._kept) < _MOST_SHOWN or line == 0:
             self._kept.append((line, visible(text)))
+
+    def note_name(self, given: str, names: Container[str]) -> None:
+        """Remember a name that is no field of ours, where another tool calls one so that is not there by our name.
+
+        Args:
+            given: the name.
+            names: all that are there.
+        """
+        ours = _OUR_NAME.get(given.lower())
+        if ours is not None and ours not in names:
+            self._other_names.setdefault(ours, given)
+
+    def tell_about_names(self) -> None:
+        """Say how to read a file whose input has another tool's name."""
+        if "input" in self._other_names and not self.has_input:
+            fields = ", ".join(f"{ours!r}: {theirs!r}" for ours, theirs in self._other_names.items())
+            name = quoted_ascii(self._name)
+            self.add(0, f"another tool's names are read by llm_cases({name}, fields={{{fields}}})")
 
     def error(self) -> DatasetError:
         """All problems, in the order of the file."""
         kept = sorted(self._kept, key=lambda problem: problem[0])
         name = visible(self._name)
-        lines = [f"{name}:{line}: {text}" if line else f"{name}: {text}" for line, text in kept]
+        before = ":" if self.word == "line" else f": {self.word} "
+        lines = [f"{name}{before}{line}: {text}" if line else f"{name}: {text}" for line, text in kept]
         error = DatasetError(name, lines)
         if self.count > len(lines):
             rest = f"and {self.count - len(lines)} more, shown when these are fixed"

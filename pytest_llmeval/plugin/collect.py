@@ -27,7 +27,7 @@ from pytest_llmeval.plugin.running.trial import Trial, TrialSettings, trial_key
 from pytest_llmeval.plugin.shadowing.logged import SHADOW, log_of, logged_in
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 
-_loaded = pytest.StashKey[dict[Path, list[Case]]]()
+_loaded = pytest.StashKey[dict[tuple[Path, object], list[Case]]]()
 
 
 def runs_once(item: pytest.Item, marks: Mapping[str, pytest.Mark]) -> bool:
@@ -86,9 +86,10 @@ def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:
         return list(file)
     path = function.path.parent / file
     loaded = function.config.stash.setdefault(_loaded, {})
-    if path not in loaded:
-        loaded[path] = load_cases(path, file)
-    return loaded[path]
+    asked = (path, wanted.fields)
+    if asked not in loaded:
+        loaded[asked] = load_cases(path, file, None if wanted.fields is None else dict(wanted.fields))
+    return loaded[asked]
 
 
 def _refuse_without_case(metafunc: pytest.Metafunc, marker: str, source: object) -> None:

@@ -21,11 +21,13 @@ class Cases(NamedTuple):
 
     Attributes:
         source: a dataset, or the cases themselves.
+        fields: of a dataset with names of its own, our names to those; None when it has ours.
         paraphrases: whether those of a row are asked too.
         perturb: the rules by which each case is asked too.
     """
 
     source: str | tuple[Case, ...]
+    fields: tuple[tuple[str, str | None], ...] | None = None
     paraphrases: bool = True
     perturb: tuple[str, ...] = ()
     seed: int = 0
@@ -90,11 +92,18 @@ def wordings_option(text: str | None) -> tuple[str, ...] | None:
 
 
 def _llm_cases(
-    cases: str | Iterable[Case], *, paraphrases: bool = True, perturb: Iterable[str] = (), seed: int = 0
+    cases: str | Iterable[Case],
+    *,
+    fields: Mapping[str, str | None] | None = None,
+    paraphrases: bool = True,
+    perturb: Iterable[str] = (),
+    seed: int = 0,
 ) -> Cases:
     listed = isinstance(cases, (list, tuple)) and all(isinstance(case, Case) for case in cases)
     if not cases or not (isinstance(cases, str) or listed):
         raise TypeError(f"cases must be the path of a dataset or a list of Case, not {shortened(repr(cases), 80)}")
+    if fields is not None:
+        _check_fields(fields, listed=listed)
     if not isinstance(paraphrases, bool):
         raise TypeError(f"paraphrases must be True or False, not {paraphrases!r}")
     if not isinstance(perturb, (list, tuple)):
@@ -108,4 +117,20 @@ def _llm_cases(
             guess = did_you_mean(str(rule), RULES)
             raise TypeError(f"perturb has an unknown rule {rule!r}{guess} (rules: {', '.join(RULES)})")
     source = cases if isinstance(cases, str) else tuple(cases)
-    return Cases(source, paraphrases, tuple(dict.fromkeys(perturb)), seed)
+    named = None if fields is None else tuple(fields.items())
+    return Cases(source, named, paraphrases, tuple(dict.fromkeys(perturb)), seed)
+
+
+def _check_fields(fields: Mapping[str, str | None], *, listed: bool) -> None:
+    from pytest_llmeval.datasets.foreign.by_fields import MAPPED
+
+    if listed:
+        raise TypeError("fields names the columns of a file, and cases is a list of Case")
+    if not isinstance(fields, Mapping):
+        raise TypeError(f"fields must be a dict such as {{'input': 'question'}}, not {shortened(repr(fields), 80)}")
+    for ours, theirs in fields.items():
+        if ours not in MAPPED:
+            guess = did_you_mean(str(ours), MAPPED)
+            raise TypeError(f"fields has an unknown field {ours!r}{guess} (fields: {', '.join(MAPPED)})")
+        if theirs is not None and not (isinstance(theirs, str) and theirs):
+            raise TypeError(f"fields names the column of {ours} as text, or None for no column, not {theirs!r}")

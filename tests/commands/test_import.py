@@ -163,3 +163,41 @@ def test_the_same_thing_in_many_rows_is_told_once(capsys: pytest.CaptureFixture[
     assert len(set(ids)) == 8
     assert ids[0] == "opening hours"
     assert ids[1].startswith("opening-hours-")
+
+
+def log_of(*asked: str) -> None:
+    calls = [{"call_type": "x", "messages": [{"role": "user", "content": one}], "response": "ok"} for one in asked]
+    lines = (json.dumps({**call, "model": f"m{n % 2}"}) for n, call in enumerate(calls))
+    Path("log.jsonl").write_text("\n".join(lines))
+
+
+def test_a_sample_of_a_log_says_how_many_of_how_many(capsys: pytest.CaptureFixture[str]) -> None:
+    log_of(*(f"Do you have {n * 7919} boats for mia@example.com?" for n in range(10)), "Hi", "hi ")
+    assert main(["import", "log.jsonl", "--sample", "4", "--seed", "3", "--by", "model"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "cases.jsonl: 4 cases of log.jsonl (read as log)"
+    assert told[2] == (
+        "  a sample with the seed 3: 4 of 11 different rows; 1 of 12 ask again what another asks, and count once"
+    )
+    assert told[3].startswith('    by model: "m0" 2 of ')
+    assert any(line.startswith("  personal data was replaced in ") for line in told)
+    assert any(line.startswith("Kept in the rows' metadata (of all rows, before the sample)") for line in told)
+    before = rows()
+    lines = Path("log.jsonl").read_text().splitlines()
+    Path("log.jsonl").write_text("\n".join(reversed(lines)))
+    assert main(["import", "log.jsonl", "--sample", "4", "--seed", "3", "--by", "model", "--force"]) == 0
+    assert rows() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--by", "model"], "--by and --seed say how --sample draws; give it too"),
+        (["--seed", "1"], "give it too"),
+        (["--sample", "0"], "--sample 0: give a whole number from 1"),
+        (["--sample", "1", "--by", "modle"], 'no row has that; did you mean "model"?'),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(capsys: pytest.CaptureFixture[str], arguments: list[str], why: str) -> None:
+    log_of("a", "b")
+    assert why in refused(capsys, "log.jsonl", *arguments)

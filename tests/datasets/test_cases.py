@@ -271,7 +271,7 @@ def test_bytes_that_are_no_utf8_are_told_with_their_place(tmp_path: Path) -> Non
     assert only == "tickets.jsonl:2: not UTF-8: byte 0xfc at byte 23 of the line; save the file as UTF-8"
 
 
-@pytest.mark.parametrize("name", ["t.jsonl", "t.csv", "t.yaml"])
+@pytest.mark.parametrize("name", ["t.jsonl", "t.yaml"])
 def test_utf16_is_told_as_such(tmp_path: Path, name: str) -> None:
     assert [f"{name}:1: the file is UTF-16; save it as UTF-8"] == problems(tmp_path, "id".encode("utf-16"), name)
 
@@ -305,10 +305,21 @@ def test_a_folder_is_no_dataset(tmp_path: Path) -> None:
         load_cases(tmp_path / "d.jsonl", "d.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("name", "line"), [("t.jsonl", '{"question": "x", "Target": "z"}'), ("t.csv", "question,Target")]
+)
+def test_a_file_with_names_of_another_tool_is_told_how_it_is_read(tmp_path: Path, name: str, line: str) -> None:
+    fields = "fields={'input': 'question', 'expected': 'Target'}"
+    told = f'{name}: another tool\'s names are read by llm_cases("{name}", {fields})'
+    assert problems(tmp_path, "\n".join([line] * 100), name)[0] == told
+
+
 def test_other_kinds_of_files_are_refused_with_the_allowed_ones(tmp_path: Path) -> None:
-    assert problems(tmp_path, "[]", "t.json") == [
-        "t.json: files of type .json are not datasets; allowed are .jsonl, .csv, .yaml and .yml"
-    ]
+    [only] = problems(tmp_path, "[]", "t.json")
+    assert only.startswith(
+        "t.json: files of type .json are not datasets; allowed are .jsonl, .csv, .tsv, .yaml and .yml,"
+    )
+    assert only.endswith("and with fields= also .json and .xlsx")
 
 
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_llmeval.datasets.spreadsheet import SEPARATORS, NotATable, table_rows
+from pytest_llmeval.datasets.spreadsheet import SEPARATORS, NotATable, text_table
 
 ROWS = [["id", "note", "score"], ["1", "Grüße; one, two\tthree", "0,5"], ["2", 'a "quoted"\nsecond line', "1"]]
 
@@ -21,7 +21,7 @@ def written(rows: list[list[str]], separator: str, end: str = "\r\n") -> str:
 
 
 def cells(raw: bytes) -> list[list[str]]:
-    return [row for _, row in table_rows(raw)]
+    return [row for _, row in text_table(raw).rows()]
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
@@ -34,7 +34,7 @@ def test_a_table_is_read_as_it_was_written(separator: str, encoding: str, said: 
 @pytest.mark.parametrize(("said", "first"), [("", 1), ("sep=,\n", 2)])
 def test_a_row_knows_the_line_it_begins_in(said: str, first: int) -> None:
     raw = f'{said}id,note\n1,"two\nlines"\n\n2,x\n'.encode()
-    assert [line for line, _ in table_rows(raw)] == [first, first + 1, first + 4]
+    assert [line for line, _ in text_table(raw).rows()] == [first, first + 1, first + 4]
 
 
 @pytest.mark.parametrize("raw", [b"", b"\n\n", b"sep=;", b"\xef\xbb\xbf"])
@@ -54,7 +54,7 @@ def test_a_quote_that_is_never_closed_is_told_with_its_line() -> None:
 @example(b"sep=\n\n")
 def test_any_bytes_are_rows_or_no_table(raw: bytes) -> None:
     try:
-        found = list(table_rows(raw))
+        found = list(text_table(raw).rows())
     except NotATable:
         return
     assert all(row for _, row in found)

@@ -59,7 +59,7 @@ def recorded_of(case: Case) -> Recorded | None:
 
 def _tool_call(told: Any) -> ToolCall:
     told = told if isinstance(told, Mapping) else {}
-    arguments = told.get("arguments")
+    arguments = told.get("args", told.get("arguments"))
     parsed = arguments if isinstance(arguments, Mapping) else None
     raw = arguments if isinstance(arguments, str) else readable_json(arguments)
     return ToolCall(name=str(told.get("name", "")), arguments=parsed, raw_arguments=raw)

@@ -35,7 +35,7 @@ def read_rows(source: Source, imported: Imported, fields: Mapping[str, str]) -> 
     Raises:
         DatasetError: there is no such column, or none that can be the input.
     """
-    records = list(_records(source))
+    records = rows_in(source, imported)
     named = source.table.columns if source.table else dict.fromkeys(name for one in records for name in one.fields)
     columns = list(named)
     names = _names(source, columns, records, fields)
@@ -50,7 +50,7 @@ def _names(
 ) -> dict[str, str | None]:
     there = ", ".join(quoted(column, 30) for column in columns[:30])
     for ours, theirs in given.items():
-        if not any(_found(record.fields, theirs) is not None for record in records):
+        if not any(value_at(record.fields, theirs) is not None for record in records):
             guess = did_you_mean(theirs, columns)
             raise refusal(source.name, 0, f"--field {ours}={theirs}: no row has that{guess} (there are {there})")
     free = [column for column in columns if column not in given.values()]
@@ -59,16 +59,12 @@ def _names(
         names[ours] = given.get(ours) or first_of(free, guesses)
         free = [column for column in free if column != names[ours]]
     if names["input"] is None:
-        if {"choices", "object", "created"} <= {*columns}:
-            raise refusal(
-                source.name, 0, "stored completions hold answers alone; add the messages to each, as messages"
-            )
         raise refusal(source.name, 0, f"which column is the input? name it: --field input=COLUMN (there are {there})")
     return names
 
 
 def _add(record: Record, names: Mapping[str, str | None], imported: Imported) -> None:
-    found = {ours: _found(record.fields, theirs) for ours, theirs in names.items() if theirs is not None}
+    found = {ours: value_at(record.fields, theirs) for ours, theirs in names.items() if theirs is not None}
     asked = unwrapped(of_cell(found.get("input")))
     row = {
         "id": found.get("id"),
@@ -92,8 +88,8 @@ def _is_ours(name: str, value: Any, asked: Any) -> bool:
     return value is not None and not problems.count
 
 
-def _found(fields: Mapping[str, Any], name: str) -> Any:
-    """The value of a column, or of a path such as ``request.messages``."""
+def value_at(fields: Mapping[str, Any], name: str) -> Any:
+    """The value of a column, or at a path such as ``request.messages``; None when a row has neither."""
     if name in fields:
         return fields[name]
     try:
@@ -114,13 +110,25 @@ def _found(fields: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-def _records(source: Source) -> list[Record]:
+def rows_in(source: Source, imported: Imported) -> list[Record]:
+    """The rows of a file: of a table, a list, or the one list of objects within an object.
+
+    Args:
+        source: the file.
+        imported: told of items that are no rows.
+
+    Raises:
+        DatasetError: there is none.
+    """
     if source.table is not None:
         return list(source.records())
     found = _rows_of(source)
     if found is None:
         raise refusal(source.name, 0, "there is no list of rows in it")
     key, rows = found
+    for number, item in enumerate(rows, start=1):
+        if not isinstance(item, dict):
+            imported.leave(source.place(item, f"item {number}"), "an item that is no object", "a row is an object")
     return list(source.records(rows, key) if key else source.records())
 
 

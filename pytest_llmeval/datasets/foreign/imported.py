@@ -5,16 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from pytest_llmeval.checks.personal.personal_data import without_numbers
 from pytest_llmeval.datasets.foreign.values import joined
 from pytest_llmeval.datasets.rows import FIELDS, LARGEST_ROW, Problems, Row, case_of
 from pytest_llmeval.json_text import canonical_json, parsed_row, readable_json
 
 _ORDER = ("id", "input", *(name for name in FIELDS if name not in ("id", "input", "metadata")), "metadata")
 _LONGEST_MADE = 40  # characters of a made id before its digest
+
+
+class Given(NamedTuple):
+    """A row as a reader of a file gave it.
+
+    Attributes:
+        place: the file, and the line or item in it.
+        row: its fields, with the id that the file has.
+        left: what was left out.
+    """
+
+    place: str
+    row: Mapping[str, Any]
+    left: Sequence[str]
+
+
+_OWN_ID = "its own id, as import_id"
 
 
 @dataclass(slots=True)
@@ -24,6 +42,7 @@ class Imported:
     Attributes:
         tool: whose file it is.
         rows: as they are written.
+        given: the same as they were given.
         not_mapped: what has no place in a row, and why, each with its places.
         kept: what stands in the metadata of rows as it was, with the number of rows.
         said: how the file was read, where that was a guess.
@@ -31,6 +50,7 @@ class Imported:
 
     tool: str
     rows: list[dict[str, Any]] = field(default_factory=list)
+    given: list[Given] = field(default_factory=list)
     not_mapped: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
@@ -62,7 +82,7 @@ class Imported:
             left: what of this row was left out, for its metadata.
         """
         made = {name: row[name] for name in _ORDER if row.get(name) not in (None, "", [], {})}
-        made["input"] = _asked(made.get("input"))
+        made["input"] = asked_value(made.get("input"))
         if left:
             noted = {"import": {"tool": self.tool, "not_mapped": list(left)}}
             made["metadata"] = joined(made.get("metadata", {}), noted)
@@ -73,13 +93,21 @@ class Imported:
         made = {"id": self._id(own, made), **made}
         if own is not None and str(own) != made["id"]:
             made["metadata"] = joined(made.get("metadata", {}), {"import_id": own})
-            self.keep("its own id, as import_id")
+            self.keep(_OWN_ID)
         problem = _problem(made)
         if problem:
             self.leave(place, "a row", f"it is no case: {problem}")
             return
         self._ids.add(made["id"])
         self.rows.append(made)
+        self.given.append(Given(place, row, left))
+
+    def take(self, given: Iterable[Given]) -> None:
+        """Have these rows in place of those that were added, with ids made in their order."""
+        self.rows, self.given, self._ids, self._numbers = [], [], set(), {}
+        self.kept.pop(_OWN_ID, None)
+        for one in given:
+            self.add(one.place, one.row, left=one.left)
 
     def _id(self, own: Any, row: Mapping[str, Any]) -> str:
         """The row's own id where it can be one, else one made from what is asked, which a later import makes again."""
@@ -91,14 +119,25 @@ class Imported:
                 return wanted
         else:
             wanted = ""
-        digest = hashlib.sha256(canonical_json([row.get("input"), row.get("context")]).encode()).hexdigest()[:8]
-        base = f"{_slug(wanted or _words(row.get('input')))}-{digest}"
+        base = id_of_content(row, wanted)
         made, number = base, self._numbers.get(base, 1)
         while made in self._ids:
             number += 1
             made = f"{base}-{number}"
         self._numbers[base] = number
         return made
+
+
+def id_of_content(row: Mapping[str, Any], words: str = "") -> str:
+    """An id made of what is asked, the same whenever the row is read.
+
+    Args:
+        row: with an input, and perhaps a context.
+        words: what it begins with; by default the first words of the input.
+    """
+    asked = without_numbers(canonical_json([row.get("input"), row.get("context")]))
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
+    return f"{_slug(words or without_numbers(_words(row.get('input'))))}-{digest}"
 
 
 def written(row: Mapping[str, Any]) -> str:
@@ -124,7 +163,8 @@ def _problem(row: Mapping[str, Any]) -> str | None:
     return problems.error().problems[0].removeprefix("row: ") if problems.count else None
 
 
-def _asked(given: Any) -> Any:
+def asked_value(given: Any) -> Any:
+    """What is asked, as an input can be: a number and a truth value are texts."""
     if isinstance(given, bool) or given is None:
         return None if given is None else json.dumps(given)
     if isinstance(given, (int, float)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pytest_llmeval.datasets.foreign.any_rows import FIELDS, has_rows, read_rows
 from pytest_llmeval.datasets.foreign.deepeval_goldens import is_deepeval, read_deepeval
@@ -16,6 +16,8 @@ from pytest_llmeval.datasets.foreign.langfuse import is_langfuse, read_langfuse
 from pytest_llmeval.datasets.foreign.langsmith import is_langsmith, read_langsmith
 from pytest_llmeval.datasets.foreign.logs import is_log, read_log
 from pytest_llmeval.datasets.foreign.openai_evals import is_openai, read_openai
+from pytest_llmeval.datasets.foreign.prepared.redaction import redacted, remark_about
+from pytest_llmeval.datasets.foreign.prepared.sampling import Wanted, sampled
 from pytest_llmeval.datasets.foreign.promptfoo import is_promptfoo, read_promptfoo
 from pytest_llmeval.datasets.foreign.pydantic_dataset import is_pydantic_dataset, read_pydantic_dataset
 
@@ -46,10 +48,19 @@ TOOLS: Mapping[str, Tool] = {  # in the order in which they are asked
     "rows": Tool(has_rows, lambda source, imported: read_rows(source, imported, {})),
 }
 ROWS = "rows"
+LOG = "log"
 COLUMNS = FIELDS
 
 
-def read_foreign(path: Path, name: str, tool: str | None = None, columns: Mapping[str, str] | None = None) -> Imported:
+def read_foreign(
+    path: Path,
+    name: str,
+    tool: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    *,
+    sample: Wanted | None = None,
+    personal_data: Literal["replace", "keep"] | None = None,
+) -> Imported:
     """The rows of a file of another tool.
 
     Args:
@@ -57,9 +68,12 @@ def read_foreign(path: Path, name: str, tool: str | None = None, columns: Mappin
         name: the same as the user wrote it.
         tool: one of `TOOLS`; by default the first that recognises the file.
         columns: one of `COLUMNS` to the name of a column; the file is then read as rows.
+        sample: what is drawn of the rows; None for all.
+        personal_data: what becomes of it; None to replace that of logs, and to keep that of other files and say so.
 
     Raises:
         DatasetError: the file cannot be read, is of no tool that is known, or has no case; in one line.
+        ConfigError: there is no such field to draw by.
     """
     imported = Imported("")
     source = read_source(path, name, imported)
@@ -79,4 +93,14 @@ def read_foreign(path: Path, name: str, tool: str | None = None, columns: Mappin
         first = next(iter(imported.not_mapped), None)
         why = f": {first[0]}: {first[1]}" if first else ""
         raise refusal(name, 0, f"no case was found in it, read as {found}{why}")
+    if sample is not None:
+        given, said = sampled(imported.given, sample)
+        imported.take(given)
+        imported.said += said
+    if found == LOG or personal_data == "replace":
+        given, said = redacted(imported.given, keep_personal_data=personal_data == "keep")
+        imported.take(given)
+        imported.said += said
+    elif personal_data is None:
+        imported.said += remark_about(imported.given)
     return imported

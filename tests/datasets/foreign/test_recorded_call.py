@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.datasets.foreign.recorded_call import output_of, recorded_of, request_of, system_of
+from pytest_llmeval.datasets.foreign.calls.logged_calls import call_of
+from pytest_llmeval.datasets.foreign.recorded_call import metadata_of
 
 CHAT = {
     "choices": [
@@ -59,73 +60,66 @@ SPAN = [
 ]
 
 
+def metadata(answered: Any = "Yes.", asked: Any = None, **fields: Any) -> dict[str, Any]:
+    """What a row keeps of an entry of a log."""
+    body = {"messages": [{"role": "user", "content": "Where is it?"}], **(asked or {})}
+    entry = {"request_body": body, "response_body": answered, "response_status": 200, "model": "large-1", **fields}
+    call = call_of(entry)
+    assert call is not None
+    return metadata_of(call, entry)
+
+
 @pytest.mark.parametrize(
-    ("answered", "text"),
-    [(CHAT, ""), (ANTHROPIC, "I look."), (RESPONSES, "I look."), (GEMINI, "I look."), (SPAN, "I look.")],
+    ("answered", "text", "ended"),
+    [
+        (CHAT, "", "tool_calls"),
+        (ANTHROPIC, "I look.", "tool_use"),
+        (RESPONSES, "I look.", None),
+        (GEMINI, "I look.", "STOP"),
+        (SPAN, "I look.", "tool_call"),
+    ],
 )
-def test_an_answer_of_any_provider_is_read(answered: Any, text: str) -> None:
-    recorded = recorded_of({}, answered, "large-1")
+def test_an_answer_of_any_provider_is_kept(answered: Any, text: str, ended: str | None) -> None:
+    recorded = metadata(answered)["recorded"]
     assert recorded.get("output", "") == text
-    assert recorded["tool_calls"] == [{"name": "find", "arguments": {"order": "LK-1"}}]
-    assert recorded["model"] == "large-1"
-    if answered is not SPAN:
-        assert (recorded["input_tokens"], recorded["output_tokens"]) == (10, 4)
+    assert recorded["tool_calls"] == [{"name": "find", "args": {"order": "LK-1"}}]
+    assert (recorded["model"], recorded.get("finish_reason")) == ("large-1", ended)
 
 
 @pytest.mark.parametrize(
     ("fields", "latency", "ttft", "cost"),
     [
         ({"delay_ms": 1200, "time_to_first_token": 300, "cost": 0.01}, 1.2, 0.3, 0.01),
-        ({"response_time": 1.2, "startTime": 1.8e9, "completionStartTime": 1.8e9 + 0.3}, 1.2, 0.3, None),
-        ({"start_time": "2026-11-01T00:00:00", "end_time": "2026-11-01T00:00:01.2", "total_cost": 1}, 1.2, None, 1),
-        ({"startTime": "2026-11-01T00:00:00Z", "endTime": "2026-11-01T01:00:01.2+01:00"}, 1.2, None, None),
-        ({"startTimeUnixNano": "1793491200000000000", "endTimeUnixNano": "1793491201200000000"}, 1.2, None, None),
-        ({"start_time": "2026-11-01T00:00:01", "end_time": "2026-11-01T00:00:00"}, None, None, None),
-        ({"delay_ms": "soon", "cost": None, "start_time": "yesterday"}, None, None, None),
-        ({"latency": float("inf"), "cost": True}, None, None, None),
+        ({"delay_ms": "soon", "cost": None, "request_created_at": "yesterday"}, None, None, None),
+        ({"delay_ms": -3, "cost": True}, None, None, None),
     ],
-)  # fmt: skip
+)
 def test_times_and_money_are_told_in_seconds_and_dollars(
     fields: dict[str, Any], latency: float | None, ttft: float | None, cost: float | None
 ) -> None:
-    recorded = recorded_of(fields, "yes", "large-1")
-    assert recorded.get("latency") == pytest.approx(latency, abs=1e-5) if latency else "latency" not in recorded
-    assert recorded.get("ttft") == pytest.approx(ttft, abs=1e-5) if ttft else "ttft" not in recorded
-    assert recorded.get("cost") == cost
+    recorded = metadata(**fields)["recorded"]
+    assert (recorded.get("latency"), recorded.get("ttft"), recorded.get("cost")) == (latency, ttft, cost)
+
+
+@pytest.mark.parametrize("start", [1793491200.0, "2026-11-01T00:00:00Z", "2026-11-01T01:00:00+01:00", 1793491200000])
+def test_it_is_told_when_production_answered(start: Any) -> None:
+    assert metadata(request_created_at=start)["recorded"]["at"] == "2026-11-01T00:00:00+00:00"
 
 
 def test_what_went_with_a_request_is_kept() -> None:
     tool = {"type": "function", "function": {"name": "find"}}
     schema = {"type": "object"}
-    body = {
-        "messages": [],
+    asked = {
         "temperature": 0,
         "top_p": None,
         "user": "u-17",
         "tools": [tool],
         "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}},
     }
-    wanted = {"temperature": 0, "tools": [tool], "schema": schema}
-    assert request_of({"request_body": body}) == wanted
-    assert request_of({"extra": {"invocation_params": body}}) == wanted
-    assert request_of({"attributes": {"gen_ai.request.temperature": 0.5, "gen_ai.request.model": "x"}}) == {
-        "temperature": 0.5
-    }
-    assert request_of({"attributes": {"llm.invocation_parameters": '{"max_tokens": 5}'}}) == {"max_tokens": 5}
-    assert request_of({"request_body": "none"}) == {}
+    assert metadata(asked=asked)["request"] == {"temperature": 0, "tools": [tool], "schema": schema}
+    assert "request" not in metadata()
 
 
-def test_a_system_prompt_beside_the_messages_is_found() -> None:
-    assert system_of({"request_body": {"system": [{"type": "text", "text": "Be brief."}]}}) == "Be brief."
-    assert system_of({"request_body": {"instructions": "Be brief."}}) == "Be brief."
-    assert system_of({"request_body": {"messages": []}}) == ""
-
-
-@pytest.mark.parametrize(
-    "hostile", [None, 3, [], {}, [[]], {"choices": []}, {"choices": [{}]}, {"content": {"text": []}}]
-)
+@pytest.mark.parametrize("hostile", [3, [], {}, [[]], {"choices": []}, {"choices": [{}]}, {"content": {"text": []}}])
 def test_nothing_that_is_no_answer_breaks_the_reading(hostile: Any) -> None:
-    recorded_of({"attributes": [], "extra": 3, "usage": "x"}, hostile, None)
-    output_of(hostile)
-    request_of({"request_body": hostile, "attributes": hostile, "extra": hostile})
-    system_of({"request_body": hostile, "inputs": hostile})
+    metadata(hostile, asked={"tools": hostile, "response_format": hostile}, usage=hostile)

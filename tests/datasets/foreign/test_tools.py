@@ -340,7 +340,7 @@ def test_a_log_becomes_cases_with_what_was_answered_beside_them(tmp_path: Path, 
     assert row["input"] == [{"role": "user", "content": HIDDEN}]
     assert "expected" not in row
     assert row["metadata"]["recorded"]["output"] == "Thanks."
-    assert any("in 1 row" in line and "NOT removed" in line for line in imported.said)
+    assert "secrets were hidden in 1 row" in imported.said
 
 
 def test_calls_that_failed_are_listed(tmp_path: Path) -> None:
@@ -409,6 +409,13 @@ def test_an_id_that_cannot_be_one_is_kept_beside_the_made_one(tmp_path: Path) ->
     assert (first["metadata"]["import_id"], second["metadata"]["import_id"]) == ("a::b", "..")
 
 
+def test_items_that_are_no_rows_are_listed(tmp_path: Path) -> None:
+    imported = read(tmp_path, [{"question": "a"}, "b", 7])
+    assert imported.not_mapped == {
+        ("an item that is no object", "a row is an object"): {"file.json: item 2": 1, "file.json: item 3": 1}
+    }
+
+
 def test_rows_that_say_nothing_are_listed(tmp_path: Path) -> None:
     imported = read(tmp_path, [{"input": "a"}, {"input": ""}, {"expected": "b"}, {"input": "c" * 1_000_001}])
     assert [row["input"] for row in imported.rows] == ["a"]
@@ -472,8 +479,34 @@ SAMPLES = Path(__file__).resolve().parents[3].parent / "shared" / "samples"
 @pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.glob("*")))
 def test_a_file_of_each_tool_is_read(name: str) -> None:
     if name == "openai_stored_completions.jsonl":
-        with pytest.raises(DatasetError, match="hold answers alone"):
+        with pytest.raises(DatasetError, match="holds an answer without the request; OpenAI lists the messages"):
             read_foreign(SAMPLES / name, name)
     else:
         [row] = read_foreign(SAMPLES / name, name).rows
         assert "How do I get a refund?" in json.dumps(row["input"])
+
+
+FIELDS_OF_SAMPLES: dict[str, dict[str, str | None]] = {
+    "deepeval_goldens.json": {"expected": "expected_output", "id": "name"},
+    "helicone_export.jsonl": {"id": "request_id", "input": "request_body.messages"},
+    "inspect_samples.jsonl": {"expected": "target"},
+    "langfuse_dataset_items.json": {"input": "input.question", "expected": "expectedOutput.answer"},
+    "langfuse_observations_v2.json": {},
+    "langsmith_examples.jsonl": {"input": "inputs.question", "expected": "outputs.answer"},
+    "langsmith_runs.jsonl": {"input": "inputs.messages"},
+    "litellm_standard_logging.jsonl": {"input": "messages"},
+    "native.jsonl": {},
+    "openai_evals_items.jsonl": {"input": "item.question", "expected": "item.correct_label"},
+    "openai_evals_legacy.jsonl": {"expected": "ideal"},
+    "openai_finetune_chat.jsonl": {"input": "messages"},
+    "promptfoo_tests.csv": {"input": "q"},
+    "pydantic_evals.yaml": {"id": "name", "input": "inputs", "expected": "expected_output"},
+    "spreadsheet.csv": {"expected": "target", "task": "category"},
+}
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples of other tools are not on this machine")
+@pytest.mark.parametrize("name", FIELDS_OF_SAMPLES)
+def test_those_with_a_request_in_each_row_load_by_fields_too(name: str) -> None:
+    [case] = load_cases(SAMPLES / name, name, FIELDS_OF_SAMPLES[name])
+    assert "How do I get a refund?" in json.dumps(case.input)

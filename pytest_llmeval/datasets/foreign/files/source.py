@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from pytest_llmeval.datasets.foreign.files.inspect_log import unpacked_log
 from pytest_llmeval.datasets.foreign.files.refusal import refusal
-from pytest_llmeval.datasets.foreign.files.table import Table, sheet_table, text_table
+from pytest_llmeval.datasets.foreign.files.table import Table, named_table, sheet_table
 from pytest_llmeval.datasets.foreign.files.yaml_document import Listed, Mapped, yaml_document
 from pytest_llmeval.datasets.foreign.imported import Imported
 from pytest_llmeval.json_text import parsed_row
@@ -119,7 +119,7 @@ def read_source(path: Path, name: str, imported: Imported, *, words_of_1_1: bool
                 raise refusal(name, 0, f"the file has {len(raw):,} bytes; YAML may have {_LARGEST_YAML:,}, JSONL more")
             return Source(path, name, value=yaml_document(_text(raw, name), name, words_of_1_1=words_of_1_1))
         case ".csv" | ".tsv" | ".tab" | ".txt":
-            return Source(path, name, table=text_table(raw, name, imported))
+            return Source(path, name, table=named_table(raw, name, imported))
         case ".xlsx" | ".xlsm":
             return Source(path, name, table=sheet_table(path, name, imported))
         case ".eval":

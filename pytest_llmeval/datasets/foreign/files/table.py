@@ -1,11 +1,8 @@
-"""A table as spreadsheets write it: commas, semicolons or tabs, ``sep=``, in UTF-8 or as Windows writes."""
+"""A table with named columns, of a text or of a workbook."""
 
 from __future__ import annotations
 
-import codecs
 import contextlib
-import csv
-import io
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -14,14 +11,12 @@ from typing import Any, NamedTuple
 
 from pytest_llmeval.datasets.foreign.files.refusal import refusal
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.rows import LARGEST_ROW
+from pytest_llmeval.datasets.spreadsheet import SEPARATORS, NotATable, text_table
 from pytest_llmeval.errors import DatasetError
 from pytest_llmeval.text import first_line, plural, quoted
 
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _LARGEST_UNZIPPED = 300_000_000  # bytes
 _MOST_CELLS = 5_000_000
-_GUESSED_BY = 50  # rows
 
 
 class Line(NamedTuple):
@@ -37,13 +32,18 @@ class Line(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table with named columns."""
+    """A table with named columns.
+
+    Attributes:
+        windows_line: the first line that is not UTF-8, so that the encoding is a guess; None when all is UTF-8.
+    """
 
     columns: tuple[str, ...]
     lines: list[Line]
+    windows_line: int | None = None
 
 
-def text_table(raw: bytes, name: str, imported: Imported) -> Table:
+def named_table(raw: bytes, name: str, imported: Imported) -> Table:
     """The table of a text file.
 
     Args:
@@ -54,87 +54,19 @@ def text_table(raw: bytes, name: str, imported: Imported) -> Table:
     Raises:
         DatasetError: it is no table.
     """
-    text = _decoded(raw, name, imported)
-    skipped = 0
-    first, _, rest = text.partition("\n")
-    said = first.strip().strip('"')
-    if said.lower().startswith("sep=") and len(said) == 5:
-        separator, text, skipped = said[4], rest, 1
-    elif name.lower().endswith((".tsv", ".tab")):
-        separator = "\t"
-    else:
-        separator = _separator(text)
-    if separator != ",":
-        imported.said.append(f"the columns are separated by {_SEPARATORS.get(separator, quoted(separator))}")
-    rows = list(_rows(text, separator, name, skipped))
-    return _named(((f"{name}:{line}", cells) for line, cells in rows), name, imported)
-
-
-def _decoded(raw: bytes, name: str, imported: Imported) -> str:
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        try:
-            return raw.decode("utf-16")
-        except UnicodeDecodeError:
-            raise refusal(name, 0, "it begins as UTF-16 does, but is not UTF-16; save it as UTF-8") from None
     try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        try:
-            text = raw.decode("cp1252")
-        except UnicodeDecodeError:
-            raise refusal(
-                name, line, "neither UTF-8 nor what Windows writes (cp1252); save the file as UTF-8"
-            ) from None
-        imported.said.append(f"the file is not UTF-8 (line {line}), so it was read as Windows writes it (cp1252)")
-    if "\0" in text:
-        raise refusal(
-            name, text.count("\n", 0, text.index("\0")) + 1, "it holds a zero byte; save the table as CSV in UTF-8"
-        )
-    return text
-
-
-def _separator(text: str) -> str:
-    """What separates the columns: what gives most of the first rows the same number of cells, the most above 1."""
-    best, most = ",", 1
-    for separator in _SEPARATORS:
-        counts = []
-        try:
-            for cells in csv.reader(io.StringIO(text[:200_000], newline=""), delimiter=separator):
-                if any(cells):
-                    counts.append(len(cells))
-                if len(counts) == _GUESSED_BY:
-                    break
-        except csv.Error:
-            continue
-        usual = counts[0] if counts else 0
-        if usual > most and sum(count == usual for count in counts) > len(counts) * 0.8:
-            best, most = separator, usual
-    return best
-
-
-def _rows(text: str, separator: str, name: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
-    before = csv.field_size_limit(LARGEST_ROW)
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        line = skipped + 1
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                what = str(error)
-                if "end of data" in what or "limit" in what:
-                    what = "a quote that opens in this row is never closed"
-                elif "expected after" in what:
-                    what = "a quote inside a quoted cell must be written twice"
-                raise refusal(name, line, f"not a table: {what}") from None
-            if any(cell.strip() for cell in cells):
-                yield line, cells
-            line = skipped + reader.line_num + 1
-    finally:
-        csv.field_size_limit(before)
+        table = text_table(raw, tabs=name.lower().endswith((".tsv", ".tab")))
+        if table.windows_line is not None:
+            told = f"the file is not UTF-8 (line {table.windows_line}), so it was read as Windows writes it (cp1252)"
+            imported.said.append(told)
+        if table.separator != ",":
+            separated = SEPARATORS.get(table.separator, quoted(table.separator))
+            imported.said.append(f"the columns are separated by {separated}")
+        rows = list(table.rows())
+    except NotATable as error:
+        raise refusal(name, error.line, f"not a table: {error}") from None
+    named = _named(((f"{name}:{line}", cells) for line, cells in rows), name, imported)
+    return named._replace(windows_line=table.windows_line)
 
 
 def sheet_table(path: Path, name: str, imported: Imported) -> Table:

@@ -1,0 +1,1 @@
+"""The calls of models that logs of production tell of."""
