@@ -17,6 +17,7 @@ from pytest_llmeval.analysis.comparison import Comparison, part_of
 from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words, pool_of
 from pytest_llmeval.analysis.measure import Figures, measure_each
 from pytest_llmeval.analysis.routing import routes_of
+from pytest_llmeval.commands.add import add_add
 from pytest_llmeval.commands.cache import add_cache
 from pytest_llmeval.commands.check import add_check
 from pytest_llmeval.commands.import_cases import add_import
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.set_defaults(run=_compare)
     add_report(commands)
     add_review(commands)
+    add_add(commands)
     add_merge(commands)
     add_plan(commands)
     add_cache(commands)

@@ -160,6 +160,8 @@ class CaseResult(NamedTuple):
             ``executed_once``: the test must not be executed once more, so the saved verdict counts. Otherwise "".
         cluster: what its row shares with rows that are not independent of it, None when it stands alone.
         expected: what the case's row expects, for people who review.
+        asked: of a case without a row that fails, what its test asked first: ``messages``, and ``beside`` what else
+            the request held. None of other cases, whose prompts the store alone has.
         fixture: of wider scope, whose answers it shares with other tests and beside which it has none of its own; None
             without one.
     """
@@ -181,6 +183,7 @@ class CaseResult(NamedTuple):
     cluster: str | None = None
     fixture: str | None = None
     expected: Any = None
+    asked: Mapping[str, Any] | None = None
 
     @property
     def trial(self) -> TrialKey:
