@@ -12,6 +12,7 @@ import pytest
 
 from pytest_llmeval.review.log import ReviewLog, read_log
 from pytest_llmeval.review.server import ReviewServer
+from pytest_llmeval.runs.results import CaseKey
 from tests.browser.pages import CASES, compared_page, many_page, redacted_page, served_page, several_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser installs it")
@@ -352,9 +353,36 @@ def test_an_answer_that_passes_is_rejected_for_a_category_by_its_number(compared
     assert (decision.key.case, decision.decision, decision.category) == ("c5", "rejected", "tone")
 
 
+def added(key: CaseKey, model: str, answer: str) -> str:
+    return f"cases.jsonl:1: added {key} of {model}\nit does not say yet what is right"
+
+
+NODE = "t.py::test_mail[c0]"
+
+
+def test_without_a_server_a_key_says_which_command_writes_the_case(compared: Watched) -> None:
+    compared.page.keyboard.press("w")
+    said = f'With the saved run: llmeval add RUN.jsonl "{NODE}" --model="new"'
+    expect(compared.page.locator("#decided")).to_have_text(said)
+
+
+def test_in_a_served_review_a_key_writes_the_case(page: Page, tmp_path: Path) -> None:
+    server = ReviewServer(served_page, ReviewLog(tmp_path / "run.jsonl"), added)
+    try:
+        page.goto(server.address)
+        page.wait_for_selector("html[data-ready]")
+        page.keyboard.press("w")
+        expect(page.locator("#decided")).to_contain_text("Which of the two?")
+        page.keyboard.press("b")
+        page.keyboard.press("w")
+        expect(page.locator("#decided")).to_contain_text(f"cases.jsonl:1: added {NODE} of new")
+    finally:
+        server.close()
+
+
 def test_a_review_is_served_blind_and_keeps_each_key(page: Page, tmp_path: Path) -> None:
     log = ReviewLog(tmp_path / "run.jsonl")
-    server = ReviewServer(served_page, log)
+    server = ReviewServer(served_page, log, added)
     try:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
@@ -386,7 +414,7 @@ def test_a_review_is_served_blind_and_keeps_each_key(page: Page, tmp_path: Path)
 
 
 def test_a_review_says_when_nothing_is_saved(page: Page, tmp_path: Path) -> None:
-    server = ReviewServer(served_page, ReviewLog(tmp_path / "run.jsonl"))
+    server = ReviewServer(served_page, ReviewLog(tmp_path / "run.jsonl"), added)
     page.goto(server.address)
     page.wait_for_selector("html[data-ready]")
     page.keyboard.press("a")
