@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pytest_llmeval.commands.project import add_config, is_run, models_of, secrets_of, settings_of
 from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.report.paper import terminal_paper
 from pytest_llmeval.review.decisions import decisions_in
 from pytest_llmeval.review.failing_case import Project, add_failing, wrong_sample
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run, SampleResult
-from pytest_llmeval.text import did_you_mean, first_line, harmless
+from pytest_llmeval.text import did_you_mean, first_line
 
 _DONE = 0
 _MOST_NAMED = 5
@@ -56,8 +58,9 @@ def _add(options: argparse.Namespace) -> int:
     chosen = _chosen(options.case, run, [each for each, _, _ in failing], known)
     result, sample, category = next(each for each in failing if each[0] is chosen)
     project = Project(settings, Path(options.run_file), secrets_of(settings))
+    paper = terminal_paper(shutil.get_terminal_size().columns)
     for line in add_failing(project, run, result, sample, category, Path(options.to) if options.to else None):
-        print(harmless(line))
+        print(paper.harmless(line))
     return _DONE
 
 

@@ -20,6 +20,7 @@ from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.commands.add import add_add
 from pytest_llmeval.commands.cache import add_cache
 from pytest_llmeval.commands.check import add_check
+from pytest_llmeval.commands.history import add_history
 from pytest_llmeval.commands.import_cases import add_import
 from pytest_llmeval.commands.judging import extent_of, rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import add_merge, failed_words
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LlmevalError as error:
         for line in str(error).splitlines():
             print(f"llmeval: {harmless(line)}", file=sys.stderr)
+    except BrokenPipeError:  # piped into head: what could not be written must not be tried again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         print(f"llmeval: cannot write the output: {error.strerror}", file=sys.stderr)
     return USAGE
@@ -91,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     add_cache(commands)
     add_import(commands)
     add_check(commands)
+    add_history(commands)
     for command in (show, compare):
         command.add_argument("--show", metavar="CATEGORY", help="List the cases of this error category too")
         command.add_argument("-v", "--verbose", action="count", default=0, help="List every case")

@@ -13,7 +13,15 @@ import pytest
 from pytest_llmeval.review.log import ReviewLog, read_log
 from pytest_llmeval.review.server import ReviewServer
 from pytest_llmeval.runs.results import CaseKey
-from tests.browser.pages import CASES, compared_page, many_page, redacted_page, served_page, several_page
+from tests.browser.pages import (
+    CASES,
+    compared_page,
+    history_of_runs,
+    many_page,
+    redacted_page,
+    served_page,
+    several_page,
+)
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser installs it")
 from playwright.sync_api import Browser, Page, expect  # noqa: E402 - it may be missing
@@ -61,6 +69,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "several": several_page(),
         "redacted": redacted_page(),
         "many": many_page(),
+        "history": history_of_runs(),
     }
     for name, text in made.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
@@ -267,6 +276,24 @@ def test_nothing_sticks_out_and_nothing_is_hard_to_read(
         found = axe.Axe().run(page).response["violations"]
         serious = [each for each in found if each["impact"] in ("serious", "critical")]
         assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == []
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1400, 380])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_history_is_read_at_any_width_without_a_script(
+    browser: Browser, files: dict[str, Path], width: int, scheme: Scheme
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(files["history"].as_uri())
+    expect(page.locator("figure.chart svg").first).to_be_visible()
+    expect(page.locator("td.strip").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    found = axe.Axe().run(page).response["violations"]
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == []
     context.close()
 
 
