@@ -16,7 +16,8 @@ from pytest_llmeval.datasets.foreign.imported import written
 from pytest_llmeval.datasets.load import load_cases
 from pytest_llmeval.datasets.rows import LARGEST_ROW, Problems, Row, case_of
 from pytest_llmeval.errors import ConfigError, DatasetError
-from pytest_llmeval.json_text import canonical_json, has_lone_surrogate, parsed_row
+from pytest_llmeval.json_text import canonical_json, parsed_row
+from pytest_llmeval.store.key import normalized
 from pytest_llmeval.store.recording_file import locked_directory
 from pytest_llmeval.text import first_line, quoted
 
@@ -80,12 +81,15 @@ def add_row(path: Path, wrong: WrongAnswer, secrets: Mapping[str, str]) -> Added
         DatasetError: rows of the file are wrong.
     """
     refuse_other_formats(path)
-    row = _row(wrong)
-    safe = redacted(row, secrets)
+    try:
+        row = _row(wrong)
+        safe = redacted(row, secrets)
+        same = canonical_json(safe["input"])
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{quoted(wrong.name, 60)} makes no row: {error}") from None
     try:
         with locked_directory(path.resolve().parent):
             known = _cases_of(path)
-            same = canonical_json(safe["input"])
             there = next((case for case in known if canonical_json(case.input) == same), None)
             if there is not None:
                 return Added(there.id, there.line, new=False, hidden=False)
@@ -112,8 +116,8 @@ def refuse_other_formats(path: Path) -> None:
     if ending in (".csv", ".tsv", ".xlsx"):
         jsonl = path.with_suffix(".jsonl")
         raise ConfigError(
-            f"{path}: a row is appended to JSON Lines alone; make such a dataset of it, and name that in the test: "
-            f"llmeval import {path} -o {jsonl}"
+            f"{path}: a row is appended to JSON Lines alone; name another file with --to, or make such a dataset of it "
+            f"and name that in the test: llmeval import {path} -o {jsonl}"
         )
     if ending != ".jsonl":
         what = f"a row is appended to JSON Lines alone, and not to {ending or 'a file without an ending'}"
@@ -140,7 +144,13 @@ def _row(wrong: WrongAnswer) -> dict[str, Any]:
         "tags": list(wrong.tags),
         "metadata": {"recorded": {name: value for name, value in recorded.items() if value}},
     }
-    return {name: value for name, value in row.items() if name in ("id", "input") or value not in (None, [])}
+    kept = {name: value for name, value in row.items() if name in ("id", "input") or value not in (None, [])}
+    return dict(normalized(kept, _whole))
+
+
+def _whole(text: str) -> str:
+    """The text without halves of characters, which no file can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _cases_of(path: Path) -> list[Case]:
@@ -185,8 +195,6 @@ def _line(row: Mapping[str, Any]) -> str:
 
 def _problem(fields: dict[str, Any]) -> str:
     """Why a row would not load, "" when it does."""
-    if has_lone_surrogate(str(fields.get("id"))):
-        return "its id holds half a character"
     problems = Problems("row")
     case_of(Row(line=0, fields=fields), "", problems, {})
     return problems.error().problems[0].removeprefix("row: ") if problems.count else ""

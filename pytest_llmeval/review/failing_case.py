@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pytest_llmeval.case import Case
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, RecordingError
-from pytest_llmeval.report.cases import reply_text
+from pytest_llmeval.report.cases import reply_text, steps_text
 from pytest_llmeval.report.prompts import prompt_of
 from pytest_llmeval.review.added_rows import WrongAnswer, add_row, is_in, refuse_other_formats
 from pytest_llmeval.runs.results import CaseResult, Run, SampleResult
@@ -129,13 +129,15 @@ def _dataset_of(project: Project, run: Run, result: CaseResult) -> Path:
 def _wrong_answer(
     project: Project, run: Run, result: CaseResult, sample: SampleResult, category: str
 ) -> tuple[WrongAnswer, list[str]]:
-    calls = sample.product_calls
+    calls = sample.answering_calls
     given, remarks = result.input, list[str]()
     has_row = given is not None
     if has_row:
         plain = Case(id=result.key.case, input=given, expected=result.expected)
         if result.content not in ("", plain.digest):
             remarks.append("what else the case holds (context, checks, metadata) is not in a run: copy it by hand")
+    elif not calls:
+        raise ConfigError(f"{result.key}: no call of a model was seen in it, so there is no prompt to keep")
     else:
         asked = result.asked or _stored(project, result, sample)
         given = _input_of(asked, result)
@@ -148,7 +150,7 @@ def _wrong_answer(
     wrong = WrongAnswer(
         name=name or function,
         input=given,
-        answer=reply_text(sample),
+        answer=reply_text(sample) or steps_text(sample),
         model=(calls[-1].answer.response_model if calls else None) or str(model or result.model),
         category=category,
         at=(calls[-1].recorded_at if calls else None) or run.created,
@@ -186,7 +188,7 @@ def _stored(project: Project, result: CaseResult, sample: SampleResult) -> Mappi
     cache = Cache(project.settings.cache, silent)
     store = Store(lambda: cache, Recordings(project.settings.recordings, silent, root=project.settings.root))
     try:
-        for call in sample.product_calls[:1]:
+        for call in sample.answering_calls[:1]:
             found = store.lookup(result.key.test.split("::")[0], call.key, anywhere=True) if call.key else None
             if found is not None:
                 return prompt_of(found[0].request)

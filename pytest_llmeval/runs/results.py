@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.reply import OTHER_CALL, Answer, Measures
 from pytest_llmeval.runs.shards import Shards
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import plural
@@ -117,6 +117,11 @@ class SampleResult(NamedTuple):
     def product_calls(self) -> tuple[Call, ...]:
         """The calls without those of judges."""
         return tuple(call for call in self.calls if not call.judge)
+
+    @property
+    def answering_calls(self) -> tuple[Call, ...]:
+        """The product's calls without those for embeddings and the like, which give no answer."""
+        return tuple(call for call in self.product_calls if call.provider != OTHER_CALL)
 
     @property
     def categories(self) -> tuple[str, ...]:

@@ -276,3 +276,32 @@ def test_a_prompt_that_no_file_holds_is_told_with_the_command_that_helps(
     save([result("c", input=None)])
     assert 'pytest "t.py::test_it[c]"' in said(capsys, "c", "--to", "d.jsonl", code=2)
     assert not Path("d.jsonl").exists()
+
+
+def test_what_an_application_embeds_is_not_what_it_asks(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = result("c", input=None, asked={"messages": [{"role": "user", "content": "Why?"}], "beside": ["tools look"]})
+    [sample] = found.samples
+    embedding = sample.calls[0]._replace(provider="other-call", answer=Answer(text="[0.1]"))
+    save([found._replace(samples=(sample._replace(calls=(embedding, *sample.calls)),))])
+    assert said(capsys, "c", "--to", "d.jsonl").splitlines() == [
+        'd.jsonl:1: added "test_it-c", which failed with tone',
+        "it does not say yet what is right: give it expected or checks",
+        "not in the row: the request's tools look",
+    ]
+    [row] = rows(Path("d.jsonl"))
+    assert (row["input"], row["metadata"]["recorded"]["output"]) == ("Why?", "no, c")
+
+
+def test_odd_answers_are_kept_or_refused_in_a_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    half = result("half \ud800", input="half \ud800")
+    save([half, result("deep", input=deep), result("nan", input={"x": float("nan")}), result("big", input="x" * 10**6)])
+    assert "added" in said(capsys, "half", "--to", "d.jsonl")
+    for name, why in (("deep", "nested too deep"), ("nan", "Out of range"), ("big", "at most 1,000,000")):
+        told = said(capsys, f"t.py::test_it[{name}]", "--to", "d.jsonl", code=2)
+        assert f'"{name}" makes no row: ' in told
+        assert why in told
+        assert told.count("\n") == 1
+    assert len(rows(Path("d.jsonl"))) == 1

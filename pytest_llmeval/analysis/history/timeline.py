@@ -6,11 +6,12 @@ answers, or too few of the cases are the same.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from pytest_llmeval.analysis.examined import counts_in, untraced_in, with_untraced
+from pytest_llmeval.analysis.examined import untraced_in, with_untraced
 from pytest_llmeval.runs.pooled import ReplyId, reply_ids
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, SampleResult, model_words
 from pytest_llmeval.stats.intervals import Interval, change_interval
@@ -68,7 +69,7 @@ def _part(run: Run) -> str:
     if run.complete is None:
         return "stopped early"
     if run.shards is not None:
-        return "" if len(run.shards.numbers) == run.shards.of else "some shards"
+        return "" if len(run.shards.numbers) == run.shards.of else "some shards, which llmeval merge joins"
     return "" if run.complete else "a part of the cases"
 
 
@@ -81,12 +82,32 @@ def _bare(sample: SampleResult) -> SampleResult:
     )
 
 
+class Tally(NamedTuple):
+    """The answers to a case, counted once for all categories.
+
+    Attributes:
+        failed: how many by category, "" for any.
+        examined: of how many, likewise.
+        for_all: how many were examined for every category that there is, as in runs of older versions.
+    """
+
+    failed: Mapping[str, int]
+    examined: Mapping[str, int]
+    for_all: int
+
+    def of(self, category: str) -> tuple[int, int]:
+        """How many answers failed in a category, and of how many."""
+        more = self.for_all if category else 0
+        return self.failed.get(category, 0), self.examined.get(category, 0) + more
+
+
 class Point(NamedTuple):
     """A run of a model.
 
     Attributes:
         run: without its texts.
         results: of the model, by case.
+        tallies: of their answers.
         common: how many cases are the same as in the run before and were judged in both; None for the first.
         others: how many cases only one of the two has.
         another: how it is another model than in the run before, "" when it is not.
@@ -96,6 +117,7 @@ class Point(NamedTuple):
 
     run: Light
     results: Mapping[CaseKey, CaseResult]
+    tallies: Mapping[CaseKey, Tally]
     common: int | None
     others: int
     another: str
@@ -206,7 +228,8 @@ def _points(name: str, runs: Sequence[Light]) -> list[Point]:
         if not found:
             continue
         replies = run.replies.get(name, frozenset())
-        point = Point(run, found, None, 0, "", "", bool(replies) and replies <= known)
+        tallies = {key: _tally(result) for key, result in found.items()}
+        point = Point(run, found, tallies, None, 0, "", "", bool(replies) and replies <= known)
         known |= replies
         if points:
             before = points[-1]
@@ -271,11 +294,14 @@ def _categories(points: Sequence[Point]) -> list[str]:
     )
 
 
-def _counts(results: Sequence[CaseResult], category: str) -> list[tuple[int, int]]:
-    """Per case how many answers failed, and of how many."""
-    if category:
-        return counts_in(results, category)
-    return [(sum(each.outcome == "fail" for each in result.judged), len(result.judged)) for result in results]
+def _tally(result: CaseResult) -> Tally:
+    failed, examined, for_all = Counter[str](), Counter[str](), 0
+    for sample in result.judged:
+        names = sample.examined
+        for_all += names is None
+        examined.update(("", *(names or ())))
+        failed.update(("", *sample.categories) if sample.outcome == "fail" else ())
+    return Tally(failed, examined, for_all)
 
 
 def _series(category: str, points: Sequence[Point], comparable: Mapping[int, Sequence[CaseKey]], told: int) -> Series:
@@ -286,19 +312,20 @@ def _series(category: str, points: Sequence[Point], comparable: Mapping[int, Seq
         comparable: by place the runs that the last one may be compared with, each with the cases.
         told: how many changes are told at once.
     """
-    rates = [share_over_cases(_counts(list(point.results.values()), category)) for point in points]
-    after = points[-1].results
-    strata = {}
-    for place, keys in comparable.items():
-        before = points[place].results
-        sides = (_counts([results[key] for key in keys], category) for results in (before, after))
-        pairs = zip(keys, *sides, strict=True)
-        strata[place] = [(key, found) for key, one, two in pairs if (found := Stratum(*one, *two)).compared]
-    most = max(map(len, strata.values()), default=0)
-    first = next((place for place, found in strata.items() if found and len(found) >= FEWEST_COMMON * most), None)
-    if first is None:
+    rates = [share_over_cases([tally.of(category) for tally in point.tallies.values()]) for point in points]
+    after = points[-1]
+    most = max(map(len, comparable.values()), default=0)
+    strata: list[tuple[CaseKey, Stratum]] = []
+    for first, keys in comparable.items():
+        if len(keys) >= FEWEST_COMMON * most:
+            before = points[first].tallies
+            pairs = ((key, Stratum(*before[key].of(category), *after.tallies[key].of(category))) for key in keys)
+            strata = [(key, stratum) for key, stratum in pairs if stratum.compared]
+        if strata:
+            break
+    else:
         return Series(category, rates, None)
-    families = by_family([each for _, each in strata[first]], [after[key].family for key, _ in strata[first]])
+    families = by_family([stratum for _, stratum in strata], [after.results[key].family for key, _ in strata])
     interval, strict = (change_interval(families, level) for level in (CONFIDENCE, 1 - (1 - CONFIDENCE) / told))
     if interval is None or strict is None:
         return Series(category, rates, None)
@@ -306,7 +333,7 @@ def _series(category: str, points: Sequence[Point], comparable: Mapping[int, Seq
     old, new = (sum(side) / len(families) for side in zip(*shares, strict=True))
     several = sum(family.change != 0 for family in families) > 1  # one case, or one document, is no trend
     word = "rose" if several and strict.low > 0 else "fell" if several and strict.high < 0 else ""
-    return Series(category, rates, Change(first + 1, len(points), len(strata[first]), old, new, interval, word))
+    return Series(category, rates, Change(first + 1, len(points), len(strata), old, new, interval, word))
 
 
 def _comparable(name: str, points: Sequence[Point]) -> dict[int, list[CaseKey]]:

@@ -51,7 +51,7 @@ def _asked(trial: Trial, samples: tuple[SampleResult, ...]) -> Mapping[str, Any]
     """What the first failing sample asked first, for the row that it may become; None without one."""
     failing = (sample for sample in samples if sample.outcome == "fail")
     for sample in failing:
-        for call in sample.product_calls[:1]:
+        for call in sample.answering_calls[:1]:
             fulfilled = trial.used.get(call.key or "")
             if fulfilled is not None:
                 with suppress(Exception):  # a case whose prompt is no JSON is judged all the same

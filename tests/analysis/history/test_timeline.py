@@ -165,7 +165,7 @@ def test_a_run_that_only_replays_says_so() -> None:
     assert [point.replayed for point in found.timelines[0].points] == [False, True, False, True]
 
 
-@pytest.mark.parametrize(("numbers", "part"), [((1, 2, 3), ""), ((1, 3), "some shards")])
+@pytest.mark.parametrize(("numbers", "part"), [((1, 2, 3), ""), ((1, 3), "some shards, which llmeval merge joins")])
 def test_shards_are_whole_when_all_are_there(numbers: tuple[int, ...], part: str) -> None:
     shards = Shards(numbers, 3, 10, "cut")
     assert lightened("a", run(made("c0", [GOOD]), shards=shards, complete=False)).part == part
@@ -174,12 +174,12 @@ def test_shards_are_whole_when_all_are_there(numbers: tuple[int, ...], part: str
 def test_of_histories_in_which_nothing_changes_few_claim_that_something_did() -> None:
     rng = random.Random(7)
     claimed = 0
-    for _ in range(150):
-        rates = [rng.random() ** 3 for _ in range(60)]
+    for _ in range(60):
+        rates = [rng.random() ** 3 for _ in range(40)]
 
         def drawn(rates: Sequence[float] = rates) -> Run:
             return run(*many([rng.choice(["tone", "format"]) if rng.random() < rate else GOOD for rate in rates]))
 
-        found = history(*(drawn() for _ in range(3)))
+        found = history(drawn(), drawn())
         claimed += any(each.change is not None and each.change.word != "" for each in found.timelines[0].series)
-    assert claimed <= 8  # 5 % of 150 is 7.5
+    assert claimed <= 3  # 5 % of 60
