@@ -15,7 +15,7 @@ from pytest_llmeval.credentials import hide_secrets
 from pytest_llmeval.datasets.foreign.imported import written
 from pytest_llmeval.datasets.load import load_cases
 from pytest_llmeval.datasets.rows import LARGEST_ROW, Problems, Row, case_of
-from pytest_llmeval.errors import ConfigError, DatasetError
+from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.json_text import canonical_json, parsed_row
 from pytest_llmeval.store.key import normalized
 from pytest_llmeval.store.recording_file import locked_directory
@@ -216,11 +216,3 @@ def _append(path: Path, text: str) -> int:
             file.truncate(len(before))
             raise
     return before.count(b"\n") + open_ended + 1
-
-
-def is_in(path: Path, name: str) -> Case | None:
-    """The row of a dataset with an id, None where it has none or is no dataset."""
-    try:
-        return next((case for case in load_cases(path, path.name) if case.id == name), None)
-    except DatasetError:
-        return None

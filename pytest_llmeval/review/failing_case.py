@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from pytest_llmeval.case import Case
 from pytest_llmeval.config.settings import Settings
-from pytest_llmeval.errors import ConfigError, RecordingError
+from pytest_llmeval.datasets.load import load_cases
+from pytest_llmeval.errors import ConfigError, DatasetError, RecordingError
 from pytest_llmeval.report.cases import reply_text, steps_text
 from pytest_llmeval.report.prompts import prompt_of
-from pytest_llmeval.review.added_rows import WrongAnswer, add_row, is_in, refuse_other_formats
+from pytest_llmeval.review.added_rows import WrongAnswer, add_row, refuse_other_formats
 from pytest_llmeval.runs.results import CaseResult, Run, SampleResult
 from pytest_llmeval.store.recordings import Recordings
 from pytest_llmeval.store.store import Store
@@ -58,15 +59,16 @@ def add_failing(
     if to is not None:
         refuse_other_formats(to)
     there = _in_its_dataset(project, result)
-    if there is not None:
-        path, case = there
-        return [f"nothing to add: {quoted(case.id, 60)} is in {_near(path)} already, line {case.line}"]
+    if there:
+        return [f"nothing to add: {there}"]
     path = to if to is not None else _dataset_of(project, run, result)
     wrong, remarks = _wrong_answer(project, run, result, sample, category)
     added = add_row(path, wrong, project.secrets)
     if not added.new:
         return [f"nothing to add: {_near(path)} asks the same already, as {quoted(added.id, 60)} on line {added.line}"]
     lines = [f"{_near(path)}:{added.line}: added {quoted(added.id, 60)}, which failed with {first_line(category, 60)}"]
+    if added.line == 1:
+        lines.append(f'name it in a test: @pytest.mark.llm_cases("{first_line(path.name)}")')
     if wrong.expected is None:
         lines.append("it does not say yet what is right: give it expected or checks")
     if added.hidden:
@@ -80,13 +82,16 @@ def wrong_sample(result: CaseResult) -> SampleResult | None:
     return next((each for each in failing if each.category == result.category), failing[0] if failing else None)
 
 
-def _in_its_dataset(project: Project, result: CaseResult) -> tuple[Path, Case] | None:
-    """The dataset file that a case came from, and its row there."""
+def _in_its_dataset(project: Project, result: CaseResult) -> str:
+    """That the dataset file of a case holds it, "" where none does."""
     for path in _files(project, result):
-        case = is_in(path, result.row.case)
-        if case is not None:
-            return path, case
-    return None
+        try:
+            found = next((case for case in load_cases(path, path.name) if case.id == result.row.case), None)
+        except DatasetError:  # as where a test reads it by other names of its fields
+            return f"{quoted(result.row.case, 60)} came from {_near(path)}"
+        if found is not None:
+            return f"{quoted(found.id, 60)} is in {_near(path)} already, line {found.line}"
+    return ""
 
 
 def _files(project: Project, result: CaseResult) -> Iterator[Path]:

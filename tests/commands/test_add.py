@@ -68,6 +68,7 @@ def test_a_failing_test_without_a_dataset_becomes_a_row_once(
 ) -> None:
     assert said(capsys, "test_river") == (
         'cases.jsonl:1: added "test_river", which failed with rivers\n'
+        'name it in a test: @pytest.mark.llm_cases("cases.jsonl")\n'
         "it does not say yet what is right: give it expected or checks\n"
     )
     [row] = rows(failed.path / "cases.jsonl")
@@ -100,8 +101,9 @@ def test_the_prompt_is_in_the_run_also_where_nothing_was_kept(
 def test_what_an_inline_case_expects_goes_along_and_what_a_run_lacks_is_named(
     failed: Session, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said(capsys, "lake", "--to", "geo.jsonl") == 'geo.jsonl:1: added "lake", which failed with wrong_answer\n'
-    [row] = rows(failed.path / "geo.jsonl")
+    Path("geo.jsonl").write_text('{"id": "a", "input": "b"}\n')
+    assert said(capsys, "lake", "--to", "geo.jsonl") == 'geo.jsonl:2: added "lake", which failed with wrong_answer\n'
+    row = rows(failed.path / "geo.jsonl")[1]
     assert {name: row[name] for name in ("id", "input", "expected", "task", "tags")} == {
         "id": "lake",
         "input": "A lake?",
@@ -148,6 +150,14 @@ def test_a_case_of_a_dataset_is_in_it_already(
     assert Path("letters.jsonl").read_text().startswith(text + '\n{"id": "test_alone", "input": "Say z."')
     Path("letters.jsonl").write_text('{"id": "a", "input": "Say a."}\n')
     assert "letters.jsonl:2: added" in said(capsys, "test_letters[b]")
+
+
+def test_a_case_of_a_file_with_other_names_came_from_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("golden.jsonl").write_text('{"key": "c", "question": "Ask c"}\n')
+    save([result("c", dataset="golden.jsonl", content="x")])
+    assert said(capsys, "c") == 'nothing to add: "c" came from golden.jsonl\n'
+    save([result("c", dataset="gone.jsonl", content="x")])
+    assert "its dataset gone.jsonl is not here; name one with --to" in said(capsys, "c", code=2)
 
 
 # ----------------------------------------------------------------- without a session
@@ -285,6 +295,7 @@ def test_what_an_application_embeds_is_not_what_it_asks(here: Path, capsys: pyte
     save([found._replace(samples=(sample._replace(calls=(embedding, *sample.calls)),))])
     assert said(capsys, "c", "--to", "d.jsonl").splitlines() == [
         'd.jsonl:1: added "test_it-c", which failed with tone',
+        'name it in a test: @pytest.mark.llm_cases("d.jsonl")',
         "it does not say yet what is right: give it expected or checks",
         "not in the row: the request's tools look",
     ]

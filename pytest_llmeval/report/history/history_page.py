@@ -145,7 +145,15 @@ def _chart(series: Series, line: Timeline, history: History, texts: Texts) -> Ch
 
 
 def _rates(line: Timeline) -> Table:
-    heads = ("run", "saved", "file", "cases", "in common", "errors", *(each.category or ANY for each in line.series))
+    heads = (
+        "run",
+        "saved (UTC)",
+        "file",
+        "cases",
+        "in common",
+        "errors",
+        *(each.category or ANY for each in line.series),
+    )
     rows = []
     for place, point in enumerate(line.points):
         told = (failing_words(series.rates[place]) for series in line.series)

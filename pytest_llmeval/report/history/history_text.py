@@ -97,7 +97,7 @@ def _runs(paper: Paper, line: Timeline) -> list[Line]:
         for point in line.points
     ]
     lines = paper.write(f"{model_of(line)}: {plural(len(line.points), 'run')}", "bold")
-    lines += _table(paper, line, cells, ("saved", "file", "cases", "in common", "errors"), 2)
+    lines += _table(paper, line, cells, ("saved (UTC)", "file", "cases", "in common", "errors"), 2)
     for said in remarks(line):
         lines += paper.write(said, indent=2, hang=2)
     return lines
