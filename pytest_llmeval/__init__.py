@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.plain_text import assert_not_contains as assert_not_contains
     from pytest_llmeval.checks.plain_text import assert_starts_with as assert_starts_with
     from pytest_llmeval.checks.plain_text import assert_words as assert_words
+    from pytest_llmeval.checks.production.like_production import assert_like_production as assert_like_production
     from pytest_llmeval.checks.row_checks import assert_case as assert_case
     from pytest_llmeval.checks.similar import assert_similar as assert_similar
     from pytest_llmeval.datasets.needle import needle_cases as needle_cases
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.errors import LlmevalError as LlmevalError
     from pytest_llmeval.errors import ProviderError as ProviderError
     from pytest_llmeval.errors import ReplyError as ReplyError
+    from pytest_llmeval.errors import Unverified as Unverified
     from pytest_llmeval.formats.openai_chat import OpenAIChat as OpenAIChat
     from pytest_llmeval.formats.registry import register_provider as register_provider
     from pytest_llmeval.plugin.running.llm import Llm as Llm
@@ -62,6 +64,7 @@ _NAMES = {
     "checks.consistent": "assert_consistent",
     "checks.grounded": "assert_grounded",
     "checks.json_value": "assert_json assert_schema",
+    "checks.production.like_production": "assert_like_production",
     "checks.measured": "assert_cost assert_finish assert_latency assert_no_secrets assert_not_refusal",
     "checks.number": "assert_number",
     "checks.pattern": "assert_matches assert_not_matches",
@@ -73,7 +76,7 @@ _NAMES = {
     "checks.agents.tools": "assert_no_tool_called assert_steps assert_tool_called assert_tool_order",
     "datasets.needle": "needle_cases place_needle",
     "datasets.perturb": "perturbed",
-    "errors": "CheckFailed LlmevalError ProviderError ReplyError",
+    "errors": "CheckFailed LlmevalError ProviderError ReplyError Unverified",
     "formats.openai_chat": "OpenAIChat",
     "formats.registry": "register_provider",
     "plugin.running.llm": "Llm",

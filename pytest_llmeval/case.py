@@ -51,6 +51,12 @@ class Case:
         return f"{self.id}+{self.wording}" if self.wording else self.id
 
     @property
+    def request(self) -> Mapping[str, Any]:
+        """What went with the input in a logged call, as keywords of ``llm``: tools, schema, sampling parameters."""
+        request = self.metadata.get("request")
+        return request if isinstance(request, Mapping) else {}
+
+    @property
     def digest(self) -> str:
         """Digest of what the case asks and expects.
 

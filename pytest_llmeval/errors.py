@@ -4,6 +4,7 @@ LlmevalError
 ├── ConfigError            [tool.llmeval], a command line option or a marker is wrong
 ├── DatasetError           rows of a dataset are wrong, each with its file:line
 ├── RunFileError           a saved run cannot be read
+├── Unverified             nothing says whether the answer is right: the case is neither pass, fail nor error
 └── ReplyError             there is no reply to judge: the case is an *error*, neither pass nor fail
     ├── MissingReply       replay mode, and the request was never recorded
     │   └── StaleReply     it was, longer ago than max_age allows
@@ -181,6 +182,10 @@ class RefusedInReplay(ConnectionRefusedError):
 
     def __str__(self) -> str:
         return str(self.strerror)
+
+
+class Unverified(LlmevalError):
+    """Nothing says whether an answer is right. The case is neither pass, fail nor error, and is counted apart."""
 
 
 class CheckFailed(AssertionError):

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pytest_llmeval.analysis.answers.unseen import without_unseen
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
 from pytest_llmeval.analysis.compare import Judgement, Rules, Side, judgement
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison
-from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.stats.gate import LOOKS, failing, undecided
 from pytest_llmeval.text import were
@@ -59,7 +59,7 @@ def look_at(baseline: Side, candidate: Side, rules: Rules, look: int = 0) -> Und
         categories={name: verdict.p for name, verdict in judged.verdicts.items() if name in wanted},
         samples=samples,
         cases=frozenset(
-            key for name in wanted for key in counted_in(name, judged) if before[key].judged and after[key].judged
+            key for name in wanted for key in counted_in(name, judged) if before[key].answered and after[key].answered
         ),
     )
 

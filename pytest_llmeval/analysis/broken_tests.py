@@ -24,7 +24,7 @@ def without_broken_tests(before: Results, after: Results) -> tuple[Results, Resu
     raising: defaultdict[tuple[str, str], list[CaseKey]] = defaultdict(list)
     judged: Counter[str] = Counter()
     for key in before.keys() & after.keys():
-        sides = before[key].judged, after[key].judged
+        sides = before[key].answered, after[key].answered
         if not all(sides):
             continue
         judged[key.test] += 1

@@ -44,7 +44,8 @@ def differences(before: Results, after: Results) -> Differences:
 
 def _asked(result: CaseResult) -> set[str]:
     """The digests of what opens each sample: later prompts of a conversation hold what the model said."""
-    return {sample.calls[0].words_digest for sample in result.samples if sample.calls}
+    digests = {sample.calls[0].words_digest for sample in result.samples if sample.calls}
+    return digests - {""}  # a log does not say it
 
 
 def comparable_wordings(before: Results, after: Results) -> tuple[Results, Results, tuple[str, ...]]:

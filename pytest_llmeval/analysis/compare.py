@@ -8,6 +8,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pytest_llmeval.analysis.answers.copies import without_copies
+from pytest_llmeval.analysis.answers.shared_answers import shared_once
+from pytest_llmeval.analysis.answers.unseen import without_unseen
 from pytest_llmeval.analysis.broken_tests import without_broken_tests
 from pytest_llmeval.analysis.budgets import over_budget
 from pytest_llmeval.analysis.comparable import Differences, comparable_wordings, differences
@@ -20,7 +23,6 @@ from pytest_llmeval.analysis.comparison import (
     OneSided,
     Results,
 )
-from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.analysis.examined import both_with_untraced
 from pytest_llmeval.analysis.groups import (
     TOGETHER,
@@ -32,8 +34,6 @@ from pytest_llmeval.analysis.groups import (
 )
 from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.new_and_fixed import on_first_samples
-from pytest_llmeval.analysis.shared_answers import shared_once
-from pytest_llmeval.analysis.unseen import without_unseen
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, unasked
 from pytest_llmeval.stats.dependence import Dispersion
@@ -187,6 +187,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             key for key in judged if key not in failed_after and any(s.outcome == "fail" for s in after[key].samples)
         ),
         errors=tuple(key for key in table.cases if "error" in (before[key].outcome, after[key].outcome)),
+        unverified=tuple(key for key in judged if "unverified" in (before[key].outcome, after[key].outcome)),
         only_baseline=table.removed,
         only_candidate=table.added,
         changed=differ.rows,
@@ -325,7 +326,7 @@ def outcomes_of(result: CaseResult) -> list[SampleOutcome]:
     """The samples of a case as the test counts them."""
     return [
         SampleOutcome(
-            passed=sample.outcome == "pass",
+            passed=sample.outcome in ("pass", "unverified"),  # one that nothing verified failed in no category
             categories=sample.categories,
             error=(sample.category or "unknown") if sample.outcome == "error" else None,
             examined=sample.examined,
@@ -408,7 +409,7 @@ def _one_sided(table: Table[CaseKey], name: str, before: Results, after: Results
     known = [
         stratum
         for key, stratum in zip(table.cases, table.categories[name], strict=True)
-        if (stratum.n_baseline or stratum.n_candidate) and before[key].judged and after[key].judged
+        if (stratum.n_baseline or stratum.n_candidate) and before[key].answered and after[key].answered
     ]
     alone = [stratum for stratum in known if not stratum.compared]
     return OneSided(len(alone), len(known), *(sum(column) for column in zip(*alone, strict=True)))
@@ -460,7 +461,7 @@ def _invalid(
         )
     if before or not after:
         yield from table.why_invalid(min_overlap=0.0)
-    count = sum(bool(before[key].judged) for key in table.cases)
+    count = sum(bool(before[key].answered) for key in table.cases)
     if table.cases and count < LEAST_RUN * min(candidates, len(table.cases)):
         yield f"the baseline has an answer to {count} of {len(table.cases)} cases; at least 80% must have one"
     empty = sum(not after[key].samples for key in table.cases)

@@ -134,6 +134,7 @@ class Comparison(NamedTuple):
         known: cases that fail with both.
         flaky: cases that pass with the candidate, judged so too, although some of all its samples fail.
         errors: cases that could not be judged on one side or the other.
+        unverified: cases of which nothing says on one side or the other whether the answer is right.
         only_baseline: cases that ran only with the baseline.
         only_candidate: cases that ran only with the candidate.
         changed: cases whose row changed since the baseline ran; they are not compared.
@@ -170,3 +171,4 @@ class Comparison(NamedTuple):
     saved_when: str = ""
     part: str = ""
     notes: tuple[str, ...] = ()
+    unverified: tuple[CaseKey, ...] = ()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pytest_llmeval.analysis.answers.copies import without_copies
 from pytest_llmeval.analysis.comparable import differences
 from pytest_llmeval.analysis.compare import outcomes_of
-from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.analysis.examined import both_with_untraced
 from pytest_llmeval.errors import RunFileError
 from pytest_llmeval.runs.pooled import Pool, pooled, reply_ids, stands_for

@@ -41,7 +41,7 @@ def both_with_untraced(
 
 
 def _also(sample: SampleResult, names: set[str]) -> SampleResult:
-    if sample.outcome != "pass" or sample.noted is None:
+    if sample.outcome not in ("pass", "unverified") or sample.noted is None:
         return sample
     return sample._replace(noted=tuple(sorted(names.union(sample.noted))))
 
@@ -50,7 +50,7 @@ def counts_in(results: Iterable[CaseResult], category: str) -> list[tuple[int, i
     """Per case how many of its answers failed in a category, and how many were examined for it."""
     counts = []
     for result in results:
-        known = [(sample, sample.examined) for sample in result.judged]
+        known = [(sample, sample.examined) for sample in result.answered]
         examined = [sample for sample, names in known if names is None or category in names]
         counts.append((sum(category in sample.categories for sample in examined), len(examined)))
     return counts

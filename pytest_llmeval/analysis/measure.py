@@ -27,7 +27,9 @@ class Figures(NamedTuple):
         passed: cases whose verdict is pass (resolved).
         failed: cases whose verdict is fail.
         errors: cases that could not be judged.
+        unverified: cases of which nothing says whether the answer is right.
         samples: answers judged.
+        unverified_answers: those that nothing verified.
         most_samples: the most samples of any case.
         live_figures: whether times were measured in this session; they are never mixed with recorded ones.
         live: calls sent to the provider, those of judges included.
@@ -36,7 +38,8 @@ class Figures(NamedTuple):
         judge_cost: USD of these, None when a price is unknown.
         cost: USD of all calls as they were or would have been billed, None when a price is unknown.
         spent: USD spent in this session, None when a price of a live call is unknown.
-        cost_per_resolved: USD of all calls per sample that passed, None when unknown or nothing passed.
+        cost_per_resolved: USD of all calls per sample that passed, None when unknown, nothing passed, or some cases are
+            unverified.
         latency: p50, p95, p99 of a call's seconds, live or else as recorded; empty without calls.
         ttft: the same of the seconds to the first token; empty when no call was streamed.
         tokens_per_second: the median over these calls of output tokens by seconds; None when tokens are unknown.
@@ -47,7 +50,7 @@ class Figures(NamedTuple):
         length_variation: the coefficient of variation of an answer's words over the samples of a case.
         format_agreement: the share of cases whose samples are all JSON objects, all arrays, or all neither.
         hallucination_rate: of the answers examined for invented facts, those that had any.
-        refusal_rate: of the judged answers, those that are refusals.
+        refusal_rate: of the answers, those that are refusals.
         error_rate: of all samples, those that could not be judged.
         reworded: how many of ``cases`` are other wordings of others.
         scores: the mean score of each check that gave other scores than 0 and 1, by its name.
@@ -82,6 +85,8 @@ class Figures(NamedTuple):
     scores: tuple[tuple[str, Mean], ...] = ()
     judge_calls: int = 0
     judge_cost: float | None = 0.0
+    unverified: int = 0
+    unverified_answers: int = 0
 
 
 def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseResult] = ()) -> Figures:
@@ -103,13 +108,17 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
     passed = outcomes.count("pass")
     cost = _total([call.measures.cost for call in calls])
     resolved_cost, cost_per_case = _costs(results) if cost is not None else (None, None)
+    if "unverified" in outcomes:
+        resolved_cost = None  # nobody knows which are resolved
     return Figures(
         model=model,
         cases=len(results),
         passed=passed,
         failed=outcomes.count("fail"),
         errors=outcomes.count("error"),
+        unverified=outcomes.count("unverified"),
         samples=sum(len(result.judged) for result in results),
+        unverified_answers=sum(len(result.answered) - len(result.judged) for result in results),
         most_samples=max((len(result.samples) for result in results), default=0),
         live_figures=any(call.measures.source == "live" for call in calls),
         live=live,
@@ -129,10 +138,10 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         length_variation=_mean(map(_length_variation, results), math.inf),
         format_agreement=_format_agreement(results),
         hallucination_rate=_hallucination_rate(results, beside),
-        refusal_rate=share_over_cases([(sum(map(is_refusal, r.judged)), len(r.judged)) for r in results]),
+        refusal_rate=share_over_cases([(sum(map(is_refusal, r.answered)), len(r.answered)) for r in results]),
         reworded=sum(bool(result.wording) for result in results),
         scores=_scores(results),
-        error_rate=share_over_cases([(len(r.samples) - len(r.judged), len(r.samples)) for r in results]),
+        error_rate=share_over_cases([(len(r.samples) - len(r.answered), len(r.samples)) for r in results]),
     )
 
 
@@ -217,7 +226,7 @@ def _agreement(result: CaseResult) -> float | None:
 
 
 def _length_variation(result: CaseResult) -> float | None:
-    lengths = [words for words in map(words_of, result.judged) if words is not None]
+    lengths = [words for words in map(words_of, result.answered) if words is not None]
     mean = sum(lengths) / len(lengths) if lengths else 0.0
     if len(lengths) < 2 or not mean:
         return None
@@ -225,7 +234,7 @@ def _length_variation(result: CaseResult) -> float | None:
 
 
 def _format_agreement(results: Sequence[CaseResult]) -> Share | None:
-    found = [[structure_of(sample) for sample in result.judged if sample.product_calls] for result in results]
+    found = [[structure_of(sample) for sample in result.answered if sample.product_calls] for result in results]
     return share_over_cases([(int(len(set(kinds)) == 1), 1) for kinds in found if len(kinds) > 1])
 
 
@@ -235,7 +244,7 @@ def _hallucination_rate(results: Sequence[CaseResult], beside: Sequence[CaseResu
     seen = any(
         HALLUCINATION in {*sample.categories, *(sample.noted or ()), *(score.category for score in sample.scores)}
         for result in (*results, *beside)
-        for sample in result.judged
+        for sample in result.answered
     )
     return share_over_cases(counts_in([with_untraced(r, untraced) for r in results], HALLUCINATION)) if seen else None
 
@@ -244,7 +253,7 @@ def _scores(results: Sequence[CaseResult]) -> tuple[tuple[str, Mean], ...]:
     """Per check the mean over the cases of the case's mean score."""
     by_check: dict[str, dict[CaseKey, list[float]]] = {}
     for result in results:
-        for score in (score for sample in result.judged for score in sample.scores):
+        for score in (score for sample in result.answered for score in sample.scores):
             by_check.setdefault(score.check, {}).setdefault(result.key, []).append(score.value)
     means = []
     for name, by_case in by_check.items():

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pytest_llmeval.analysis.answers.copies import without_copies
 from pytest_llmeval.analysis.compare import DEFAULTS, WHOLE, Extent, Rules, Side, any_failure, compare, families_of
 from pytest_llmeval.analysis.comparison import UNMEASURED, Comparison, Results
-from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.config.settings import GateSettings
 from pytest_llmeval.stats.cost import Estimate
@@ -231,7 +231,7 @@ def _choice(
 
 def _errors(results: Results) -> tuple[Fitness, str]:
     samples = sum(len(result.samples) for result in results.values())
-    errors = samples - sum(len(result.judged) for result in results.values())
+    errors = samples - sum(len(result.answered) for result in results.values())
     share = errors / samples if samples else 0.0
     if share > MAX_ERRORS:
         return "too many errors", f"{share:.0%} of its samples could not be judged; at most {MAX_ERRORS:.0%} may be so"

@@ -50,7 +50,7 @@ def _add(options: argparse.Namespace) -> int:
         if found is not None:
             failing.append((result, found, found.category or "wrong_answer"))
             continue
-        for sample in result.judged:  # which somebody rejected since
+        for sample in result.answered:  # which somebody rejected since
             made = decisions.of(result.key, answer_digest(sample.calls), result.content)
             if made is not None and made.decision == "rejected":
                 failing.append((result, sample, made.category))
@@ -93,8 +93,9 @@ def _why_not(result: CaseResult) -> str:
         sample = result.samples[0] if result.samples else None
         why = f": {sample.reason}" if sample is not None and sample.reason else ""
         return f"{result.key} could not be judged under {result.model}, so there is no wrong answer to add{why}"
+    said = "passed" if result.outcome == "pass" else "is unverified"
     return (
-        f"{result.key} passed under {result.model}, and a failing answer becomes a case; "
+        f"{result.key} {said} under {result.model}, and a failing answer becomes a case; "
         "if the answer is wrong all the same, reject it first: llmeval review"
     )
 

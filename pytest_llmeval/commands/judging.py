@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pytest_llmeval.analysis.answers.unseen import nothing_seen
 from pytest_llmeval.analysis.compare import Extent, Rules, Side, compare
 from pytest_llmeval.analysis.comparison import Comparison, part_of
-from pytest_llmeval.analysis.unseen import nothing_seen
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.runs.results import CaseResult, Run, was_another
 from pytest_llmeval.runs.saved_when import when_words

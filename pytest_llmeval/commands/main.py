@@ -29,6 +29,7 @@ from pytest_llmeval.commands.project import add_config, models_of, settings_of
 from pytest_llmeval.commands.report import add_report
 from pytest_llmeval.commands.results_table import is_table, load_tables, told_by_tables
 from pytest_llmeval.commands.review import add_review
+from pytest_llmeval.commands.shadow import add_shadow
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.report.paper import joined, terminal_paper
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     add_report(commands)
     add_review(commands)
     add_add(commands)
+    add_shadow(commands)
     add_merge(commands)
     add_plan(commands)
     add_cache(commands)

@@ -22,9 +22,10 @@ ENDINGS = (".csv", ".tsv")
 _OUTCOMES: dict[str, Outcome] = {
     **dict.fromkeys(("pass", "passed", "true", "1", "1.0", "ok", "success"), "pass"),
     **dict.fromkeys(("fail", "failed", "false", "0", "0.0"), "fail"),
+    "unverified": "unverified",
     "error": "error",
 }
-_WORDS = "pass, passed, true, 1, ok, success; fail, failed, false, 0; error"
+_WORDS = "pass, passed, true, 1, ok, success; fail, failed, false, 0; unverified; error"
 _UNNAMED = "unnamed"  # both sides are the same model where neither file names it, which is the stricter gate
 _SAVED = ("saved baseline run", "saved baseline", "baseline")  # what an export calls a saved baseline
 

@@ -100,7 +100,7 @@ def adds_cases(path: Path, settings: Settings, log: ReviewLog) -> Callable[[Case
             (result, sample)
             for result in run.results
             if result.trial == (key, model)
-            for sample in result.judged
+            for sample in result.answered
             if answer_digest(sample.calls) == answer
         )
         result, sample = next(found, (None, None))
@@ -112,7 +112,7 @@ def adds_cases(path: Path, settings: Settings, log: ReviewLog) -> Callable[[Case
             raise ConfigError(f"{key}: its answer was accepted, so there is nothing wrong to keep")
         category = made[-1].category if word == "rejected" else sample.category
         if not category:
-            raise ConfigError(f"{key}: its answer passes; reject it first, by r or by a number")
+            raise ConfigError(f"{key}: its answer does not fail; reject it first, by r or by a number")
         project = Project(settings, path, secrets_of(settings))
         return "\n".join(map(harmless, add_failing(project, run, result, sample, category)))
 

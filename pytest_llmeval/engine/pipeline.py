@@ -155,6 +155,8 @@ class Pipeline:
             A future whose exception, if any, is a `ReplyError`. Cancelling it hangs up, unless others have asked the
             same and wait.
         """
+        if (asked := self.on_its_way(lookup, draw)) is not None:
+            return asked
         future: Future[Fulfilled] = Future()
         try:
             fulfilled = self.find(lookup, draw)
@@ -175,6 +177,15 @@ class Pipeline:
             while wait([future], _TICK).not_done:
                 self.waiting()
         return future.result()
+
+    def on_its_way(self, lookup: Lookup, draw: Draw) -> Future[Fulfilled] | None:
+        """The reply to the same question, which was asked and is not answered yet; None where it is not on its way.
+
+        Who asks looks here first and into the store then: an answer is stored before it is no longer on its way, so
+        that it cannot arrive unseen between the two.
+        """
+        same = self._in_flight.get(lookup.key(draw.sample, draw.occurrence)) if self._pid == os.getpid() else None
+        return same.shared() if same is not None else None
 
     def find(self, lookup: Lookup, draw: Draw) -> Fulfilled | None:
         """The stored reply to use; None when the model is to be asked.
@@ -216,8 +227,7 @@ class Pipeline:
         if self._pid != os.getpid():  # what the parent has in flight never arrives here
             self._in_flight.clear()
             self._sent.clear()
-        same = self._in_flight.get(lookup.key(draw.sample, draw.occurrence))
-        if same is not None and (asked := same.shared()) is not None:
+        if (asked := self.on_its_way(lookup, draw)) is not None:  # another thread has asked meanwhile
             return asked
         where = endpoint or self._endpoint(lookup)
         return self._send(self.hold(lookup, draw), where)

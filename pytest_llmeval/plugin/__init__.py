@@ -6,12 +6,14 @@ heavy: what a hook needs is imported within it, once a test asks a model.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.config import shadowed
 from pytest_llmeval.plugin.fixtures import (  # noqa: F401  pytest finds fixtures in the entry module
     llm,
     llm_capture,
@@ -78,6 +80,10 @@ def pytest_configure(config: pytest.Config) -> None:
     add_markers(config)
     _go_offline(config, config.option)
     register(config, ShortNames(), "llmeval-short-names")
+    if log := os.environ.get(shadowed.VARIABLE):
+        from pytest_llmeval.plugin.shadowing.takes_log import TakesLog
+
+        register(config, TakesLog(log), "llmeval-shadowed-log")
     if hasattr(config, "workerinput"):
         if (given(config, "llm_samples") or "").strip().lower() == "auto":
             from pytest_llmeval.plugin.running.looks import Places
@@ -107,7 +113,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @contained
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once per case of its dataset and per model; last, so that the model stands last in the test's id."""
-    if not uses_llm(metafunc) and metafunc.definition.get_closest_marker("llm_cases") is None:
+    if not uses_llm(metafunc) and not any(map(metafunc.definition.get_closest_marker, ("llm_cases", "llm_shadow"))):
         return
     _evaluate(metafunc.config)
     if _wrong in metafunc.config.stash:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -59,6 +59,7 @@ class SavedBaseline:
         branch: the branch it was read from, None for this checkout.
         dispersion: how far this run and another of the same model lie apart, None when there is no other.
         pool: this run and the other as one, None when there is no other.
+        logged: the answers of production that shadow tests are compared with.
     """
 
     run: Run
@@ -67,6 +68,7 @@ class SavedBaseline:
     branch: str | None
     dispersion: Dispersion | None = None
     pool: Pool | None = None
+    logged: Mapping[CaseKey, CaseResult] = field(default_factory=dict)
     alone: ClassVar[bool] = False
 
     @property
@@ -76,8 +78,9 @@ class SavedBaseline:
 
     @cached_property
     def results(self) -> Mapping[CaseKey, CaseResult]:
-        """The results of the model by case, with the answers of the other run."""
-        return self.pool.results if self.pool is not None else self.run.of_model(self.name)
+        """The results of the model by case, with the answers of the other run and of production."""
+        saved = self.pool.results if self.pool is not None else self.run.of_model(self.name)
+        return {**saved, **self.logged} if self.logged else saved
 
     def judged_alike(self, result: CaseResult) -> int:
         """How many of a case's first answers were judged by the tests that its digest names."""
@@ -131,6 +134,24 @@ class NewBaseline:
     def results(self) -> Mapping[CaseKey, CaseResult]:
         """The cases that the file holds now."""
         return self.old.results if self.old is not None else NO_RESULTS
+
+
+PRODUCTION = "production"
+"""What the side of a log is called."""
+LOG_FORMAT = "openai"
+"""Stands for the wire format of a log's answers, in which nothing is sent: they are in no provider's form."""
+
+
+def production(where: str, created: str, model: str) -> SavedBaseline:
+    """Production as the baseline of a session that has no other.
+
+    Args:
+        where: the names of the logs.
+        created: when the last answer was given, ISO date and time; "" when unknown.
+        model: that answered.
+    """
+    run = Run(created=created, models={PRODUCTION: {"provider": LOG_FORMAT, "model": model, "params": {}}})
+    return SavedBaseline(run, PRODUCTION, Path(where), branch=None)
 
 
 Compared = ModelBaseline | SavedBaseline

@@ -18,11 +18,13 @@ from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.identity import Identity, identity_of
 from pytest_llmeval.plugin.items import FIXTURES
 from pytest_llmeval.plugin.markers import closest_markers, default_category, samples_of
+from pytest_llmeval.plugin.options import given
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_as_error
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.running.nothing_asked import review_of
 from pytest_llmeval.plugin.running.replies import Attempts, attempts_key, drawn_key, more_samples_key
 from pytest_llmeval.plugin.running.trial import Trial, TrialSettings, trial_key
+from pytest_llmeval.plugin.shadowing.logged import SHADOW, log_of, logged_in
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
 
 _loaded = pytest.StashKey[dict[Path, list[Case]]]()
@@ -37,9 +39,14 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
     """One test per case of the test's dataset and per model."""
     try:
         marks = closest_markers(metafunc.definition)
-        wanted = cases_of(metafunc.definition, marks)
+        wanted, log = cases_of(metafunc.definition, marks), log_of(metafunc.definition, marks)
         samples_of(metafunc.definition, marks)
         default_category(metafunc.definition, marks)
+        if log is not None:
+            _refuse_without_case(metafunc, SHADOW, log)
+            logged = logged_in(metafunc.definition, log, evaluation.notes)
+            metafunc.parametrize("case", logged, ids=[case.name for case in logged])
+            evaluation.shadows = given(metafunc.config, "llm_baseline") != "none"
         if wanted is not None:
             cases = asked_in(_cases(metafunc, wanted), wanted, evaluation.wordings)
             metafunc.parametrize("case", cases, ids=[case.name for case in cases])
@@ -74,13 +81,7 @@ def _widest_that_asks(metafunc: pytest.Metafunc) -> Any:
 
 def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:
     function, file = metafunc.definition, wanted.source
-    if "case" not in metafunc.fixturenames:
-        asks = next((name for name in reversed(FIXTURES) if name in metafunc.fixturenames), FIXTURES[0])
-        takes = f"({file!r}) takes its row" if isinstance(file, str) else " takes its case"
-        raise ConfigError(
-            f"{function.nodeid}: a test with @pytest.mark.llm_cases{takes} as an argument: "
-            f"def {function.name}({asks}, case)"
-        )
+    _refuse_without_case(metafunc, "llm_cases", file)
     if not isinstance(file, str):
         return list(file)
     path = function.path.parent / file
@@ -88,6 +89,22 @@ def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:
     if path not in loaded:
         loaded[path] = load_cases(path, file)
     return loaded[path]
+
+
+def _refuse_without_case(metafunc: pytest.Metafunc, marker: str, source: object) -> None:
+    """Say how a test takes its case.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if "case" in metafunc.fixturenames:
+        return
+    function = metafunc.definition
+    asks = next((name for name in reversed(FIXTURES) if name in metafunc.fixturenames), FIXTURES[0])
+    takes = f"({source!r}) takes its row" if isinstance(source, str) else " takes its case"
+    raise ConfigError(
+        f"{function.nodeid}: a test with @pytest.mark.{marker}{takes} as an argument: def {function.name}({asks}, case)"
+    )
 
 
 def shared_trial(item: pytest.Item | None, fixture: str) -> Trial:

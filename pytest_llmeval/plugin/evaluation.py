@@ -55,6 +55,7 @@ class Evaluation:
         shard: the part of the cases that is run, None for all.
         decisions: of people on answers; None without any.
         decided_here: what this change decides of answers, "" for nothing.
+        shadows: whether shadow tests are compared with what production answered; set when one is collected.
     """
 
     settings: Settings
@@ -82,6 +83,7 @@ class Evaluation:
     anchor: SavedBaseline | None = None
     decisions: Decisions | None = None
     decided_here: str = ""
+    shadows: bool = False
     _pipeline: Pipeline | None = None
 
     @property

@@ -30,6 +30,10 @@ def add_markers(config: pytest.Config) -> None:
             "whitespace, options) asks every case once more with its input changed; another seed changes it elsewhere."
         ),
         (
+            "llm_shadow(log): run the test once per call of a log of production (path relative to the test file) and "
+            "compare with what production answered. The test takes the call as its argument `case`."
+        ),
+        (
             "llm_samples(n, *, min_pass_rate=1.0): ask for n independent answers per case; the case passes when at "
             "least this share of them does."
         ),

@@ -123,6 +123,7 @@ def selection_from_json(data: dict[str, Any]) -> Selection:
         left_out=tuple((CaseKey(*key), model) for key, model in data["left_out"]),
         unselected=tuple(CaseKey(*key) for key in data["unselected"]),
         moved=tuple((new, old) for new, old in data["moved"]),
+        production=tuple(data["production"]),
     )
 
 

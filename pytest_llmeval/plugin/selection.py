@@ -24,6 +24,7 @@ class Selection(NamedTuple):
         moved: the tests that have another name than in the saved baseline, with the name they had.
         cut: of ``--llm-shard``, the digest of which case is in which shard.
         in_shards: how many cases all shards together were to run.
+        production: where there is no other baseline than a log, the arguments of `production`.
     """
 
     collected: int = 0
@@ -34,6 +35,7 @@ class Selection(NamedTuple):
     moved: tuple[tuple[str, str], ...] = ()
     cut: str = ""
     in_shards: int = 0
+    production: tuple[str, ...] = ()
 
     def joined(self, other: Selection) -> Selection:
         """With what another process was to run; each says the same, and says all of it the first time."""
@@ -46,6 +48,7 @@ class Selection(NamedTuple):
             moved=self.moved or other.moved,
             cut=self.cut or other.cut,
             in_shards=max(self.in_shards, other.in_shards),
+            production=self.production or other.production,
         )
 
 

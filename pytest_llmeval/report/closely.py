@@ -102,7 +102,11 @@ def _asked_otherwise(look: Look, side: LookSide) -> bool:
     """Whether a side was asked something that no other side was."""
     others = {call.words_digest for other in look.sides if other is not side for call in other.result.calls}
     calls = side.result.calls
-    return bool(calls) and not others.intersection(call.words_digest for call in calls)
+    return (
+        bool(calls)
+        and "" not in {call.words_digest for call in calls}
+        and not others.intersection(call.words_digest for call in calls)
+    )
 
 
 def _side(paper: Paper, key: CaseKey, side: LookSide, seen: Seen, prompt: Spoken | None) -> list[Line]:
@@ -110,19 +114,21 @@ def _side(paper: Paper, key: CaseKey, side: LookSide, seen: Seen, prompt: Spoken
     words = {
         "pass": "passed",
         "fail": f"failed as {', '.join(result.categories)}",
+        "unverified": "unverified",
         "error": f"error: {result.category}",
     }
     told = f"{side.name}: {words[result.outcome]}"
     if len(result.samples) > 1:
         told += f", passed {passes(result)}"
-    style = {"pass": "green", "fail": "red", "error": "red"}[result.outcome]
+    style = {"pass": "green", "fail": "red", "unverified": "yellow", "error": "red"}[result.outcome]
     lines = paper.write(told, style, "bold", indent=2, hang=2)
     if prompt is not None:
         lines += [Line("    prompt"), *_spoken(paper, prompt, indent=6)]
     for samples in _alike(key, result, seen):
         if len(result.samples) > 1:
             numbers = ", ".join(str(sample.index + 1) for sample in samples)
-            verdict = {"pass": "passed", "fail": "failed", "error": "error"}[samples[0].outcome]
+            outcome = samples[0].outcome
+            verdict = {"pass": "passed", "fail": "failed"}.get(outcome, outcome)
             word = "sample" if len(samples) == 1 else "samples"
             lines += paper.write(f"{word} {numbers} of {len(result.samples)}: {verdict}", indent=4, hang=2)
         lines += _sample(paper, key, side, samples[0], seen)

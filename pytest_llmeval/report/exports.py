@@ -175,7 +175,8 @@ def without_mark(cell: str) -> str:
 
 def _ctrf_test(result: CaseResult, *, decided: bool) -> dict[str, Any]:
     first = next((sample for sample in result.samples if sample.outcome == result.outcome), None)
-    status = "passed" if result.outcome == "pass" else "other" if result.outcome == "fail" and decided else "failed"
+    other = result.outcome == "unverified" or (result.outcome == "fail" and decided)
+    status = "passed" if result.outcome == "pass" else "other" if other else "failed"
     latency = sum(call.measures.latency for sample in result.samples for call in sample.calls)
     test = {
         "name": f"{result.key} ({result.model})",
@@ -188,7 +189,7 @@ def _ctrf_test(result: CaseResult, *, decided: bool) -> dict[str, Any]:
     }
     if result.outcome != "pass" and first is not None:
         test |= {
-            "rawStatus": {"fail": "missed" if decided else "failed", "error": "error"}[result.outcome],
+            "rawStatus": ("missed" if decided else "failed") if result.outcome == "fail" else result.outcome,
             "message": one_line(f"{result.category}: {first.reason}" if result.category else first.reason),
         }
     return test

@@ -26,6 +26,7 @@ from pytest_llmeval.report.numbers import count, percent, points
 from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.report.sections import called_now, facts
 from pytest_llmeval.report.summary import NO_BASELINE
+from pytest_llmeval.report.unverified import unverified_alone, unverified_lines
 from pytest_llmeval.report.verdict import (
     baseline_words,
     evidence,
@@ -118,6 +119,7 @@ class _Page:
             ]
         return [
             *blocks,
+            self.fenced(lambda paper: unverified_lines(paper, comparison)),
             *self._misses(comparison),
             self.escaped(count_words(comparison)),
             self.fenced(lambda paper: error_lines(paper, comparison)),
@@ -134,7 +136,7 @@ class _Page:
         return [
             f"### ⚠️ {self.escaped(NO_BASELINE)}",
             _table(("model", "passed", "failed", *(measured.head for measured in shown)), body),
-            self.fenced(lambda paper: error_lines_alone(paper, results)),
+            self.fenced(lambda paper: [*unverified_alone(paper, results), *error_lines_alone(paper, results)]),
         ]
 
     def _misses(self, comparison: Comparison) -> Iterator[str]:

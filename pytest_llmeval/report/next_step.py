@@ -88,7 +88,12 @@ def _step(paper: Paper, comparison: Comparison) -> str:
         if paper.verbosity > 0:
             return _answers(paper, "pytest -vv -k CASE shows one of the misses closely, with its prompt")
         return _answers(paper, "-v lists every miss with both replies")
+    if comparison.unverified:
+        return _answers(paper, _REVIEW)
     return _to_save(comparison, gone=unmeasured)
+
+
+_REVIEW = "llmeval review RUN.jsonl lets people decide on the answers that are unverified"
 
 
 def _answers(paper: Paper, otherwise: str) -> str:

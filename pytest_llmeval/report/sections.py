@@ -117,7 +117,7 @@ def cases_words(paper: Paper, figures: Figures) -> str:
     cases = plural(figures.cases - figures.reworded, "case")
     if figures.reworded:
         cases += f" in {plural(figures.cases, 'wording')}"
-    if figures.samples == figures.most_samples * (figures.cases - figures.errors):
+    if figures.samples + figures.unverified_answers == figures.most_samples * (figures.cases - figures.errors):
         return f"{cases} {paper.times} {plural(figures.most_samples, 'sample')}"
     each = "" if figures.reworded else " each"  # for a line of 80 columns
     return f"{cases}, up to {plural(figures.most_samples, 'sample')}{each}"

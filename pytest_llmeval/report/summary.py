@@ -23,6 +23,7 @@ from pytest_llmeval.report.numbers import count
 from pytest_llmeval.report.paper import Line, Paper, joined
 from pytest_llmeval.report.sections import billed_alone, called_now, facts, results_of, sections
 from pytest_llmeval.report.several_models import alone_table, compared_table
+from pytest_llmeval.report.unverified import unverified_alone, unverified_lines
 from pytest_llmeval.report.verdict import (
     baseline_words,
     category_table,
@@ -147,6 +148,7 @@ def _compared(
         page += [
             category_table(paper, first),
             figures_table(paper, first.baseline, first.candidate, saved=first.saved),
+            unverified_lines(paper, first),
             misses[0],
             *more,
             counts(paper, first),
@@ -157,7 +159,7 @@ def _compared(
         page += [error_lines(paper, first), not_compared_lines(paper, first)]
     else:
         for comparison, lines in zip(comparisons, misses, strict=True):
-            body = [*lines, *error_lines(paper, comparison)]
+            body = [*unverified_lines(paper, comparison), *lines, *error_lines(paper, comparison)]
             body += counts(paper, comparison) if paper.verbosity > 0 else []
             body += not_compared_lines(paper, comparison)
             page.append([*paper.write(comparison.candidate.model, "bold"), *body] if body else [])
@@ -171,7 +173,7 @@ def _not_compared(
     head = f"model {models[0].model}" if len(models) == 1 else plural(len(models), "model")
     lines = paper.write(head, "bold") + facts(paper, models, besides) + _in_one_line(paper, results)
     lines += paper.write(NO_BASELINE, hang=2) if not alone else []
-    errors = error_lines_alone(paper, results)
+    errors = [*unverified_alone(paper, results), *error_lines_alone(paper, results)]
     if not any(figures.passed + figures.failed for figures in models):
         return [lines, errors]
     by_model = {figures.model: [each for each in results if each.model == figures.model] for figures in models}
@@ -221,13 +223,15 @@ def _passed_words(paper: Paper, results: Sequence[CaseResult]) -> str:
     """As in ``203/220 passed, length 6, format 4; 3 errors (connection 2, budget 1)``."""
     kinds = Counter(result.category or "error" for result in results if result.outcome == "error")
     errors = f"{plural(kinds.total(), 'error')} ({', '.join(_counted(paper, kinds))})"
-    judged = len(results) - kinds.total()
-    if not judged:
+    unverified = sum(result.outcome == "unverified" for result in results)
+    judged = len(results) - kinds.total() - unverified
+    if not judged and not unverified:
         return f"nothing could be judged: {errors}"
     failing = [result.categories or ("failed",) for result in results if result.outcome == "fail"]
     named = Counter(name for names in failing for name in names)
     cases = " cases" if any(len(result.samples) > 1 for result in results) else ""  # the table counts answers
-    said = ", ".join([f"{count(judged - len(failing), judged)}{cases} passed", *_counted(paper, named)])
+    unknown = [f"{unverified} unverified"] if unverified else []
+    said = ", ".join([f"{count(judged - len(failing), judged)}{cases} passed", *_counted(paper, named), *unknown])
     return f"{said}; {errors}" if kinds else said
 
 

@@ -10,6 +10,7 @@ from pytest_llmeval.report.figures import MEASURED, not_comparable
 from pytest_llmeval.report.numbers import count, p_value, percent, points
 from pytest_llmeval.report.paper import Column, Line, Paper, table
 from pytest_llmeval.report.sections import called_now, cases_words, in_short, spent_words
+from pytest_llmeval.report.unverified import unverified_words
 from pytest_llmeval.runs.billed import Billed
 from pytest_llmeval.text import plural
 
@@ -21,7 +22,9 @@ def nothing_new(comparison: Comparison) -> bool:
     """Whether the gate passed and nothing needs a look."""
     unsettled = any(mark_of(row) != " " for row in [*comparison.rows, *rising_together(comparison)])
     changed = comparison.changed or comparison.unlike
-    left_out = comparison.errors or changed or comparison.only_baseline or comparison.only_candidate
+    left_out = (
+        comparison.errors or comparison.unverified or changed or comparison.only_baseline or comparison.only_candidate
+    )
     said = comparison.reasons or comparison.notes
     return comparison.gate == "passed" and not (new_misses(comparison) or unsettled or left_out or said)
 
@@ -73,6 +76,8 @@ def _but(paper: Paper, comparison: Comparison) -> str:
     """What is not OK although the gate passed, to end its sentence: no "ok" hides a category or a new failing case."""
     rows = [*comparison.rows, *rising_together(comparison)]
     told = [f"{row.name} {why}" for row in rows if (why := _unseen_words(row) or _why(paper, row))]
+    if unverified := unverified_words(len(comparison.unverified), len(comparison.compared)):
+        told.insert(0, unverified)
     if new := len(new_failures(comparison)):
         told.insert(0, f"{plural(new, 'new case')} {'fails' if new == 1 else 'fail'}")
     more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""

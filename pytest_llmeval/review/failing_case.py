@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_llmeval.case import Case
+from pytest_llmeval.checks.production.recorded import recorded_of
 from pytest_llmeval.config.settings import Settings
+from pytest_llmeval.datasets.foreign.files.source import read_source
+from pytest_llmeval.datasets.foreign.imported import Imported
+from pytest_llmeval.datasets.foreign.logs import is_log
 from pytest_llmeval.datasets.load import load_cases
-from pytest_llmeval.errors import ConfigError, DatasetError, RecordingError
+from pytest_llmeval.errors import ConfigError, DatasetError, LlmevalError, RecordingError
 from pytest_llmeval.report.cases import reply_text, steps_text
 from pytest_llmeval.report.prompts import prompt_of
 from pytest_llmeval.review.added_rows import WrongAnswer, add_row, refuse_other_formats
@@ -95,13 +100,40 @@ def _in_its_dataset(project: Project, result: CaseResult) -> str:
 
 
 def _files(project: Project, result: CaseResult) -> Iterator[Path]:
-    """Where the dataset of a case may lie: its name is relative to the test's file, and that to the project."""
+    """Where the dataset of a case may lie: its name is relative to the test's file, and that to the project.
+
+    A log of production is none, and neither is what an import has made of one.
+    """
+    for path in _places(project, result):
+        if not _is_log(path):
+            yield path
+
+
+def _places(project: Project, result: CaseResult) -> Iterator[Path]:
     if result.dataset:
         folder = Path(result.key.test.split("::")[0]).parent
         for root in dict.fromkeys((project.settings.root, Path.cwd(), project.run_file.parent)):
             path = root / folder / result.dataset
             if path.is_file():
                 yield Path(os.path.abspath(path))  # noqa: PTH100 - which folds "..", and follows no link
+
+
+def _is_log(path: Path) -> bool:
+    told = path.stat()
+    return _holds_a_log(path, told.st_mtime_ns, told.st_size)
+
+
+@lru_cache(maxsize=64)
+def _holds_a_log(path: Path, _moment: int, _size: int) -> bool:
+    """Whether a file tells what production answered, and not what is right."""
+    try:
+        cases = load_cases(path, path.name)
+    except DatasetError:
+        try:
+            return is_log(read_source(path, path.name, Imported("log")))
+        except LlmevalError:
+            return False
+    return all(recorded_of(case) and case.expected is None and not case.checks for case in cases)
 
 
 def _dataset_of(project: Project, run: Run, result: CaseResult) -> Path:
@@ -113,7 +145,7 @@ def _dataset_of(project: Project, run: Run, result: CaseResult) -> Path:
     own = next(_files(project, result), None)
     if own is not None and own.suffix.lower() != ".jsonl":
         refuse_other_formats(own)
-    if result.dataset and own is None:
+    if result.dataset and next(_places(project, result), None) is None:
         raise ConfigError(
             f"{result.key}: its dataset {result.dataset} is not here; name one with --to, as in --to {_NEW}"
         )

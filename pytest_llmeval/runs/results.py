@@ -29,7 +29,8 @@ def model_words(model: Mapping[str, Any]) -> str:
 ALWAYS_EXAMINED = frozenset({"exception", "refusal", "truncated"})
 """The error categories that are looked for in every answer, whatever its test checks."""
 
-Outcome = Literal["pass", "fail", "error"]
+Outcome = Literal["pass", "fail", "unverified", "error"]
+"""``unverified`` has an answer of which nothing says whether it is right; ``error`` has none."""
 Rejudged = Literal["", "as_saved", "other_code", "not_compared", "executed_once"]
 
 
@@ -94,7 +95,7 @@ class SampleResult(NamedTuple):
     Attributes:
         index: from 0.
         category: the error category of a failure, the kind of an error, else None.
-        reason: the first line of the message of a failure or error.
+        reason: the first line of the message of a failure or error, or of why nothing is verified.
         detail: the whole message.
         raised: an exception other than an assertion and its place, as in ``ValueError at tests/test_a.py:12``.
         further: the other error categories of a failure, in their order.
@@ -207,7 +208,12 @@ class CaseResult(NamedTuple):
 
     @property
     def judged(self) -> tuple[SampleResult, ...]:
-        """The samples that are not errors."""
+        """The samples that passed or failed."""
+        return tuple(sample for sample in self.samples if sample.outcome in ("pass", "fail"))
+
+    @property
+    def answered(self) -> tuple[SampleResult, ...]:
+        """The samples that are not errors: those that passed or failed, and those that nothing verified."""
         return tuple(sample for sample in self.samples if sample.outcome != "error")
 
     @property
@@ -222,14 +228,14 @@ class CaseResult(NamedTuple):
 
     @property
     def outcome(self) -> Outcome:
-        """``error`` when no sample could be judged, else by the share of judged samples that passed."""
+        """As `outcome_of` says."""
         return outcome_of(self.samples, self.min_pass_rate)
 
     @property
     def category(self) -> str | None:
-        """The most frequent main category of the failing samples, None for a case that passed."""
+        """The most frequent main category of the failing samples or errors, None where there are none."""
         outcome = self.outcome
-        if outcome == "pass":
+        if outcome in ("pass", "unverified"):
             return None
         counts = Counter(s.category for s in self.samples if s.outcome == outcome and s.category)
         return counts.most_common(1)[0][0] if counts else None
@@ -324,14 +330,21 @@ def number_place(text: str) -> list[tuple[int, str]]:
 
 
 def outcome_of(samples: Iterable[SampleResult], min_pass_rate: float) -> Outcome:
-    """The verdict on a case: ``error`` when no sample could be judged, else by the share of judged ones that passed."""
+    """The verdict on a case: ``error`` when no sample could be judged, else by the share of judged ones that passed.
+
+    A case that did not fail is ``unverified`` as soon as one of its samples is.
+    """
     samples = tuple(samples)
     outcomes = [sample.outcome for sample in samples if sample.outcome != "error"]
     if not outcomes:
         return "error"
-    if outcomes.count("pass") < min_pass_rate * len(outcomes) - 1e-9:
+    unverified = outcomes.count("unverified")
+    judged = len(outcomes) - unverified
+    if outcomes.count("pass") < min_pass_rate * judged - 1e-9:
         return "fail"
     # The test broke before it had an answer, was not paid for or asked nothing: more than one missing reply.
     causes = ("exception", "budget", "nothing_asked")
     broken = any(sample.outcome == "error" and sample.category in causes for sample in samples)
-    return "error" if broken else "pass"
+    if broken:
+        return "error"
+    return "unverified" if unverified else "pass"

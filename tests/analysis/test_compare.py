@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_llmeval.analysis.answers.copies import without_copies
 from pytest_llmeval.analysis.compare import ALL_TOGETHER, Extent, Rules, Side
 from pytest_llmeval.analysis.compare import compare as compare_sides
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, part_of
-from pytest_llmeval.analysis.copies import without_copies
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.reply import Answer, Measures, ToolCall
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_llmeval.analysis.shared_answers import shared_once
+from pytest_llmeval.analysis.answers.shared_answers import shared_once
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_llmeval.analysis.unseen import NOTHING_ASKED, without_unseen
+from pytest_llmeval.analysis.answers.unseen import NOTHING_ASKED, without_unseen
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, SampleResult
 

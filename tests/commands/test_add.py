@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.checks.production.recorded import recorded_of
 from pytest_llmeval.commands.main import main
 from pytest_llmeval.datasets.load import load_cases
 from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.file import RunWriter
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Run, SampleResult
+from tests.plugin.test_shadow import SUITE, write_log
+from tests.plugin.test_shadow import answer as shadow_answer
 from tests.server import Server, completion
 from tests.sessions import Session
 
@@ -152,6 +156,38 @@ def test_a_case_of_a_dataset_is_in_it_already(
     assert "letters.jsonl:2: added" in said(capsys, "test_letters[b]")
 
 
+@pytest.mark.parametrize("imported", [False, True])
+def test_what_a_shadow_test_finds_wrong_becomes_a_case_though_the_log_has_the_request(
+    plain_session: Session,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    imported: bool,
+) -> None:
+    monkeypatch.chdir(plain_session.path)
+    write_log(plain_session.path)
+    log = "production.jsonl"
+    if imported:
+        assert main(["import", log, "-o", "shadow.jsonl"]) == 0
+        log = "shadow.jsonl"
+    plain_session.write(SUITE.replace("production.jsonl", log))
+    server.answer = shadow_answer
+    plain_session.run("--llm-model=candidate")
+    assert said(capsys, "r2").startswith('cases.jsonl:1: added "r2", which failed with format\n')
+    assert said(capsys, "r2").startswith("nothing to add: cases.jsonl asks the same already")
+    [row] = rows(Path("cases.jsonl"))
+    assert row["input"] == [{"role": "user", "content": "Order 2"}]
+    assert row["metadata"]["recorded"]["output"] == "the returns team"
+    assert recorded_of(load_cases(Path("cases.jsonl"), "c")[0]) is None  # it is no answer to compare others with
+    assert "is unverified under candidate" in said(capsys, "r1", code=2)
+    unverified = next(each for each in plain_session.results() if each.key.case == "r1" and each.model == "candidate")
+    Path("reviews").mkdir()
+    line = {"test": unverified.key.test, "case": "r1", "answer": answer_digest(unverified.samples[0].calls)}
+    Path("reviews/r.jsonl").write_text(json.dumps({**line, "decision": "rejected", "category": "team"}) + "\n")
+    assert said(capsys, "r1").startswith('cases.jsonl:2: added "r1", which failed with team\n')
+
+
 def test_a_case_of_a_file_with_other_names_came_from_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("golden.jsonl").write_text('{"key": "c", "question": "Ask c"}\n')
     save([result("c", dataset="golden.jsonl", content="x")])
@@ -268,8 +304,6 @@ def test_other_files_are_refused_with_what_helps(here: Path, capsys: pytest.Capt
 
 
 def test_a_rejected_answer_that_passed_becomes_a_case_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from pytest_llmeval.runs.answer_digest import answer_digest
-
     found = result("c", outcome="pass")
     save([found])
     Path("pyproject.toml").write_text("[tool.llmeval]\n")

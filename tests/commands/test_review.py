@@ -137,7 +137,7 @@ def test_a_served_review_writes_cases_as_the_command_does(
     digest = answer_digest(wrong.samples[0].calls)
     assert add(wrong.key, "production", digest).startswith('cases.jsonl:1: added "test_wrong", which failed with')
     assert add(wrong.key, "production", digest).startswith("nothing to add")
-    with pytest.raises(ConfigError, match="its answer passes; reject it first"):
+    with pytest.raises(ConfigError, match="its answer does not fail; reject it first"):
         add(right.key, "production", digest)
     log.add(Decision(right.key, digest, "rejected", "tone"))
     assert 'added "test_right", which failed with tone' in add(right.key, "production", digest)

@@ -375,3 +375,25 @@ def test_the_money_of_a_request_that_cannot_be_sent_is_given_back(
     assert budget is not None
     assert budget._held == 0.0
     assert desk.ask(pipeline).result(20).answer.text == "Paris"
+
+
+def test_an_answer_that_arrives_while_the_store_is_searched_is_not_asked_for_again(
+    desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = server.gate()
+    server.then(Reply(body=completion("Paris"), gate=gate))
+    pipeline = desk.pipeline("auto")
+    first = desk.ask(pipeline)
+    search = pipeline.store.lookup
+
+    def arrives_meanwhile(*arguments: Any, **options: Any) -> Any:
+        found = search(*arguments, **options)
+        gate.open()
+        first.result()
+        return found
+
+    monkeypatch.setattr(pipeline.store, "lookup", arrives_meanwhile)
+    second = desk.ask(pipeline)
+    gate.open()
+    assert (first.result().answer.text, second.result().answer.text) == ("Paris", "Paris")
+    assert len(server.requests) == 1

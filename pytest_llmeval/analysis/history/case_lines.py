@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from pytest_llmeval.analysis.history.timeline import Point, other_checks
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 
-State = Literal["pass", "fail", "error", "absent", "another"]
+State = Literal["pass", "fail", "unverified", "error", "absent", "another"]
 """What a run says of a case; ``another`` where its row asked or expected something else than it does now."""
 
 FEWEST_FLIPS = 2

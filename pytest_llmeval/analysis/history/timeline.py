@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pytest_llmeval.analysis.examined import untraced_in, with_untraced
 from pytest_llmeval.runs.pooled import ReplyId, reply_ids
-from pytest_llmeval.runs.results import CaseKey, CaseResult, Run, SampleResult, model_words
+from pytest_llmeval.runs.results import CaseKey, CaseResult, Outcome, Run, SampleResult, model_words
 from pytest_llmeval.stats.intervals import Interval, change_interval
 from pytest_llmeval.stats.means import Share, share_over_cases
 from pytest_llmeval.stats.special import CONFIDENCE
@@ -124,10 +124,9 @@ class Point(NamedTuple):
     broken: str
     replayed: bool
 
-    @property
-    def errors(self) -> int:
-        """The cases that could not be judged."""
-        return sum(result.outcome == "error" for result in self.results.values())
+    def count(self, outcome: Outcome) -> int:
+        """How many cases have this outcome."""
+        return sum(result.outcome == outcome for result in self.results.values())
 
 
 class Change(NamedTuple):
@@ -252,7 +251,8 @@ def common(before: Point, after: Point) -> list[CaseKey]:
         for key, result in after.results.items()
         if (old := before.results.get(key)) is not None
         and old.content == result.content
-        and "error" not in (old.outcome, result.outcome)
+        and old.judged
+        and result.judged
     ]
 
 
@@ -276,7 +276,7 @@ def _other_checks(before: Point, after: Point, same: Sequence[CaseKey]) -> Itera
     changed = sum(other_checks(before.results[key], after.results[key]) for key in same)
     if changed:
         yield f"the checks of {plural(changed, 'case')} changed"
-    judged = [sum(each.outcome != "error" for each in point.results.values()) for point in (before, after)]
+    judged = [sum(bool(each.judged) for each in point.results.values()) for point in (before, after)]
     if len(same) < FEWEST_COMMON * max(judged):
         yield f"only {plural(len(same), 'case')} in common"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from pytest_llmeval.credentials import hide_secrets
 from pytest_llmeval.datasets.foreign.files.source import Record, Source
 from pytest_llmeval.datasets.foreign.imported import Imported
+from pytest_llmeval.datasets.foreign.recorded_call import output_of, recorded_of, request_of, system_of
 from pytest_llmeval.datasets.foreign.values import labels, of_cell, unwrapped
 from pytest_llmeval.text import plural
 
@@ -41,20 +43,19 @@ def read_log(source: Source, imported: Imported) -> None:
             imported.leave(record.place, "an entry of the log", why)
             continue
         others += 1
-        recorded = {"output": _text(call.answered), "model": call.model}
+        recorded = recorded_of(record.fields, call.answered, call.model)
+        request = request_of(record.fields)
         row = {
             "id": call.id,
-            "input": _messages(call.asked),
+            "input": _messages(call.asked, system_of(record.fields)),
             "tags": labels(call.tags),
-            "metadata": {"recorded": {name: value for name, value in recorded.items() if value not in (None, "")}},
+            "metadata": {"recorded": recorded, **({"request": request} if request else {})},
         }
         safe = hide_secrets(row, {})
         hidden += safe != row
         imported.add(record.place, safe)
     if others:
-        imported.keep("what was answered, as recorded", others)
-        what = "times, costs, tokens and parameters of the calls"
-        imported.leave(source.name, what, "a case is what is asked; a run measures them anew")
+        imported.keep("what was answered, as recorded, and what went with the request", others)
         imported.said.append("a recorded answer is not what is right: give the cases expected or checks")
         imported.said.append(f"secrets were hidden in {plural(hidden, 'row')}; personal data is NOT removed, so look")
 
@@ -147,31 +148,37 @@ def _first(value: Any, *names: str) -> Any:
     return next((value[name] for name in names if name in value), None) if isinstance(value, dict) else None
 
 
-def _messages(asked: Any) -> Any:
-    """What was asked, with the text of each message as its content."""
+def _messages(asked: Any, system: str = "") -> Any:
+    """What was asked, each message with its text as its content, and as OpenAI's chat completions have it."""
     if not isinstance(asked, list):
-        return asked
-    return [
-        {"role": str(one.get("role", "user")), "content": _text(one["parts"])}
-        if isinstance(one, dict) and "parts" in one and "content" not in one
-        else one
-        for one in asked
+        return [{"role": "system", "content": system}, {"role": "user", "content": asked}] if system else asked
+    before = [{"role": "system", "content": system}] if system else []
+    return [*before, *(each for one in asked for each in _message(one))]
+
+
+def _message(one: Any) -> Iterator[Any]:
+    """A message with its parts in the places that chat completions have for them."""
+    if not isinstance(one, dict) or "parts" not in one or "content" in one:
+        yield one
+        return
+    parts = [part for part in one["parts"] if isinstance(part, dict)] if isinstance(one["parts"], list) else []
+    results = [part for part in parts if part.get("type") == "tool_call_response"]
+    calls = [
+        {
+            "id": part.get("id"),
+            "type": "function",
+            "function": {"name": part.get("name"), "arguments": _as_text(part.get("arguments"))},
+        }
+        for part in parts
+        if part.get("type") == "tool_call"
     ]
+    for part in results:
+        answered = part.get("response", part.get("result"))
+        yield {"role": "tool", "tool_call_id": part.get("id"), "content": _as_text(answered)}
+    text = output_of([part for part in parts if part not in results] or one["parts"])
+    if text or calls or not results:
+        yield {"role": str(one.get("role", "user")), "content": text, **({"tool_calls": calls} if calls else {})}
 
 
-def _text(answered: Any) -> Any:
-    """The text of an answer in whatever form, the answer itself when it holds none."""
-    value = answered
-    for _ in range(6):
-        match value:
-            case {"choices": [{"message": inner}, *_]} | {"choices": [{"text": inner}, *_]}:
-                value = inner
-            case {"content": inner} | {"parts": inner} | {"text": inner}:
-                value = inner
-            case [dict() as only]:
-                value = only
-            case [dict(), *_] as several if all(_first(one, "text", "content") is not None for one in several):
-                return "".join(str(_first(one, "text", "content")) for one in several)
-            case _:
-                break
-    return value if isinstance(value, str) else answered
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -27,6 +27,8 @@ def found_or_sent(
     Raises:
         ReplyError: it is neither stored nor asked for.
     """
+    if (asked_before := pipeline.on_its_way(lookup, draw)) is not None:
+        return asked_before
     fulfilled = pipeline.find(lookup, draw)
     if fulfilled is not None:
         return done(fulfilled)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmeval.checks.categories import GENERAL, mark_decided
-from pytest_llmeval.errors import CheckFailed, LlmevalError
+from pytest_llmeval.errors import CheckFailed, LlmevalError, Unverified
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import first_line
@@ -28,7 +28,7 @@ def as_decided(
         content: digest of the case's row.
         decisions: None without any.
     """
-    if not decisions or (isinstance(error, LlmevalError) and not isinstance(error, CheckFailed)):
+    if not decisions or (isinstance(error, LlmevalError) and not isinstance(error, Unverified)):
         return error
     if error is not None and not isinstance(error, (Exception, SystemExit, pytest.fail.Exception)):
         return error  # it ends the test from outside
@@ -51,10 +51,10 @@ def as_decided(
 
 
 def _judges(error: BaseException | None) -> bool:
-    """Whether what came out is a judgement of the answer: nothing, or assertions alone."""
+    """Whether what came out is a judgement of the answer, or none at all: nothing, or assertions alone."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(_judges, error.exceptions))
-    return error is None or isinstance(error, (AssertionError, pytest.fail.Exception))
+    return error is None or isinstance(error, (AssertionError, pytest.fail.Exception, Unverified))
 
 
 def _words(decision: Decision) -> str:

@@ -11,7 +11,7 @@ import pytest
 from pytest_llmeval.analysis.comparison import part_of
 from pytest_llmeval.clock import Clock
 from pytest_llmeval.plugin.base_branch import commit_of
-from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, NewBaseline, SavedBaseline
+from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, NewBaseline, NoBaseline, SavedBaseline, production
 from pytest_llmeval.plugin.build_evaluation import evaluation_of
 from pytest_llmeval.plugin.evaluation import Evaluation, header_of
 from pytest_llmeval.plugin.payload import Payload, look_of
@@ -73,6 +73,8 @@ class Gathered:
         if str(report.outcome) == "rerun":
             return []
         self.selection = self.selection.joined(payload.selection)
+        if self.selection.production and isinstance(self.evaluation.baseline, NoBaseline):
+            self.evaluation.baseline = production(*self.selection.production)  # a worker has read the log
         for entry in payload.entries:
             self.entries.setdefault(entry.case.split("::")[0], {})[entry.key] = entry
         new = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llmeval.analysis.answers.unseen import nothing_seen
 from pytest_llmeval.analysis.comparison import Comparison
-from pytest_llmeval.analysis.unseen import nothing_seen
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.new_baseline import changes_of_baseline

@@ -146,6 +146,8 @@ class Reporting:
             return "same error", "E", ("SAME ERROR", {"red": True})
         if report.when != "call":
             return None
+        if report.skipped and outcome == "unverified":
+            return "unverified", "u", ("UNVERIFIED", {"yellow": True})
         if report.skipped and outcome is not None:
             return "missed", "m", ("MISSED", {"yellow": True})
         word = self._crowded_word(report)

@@ -22,7 +22,7 @@ _ENDS_ALL = ("authentication", "billing", "budget")
 _TOLD = 5  # other errors that say the same, before the rest is only counted
 _NUMBERS = re.compile(r"\d+")
 
-Told = Literal["pass", "fail", "error", "repeated"]
+Told = Literal["pass", "fail", "unverified", "error", "repeated"]
 
 
 class ShortSummary:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.analysis.unseen import NOTHING_ASKED
+from pytest_llmeval.analysis.answers.unseen import NOTHING_ASKED
 from pytest_llmeval.checks.categories import GENERAL, category_of_failure, decided_category, mark_decided
 from pytest_llmeval.checks.gathered import failures_of
 from pytest_llmeval.errors import (
@@ -27,6 +27,7 @@ from pytest_llmeval.errors import (
     RecordingError,
     RefusedInReplay,
     ReplyError,
+    Unverified,
 )
 from pytest_llmeval.plugin.running.failing_statement import told as statement_told
 from pytest_llmeval.plugin.running.own_frames import place_of
@@ -77,6 +78,11 @@ def sample_result(
     if error is None:
         return _noted(SampleResult(index=index, outcome="pass", scores=scores, calls=calls), noted)
     told = _telling(error)
+    if isinstance(told, Unverified):
+        reason, detail = first_line(str(told)), harmless(str(told))
+        return _noted(
+            SampleResult(index, "unverified", reason=reason, detail=detail, scores=scores, calls=calls), noted
+        )
     if (refused := _refusal_behind(told)) is not None:  # what an SDK makes of it says less
         told = MissingReply(str(refused))
     asserted = isinstance(told, ASSERTIONS)

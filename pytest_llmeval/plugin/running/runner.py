@@ -220,6 +220,9 @@ class Runner:
                 report.outcome = "skipped"
                 reason = next(sample.reason for sample in result.samples if sample.category == result.category)
                 report.wasxfail = f"{result.category}: {reason}"
+            if report.failed and result.outcome == "unverified":
+                report.outcome, reason = "skipped", next(s.reason for s in result.samples if s.outcome == "unverified")
+                report.longrepr = (str(item.path), result.line, f"unverified: {reason}")
             if report.failed and result.outcome == "error":
                 tell_of_error(report, result)
         elif call.when == "call":  # a fixture of the project's own named ``llm``: no result is expected

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.plugin.baseline import ModelBaseline, moved_tests
+from pytest_llmeval.plugin.baseline import ModelBaseline, SavedBaseline, moved_tests
 from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.plugin.selecting.cut import Cut
 from pytest_llmeval.plugin.selection import Selection, expected
+from pytest_llmeval.plugin.shadowing.production import with_production
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 
@@ -66,6 +67,12 @@ class Selected:
             cut=self.cut.digest if self.cut is not None else "",
             in_shards=self.cut.cases if self.cut is not None else 0,
         )
+        if self._evaluation.shadows:
+            without, baseline = self._evaluation.baseline, with_production(self._evaluation.baseline, self._trials)
+            self._evaluation.baseline = baseline
+            if without.name is None and isinstance(baseline, SavedBaseline):
+                known_by = baseline.where, baseline.run.created, baseline.model.model
+                selection = selection._replace(production=known_by)
         if saved := self._evaluation.baseline.results:
             # What was removed silently counts as selected: a change could remove what fails.
             known = {identity_of(item).key for item in self._trials if id(item) in kept | self._deselected}

@@ -14,7 +14,7 @@ from pytest_llmeval.report.history.history_words import (
     ANY,
     LEGEND,
     began,
-    common_words,
+    counted,
     failing_words,
     method,
     model_of,
@@ -145,15 +145,8 @@ def _chart(series: Series, line: Timeline, history: History, texts: Texts) -> Ch
 
 
 def _rates(line: Timeline) -> Table:
-    heads = (
-        "run",
-        "saved (UTC)",
-        "file",
-        "cases",
-        "in common",
-        "errors",
-        *(each.category or ANY for each in line.series),
-    )
+    names, numbers = (each.category or ANY for each in line.series), counted(line)
+    heads = ("run", "saved (UTC)", "file", *numbers, *names)
     rows = []
     for place, point in enumerate(line.points):
         told = (failing_words(series.rates[place]) for series in line.series)
@@ -161,9 +154,7 @@ def _rates(line: Timeline) -> Table:
             str(place + 1),
             when(point.run),
             point.run.file,
-            str(len(point.results)),
-            common_words(point),
-            str(point.errors),
+            *(each[place] for each in numbers.values()),
             *(f"{counts} {share} ({interval})" if interval else "-" for counts, share, interval in told),
         )
         rows.append(Row(cells, "~" if point.broken else ""))

@@ -10,7 +10,7 @@ from pytest_llmeval.report.history.history_words import (
     ANY,
     LEGEND,
     began,
-    common_words,
+    counted,
     failing_words,
     method,
     model_of,
@@ -86,18 +86,13 @@ def _table(
 
 
 def _runs(paper: Paper, line: Timeline) -> list[Line]:
+    numbers = counted(line)
     cells = [
-        (
-            when(point.run),
-            clip(paper.clean(point.run.file), _LONGEST_NAME),
-            str(len(point.results)),
-            common_words(point),
-            str(point.errors),
-        )
-        for point in line.points
+        (when(point.run), clip(paper.clean(point.run.file), _LONGEST_NAME), *each)
+        for point, each in zip(line.points, zip(*numbers.values(), strict=True), strict=True)
     ]
     lines = paper.write(f"{model_of(line)}: {plural(len(line.points), 'run')}", "bold")
-    lines += _table(paper, line, cells, ("saved (UTC)", "file", "cases", "in common", "errors"), 2)
+    lines += _table(paper, line, cells, ("saved (UTC)", "file", *numbers), 2)
     for said in remarks(line):
         lines += paper.write(said, indent=2, hang=2)
     return lines

@@ -13,8 +13,8 @@ from pytest_llmeval.stats.means import Share
 from pytest_llmeval.text import plural
 
 ANY = "any failure"
-LETTERS: dict[State, str] = {"pass": ".", "fail": "x", "error": "?", "absent": "-", "another": "~"}
-LEGEND = ". passed, x failed, ? could not be judged, - not run, ~ another row"
+LETTERS: dict[State, str] = {"pass": ".", "fail": "x", "unverified": "u", "error": "?", "absent": "-", "another": "~"}
+LEGEND = ". passed, x failed, u unverified, ? could not be judged, - not run, ~ another row"
 _BLOCKS, _LETTERS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 _MOST_LETTERS = 60  # runs that a line of letters shows, the last ones
 
@@ -91,6 +91,17 @@ def remarks(line: Timeline) -> list[str]:
         if point.replayed:
             said.append(f"run {number} holds no new answer: each is in an earlier run")
     return said
+
+
+def counted(line: Timeline) -> dict[str, list[str]]:
+    """By heading how many cases each run has, and how many of them say nothing of the model."""
+    found = {
+        "cases": [str(len(point.results)) for point in line.points],
+        "in common": [common_words(point) for point in line.points],
+        "errors": [str(point.count("error")) for point in line.points],
+    }
+    unverified = [point.count("unverified") for point in line.points]
+    return found | ({"unverified": [*map(str, unverified)]} if any(unverified) else {})
 
 
 def common_words(point: Point) -> str:

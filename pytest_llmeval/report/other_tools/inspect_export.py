@@ -118,7 +118,7 @@ def _scores(sample: SampleResult) -> dict[str, Any]:
             "explanation": score.reason or None,
             "metadata": {"passed": score.passed, "category": None if score.passed else score.category},
         }
-    if sample.outcome != "error":
+    if sample.outcome in ("pass", "fail"):
         scores[_VERDICT] = {
             "value": "C" if sample.outcome == "pass" else "I",
             "explanation": sample.reason or None,

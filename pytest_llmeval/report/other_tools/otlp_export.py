@@ -85,7 +85,7 @@ def _span(trace: str, number: int, name: str, kind: int, start: int, end: int) -
 
 
 def _of_case(result: CaseResult, sample: SampleResult) -> dict[str, Any]:
-    status = {"test.case.result.status": sample.outcome} if sample.outcome != "error" else {}
+    status = {"test.case.result.status": sample.outcome} if sample.outcome in ("pass", "fail") else {}
     return {
         "test.case.name": str(result.key),
         **status,
@@ -142,7 +142,7 @@ def _events(sample: SampleResult, time: str, response: str | None) -> Iterator[d
         event = _event(time, response, "test", None, None, sample.reason, None)
         event["attributes"] += _attributes({"error.type": sample.category or "unknown"})
         yield event
-    elif not told:
+    elif sample.outcome != "unverified" and not told:
         value = 1.0 if sample.outcome == "pass" else 0.0
         yield _event(time, response, "test", value, sample.outcome, sample.reason, sample.category)
 

@@ -1,4 +1,4 @@
-"""Which answers of a run are reviewed: all that fail, and some of those that pass, drawn at random."""
+"""Which answers of a run are reviewed: all that fail, and some of the others, drawn at random."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 FEWEST, SHARE = 20, 0.1
-"""Of the answers that pass, at least so many and this share are reviewed."""
+"""Of the answers that do not fail, at least so many and this share are reviewed."""
 
 
 class Drawn(NamedTuple):
@@ -15,7 +15,7 @@ class Drawn(NamedTuple):
 
     Attributes:
         places: of the answers, as they were given.
-        share: of the answers that pass, those that are among them; 1.0 when all are.
+        share: of the answers that do not fail, those that are among them; 1.0 when all are.
     """
 
     places: tuple[int, ...]
@@ -26,7 +26,7 @@ def draw(passed: Sequence[bool], seed: str) -> Drawn:
     """Draw the answers to review.
 
     Args:
-        passed: of each answer whether it passes.
+        passed: of each answer whether it passes, or nothing says whether it is right.
         seed: the same draws the same.
     """
     passing = [place for place, passes in enumerate(passed) if passes]

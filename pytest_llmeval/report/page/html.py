@@ -163,19 +163,28 @@ def _glance(session: Session) -> list[Table]:
         tables = [models_table(comparisons)]
     figures = [comparisons[0].baseline, *(each.candidate for each in comparisons)] if comparisons else session.figures
     shown = shown_of(figures)
+    unverified = any(each.unverified for each in figures)
     rows = [
         Row(
             (
                 each.model + (" (baseline)" if comparisons and each is comparisons[0].baseline else ""),
                 str(each.passed),
                 str(each.failed),
+                *([str(each.unverified)] if unverified else []),
                 str(each.errors),
                 *(measured.show(measured.value(each)) for measured in shown),
             )
         )
         for each in figures
     ]
-    heads = ("model", "passed", "failed", "errors", *(measured.head for measured in shown))
+    heads = (
+        "model",
+        "passed",
+        "failed",
+        *(["unverified"] if unverified else []),
+        "errors",
+        *(measured.head for measured in shown),
+    )
     reasons = [not_comparable(each.baseline, each.candidate, saved=each.saved) for each in comparisons]
     return [*tables, Table("Models", heads, rows, notes=list(dict.fromkeys(filter(None, reasons))))]
 

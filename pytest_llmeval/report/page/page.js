@@ -27,7 +27,7 @@
     ["?", "these keys"],
   ];
   const QUERIES = [
-    ["state:new", "new, miss, error, flaky, fixed, known, not-compared, pass"],
+    ["state:new", "new, miss, error, unverified, flaky, fixed, known, not-compared, pass"],
     ["category:tone", "cases with this error category"],
     ["task:billing tag:slow model:x", "of a task, with a tag, of a model"],
     ["reply:differs", "another answer than the baseline's: reply:same for the rest"],
@@ -320,7 +320,7 @@
     for (const group of results[side].groups) for (const at of group.samples) samples[at] = group.outcome;
     const all = samples.filter(Boolean);
     const passed = all.filter((each) => each === "pass").length;
-    const drawn = all.map((each) => ({ pass: "●", fail: "○", error: "×" })[each]).join("");
+    const drawn = all.map((each) => ({ pass: "●", fail: "○", unverified: "◌", error: "×" })[each]).join("");
     const label = `${passed} of ${all.length} samples passed`;
     const element = make("span", { className: "dots", role: "img", "aria-label": label, title: label });
     element.textContent = all.length > MOST_DOTS ? `${passed}/${all.length}` : drawn;

@@ -92,7 +92,7 @@ def page_data(
 def _review(trials: Sequence[Trial], reviewing: Reviewing) -> dict[str, Any]:
     told: dict[str, Any] = {"name": reviewing.name, "served": reviewing.served, "reviewer": reviewing.reviewer}
     if reviewing.seed is not None:
-        drawn = draw([trial.state == "pass" for trial in trials], reviewing.seed)
+        drawn = draw([trial.state in ("pass", "unverified") for trial in trials], reviewing.seed)
         told |= {"queue": drawn.places, "share": drawn.share}
     return told
 

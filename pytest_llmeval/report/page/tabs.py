@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from pytest_llmeval.analysis.answers.disagreements import disagreements
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.analysis.measure import Figures, times_by_case
 from pytest_llmeval.analysis.routing import Choice, TaskRoute
@@ -32,6 +33,7 @@ from pytest_llmeval.report.page.charts import Point, cost_against_quality, quant
 from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.sections import Results, results_of
 from pytest_llmeval.report.several_models import category_rows, failing_by_category, gate_word
+from pytest_llmeval.report.unverified import HEAD, calls_words, kind_cells, unverified_head
 from pytest_llmeval.report.verdict import evidence, mark_of, remarks, rising_together
 from pytest_llmeval.runs.results import CaseResult, model_words
 from pytest_llmeval.text import plural
@@ -93,6 +95,7 @@ def tabs_of(session: Session, paper: Paper, notes: Sequence[str], *, redacted: b
     models = _models(session)
     found = [
         _categories(session, models, paper, redacted=redacted),
+        _differences(session, paper, redacted=redacted),
         _tasks(session, models, redacted=redacted),
         _latency(session, models),
         _cost(session, models),
@@ -128,6 +131,27 @@ def category_table(comparison: Comparison, caption: str, explained: Sequence[str
     rows = [_category(name, row, judged, comparison) for name, row, judged in pairs]
     head = ("category", "baseline", "candidate", "points", "95 % interval", "new", "fixed", "verdict", "p")
     return Table(caption, head, rows, frozenset({7}), explained)
+
+
+def _differences(session: Session, paper: Paper, *, redacted: bool) -> Tab:
+    """In what the answers differ, where some are unverified."""
+    tables = []
+    for comparison in session.comparisons:
+        if not comparison.unverified:
+            continue
+        found = disagreements(comparison)
+        head, width = (*HEAD, *([] if redacted else ["largest"])), _LARGEST_NAMED
+        rows = []
+        for row in found.rows:
+            named = ", ".join(key.case or str(key) for key in row.cases[:width])
+            rows.append(Row((*kind_cells(row, found), *([] if redacted else [named]))))
+        caption = f"Where {comparison.candidate.model} answers otherwise than {comparison.baseline.model}"
+        notes = [unverified_head(comparison, found), calls_words(paper, comparison)]
+        tables.append(Table(caption, head, rows, frozenset({4}), notes))
+    return Tab("differences", "Differences", tables)
+
+
+_LARGEST_NAMED = 8
 
 
 def models_table(comparisons: Sequence[Comparison]) -> Table:

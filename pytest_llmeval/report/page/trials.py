@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.report.cases import known_misses, new_misses, reply_text, steps_text, takes_steps
 from pytest_llmeval.runs.results import CaseKey, CaseResult, Outcome, SampleResult
 
-State = Literal["new", "miss", "error", "flaky", "fixed", "known", "not-compared", "pass"]
-STATES: tuple[State, ...] = ("new", "miss", "error", "flaky", "fixed", "known", "not-compared", "pass")
+State = Literal["new", "miss", "error", "unverified", "flaky", "fixed", "known", "not-compared", "pass"]
+STATES: tuple[State, ...] = get_args(State)
 """Worst first. ``miss`` is a failure where nothing is compared, ``new`` one that the baseline does not have."""
 
 
@@ -56,7 +56,7 @@ def trials_of(comparisons: Sequence[Comparison], results: Sequence[CaseResult]) 
 def _alone(result: CaseResult) -> Trial:
     state: State = "pass"
     if result.outcome != "pass":
-        state = "miss" if result.outcome == "fail" else "error"
+        state = "miss" if result.outcome == "fail" else result.outcome
     elif any(sample.outcome != "pass" for sample in result.samples):
         state = "flaky"
     return Trial(result.key, result.model, state, _categories(result), None, result)
@@ -69,6 +69,7 @@ def _compared(comparison: Comparison) -> Iterator[Trial]:
         main[key], first[key] = category, "new"
     groups: list[tuple[State, Sequence[CaseKey]]] = [
         ("error", comparison.errors),
+        ("unverified", comparison.unverified),
         ("flaky", comparison.flaky),
         ("fixed", comparison.fixed),
         ("known", known_misses(comparison)),

@@ -68,7 +68,7 @@ def test_rates_count_the_failing_answers_of_those_judged(cases: list[list[str]])
     assert rate is not None
     assert (rate.number, rate.samples) == (sum(word != GOOD for word in judged), len(judged))
     assert {each.category for each in found.timelines[0].series} - {""} == {*judged} - {GOOD}
-    assert found.timelines[0].points[0].errors == sum(set(words) == {LOST} for words in cases)
+    assert found.timelines[0].points[0].count("error") == sum(set(words) == {LOST} for words in cases)
 
 
 def test_what_is_compared_is_on_common_cases_of_the_same_checks() -> None:

@@ -87,12 +87,10 @@ def asked_for(server: Server) -> list[str]:
 
 
 def test_a_bot_with_retrieval_runs_offline(session: Session, server: Server) -> None:
-    """Its index, which it keeps, is embedded once, where tests run one after the other."""
+    """Its index, which it keeps, is embedded once."""
     session.write(BOT, "bot.py")
     session.write("""
         import bot, pytest
-
-        pytestmark = pytest.mark.llm_blocking
 
         @pytest.mark.llm_samples(2)
         @pytest.mark.parametrize("number", range(3))

@@ -61,7 +61,7 @@ def _one(samples: list[SampleResult]) -> SampleResult:
     known = [sample.examined for sample in samples if sample.outcome != "error"]
     examined = None if None in known else sorted(frozenset().union(*filter(None, known)))
     return samples[0]._replace(
-        outcome="fail" if names else "pass",
+        outcome="fail" if names else "unverified" if any(s.outcome == "unverified" for s in samples) else "pass",
         category=names[0] if names else None,
         further=tuple(names[1:]),
         noted=None if examined is None else tuple(examined),

@@ -1,0 +1,1 @@
+"""What production answered, and how a new answer differs from it."""

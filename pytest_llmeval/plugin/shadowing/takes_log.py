@@ -1,0 +1,42 @@
+"""A log that stands where a test file does, and holds one test: what ``llmeval shadow`` runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.checks.production.like_production import assert_like_production
+
+
+class TakesLog:
+    """Takes a log as a test file.
+
+    Args:
+        log: its whole path.
+    """
+
+    def __init__(self, log: str) -> None:
+        self._log = Path(log)
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        """Take the log."""
+        return ShadowedLog.from_parent(parent, path=file_path) if file_path == self._log else None
+
+
+class ShadowedLog(pytest.Module):
+    """A log as a module with one test."""
+
+    def _getobj(self) -> ModuleType:
+        def test_shadow(llm: Any, case: Any) -> None:
+            assert_like_production(llm(case.input, **case.request), case)
+
+        module = ModuleType(self.path.stem)
+        module.test_shadow = pytest.mark.llm_shadow(self.path.name)(test_shadow)  # type: ignore[attr-defined]
+        return module
+
+    def funcnamefilter(self, name: str) -> bool:
+        """Take the test, however the project calls its own."""
+        return name == "test_shadow"
