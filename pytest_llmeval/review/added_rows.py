@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pytest_llmeval.case import Case
@@ -36,6 +37,7 @@ class WrongAnswer(NamedTuple):
         at: when it was given, ISO date and time; "" when unknown.
         test: that found it, "" where none did.
         expected: what a right answer is, None when unknown.
+        request: what went with the input, as `Case.request`.
     """
 
     name: str
@@ -48,6 +50,7 @@ class WrongAnswer(NamedTuple):
     expected: Any = None
     task: str | None = None
     tags: tuple[str, ...] = ()
+    request: Mapping[str, Any] = MappingProxyType({})
 
 
 class Added(NamedTuple):
@@ -142,7 +145,10 @@ def _row(wrong: WrongAnswer) -> dict[str, Any]:
         "expected": wrong.expected,
         "task": wrong.task,
         "tags": list(wrong.tags),
-        "metadata": {"recorded": {name: value for name, value in recorded.items() if value}},
+        "metadata": {
+            **({"request": dict(wrong.request)} if wrong.request else {}),
+            "recorded": {name: value for name, value in recorded.items() if value},
+        },
     }
     kept = {name: value for name, value in row.items() if name in ("id", "input") or value not in (None, [])}
     return dict(normalized(kept, _whole))

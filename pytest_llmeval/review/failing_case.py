@@ -13,6 +13,7 @@ from pytest_llmeval.checks.production.recorded import recorded_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.datasets.foreign.files.source import read_source
 from pytest_llmeval.datasets.foreign.imported import Imported
+from pytest_llmeval.datasets.foreign.logged_cases import logged_cases
 from pytest_llmeval.datasets.foreign.logs import is_log
 from pytest_llmeval.datasets.load import load_cases
 from pytest_llmeval.errors import ConfigError, DatasetError, LlmevalError, RecordingError
@@ -169,7 +170,10 @@ def _wrong_answer(
     calls = sample.answering_calls
     given, remarks = result.input, list[str]()
     has_row = given is not None
-    if has_row:
+    logged = _logged(project, result)
+    if logged is not None:
+        given = logged.input
+    elif has_row:
         plain = Case(id=result.key.case, input=given, expected=result.expected)
         if result.content not in ("", plain.digest):
             remarks.append("what else the case holds (context, checks, metadata) is not in a run: copy it by hand")
@@ -195,8 +199,18 @@ def _wrong_answer(
         expected=result.expected,
         task=result.task,
         tags=result.tags,
+        request=logged.request if logged is not None else {},
     )
     return wrong, remarks
+
+
+def _logged(project: Project, result: CaseResult) -> Case | None:
+    """The logged call that a case is, None where it is none."""
+    for path in _places(project, result):
+        if _is_log(path):
+            cases = logged_cases(path, path.name).cases
+            return next((case for case in cases if case.id == result.key.case and case.digest == result.content), None)
+    return None
 
 
 def _input_of(asked: Mapping[str, Any], result: CaseResult) -> Any:

@@ -178,6 +178,7 @@ def test_what_a_shadow_test_finds_wrong_becomes_a_case_though_the_log_has_the_re
     assert said(capsys, "r2").startswith("nothing to add: cases.jsonl asks the same already")
     [row] = rows(Path("cases.jsonl"))
     assert row["input"] == [{"role": "user", "content": "Order 2"}]
+    assert row["metadata"]["request"] == {"temperature": 0}
     assert row["metadata"]["recorded"]["output"] == "the returns team"
     assert recorded_of(load_cases(Path("cases.jsonl"), "c")[0]) is None  # it is no answer to compare others with
     assert "is unverified under candidate" in said(capsys, "r1", code=2)
