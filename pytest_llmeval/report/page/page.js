@@ -15,7 +15,7 @@
     ["c", "categories"],
     ["d", "marks of changed words on, off"],
     ["m", "the same case with the next model"],
-    ["b", "blind: models and verdicts hidden, sides in random order"],
+    ["b", "blind: models and verdicts hidden, cases and sides in random order"],
     ["a", "accept: the answer is right after all"],
     ["r, 1 to 9", "reject, for its own category or for one by its number"],
     ["< >", "the left answer is better, the right one"],
@@ -236,9 +236,16 @@
     apply();
   }
 
+  // Blind, in random order: else the first would be those that fail.
+  function ordered(found) {
+    if (!blind) return found;
+    const rank = new Map(found.map((index) => [index, hash(`${data.review?.name}/${nodeOf(trials[index], index)}`)]));
+    return found.sort((one, other) => rank.get(one) - rank.get(other));
+  }
+
   function apply() {
     place.q = byId("query").value.trim();
-    rows = find(place.q);
+    rows = ordered(find(place.q));
     byId("count").textContent =
       rows.length === trials.length ? `${count(trials.length)} cases` : `${count(rows.length)} of ${count(trials.length)} cases`;
     press();
@@ -595,8 +602,9 @@
 
   function hash(text) {
     let value = 7;
-    for (const character of text) value = (Math.imul(value, 31) + character.codePointAt(0)) >>> 0;
-    return value >>> 3;
+    for (const character of text) value = Math.imul(value ^ character.codePointAt(0), 0x01000193);
+    value = Math.imul(value ^ (value >>> 16), 0x45d9f3b); // so that texts that are nearly the same lie far apart
+    return (value ^ (value >>> 16)) >>> 0;
   }
 
   function copyButton(text) {
@@ -795,7 +803,7 @@
     c: () => document.querySelector('.chips button[data-key="category"]')?.focus(),
     d: () => { marks = !marks; show(); },
     m: otherModel,
-    b: () => { blind = !blind; hideVerdicts(); draw(); show(); },
+    b: () => { blind = !blind; hideVerdicts(); apply(); show(); },
     a: () => decide("accepted"), r: () => reject(), "<": () => better(true), ">": () => better(false),
     e: () => both("both_fine"), x: () => both("both_bad"), u: undo, s: () => data.review && save(), w: writeCase,
     ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => categories()[digit - 1] && reject(categories()[digit - 1])])),
