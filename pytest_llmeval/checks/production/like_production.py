@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -28,7 +28,8 @@ from pytest_llmeval.score import Score
 from pytest_llmeval.text import harmless, listed, plural, quoted
 
 LONGEST_OF_FACTS = 60
-"""Words of an answer of production whose numbers and names must be kept. Longer ones are told in many right ways."""
+"""Words of an answer of production whose numbers and names must be kept. Longer ones are told in many right ways. Also
+those of a question whose own facts an answer need not repeat."""
 
 _FEWEST_LETTERS = 20  # for a language to be told
 __tracebackhide__ = True
@@ -182,7 +183,7 @@ def similar_length(reply: str, *, recorded: str, category: str | None = None) ->
 def kept_facts(reply: str, *, recorded: str, asked: str, category: str | None = None) -> Score:
     """Check that a reply has the numbers, dates, links and names with digits of production's answer.
 
-    Those that stand in the request are left out: to repeat them is no information.
+    Those of a short question are left out: to repeat them is no information. A long one holds what is to be used.
     """
     try:
         lost: Score = _unwrapped(assert_grounded)(recorded, [f"{reply}\n", f"{asked}\n"])
@@ -195,4 +196,9 @@ def kept_facts(reply: str, *, recorded: str, asked: str, category: str | None = 
 
 
 def _asked(given: Any) -> str:
-    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    """The last question of a request, "" where it is long."""
+    if isinstance(given, list):
+        said = [one.get("content") for one in given if isinstance(one, Mapping) and one.get("role") == "user"]
+        given = said[-1] if said else ""
+    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    return text if len(text.split()) <= LONGEST_OF_FACTS else ""

@@ -13,7 +13,7 @@ from pytest_llmeval.reply import Answer, Measures, Reply, ToolCall
 from pytest_llmeval.score import Score
 
 
-def logged(output: str = "", asked: str = "May I send it back?", **recorded: Any) -> Case:
+def logged(output: str = "", asked: Any = "May I send it back?", **recorded: Any) -> Case:
     return Case(id="r1", input=asked, metadata={"recorded": {"output": output, **recorded}})
 
 
@@ -22,6 +22,7 @@ def reply(text: str = "", *tools: str, **more: Any) -> Reply:
     return Reply(Answer(text=text, tool_calls=calls, **more), Measures(latency=1.0), "candidate")
 
 
+POLICY = "You have 30 days."
 LONG = "You may send it back. " * 30
 
 
@@ -44,14 +45,19 @@ LONG = "You may send it back. " * 30
         (LONG, reply("You may."), "length"),
         ("Within 30 days.", reply("Within 60 days."), "lost_facts"),
         ("Write to help@example.org.", reply("Write to us."), "lost_facts"),
+        (POLICY, reply("You have 60 days."), "lost_facts"),
     ],
 )
 def test_an_answer_that_is_worse_fails_in_its_category(output: str, answered: Reply, category: str) -> None:
+    case = logged(output)
+    if output is POLICY:
+        rules = {"role": "system", "content": "Customers have 30 days to send it back."}
+        case = logged(output, asked=[rules, {"role": "user", "content": "How long do I have?"}])
     with pytest.raises(CheckFailed) as caught:
-        assert_like_production(answered, logged(output))
+        assert_like_production(answered, case)
     assert caught.value.category == category
     with pytest.raises(CheckFailed) as caught:
-        assert_like_production(answered, logged(output), category="ours")
+        assert_like_production(answered, case, category="ours")
     assert caught.value.category == "ours"
 
 
