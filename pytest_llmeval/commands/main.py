@@ -17,8 +17,10 @@ from pytest_llmeval.analysis.comparison import Comparison, part_of
 from pytest_llmeval.analysis.dispersion import disagreement, dispersion_words, pool_of
 from pytest_llmeval.analysis.measure import Figures, measure_each
 from pytest_llmeval.analysis.routing import routes_of
+from pytest_llmeval.commands.add import add_add
 from pytest_llmeval.commands.cache import add_cache
 from pytest_llmeval.commands.check import add_check
+from pytest_llmeval.commands.history import add_history
 from pytest_llmeval.commands.import_cases import add_import
 from pytest_llmeval.commands.judging import as_told, decided_in, extent_of, rules_notes, rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import add_merge, failed_words
@@ -53,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LlmevalError as error:
         for line in str(error).splitlines():
             print(f"llmeval: {harmless(line)}", file=sys.stderr)
+    except BrokenPipeError:  # piped into head: what could not be written must not be tried again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         print(f"llmeval: cannot write the output: {error.strerror}", file=sys.stderr)
     return USAGE
@@ -86,12 +90,14 @@ def _parser() -> argparse.ArgumentParser:
     compare.set_defaults(run=_compare)
     add_report(commands)
     add_review(commands)
+    add_add(commands)
     add_shadow(commands)
     add_merge(commands)
     add_plan(commands)
     add_cache(commands)
     add_import(commands)
     add_check(commands)
+    add_history(commands)
     for command in (show, compare):
         command.add_argument("--show", metavar="CATEGORY", help="List the cases of this error category too")
         command.add_argument("--differs", action="store_true", help="List the cases whose replies differ too")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 from pytest_llmeval.config.settings import Settings, load_settings
 from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.formats.registry import every_key_variable
 from pytest_llmeval.runs.file import FORMAT
 from pytest_llmeval.runs.results import Run
 
@@ -55,3 +57,9 @@ def models_of(run: Run, wanted: str | None) -> list[str]:
     if wanted not in names:
         raise ConfigError(f"--model={wanted}: the run has no such model (models: {', '.join(names)})")
     return [wanted]
+
+
+def secrets_of(settings: Settings) -> dict[str, str]:
+    """The API keys that this process knows, by their environment variables; a run has those of its session hidden."""
+    own = {model.api_key_env for model in settings.models.values() if model.api_key_env}
+    return {name: value for name in (*sorted(own), *every_key_variable()) if (value := os.environ.get(name))}

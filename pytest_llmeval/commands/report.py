@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from pytest_llmeval.analysis.measure import measure_each
 from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.commands.judging import as_told, rules_notes, rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import failed_words
-from pytest_llmeval.commands.project import add_config, models_of, settings_of
+from pytest_llmeval.commands.project import add_config, models_of, secrets_of, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.formats.registry import every_key_variable
 from pytest_llmeval.report.exports import Session, not_green
 from pytest_llmeval.report.files import FILES, ending_of
 from pytest_llmeval.runs.file import load_run
@@ -101,16 +99,10 @@ def session_of(
         run=run,
         comparisons=comparisons,
         figures=measure_each(run),
-        secrets=_secrets(settings),
+        secrets=secrets_of(settings),
         notes=notes,
         routes=routes_of(comparisons, rules_of(run, settings, strict=strict)),
     )
-
-
-def _secrets(settings: Settings) -> dict[str, str]:
-    """The API keys that this process knows, by their environment variables; a run has those of its session hidden."""
-    own = {model.api_key_env for model in settings.models.values() if model.api_key_env}
-    return {name: value for name in (*sorted(own), *every_key_variable()) if (value := os.environ.get(name))}
 
 
 def _write(path: Path, text: str) -> None:

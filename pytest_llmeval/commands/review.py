@@ -6,13 +6,16 @@ import argparse
 import getpass
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
-from pytest_llmeval.commands.project import add_config, models_of, settings_of
+from pytest_llmeval.commands.project import add_config, models_of, secrets_of, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.review.decisions import FOLDER, Decision, decisions_of, files_in
 from pytest_llmeval.review.log import Log, ReviewLog, counted, read_log
+from pytest_llmeval.runs.answer_digest import answer_digest
+from pytest_llmeval.runs.results import CaseKey
 from pytest_llmeval.text import harmless
 
 DONE = 0
@@ -63,7 +66,9 @@ def _serve(path: Path, settings: Settings, reviewer: str) -> int:
     log = ReviewLog(settings.root / ".llmeval" / FOLDER / f"{path.stem}.jsonl")
     log.decisions()  # a broken file is told now
     reviewing = Reviewing(path.stem, seed=run.created, served=True, reviewer=reviewer)
-    server = ReviewServer(lambda: html(session_of(load_run(path), settings), reviewing=reviewing), log)
+    server = ReviewServer(
+        lambda: html(session_of(load_run(path), settings), reviewing=reviewing), log, adds_cases(path, settings, log)
+    )
     try:
         print(f"review of {harmless(str(path))}: {server.address}", flush=True)
         print("the address works once, in one browser, on this machine; Ctrl-C ends the review", flush=True)
@@ -76,6 +81,42 @@ def _serve(path: Path, settings: Settings, reviewer: str) -> int:
     keep = f"{counted(decisions)}; to keep them with the project: llmeval review --apply {_near(log.path)}"
     print(f"\n{keep if decisions else 'nothing was decided'}")
     return DONE
+
+
+def adds_cases(path: Path, settings: Settings, log: ReviewLog) -> Callable[[CaseKey, str, str], str]:
+    """What makes an answer's case a row of a dataset: one that was rejected, or that fails.
+
+    Args:
+        path: of the saved run.
+        settings: of the project.
+        log: of the review.
+    """
+    from pytest_llmeval.review.failing_case import Project, add_failing
+    from pytest_llmeval.runs.file import load_run
+
+    def add(key: CaseKey, model: str, answer: str) -> str:
+        run = load_run(path)
+        found = (
+            (result, sample)
+            for result in run.results
+            if result.trial == (key, model)
+            for sample in result.answered
+            if answer_digest(sample.calls) == answer
+        )
+        result, sample = next(found, (None, None))
+        if result is None or sample is None:
+            raise ConfigError(f"{key}: the run holds no such answer of {model}")
+        made = [each for each in log.decisions() if each.key == key and each.answer == answer]
+        word = made[-1].decision if made else ""
+        if word == "accepted":
+            raise ConfigError(f"{key}: its answer was accepted, so there is nothing wrong to keep")
+        category = made[-1].category if word == "rejected" else sample.category
+        if not category:
+            raise ConfigError(f"{key}: its answer does not fail; reject it first, by r or by a number")
+        project = Project(settings, path, secrets_of(settings))
+        return "\n".join(map(harmless, add_failing(project, run, result, sample, category)))
+
+    return add
 
 
 def _labels(path: Path, settings: Settings, model: str | None) -> int:

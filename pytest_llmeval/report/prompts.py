@@ -19,6 +19,8 @@ _SYSTEM = ("system", "instructions", "systemInstruction", "system_instruction")
 _MESSAGES = ("messages", "input", "contents", "prompt")
 _NO_TEXT = ("thinking", "redacted_thinking", "reasoning")  # of earlier answers, often encrypted
 _BASE64 = 4 / 3
+_BESIDE = ("tools", "schema")
+_CHAT_PARTS = ("text", "image_url", "input_audio", "file")  # of a message of chat completions
 
 
 def asked_in(body: Mapping[str, Any]) -> Spoken:
@@ -35,6 +37,43 @@ def asked_in(body: Mapping[str, Any]) -> Spoken:
     lines += [("tools", ", ".join(tools))] if tools else []
     schema = _schema_name(body)
     return (*lines, ("schema", schema)) if schema else tuple(lines)
+
+
+def prompt_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request's body asks, as a case can ask it again: JSON with ``messages``, and what is ``beside`` them.
+
+    A message of chat completions stays as it is. One of another format becomes its text, with what is no text by its
+    kind and size.
+    """
+    spoken = asked_in(body)
+    beside = [f"{role} {text}" for role, text in spoken if role in _BESIDE]
+    given = body.get("messages")
+    kept = [_as_chat(message) for message in given] if isinstance(given, list | tuple) else []
+    if kept and all(kept):
+        system = [{"role": "system", "content": _text(body[name])} for name in _SYSTEM if body.get(name)]
+        return {"messages": [*system, *kept], "beside": beside}
+    roles = {"model": "assistant"}
+    messages = [
+        {"role": roles.get(role, role), "content": text} for role, text in spoken if role not in _BESIDE and text
+    ]
+    return {"messages": messages, "beside": beside}
+
+
+def _as_chat(message: object) -> dict[str, Any] | None:
+    """A message as chat completions have it, None where it has another form."""
+    if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+        return None
+    content = message.get("content")
+    if isinstance(content, list | tuple):
+        parts = [part for part in content if isinstance(part, Mapping)]
+        if len(parts) < len(content) or any(part.get("type") not in _CHAT_PARTS for part in parts):
+            return None
+        texts = [part.get("text") for part in parts]
+        content = "".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else [*map(dict, parts)]
+    elif not isinstance(content, str | None):
+        return None
+    named = {name: message[name] for name in ("name", "tool_calls", "tool_call_id") if message.get(name)}
+    return {"role": message["role"], "content": content, **named}
 
 
 def _message(message: object) -> tuple[str, str]:

@@ -14,13 +14,15 @@ import secrets
 from collections.abc import Callable
 
 from pytest_llmeval.capture.http_server import Exchange, Head, HttpServer, Refused
-from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.review.decisions import decision_from
 from pytest_llmeval.review.log import ReviewLog, taken_back
+from pytest_llmeval.runs.results import CaseKey
 from pytest_llmeval.text import first_line
 
 KEPT = 12 * 3600  # seconds that the cookie opens the page, also after the browser was closed
 MOST_BYTES = 65_536  # of a decision
+_LONGEST = 400  # characters of why a case was not written
 _HEADERS = {
     "cache-control": "no-store",
     "cross-origin-resource-policy": "same-origin",
@@ -36,14 +38,17 @@ class ReviewServer:
     Args:
         page: its HTML; made anew for each request, so that nothing of it is kept.
         log: where decisions are kept.
+        add: makes an answer's case a row of a dataset, given case, model and digest of the answer, and says what was
+            done; raises LlmevalError where it cannot.
 
     Attributes:
         cookie: the name of the cookie that opens the page.
     """
 
-    def __init__(self, page: Callable[[], str], log: ReviewLog) -> None:
+    def __init__(self, page: Callable[[], str], log: ReviewLog, add: Callable[[CaseKey, str, str], str]) -> None:
         self._page = page
         self._log = log
+        self._add = add
         self._key: str | None = secrets.token_urlsafe(24)
         self._cookie = secrets.token_urlsafe(24)
         self._server = HttpServer(self._admit, self._handle, self._finish)
@@ -97,6 +102,8 @@ class ReviewServer:
             await exchange.respond(200, headers, json.dumps(told).encode("ascii"))
         elif (head.method, head.target) == ("POST", "/decisions"):
             await self._decide(exchange)
+        elif (head.method, head.target) == ("POST", "/cases"):
+            await self._write_case(exchange)
         else:
             await _say(exchange, 404, "there is no such page")
 
@@ -130,6 +137,24 @@ class ReviewServer:
             await _say(exchange, 500, f"not saved: {first_line(str(error))}")
         else:
             await exchange.respond(204, _HEADERS, b"")
+
+    async def _write_case(self, exchange: Exchange) -> None:
+        names = ("test", "case", "model", "answer")
+        try:
+            data = json.loads(exchange.body)
+        except (ValueError, RecursionError) as error:
+            await _say(exchange, 400, first_line(str(error)))
+            return
+        if not isinstance(data, dict) or data.keys() != {*names} or not all(isinstance(data[n], str) for n in names):
+            await _say(exchange, 400, f"a case is named by the texts {', '.join(names)}")
+            return
+        test, case, model, answer = (data[name] for name in names)
+        try:
+            words = await asyncio.to_thread(self._add, CaseKey(test, case), model, answer)
+        except LlmevalError as error:
+            await _say(exchange, 409, f"not written: {first_line(str(error), _LONGEST)}")
+        else:
+            await _say(exchange, 200, words)
 
 
 async def _say(exchange: Exchange, status: int, words: str) -> None:

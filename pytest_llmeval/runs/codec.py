@@ -133,6 +133,7 @@ _RESULT = Record(
         Field("tags", TEXTS, dump=list, load=tuple),
         Field("input"),
         Field("expected", default=None, omit=True),
+        Field("asked", or_null(OBJECT), default=None, omit=True),
         Field("content", TEXT),
         Field("wording", TEXT, default=""),
         Field("cluster", or_null(TEXT), default=None, omit=True),

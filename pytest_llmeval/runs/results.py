@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from pytest_llmeval.reply import Answer, Measures
+from pytest_llmeval.reply import OTHER_CALL, Answer, Measures
 from pytest_llmeval.runs.rules import RunRules
 from pytest_llmeval.runs.shards import Shards
 from pytest_llmeval.score import Score
@@ -121,6 +121,11 @@ class SampleResult(NamedTuple):
         return tuple(call for call in self.calls if not call.judge)
 
     @property
+    def answering_calls(self) -> tuple[Call, ...]:
+        """The product's calls without those for embeddings and the like, which give no answer."""
+        return tuple(call for call in self.product_calls if call.provider != OTHER_CALL)
+
+    @property
     def categories(self) -> tuple[str, ...]:
         """All error categories of a failure, the main one first; empty without a failure."""
         return (self.category, *self.further) if self.outcome == "fail" and self.category else ()
@@ -162,6 +167,8 @@ class CaseResult(NamedTuple):
             ``executed_once``: the test must not be executed once more, so the saved verdict counts. Otherwise "".
         cluster: what its row shares with rows that are not independent of it, None when it stands alone.
         expected: what the case's row expects, for people who review.
+        asked: of a case without a row that fails, what its test asked first: ``messages``, and ``beside`` what else
+            the request held. None of other cases, whose prompts the store alone has.
         fixture: of wider scope, whose answers it shares with other tests and beside which it has none of its own; None
             without one.
     """
@@ -183,6 +190,7 @@ class CaseResult(NamedTuple):
     cluster: str | None = None
     fixture: str | None = None
     expected: Any = None
+    asked: Mapping[str, Any] | None = None
 
     @property
     def trial(self) -> TrialKey:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pytest_llmeval.analysis.history.timeline import history_of, lightened
 from pytest_llmeval.analysis.measure import measure_each
 from pytest_llmeval.report.exports import Session
+from pytest_llmeval.report.history.history_page import history_page
 from pytest_llmeval.report.page.html import html
 from pytest_llmeval.report.page.page_data import Reviewing
 from pytest_llmeval.runs.results import CaseResult, Run, SampleResult
+from tests.analysis.history.test_timeline import many, run
 from tests.analysis.test_compare import call, case, compare, side
 
 CASES = 20
@@ -77,3 +80,13 @@ def many_page() -> str:
     results = tuple(_case(number, f"{WORDS} and {number} hours") for number in range(5_000))
     run = Run("2026-11-30T10:00:00+00:00", {"m": {}}, None, True, None, (), results)
     return html(Session(run=run, comparisons=[], figures=measure_each(run)))
+
+
+def history_of_runs() -> str:
+    """Six runs of a model, with a break and cases that flip."""
+    runs = []
+    for number in range(6):
+        words = ["tone" if (case * number) % 5 == 3 else "" for case in range(40)]
+        made_of = many(words, judged_by="k" if number > 2 else "j")
+        runs.append(lightened(f"nightly-{number}.jsonl", run(*made_of, created=f"2026-03-0{number + 1}")))
+    return history_page(history_of(runs), "runs", runs, ["not counted: x.jsonl: it is no run"], {})

@@ -12,7 +12,16 @@ import pytest
 
 from pytest_llmeval.review.log import ReviewLog, read_log
 from pytest_llmeval.review.server import ReviewServer
-from tests.browser.pages import CASES, compared_page, many_page, redacted_page, served_page, several_page
+from pytest_llmeval.runs.results import CaseKey
+from tests.browser.pages import (
+    CASES,
+    compared_page,
+    history_of_runs,
+    many_page,
+    redacted_page,
+    served_page,
+    several_page,
+)
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser installs it")
 from playwright.sync_api import Browser, Page, expect  # noqa: E402 - it may be missing
@@ -60,6 +69,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "several": several_page(),
         "redacted": redacted_page(),
         "many": many_page(),
+        "history": history_of_runs(),
     }
     for name, text in made.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
@@ -271,6 +281,24 @@ def test_nothing_sticks_out_and_nothing_is_hard_to_read(
     context.close()
 
 
+@pytest.mark.parametrize("width", [1400, 380])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_history_is_read_at_any_width_without_a_script(
+    browser: Browser, files: dict[str, Path], width: int, scheme: Scheme
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(files["history"].as_uri())
+    expect(page.locator("figure.chart svg").first).to_be_visible()
+    expect(page.locator("td.strip").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    found = axe.Axe().run(page).response["violations"]
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == []
+    context.close()
+
+
 def test_the_same_case_with_the_next_model(page: Page, files: dict[str, Path]) -> None:
     Watched(page, files["several"]).open()
     first = page.locator("#detail .who b").last.inner_text()
@@ -354,9 +382,38 @@ def test_an_answer_that_passes_is_rejected_for_a_category_by_its_number(compared
     assert (decision.key.case, decision.decision, decision.category) == ("c5", "rejected", "tone")
 
 
+def added(key: CaseKey, model: str, answer: str) -> str:
+    return f"cases.jsonl:1: added {key} of {model}\nit does not say yet what is right"
+
+
+NODE = "t.py::test_mail[c0]"
+
+
+def test_without_a_server_a_key_says_which_command_writes_the_case(compared: Watched) -> None:
+    compared.page.keyboard.press("w")
+    said = f'With the saved run: llmeval add RUN.jsonl "{NODE}" --model="new"'
+    expect(compared.page.locator("#decided")).to_have_text(said)
+
+
+def test_in_a_served_review_a_key_writes_the_case(page: Page, tmp_path: Path) -> None:
+    server = ReviewServer(served_page, ReviewLog(tmp_path / "run.jsonl"), added)
+    try:
+        page.goto(server.address)
+        page.wait_for_selector("html[data-ready]")
+        page.keyboard.press("w")
+        expect(page.locator("#decided")).to_contain_text("Which of the two?")
+        page.keyboard.press("b")
+        page.keyboard.press("w")
+        expect(page.locator("#decided")).to_contain_text(
+            re.compile(r"cases\.jsonl:1: added t\.py::test_mail\[c\d+] of new")
+        )
+    finally:
+        server.close()
+
+
 def test_a_review_is_served_blind_and_keeps_each_key(page: Page, tmp_path: Path) -> None:
     log = ReviewLog(tmp_path / "run.jsonl")
-    server = ReviewServer(served_page, log)
+    server = ReviewServer(served_page, log, added)
     try:
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
@@ -391,7 +448,7 @@ def test_a_review_is_served_blind_and_keeps_each_key(page: Page, tmp_path: Path)
 
 
 def test_a_review_says_when_nothing_is_saved(page: Page, tmp_path: Path) -> None:
-    server = ReviewServer(served_page, ReviewLog(tmp_path / "run.jsonl"))
+    server = ReviewServer(served_page, ReviewLog(tmp_path / "run.jsonl"), added)
     page.goto(server.address)
     page.wait_for_selector("html[data-ready]")
     page.keyboard.press("a")

@@ -14,12 +14,16 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.commands.main import main
+from pytest_llmeval.commands.review import adds_cases
+from pytest_llmeval.config.settings import load_settings
+from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.review.decisions import Decision, decisions_in
 from pytest_llmeval.review.log import ReviewLog
+from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseKey
 from tests.plugin.publishing.test_github import prepare
 from tests.plugin.rejudging.test_decided import decide
-from tests.server import Server
+from tests.server import Server, completion
 from tests.sessions import Session
 
 KEY = CaseKey("test_it.py::test_city", "c0")
@@ -111,3 +115,34 @@ def test_it_serves_a_run_until_it_is_interrupted(plain_session: Session, server:
     assert process.returncode == 0
     assert "nothing decided; to keep them" not in rest
     assert "nothing was decided" in rest
+
+
+def test_a_served_review_writes_cases_as_the_command_does(
+    plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain_session.write("""
+        def test_wrong(llm):
+            assert llm("Say yes.") == "yes"
+
+        def test_right(llm):
+            assert llm("Say no.") == "no"
+    """)
+    server.answer = lambda _: completion("no")
+    plain_session.run("--llm-baseline=none")
+    monkeypatch.chdir(plain_session.path)
+    log = ReviewLog(plain_session.path / "log.jsonl")
+    settings = load_settings(plain_session.path)
+    add = adds_cases(plain_session.report, settings, log)
+    wrong, right = sorted(plain_session.results(), key=lambda each: each.outcome)
+    digest = answer_digest(wrong.samples[0].calls)
+    assert add(wrong.key, "production", digest).startswith('cases.jsonl:1: added "test_wrong", which failed with')
+    assert add(wrong.key, "production", digest).startswith("nothing to add")
+    with pytest.raises(ConfigError, match="its answer does not fail; reject it first"):
+        add(right.key, "production", digest)
+    log.add(Decision(right.key, digest, "rejected", "tone"))
+    assert 'added "test_right", which failed with tone' in add(right.key, "production", digest)
+    log.add(Decision(wrong.key, digest, "accepted"))
+    with pytest.raises(ConfigError, match="was accepted"):
+        add(wrong.key, "production", digest)
+    with pytest.raises(ConfigError, match="holds no such answer"):
+        add(wrong.key, "production", "d")

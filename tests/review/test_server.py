@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.review.log import ReviewLog
 from pytest_llmeval.review.server import MOST_BYTES, ReviewServer
+from pytest_llmeval.runs.results import CaseKey
 
 PAGE = "<!DOCTYPE html><p>the page</p>"
 DECISION = {"test": "t.py::test_a", "case": "c", "answer": "d1", "decision": "accepted"}
@@ -59,9 +61,15 @@ def log(tmp_path: Path) -> ReviewLog:
     return ReviewLog(tmp_path / "deep" / "run.jsonl")
 
 
+def add(key: CaseKey, model: str, answer: str) -> str:
+    if answer != "d1":
+        raise ConfigError("no such answer\nand more")
+    return f"added {key} of {model}"
+
+
 @pytest.fixture
 def server(log: ReviewLog) -> Iterator[ReviewServer]:
-    serving = ReviewServer(lambda: PAGE, log)
+    serving = ReviewServer(lambda: PAGE, log, add)
     yield serving
     serving.close()
 
@@ -187,7 +195,7 @@ def test_an_undo_takes_back_its_own_decision_and_no_other(browser: Browser, log:
 
 
 def test_two_reviews_in_one_browser_have_a_cookie_each(server: ReviewServer, tmp_path: Path) -> None:
-    other = ReviewServer(lambda: PAGE, ReviewLog(tmp_path / "other.jsonl"))
+    other = ReviewServer(lambda: PAGE, ReviewLog(tmp_path / "other.jsonl"), add)
     other.close()
     assert server.cookie != other.cookie
 
@@ -197,3 +205,17 @@ def test_what_cannot_be_saved_is_told(browser: Browser, log: ReviewLog) -> None:
     log.path.parent.write_text("a file where the folder should be")
     status, _, said = browser.send("POST", "/decisions", json.dumps(DECISION).encode())
     assert (status, said[:10]) == (500, "not saved:")
+
+
+def test_a_case_is_written_or_said_why_not(browser: Browser) -> None:
+    named = {"test": "t.py::test_a", "case": "c", "model": "m", "answer": "d1"}
+    body = json.dumps(named).encode()
+    assert browser.send("POST", "/cases", body)[0] == 403
+    browser.open()
+    assert browser.send("POST", "/cases", body, origin="http://evil.example")[0] == 403
+    status, _, said = browser.send("POST", "/cases", body)
+    assert (status, said) == (200, "added t.py::test_a[c] of m\n")
+    status, _, said = browser.send("POST", "/cases", json.dumps(named | {"answer": "d2"}).encode())
+    assert (status, said) == (409, "not written: no such answer\n")
+    for wrong in (b"", b"5", b"{", b'{"test": 1}', json.dumps(named | {"to": "/etc/passwd"}).encode()):
+        assert browser.send("POST", "/cases", wrong)[0] == 400

@@ -36,7 +36,7 @@ class Recorded(NamedTuple):
 def recorded_of(case: Case) -> Recorded | None:
     """What production answered to a case; None when the case does not tell."""
     told = case.metadata.get("recorded")
-    if not isinstance(told, Mapping):
+    if not isinstance(told, Mapping) or "category" in told:  # of an answer that was found wrong
         return None
     calls = told.get("tool_calls")
     tool_calls = tuple(map(_tool_call, calls)) if isinstance(calls, list | tuple) else ()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,7 @@ from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.plugin.running.judge import ASSERTIONS, SamplesFailed, sample_result
 from pytest_llmeval.plugin.running.replies import Unanswered, attempts_key
 from pytest_llmeval.plugin.running.trial import Trial
+from pytest_llmeval.report.prompts import prompt_of
 from pytest_llmeval.runs.results import CaseResult, SampleResult
 from pytest_llmeval.text import first_line, harmless
 
@@ -39,7 +43,20 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
         samples=samples,
         min_pass_rate=trial.settings.min_pass_rate,
         fixture=trial.shared if _has_only_shared(trial, samples) else None,
+        asked=_asked(trial, samples) if identity_of(item).case is None else None,
     )
+
+
+def _asked(trial: Trial, samples: tuple[SampleResult, ...]) -> Mapping[str, Any] | None:
+    """What the first failing sample asked first, for the row that it may become; None without one."""
+    failing = (sample for sample in samples if sample.outcome == "fail")
+    for sample in failing:
+        for call in sample.answering_calls[:1]:
+            fulfilled = trial.used.get(call.key or "")
+            if fulfilled is not None:
+                with suppress(Exception):  # a case whose prompt is no JSON is judged all the same
+                    return json.loads(json.dumps(prompt_of(fulfilled.entry.request)))  # type: ignore[no-any-return]
+    return None
 
 
 def _has_only_shared(trial: Trial, samples: tuple[SampleResult, ...]) -> bool:

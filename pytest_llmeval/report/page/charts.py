@@ -1,4 +1,4 @@
-"""Charts as SVG, drawn without a script: a strip of quantiles, and cost against quality."""
+"""Charts as SVG, drawn without a script: a strip of quantiles, cost against quality, a rate over runs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pytest_llmeval.text import printable
 _WIDTH, _LEFT, _RIGHT = 720, 180, 40
 _ROW, _AXIS = 34, 28
 _HEIGHT, _BOTTOM, _TOP = 320, 44, 16
+_LINE, _MOST_LABELS = 180, 6  # height of a line, and how many of its runs have a label
 _LOGARITHMIC = 8  # how many times the smallest value the largest is, from which the scale is logarithmic
 _MOST_LABEL = 24  # characters
 
@@ -150,6 +151,71 @@ def unbeaten(points: Sequence[Point]) -> list[Point]:
         if not best or point.share > best[-1].share:
             best.append(point)
     return best
+
+
+class Measured(NamedTuple):
+    """A run's rate with its interval, as fractions.
+
+    Attributes:
+        name: short, below the axis.
+        said: all that is to be known of it.
+        broken: whether it says nothing about the run before.
+    """
+
+    name: str
+    said: str
+    value: float
+    low: float
+    high: float
+    broken: bool = False
+
+
+def rate_over_runs(runs: Sequence[Measured | None]) -> str:
+    """A rate over runs at equal distances, with intervals; the line breaks where runs say nothing about each other.
+
+    Args:
+        runs: in their order; None for one without the rate.
+
+    Returns:
+        SVG; "" with fewer than two rates.
+    """
+    known = [run for run in runs if run is not None]
+    if len(known) < 2:
+        return ""
+    left, right, bottom = _LEFT / 2, _WIDTH - _RIGHT, _LINE - 28
+    y = Scale([0.0, *(run.high for run in known)], bottom, _TOP)
+    step = (right - left - 20) / (len(runs) - 1)
+    x = [round(left + 10 + step * place, 1) for place in range(len(runs))]
+    parts = []
+    for tick in y.ticks():
+        parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y.at(tick)}" y2="{y.at(tick)}"/>')
+        parts.append(_text(left - 8, y.at(tick) + 4, f"{100 * tick:.4g}%", "end"))
+    lines: list[list[str]] = [[]]
+    broken = False
+    for place, run in enumerate(runs):
+        broken = broken or (run is not None and run.broken and place > 0)
+        if run is None:
+            continue
+        if broken:
+            lines.append([])
+            middle = round(x[place] - step / 2, 1)
+            parts.append(f'<line class="break" x1="{middle}" x2="{middle}" y1="{_TOP}" y2="{bottom}"/>')
+        broken = False
+        lines[-1].append(f"{x[place]},{y.at(run.value)}")
+    parts += [f'<polyline class="line" points="{" ".join(line)}"/>' for line in lines if len(line) > 1]
+    every = max(1, math.ceil((len(runs) - 1) / (_MOST_LABELS - 1)))
+    for place, run in enumerate(runs):
+        if run is None:
+            continue
+        parts += [
+            f'<line class="whisker" x1="{x[place]}" x2="{x[place]}" y1="{y.at(run.low)}" y2="{y.at(run.high)}"/>',
+            f'<circle class="point" cx="{x[place]}" cy="{y.at(run.value)}" r="4">',
+            f"<title>{escape(printable(run.said))}</title></circle>",
+        ]
+        if place % every == 0:
+            parts.append(_text(x[place], _LINE - 10, _short(run.name), "middle"))
+    ends = known if len(known) < _MOST_LABELS else [known[0], known[-1]]
+    return _svg(_LINE, f"{len(known)} runs: {'; '.join(run.said for run in ends)}", parts)
 
 
 def _axis(scale: Scale, show: Callable[[float], str], end: float, label: float) -> Iterator[str]:

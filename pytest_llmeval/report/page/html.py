@@ -113,8 +113,8 @@ def html(session: Session, *, redacted: bool = False, reviewing: Reviewing | Non
         compressed=data.compressed,
         script=script,
         style=style,
-        script_hash=_hash(script),
-        style_hash=_hash(style),
+        script_hash=csp_hash(script),
+        style_hash=csp_hash(style),
         plural=plural,
     )
 
@@ -127,7 +127,7 @@ def _facts(session: Session, paper: Paper) -> list[str]:
     return told + [f"{name}: {said}" if several else said for name, said in words if said]
 
 
-def _hash(text: str) -> str:
+def csp_hash(text: str) -> str:
     """As a content security policy names an element by its text."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 

@@ -21,6 +21,7 @@
     ["< >", "the left answer is better, the right one"],
     ["e x", "both answers are fine, both are bad"],
     ["u s", "undo the last decision, save all as a file"],
+    ["w", "write a wrong answer's case into the dataset"],
     ["Enter", "read the case"],
     ["Esc", "back to the list"],
     ["?", "these keys"],
@@ -470,6 +471,7 @@
       ...(pair ? [button("<", "left better <", ACTIONS["<"]), button(">", "right better >", ACTIONS[">"]),
         button("e", "both fine e", ACTIONS.e), button("x", "both bad x", ACTIONS.x)] : []),
       button("u", "undo u", ACTIONS.u), ...(data.review.served ? [] : [button("s", "save s", ACTIONS.s)]),
+      button("w", "write case w", ACTIONS.w),
       make("p", { className: "note" }, `reject for: ${list}`),
       make("p", { id: "decided", role: "status" },
         said ? `decided: ${said.decision.replace("_", " ")}${said.category ? `, ${said.category}` : ""}` : ""),
@@ -540,6 +542,21 @@
     const from = rows.indexOf(chosen);
     const next = rows.find((index, at) => at > from && !decisionOn(trials[index]));
     if (next !== undefined) choose(next);
+  }
+
+  // Has the server make the answer's case a row of the dataset; without one, says which command does.
+  function writeCase() {
+    const trial = trials[chosen];
+    const group = trial && data.review && groupOf(trial);
+    if (!group?.answer) return;
+    if (blind && paired(trial)) return say("Which of the two? b shows the models; then write its case.");
+    const [test, case_, model] = [trial.test, trial.case, trial.model].map((each) => texts[each]);
+    if (!data.review.served) return say(`With the saved run: llmeval add RUN.jsonl "${nodeOf(trial, chosen)}" --model="${model}"`);
+    const body = JSON.stringify({ test, case: case_, model, answer: group.answer });
+    sending = sending // after what was decided of it
+      .then(() => fetch("/cases", { method: "POST", body }))
+      .then(async (answer_) => say((await answer_.text()).trim()))
+      .catch((error) => say(`NOT WRITTEN: ${error.message} Is llmeval review still running?`));
   }
 
   function say(words) {
@@ -788,7 +805,7 @@
     m: otherModel,
     b: () => { blind = !blind; hideVerdicts(); apply(); show(); },
     a: () => decide("accepted"), r: () => reject(), "<": () => better(true), ">": () => better(false),
-    e: () => both("both_fine"), x: () => both("both_bad"), u: undo, s: () => data.review && save(),
+    e: () => both("both_fine"), x: () => both("both_bad"), u: undo, s: () => data.review && save(), w: writeCase,
     ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => categories()[digit - 1] && reject(categories()[digit - 1])])),
     Enter: () => byId("detail").focus(),
     "?": () => byId("help").showModal(),

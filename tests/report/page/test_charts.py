@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.report.page.charts import (
+    Measured,
     Point,
     Scale,
     at_share,
     cost_against_quality,
     quantile_strip,
+    rate_over_runs,
     unbeaten,
 )
 
@@ -63,3 +65,31 @@ def test_a_name_is_text(name: str) -> None:
         elements = list(parsed(drawn).iter())
         assert {element.tag for element in elements} <= {"svg", "text", "line", "rect", "circle", "polyline"}
         assert not [key for element in elements for key in element.attrib if key.startswith("on")]
+
+
+RUNS = st.lists(st.none() | st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=40)
+
+
+@given(RUNS)
+def test_a_line_of_rates_stays_on_its_paper_and_is_never_drawn_over_a_break(
+    drawn: list[tuple[float, bool] | None],
+) -> None:
+    runs = [
+        None if each is None else Measured("<day>", f"run & {n}", each[0], each[0] / 2, (1 + each[0]) / 2, each[1])
+        for n, each in enumerate(drawn)
+    ]
+    known = [run for run in runs if run is not None]
+    svg = rate_over_runs(runs)
+    if len(known) < 2:
+        assert svg == ""
+        return
+    root = parsed(svg)
+    width, height = (float(number) for number in root.attrib["viewBox"].split()[2:])
+    for circle in root.iter("circle"):
+        assert 0 < float(circle.attrib["cx"]) < width
+        assert 0 < float(circle.attrib["cy"]) < height
+    assert len(list(root.iter("circle"))) == len(known)
+    breaks = sum(run.broken for run in runs[1:] if run is not None)
+    assert sum(line.attrib["class"] == "break" for line in root.iter("line")) == breaks
+    lines = [line.attrib["points"].split() for line in root.iter("polyline")]
+    assert sum(len(line) - 1 for line in lines) == len(known) - 1 - sum(run.broken for run in known[1:])

@@ -1,0 +1,1 @@
+"""What became of cases over many saved runs."""

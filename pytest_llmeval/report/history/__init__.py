@@ -1,0 +1,1 @@
+"""The history of saved runs, for the terminal and as a page."""
