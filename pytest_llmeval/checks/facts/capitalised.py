@@ -1,0 +1,72 @@
+"""Names of people, places and things: words that a text writes with a capital letter inside a sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from pytest_llmeval.checks.facts.content_words import sentences
+
+_TOKEN = re.compile(r"[^\W\d_]+(?:[-'\u2019.&][^\W\d_]+)*")
+_START = re.compile(r"[\s\"'\u201c\u201d\u2018\u2019\u00ab\u300c(\[*_#>|:;\u2022\u2013\u2014/\d.),-]*$")
+_OPENS = re.compile(r"(?:[:;\u2022\u2013\u2014|>*\"\u201c\u00ab(\[/]|\d[.)]|--)\s*[\"'\u201c\u2018*_(]*$")
+_NO_NAMES = frozenset(
+    "i i'm i'd i've i'll mr mrs ms dr prof sir ok tv ai pc dvd cd id faq pdf url html json ceo am pm bc ad usa us uk eu god "
+    "internet web english german french spanish italian dutch portuguese monsieur madame herr frau señor señora".split()
+)
+_DEMONYM = re.compile(r"(?:ish|ian|ians|ean|eans|ese|an|ans|ic|ch|i|is|man|men)$")
+_NOUNS_HAVE_CAPITALS = ("de",)
+
+
+def capitalised(text: str, languages: tuple[str, ...], known: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
+    """Where names stand that are not known, a run of words at a time.
+
+    Left out are the first words of sentences and of lines, headings, and titles such as "Mr". Where nouns have capitals, as in
+    German, a name is two unknown words in a row.
+
+    Args:
+        known: whether a word is in the sources.
+    """
+    fewest = 2 if languages[:1] == _NOUNS_HAVE_CAPITALS else 1
+    for start, end in sentences(text):
+        sentence = text[start:end]
+        tokens = list(_TOKEN.finditer(sentence))
+        if _is_heading(tokens):
+            continue
+        run: list[re.Match[str]] = []
+        for place, token in enumerate((*tokens, None)):
+            if token is not None and place and _is_name(sentence, token) and not known(token.group()):
+                if not run or sentence[run[-1].end() : token.start()] in (" ", ". "):
+                    run.append(token)
+                    continue
+                after = [token]
+            else:
+                after = []
+            if len(run) >= fewest:
+                yield start + run[0].start(), start + run[-1].end()
+            run = after
+
+
+def _is_name(sentence: str, token: re.Match[str]) -> bool:
+    word = token.group()
+    if not word[0].isupper() or len(word) < 2 or word.casefold().replace("\u2019", "'") in _NO_NAMES:
+        return False
+    return not _OPENS.search(sentence[max(0, token.start() - 12) : token.start()])
+
+
+def _is_heading(tokens: list[re.Match[str]]) -> bool:
+    """Whether most words of a line have capitals, which then mean nothing."""
+    words = [token.group() for token in tokens if len(token.group()) > 3]
+    return not words or sum(word[0].isupper() for word in words) > 0.6 * len(words)
+
+
+def is_initials(word: str) -> bool:
+    """Whether a word is made of initials, such as UN."""
+    return 2 <= len(word) <= 6 and word.isupper()
+
+
+def without_ending(word: str) -> str:
+    """A name without "'s", and a people's name without its ending: Germ for German."""
+    word = re.sub(r"['\u2019]s?$", "", word)
+    short = _DEMONYM.sub("", word)
+    return short if len(short) >= 4 else word

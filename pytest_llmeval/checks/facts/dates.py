@@ -1,0 +1,139 @@
+"""The dates and the times of day in a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from pytest_llmeval.checks.facts.month_names import MONTHS
+
+
+class Date(NamedTuple):
+    """A day, or a month of a year; a part that the text does not name is None."""
+
+    year: int | None
+    month: int
+    day: int | None
+
+
+_MONTH = rf"(?P<month>{'|'.join(sorted(MONTHS, key=len, reverse=True))})(?![^\W_])\.?"
+_YEAR = r"(?:\s?,?\s(?:del?\s)?(?P<year>(?:1[0-9]|20)\d{2})(?!\d))"
+_DAY = r"(?P<day>\d{1,2})"
+_TO = r"\s?(?:[-\u2010-\u2015\u2212/]|to|and|bis|und|au|et|al?|y|e|tot|en)\s?"
+
+DATE_PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(?<![\w-])(?P<year>\d{{4}})([-/.])(?P<number>\d{{1,2}})\2{_DAY}(?!\d)",
+        r"(?P<year>\d{4})\s?[年년]\s?(?P<number>\d{1,2})\s?[月월]\s?(?P<day>\d{1,2})\s?[日일号]",
+        r"(?<!\d)(?P<number>\d{1,2})\s?[月월]\s?(?P<day>\d{1,2})\s?[日일号]",
+        rf"(?<!\w){_DAY}(?:st|nd|rd|th|er|\.|º|°)?\s(?:of\s|de\s|di\s)?(?:the\s)?{_MONTH}{_YEAR}?",
+        rf"(?<!\w){_MONTH}\s(?:the\s)?{_DAY}(?:st|nd|rd|th)?(?![\w%]|[.,:]\d|\s?(?:percent|%|million)){_YEAR}?",
+        rf"(?<!\w){_MONTH}(?:\s?,)?\s(?:of\s|de\s|del\s|di\s)?(?P<year>(?:1[0-9]|20)\d{{2}})(?!\d)",
+        r"(?<![\w/.])(?P<day>\d{1,2})(?P<mark>[/.-])(?P<number>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})(?![\w/]|[.-]\d)",
+        r"(?<![\w/.])(?P<day>\d{1,2})\.(?P<number>\d{1,2})\.(?!\w|\s?\d)",
+    )
+)
+# "20-22 May" and "May 20-22" name two days; the day that stands beside the month is found above.
+_FIRST_OF_TWO = re.compile(rf"(?<!\w){_DAY}(?:st|nd|rd|th|\.)?{_TO}\d{{1,2}}(?:st|nd|rd|th|\.)?\s{_MONTH}", re.IGNORECASE)
+_LAST_OF_TWO = re.compile(rf"(?<!\w){_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?{_TO}{_DAY}(?![\w%]|[.,]\d)", re.IGNORECASE)
+
+TIME_PATTERN = re.compile(
+    r"(?<![\w.:,$€£])(?:(?P<hour>[01]?\d|2[0-4])(?:(?P<colon>[:：])(?P<minute>[0-5]\d)(?::[0-5]\d)?(?!\d)|[.h](?P<other>[0-5]\d)(?=\s?(?:[ap]\.?m|uhr|h\b)))"
+    r"(?:\s?(?P<half>[ap])\.?\s?m(?![a-z])\.?|\s?(?:uhr|h\b))?"
+    r"|(?P<whole>1?\d|2[0-4])\s?(?:(?P<half2>[ap])\.?\s?m(?![a-z])\.?|uhr(?!\w)|o['’]clock))",
+    re.IGNORECASE,
+)
+_FIRST_TIME = re.compile(
+    r"(?<![\w.:,$€£])(?P<hour>1?\d|2[0-4])(?:[:.](?P<minute>[0-5]\d))?\s?(?:[-\u2010-\u2015]|to|bis|until|and|und)\s?"
+    r"\d{1,2}(?:[:.][0-5]\d)?\s?(?:[ap]\.?\s?m(?![a-z])|uhr)",
+    re.IGNORECASE,
+)
+_NAMED_TIMES = {"noon": 720, "midday": 720, "midnight": 0, "mittag": 720, "mitternacht": 0, "midi": 720, "minuit": 0}
+_NAMED_TIME = re.compile(rf"(?<!\w)(?:{'|'.join(_NAMED_TIMES)})(?!\w)", re.IGNORECASE)
+_MONTH_ALONE = re.compile(rf"(?<!\w){_MONTH}", re.IGNORECASE)
+
+
+def date_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where dates stand, one pattern after the other; no two overlap."""
+    for pattern in DATE_PATTERNS:
+        spans = [found.span() for found in pattern.finditer(text) if any(True for _ in read_date(found))]
+        yield from spans
+        text = blanked(text, spans)
+
+
+def dates(text: str) -> set[Date]:
+    """The dates that a text names, in whatever notation; two for 3/4/2026."""
+    patterns = (*DATE_PATTERNS, _FIRST_OF_TWO, _LAST_OF_TWO)
+    return {date for pattern in patterns for found in pattern.finditer(text) for date in read_date(found)}
+
+
+def months(text: str) -> set[int]:
+    """The months that a text names, also without a day or a year."""
+    return {MONTHS[found["month"].lower()] for found in _MONTH_ALONE.finditer(text)}
+
+
+def date_of(written: str) -> tuple[Date, ...]:
+    """The days that one written date can mean."""
+    for pattern in DATE_PATTERNS:
+        found = pattern.fullmatch(written)
+        if found:
+            return tuple(read_date(found))
+    return ()
+
+
+def read_date(found: re.Match[str]) -> Iterator[Date]:
+    """The days that a match can mean: two for 3/4/2026, none for 45/99/2026."""
+    groups = found.groupdict()
+    year = int(groups["year"]) if groups.get("year") else None
+    if year is not None and year < 100:
+        year += 2000 if year < 70 else 1900
+    day = int(groups["day"]) if groups.get("day") else None
+    if day is not None and not 1 <= day <= 31:
+        return
+    if groups.get("month"):
+        yield Date(year, MONTHS[groups["month"].lower()], day)
+        return
+    month = int(groups["number"])
+    if 1 <= month <= 12:
+        yield Date(year, month, day)
+    if groups.get("mark") == "/" and day is not None and day <= 12 and 1 <= month <= 31:
+        yield Date(year, day, month)
+    elif groups.get("mark") == "/" and month > 12 and day is not None and day <= 12 and month <= 31:
+        yield Date(year, day, month)
+
+
+def times(text: str) -> set[int]:
+    """The times of day that a text names, in minutes since midnight; two for 5:30, which may be in the afternoon."""
+    found = {minutes for match in TIME_PATTERN.finditer(text) for minutes in time_of(match.group())}
+    found |= {_NAMED_TIMES[match.group().lower()] for match in _NAMED_TIME.finditer(text)}
+    for match in _FIRST_TIME.finditer(text):
+        hour, minute = int(match["hour"]), int(match["minute"] or 0)
+        found |= {hour % 24 * 60 + minute, (hour + 12) % 24 * 60 + minute}
+    return found
+
+
+def time_of(written: str) -> tuple[int, ...]:
+    """What one written time can mean, in minutes since midnight."""
+    found = TIME_PATTERN.fullmatch(written)
+    if not found:
+        return ()
+    hour = int(found["hour"] or found["whole"])
+    minute = int(found["minute"] or found["other"] or 0)
+    half = (found["half"] or found["half2"] or "").lower()
+    if half:
+        return (((hour % 12) + (12 if half == "p" else 0)) * 60 + minute,)
+    if hour <= 12 and "uhr" not in written.lower():
+        return (hour % 24 * 60 + minute, (hour + 12) % 24 * 60 + minute)
+    return (hour % 24 * 60 + minute,)
+
+
+def blanked(text: str, spans: Iterable[Sequence[int]]) -> str:
+    """The text with parts of it replaced by as many marks that no fact holds."""
+    pieces, last = [], 0
+    for start, end in sorted((span[0], span[1]) for span in spans):
+        if start >= last:
+            pieces += [text[last:start], "\x00" * (end - start)]
+            last = end
+    return "".join(pieces) + text[last:]

@@ -1,0 +1,279 @@
+"""Numbers that no source names, but that follow from those it names: sums, differences, counts, rounded figures."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from pytest_llmeval.checks.facts.content_words import content_words, sentences, stem
+from pytest_llmeval.checks.facts.quantities import Quantity, fractions
+from pytest_llmeval.checks.facts.units import Unit, same
+
+_MOST_SUMMED = 8
+_MOST_COMPARED = 200
+_NEARBY = 250  # characters around a number that may belong to its sentence
+_NEAR = 3  # numbers with the same unit between two that are subtracted
+_TOTAL = re.compile(
+    r"(?<!\w)(?:totals?|together|altogether|combined|in all|overall|sum|both|insgesamt|zusammen|gesamt\w*|summe|totale?|ensemble|"
+    r"en tout|juntos|suma|complessivamente|somma|totaal|samen|soma|plus|including|inkl\w*)(?!\w)|合計|合计|共|总|總|총",
+    re.IGNORECASE,
+)
+_DIFFERENCE = re.compile(
+    r"(?<!\w)(?:more|less|fewer|difference|sav(?:e|es|ed|ing|ings)|cheaper|later|earlier|after|before|between|rose|rise|risen|fell|"
+    r"drop(?:s|ped)?|increas\w+|decreas\w+|longer|older|younger|lost|gain(?:ed|s)?|remaining|left|span\w*|aged?|lasted|for|lead|"
+    r"margin|off|discount|mehr|weniger|unterschied|günstiger|später|früher|nach|differenz|ersparnis|gespart|sparen|älter|jünger|lang|"
+    r"différence|économi\w+|après|ans|más|menos|diferencia|ahorr\w+|después|differenza|risparmi\w+|dopo|verschil|diferença)(?!\w)",
+    re.IGNORECASE,
+)
+_ROUGHLY = re.compile(
+    r"(?<![^\W_])(?:about|around|roughly|approximately|approx\.?|some|circa|ca\.?|c\.|~|≈|etwa|rund|ungefähr|zirka|environ|unos|unas|"
+    r"alrededor de|aproximadamente|ongeveer|cerca de|cerca)\s?(?:[$€£]\s?)?$",
+    re.IGNORECASE,
+)
+_PRECISELY = re.compile(
+    r"(?<![^\W_])(?:(?P<over>more than|over|above|exceeding|upwards of|mehr als|über|plus de|más de|più di|oltre|meer dan|mais de)"
+    r"|(?P<under>less than|fewer than|under|below|nearly|almost|close to|just under|weniger als|fast|knapp|beinahe|moins de|presque|"
+    r"menos de|casi|meno di|quasi|minder dan|bijna|quase))\s?(?:[$€£]\s?)?$",
+    re.IGNORECASE,
+)
+_EQUALS = re.compile(r"\s*(?:=|equals|is|are|makes|make|macht|machen|ergibt|ergeben|ist|sind|font|fait|son|fa|fanno|is samen|são)\s*")
+_OPERATOR = re.compile(
+    r"\s*(?:(?P<plus>\+|plus|and|und|et|y|e|en)|(?P<minus>-|\u2212|\u2013|minus|less|moins|menos|meno)"
+    r"|(?P<times>[x×*·]|times|mal|fois|por|per|à|at|keer))\s*",
+    re.IGNORECASE,
+)
+_CENTURY = re.compile(r"\s(?:century|jahrhundert|siècle|siglo|secolo|eeuw|século)", re.IGNORECASE)
+_LISTED = re.compile(r"\s*(?:,\s*(?:and|or|und|oder|et|ou|y|o|e|en|of)?(?!\w)|(?<!\w)(?:and|or|und|oder|et|ou|y|e|en|&)(?!\w)|、|和|と)\s*")
+_NOUN_AFTER = re.compile(r"\s(?:[^\W\d_]+\s){0,2}?([^\W\d_]{3,})")
+_BULLET = re.compile(r"^[ \t]*(?:[-*\u2022\u2013]|\d{1,2}[.)])\s+\S", re.MULTILINE)
+_MOST_COUNTED = 30
+_LONGEST_ITEM = 6  # words
+
+
+
+class Stated:
+    """A text with its quantities.
+
+    Args:
+        quantities: all of them, in order.
+    """
+
+    def __init__(self, text: str, quantities: Sequence[Quantity]) -> None:
+        self.text = text
+        self._quantities = [one for one in quantities if one.readings and not one.part]
+        self._starts = [one.start for one in self._quantities]
+
+    def between(self, start: int, end: int) -> list[Quantity]:
+        """Those that start between two places."""
+        return self._quantities[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
+
+    def sentence_around(self, one: Quantity) -> tuple[int, int]:
+        """Where the sentence of a quantity starts and ends, as far as it is near."""
+        start, end = max(0, one.start - _NEARBY), min(len(self.text), one.end + _NEARBY)
+        for first, last in sentences(self.text[start:end]):
+            if start + first <= one.start < start + last:
+                return start + first, start + last
+        return start, end
+
+
+class Derived:
+    """What follows from the numbers of the sources.
+
+    Args:
+        texts: the sources.
+        found: the quantities of each.
+    """
+
+    def __init__(self, texts: Sequence[str], found: Sequence[Sequence[Quantity]]) -> None:
+        self._texts = texts
+        self._found = found
+        self._sums: dict[Unit | None, set[Decimal]] | None = None
+        self._differences: dict[Unit | None, set[Decimal]] | None = None
+        self._lists: list[tuple[int, frozenset[str]]] | None = None
+        self._fractions: set[Decimal] | None = None
+        self._years: list[Decimal] | None = None
+        self._sorted: list[tuple[Decimal, Unit | None]] | None = None
+
+    def follows(self, one: Quantity, stated: Stated) -> bool:
+        """Whether a quantity of a text follows from the sources, or by arithmetic from the text's own."""
+        text = stated.text
+        start, end = stated.sentence_around(one)
+        sentence = text[start:end]
+        return bool(
+            self._is_rounded(one, text)
+            or (one.decade and self._has_year(one))
+            or (one.ordinal and _CENTURY.match(text, one.end) and self._has_year(one))
+            or self._is_share(one)
+            or _is_computed(one, stated)
+            or (_TOTAL.search(sentence) and (self._is_sum(one) or _sums_up(one, stated.between(start, end))))
+            or (_DIFFERENCE.search(sentence) and self._is_difference(one))
+            or self._is_count(one, text, sentence)
+        )
+
+    def _all(self) -> Iterator[Quantity]:
+        for found in self._found:
+            yield from found
+
+    def _is_rounded(self, one: Quantity, text: str) -> bool:
+        """About 30 for 29.7, more than 100 for 116, almost 400 for 396."""
+        before = text[max(0, one.start - 25) : one.start]
+        precise, roughly = _PRECISELY.search(before), _ROUGHLY.search(before)
+        if not precise and not roughly:
+            return False
+        if self._sorted is None:
+            plain = [reading for other in self._all() if not other.bound for reading in other.readings]
+            self._sorted = sorted(((abs(value), unit) for value, unit in plain), key=lambda entry: entry[0])
+        for value, unit in one.readings:
+            wanted = abs(value)
+            low, high = Decimal("0.95"), Decimal("1.05")
+            if precise:
+                low, high = (Decimal(1), Decimal("1.25")) if precise["over"] else (Decimal("0.8"), Decimal(1))
+            place = bisect_left(self._sorted, low * wanted, key=lambda entry: entry[0])
+            for known, other in self._sorted[place : place + _MOST_COMPARED]:
+                if known > high * wanted:
+                    break
+                if known != wanted and same(unit, other) and _digits(wanted) < _digits(known):
+                    return True
+        return False
+
+    def _has_year(self, one: Quantity) -> bool:
+        if self._years is None:
+            values = (reading.value for other in self._all() for reading in other.readings)
+            self._years = sorted({value for value in values if 1000 <= value <= 2100 and value == int(value)})
+        for value, _ in one.readings:
+            if one.decade:
+                firsts = [value] if value >= 1000 else [1800 + value, 1900 + value, 2000 + value]
+                if any(first <= year < first + 10 for first in firsts for year in self._years):
+                    return True
+            elif any((value - 1) * 100 <= year < value * 100 for year in self._years):
+                return True
+        return False
+
+    def _is_share(self, one: Quantity) -> bool:
+        """50 % for a half."""
+        if self._fractions is None:
+            self._fractions = {share for text in self._texts for share in fractions(text)}
+        return any(
+            abs(value / 100 - share) < Decimal("0.005")
+            for value, unit in one.readings
+            for share in self._fractions
+            if unit and unit.dimension == "percent"
+        )
+
+    def _is_sum(self, one: Quantity) -> bool:
+        if self._sums is None:
+            self._sums = {}
+            for found in self._found:
+                for unit, values in _by_unit(found).items():
+                    sums = self._sums.setdefault(unit, set())
+                    for place in range(len(values)):
+                        total = values[place][1]
+                        for _, value in values[place + 1 : place + _MOST_SUMMED]:
+                            total += value
+                            sums.add(total)
+        return any(
+            value in sums for value, unit in one.readings for key, sums in self._sums.items() if unit is None or same(unit, key)
+        )
+
+    def _is_difference(self, one: Quantity) -> bool:
+        if self._differences is None:
+            self._differences = {}
+            for found in self._found:
+                for unit, values in _by_unit(found).items():
+                    for place, (_, value) in enumerate(values):
+                        for _, other in values[place + 1 : place + 1 + _NEAR]:
+                            years = unit is None and 1000 <= value <= 2100 and 1000 <= other <= 2100
+                            key = Unit("months", 12.0) if years else unit
+                            self._differences.setdefault(key, set()).add(abs(value - other))
+        return any(
+            abs(value) in differences
+            for value, unit in one.readings
+            for key, differences in self._differences.items()
+            if (unit is None or unit == key) and value
+        )
+
+    def _is_count(self, one: Quantity, text: str, sentence: str) -> bool:
+        """Three colours for "red, green and blue", when the same sentence or one on the same subject lists them."""
+        counts = [int(value) for value, unit in one.readings if unit is None and value == int(value)]
+        if one.ordinal or one.decade or not counts or not 2 <= counts[0] <= _MOST_COUNTED:
+            return False
+        if not _NOUN_AFTER.match(text, one.end):
+            return False
+        rest = text[one.end : one.end + 1000].split("\n\n")[0]
+        if any(counts[0] == count for count, _ in _lists(rest)):
+            return True
+        if counts[0] == len(_BULLET.findall(rest)):
+            return True
+        if self._lists is None:
+            self._lists = [listed for source in self._texts for listed in _lists(source)]
+        subject = {stem(word) for word in content_words(sentence)}
+        return counts[0] > 2 and any(count == counts[0] and subject & words for count, words in self._lists)
+
+
+def _digits(value: Decimal) -> int:
+    """How many significant digits a number has."""
+    return len(format(value.normalize(), "f").replace(".", "").strip("0")) if value else 0
+
+
+def _by_unit(found: Sequence[Quantity]) -> dict[Unit | None, list[tuple[int, Decimal]]]:
+    groups: dict[Unit | None, list[tuple[int, Decimal]]] = {}
+    for one in found:
+        if one.readings and not (one.ordinal or one.decade or one.part):
+            reading = one.readings[0]
+            groups.setdefault(reading.unit, []).append((one.start, reading.value))
+    return groups
+
+
+def _sums_up(one: Quantity, others: Sequence[Quantity]) -> bool:
+    """Whether a quantity is the sum of the others in its sentence."""
+    values = [other.readings[0].value for other in others if other is not one and not other.ordinal]
+    return len(values) > 1 and any(reading.value == sum(values) for reading in one.readings)
+
+
+def _is_computed(one: Quantity, stated: Stated) -> bool:
+    """Whether a quantity is what the arithmetic before it gives, as in "2 x 15 EUR = 30 EUR"."""
+    text = stated.text
+    before = [other for other in stated.between(one.start - _NEARBY, one.start) if other.end <= one.start][-6:]
+    if not before or not _EQUALS.fullmatch(text[before[-1].end : one.start]):
+        return False
+    for first in range(len(before) - 1):
+        value = _value(text, before[first:])
+        if value is not None and any(abs(reading.value - value) <= Decimal("0.005") for reading in one.readings):
+            return True
+    return False
+
+
+def _value(text: str, chain: Sequence[Quantity]) -> Decimal | None:
+    """What a chain of operations gives, from left to right, products first."""
+    terms = [chain[0].readings[0].value]
+    for before, after in zip(chain, chain[1:], strict=False):
+        between = text[before.end : after.start]
+        operator = _OPERATOR.fullmatch(between)
+        value = after.readings[0].value
+        if operator is None:
+            if between.strip() or value >= 0:  # "30 -5": the minus was read with the number
+                return None
+            terms.append(value)
+        elif operator["times"]:
+            terms[-1] *= value
+        else:
+            terms.append(-value if operator["minus"] else value)
+    return sum(terms, Decimal(0))
+
+
+def _lists(text: str) -> Iterator[tuple[int, frozenset[str]]]:
+    """How many things each sentence of a text lists, and the stems of its words."""
+    bullets = len(_BULLET.findall(text))
+    if bullets > 1:
+        yield bullets, frozenset(stem(word) for word in content_words(text[:5000]))
+    for start, end in sentences(text):
+        sentence = text[start:end]
+        pieces = _LISTED.split(sentence)
+        if 2 <= len(pieces) <= _MOST_COUNTED:
+            words = frozenset(stem(word) for word in content_words(sentence))
+            inner = pieces[1:-1]
+            if all(len(piece.split()) <= _LONGEST_ITEM for piece in inner):
+                yield len(pieces), words

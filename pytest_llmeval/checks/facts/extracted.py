@@ -1,0 +1,119 @@
+"""The facts that a text states, by kind, with their places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal
+
+from pytest_llmeval.checks.facts.dates import TIME_PATTERN, blanked, date_spans
+from pytest_llmeval.checks.facts.languages import LANGUAGES
+from pytest_llmeval.checks.facts.marks import citation_marks, other_marks
+from pytest_llmeval.checks.facts.quantities import Quantity, quantities
+from pytest_llmeval.checks.facts.quotations import quotations
+
+Kind = Literal["quote", "link", "email", "phone number", "date", "time", "number", "name", "sentence", "part"]
+
+_LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`|\\^{}\u3000-\u30ff\u3400-\u9fff]+", re.IGNORECASE)
+_EMAIL = re.compile(r"(?<![\w.+-])[\w+-][\w.+-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_PHONE = re.compile(r"(?<![\w.,])(?:\+\d|\(0|0\d|\(\+\d)[\d\s()/.\u2010-\u2013-]{5,24}\d(?![\w]|[.,]\d)")
+NAME_WITH_DIGITS = re.compile(
+    r"(?<![\w-])(?!(?:AUD|BRL|CAD|CHF|CNY|DKK|EUR|GBP|INR|JPY|KRW|NOK|PLN|RMB|SEK|SGD|USD|Rs)\d)"
+    r"(?:[A-Z]{1,10}[-_]?(?=\d)|[A-Za-z]{1,10}[-_]?(?=\d{3}))[\w-]{1,60}",
+    re.ASCII,
+)
+_FEWEST_DIGITS = 7  # of a phone number
+_IDIOMS = 12  # number words up to this one count only with a unit
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something a text states that can be looked up.
+
+    Attributes:
+        start: where it starts, in characters.
+        end: where it ends.
+        quantity: of a number.
+    """
+
+    kind: Kind
+    text: str
+    start: int
+    end: int
+    quantity: Quantity | None = None
+
+
+def facts(text: str, languages: tuple[str, ...] = LANGUAGES, sources: int = 9) -> Iterator[Fact]:
+    """The facts of a text, by kind.
+
+    No fact is part of another, but for those in quotes. Numbers that count a list and marks that cite are left out, and
+    number words up to twelve without a unit, which texts use without meaning a figure.
+
+    Args:
+        languages: those that number words are read in.
+        sources: how many sources a citation in round brackets may name.
+    """
+    yield from (Fact("quote", found.text, found.start, found.end) for found in quotations(text))
+    plain, found = _apart(text, sources)
+    yield from found
+    for one in quantities(plain, languages):
+        if one.word and not _is_figure(one):
+            continue
+        start, end = one.number
+        yield Fact("number", text[start:end], start, end, one)
+
+
+def read_quantities(text: str, languages: tuple[str, ...], sources: int = 9) -> list[Quantity]:
+    """The quantities of a text, as `facts` reads them."""
+    return quantities(_apart(text, sources)[0], languages)
+
+
+def _is_figure(one: Quantity) -> bool:
+    if one.part:
+        return False
+    if any(reading.value > _IDIOMS for reading in one.readings):
+        return True
+    return not one.ordinal and any(reading.unit and reading.value > 1 for reading in one.readings)
+
+
+def _apart(text: str, sources: int) -> tuple[str, list[Fact]]:
+    """A text without what is no plain number, and the facts that were taken out of it."""
+    found: list[Fact] = []
+    for kind, pattern in (("link", _LINK), ("email", _EMAIL)):
+        spans = []
+        for match in pattern.finditer(text):
+            written = match.group().rstrip(".,;:!?)]*_")
+            spans.append((match.start(), match.start() + len(written)))
+            found.append(Fact(kind, written, *spans[-1]))  # type: ignore[arg-type]
+        text = blanked(text, spans)
+    text = blanked(text, chain(((mark.start, mark.end) for mark in citation_marks(text, sources)), other_marks(text)))
+    spans = list(date_spans(text))
+    found += (Fact("date", text[start:end], start, end) for start, end in spans)
+    text = blanked(text, spans)
+    spans = [match.span() for match in TIME_PATTERN.finditer(text)]
+    found += (Fact("time", text[start:end], start, end) for start, end in spans)
+    text = blanked(text, spans)
+    spans = [match.span() for match in _PHONE.finditer(text) if _is_phone(match.group())]
+    found += (Fact("phone number", text[start:end], start, end) for start, end in spans)
+    text = blanked(text, spans)
+    spans = [match.span() for match in NAME_WITH_DIGITS.finditer(text)]
+    found += (Fact("name", text[start:end], start, end) for start, end in spans)
+    return blanked(text, spans), found
+
+
+def _is_phone(written: str) -> bool:
+    digits = sum(sign.isdigit() for sign in written)
+    return digits >= _FEWEST_DIGITS and not re.fullmatch(r"0\.\d+", written)
+
+
+def phone_digits(text: str) -> str:
+    """The digits of a text alone."""
+    return "".join(sign for sign in text if sign.isdigit())
+
+
+def phones(text: str) -> Iterator[str]:
+    """What may be a telephone number in a text, digits alone."""
+    for match in re.finditer(r"\+?\(?\d[\d\s()/.\u2010-\u2013-]{5,40}\d", text):
+        yield phone_digits(match.group())

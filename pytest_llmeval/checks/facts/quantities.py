@@ -1,0 +1,266 @@
+"""The quantities of a text: figures and number words with their units, and the words that bound them."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+from pytest_llmeval.checks.facts.languages import LANGUAGES
+from pytest_llmeval.checks.facts.number_words import chinese_numbers, number_words
+from pytest_llmeval.checks.facts.units import Unit, units_after, units_before
+from pytest_llmeval.checks.number import Numeral, numerals
+
+Bound = Literal["", "over", "under", "almost"]
+
+
+class Reading(NamedTuple):
+    """One way to read a quantity."""
+
+    value: Decimal
+    unit: Unit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number in a text.
+
+    Attributes:
+        start: where it starts, in characters, a currency before it included.
+        end: where it ends, its unit included.
+        number: where its number alone starts and ends.
+        readings: what it may mean; empty for what only looks like a number: a version, endless digits.
+        bound: what stands around it: "over" 400, "under" 400, "almost" 400.
+        denied: whether a negation stands before it in its sentence.
+        word: whether it is written as a word.
+        ordinal: whether it is a rank, as in "2nd".
+        decade: whether it is one, as in "the 80s".
+        part: whether it is a part of a longer number word, as "eighty-four" of "nineteen eighty-four".
+        parts: for a number torn apart, as "10, 000", what its parts are by themselves.
+        step: what the last written digit stands for.
+    """
+
+    start: int
+    end: int
+    number: tuple[int, int]
+    readings: tuple[Reading, ...]
+    bound: Bound = ""
+    denied: bool = False
+    word: bool = False
+    ordinal: bool = False
+    decade: bool = False
+    part: bool = False
+    parts: tuple[Quantity, ...] = ()
+    step: float = 1.0
+
+
+_ORDINAL = re.compile(r"\s?(?:st|nd|rd|th|ty)(?![^\W_])|(?:er|re|ère|ème|eme|e|º|ª|°)(?![^\W_])", re.IGNORECASE)
+_DECADE = re.compile(r"\s?['’]?\s?s(?![^\W_])|er(?:n)?(?:-?jahren?)?(?![^\W_])", re.IGNORECASE)
+_DECADE_WORDS = {
+    "twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70, "eighties": 80,
+    "nineties": 90,
+}  # fmt: skip
+_DECADE_WORD = re.compile(rf"(?<![^\W_])(?:{'|'.join(_DECADE_WORDS)})(?![^\W_])", re.IGNORECASE)
+_YEAR = re.compile(r"(1[0-9]|20)(\d{2})")
+_RANGE = re.compile(r"\s?(?:-{1,2}|[\u2010-\u2015\u2212~/]|to|bis|à|a|al|tot|until|through)\s?", re.IGNORECASE)
+_TORN = re.compile(
+    r"(?<![\w.,])(?:"
+    r"\d{1,3}(?: ?, \d{3})+(?:\s?\.\s?\d+)?"  # 10, 000
+    r"|\d{1,3}(?: \d{3})+(?:[.,]\d+)?"  # 1 234,50
+    r"|\d{1,3}(?:,\d{3})*(?:\. | \. ?|, )\d{1,2}"  # 7. 8
+    r")(?!\w|[.,]\d)"
+)
+_FRACTION_WORDS = (
+    ("0.5", r"half|halves|hälfte|halbe[nrs]?|moitié|mitad|metà|helft|metade|½|1/2"),
+    ("0.3333", r"(?:one[\s-])?third|drittel|tiers|tercio|⅓|1/3"),
+    ("0.6667", r"two[\s-]thirds|zwei drittel|deux tiers|⅔|2/3"),
+    ("0.25", r"quarter|viertel|quart|cuarto|¼|1/4"),
+    ("0.75", r"three[\s-]quarters|drei viertel|dreiviertel|¾|3/4"),
+)
+_FRACTION = re.compile("|".join(rf"(?P<f{n}>(?<!\w)(?:{words})(?!\w))" for n, (_, words) in enumerate(_FRACTION_WORDS)), re.I)
+
+_OVER = (
+    "more than|over|above|at least|no less than|no fewer than|not less than|exceeding|exceeds?|exceeded|beyond|upwards of|"
+    "in excess of|minimum of|minimum|from|after|greater than|longer than|older than|higher than|>=?|≥|"
+    "mehr als|über|mindestens|ab|nach|wenigstens|länger als|plus de|au moins|supérieure? à|après|dès|más de|al menos|"
+    "por lo menos|después de|a partir de|desde|superior a|più di|oltre|almeno|dopo|meer dan|minstens|ten minste|"
+    "mais de|pelo menos|no mínimo|após|depois de"
+)
+_UNDER = (
+    "less than|fewer than|under|below|up to|at most|no more than|not more than|no later than|maximum of|maximum|within|"
+    "until|before|not exceeding|lower than|shorter than|younger than|smaller than|<=?|≤|"
+    "weniger als|unter|höchstens|maximal|bis zu|innerhalb von|innerhalb|binnen|vor|spätestens|moins de|au plus|jusqu'à|"
+    "dans les|sous|menos de|como máximo|hasta|dentro de|antes de|meno di|al massimo|fino a|entro|minder dan|hoogstens|"
+    "maximaal|tot|até|no máximo"
+)
+_ALMOST = (
+    "almost|nearly|close to|just under|just below|not quite|approaching|fast|beinahe|knapp|presque|près de|casi|quasi|"
+    "bijna|quase"
+)
+_BOUND_BEFORE = re.compile(
+    rf"(?<![^\W_])(?:(?P<almost>{_ALMOST})|(?P<over>{_OVER})|(?P<under>{_UNDER}))\s?(?:the |a |an |les |de |los |den |der |i |gli )?$", re.IGNORECASE
+)
+_BOUND_AFTER = re.compile(
+    r"[\s-](?:(?P<over>or (?:more|above|older|longer|over|higher)|and (?:above|over|up|older)|plus|oder mehr|ou plus|o más|o mehr)"
+    r"|(?P<under>or (?:less|fewer|under|below|younger|sooner)|oder weniger|ou moins|o menos|at most|maximum))(?!\w)"
+    r"|(?P<plus>\+)(?!\d)",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(
+    r"(?<!\w)(?:not|no|never|without|cannot|none|free|unless|except|otherwise|nor|only|nicht|kein\w*|ohne|nur|außer|gratis|kostenlos|sonst|"
+    r"ne|pas|sans|sauf|gratuit\w*|sino|sin|nunca|salvo|non|senza|tranne|niet|geen|zonder|não|sem|must|required)(?!\w)|n['’]t(?!\w)",
+    re.IGNORECASE,
+)
+_TURNED = re.compile(r"(?<!\w)(?:not|never|nicht|nie|pas|no|non|niet|não)\s$|n['’]t\s$", re.IGNORECASE)
+_CLAUSE = 60  # characters before a number in which a word bounds or denies it
+_SENTENCE_END = re.compile(r"[.!?;。！？\n]")
+
+
+def quantities(text: str, languages: Iterable[str] = LANGUAGES) -> list[Quantity]:
+    """The quantities of a text, in order.
+
+    A number torn apart and a date's or a link's digits are the business of others: blank them before.
+    """
+    found = [_with_unit(text, one) for one in numerals(text)]
+    _short_years(text, found)
+    blank = _blanked(text, found)
+    found += _of_words(text, blank, languages)
+    found += [
+        Quantity(*match.span(), match.span(), _plain([Decimal(_DECADE_WORDS[match.group().lower()])]), decade=True)
+        for match in _DECADE_WORD.finditer(text)
+    ]
+    found.sort(key=lambda one: (one.start, one.end))
+    found = _sharing_units(text, found)
+    return _joined(text, [_bounded(text, one) for one in found])
+
+
+def fractions(text: str) -> set[Decimal]:
+    """The shares that a text names by words or signs."""
+    shares = [Decimal(share) for share, _ in _FRACTION_WORDS]
+    return {shares[int((match.lastgroup or "f0")[1:])] for match in _FRACTION.finditer(text)}
+
+
+def _with_unit(text: str, numeral: Numeral) -> Quantity:
+    start, end = number = (numeral.start, numeral.end)
+    if numeral.value is None:
+        return Quantity(start, end, number, ())
+    values = [numeral.value, *_other_values(numeral.text)]
+    digits = numeral.text.strip("-\u2212")
+    if digits.isdecimal():
+        if len(digits) in (2, 4) and digits[-1] == "0" and (decade := _DECADE.match(text, end)):
+            return Quantity(start, decade.end(), number, _plain(values), decade=True)
+        if ordinal := _ORDINAL.match(text, end):
+            return Quantity(start, ordinal.end(), (start, ordinal.end()), _plain(values), ordinal=True)
+    start, units = units_before(text, start)
+    million = not units and text[end : end + 1] == "m"  # "5m" may be either
+    if not units:
+        end, units = units_after(text, end)
+    readings = [Reading(value, unit) for value in values for unit in units] or list(_plain(values))
+    if million:
+        readings += _plain([value.scaleb(6) for value in values])
+    exponent = numeral.value.as_tuple().exponent
+    step = 10.0**exponent if isinstance(exponent, int) else 1.0
+    return Quantity(start, end, number, tuple(readings), step=step)
+
+
+def _plain(values: Iterable[Decimal]) -> tuple[Reading, ...]:
+    return tuple(Reading(value) for value in values)
+
+
+def _other_values(written: str) -> Iterator[Decimal]:
+    """What else one separator can mean: 1.234 is one thousand in German, 1,234 a decimal."""
+    found = re.fullmatch(r"[-\u2212]?(\d{1,3})([.,])(\d{3})", written)
+    if found:
+        yield Decimal(found[1] + found[3]) if found[2] == "." else Decimal(f"{found[1]}.{found[3]}")
+
+
+def _short_years(text: str, found: list[Quantity]) -> None:
+    """In 2007-11 the 11 is 2011 too."""
+    for place in range(1, len(found)):
+        before, one = found[place - 1], found[place]
+        year = _YEAR.fullmatch(text[slice(*before.number)])
+        digits = re.fullmatch(r"[-\u2212]?(\d{2})", text[slice(*one.number)])
+        if year and digits and int(digits[1]) > int(year[2]) and _are_range(text, before, one):
+            full = Reading(Decimal(year[1] + digits[1]))
+            found[place] = replace(one, readings=(*one.readings, full))
+
+
+def _are_range(text: str, one: Quantity, after: Quantity) -> bool:
+    start = after.start + (text[after.start] in "-\u2212")  # a dash that was read as a minus
+    return one.end <= start <= one.end + 10 and bool(_RANGE.fullmatch(text, one.end, start))
+
+
+def _blanked(text: str, found: Iterable[Quantity]) -> str:
+    """The text without figures, so that no word is read twice; as long as before."""
+    pieces, last = [], 0
+    for one in found:
+        if one.number[0] >= last:
+            pieces += [text[last : one.number[0]], "0" * (one.number[1] - one.number[0])]
+            last = one.number[1]
+    return "".join([*pieces, text[last:]])
+
+
+def _of_words(text: str, blank: str, languages: Iterable[str]) -> Iterator[Quantity]:
+    numbers = {*number_words(blank, languages), *chinese_numbers(blank)}
+    widest = 0
+    for word in sorted(numbers, key=lambda one: (one.start, -one.end)):
+        end, units = (word.end, ()) if word.ordinal else units_after(text, word.end)
+        readings = tuple(Reading(word.value, unit) for unit in units) or _plain([word.value])
+        part = word.end <= widest
+        widest = max(widest, word.end)
+        yield Quantity(
+            word.start, end, (word.start, word.end), readings, word=True, ordinal=word.ordinal, part=part
+        )
+
+
+def _sharing_units(text: str, found: list[Quantity]) -> list[Quantity]:
+    """In "10-15 degrees" and "2 to 3 kg" the first number has the unit of the second."""
+    shared = list(found)
+    for place in range(len(found) - 2, -1, -1):
+        one, after = shared[place], shared[place + 1]
+        units = [reading.unit for reading in after.readings if reading.unit]
+        bare = all(reading.unit is None for reading in one.readings)
+        if units and bare and not _YEAR.fullmatch(text[slice(*one.number)]) and _are_range(text, one, after):
+            readings = [Reading(reading.value, unit) for reading in one.readings for unit in units]
+            shared[place] = replace(one, readings=tuple(readings))
+    return shared
+
+
+def _bounded(text: str, one: Quantity) -> Quantity:
+    before = text[max(0, one.start - _CLAUSE) : one.start]
+    clause = _SENTENCE_END.split(before)[-1]
+    near = clause[-30:]
+    bound: Bound = ""
+    if found := _BOUND_BEFORE.search(near):
+        bound = "almost" if found["almost"] else "under" if found["under"] else "over"
+        if _TURNED.search(near[: found.start()]):  # "not over 30"
+            bound = "under" if bound == "over" else "over" if bound == "under" else ""
+    elif found := _BOUND_AFTER.match(text, one.end):
+        bound = "under" if found["under"] else "over"
+    return replace(one, bound=bound, denied=bool(_DENIAL.search(clause)))
+
+
+def _joined(text: str, found: list[Quantity]) -> list[Quantity]:
+    """Numbers torn apart, such as "10, 000" and "7. 8", as one, with their parts."""
+    starts = [one.number[0] for one in found]
+    joined, gone = [], set[int]()
+    for torn in _TORN.finditer(text):
+        first, last = bisect_left(starts, torn.start() - 1), bisect_left(starts, torn.end())
+        inside = [place for place in range(first, last) if not found[place].word and found[place].readings]
+        if len(inside) < 2 or gone.intersection(inside):
+            continue
+        parts = tuple(found[place] for place in inside)
+        start, end = parts[0].number[0], max(parts[-1].number[1], torn.end())
+        whole = next(numerals(re.sub(r"\s(?!\w{2,}$)", "", text[start : torn.end()]) + text[torn.end() : end]), None)
+        if whole is None or whole.value is None:
+            continue
+        units = [reading.unit for part in (parts[-1], parts[0]) for reading in part.readings if reading.unit]
+        values = [whole.value, *_other_values(whole.text)]
+        readings = tuple(Reading(value, unit) for value in values for unit in units) or _plain(values)
+        gone.update(inside)
+        joined.append(replace(parts[0], end=parts[-1].end, number=(start, end), readings=readings, parts=parts))
+    kept = [one for place, one in enumerate(found) if place not in gone]
+    return sorted([*joined, *kept], key=lambda one: (one.start, one.end))
