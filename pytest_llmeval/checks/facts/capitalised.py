@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from pytest_llmeval.checks.facts.content_words import sentences
+from pytest_llmeval.checks.facts.content_words import is_function_word, sentences
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:[-'\u2019.&][^\W\d_]+)*")
-_START = re.compile(r"[\s\"'\u201c\u201d\u2018\u2019\u00ab\u300c(\[*_#>|:;\u2022\u2013\u2014/\d.),-]*$")
-_OPENS = re.compile(r"(?:[:;\u2022\u2013\u2014|>*\"\u201c\u00ab(\[/]|\d[.)]|--)\s*[\"'\u201c\u2018*_(]*$")
+# What a new sentence may begin after, inside what is cut at full stops.
+_OPENS = re.compile(r"(?:[:;\u2022|>*#]|\d[.)]|--|[:,]\s?[\"\u201c\u2018\u00ab\u201e])\s*[\"'\u201c\u2018\u00ab*_(]*$")
+_INNER_CAPITAL = re.compile(r"[^\W\d_]+[A-Z]")
 _NO_NAMES = frozenset(
     "i i'm i'd i've i'll mr mrs ms dr prof sir ok tv ai pc dvd cd id faq pdf url html json ceo am pm bc ad usa us uk eu god "
     "internet web english german french spanish italian dutch portuguese monsieur madame herr frau señor señora".split()
 )
+_INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_]?)*")
 _DEMONYM = re.compile(r"(?:ish|ian|ians|ean|eans|ese|an|ans|ic|ch|i|is|man|men)$")
 _NOUNS_HAVE_CAPITALS = ("de",)
 
@@ -35,7 +37,7 @@ def capitalised(text: str, languages: tuple[str, ...], known: Callable[[str], bo
             continue
         run: list[re.Match[str]] = []
         for place, token in enumerate((*tokens, None)):
-            if token is not None and place and _is_name(sentence, token) and not known(token.group()):
+            if token is not None and _is_name(sentence, token, first=not place) and not known(token.group()):
                 if not run or sentence[run[-1].end() : token.start()] in (" ", ". "):
                     run.append(token)
                     continue
@@ -47,11 +49,14 @@ def capitalised(text: str, languages: tuple[str, ...], known: Callable[[str], bo
             run = after
 
 
-def _is_name(sentence: str, token: re.Match[str]) -> bool:
-    word = token.group()
-    if not word[0].isupper() or len(word) < 2 or word.casefold().replace("\u2019", "'") in _NO_NAMES:
+def _is_name(sentence: str, token: re.Match[str], *, first: bool) -> bool:
+    word = re.sub(r"['\u2019]s?$", "", token.group())
+    plain = word.casefold().replace("\u2019", "'")
+    if not word or not (word[0].isupper() or _INNER_CAPITAL.match(word)) or plain in _NO_NAMES or _INITIALS.fullmatch(word) or is_function_word(plain):
         return False
-    return not _OPENS.search(sentence[max(0, token.start() - 12) : token.start()])
+    if _INNER_CAPITAL.match(word):  # "MTV" and "YouTube" are names wherever they stand
+        return True
+    return not first and not _OPENS.search(sentence[max(0, token.start() - 12) : token.start()])
 
 
 def _is_heading(tokens: list[re.Match[str]]) -> bool:

@@ -33,8 +33,13 @@ def stems(text: str) -> frozenset[str]:
 def content_words(text: str) -> Iterator[str]:
     """The words that carry meaning: no function words, and none of fewer than four letters."""
     for word in _WORD.findall(text):
-        if len(word) >= 4 and word.casefold().replace("\u2019", "'") not in _FUNCTION_WORDS:
+        if len(word) >= 4 and not is_function_word(word.casefold().replace("\u2019", "'")):
             yield word
+
+
+def is_function_word(word: str) -> bool:
+    """Whether a word, in small letters, carries no meaning of its own."""
+    return word in _FUNCTION_WORDS
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:

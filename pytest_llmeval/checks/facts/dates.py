@@ -74,6 +74,19 @@ def months(text: str) -> set[int]:
     return {MONTHS[found["month"].lower()] for found in _MONTH_ALONE.finditer(text)}
 
 
+def month_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where months stand alone, by a whole name with a capital that is no other word."""
+    for found in _MONTH_ALONE.finditer(text):
+        name = found["month"]
+        if name[0].isupper() and len(name) > 4 and name.lower() not in ("march", "marts"):
+            yield found.span("month")
+
+
+def month_of(name: str) -> int | None:
+    """The number of a month."""
+    return MONTHS.get(name.lower())
+
+
 def date_of(written: str) -> tuple[Date, ...]:
     """The days that one written date can mean."""
     for pattern in DATE_PATTERNS:

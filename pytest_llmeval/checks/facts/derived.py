@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
 from pytest_llmeval.checks.facts.content_words import content_words, sentences, stem
 from pytest_llmeval.checks.facts.quantities import Quantity, fractions
-from pytest_llmeval.checks.facts.units import Unit, same
+from pytest_llmeval.checks.facts.units import Unit, is_money, same
 
 _MOST_SUMMED = 8
 _MOST_COMPARED = 200
 _NEARBY = 250  # characters around a number that may belong to its sentence
 _NEAR = 3  # numbers with the same unit between two that are subtracted
 _TOTAL = re.compile(
-    r"(?<!\w)(?:totals?|together|altogether|combined|in all|overall|sum|both|insgesamt|zusammen|gesamt\w*|summe|totale?|ensemble|"
-    r"en tout|juntos|suma|complessivamente|somma|totaal|samen|soma|plus|including|inkl\w*)(?!\w)|合計|合计|共|总|總|총",
+    r"(?<!\w)(?:totals?|totall?ing|together|altogether|combined|in all|sum|insgesamt|zusammen|gesamt\w*|summe|totale?|en tout|"
+    r"juntos|suma|complessivamente|somma|totaal|samen|soma)(?!\w)|合計|合计|共|总|總|총",
     re.IGNORECASE,
 )
+_INCLUDING = re.compile(r"(?<!\w)(?:includ\w+|inkl\w*|incl\w*|plus|samt|with shipping)(?!\w)", re.IGNORECASE)
 _DIFFERENCE = re.compile(
-    r"(?<!\w)(?:more|less|fewer|difference|sav(?:e|es|ed|ing|ings)|cheaper|later|earlier|after|before|between|rose|rise|risen|fell|"
-    r"drop(?:s|ped)?|increas\w+|decreas\w+|longer|older|younger|lost|gain(?:ed|s)?|remaining|left|span\w*|aged?|lasted|for|lead|"
-    r"margin|off|discount|mehr|weniger|unterschied|günstiger|später|früher|nach|differenz|ersparnis|gespart|sparen|älter|jünger|lang|"
-    r"différence|économi\w+|après|ans|más|menos|diferencia|ahorr\w+|después|differenza|risparmi\w+|dopo|verschil|diferença)(?!\w)",
+    r"(?<!\w)(?:difference|sav(?:e|es|ed|ing|ings)|cheaper|dearer|later|earlier|(?:rose|rise|risen|fell|dropped|gr[eo]w|up|down) by|"
+    r"increas\w+|decreas\w+|longer|older|younger|lost|gain(?:ed|s)?|remaining|left|aged?|lasted|lasts|"
+    r"unterschied|günstiger|teurer|später|früher|differenz|ersparnis|gespart|sparen|spart|älter|jünger|im alter|différence|économi\w+|"
+    r"plus tard|diferencia|ahorr\w+|después|differenza|risparmi\w+|dopo|verschil|diferença)(?!\w)",
     re.IGNORECASE,
 )
 _ROUGHLY = re.compile(
@@ -45,8 +45,10 @@ _OPERATOR = re.compile(
     r"|(?P<times>[x×*·]|times|mal|fois|por|per|à|at|keer))\s*",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
 _CENTURY = re.compile(r"\s(?:century|jahrhundert|siècle|siglo|secolo|eeuw|século)", re.IGNORECASE)
 _LISTED = re.compile(r"\s*(?:,\s*(?:and|or|und|oder|et|ou|y|o|e|en|of)?(?!\w)|(?<!\w)(?:and|or|und|oder|et|ou|y|e|en|&)(?!\w)|、|和|と)\s*")
+_NAMED = re.compile(r"[:(\u2013\u2014]|(?<!\w)(?:namely|such as|are|nämlich|sind|sont|son|sono|zijn|são)(?!\w)")
 _NOUN_AFTER = re.compile(r"\s(?:[^\W\d_]+\s){0,2}?([^\W\d_]{3,})")
 _BULLET = re.compile(r"^[ \t]*(?:[-*\u2022\u2013]|\d{1,2}[.)])\s+\S", re.MULTILINE)
 _MOST_COUNTED = 30
@@ -108,7 +110,8 @@ class Derived:
             or (one.ordinal and _CENTURY.match(text, one.end) and self._has_year(one))
             or self._is_share(one)
             or _is_computed(one, stated)
-            or (_TOTAL.search(sentence) and (self._is_sum(one) or _sums_up(one, stated.between(start, end))))
+            or ((_TOTAL.search(sentence) or (is_money(one.readings) and _INCLUDING.search(sentence))) and self._is_sum(one))
+            or (_TOTAL.search(sentence) and _sums_up(one, stated.between(start, end)))
             or (_DIFFERENCE.search(sentence) and self._is_difference(one))
             or self._is_count(one, text, sentence)
         )
@@ -142,7 +145,7 @@ class Derived:
     def _has_year(self, one: Quantity) -> bool:
         if self._years is None:
             values = (reading.value for other in self._all() for reading in other.readings)
-            self._years = sorted({value for value in values if 1000 <= value <= 2100 and value == int(value)})
+            self._years = sorted({value for value in values if _is_year(value)})
         for value, _ in one.readings:
             if one.decade:
                 firsts = [value] if value >= 1000 else [1800 + value, 1900 + value, 2000 + value]
@@ -166,34 +169,27 @@ class Derived:
     def _is_sum(self, one: Quantity) -> bool:
         if self._sums is None:
             self._sums = {}
-            for found in self._found:
+            for text, found in zip(self._texts, self._found, strict=True):
                 for unit, values in _by_unit(found).items():
                     sums = self._sums.setdefault(unit, set())
-                    for place in range(len(values)):
-                        total = values[place][1]
-                        for _, value in values[place + 1 : place + _MOST_SUMMED]:
+                    for place, (start, total) in enumerate(values):
+                        for other, value in values[place + 1 : place + _MOST_SUMMED]:
+                            if unit is None and _SENTENCE_END.search(text, start, other):
+                                break
                             total += value
                             sums.add(total)
-        return any(
-            value in sums for value, unit in one.readings for key, sums in self._sums.items() if unit is None or same(unit, key)
-        )
+        return _is_among(one, self._sums)
 
     def _is_difference(self, one: Quantity) -> bool:
         if self._differences is None:
             self._differences = {}
             for found in self._found:
-                for unit, values in _by_unit(found).items():
+                years = [(one.start, value) for one in found for value, unit in one.readings if not unit and _is_year(value)]
+                for unit, values in (*_by_unit(found).items(), (Unit("months", 12.0), years)):
+                    differences = self._differences.setdefault(unit, set()) if unit else set()
                     for place, (_, value) in enumerate(values):
-                        for _, other in values[place + 1 : place + 1 + _NEAR]:
-                            years = unit is None and 1000 <= value <= 2100 and 1000 <= other <= 2100
-                            key = Unit("months", 12.0) if years else unit
-                            self._differences.setdefault(key, set()).add(abs(value - other))
-        return any(
-            abs(value) in differences
-            for value, unit in one.readings
-            for key, differences in self._differences.items()
-            if (unit is None or unit == key) and value
-        )
+                        differences |= {abs(value - other) for _, other in values[place + 1 : place + 1 + _NEAR]}
+        return _is_among(one, self._differences)
 
     def _is_count(self, one: Quantity, text: str, sentence: str) -> bool:
         """Three colours for "red, green and blue", when the same sentence or one on the same subject lists them."""
@@ -202,8 +198,9 @@ class Derived:
             return False
         if not _NOUN_AFTER.match(text, one.end):
             return False
-        rest = text[one.end : one.end + 1000].split("\n\n")[0]
-        if any(counts[0] == count for count, _ in _lists(rest)):
+        rest = text[one.end : one.end + _NEARBY].split("\n\n")[0]
+        named = _NAMED.search(rest)
+        if named and any(counts[0] == count for count, _ in _lists(rest[named.end() :])):
             return True
         if counts[0] == len(_BULLET.findall(rest)):
             return True
@@ -221,10 +218,23 @@ def _digits(value: Decimal) -> int:
 def _by_unit(found: Sequence[Quantity]) -> dict[Unit | None, list[tuple[int, Decimal]]]:
     groups: dict[Unit | None, list[tuple[int, Decimal]]] = {}
     for one in found:
-        if one.readings and not (one.ordinal or one.decade or one.part):
-            reading = one.readings[0]
+        reading = one.readings[0] if one.readings else None
+        if reading and not (one.ordinal or one.decade or one.part) and (reading.unit or not _is_year(reading.value)):
             groups.setdefault(reading.unit, []).append((one.start, reading.value))
     return groups
+
+
+def _is_year(value: Decimal) -> bool:
+    return 1000 <= value <= 2100 and value == int(value)
+
+
+def _is_among(one: Quantity, known: Mapping[Unit | None, set[Decimal]]) -> bool:
+    """Whether a quantity is among numbers with a unit that may be its own; a bare year never is."""
+    return any(
+        bool(value) and abs(value) in values and same(unit, other) and (unit or other or not _is_year(value))
+        for value, unit in one.readings
+        for other, values in known.items()
+    )
 
 
 def _sums_up(one: Quantity, others: Sequence[Quantity]) -> bool:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
-from pytest_llmeval.checks.facts.dates import TIME_PATTERN, blanked, date_spans
+from pytest_llmeval.checks.facts.dates import TIME_PATTERN, blanked, date_spans, month_spans
 from pytest_llmeval.checks.facts.languages import LANGUAGES
 from pytest_llmeval.checks.facts.marks import citation_marks, other_marks
 from pytest_llmeval.checks.facts.quantities import Quantity, quantities
 from pytest_llmeval.checks.facts.quotations import quotations
+from pytest_llmeval.checks.facts.weekdays import weekday_spans
 
-Kind = Literal["quote", "link", "email", "phone number", "date", "time", "number", "name", "sentence", "part"]
+Kind = Literal["quote", "link", "email", "phone number", "date", "month", "weekday", "time", "number", "name", "sentence", "part"]
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`|\\^{}\u3000-\u30ff\u3400-\u9fff]+", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w+-][\w.+-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
@@ -25,7 +26,9 @@ NAME_WITH_DIGITS = re.compile(
     re.ASCII,
 )
 _FEWEST_DIGITS = 7  # of a phone number
-_IDIOMS = 12  # number words up to this one count only with a unit
+_IDIOMS = 3  # number words up to this one count only with a unit
+_UNCERTAIN = 12  # and up to this one where the language is not sure
+_SEVERAL_MEANINGS = frozenset(["sei", "neuf", "once", "nove", "fire", "elf", "sette"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def facts(text: str, languages: tuple[str, ...] = LANGUAGES, sources: int = 9) -
     """The facts of a text, by kind.
 
     No fact is part of another, but for those in quotes. Numbers that count a list and marks that cite are left out, and
-    number words up to twelve without a unit, which texts use without meaning a figure.
+    number words up to three without a unit, which texts use without meaning a figure.
 
     Args:
         languages: those that number words are read in.
@@ -59,9 +62,9 @@ def facts(text: str, languages: tuple[str, ...] = LANGUAGES, sources: int = 9) -
     plain, found = _apart(text, sources)
     yield from found
     for one in quantities(plain, languages):
-        if one.word and not _is_figure(one):
-            continue
         start, end = one.number
+        if one.word and not _is_figure(one, text[start:end], languages):
+            continue
         yield Fact("number", text[start:end], start, end, one)
 
 
@@ -70,12 +73,16 @@ def read_quantities(text: str, languages: tuple[str, ...], sources: int = 9) -> 
     return quantities(_apart(text, sources)[0], languages)
 
 
-def _is_figure(one: Quantity) -> bool:
+def _is_figure(one: Quantity, written: str, languages: tuple[str, ...]) -> bool:
+    """Whether a number word means a figure: it is large enough not to be an idiom, or has a unit."""
     if one.part:
         return False
-    if any(reading.value > _IDIOMS for reading in one.readings):
+    if not one.ordinal and any(reading.unit and reading.value > 1 for reading in one.readings):
         return True
-    return not one.ordinal and any(reading.unit and reading.value > 1 for reading in one.readings)
+    if any(reading.value > _UNCERTAIN for reading in one.readings):
+        return True
+    sure = len(languages) == 1 and written.casefold() not in _SEVERAL_MEANINGS
+    return sure and any(reading.value > _IDIOMS for reading in one.readings)
 
 
 def _apart(text: str, sources: int) -> tuple[str, list[Fact]]:
@@ -92,6 +99,8 @@ def _apart(text: str, sources: int) -> tuple[str, list[Fact]]:
     spans = list(date_spans(text))
     found += (Fact("date", text[start:end], start, end) for start, end in spans)
     text = blanked(text, spans)
+    found += (Fact("month", text[start:end], start, end) for start, end in month_spans(text))
+    found += (Fact("weekday", text[start:end], start, end) for start, end in weekday_spans(text))
     spans = [match.span() for match in TIME_PATTERN.finditer(text)]
     found += (Fact("time", text[start:end], start, end) for start, end in spans)
     text = blanked(text, spans)

@@ -48,6 +48,10 @@ _VAGUE = frozenset(
     + ["centaines", "milliers", "cientos", "miles", "centinaia", "migliaia", "honderden", "duizenden", "milhares"]
     + ["cent", "cents", "cento", "o", "oh"]
 )
+_UNCOUNTED = re.compile(
+    r"(?<!\w)(?:few|several|many|some|couple of|einige|mehrere|viele|quelques|plusieurs|varios|unos|alcun[ei]|enkele|alguns)\s$",
+    re.IGNORECASE,
+)
 _OWN = re.compile(
     r"(?<![^\W_])(?:(?P<half>half)[\s-]an?[\s-]|(?P<two>two|three|four|five|six|ten)\s|an?\s)?"
     r"(?P<word>dozen|hundred|thousand|million|billion|dutzend|douzaine|docena|dozzina|dozijn|dúzia)(?![^\W_])",
@@ -88,6 +92,8 @@ def _found(text: str, language: str) -> Iterator[NumberWord]:
         start, end = spans[found.start][0], spans[found.end - 1][1]
         written = text[start:end]
         if written.casefold() in _VAGUE or not any(letter.isalpha() for letter in written):
+            continue
+        if _UNCOUNTED.search(text[max(0, start - 12) : start]):
             continue
         value = Decimal(str(found.value))
         value = Decimal(int(value)) if value == int(value) else value

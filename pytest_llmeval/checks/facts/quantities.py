@@ -254,7 +254,8 @@ def _joined(text: str, found: list[Quantity]) -> list[Quantity]:
             continue
         parts = tuple(found[place] for place in inside)
         start, end = parts[0].number[0], max(parts[-1].number[1], torn.end())
-        whole = next(numerals(re.sub(r"\s(?!\w{2,}$)", "", text[start : torn.end()]) + text[torn.end() : end]), None)
+        glued = re.sub(r"(?<=[\d.,])\s(?=[\d.,])", "", text[start : torn.end()]) + text[torn.end() : end]
+        whole = next(numerals(glued), None)
         if whole is None or whole.value is None:
             continue
         units = [reading.unit for part in (parts[-1], parts[0]) for reading in part.readings if reading.unit]

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
 
 from pytest_llmeval.checks.facts.capitalised import is_initials, without_ending
 from pytest_llmeval.checks.facts.content_words import content_words, stem, stems
-from pytest_llmeval.checks.facts.dates import Date, date_of, dates, months, time_of, times
+from pytest_llmeval.checks.facts.dates import Date, date_of, dates, month_of, months, time_of, times
 from pytest_llmeval.checks.facts.derived import Derived, Stated
 from pytest_llmeval.checks.facts.extracted import Fact, phone_digits, phones, read_quantities
 from pytest_llmeval.checks.facts.quantities import Bound, Quantity, quantities
 from pytest_llmeval.checks.facts.quotations import letters
 from pytest_llmeval.checks.facts.units import Measured, Unit, measured, same
+from pytest_llmeval.checks.facts.weekdays import weekday_of, weekdays
 
 _SINGLE_QUOTES = "\u2018\u2019\u201a\u201b`\u00b4"
 _DOUBLE_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb"
@@ -80,6 +83,10 @@ class Sources:
                 return self._holds_whole(_plain(fact.text)) or _squeezed(fact.text) in self._names_with_digits
             case "date":
                 return self._holds_date(fact.text)
+            case "month":
+                return month_of(fact.text) in {*self._months, *(date.month for date in self._dates)}
+            case "weekday":
+                return weekday_of(fact.text) in self._weekdays
             case "time":
                 return not self._times.isdisjoint(time_of(fact.text)) or self._holds_parts(fact.text)
             case "phone number":
@@ -99,6 +106,11 @@ class Sources:
         if stem(word) in self._stems or (len(short) >= 4 and short[:4] in self._short_stems):
             return True
         if len(short) < 4 and short in self._stems:
+            return True
+        pieces = word.split("-")
+        if len(pieces) > 1:
+            return all(len(piece) < 2 or self.knows_name(piece) for piece in pieces)
+        if any(word[:length].casefold() in self._abbreviations for length in (3, 4)):
             return True
         alike = _ALIKE.get(stem(word), set()) | _ALIKE.get(short, set())
         if not alike.isdisjoint(self._stems):
@@ -135,6 +147,12 @@ class Sources:
     @cached_property
     def _words(self) -> frozenset[str]:
         return frozenset(re.findall(r"[^\W\d_]+", "\n".join(self._passages).replace(".", "").casefold()))
+
+    @cached_property
+    def _abbreviations(self) -> frozenset[str]:
+        """Short words with a capital, which longer names may start with: Lib for Liberal."""
+        found = re.findall(r"(?<![^\W_])[^\W\d_]{3,4}(?=s?(?![^\W_]))", "\n".join(self._passages))
+        return frozenset(word.casefold() for word in found if word[0].isupper() and not word.isupper())
 
     @cached_property
     def _initials(self) -> frozenset[str]:
@@ -198,6 +216,15 @@ class Sources:
     @cached_property
     def _months(self) -> set[int]:
         return {month for passage in self._passages for month in months(passage)}
+
+    @cached_property
+    def _weekdays(self) -> set[int]:
+        """Those that are named, and those of whole dates."""
+        named = {day for passage in self._passages for day in weekdays(passage)}
+        for date in self._dates:
+            with suppress(TypeError, ValueError):
+                named.add(datetime.date(*date).weekday())  # type: ignore[arg-type]
+        return named
 
     @cached_property
     def _times(self) -> set[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 
@@ -145,6 +145,11 @@ def units_before(text: str, start: int) -> tuple[int, tuple[Unit, ...]]:
     word = found.group().strip("\u00a0 -.").casefold()
     units = tuple(unit for unit in UNITS.get(word, ()) if unit.dimension in MONEY)
     return (found.start(), units) if units else (start, ())
+
+
+def is_money(readings: Iterable[tuple[object, Unit | None]]) -> bool:
+    """Whether a quantity may be an amount of money."""
+    return any(unit and unit.dimension in MONEY for _, unit in readings)
 
 
 def same(one: Unit | None, other: Unit | None) -> bool:
