@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -97,8 +98,16 @@ def examined(text: str, passages: Sequence[str], cited: int) -> tuple[list[Fact]
     languages = tuple(dict.fromkeys((*languages_of(text), *languages_of("\n".join(passages)))))
     sources, stated = Sources(passages, languages), Stated(text, [fact.quantity for fact in found if fact.quantity])
     once = list({_key(fact): fact for fact in reversed(found)}.values())
-    unsupported = [fact for fact in once if not sources.hold(fact, stated)]
-    return once, unsupported, {fact: hint for fact in unsupported if (hint := sources.why_not(fact))}
+    unsupported: list[Fact] = []
+    hints: dict[Fact, str] = {}
+    for fact in once:
+        if not sources.hold(fact, stated):
+            hint, one = sources.why_not(fact), fact.quantity
+            if hint and one:  # the number is there, so that its unit is what is wrong
+                fact = replace(fact, text=text[one.start : one.end], start=one.start, end=one.end)
+                hints[fact] = hint
+            unsupported.append(fact)
+    return once, unsupported, hints
 
 
 def _key(fact: Fact) -> tuple[object, ...]:

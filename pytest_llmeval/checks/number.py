@@ -80,6 +80,7 @@ def _compared(value: Decimal, written: str, target: Decimal, allowed: Decimal) -
 _CURRENCY_CODES = "AUD BRL CAD CHF CNY DKK EUR GBP INR JPY KRW NOK PLN RMB SEK SGD USD".split()
 _NUMERAL = re.compile(
     r"""
+    (?=\d)
     (?: (?<![A-Za-z\u00aa\u00b5\u00ba\u00c0-\u024f\u1e00-\u1eff\d_])
       | """
     + "|".join(rf"(?<=\b{code})" for code in _CURRENCY_CODES)

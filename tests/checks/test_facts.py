@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.checks.categories import category_of
 from pytest_llmeval.checks.consistent import assert_consistent
-from pytest_llmeval.checks.grounded import assert_grounded, facts
+from pytest_llmeval.checks.facts.extracted import facts
+from pytest_llmeval.checks.grounded import assert_grounded
 from pytest_llmeval.checks.measured import (
     assert_cost,
     assert_finish,
@@ -20,7 +21,7 @@ from pytest_llmeval.checks.measured import (
     assert_no_secrets,
     assert_not_refusal,
 )
-from pytest_llmeval.checks.number import assert_number, numerals, words_as_numbers
+from pytest_llmeval.checks.number import assert_number, numerals
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.reply import Answer, Measures, Reply
 
@@ -81,13 +82,6 @@ def test_what_is_glued_together_is_not_one_number(text: str, values: list[int | 
 def test_a_written_number_is_read_back(number: Decimal) -> None:
     for text in (str(number), f"{number:,}", f"It is {number:,}."):
         assert [numeral.value for numeral in numerals(text)] == [number]
-
-
-def test_number_words_up_to_ninety_nine() -> None:
-    found = [
-        int(one.value or 0) for one in words_as_numbers("Thirty days, twenty-four hours, one or Ninety nine; tenfold")
-    ]
-    assert found == [30, 24, 1, 99]
 
 
 def test_number_with_tolerance() -> None:

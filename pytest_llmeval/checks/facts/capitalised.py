@@ -10,6 +10,7 @@ from pytest_llmeval.checks.facts.content_words import is_function_word, sentence
 _TOKEN = re.compile(r"[^\W\d_]+(?:[-'\u2019.&][^\W\d_]+)*")
 # What a new sentence may begin after, inside what is cut at full stops.
 _OPENS = re.compile(r"(?:[:;\u2022|>*#]|\d[.)]|--|[:,]\s?[\"\u201c\u2018\u00ab\u201e])\s*[\"'\u201c\u2018\u00ab*_(]*$")
+_HEADING = re.compile(r"^[#*_]|[:*_]$")
 _INNER_CAPITAL = re.compile(r"[^\W\d_]+[A-Z]")
 _NO_NAMES = frozenset(
     "i i'm i'd i've i'll mr mrs ms dr prof sir ok tv ai pc dvd cd id faq pdf url html json ceo am pm bc ad usa us uk eu god "
@@ -33,7 +34,9 @@ def capitalised(text: str, languages: tuple[str, ...], known: Callable[[str], bo
     for start, end in sentences(text):
         sentence = text[start:end]
         tokens = list(_TOKEN.finditer(sentence))
-        if _is_heading(tokens):
+        if _is_heading(sentence, tokens):
+            continue
+        if sum(token.group().isupper() for token in tokens) * 2 > len(tokens) > 1:  # all in capitals
             continue
         run: list[re.Match[str]] = []
         for place, token in enumerate((*tokens, None)):
@@ -59,10 +62,12 @@ def _is_name(sentence: str, token: re.Match[str], *, first: bool) -> bool:
     return not first and not _OPENS.search(sentence[max(0, token.start() - 12) : token.start()])
 
 
-def _is_heading(tokens: list[re.Match[str]]) -> bool:
+def _is_heading(sentence: str, tokens: list[re.Match[str]]) -> bool:
     """Whether most words of a line have capitals, which then mean nothing."""
     words = [token.group() for token in tokens if len(token.group()) > 3]
-    return not words or sum(word[0].isupper() for word in words) > 0.6 * len(words)
+    capitals = sum(word[0].isupper() for word in words)
+    marked = bool(_HEADING.search(sentence))
+    return len(words) >= (1 if marked else 4) and capitals > 0.8 * len(words)
 
 
 def is_initials(word: str) -> bool:

@@ -19,15 +19,21 @@ _FUNCTION_WORDS = function_words() | frozenset(
 )
 
 
-def stem(word: str) -> str:
+def stem(word: str, length: int = COMPARED) -> str:
     """What of a word is compared: its first letters, without accents, small."""
     plain = unicodedata.normalize("NFKD", word[:40]).casefold()
-    return "".join(sign for sign in plain if sign.isalpha())[:COMPARED]
+    return "".join(sign for sign in plain if sign.isalpha())[:length]
+
+
+def whole_words(text: str) -> Iterator[str]:
+    """The words of a text, those with an apostrophe also without what follows it."""
+    for word in _WORD.findall(text):
+        yield from {word, *re.split("['\u2019]", word)}
 
 
 def stems(text: str) -> frozenset[str]:
     """The stems of all words of a text."""
-    return frozenset(stem(piece) for word in _WORD.findall(text) for piece in (word, *re.split("['\u2019]", word)))
+    return frozenset(stem(word) for word in whole_words(text))
 
 
 def content_words(text: str) -> Iterator[str]:

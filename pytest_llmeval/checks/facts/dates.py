@@ -22,27 +22,34 @@ _YEAR = r"(?:\s?,?\s(?:del?\s)?(?P<year>(?:1[0-9]|20)\d{2})(?!\d))"
 _DAY = r"(?P<day>\d{1,2})"
 _TO = r"\s?(?:[-\u2010-\u2015\u2212/]|to|and|bis|und|au|et|al?|y|e|tot|en)\s?"
 
-DATE_PATTERNS = tuple(
-    re.compile(pattern, re.IGNORECASE)
+_FIGURES = tuple(
+    re.compile(pattern)
     for pattern in (
-        rf"(?<![\w-])(?P<year>\d{{4}})([-/.])(?P<number>\d{{1,2}})\2{_DAY}(?!\d)",
+        rf"(?<![\w-])(?P<year>\d{{4}})(?P<between>[-/.])(?P<number>\d{{1,2}})(?P=between){_DAY}(?!\d)",
         r"(?P<year>\d{4})\s?[年년]\s?(?P<number>\d{1,2})\s?[月월]\s?(?P<day>\d{1,2})\s?[日일号]",
         r"(?<!\d)(?P<number>\d{1,2})\s?[月월]\s?(?P<day>\d{1,2})\s?[日일号]",
+        r"(?<![\w/.])(?P<day>\d{1,2})(?P<mark>[/.-])(?P<number>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})(?![\w/]|[.-]\d)",
+        r"(?<![\w/.])(?P<day>\d{1,2})\.(?P<number>\d{1,2})\.(?!\w|\s?\d)",
+    )
+)
+_NAMED = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
         rf"(?<!\w){_DAY}(?:st|nd|rd|th|er|\.|º|°)?\s(?:of\s|de\s|di\s)?(?:the\s)?{_MONTH}{_YEAR}?",
         rf"(?<!\w){_MONTH}\s(?:the\s)?{_DAY}(?:st|nd|rd|th)?(?![\w%]|[.,:]\d|\s?(?:percent|%|million)){_YEAR}?",
         rf"(?<!\w){_MONTH}(?:\s?,)?\s(?:of\s|de\s|del\s|di\s)?(?P<year>(?:1[0-9]|20)\d{{2}})(?!\d)",
-        r"(?<![\w/.])(?P<day>\d{1,2})(?P<mark>[/.-])(?P<number>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})(?![\w/]|[.-]\d)",
-        r"(?<![\w/.])(?P<day>\d{1,2})\.(?P<number>\d{1,2})\.(?!\w|\s?\d)",
     )
 )
 # "20-22 May" and "May 20-22" name two days; the day that stands beside the month is found above.
 _FIRST_OF_TWO = re.compile(rf"(?<!\w){_DAY}(?:st|nd|rd|th|\.)?{_TO}\d{{1,2}}(?:st|nd|rd|th|\.)?\s{_MONTH}", re.IGNORECASE)
 _LAST_OF_TWO = re.compile(rf"(?<!\w){_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?{_TO}{_DAY}(?![\w%]|[.,]\d)", re.IGNORECASE)
 
+_HALF = r"(?:[ap]\.\s?m\.|[ap]\s?m(?![a-z]))"
 TIME_PATTERN = re.compile(
-    r"(?<![\w.:,$€£])(?:(?P<hour>[01]?\d|2[0-4])(?:(?P<colon>[:：])(?P<minute>[0-5]\d)(?::[0-5]\d)?(?!\d)|[.h](?P<other>[0-5]\d)(?=\s?(?:[ap]\.?m|uhr|h\b)))"
-    r"(?:\s?(?P<half>[ap])\.?\s?m(?![a-z])\.?|\s?(?:uhr|h\b))?"
-    r"|(?P<whole>1?\d|2[0-4])\s?(?:(?P<half2>[ap])\.?\s?m(?![a-z])\.?|uhr(?!\w)|o['’]clock))",
+    r"(?<![\w.:,$€£])(?:"
+    r"(?P<hour>[01]?\d|2[0-4])(?:[:：](?P<minute>[0-5]\d)(?::[0-5]\d)?|h(?P<french>[0-5]\d)|\.(?P<other>[0-5]\d)"
+    rf"(?=\s?(?:{_HALF}|uhr|h\b)))(?!\d)(?:\s?(?P<half>{_HALF})|\s?(?:uhr|h)(?!\w))?"
+    rf"|(?P<whole>1?\d|2[0-4])\s?(?:(?P<half2>{_HALF})|uhr(?!\w)|o['’]clock))",
     re.IGNORECASE,
 )
 _FIRST_TIME = re.compile(
@@ -52,34 +59,66 @@ _FIRST_TIME = re.compile(
 )
 _NAMED_TIMES = {"noon": 720, "midday": 720, "midnight": 0, "mittag": 720, "mitternacht": 0, "midi": 720, "minuit": 0}
 _NAMED_TIME = re.compile(rf"(?<!\w)(?:{'|'.join(_NAMED_TIMES)})(?!\w)", re.IGNORECASE)
-_MONTH_ALONE = re.compile(rf"(?<!\w){_MONTH}", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]{3,10}")
+_AROUND = 40  # characters of a date before and after its month
 
 
 def date_spans(text: str) -> Iterator[tuple[int, int]]:
     """Where dates stand, one pattern after the other; no two overlap."""
-    for pattern in DATE_PATTERNS:
-        spans = [found.span() for found in pattern.finditer(text) if any(True for _ in read_date(found))]
+    windows = _windows(text)
+    for pattern in (*_FIGURES[:3], *_NAMED, *_FIGURES[3:]):
+        spans = [found.span() for found in _matches(pattern, text, windows) if any(True for _ in read_date(found))]
         yield from spans
         text = blanked(text, spans)
 
 
 def dates(text: str) -> set[Date]:
     """The dates that a text names, in whatever notation; two for 3/4/2026."""
-    patterns = (*DATE_PATTERNS, _FIRST_OF_TWO, _LAST_OF_TWO)
-    return {date for pattern in patterns for found in pattern.finditer(text) for date in read_date(found)}
+    windows = _windows(text)
+    patterns = (*_FIGURES, *_NAMED, _FIRST_OF_TWO, _LAST_OF_TWO)
+    return {date for pattern in patterns for found in _matches(pattern, text, windows) for date in read_date(found)}
+
+
+def _month_words(text: str) -> Iterator[re.Match[str]]:
+    """Where months stand by name, whole words alone."""
+    for found in _WORD.finditer(text):
+        if found.group().lower() in MONTHS and not text[found.start() - 1 : found.start()].isalpha():
+            if not text[found.end() : found.end() + 1].isalpha():
+                yield found
+
+
+def _windows(text: str) -> list[tuple[int, int]]:
+    """The parts of a text around the names of months, where the patterns with names can match."""
+    windows: list[tuple[int, int]] = []
+    for found in _month_words(text):
+        start, end = max(0, found.start() - _AROUND), found.end() + _AROUND
+        if windows and start <= windows[-1][1]:
+            windows[-1] = (windows[-1][0], end)
+        else:
+            windows.append((start, end))
+    return windows
+
+
+def _matches(
+    pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, int]]
+) -> Iterator[re.Match[str]]:
+    if "month" not in pattern.groupindex:
+        yield from pattern.finditer(text)
+    for start, end in windows if "month" in pattern.groupindex else ():
+        yield from pattern.finditer(text, start, end)
 
 
 def months(text: str) -> set[int]:
     """The months that a text names, also without a day or a year."""
-    return {MONTHS[found["month"].lower()] for found in _MONTH_ALONE.finditer(text)}
+    return {MONTHS[found.group().lower()] for found in _month_words(text)}
 
 
 def month_spans(text: str) -> Iterator[tuple[int, int]]:
     """Where months stand alone, by a whole name with a capital that is no other word."""
-    for found in _MONTH_ALONE.finditer(text):
-        name = found["month"]
+    for found in _month_words(text):
+        name = found.group()
         if name[0].isupper() and len(name) > 4 and name.lower() not in ("march", "marts"):
-            yield found.span("month")
+            yield found.span()
 
 
 def month_of(name: str) -> int | None:
@@ -89,7 +128,7 @@ def month_of(name: str) -> int | None:
 
 def date_of(written: str) -> tuple[Date, ...]:
     """The days that one written date can mean."""
-    for pattern in DATE_PATTERNS:
+    for pattern in (*_FIGURES, *_NAMED):
         found = pattern.fullmatch(written)
         if found:
             return tuple(read_date(found))
@@ -133,10 +172,10 @@ def time_of(written: str) -> tuple[int, ...]:
     if not found:
         return ()
     hour = int(found["hour"] or found["whole"])
-    minute = int(found["minute"] or found["other"] or 0)
+    minute = int(found["minute"] or found["french"] or found["other"] or 0)
     half = (found["half"] or found["half2"] or "").lower()
     if half:
-        return (((hour % 12) + (12 if half == "p" else 0)) * 60 + minute,)
+        return (((hour % 12) + (12 if half.startswith("p") else 0)) * 60 + minute,)
     if hour <= 12 and "uhr" not in written.lower():
         return (hour % 24 * 60 + minute, (hour + 12) % 24 * 60 + minute)
     return (hour % 24 * 60 + minute,)

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from pytest_llmeval.checks.facts.content_words import content_words, sentences, stem
 from pytest_llmeval.checks.facts.quantities import Quantity, fractions
+from pytest_llmeval.checks.facts.scorelines import Stories, scoreline_at
 from pytest_llmeval.checks.facts.units import Unit, is_money, same
 
 _MOST_SUMMED = 8
@@ -97,6 +98,7 @@ class Derived:
         self._lists: list[tuple[int, frozenset[str]]] | None = None
         self._fractions: set[Decimal] | None = None
         self._years: list[Decimal] | None = None
+        self._stories: Stories | None = None
         self._sorted: list[tuple[Decimal, Unit | None]] | None = None
 
     def follows(self, one: Quantity, stated: Stated) -> bool:
@@ -114,6 +116,7 @@ class Derived:
             or (_TOTAL.search(sentence) and _sums_up(one, stated.between(start, end)))
             or (_DIFFERENCE.search(sentence) and self._is_difference(one))
             or self._is_count(one, text, sentence)
+            or self._is_score(one, text)
         )
 
     def _all(self) -> Iterator[Quantity]:
@@ -190,6 +193,15 @@ class Derived:
                     for place, (_, value) in enumerate(values):
                         differences |= {abs(value - other) for _, other in values[place + 1 : place + 1 + _NEAR]}
         return _is_among(one, self._differences)
+
+    def _is_score(self, one: Quantity, text: str) -> bool:
+        """4-1 for a game whose five goals are told."""
+        score = scoreline_at(text, one.start)
+        if score is None or any(reading.unit for reading in one.readings):
+            return False
+        if self._stories is None:
+            self._stories = Stories(self._texts)
+        return self._stories.may_lead_to(score)
 
     def _is_count(self, one: Quantity, text: str, sentence: str) -> bool:
         """Three colours for "red, green and blue", when the same sentence or one on the same subject lists them."""

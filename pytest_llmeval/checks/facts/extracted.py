@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pytest_llmeval.checks.facts.dates import TIME_PATTERN, blanked, date_spans, month_spans
 from pytest_llmeval.checks.facts.languages import LANGUAGES
@@ -25,6 +25,7 @@ NAME_WITH_DIGITS = re.compile(
     r"(?:[A-Z]{1,10}[-_]?(?=\d)|[A-Za-z]{1,10}[-_]?(?=\d{3}))[\w-]{1,60}",
     re.ASCII,
 )
+_BLANK = re.compile("\x00+")
 _FEWEST_DIGITS = 7  # of a phone number
 _IDIOMS = 3  # number words up to this one count only with a unit
 _UNCERTAIN = 12  # and up to this one where the language is not sure
@@ -68,9 +69,28 @@ def facts(text: str, languages: tuple[str, ...] = LANGUAGES, sources: int = 9) -
         yield Fact("number", text[start:end], start, end, one)
 
 
-def read_quantities(text: str, languages: tuple[str, ...], sources: int = 9) -> list[Quantity]:
-    """The quantities of a text, as `facts` reads them."""
-    return quantities(_apart(text, sources)[0], languages)
+class Read(NamedTuple):
+    """A text that facts may come from.
+
+    Attributes:
+        quantities: as `facts` reads them.
+        inside: those inside what is taken for something else, such as dates.
+        others: its other facts, by kind and text.
+    """
+
+    quantities: list[Quantity]
+    inside: list[Quantity]
+    others: set[tuple[Kind, str]]
+
+
+def read(text: str, languages: tuple[str, ...]) -> Read:
+    """What a text states, for others to be compared with."""
+    plain, found = _apart(text, 9)
+    inside = []
+    for blank in _BLANK.finditer(plain):
+        part = text[blank.start() : blank.end()]
+        inside += [one.moved(blank.start()) for one in quantities(part, ())]
+    return Read(quantities(plain, languages), inside, {(fact.kind, fact.text) for fact in found})
 
 
 def _is_figure(one: Quantity, written: str, languages: tuple[str, ...]) -> bool:

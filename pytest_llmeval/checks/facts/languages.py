@@ -23,7 +23,7 @@ for _language, _words in _COMMON.items():
     for _word in _words.split():
         _OF_WORD.setdefault(_word, []).append(_language)
 _WORD = re.compile(r"[^\W\d_]+")
-_READ = 20_000  # characters that are enough to tell
+_READ = 5_000  # characters that are enough to tell
 
 
 def languages_of(text: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class NumberWord(NamedTuple):
 
 
 class _Token:
-    """One word, sign or space, in the form that text2num takes."""
+    """One word or sign, in the form that text2num takes."""
 
     __slots__ = ("_text",)
 
@@ -41,7 +41,7 @@ class _Token:
         return False
 
 
-_TOKEN = re.compile(r"[^\W\d_]+|\s+|[^\w\s]|\w", re.UNICODE)
+_TOKEN = re.compile(r"[^\W\d_]+|[^\w\s]|\w")
 # Vague words, and words that mean something else after "per" or a figure.
 _VAGUE = frozenset(
     ["hundreds", "thousands", "millions", "billions", "trillions", "hunderte", "tausende", "millionen", "milliarden"]
@@ -59,21 +59,22 @@ _OWN = re.compile(
 )
 _OWN_VALUES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 _TIMES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10}
-_DOZENS = re.compile(r"dozen|dutzend|douzaine|docena|dozzina|dozijn|dúzia", re.IGNORECASE)
+_DOZENS = re.compile(r"half|dozen|dutzend|douzaine|docena|dozzina|dozijn|dúzia", re.IGNORECASE)
 
 
 def number_words(text: str, languages: Iterable[str] = LANGUAGES) -> Iterator[NumberWord]:
     """The number words in a text, by language and then in order; one text may be read in several ways."""
-    if _DOZENS.search(text) or "half" in text.lower():
+    if _DOZENS.search(text):
         yield from _own(text)
-    if any(letter.isalpha() for letter in text):
-        for language in languages:
-            yield from _found(text, language)
+    tokens = list(_TOKEN.finditer(text))
+    for language in languages if tokens else ():
+        yield from _found(text, tokens, language)
 
 
 def _own(text: str) -> Iterator[NumberWord]:
     """Dozens, and half of a large number, which text2num does not know."""
-    for found in _OWN.finditer(text):
+    windows = [(max(0, near.start() - 12), near.end() + 16) for near in _DOZENS.finditer(text)]
+    for found in (found for start, end in windows for found in _OWN.finditer(text, start, end)):
         base = _OWN_VALUES.get(found["word"].lower(), 12)
         if found["half"]:
             yield NumberWord(*found.span(), Decimal(base) / 2, ordinal=False)
@@ -82,14 +83,12 @@ def _own(text: str) -> Iterator[NumberWord]:
             yield NumberWord(*found.span(), Decimal(base * times), ordinal=False)
 
 
-def _found(text: str, language: str) -> Iterator[NumberWord]:
+def _found(text: str, tokens: Sequence[re.Match[str]], language: str) -> Iterator[NumberWord]:
     from text_to_num import find_numbers  # late: most sessions check no facts
 
-    spans = [found.span() for found in _TOKEN.finditer(text)]
     before: tuple[int, int, Decimal] | None = None
-    tokens = [_Token(text[start:end]) for start, end in spans]
-    for found in find_numbers(tokens, language, 0.0):
-        start, end = spans[found.start][0], spans[found.end - 1][1]
+    for found in find_numbers([_Token(token.group()) for token in tokens], language, 0.0):
+        start, end = tokens[found.start].start(), tokens[found.end - 1].end()
         written = text[start:end]
         if written.casefold() in _VAGUE or not any(letter.isalpha() for letter in written):
             continue

@@ -34,7 +34,7 @@ class Quantity:
         number: where its number alone starts and ends.
         readings: what it may mean; empty for what only looks like a number: a version, endless digits.
         bound: what stands around it: "over" 400, "under" 400, "almost" 400.
-        denied: whether a negation stands before it in its sentence.
+        denied: whether a negation stands near it in its sentence.
         word: whether it is written as a word.
         ordinal: whether it is a rank, as in "2nd".
         decade: whether it is one, as in "the 80s".
@@ -55,6 +55,12 @@ class Quantity:
     part: bool = False
     parts: tuple[Quantity, ...] = ()
     step: float = 1.0
+
+    def moved(self, shift: int) -> Quantity:
+        """The same, in a text that has so many characters more before it."""
+        number = (self.number[0] + shift, self.number[1] + shift)
+        parts = tuple(part.moved(shift) for part in self.parts)
+        return replace(self, start=self.start + shift, end=self.end + shift, number=number, parts=parts)
 
 
 _ORDINAL = re.compile(r"\s?(?:st|nd|rd|th|ty)(?![^\W_])|(?:er|re|ère|ème|eme|e|º|ª|°)(?![^\W_])", re.IGNORECASE)
@@ -100,9 +106,17 @@ _ALMOST = (
     "almost|nearly|close to|just under|just below|not quite|approaching|fast|beinahe|knapp|presque|près de|casi|quasi|"
     "bijna|quase"
 )
+_ARTICLES = "the|a|an|les|de|los|den|der|i|gli"
 _BOUND_BEFORE = re.compile(
-    rf"(?<![^\W_])(?:(?P<almost>{_ALMOST})|(?P<over>{_OVER})|(?P<under>{_UNDER}))\s?(?:the |a |an |les |de |los |den |der |i |gli )?$", re.IGNORECASE
+    rf"(?<![^\W_])(?:(?P<almost>{_ALMOST})|(?P<over>{_OVER})|(?P<under>{_UNDER}))\s?(?:(?:{_ARTICLES})\s)?$",
+    re.IGNORECASE,
 )
+# A word that may stand before a bounded number; looked up first, since most numbers have no bound.
+_LAST_WORDS = frozenset(
+    word
+    for phrase in f"{_ALMOST}|{_OVER}|{_UNDER}|{_ARTICLES}".replace("?", "").split("|")
+    for word in (phrase.split()[-1], *(("supérieur",) if phrase.startswith("sup") else ()))
+) | {">", "<", "exceed", "exceeds", "jusqu'à", "d'ici"}
 _BOUND_AFTER = re.compile(
     r"[\s-](?:(?P<over>or (?:more|above|older|longer|over|higher)|and (?:above|over|up|older)|plus|oder mehr|ou plus|o más|o mehr)"
     r"|(?P<under>or (?:less|fewer|under|below|younger|sooner)|oder weniger|ou moins|o menos|at most|maximum))(?!\w)"
@@ -115,7 +129,7 @@ _DENIAL = re.compile(
     re.IGNORECASE,
 )
 _TURNED = re.compile(r"(?<!\w)(?:not|never|nicht|nie|pas|no|non|niet|não)\s$|n['’]t\s$", re.IGNORECASE)
-_CLAUSE = 60  # characters before a number in which a word bounds or denies it
+_CLAUSE = 60  # characters before and after a number in which a word denies it
 _SENTENCE_END = re.compile(r"[.!?;。！？\n]")
 
 
@@ -129,7 +143,7 @@ def quantities(text: str, languages: Iterable[str] = LANGUAGES) -> list[Quantity
     blank = _blanked(text, found)
     found += _of_words(text, blank, languages)
     found += [
-        Quantity(*match.span(), match.span(), _plain([Decimal(_DECADE_WORDS[match.group().lower()])]), decade=True)
+        Quantity(*match.span(), match.span(), _of_decade(Decimal(_DECADE_WORDS[match.group().lower()])), decade=True)
         for match in _DECADE_WORD.finditer(text)
     ]
     found.sort(key=lambda one: (one.start, one.end))
@@ -151,7 +165,7 @@ def _with_unit(text: str, numeral: Numeral) -> Quantity:
     digits = numeral.text.strip("-\u2212")
     if digits.isdecimal():
         if len(digits) in (2, 4) and digits[-1] == "0" and (decade := _DECADE.match(text, end)):
-            return Quantity(start, decade.end(), number, _plain(values), decade=True)
+            return Quantity(start, decade.end(), number, _of_decade(numeral.value), decade=True)
         if ordinal := _ORDINAL.match(text, end):
             return Quantity(start, ordinal.end(), (start, ordinal.end()), _plain(values), ordinal=True)
     start, units = units_before(text, start)
@@ -168,6 +182,11 @@ def _with_unit(text: str, numeral: Numeral) -> Quantity:
 
 def _plain(values: Iterable[Decimal]) -> tuple[Reading, ...]:
     return tuple(Reading(value) for value in values)
+
+
+def _of_decade(value: Decimal) -> tuple[Reading, ...]:
+    """The 80s are mostly the 1980s."""
+    return _plain([value] if value >= 100 else [value, value + 1900])
 
 
 def _other_values(written: str) -> Iterator[Decimal]:
@@ -231,16 +250,20 @@ def _sharing_units(text: str, found: list[Quantity]) -> list[Quantity]:
 
 def _bounded(text: str, one: Quantity) -> Quantity:
     before = text[max(0, one.start - _CLAUSE) : one.start]
-    clause = _SENTENCE_END.split(before)[-1]
-    near = clause[-30:]
+    last = before.split()[-1:]
     bound: Bound = ""
-    if found := _BOUND_BEFORE.search(near):
-        bound = "almost" if found["almost"] else "under" if found["under"] else "over"
-        if _TURNED.search(near[: found.start()]):  # "not over 30"
-            bound = "under" if bound == "over" else "over" if bound == "under" else ""
-    elif found := _BOUND_AFTER.match(text, one.end):
+    if last and last[0].casefold() in _LAST_WORDS:
+        near = _SENTENCE_END.split(before)[-1][-30:]
+        if found := _BOUND_BEFORE.search(near):
+            bound = "almost" if found["almost"] else "under" if found["under"] else "over"
+            if _TURNED.search(near[: found.start()]):  # "not over 30"
+                bound = "under" if bound == "over" else "over" if bound == "under" else ""
+    if not bound and (found := _BOUND_AFTER.match(text, one.end)):
         bound = "under" if found["under"] else "over"
-    return replace(one, bound=bound, denied=bool(_DENIAL.search(clause)))
+    if not bound:
+        return one
+    sentence = _SENTENCE_END.split(before)[-1] + " | " + _SENTENCE_END.split(text[one.end : one.end + _CLAUSE])[0]
+    return replace(one, bound=bound, denied=bool(_DENIAL.search(sentence)))
 
 
 def _joined(text: str, found: list[Quantity]) -> list[Quantity]:

@@ -13,11 +13,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from pytest_llmeval.checks.facts.capitalised import is_initials, without_ending
-from pytest_llmeval.checks.facts.content_words import content_words, stem, stems
+from pytest_llmeval.checks.facts.content_words import COMPARED, content_words, stem, stems, whole_words
 from pytest_llmeval.checks.facts.dates import Date, date_of, dates, month_of, months, time_of, times
 from pytest_llmeval.checks.facts.derived import Derived, Stated
-from pytest_llmeval.checks.facts.extracted import Fact, phone_digits, phones, read_quantities
-from pytest_llmeval.checks.facts.quantities import Bound, Quantity, quantities
+from pytest_llmeval.checks.facts.extracted import Fact, Kind, Read, phone_digits, phones, read
+from pytest_llmeval.checks.facts.quantities import Bound, Quantity
 from pytest_llmeval.checks.facts.quotations import letters
 from pytest_llmeval.checks.facts.units import Measured, Unit, measured, same
 from pytest_llmeval.checks.facts.weekdays import weekday_of, weekdays
@@ -30,7 +30,9 @@ _FOLDS = str.maketrans(
     "'" * len(_SINGLE_QUOTES) + '"' * len(_DOUBLE_QUOTES) + "-" * len(_DASHES),
 )
 _TURNED = {("over", "under"), ("under", "over"), ("over", "almost"), ("almost", "over")}
+_ENDING = 3  # letters of a name that may differ, as in Australian and Australia
 _MOST_MEASURED = 8  # of a dimension that one is compared with
+_FEWEST_DIGITS, _COUNTRY = 6, 3  # of a telephone number, and of a country's code
 _MOST_DERIVATIONS = 300  # of one text; it has failed by then in any case
 _WORDS_WITH_DIGITS = re.compile(r"[^\W\d_]{1,10}[-_ \u2010\u2011]?\d[\w-]{0,60}")
 _COUNTRIES = (
@@ -72,6 +74,8 @@ class Sources:
         Args:
             stated: the text that states it.
         """
+        if (fact.kind, fact.text) in self._stated:
+            return True
         match fact.kind:
             case "quote":
                 return letters(fact.text) in self._letters
@@ -103,15 +107,13 @@ class Sources:
     def knows_name(self, word: str) -> bool:
         """Whether a word, or one that starts as it does, is in the sources."""
         short = stem(without_ending(word))
-        if stem(word) in self._stems or (len(short) >= 4 and short[:4] in self._short_stems):
+        if stem(word, max(COMPARED, len(word) - _ENDING)) in self._long_stems or (len(short) >= 4 and short[:4] in self._short_stems):
             return True
         if len(short) < 4 and short in self._stems:
             return True
-        pieces = word.split("-")
+        pieces = re.split(r"[-.&]", word)
         if len(pieces) > 1:
             return all(len(piece) < 2 or self.knows_name(piece) for piece in pieces)
-        if any(word[:length].casefold() in self._abbreviations for length in (3, 4)):
-            return True
         alike = _ALIKE.get(stem(word), set()) | _ALIKE.get(short, set())
         if not alike.isdisjoint(self._stems):
             return True
@@ -141,18 +143,18 @@ class Sources:
         return frozenset().union(*(stems(passage) for passage in self._passages))
 
     @cached_property
+    def _long_stems(self) -> frozenset[str]:
+        """Every start of the words, from the letters that are compared at least."""
+        words = {stem(word, 40) for passage in self._passages for word in whole_words(passage)}
+        return frozenset(word[:length] for word in words for length in range(min(COMPARED, len(word)), len(word) + 1))
+
+    @cached_property
     def _short_stems(self) -> frozenset[str]:
         return frozenset(each[:4] for each in self._stems)
 
     @cached_property
     def _words(self) -> frozenset[str]:
         return frozenset(re.findall(r"[^\W\d_]+", "\n".join(self._passages).replace(".", "").casefold()))
-
-    @cached_property
-    def _abbreviations(self) -> frozenset[str]:
-        """Short words with a capital, which longer names may start with: Lib for Liberal."""
-        found = re.findall(r"(?<![^\W_])[^\W\d_]{3,4}(?=s?(?![^\W_]))", "\n".join(self._passages))
-        return frozenset(word.casefold() for word in found if word[0].isupper() and not word.isupper())
 
     @cached_property
     def _initials(self) -> frozenset[str]:
@@ -166,11 +168,17 @@ class Sources:
         return frozenset(found)
 
     @cached_property
+    def _read(self) -> list[Read]:
+        return [read(passage, self._languages) for passage in self._passages]
+
+    @cached_property
     def _found(self) -> list[list[Quantity]]:
-        """The quantities of each passage: as they stand, and as `facts` reads them, without dates and marks."""
-        return [
-            [*quantities(passage, self._languages), *read_quantities(passage, self._languages)] for passage in self._passages
-        ]
+        """The quantities of each passage, also those inside its dates, links and marks."""
+        return [[*each.quantities, *each.inside] for each in self._read]
+
+    @cached_property
+    def _stated(self) -> set[tuple[Kind, str]]:
+        return set().union(*(each.others for each in self._read))
 
     @cached_property
     def _quantities(self) -> dict[Decimal, dict[_Said, str]]:
@@ -207,7 +215,7 @@ class Sources:
 
     @cached_property
     def _derived(self) -> Derived:
-        return Derived(self._passages, [read_quantities(passage, self._languages) for passage in self._passages])
+        return Derived(self._passages, [each.quantities for each in self._read])
 
     @cached_property
     def _dates(self) -> set[Date]:
@@ -231,8 +239,8 @@ class Sources:
         return {time for passage in self._passages for time in times(passage)}
 
     @cached_property
-    def _phones(self) -> str:
-        return "\n".join(digits for passage in self._passages for digits in phones(passage))
+    def _phones(self) -> tuple[str, ...]:
+        return tuple(digits for passage in self._passages for digits in phones(passage))
 
     @cached_property
     def _names_with_digits(self) -> frozenset[str]:
@@ -289,8 +297,14 @@ class Sources:
         return _plain(written) in self._text
 
     def _holds_phone(self, written: str) -> bool:
+        """Whether a telephone number is there, with or without the code of the country."""
         digits = phone_digits(written)
-        return digits.lstrip("0") in self._phones or self._holds_whole(_plain(written))
+        if digits.lstrip("0") in "\n".join(self._phones) or self._holds_whole(_plain(written)):
+            return True
+        national = (known.lstrip("0") for known in self._phones if known.startswith("0"))
+        return written.startswith("+") and any(
+            digits.endswith(known) and len(known) >= _FEWEST_DIGITS and len(digits) - len(known) <= _COUNTRY for known in national
+        )
 
     def _holds_whole(self, text: str) -> bool:
         """Whether a text occurs as whole words."""
