@@ -45,9 +45,9 @@ def assert_grounded(
     Args:
         context: the passages that the answer may use.
         allow: other texts whose facts may be repeated, such as the question.
-        names: whether words with a capital letter inside a sentence must be in the context, too.
-        words: the share of a sentence's content words, from which on it is unsupported when the context lacks them, such as
-            0.5. It tells little where answers paraphrase.
+        names: whether words with a capital letter inside a sentence must be in the context too.
+        words: a share such as 0.5; a sentence is unsupported when the context lacks this share of its content words.
+            It tells little where answers paraphrase.
         detector: a function of the reply and the list of passages that returns the parts of the reply they do not
             support: pairs ``(start, end)`` in characters, or objects with ``start`` and ``end``.
         category: the error category of a failure; by default ``hallucination``.
@@ -140,17 +140,15 @@ def _detected(detector: Detector, text: str, passages: list[str]) -> list[Fact]:
         raise LlmevalError(f"assert_grounded: the detector failed with {type(error).__name__}: {error}") from error
     found = []
     for span in spans:
-        place = (span.get("start"), span.get("end")) if isinstance(span, Mapping) else span
-        if not isinstance(place, (tuple, list)) and hasattr(place, "start") and hasattr(place, "end"):
-            place = (place.start, place.end)
-        whole = isinstance(place, (tuple, list)) and len(place) == 2
-        if not whole or not all(isinstance(each, int) and not isinstance(each, bool) for each in place):
+        place: object = (span.get("start"), span.get("end")) if isinstance(span, Mapping) else span
+        if not isinstance(place, (tuple, list)):
+            place = (getattr(span, "start", None), getattr(span, "end", None))
+        start, end = place if len(place) == 2 else (None, None)
+        if not is_number(start) or not is_number(end) or not isinstance(start, int) or not isinstance(end, int):
             raise LlmevalError(f"assert_grounded: the detector returned {shown(span)}, not a pair of start and end")
-        start, end = place
         if not 0 <= start < end <= len(text):
-            raise LlmevalError(
-                f"assert_grounded: the detector returned the place {start} to {end} in a reply of {len(text)} characters"
-            )
+            length = f"a reply of {len(text)} characters"
+            raise LlmevalError(f"assert_grounded: the detector returned the place {start} to {end} in {length}")
         found.append(Fact("part", text[start:end], start, end))
     return found
 
@@ -160,8 +158,9 @@ def _failed(text: str, unsupported: Sequence[Fact], count: int, hints: Mapping[F
     more = f" (and {len(unsupported) - 1} more)" if len(unsupported) > 1 else ""
     place = excerpt(text, first.start, first.end)
     lines = [f"not in the context: {_named(first)}{more}, the reply says {place}{_hint(first, hints)}"]
-    for fact in unsupported[1:_SHOWN]:
-        lines.append(f"{_named(fact)}: {excerpt(text, fact.start, fact.end)}{_hint(fact, hints)}")
+    lines += [
+        f"{_named(fact)}: {excerpt(text, fact.start, fact.end)}{_hint(fact, hints)}" for fact in unsupported[1:_SHOWN]
+    ]
     if len(unsupported) > _SHOWN:
         lines.append(f"... and {len(unsupported) - _SHOWN} more")
     claims = tuple(Claim(fact.start, text[fact.start : fact.end]) for fact in unsupported)

@@ -77,7 +77,10 @@ def _compared(value: Decimal, written: str, target: Decimal, allowed: Decimal) -
 
 # Digits glued to a Latin letter before them (ORD4471) are part of a name, not a number, but for codes of currencies.
 # Those that touch letters of scripts without spaces, or of any other, are a number.
-_CURRENCY_CODES = "AUD BRL CAD CHF CNY DKK EUR GBP INR JPY KRW NOK PLN RMB SEK SGD USD".split()
+_CURRENCY_CODES = (
+    *("AUD", "BRL", "CAD", "CHF", "CNY", "DKK", "EUR", "GBP", "INR", "JPY", "KRW", "NOK", "PLN", "RMB", "SEK", "SGD"),
+    "USD",
+)
 _NUMERAL = re.compile(
     r"""
     (?=\d)

@@ -13,8 +13,56 @@ _OPENS = re.compile(r"(?:[:;\u2022|>*#]|\d[.)]|--|[:,]\s?[\"\u201c\u2018\u00ab\u
 _HEADING = re.compile(r"^[#*_]|[:*_]$")
 _INNER_CAPITAL = re.compile(r"[^\W\d_]+[A-Z]")
 _NO_NAMES = frozenset(
-    "i i'm i'd i've i'll mr mrs ms dr prof sir ok tv ai pc dvd cd id faq pdf url html json ceo am pm bc ad usa us uk eu god "
-    "internet web english german french spanish italian dutch portuguese monsieur madame herr frau señor señora".split()
+    [
+        "i",
+        "i'm",
+        "i'd",
+        "i've",
+        "i'll",
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "sir",
+        "ok",
+        "tv",
+        "ai",
+        "pc",
+        "dvd",
+        "cd",
+        "id",
+        "faq",
+        "pdf",
+        "url",
+        "html",
+        "json",
+        "ceo",
+        "am",
+        "pm",
+        "bc",
+        "ad",
+        "usa",
+        "us",
+        "uk",
+        "eu",
+        "god",
+        "internet",
+        "web",
+        "english",
+        "german",
+        "french",
+        "spanish",
+        "italian",
+        "dutch",
+        "portuguese",
+        "monsieur",
+        "madame",
+        "herr",
+        "frau",
+        "señor",
+        "señora",
+    ]
 )
 _INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_]?)*")
 _DEMONYM = re.compile(r"(?:ish|ian|ians|ean|eans|ese|an|ans|ic|ch|i|is|man|men)$")
@@ -24,8 +72,8 @@ _NOUNS_HAVE_CAPITALS = ("de",)
 def capitalised(text: str, languages: tuple[str, ...], known: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
     """Where names stand that are not known, a run of words at a time.
 
-    Left out are the first words of sentences and of lines, headings, and titles such as "Mr". Where nouns have capitals, as in
-    German, a name is two unknown words in a row.
+    Left out are the first words of sentences and of lines, headings, and titles such as "Mr". Where nouns have
+    capitals, as in German, a name is two unknown words in a row.
 
     Args:
         known: whether a word is in the sources.
@@ -55,7 +103,13 @@ def capitalised(text: str, languages: tuple[str, ...], known: Callable[[str], bo
 def _is_name(sentence: str, token: re.Match[str], *, first: bool) -> bool:
     word = re.sub(r"['\u2019]s?$", "", token.group())
     plain = word.casefold().replace("\u2019", "'")
-    if not word or not (word[0].isupper() or _INNER_CAPITAL.match(word)) or plain in _NO_NAMES or _INITIALS.fullmatch(word) or is_function_word(plain):
+    if (
+        not word
+        or not (word[0].isupper() or _INNER_CAPITAL.match(word))
+        or plain in _NO_NAMES
+        or _INITIALS.fullmatch(word)
+        or is_function_word(plain)
+    ):
         return False
     if _INNER_CAPITAL.match(word):  # "MTV" and "YouTube" are names wherever they stand
         return True

@@ -41,15 +41,17 @@ _NAMED = tuple(
     )
 )
 # "20-22 May" and "May 20-22" name two days; the day that stands beside the month is found above.
-_FIRST_OF_TWO = re.compile(rf"(?<!\w){_DAY}(?:st|nd|rd|th|\.)?{_TO}\d{{1,2}}(?:st|nd|rd|th|\.)?\s{_MONTH}", re.IGNORECASE)
+_FIRST_OF_TWO = re.compile(
+    rf"(?<!\w){_DAY}(?:st|nd|rd|th|\.)?{_TO}\d{{1,2}}(?:st|nd|rd|th|\.)?\s{_MONTH}", re.IGNORECASE
+)
 _LAST_OF_TWO = re.compile(rf"(?<!\w){_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?{_TO}{_DAY}(?![\w%]|[.,]\d)", re.IGNORECASE)
 
 _HALF = r"(?:[ap]\.\s?m\.|[ap]\s?m(?![a-z]))"
 TIME_PATTERN = re.compile(
     r"(?<![\w.:,$€£])(?:"
-    r"(?P<hour>[01]?\d|2[0-4])(?:[:：](?P<minute>[0-5]\d)(?::[0-5]\d)?|h(?P<french>[0-5]\d)|\.(?P<other>[0-5]\d)"
+    r"(?P<hour>[01]?\d|2[0-4])(?:[:\uff1a](?P<minute>[0-5]\d)(?::[0-5]\d)?|h(?P<french>[0-5]\d)|\.(?P<other>[0-5]\d)"
     rf"(?=\s?(?:{_HALF}|uhr|h\b)))(?!\d)(?:\s?(?P<half>{_HALF})|\s?(?:uhr|h)(?!\w))?"
-    rf"|(?P<whole>1?\d|2[0-4])\s?(?:(?P<half2>{_HALF})|uhr(?!\w)|o['’]clock))",
+    rf"|(?P<whole>1?\d|2[0-4])\s?(?:(?P<half2>{_HALF})|uhr(?!\w)|o['\u2019]clock))",
     re.IGNORECASE,
 )
 _FIRST_TIME = re.compile(
@@ -82,9 +84,9 @@ def dates(text: str) -> set[Date]:
 def _month_words(text: str) -> Iterator[re.Match[str]]:
     """Where months stand by name, whole words alone."""
     for found in _WORD.finditer(text):
-        if found.group().lower() in MONTHS and not text[found.start() - 1 : found.start()].isalpha():
-            if not text[found.end() : found.end() + 1].isalpha():
-                yield found
+        around = text[found.start() - 1 : found.start()] + text[found.end() : found.end() + 1]
+        if found.group().lower() in MONTHS and not any(sign.isalpha() for sign in around):
+            yield found
 
 
 def _windows(text: str) -> list[tuple[int, int]]:
@@ -99,9 +101,7 @@ def _windows(text: str) -> list[tuple[int, int]]:
     return windows
 
 
-def _matches(
-    pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, int]]
-) -> Iterator[re.Match[str]]:
+def _matches(pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, int]]) -> Iterator[re.Match[str]]:
     if "month" not in pattern.groupindex:
         yield from pattern.finditer(text)
     for start, end in windows if "month" in pattern.groupindex else ():
@@ -150,9 +150,9 @@ def read_date(found: re.Match[str]) -> Iterator[Date]:
     month = int(groups["number"])
     if 1 <= month <= 12:
         yield Date(year, month, day)
-    if groups.get("mark") == "/" and day is not None and day <= 12 and 1 <= month <= 31:
-        yield Date(year, day, month)
-    elif groups.get("mark") == "/" and month > 12 and day is not None and day <= 12 and month <= 31:
+    if (groups.get("mark") == "/" and day is not None and day <= 12 and 1 <= month <= 31) or (
+        groups.get("mark") == "/" and month > 12 and day is not None and day <= 12 and month <= 31
+    ):
         yield Date(year, day, month)
 
 

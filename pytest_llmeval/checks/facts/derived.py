@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 from pytest_llmeval.checks.facts.content_words import content_words, sentences, stem
 from pytest_llmeval.checks.facts.quantities import Quantity, fractions
@@ -17,16 +18,18 @@ _MOST_COMPARED = 200
 _NEARBY = 250  # characters around a number that may belong to its sentence
 _NEAR = 3  # numbers with the same unit between two that are subtracted
 _TOTAL = re.compile(
-    r"(?<!\w)(?:totals?|totall?ing|together|altogether|combined|in all|sum|insgesamt|zusammen|gesamt\w*|summe|totale?|en tout|"
-    r"juntos|suma|complessivamente|somma|totaal|samen|soma)(?!\w)|合計|合计|共|总|總|총",
+    r"(?<!\w)(?:totals?|totall?ing|together|altogether|combined|in all|sum|insgesamt|zusammen|gesamt\w*|"
+    r"summe|totale?|en tout|juntos|suma|complessivamente|somma|totaal|samen|soma)(?!\w)|合計|合计|共|总|總|총",
     re.IGNORECASE,
 )
 _INCLUDING = re.compile(r"(?<!\w)(?:includ\w+|inkl\w*|incl\w*|plus|samt|with shipping)(?!\w)", re.IGNORECASE)
 _DIFFERENCE = re.compile(
-    r"(?<!\w)(?:difference|sav(?:e|es|ed|ing|ings)|cheaper|dearer|later|earlier|(?:rose|rise|risen|fell|dropped|gr[eo]w|up|down) by|"
-    r"increas\w+|decreas\w+|longer|older|younger|lost|gain(?:ed|s)?|remaining|left|aged?|lasted|lasts|"
-    r"unterschied|günstiger|teurer|später|früher|differenz|ersparnis|gespart|sparen|spart|älter|jünger|im alter|différence|économi\w+|"
-    r"plus tard|diferencia|ahorr\w+|después|differenza|risparmi\w+|dopo|verschil|diferença)(?!\w)",
+    r"(?<!\w)(?:difference|sav(?:e|es|ed|ing|ings)|cheaper|dearer|later|earlier|"
+    r"(?:rose|rise|risen|fell|dropped|gr[eo]w|up|down) by|increas\w+|decreas\w+|"
+    r"longer|older|younger|lost|gain(?:ed|s)?|remaining|left|aged?|lasted|lasts|"
+    r"unterschied|günstiger|teurer|später|früher|differenz|ersparnis|gespart|sparen|spart|älter|jünger|im alter|"
+    r"différence|économi\w+|plus tard|diferencia|ahorr\w+|después|differenza|risparmi\w+|dopo|verschil|"
+    r"diferença)(?!\w)",
     re.IGNORECASE,
 )
 _ROUGHLY = re.compile(
@@ -35,26 +38,30 @@ _ROUGHLY = re.compile(
     re.IGNORECASE,
 )
 _PRECISELY = re.compile(
-    r"(?<![^\W_])(?:(?P<over>more than|over|above|exceeding|upwards of|mehr als|über|plus de|más de|più di|oltre|meer dan|mais de)"
-    r"|(?P<under>less than|fewer than|under|below|nearly|almost|close to|just under|weniger als|fast|knapp|beinahe|moins de|presque|"
-    r"menos de|casi|meno di|quasi|minder dan|bijna|quase))\s?(?:[$€£]\s?)?$",
+    r"(?<![^\W_])(?:(?P<over>more than|over|above|exceeding|upwards of|mehr als|über|plus de|más de|più di|"
+    r"oltre|meer dan|mais de)"
+    r"|(?P<under>less than|fewer than|under|below|nearly|almost|close to|just under|weniger als|fast|knapp|beinahe|"
+    r"moins de|presque|menos de|casi|meno di|quasi|minder dan|bijna|quase))\s?(?:[$€£]\s?)?$",
     re.IGNORECASE,
 )
-_EQUALS = re.compile(r"\s*(?:=|equals|is|are|makes|make|macht|machen|ergibt|ergeben|ist|sind|font|fait|son|fa|fanno|is samen|são)\s*")
+_EQUALS = re.compile(
+    r"\s*(?:=|equals|is|are|makes|make|macht|machen|ergibt|ergeben|ist|sind|font|fait|son|fa|fanno|is samen|são)\s*"
+)
 _OPERATOR = re.compile(
     r"\s*(?:(?P<plus>\+|plus|and|und|et|y|e|en)|(?P<minus>-|\u2212|\u2013|minus|less|moins|menos|meno)"
-    r"|(?P<times>[x×*·]|times|mal|fois|por|per|à|at|keer))\s*",
+    r"|(?P<times>[x\u00d7*·]|times|mal|fois|por|per|à|at|keer))\s*",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n")
 _CENTURY = re.compile(r"\s(?:century|jahrhundert|siècle|siglo|secolo|eeuw|século)", re.IGNORECASE)
-_LISTED = re.compile(r"\s*(?:,\s*(?:and|or|und|oder|et|ou|y|o|e|en|of)?(?!\w)|(?<!\w)(?:and|or|und|oder|et|ou|y|e|en|&)(?!\w)|、|和|と)\s*")
+_LISTED = re.compile(
+    r"\s*(?:,\s*(?:and|or|und|oder|et|ou|y|o|e|en|of)?(?!\w)|(?<!\w)(?:and|or|und|oder|et|ou|y|e|en|&)(?!\w)|、|和|と)\s*"
+)
 _NAMED = re.compile(r"[:(\u2013\u2014]|(?<!\w)(?:namely|such as|are|nämlich|sind|sont|son|sono|zijn|são)(?!\w)")
 _NOUN_AFTER = re.compile(r"\s(?:[^\W\d_]+\s){0,2}?([^\W\d_]{3,})")
 _BULLET = re.compile(r"^[ \t]*(?:[-*\u2022\u2013]|\d{1,2}[.)])\s+\S", re.MULTILINE)
 _MOST_COUNTED = 30
 _LONGEST_ITEM = 6  # words
-
 
 
 class Stated:
@@ -112,7 +119,10 @@ class Derived:
             or (one.ordinal and _CENTURY.match(text, one.end) and self._has_year(one))
             or self._is_share(one)
             or _is_computed(one, stated)
-            or ((_TOTAL.search(sentence) or (is_money(one.readings) and _INCLUDING.search(sentence))) and self._is_sum(one))
+            or (
+                (_TOTAL.search(sentence) or (is_money(one.readings) and _INCLUDING.search(sentence)))
+                and self._is_sum(one)
+            )
             or (_TOTAL.search(sentence) and _sums_up(one, stated.between(start, end)))
             or (_DIFFERENCE.search(sentence) and self._is_difference(one))
             or self._is_count(one, text, sentence)
@@ -187,7 +197,9 @@ class Derived:
         if self._differences is None:
             self._differences = {}
             for found in self._found:
-                years = [(one.start, value) for one in found for value, unit in one.readings if not unit and _is_year(value)]
+                years = [
+                    (one.start, value) for one in found for value, unit in one.readings if not unit and _is_year(value)
+                ]
                 for unit, values in (*_by_unit(found).items(), (Unit("months", 12.0), years)):
                     differences = self._differences.setdefault(unit, set()) if unit else set()
                     for place, (_, value) in enumerate(values):
@@ -210,7 +222,7 @@ class Derived:
             return False
         if not _NOUN_AFTER.match(text, one.end):
             return False
-        rest = text[one.end : one.end + _NEARBY].split("\n\n")[0]
+        rest = text[one.end : one.end + _NEARBY].split("\n\n", maxsplit=1)[0]
         named = _NAMED.search(rest)
         if named and any(counts[0] == count for count, _ in _lists(rest[named.end() :])):
             return True
@@ -271,7 +283,7 @@ def _is_computed(one: Quantity, stated: Stated) -> bool:
 def _value(text: str, chain: Sequence[Quantity]) -> Decimal | None:
     """What a chain of operations gives, from left to right, products first."""
     terms = [chain[0].readings[0].value]
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in pairwise(chain):
         between = text[before.end : after.start]
         operator = _OPERATOR.fullmatch(between)
         value = after.readings[0].value

@@ -15,7 +15,9 @@ from pytest_llmeval.checks.facts.quantities import Quantity, quantities
 from pytest_llmeval.checks.facts.quotations import quotations
 from pytest_llmeval.checks.facts.weekdays import weekday_spans
 
-Kind = Literal["quote", "link", "email", "phone number", "date", "month", "weekday", "time", "number", "name", "sentence", "part"]
+Kind = Literal[
+    "quote", "link", "email", "phone number", "date", "month", "weekday", "time", "number", "name", "sentence", "part"
+]
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`|\\^{}\u3000-\u30ff\u3400-\u9fff]+", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w+-][\w.+-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 # The commonest words of each language that no other of these has as often.
 _COMMON: Mapping[str, str] = {
-    "en": "the of and to is in that for with you are this it be on as not by at from have has was were will can your we",
+    "en": "the of and to is in that for with you are this it be on as not by at from have has was were will can your",
     "de": "der die das und ist nicht ein eine einen sie ich mit auf für von zu im dem den des wir haben sind kann auch",
     "fr": "le la les des est et une un du dans pour que vous nous pas avec sur au aux ce cette sont il elle votre",
     "es": "el la los las es y una un del en para que con no por se su al lo usted puede son como está más sin",

@@ -44,12 +44,15 @@ class _Token:
 _TOKEN = re.compile(r"[^\W\d_]+|[^\w\s]|\w")
 # Vague words, and words that mean something else after "per" or a figure.
 _VAGUE = frozenset(
-    ["hundreds", "thousands", "millions", "billions", "trillions", "hunderte", "tausende", "millionen", "milliarden"]
-    + ["centaines", "milliers", "cientos", "miles", "centinaia", "migliaia", "honderden", "duizenden", "milhares"]
-    + ["cent", "cents", "cento", "o", "oh"]
+    [
+        *("hundreds", "thousands", "millions", "billions", "trillions", "hunderte", "tausende", "millionen"),
+        *("milliarden", "centaines", "milliers", "cientos", "miles", "centinaia", "migliaia", "honderden", "duizenden"),
+        *("milhares", "cent", "cents", "cento", "o", "oh"),
+    ]
 )
 _UNCOUNTED = re.compile(
-    r"(?<!\w)(?:few|several|many|some|couple of|einige|mehrere|viele|quelques|plusieurs|varios|unos|alcun[ei]|enkele|alguns)\s$",
+    r"(?<!\w)(?:few|several|many|some|couple of|einige|mehrere|viele|quelques|plusieurs|varios|unos|alcun[ei]|enkele|"
+    r"alguns)\s$",
     re.IGNORECASE,
 )
 _OWN = re.compile(
@@ -96,18 +99,19 @@ def _found(text: str, tokens: Sequence[re.Match[str]], language: str) -> Iterato
             continue
         value = Decimal(str(found.value))
         value = Decimal(int(value)) if value == int(value) else value
-        if before and language == "en" and 10 <= value < 100 and text[before[1] : start] in (" ", "-"):
-            if 10 <= before[2] <= 20:  # "nineteen eighty-four"
-                yield NumberWord(before[0], end, before[2] * 100 + value, ordinal=False)
+        near = before is not None and language == "en" and text[before[1] : start] in (" ", "-")
+        if before and near and 10 <= before[2] <= 20 and 10 <= value < 100:  # "nineteen eighty-four"
+            yield NumberWord(before[0], end, before[2] * 100 + value, ordinal=False)
         before = (start, end, value)
         yield NumberWord(start, end, value, bool(found.is_ordinal))
 
 
 _CHINESE = {
-    "〇": 0, "零": 0, "一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9,
+    "\u3007": 0, "零": 0, "一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8,
+    "九": 9,
 }  # fmt: skip
 _CHINESE_UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
-_CHINESE_NUMBER = re.compile("[〇零一二两兩三四五六七八九十百千万萬亿億]{2,20}")
+_CHINESE_NUMBER = re.compile("[\u3007零一二两兩三四五六七八九十百千万萬亿億]{2,20}")
 
 
 def chinese_numbers(text: str) -> Iterator[NumberWord]:

@@ -64,7 +64,7 @@ class Quantity:
 
 
 _ORDINAL = re.compile(r"\s?(?:st|nd|rd|th|ty)(?![^\W_])|(?:er|re|ère|ème|eme|e|º|ª|°)(?![^\W_])", re.IGNORECASE)
-_DECADE = re.compile(r"\s?['’]?\s?s(?![^\W_])|er(?:n)?(?:-?jahren?)?(?![^\W_])", re.IGNORECASE)
+_DECADE = re.compile(r"\s?['\u2019]?\s?s(?![^\W_])|er(?:n)?(?:-?jahren?)?(?![^\W_])", re.IGNORECASE)
 _DECADE_WORDS = {
     "twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70, "eighties": 80,
     "nineties": 90,
@@ -86,11 +86,13 @@ _FRACTION_WORDS = (
     ("0.25", r"quarter|viertel|quart|cuarto|¼|1/4"),
     ("0.75", r"three[\s-]quarters|drei viertel|dreiviertel|¾|3/4"),
 )
-_FRACTION = re.compile("|".join(rf"(?P<f{n}>(?<!\w)(?:{words})(?!\w))" for n, (_, words) in enumerate(_FRACTION_WORDS)), re.I)
+_FRACTION = re.compile(
+    "|".join(rf"(?P<f{n}>(?<!\w)(?:{words})(?!\w))" for n, (_, words) in enumerate(_FRACTION_WORDS)), re.IGNORECASE
+)
 
 _OVER = (
-    "more than|over|above|at least|no less than|no fewer than|not less than|exceeding|exceeds?|exceeded|beyond|upwards of|"
-    "in excess of|minimum of|minimum|from|after|greater than|longer than|older than|higher than|>=?|≥|"
+    "more than|over|above|at least|no less than|no fewer than|not less than|exceeding|exceeds?|exceeded|beyond|"
+    "upwards of|in excess of|minimum of|minimum|from|after|greater than|longer than|older than|higher than|>=?|≥|"
     "mehr als|über|mindestens|ab|nach|wenigstens|länger als|plus de|au moins|supérieure? à|après|dès|más de|al menos|"
     "por lo menos|después de|a partir de|desde|superior a|più di|oltre|almeno|dopo|meer dan|minstens|ten minste|"
     "mais de|pelo menos|no mínimo|após|depois de"
@@ -118,19 +120,20 @@ _LAST_WORDS = frozenset(
     for word in (phrase.split()[-1], *(("supérieur",) if phrase.startswith("sup") else ()))
 ) | {">", "<", "exceed", "exceeds", "jusqu'à", "d'ici"}
 _BOUND_AFTER = re.compile(
-    r"[\s-](?:(?P<over>or (?:more|above|older|longer|over|higher)|and (?:above|over|up|older)|plus|oder mehr|ou plus|o más|o mehr)"
+    r"[\s-](?:(?P<over>or (?:more|above|older|longer|over|higher)|and (?:above|over|up|older)|plus|oder mehr|"
+    r"ou plus|o más)"
     r"|(?P<under>or (?:less|fewer|under|below|younger|sooner)|oder weniger|ou moins|o menos|at most|maximum))(?!\w)"
     r"|(?P<plus>\+)(?!\d)",
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
     r"(?<!\w)(?:not|no|never|without|cannot|none|free|unless|except|otherwise|nor|only|nicht|kein\w*|ohne|nur|außer|gratis|kostenlos|sonst|"
-    r"ne|pas|sans|sauf|gratuit\w*|sino|sin|nunca|salvo|non|senza|tranne|niet|geen|zonder|não|sem|must|required)(?!\w)|n['’]t(?!\w)",
+    r"ne|pas|sans|sauf|gratuit\w*|sino|sin|nunca|salvo|non|senza|tranne|niet|geen|zonder|não|sem|must|required)(?!\w)|n['\u2019]t(?!\w)",
     re.IGNORECASE,
 )
-_TURNED = re.compile(r"(?<!\w)(?:not|never|nicht|nie|pas|no|non|niet|não)\s$|n['’]t\s$", re.IGNORECASE)
+_TURNED = re.compile(r"(?<!\w)(?:not|never|nicht|nie|pas|no|non|niet|não)\s$|n['\u2019]t\s$", re.IGNORECASE)
 _CLAUSE = 60  # characters before and after a number in which a word denies it
-_SENTENCE_END = re.compile(r"[.!?;。！？\n]")
+_SENTENCE_END = re.compile(r"[.!?;。\uff01\uff1f\n]")
 
 
 def quantities(text: str, languages: Iterable[str] = LANGUAGES) -> list[Quantity]:
@@ -230,9 +233,7 @@ def _of_words(text: str, blank: str, languages: Iterable[str]) -> Iterator[Quant
         readings = tuple(Reading(word.value, unit) for unit in units) or _plain([word.value])
         part = word.end <= widest
         widest = max(widest, word.end)
-        yield Quantity(
-            word.start, end, (word.start, word.end), readings, word=True, ordinal=word.ordinal, part=part
-        )
+        yield Quantity(word.start, end, (word.start, word.end), readings, word=True, ordinal=word.ordinal, part=part)
 
 
 def _sharing_units(text: str, found: list[Quantity]) -> list[Quantity]:

@@ -59,7 +59,9 @@ def _straight(text: str) -> Iterator[tuple[int, int]]:
     for line in re.finditer(r"[^\n]+", text):
         places = [found.start() for found in re.finditer('"', line.group())]
         words = line.group()
-        spaced = [place for place in places if words[place - 1 : place].isspace() and words[place + 1 : place + 2].isspace()]
+        spaced = [
+            place for place in places if words[place - 1 : place].isspace() and words[place + 1 : place + 2].isspace()
+        ]
         if len(spaced) % 2:
             places = [place for place in places if place not in set(spaced)]
         opened: int | None = None

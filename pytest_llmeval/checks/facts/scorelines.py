@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 _SCORELINE = re.compile(r"(?<![\w.,/-])(\d{1,2})\s?[-\u2010-\u2013:]\s?(\d{1,2})(?![\w-]|[.,/]\d|\s?[%$€£])")
 _GOAL = re.compile(
-    r"(?<!\w)(?:goals?|scor\w+|nett\w+|equalis\w+|equaliz\w+|level\w*|headers?|penalt\w+|finish\w*|strikes?|opener|opened the|"
-    r"doubled|pulled|one back|made it|make it|tapped|slotted|fired|converted|winner|lead|tore?|treffer|traf|trafen|buts?|marqu\w+|gol|goles|"
-    r"goals|gols|doelpunt\w*)(?!\w)",
+    r"(?<!\w)(?:goals?|scor\w+|nett\w+|equalis\w+|equaliz\w+|level\w*|headers?|penalt\w+|finish\w*|strikes?|opener|"
+    r"opened the|doubled|pulled|one back|made it|make it|tapped|slotted|fired|converted|winner|lead|tore?|treffer|"
+    r"traf|trafen|buts?|marqu\w+|gol|goles|gols|doelpunt\w*)(?!\w)",
     re.IGNORECASE,
 )
-_GAME = re.compile(r"(?<!\w)(?:goals?|scor\w+|match|penalt\w+|tore?|spiel|buts|goles|gols?|partita|partido)(?!\w)", re.IGNORECASE)
+_GAME = re.compile(
+    r"(?<!\w)(?:goals?|scor\w+|match|penalt\w+|tore?|spiel|buts|goles|gols?|partita|partido)(?!\w)", re.IGNORECASE
+)
 _MOST = 15  # goals that are told one by one
 
 

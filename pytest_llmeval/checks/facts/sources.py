@@ -35,12 +35,13 @@ _MOST_MEASURED = 8  # of a dimension that one is compared with
 _FEWEST_DIGITS, _COUNTRY = 6, 3  # of a telephone number, and of a country's code
 _MOST_DERIVATIONS = 300  # of one text; it has failed by then in any case
 _WORDS_WITH_DIGITS = re.compile(r"[^\W\d_]{1,10}[-_ \u2010\u2011]?\d[\w-]{0,60}")
+# Starts of the names of a country and of its people, where these differ early.
 _COUNTRIES = (
-    "franc french fren", "spain spani", "nethe dutch holla", "denma danis danes", "switz swiss", "wales welsh", "irela irish",
-    "engla engli", "polan polis poles", "finla finni finns", "swede swedi", "greec greek", "turke turki turks", "norwa norwe",
-    "brita briti brito", "scotl scott scots", "portu", "czech", "iraq iraqi", "germa deuts", "unite us usa ameri", "uk brita unite",
-    "london londo", "peru peruv", "cypru cypri", "argen", "philip filip", "thail thai", "afgha", "syria", "israe jewis",
-)  # fmt: skip
+    *("franc french fren", "spain spani", "nethe dutch holla", "denma danis danes", "switz swiss", "wales welsh"),
+    *("irela irish", "engla engli", "polan polis poles", "finla finni finns", "swede swedi", "greec greek"),
+    *("turke turki turks", "norwa norwe", "brita briti brito uk", "scotl scott scots", "iraq iraqi", "germa deuts"),
+    *("unite us usa ameri", "peru peruv", "cypru cypri", "philip filip", "thail thai"),
+)
 _ALIKE: dict[str, set[str]] = {}
 for _line in _COUNTRIES:
     for _word in _line.split():
@@ -107,7 +108,9 @@ class Sources:
     def knows_name(self, word: str) -> bool:
         """Whether a word, or one that starts as it does, is in the sources."""
         short = stem(without_ending(word))
-        if stem(word, max(COMPARED, len(word) - _ENDING)) in self._long_stems or (len(short) >= 4 and short[:4] in self._short_stems):
+        if stem(word, max(COMPARED, len(word) - _ENDING)) in self._long_stems or (
+            len(short) >= 4 and short[:4] in self._short_stems
+        ):
             return True
         if len(short) < 4 and short in self._stems:
             return True
@@ -244,7 +247,9 @@ class Sources:
 
     @cached_property
     def _names_with_digits(self) -> frozenset[str]:
-        return frozenset(_squeezed(found) for passage in self._passages for found in _WORDS_WITH_DIGITS.findall(passage))
+        return frozenset(
+            _squeezed(found) for passage in self._passages for found in _WORDS_WITH_DIGITS.findall(passage)
+        )
 
     def _holds_quantity(self, one: Quantity, stated: Stated) -> bool:
         if not one.readings:
@@ -303,7 +308,8 @@ class Sources:
             return True
         national = (known.lstrip("0") for known in self._phones if known.startswith("0"))
         return written.startswith("+") and any(
-            digits.endswith(known) and len(known) >= _FEWEST_DIGITS and len(digits) - len(known) <= _COUNTRY for known in national
+            digits.endswith(known) and len(known) >= _FEWEST_DIGITS and len(digits) - len(known) <= _COUNTRY
+            for known in national
         )
 
     def _holds_whole(self, text: str) -> bool:
@@ -323,9 +329,13 @@ def _turned(one: Quantity, known: Quantity | _Said) -> bool:
 
     "Over 50 is free" may follow from "under 50 costs": with one negation, nothing is said.
     """
-    if (one.bound, known.bound) not in _TURNED:
+    if (one.bound, known.bound) not in _TURNED or _is_year(one):
         return False
     return "almost" in (one.bound, known.bound) or one.denied == known.denied
+
+
+def _is_year(one: Quantity) -> bool:
+    return any(unit is None and 1000 <= value <= 2100 for value, unit in one.readings)
 
 
 def _around(passage: str, known: Quantity) -> str:

@@ -68,7 +68,7 @@ speed 1 metric km/h kmh kph
 speed 1.609344 imperial mph
 celsius 1 metric °c ℃ celsius
 fahrenheit 1 imperial °f ℉ fahrenheit
-percent 1 - % percent pct prozent pourcent procent ％ 퍼센트
+percent 1 - % percent pct prozent pourcent procent \uff05 퍼센트
 percent 0.01 - bps
 USD 1 - usd us$
 EUR 1 - € eur euro euros 欧元 ユーロ 유로
@@ -81,7 +81,7 @@ INR 1 - ₹ inr rupee rupees rs
 CHF 1 - chf franken francs sfr
 CAD 1 - cad c$
 AUD 1 - aud a$
-dollar 1 - $ dollar dollars dólar dólares dollari ＄ 美元 ドル 달러
+dollar 1 - $ dollar dollars dólar dólares dollari \uff04 美元 ドル 달러
 crown 1 - kr kronor kroner sek nok dkk
 PLN 1 - pln zł złoty
 RUB 1 - rub ₽ rubles roubles
@@ -110,13 +110,17 @@ _ADJECTIVES = (
 _AFTER = re.compile(
     r"(?:[\s\u00a0\u202f-]{0,2}(?:(?:" + _ADJECTIVES + r")[\s-])?)"
     r"(?P<unit>per\s?cent|percentage\spoints?|por\sciento|por\scento|per\scento|pour\scent|km/h|us\$|°\s?[cf]"
-    r"|[%％‰€£¥￥₹₩₽¢$＄℃℉″]|分钟|分間|小时|時間|日間|週間|年間|个月|ヶ月|か月|개월|시간|人民币|ユーロ|ドル|欧元|美元|달러|유로|퍼센트"
+    r"|[%\uff05‰€£¥￥₹₩₽¢$\uff04℃℉″]|分钟|分間|小时|時間|日間|週間|年間|个月|ヶ月|か月|개월|시간|人民币|ユーロ|ドル|欧元|美元|달러|유로|퍼센트"
     r"|[秒初초分분天日일周週주年년円元원]|[^\W\d_]{1,20})",
     re.IGNORECASE,
 )
 _SPACELESS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_BEFORE = re.compile(r"(?:(?<![^\W\d_])(?:[A-Za-z]{3}|Rs)\.?|(?:US|[ARC])?\$|[€£¥￥₹₩₽＄])[\s\u00a0]?-?$", re.IGNORECASE)
-_PERCENT_WORDS = re.compile(r"per\s?cent|por\sciento|por\scento|per\scento|pour\scent|percentage\spoints?", re.IGNORECASE)
+_BEFORE = re.compile(
+    r"(?:(?<![^\W\d_])(?:[A-Za-z]{3}|Rs)\.?|(?:US|[ARC])?\$|[€£¥￥₹₩₽\uff04])[\s\u00a0]?-?$", re.IGNORECASE
+)
+_PERCENT_WORDS = re.compile(
+    r"per\s?cent|por\sciento|por\scento|per\scento|pour\scent|percentage\spoints?", re.IGNORECASE
+)
 
 
 def units_after(text: str, end: int) -> tuple[int, tuple[Unit, ...]]:
@@ -130,7 +134,7 @@ def units_after(text: str, end: int) -> tuple[int, tuple[Unit, ...]]:
     after = text[found.end() : found.end() + 1]
     if after.isalnum() and not _SPACELESS.match(word) and len(word) > 1:
         return end, ()
-    if len(word) == 1 and word.isascii() and word.isalpha() and (after.isalnum() or after in ("'", "’")):
+    if len(word) == 1 and word.isascii() and word.isalpha() and (after.isalnum() or after in ("'", "\u2019")):
         return end, ()
     if word == "s":  # "the 80s"
         return end, ()

@@ -33,7 +33,10 @@ _RANGE = re.compile(
 )
 _SHORT_ALONE = re.compile(r"(?<!\w)(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)s?\.?(?!\w)")
 _SEVERAL = (
-    (range(5), r"weekdays?|workdays?|working days?|business days?|werktags?|werktage[ns]?|wochentags|en semaine|jours ouvr\w+|laborables"),
+    (
+        range(5),
+        r"weekdays?|workdays?|working days?|business days?|werktags?|werktage[ns]?|wochentags|en semaine|jours ouvr\w+",
+    ),
     (range(5, 7), r"weekends?|wochenende[ns]?|week-ends?|fin(?:es)? de semana|fine settimana|fins? de semana"),
     (range(7), r"daily|every day|each day|täglich|jeden tag|tous les jours|todos los días|ogni giorno|elke dag|24/7"),
 )
