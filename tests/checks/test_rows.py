@@ -52,6 +52,8 @@ PASSING: list[dict[str, Any]] = [
     {"no_secrets": True},
     {"grounded": "within 30 days"},
     {"grounded": {"context": ["no figure"], "allow": "30?"}},
+    {"grounded": {"context": ["Refund within 30 days"], "names": True, "words": 0.5}},
+    {"cites": {"sources": ["within 30 days"], "required": False}},
     {"latency": 2},
     {"cost": 0.01},
 ]
@@ -81,6 +83,8 @@ def test_a_right_reply_passes_every_form_of_check(check: dict[str, Any]) -> None
         ({"json": True}, "format"),
         ({"schema": {"type": "object"}}, "format"),
         ({"grounded": "within 60 days"}, "hallucination"),
+        ({"cites": ["within 30 days"]}, "hallucination"),
+        ({"cites": {"sources": {"a": "within 30 days"}, "every": True}}, "hallucination"),
         ({"latency": 0.5}, "slow"),
         ({"cost": 0.0001}, "expensive"),
     ],

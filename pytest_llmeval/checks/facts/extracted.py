@@ -21,7 +21,7 @@ Kind = Literal[
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`|\\^{}\u3000-\u30ff\u3400-\u9fff]+", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w+-][\w.+-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-_PHONE = re.compile(r"(?<![\w.,])(?:\+\d|\(0|0\d|\(\+\d)[\d\s()/.\u2010-\u2013-]{5,24}\d(?![\w]|[.,]\d)")
+_PHONE = re.compile(r"(?<![\w.,])(?<!\d\s)(?:\+\d|\(0|0\d|\(\+\d)[\d\s()/.\u2010-\u2013-]{5,24}\d(?![\w]|[.,]\d)")
 NAME_WITH_DIGITS = re.compile(
     r"(?<![\w-])(?!(?:AUD|BRL|CAD|CHF|CNY|DKK|EUR|GBP|INR|JPY|KRW|NOK|PLN|RMB|SEK|SGD|USD|Rs)\d)"
     r"(?:[A-Z]{1,10}[-_]?(?=\d)|[A-Za-z]{1,10}[-_]?(?=\d{3}))[\w-]{1,60}",

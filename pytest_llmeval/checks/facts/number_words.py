@@ -41,7 +41,8 @@ class _Token:
         return False
 
 
-_TOKEN = re.compile(r"[^\W\d_]+|[^\w\s]|\w")
+_TOKEN = re.compile(r"[^\W\d_]+|[^\w\s]+|[\d_]+")
+_WORD = re.compile(r"[^\W\d_]{2}")
 # Vague words, and words that mean something else after "per" or a figure.
 _VAGUE = frozenset(
     [
@@ -69,9 +70,11 @@ def number_words(text: str, languages: Iterable[str] = LANGUAGES) -> Iterator[Nu
     """The number words in a text, by language and then in order; one text may be read in several ways."""
     if _DOZENS.search(text):
         yield from _own(text)
-    tokens = list(_TOKEN.finditer(text))
-    for language in languages if tokens else ():
-        yield from _found(text, tokens, language)
+    if _WORD.search(text):
+        spans = [found.span() for found in _TOKEN.finditer(text)]
+        tokens = [_Token(text[start:end]) for start, end in spans]
+        for language in languages:
+            yield from _found(text, spans, tokens, language)
 
 
 def _own(text: str) -> Iterator[NumberWord]:
@@ -86,12 +89,14 @@ def _own(text: str) -> Iterator[NumberWord]:
             yield NumberWord(*found.span(), Decimal(base * times), ordinal=False)
 
 
-def _found(text: str, tokens: Sequence[re.Match[str]], language: str) -> Iterator[NumberWord]:
+def _found(
+    text: str, spans: Sequence[tuple[int, int]], tokens: Sequence[_Token], language: str
+) -> Iterator[NumberWord]:
     from text_to_num import find_numbers  # late: most sessions check no facts
 
     before: tuple[int, int, Decimal] | None = None
-    for found in find_numbers([_Token(token.group()) for token in tokens], language, 0.0):
-        start, end = tokens[found.start].start(), tokens[found.end - 1].end()
+    for found in find_numbers(tokens, language, 0.0):
+        start, end = spans[found.start][0], spans[found.end - 1][1]
         written = text[start:end]
         if written.casefold() in _VAGUE or not any(letter.isalpha() for letter in written):
             continue
