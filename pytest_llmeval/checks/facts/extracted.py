@@ -11,12 +11,13 @@ from typing import Literal, NamedTuple
 from pytest_llmeval.checks.facts.dates import TIME_PATTERN, blanked, date_spans, month_spans
 from pytest_llmeval.checks.facts.languages import LANGUAGES
 from pytest_llmeval.checks.facts.marks import citation_marks, other_marks
+from pytest_llmeval.checks.facts.proportions import proportions
 from pytest_llmeval.checks.facts.quantities import Quantity, quantities
 from pytest_llmeval.checks.facts.quotations import quotations
 from pytest_llmeval.checks.facts.weekdays import weekday_spans
 
 Kind = Literal[
-    "quote", "link", "email", "phone number", "date", "month", "weekday", "time", "number", "name", "sentence", "part"
+    "quote", "link", "email", "phone number", "date", "month", "weekday", "time", "number", "proportion", "name", "sentence", "part"
 ]
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`|\\^{}\u3000-\u30ff\u3400-\u9fff]+", re.IGNORECASE)
@@ -64,6 +65,7 @@ def facts(text: str, languages: tuple[str, ...] = LANGUAGES, sources: int = 9) -
     yield from (Fact("quote", found.text, found.start, found.end) for found in quotations(text))
     plain, found = _apart(text, sources)
     yield from found
+    yield from (Fact("proportion", text[start:end], start, end) for start, end in proportions(plain))
     for one in quantities(plain, languages):
         start, end = one.number
         if one.word and not _is_figure(one, text[start:end], languages):

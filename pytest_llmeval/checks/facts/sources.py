@@ -17,6 +17,7 @@ from pytest_llmeval.checks.facts.content_words import COMPARED, content_words, s
 from pytest_llmeval.checks.facts.dates import Date, date_of, dates, month_of, months, time_of, times
 from pytest_llmeval.checks.facts.derived import Derived, Stated
 from pytest_llmeval.checks.facts.extracted import Fact, Kind, Read, phone_digits, phones, read
+from pytest_llmeval.checks.facts.proportions import holds_proportion
 from pytest_llmeval.checks.facts.quantities import Bound, Quantity
 from pytest_llmeval.checks.facts.quotations import letters
 from pytest_llmeval.checks.facts.units import Measured, Unit, measured, same
@@ -94,6 +95,8 @@ class Sources:
                 return weekday_of(fact.text) in self._weekdays
             case "time":
                 return not self._times.isdisjoint(time_of(fact.text)) or self._holds_parts(fact.text)
+            case "proportion":
+                return holds_proportion(fact.text, self._passages, [one for found in self._found for one in found])
             case "phone number":
                 return self._holds_phone(fact.text)
             case _:
