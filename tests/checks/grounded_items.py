@@ -68,7 +68,7 @@ def claims_of(item: Item) -> tuple[Claim, ...]:
 
 def rows() -> list[tuple[str, ...]]:
     """Each kind with its languages, how many items it has, and how they were judged."""
-    told = []
+    told: list[tuple[str, ...]] = []
     labelled = items()
     for kind in dict.fromkeys(item.kind for item in labelled):
         of_kind = [item for item in labelled if item.kind == kind]

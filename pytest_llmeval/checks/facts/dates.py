@@ -81,6 +81,14 @@ def dates(text: str) -> set[Date]:
     return {date for pattern in patterns for found in _matches(pattern, text, windows) for date in read_date(found)}
 
 
+def _is_verb(found: re.Match[str]) -> bool:
+    """Whether "may" or "march" is a verb, as in "aged 8-12 may join"."""
+    groups = found.groupdict()
+    written = found.string[found.end() : found.end() + 2]
+    bare = groups["month"] in ("may", "march") and not groups.get("year") and found.group().endswith(groups["month"])
+    return bare and bool(re.match(r"\s[a-z]", written)) and not re.search(r"\d(?:st|nd|rd|th)", found.group())
+
+
 def _month_words(text: str) -> Iterator[re.Match[str]]:
     """Where months stand by name, whole words alone."""
     for found in _WORD.finditer(text):
@@ -105,7 +113,7 @@ def _matches(pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, i
     if "month" not in pattern.groupindex:
         yield from pattern.finditer(text)
     for start, end in windows if "month" in pattern.groupindex else ():
-        yield from pattern.finditer(text, start, end)
+        yield from (found for found in pattern.finditer(text, start, end) if not _is_verb(found))
 
 
 def months(text: str) -> set[int]:

@@ -58,6 +58,10 @@ _LISTED = re.compile(
     r"\s*(?:,\s*(?:and|or|und|oder|et|ou|y|o|e|en|of)?(?!\w)|(?<!\w)(?:and|or|und|oder|et|ou|y|e|en|&)(?!\w)|、|和|と)\s*"
 )
 _NAMED = re.compile(r"[:(\u2013\u2014]|(?<!\w)(?:namely|such as|are|nämlich|sind|sont|son|sono|zijn|são)(?!\w)")
+_RATIO = re.compile(
+    r"(?:\s[^\W\d_]+)?\s?(?:of|in|out of|/|von|sur|de|su|van)(?:\s(?:the|all|den|les))?\s?", re.IGNORECASE
+)
+_LONGEST_RATIO = 25  # characters between the two numbers
 _NOUN_AFTER = re.compile(r"\s(?:[^\W\d_]+\s){0,2}?([^\W\d_]{3,})")
 _BULLET = re.compile(r"^[ \t]*(?:[-*\u2022\u2013]|\d{1,2}[.)])\s+\S", re.MULTILINE)
 _MOST_COUNTED = 30
@@ -169,15 +173,19 @@ class Derived:
         return False
 
     def _is_share(self, one: Quantity) -> bool:
-        """50 % for a half."""
+        """50 % for a half or for 20 of 40, and 0.5 for a half."""
         if self._fractions is None:
             self._fractions = {share for text in self._texts for share in fractions(text)}
-        return any(
-            abs(value / 100 - share) < Decimal("0.005")
-            for value, unit in one.readings
-            for share in self._fractions
-            if unit and unit.dimension == "percent"
-        )
+            for text, found in zip(self._texts, self._found, strict=True):
+                self._fractions |= set(_ratios(text, found))
+        for value, unit in one.readings:
+            percent = unit is not None and unit.dimension == "percent"
+            share = value / 100 if percent else value
+            if (percent or (unit is None and 0 < value < 1)) and any(
+                abs(share - known) < Decimal("0.005") for known in self._fractions
+            ):
+                return True
+        return False
 
     def _is_sum(self, one: Quantity) -> bool:
         if self._sums is None:
@@ -194,16 +202,20 @@ class Derived:
         return _is_among(one, self._sums)
 
     def _is_difference(self, one: Quantity) -> bool:
+        """What lies between two numbers with one unit, also as a percentage of the first."""
         if self._differences is None:
             self._differences = {}
+            changes = self._differences.setdefault(Unit("percent"), set())
             for found in self._found:
-                years = [
-                    (one.start, value) for one in found for value, unit in one.readings if not unit and _is_year(value)
-                ]
+                readings = ((one.start, reading) for one in found for reading in one.readings)
+                years = [(start, value) for start, (value, unit) in readings if not unit and _is_year(value)]
                 for unit, values in (*_by_unit(found).items(), (Unit("months", 12.0), years)):
                     differences = self._differences.setdefault(unit, set()) if unit else set()
                     for place, (_, value) in enumerate(values):
-                        differences |= {abs(value - other) for _, other in values[place + 1 : place + 1 + _NEAR]}
+                        others = [other for _, other in values[place + 1 : place + 1 + _NEAR]]
+                        differences |= {abs(value - other) for other in others}
+                        if value and unit and unit.dimension != "percent":
+                            changes |= {Decimal(round(abs(other / value - 1) * 100)) for other in others}
         return _is_among(one, self._differences)
 
     def _is_score(self, one: Quantity, text: str) -> bool:
@@ -232,6 +244,15 @@ class Derived:
             self._lists = [listed for source in self._texts for listed in _lists(source)]
         subject = {stem(word) for word in content_words(sentence)}
         return counts[0] > 2 and any(count == counts[0] and subject & words for count, words in self._lists)
+
+
+def _ratios(text: str, found: Sequence[Quantity]) -> Iterator[Decimal]:
+    """The shares that pairs of numbers are, as in "30 of 40" and "3 in 4"."""
+    for one, other in pairwise(found):
+        if one.readings and other.readings and one.end <= other.start <= one.end + _LONGEST_RATIO:
+            part, whole = one.readings[0].value, other.readings[0].value
+            if _RATIO.fullmatch(text, one.end, other.start) and 0 < part < whole:
+                yield part / whole
 
 
 def _digits(value: Decimal) -> int:

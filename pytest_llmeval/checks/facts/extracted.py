@@ -17,7 +17,19 @@ from pytest_llmeval.checks.facts.quotations import quotations
 from pytest_llmeval.checks.facts.weekdays import weekday_spans
 
 Kind = Literal[
-    "quote", "link", "email", "phone number", "date", "month", "weekday", "time", "number", "proportion", "name", "sentence", "part"
+    "quote",
+    "link",
+    "email",
+    "phone number",
+    "date",
+    "month",
+    "weekday",
+    "time",
+    "number",
+    "proportion",
+    "name",
+    "sentence",
+    "part",
 ]
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`|\\^{}\u3000-\u30ff\u3400-\u9fff]+", re.IGNORECASE)

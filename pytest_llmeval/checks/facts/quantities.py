@@ -7,14 +7,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from pytest_llmeval.checks.facts.bounds import Bound, bound_of
 from pytest_llmeval.checks.facts.languages import LANGUAGES
 from pytest_llmeval.checks.facts.number_words import chinese_numbers, number_words
 from pytest_llmeval.checks.facts.units import Unit, units_after, units_before
 from pytest_llmeval.checks.number import Numeral, numerals
-
-Bound = Literal["", "over", "under", "almost"]
 
 
 class Reading(NamedTuple):
@@ -90,49 +89,18 @@ _FRACTION = re.compile(
     "|".join(rf"(?P<f{n}>(?<!\w)(?:{words})(?!\w))" for n, (_, words) in enumerate(_FRACTION_WORDS)), re.IGNORECASE
 )
 
-_OVER = (
-    "more than|over|above|at least|no less than|no fewer than|not less than|exceeding|exceeds?|exceeded|beyond|"
-    "upwards of|in excess of|minimum of|minimum|from|after|greater than|longer than|older than|higher than|>=?|≥|"
-    "mehr als|über|mindestens|ab|nach|wenigstens|länger als|plus de|au moins|supérieure? à|après|dès|más de|al menos|"
-    "por lo menos|después de|a partir de|desde|superior a|più di|oltre|almeno|dopo|meer dan|minstens|ten minste|"
-    "mais de|pelo menos|no mínimo|após|depois de"
-)
-_UNDER = (
-    "less than|fewer than|under|below|up to|at most|no more than|not more than|no later than|maximum of|maximum|within|"
-    "until|before|not exceeding|lower than|shorter than|younger than|smaller than|<=?|≤|"
-    "weniger als|unter|höchstens|maximal|bis zu|innerhalb von|innerhalb|binnen|vor|spätestens|moins de|au plus|jusqu'à|"
-    "dans les|sous|menos de|como máximo|hasta|dentro de|antes de|meno di|al massimo|fino a|entro|minder dan|hoogstens|"
-    "maximaal|tot|até|no máximo"
-)
-_ALMOST = (
-    "almost|nearly|close to|just under|just below|not quite|approaching|fast|beinahe|knapp|presque|près de|casi|quasi|"
-    "bijna|quase"
-)
-_ARTICLES = "the|a|an|les|de|los|den|der|i|gli"
-_BOUND_BEFORE = re.compile(
-    rf"(?<![^\W_])(?:(?P<almost>{_ALMOST})|(?P<over>{_OVER})|(?P<under>{_UNDER}))\s?(?:(?:{_ARTICLES})\s)?$",
+_ONE = re.compile(
+    r"(?<!\w)(?:(?:half|halbe[nrs]?)\s)?(?:an?|eine?[mnrs]?|une?|una?|een|uma?)"
+    r"(?:\s(?:half|halbe[nrs]?|demi-|media|medio|mezz[oa]|halve?))?(?=[\s-])|(?<!\w)half(?=[\s-])",
     re.IGNORECASE,
 )
-# A word that may stand before a bounded number; looked up first, since most numbers have no bound.
-_LAST_WORDS = frozenset(
-    word
-    for phrase in f"{_ALMOST}|{_OVER}|{_UNDER}|{_ARTICLES}".replace("?", "").split("|")
-    for word in (phrase.split()[-1], *(("supérieur",) if phrase.startswith("sup") else ()))
-) | {">", "<", "exceed", "exceeds", "jusqu'à", "d'ici"}
-_BOUND_AFTER = re.compile(
-    r"[\s-](?:(?P<over>or (?:more|above|older|longer|over|higher)|and (?:above|over|up|older)|plus|oder mehr|"
-    r"ou plus|o más)"
-    r"|(?P<under>or (?:less|fewer|under|below|younger|sooner)|oder weniger|ou moins|o menos|at most|maximum))(?!\w)"
-    r"|(?P<plus>\+)(?!\d)",
+_HALF = re.compile(r"hal|dem|med|mez", re.IGNORECASE)
+_WORDS_TO_TEN = "one|two|three|four|five|six|seven|eight|nine|ten"
+_AND_A_HALF = re.compile(
+    rf"(?<![\w.,])(?P<whole>\d{{1,4}}|{_WORDS_TO_TEN})(?:\s?½|\sand\sa\shalf(?!\w)|\s1/2(?![\w/]))|(?<!\w)(?:anderthalb|eineinhalb)",
     re.IGNORECASE,
 )
-_DENIAL = re.compile(
-    r"(?<!\w)(?:not|no|never|without|cannot|none|free|unless|except|otherwise|nor|only|nicht|kein\w*|ohne|nur|außer|gratis|kostenlos|sonst|"
-    r"ne|pas|sans|sauf|gratuit\w*|sino|sin|nunca|salvo|non|senza|tranne|niet|geen|zonder|não|sem|must|required)(?!\w)|n['\u2019]t(?!\w)",
-    re.IGNORECASE,
-)
-_TURNED = re.compile(r"(?<!\w)(?:not|never|nicht|nie|pas|no|non|niet|não)\s$|n['\u2019]t\s$", re.IGNORECASE)
-_CLAUSE = 60  # characters before and after a number in which a word denies it
+_TOGETHER = re.compile(r",?\s?(?:and\s|und\s|et\s|y\s|e\s|en\s)?", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?;。\uff01\uff1f\n]")
 
 
@@ -145,12 +113,13 @@ def quantities(text: str, languages: Iterable[str] = LANGUAGES) -> list[Quantity
     _short_years(text, found)
     blank = _blanked(text, found)
     found += _of_words(text, blank, languages)
+    found += (*_of_articles(blank), *_of_halves(text))
     found += [
         Quantity(*match.span(), match.span(), _of_decade(Decimal(_DECADE_WORDS[match.group().lower()])), decade=True)
         for match in _DECADE_WORD.finditer(text)
     ]
     found.sort(key=lambda one: (one.start, one.end))
-    found = _sharing_units(text, found)
+    found = _compound(text, _sharing_units(text, found))
     return _joined(text, [_bounded(text, one) for one in found])
 
 
@@ -236,35 +205,76 @@ def _of_words(text: str, blank: str, languages: Iterable[str]) -> Iterator[Quant
         yield Quantity(word.start, end, (word.start, word.end), readings, word=True, ordinal=word.ordinal, part=part)
 
 
+def _of_articles(text: str) -> Iterator[Quantity]:
+    """A week is one week, half an hour half of one."""
+    for found in _ONE.finditer(text):
+        end, units = units_after(text, found.end())
+        if units and all(unit.dimension in ("time", "months") for unit in units):
+            value = Decimal("0.5") if _HALF.search(found.group()) else Decimal(1)
+            yield Quantity(found.start(), end, found.span(), tuple(Reading(value, unit) for unit in units), word=True)
+
+
+def _of_halves(text: str) -> Iterator[Quantity]:
+    """One and a half, and 2 1/2."""
+    for found in _AND_A_HALF.finditer(text):
+        whole = (found["whole"] or "one").lower()
+        value = Decimal(whole) if whole.isdecimal() else Decimal(_WORDS_TO_TEN.split("|").index(whole) + 1)
+        end, units = units_after(text, found.end())
+        readings = tuple(Reading(value + Decimal("0.5"), unit) for unit in units) or _plain([value + Decimal("0.5")])
+        yield Quantity(found.start(), end, found.span(), readings, word=True)
+
+
+def _compound(text: str, found: list[Quantity]) -> list[Quantity]:
+    """What is measured in two units, such as 1 h 30 min, as one, with its parts."""
+    joined: list[Quantity] = []
+    for one in found:
+        whole = _together(text, joined[-1], one) if joined else None
+        if whole:
+            joined[-1] = whole
+        else:
+            joined.append(one)
+    return joined
+
+
+def _together(text: str, one: Quantity, after: Quantity) -> Quantity | None:
+    """Two quantities side by side as one, when the second has a smaller unit that measures the same."""
+    if not one.readings or not after.readings or not one.end <= after.start <= one.end + 6:
+        return None
+    (value, larger), (rest, smaller) = one.readings[0], after.readings[0]
+    if not larger or not smaller or larger.dimension != smaller.dimension or larger.factor <= smaller.factor:
+        return None
+    if not _TOGETHER.fullmatch(text, one.end, after.start):
+        return None
+    total = value * Decimal(str(round(larger.factor / smaller.factor, 6))) + rest
+    number = (one.number[0], after.number[1])
+    return replace(after, start=one.start, number=number, readings=(Reading(total, smaller),), parts=(one, after))
+
+
 def _sharing_units(text: str, found: list[Quantity]) -> list[Quantity]:
-    """In "10-15 degrees" and "2 to 3 kg" the first number has the unit of the second."""
+    """In "10-15 degrees" and "2 to 4 million" the first number has the unit and the magnitude of the second."""
     shared = list(found)
     for place in range(len(found) - 2, -1, -1):
         one, after = shared[place], shared[place + 1]
+        bare = bool(one.readings) and all(reading.unit is None for reading in one.readings)
+        if not bare or not after.readings or _YEAR.fullmatch(text[slice(*one.number)]):
+            continue
         units = [reading.unit for reading in after.readings if reading.unit]
-        bare = all(reading.unit is None for reading in one.readings)
-        if units and bare and not _YEAR.fullmatch(text[slice(*one.number)]) and _are_range(text, one, after):
-            readings = [Reading(reading.value, unit) for reading in one.readings for unit in units]
+        written = next(numerals(re.sub(r"[^\d.,].*", "", text[slice(*after.number)], flags=re.DOTALL)), None)
+        larger = bool(written and written.value and written.value < after.readings[0].value)
+        if (units or larger) and _are_range(text, one, after):
+            readings = [Reading(reading.value, unit) for reading in one.readings for unit in units] or list(
+                one.readings
+            )
+            if larger and written and written.value:
+                times = after.readings[0].value / written.value
+                readings += [Reading(reading.value * times, reading.unit) for reading in readings]
             shared[place] = replace(one, readings=tuple(readings))
     return shared
 
 
 def _bounded(text: str, one: Quantity) -> Quantity:
-    before = text[max(0, one.start - _CLAUSE) : one.start]
-    last = before.split()[-1:]
-    bound: Bound = ""
-    if last and last[0].casefold() in _LAST_WORDS:
-        near = _SENTENCE_END.split(before)[-1][-30:]
-        if found := _BOUND_BEFORE.search(near):
-            bound = "almost" if found["almost"] else "under" if found["under"] else "over"
-            if _TURNED.search(near[: found.start()]):  # "not over 30"
-                bound = "under" if bound == "over" else "over" if bound == "under" else ""
-    if not bound and (found := _BOUND_AFTER.match(text, one.end)):
-        bound = "under" if found["under"] else "over"
-    if not bound:
-        return one
-    sentence = _SENTENCE_END.split(before)[-1] + " | " + _SENTENCE_END.split(text[one.end : one.end + _CLAUSE])[0]
-    return replace(one, bound=bound, denied=bool(_DENIAL.search(sentence)))
+    bound, denied = bound_of(text, one.start, one.end)
+    return replace(one, bound=bound, denied=denied) if bound else one
 
 
 def _joined(text: str, found: list[Quantity]) -> list[Quantity]:

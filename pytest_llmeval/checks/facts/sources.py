@@ -12,16 +12,17 @@ from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
 
+from pytest_llmeval.checks.facts.bounds import Bound
 from pytest_llmeval.checks.facts.capitalised import is_initials, without_ending
 from pytest_llmeval.checks.facts.content_words import COMPARED, content_words, stem, stems, whole_words
 from pytest_llmeval.checks.facts.dates import Date, date_of, dates, month_of, months, time_of, times
 from pytest_llmeval.checks.facts.derived import Derived, Stated
 from pytest_llmeval.checks.facts.extracted import Fact, Kind, Read, phone_digits, phones, read
 from pytest_llmeval.checks.facts.proportions import holds_proportion
-from pytest_llmeval.checks.facts.quantities import Bound, Quantity
+from pytest_llmeval.checks.facts.quantities import Quantity
 from pytest_llmeval.checks.facts.quotations import letters
 from pytest_llmeval.checks.facts.units import Measured, Unit, measured, same
-from pytest_llmeval.checks.facts.weekdays import weekday_of, weekdays
+from pytest_llmeval.checks.facts.weekdays import counted_weekdays, weekday_of, weekdays
 
 _SINGLE_QUOTES = "\u2018\u2019\u201a\u201b`\u00b4"
 _DOUBLE_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb"
@@ -35,6 +36,7 @@ _ENDING = 3  # letters of a name that may differ, as in Australian and Australia
 _MOST_MEASURED = 8  # of a dimension that one is compared with
 _FEWEST_DIGITS, _COUNTRY = 6, 3  # of a telephone number, and of a country's code
 _MOST_DERIVATIONS = 300  # of one text; it has failed by then in any case
+_SLASHED = re.compile(r"(?<![\w/.,])(\d{1,2})/(\d{1,2})(?![\w/]|[.,]\d)")
 _WORDS_WITH_DIGITS = re.compile(r"[^\W\d_]{1,10}[-_ \u2010\u2011]?\d[\w-]{0,60}")
 # Starts of the names of a country and of its people, where these differ early.
 _COUNTRIES = (
@@ -238,7 +240,7 @@ class Sources:
         for date in self._dates:
             with suppress(TypeError, ValueError):
                 named.add(datetime.date(*date).weekday())  # type: ignore[arg-type]
-        return named
+        return named.union(*(counted_weekdays(named, passage) for passage in self._passages))
 
     @cached_property
     def _times(self) -> set[int]:
@@ -261,8 +263,18 @@ class Sources:
             return True
         if one.parts and all(self._holds_readings(part) for part in one.parts):
             return True
+        if self._holds_slashed(one, stated.text):
+            return True
         self._derivations += 1
         return self._derivations <= _MOST_DERIVATIONS and self._derived.follows(one, stated)
+
+    def _holds_slashed(self, one: Quantity, text: str) -> bool:
+        """Whether a number belongs to a date such as 31/12, without a year, which may also be a ratio."""
+        for found in _SLASHED.finditer(text, max(0, one.number[0] - 3), one.number[1] + 4):
+            if found.start() <= one.number[0] < found.end():
+                first, second = int(found[1]), int(found[2])
+                return any(self._holds_day(Date(None, month, day)) for day, month in ((first, second), (second, first)))
+        return False
 
     def _holds_readings(self, one: Quantity) -> bool:
         for value, unit in one.readings:

@@ -109,11 +109,17 @@ _ADJECTIVES = (
 )
 _AFTER = re.compile(
     r"(?:[\s\u00a0\u202f-]{0,2}(?:(?:" + _ADJECTIVES + r")[\s-])?)"
-    r"(?P<unit>per\s?cent|percentage\spoints?|por\sciento|por\scento|per\scento|pour\scent|km/h|us\$|°\s?[cf]"
+    r"(?P<unit>(?:kilomet(?:er|re)s?|km|miles)\sper\shour|stundenkilometer|per\s?cent|percentage\spoints?|por\sciento|por\scento|per\scento|pour\scent|km/h|us\$|°\s?[cf]"
     r"|[%\uff05‰€£¥￥₹₩₽¢$\uff04℃℉″]|分钟|分間|小时|時間|日間|週間|年間|个月|ヶ月|か月|개월|시간|人民币|ユーロ|ドル|欧元|美元|달러|유로|퍼센트"
     r"|[秒初초分분天日일周週주年년円元원]|[^\W\d_]{1,20})",
     re.IGNORECASE,
 )
+_SPEEDS = {
+    **dict.fromkeys(("kilometersperhour", "kilometresperhour", "kilometerperhour", "kilometreperhour"), "km/h"),
+    "kmperhour": "km/h",
+    "stundenkilometer": "km/h",
+    "milesperhour": "mph",
+}
 _SPACELESS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _BEFORE = re.compile(
     r"(?:(?<![^\W\d_])(?:[A-Za-z]{3}|Rs)\.?|(?:US|[ARC])?\$|[€£¥￥₹₩₽\uff04])[\s\u00a0]?-?$", re.IGNORECASE
@@ -129,6 +135,7 @@ def units_after(text: str, end: int) -> tuple[int, tuple[Unit, ...]]:
     if not found:
         return end, ()
     word = re.sub(r"\s", "", found["unit"].casefold())
+    word = _SPEEDS.get(word, word)
     if _PERCENT_WORDS.match(found["unit"]):
         word = "%"
     after = text[found.end() : found.end() + 1]

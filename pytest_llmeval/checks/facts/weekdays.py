@@ -20,6 +20,12 @@ WEEKDAYS: Mapping[str, int] = {
     **{name: number for names in WHOLE.values() for number, name in enumerate(names.split())},
     "sonnabend": 5,
 }
+_COUNTED = re.compile(
+    r"(?<!\w)(\d{1,2})\s(?:working |business )?(?:days?|tage?n?|jours?|días?|giorni|dagen|dias?)\s"
+    r"(before|prior|earlier|ahead|after|later|vor|vorher|nach|später|avant|après|antes|después|prima|dopo|voor|na|depois)",
+    re.IGNORECASE,
+)
+_LATER = re.compile(r"after|later|nach|später|après|después|dopo|na|depois", re.IGNORECASE)
 _ENDINGS = "(?:s|en|er)?"
 _NAMED = re.compile(rf"(?<!\w)({'|'.join(sorted(WEEKDAYS, key=len, reverse=True))}){_ENDINGS}(?!\w)", re.IGNORECASE)
 # What is in every whole name; looked for first, since most texts name no day.
@@ -41,6 +47,12 @@ _SEVERAL = (
     (range(7), r"daily|every day|each day|täglich|jeden tag|tous les jours|todos los días|ogni giorno|elke dag|24/7"),
 )
 _GROUPS = tuple((days, re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)) for days, words in _SEVERAL)
+
+
+def counted_weekdays(days: set[int], text: str) -> set[int]:
+    """The days that a text counts from others: Saturday for "until 3 days before Tuesday"."""
+    steps = [int(found[1]) * (1 if _LATER.match(found[2]) else -1) for found in _COUNTED.finditer(text)]
+    return {(day + step) % 7 for day in days for step in steps}
 
 
 def weekday_spans(text: str) -> Iterator[tuple[int, int]]:
