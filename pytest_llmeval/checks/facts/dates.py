@@ -62,6 +62,7 @@ _FIRST_TIME = re.compile(
 _NAMED_TIMES = {"noon": 720, "midday": 720, "midnight": 0, "mittag": 720, "mitternacht": 0, "midi": 720, "minuit": 0}
 _NAMED_TIME = re.compile(rf"(?<!\w)(?:{'|'.join(_NAMED_TIMES)})(?!\w)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{3,10}")
+_OTHER_WORDS = ("march", "mars", "mayo", "sept", "janv")  # that a capital does not make a month
 _AROUND = 40  # characters of a date before and after its month
 
 
@@ -125,7 +126,7 @@ def month_spans(text: str) -> Iterator[tuple[int, int]]:
     """Where months stand alone, by a whole name with a capital that is no other word."""
     for found in _month_words(text):
         name = found.group()
-        if name[0].isupper() and len(name) > 4 and name.lower() not in ("march", "marts"):
+        if name[0].isupper() and len(name) > 3 and name.lower() not in _OTHER_WORDS:
             yield found.span()
 
 
