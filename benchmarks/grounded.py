@@ -1,6 +1,6 @@
 """How well does `assert_grounded` find what a source does not say? By the public sets that people have labelled.
 
-    python benchmarks/grounded.py --data DIR              a table per set, with the share of time
+    python benchmarks/grounded.py --data DIR              a table for each way to check
     python benchmarks/grounded.py --data DIR --show 5     also five false alarms of each set
 
 The sets are not part of this project; their licences differ. DIR holds them as they are published, in any folders:
