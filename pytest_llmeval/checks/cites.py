@@ -22,6 +22,10 @@ from pytest_llmeval.text import excerpt, listed, plural, quoted, shown
 _SHOWN = 10
 _MOST_MARKS = 2_000
 _BETWEEN = re.compile(r"[\s,;.]{0,3}")
+_LISTED = re.compile(
+    r"^\W{0,4}(?:sources?|references?|citations?|bibliography|footnotes?|quellen|fuentes|fonti|références|referenties)\W{0,4}$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _BRACKETED = re.compile(
     r"[\[\u3010(]\s?(?P<name>[^\[\]\u3010\u3011()\s][^\[\]\u3010\u3011()\n]{0,99}?)(?:\u2020[^\u3011\n]{0,99})?\s?[\]\u3011)](?!\()"
 )
@@ -48,8 +52,8 @@ def assert_cites(
     """Check that every citation mark in the reply names a source, and that this source states the facts cited from it.
 
     Marks are ``[1]``, ``[2, 3]``, ``[1-3]``, ``(2)``, ``¹``, ``【1†source】``, ``[doc 1]`` and the names of the sources
-    in brackets. A mark covers what stands before it in its sentence, up to the mark before. Facts are those of
-    `assert_grounded`. The score is the share of marks and of uncited sentences that are right.
+    in brackets. A mark covers what stands before it in its sentence, up to the mark before; at the start of a sentence
+    it covers what follows. Facts are those of `assert_grounded`. The score is the share of marks and of uncited sentences that are right.
 
     Args:
         sources: texts, numbered from 1 in their order, or texts by name; names that are addresses are found as links.
@@ -98,12 +102,12 @@ class _Group(NamedTuple):
 
     Attributes:
         start: where what they cover starts.
-        labels: whether they stand at the start of a line, as in a list of sources, and cover nothing.
+        stop: where it ends; nothing is covered by marks of a list of sources.
     """
 
     start: int
+    stop: int
     marks: tuple[Mark, ...]
-    labels: bool
 
 
 class _Judged:
@@ -134,9 +138,7 @@ class _Judged:
                     place = excerpt(self._text, mark.start, mark.end)
                     yield _Problem(mark.start, mark.end, f"the reply cites {_named(name, self._texts)}: {place}")
         known = tuple(name for name in names if name in self._texts)
-        if group.labels or not known:
-            return
-        for fact in self._between(group.start, group.marks[0].start):
+        for fact in self._between(group.start, group.stop) if known else ():
             if not self._said_by(known).hold(fact, self._stated):
                 place = excerpt(self._text, fact.start, group.marks[-1].end)
                 told = (
@@ -146,7 +148,7 @@ class _Judged:
 
     def uncited(self, groups: Sequence[_Group]) -> Iterator[_Problem]:
         """The sentences that state facts and have no mark."""
-        covered = sorted((group.start, group.marks[-1].end) for group in groups)
+        covered = [(group.start, group.stop) for group in groups]
         nothing = self._said_by(())
         for start, end in sentences(self._text):
             stated = [fact for fact in self._between(start, end) if not nothing.hold(fact, self._stated)]
@@ -231,26 +233,42 @@ def _shape(name: str) -> str:
 
 
 def _groups(text: str, marks: Sequence[Mark]) -> Iterator[_Group]:
-    """Marks that stand side by side, with where what they cover starts."""
+    """Marks that stand side by side, with what they cover: what is before them in their sentence.
+
+    Where a sentence starts with a mark, each of its marks covers what follows. In a list of sources they cover nothing.
+    """
     spans = list(sentences(text))
     starts = [start for start, _ in spans]
-    place, last = 0, 0
+    listed = _LISTED.search(text)
+    seen: set[str] = set()
+    place = last = 0
+    leading = -1  # the sentence that starts with a mark
     while place < len(marks):
         group = [marks[place]]
         place += 1
         while place < len(marks) and _BETWEEN.fullmatch(text, group[-1].end, marks[place].start):
             group.append(marks[place])
             place += 1
-        first = group[0].start
+        first, end = group[0].start, group[-1].end
+        names = {name for mark in group for name in mark.names}
         line = text.rfind("\n", 0, first) + 1
-        labels = not text[line:first].strip(" \t-*>\u2022")
         index = bisect_right(starts, first) - 1
-        # A mark behind the full stop cites the sentence before it.
-        while index > 0 and not text[starts[index] : first].strip() and starts[index] > line:
-            index -= 1
-        start = starts[index] if index >= 0 else 0
-        yield _Group(max(start, last, line), tuple(group), labels)
-        last = group[-1].end
+        opens = not text[line:first].strip(" \t-*>\u2022")
+        if opens and ((listed and listed.end() <= first) or names <= seen):
+            yield _Group(first, first, tuple(group))
+        elif opens or (leading == index and index >= 0):
+            leading = index
+            stop = spans[index][1] if index >= 0 else end
+            stop = min(stop, marks[place].start) if place < len(marks) else stop
+            last = max(end, stop)
+            yield _Group(end, last, tuple(group))
+        else:
+            # A mark behind the full stop cites the sentence before it.
+            while index > 0 and not text[starts[index] : first].strip() and starts[index] > line:
+                index -= 1
+            yield _Group(max(starts[index] if index >= 0 else 0, last, line), first, tuple(group))
+            last = end
+        seen |= names
 
 
 def _named(name: str, texts: Mapping[str, str]) -> str:

@@ -65,6 +65,9 @@ def test_numbers_that_count_steps_are_no_facts() -> None:
         "You have thirty days.\u00b9 It costs 4.90 EUR.\u00b2",
         "You have 30 days [1].\n\nSources:\n[1] Policy 2024\n[2] Prices 2025",
         "Returns are possible [1]. Ask us anything.",
+        "[1] You have 30 days, [2] it costs 4.90 EUR.",
+        "You have 30 days [1].\n\n[1] Policy 2024",
+        "- [1] You have 30 days.\n- [2] Parcels arrive in 3 days.",
     ],
 )
 def test_what_the_source_states_may_be_cited(text: str) -> None:
@@ -79,6 +82,7 @@ def test_what_the_source_states_may_be_cited(text: str) -> None:
             "You have 30 days [2].",
             'source 2 does not say the number "30", but source 1 does: "You have 30 days [2]."',
         ),
+        ("[1] You have 60 days.", 'source 1 does not say the number "60": "[1] You have 60 days."'),
         ("You have 30 days [3].", 'the reply cites source 3, and there are 2 sources: "You have 30 days [3]."'),
         ("You have 30 days.", 'the reply cites no source: "You have 30 days."'),
         ("Just 9 days [1][2].", 'sources 1 and 2 do not say the number "9": "Just 9 days [1][2]."'),

@@ -10,6 +10,8 @@ from pytest_llmeval.checks.facts.content_words import is_function_word, sentence
 _TOKEN = re.compile(r"[^\W\d_]+(?:[-'\u2019.&][^\W\d_]+)*")
 # What a new sentence may begin after, inside what is cut at full stops.
 _OPENS = re.compile(r"(?:[:;\u2022|>*#]|\d[.)]|--|[:,]\s?[\"\u201c\u2018\u00ab\u201e])\s*[\"'\u201c\u2018\u00ab*_(]*$")
+# What ends with a full stop before a name, and no sentence.
+_TITLE = re.compile(r"(?<!\w)(?:Dr|Mr|Mrs|Ms|Prof|St|Sr|Sra|Dra|Mme|[A-Z]\.\s?[A-Z])\.\s*$")
 _HEADING = re.compile(r"^[#*_]|[:*_]$")
 _INNER_CAPITAL = re.compile(r"[^\W\d_]+[A-Z]")
 _NO_NAMES = frozenset(
@@ -86,9 +88,10 @@ def capitalised(text: str, languages: tuple[str, ...], known: Callable[[str], bo
             continue
         if sum(token.group().isupper() for token in tokens) * 2 > len(tokens) > 1:  # all in capitals
             continue
+        first = not _TITLE.search(text[max(0, start - 8) : start])
         run: list[re.Match[str]] = []
         for place, token in enumerate((*tokens, None)):
-            if token is not None and _is_name(sentence, token, first=not place) and not known(token.group()):
+            if token is not None and _is_name(sentence, token, first=first and not place) and not known(token.group()):
                 if not run or sentence[run[-1].end() : token.start()] in (" ", ". "):
                     run.append(token)
                     continue
