@@ -51,9 +51,10 @@ def assert_cites(
 ) -> Score:
     """Check that every citation mark in the reply names a source, and that this source states the facts cited from it.
 
-    Marks are ``[1]``, ``[2, 3]``, ``[1-3]``, ``(2)``, ``¹``, ``【1†source】``, ``[doc 1]`` and the names of the sources
-    in brackets. A mark covers what stands before it in its sentence, up to the mark before; at the start of a sentence
-    it covers what follows. Facts are those of `assert_grounded`. The score is the share of marks and of uncited sentences that are right.
+    Marks are ``[1]``, ``[2, 3]``, ``[1-3]``, ``(2)``, ``¹``, ``【1†source】``, ``[doc 1]`` and the names of
+    the sources in brackets. A mark covers what stands before it in its sentence, up to the mark before; at the start of
+    a sentence it covers what follows. Facts are those of `assert_grounded`. The score is the share of marks and of
+    uncited sentences that are right.
 
     Args:
         sources: texts, numbered from 1 in their order, or texts by name; names that are addresses are found as links.

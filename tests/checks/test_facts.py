@@ -56,6 +56,13 @@ def reply(text: str = "x", *, latency: float = 1.0, cost: float | None = None, *
         ("10k", "10000"),
         ("\u0663", "3"),
         ("a 30-day trial", "30"),
+        ("\u9001\u6599\u306f490\u5186\u3067\u3059", "490"),
+        ("3\u4e07\u5186", "30000"),
+        ("\u0432\u042260 \u0434\u043d\u0435\u0439", "60"),
+        ("EUR50", "50"),
+        ("3 Mio. Euro", "3000000"),
+        ("$10m", "10000000"),
+        ("12,34,567.5", "1234567.5"),
     ],
 )
 def test_a_number_is_read_as_people_write_it(text: str, value: str) -> None:
