@@ -88,7 +88,7 @@ _NUMERAL = re.compile(
       | """
     + "|".join(rf"(?<=\b{code})" for code in _CURRENCY_CODES)
     + r"""
-      | (?<=\bRs) )
+      | (?<=\bRs) | (?<=\d[xX]) )
     (?<!\d[.,])
     (?: \d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d])        # 1,234,567.89
       | \d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?!\d)     # 12,34,567.89, as in India

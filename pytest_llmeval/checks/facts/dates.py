@@ -47,13 +47,17 @@ _FIRST_OF_TWO = re.compile(
 _LAST_OF_TWO = re.compile(rf"(?<!\w){_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?{_TO}{_DAY}(?![\w%]|[.,]\d)", re.IGNORECASE)
 
 _HALF = r"(?:[ap]\.\s?m\.|[ap]\s?m(?![a-z]))"
-TIME_PATTERN = re.compile(
+_TIME = re.compile(
     r"(?<![\w.:,$€£])(?:"
-    r"(?P<hour>[01]?\d|2[0-4])(?:[:\uff1a](?P<minute>[0-5]\d)(?::[0-5]\d)?|h(?P<french>[0-5]\d)|\.(?P<other>[0-5]\d)"
+    r"(?P<hour>[01]?\d|2[0-4])(?:[:\uff1a](?P<minute>[0-5]\d)(?::[0-5]\d)?|\s?h\s?(?P<french>[0-5]\d)(?!\s?m)|\.(?P<other>[0-5]\d)"
     rf"(?=\s?(?:{_HALF}|uhr|h\b)))(?!\d)(?:\s?(?P<half>{_HALF})|\s?(?:uhr|h)(?!\w))?"
     rf"|(?P<whole>1?\d|2[0-4])\s?(?:(?P<half2>{_HALF})|uhr(?!\w)|o['\u2019]clock))",
     re.IGNORECASE,
 )
+_EASTERN_TIME = re.compile(
+    r"(?P<half>上午|早上|午前|오전|下午|晚上|午後|오후)\s?(?P<hour>1?\d|2[0-4])\s?[点點時时시](?:\s?(?P<minute>[0-5]?\d)\s?[分분])?"
+)
+_AFTERNOON = ("下午", "晚上", "午後", "오후")
 _FIRST_TIME = re.compile(
     r"(?<![\w.:,$€£])(?P<hour>1?\d|2[0-4])(?:[:.](?P<minute>[0-5]\d))?\s?(?:[-\u2010-\u2015]|to|bis|until|and|und)\s?"
     r"\d{1,2}(?:[:.][0-5]\d)?\s?(?:[ap]\.?\s?m(?![a-z])|uhr)",
@@ -167,7 +171,7 @@ def read_date(found: re.Match[str]) -> Iterator[Date]:
 
 def times(text: str) -> set[int]:
     """The times of day that a text names, in minutes since midnight; two for 5:30, which may be in the afternoon."""
-    found = {minutes for match in TIME_PATTERN.finditer(text) for minutes in time_of(match.group())}
+    found = {minutes for start, end in time_spans(text) for minutes in time_of(text[start:end])}
     found |= {_NAMED_TIMES[match.group().lower()] for match in _NAMED_TIME.finditer(text)}
     for match in _FIRST_TIME.finditer(text):
         hour, minute = int(match["hour"]), int(match["minute"] or 0)
@@ -175,9 +179,18 @@ def times(text: str) -> set[int]:
     return found
 
 
+def time_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where times of day stand."""
+    for pattern in (_TIME, _EASTERN_TIME):
+        yield from (found.span() for found in pattern.finditer(text))
+
+
 def time_of(written: str) -> tuple[int, ...]:
     """What one written time can mean, in minutes since midnight."""
-    found = TIME_PATTERN.fullmatch(written)
+    if eastern := _EASTERN_TIME.fullmatch(written):
+        later = 12 if eastern["half"] in _AFTERNOON else 0
+        return (((int(eastern["hour"]) % 12) + later) * 60 + int(eastern["minute"] or 0),)
+    found = _TIME.fullmatch(written)
     if not found:
         return ()
     hour = int(found["hour"] or found["whole"])

@@ -26,6 +26,7 @@ _INCLUDING = re.compile(r"(?<!\w)(?:includ\w+|inkl\w*|incl\w*|plus|samt|with shi
 _DIFFERENCE = re.compile(
     r"(?<!\w)(?:difference|sav(?:e|es|ed|ing|ings)|cheaper|dearer|later|earlier|"
     r"(?:rose|rise|risen|fell|dropped|gr[eo]w|up|down) by|increas\w+|decreas\w+|"
+    r"augment\w+|diminu\w+|baiss\w+|aument\w+|disminu\w+|gestiegen|stieg|gesunken|sank|erhöht\w*|gestegen|gedaald|"
     r"longer|older|younger|lost|gain(?:ed|s)?|remaining|left|aged?|lasted|lasts|"
     r"unterschied|günstiger|teurer|später|früher|differenz|ersparnis|gespart|sparen|spart|älter|jünger|im alter|"
     r"différence|économi\w+|plus tard|diferencia|ahorr\w+|después|differenza|risparmi\w+|dopo|verschil|"
@@ -59,7 +60,8 @@ _LISTED = re.compile(
 )
 _NAMED = re.compile(r"[:(\u2013\u2014]|(?<!\w)(?:namely|such as|are|nämlich|sind|sont|son|sono|zijn|são)(?!\w)")
 _RATIO = re.compile(
-    r"(?:\s[^\W\d_]+)?\s?(?:of|in|out of|/|von|sur|de|su|van)(?:\s(?:the|all|den|les))?\s?", re.IGNORECASE
+    r"(?:\s[^\W\d_]+)?\s?(?:of|in|out of|/|von|sur|de|su|van)(?:\s(?:the|all|den|les))?(?:\s(?:last|past|first))?\s?",
+    re.IGNORECASE,
 )
 _LONGEST_RATIO = 25  # characters between the two numbers
 _NOUN_AFTER = re.compile(r"\s(?:[^\W\d_]+\s){0,2}?([^\W\d_]{3,})")

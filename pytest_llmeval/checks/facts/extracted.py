@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, NamedTuple
 
-from pytest_llmeval.checks.facts.dates import TIME_PATTERN, blanked, date_spans, month_spans
+from pytest_llmeval.checks.facts.dates import blanked, date_spans, month_spans, time_spans
 from pytest_llmeval.checks.facts.languages import LANGUAGES
 from pytest_llmeval.checks.facts.marks import citation_marks, other_marks
 from pytest_llmeval.checks.facts.proportions import proportions
@@ -137,7 +137,7 @@ def _apart(text: str, sources: int) -> tuple[str, list[Fact]]:
     text = blanked(text, spans)
     found += (Fact("month", text[start:end], start, end) for start, end in month_spans(text))
     found += (Fact("weekday", text[start:end], start, end) for start, end in weekday_spans(text))
-    spans = [match.span() for match in TIME_PATTERN.finditer(text)]
+    spans = list(time_spans(text))
     found += (Fact("time", text[start:end], start, end) for start, end in spans)
     text = blanked(text, spans)
     spans = [match.span() for match in _PHONE.finditer(text) if _is_phone(match.group())]
