@@ -173,6 +173,13 @@ def _checks() -> str:
     return _table(("check", "checks"), rows)
 
 
+def _grounded_items() -> str:
+    """How `assert_grounded` judges our own labelled items, by kind."""
+    from tests.checks.grounded_items import rows
+
+    return _table(("kind", "languages", "items", "unsupported ones found", "false alarms"), rows())
+
+
 def _row_checks() -> str:
     """What the checks of a dataset's row are called and take."""
     from pytest_llmeval.checks.row_forms import FORMS
@@ -277,6 +284,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "plugins": _plugins,
     "configuration": _configuration,
     "checks": _checks,
+    "grounded-items": _grounded_items,
     "row-checks": _row_checks,
     "case-fields": _case_fields,
     "reply-fields": _reply_fields,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.all_checks import all_checks as all_checks
     from pytest_llmeval.checks.categories import category as category
     from pytest_llmeval.checks.check import check as check
+    from pytest_llmeval.checks.cites import assert_cites as assert_cites
     from pytest_llmeval.checks.consistent import assert_consistent as assert_consistent
     from pytest_llmeval.checks.grounded import assert_grounded as assert_grounded
     from pytest_llmeval.checks.json_value import assert_json as assert_json
@@ -61,6 +62,7 @@ _NAMES = {
     "checks.all_checks": "all_checks",
     "checks.categories": "category",
     "checks.check": "check",
+    "checks.cites": "assert_cites",
     "checks.consistent": "assert_consistent",
     "checks.grounded": "assert_grounded",
     "checks.json_value": "assert_json assert_schema",

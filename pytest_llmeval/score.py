@@ -32,6 +32,11 @@ class Claim(NamedTuple):
     start: int
     text: str
 
+    @property
+    def end(self) -> int:
+        """Where it ends, in characters."""
+        return self.start + len(self.text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:

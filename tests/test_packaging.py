@@ -57,7 +57,7 @@ def test_pure_parts_do_no_http(pure: str) -> None:
 
 def test_the_entry_loads_nothing_heavy() -> None:
     """Importing the plugin costs every pytest session of everyone who has it installed."""
-    heavy = ["asyncio", "diskcache", "httpx", "jsonschema", "pydantic", "rapidfuzz", "sqlite3", "yaml"]
+    heavy = ["asyncio", "diskcache", "httpx", "jsonschema", "pydantic", "rapidfuzz", "sqlite3", "text_to_num", "yaml"]
     code = (
         "import pytest, sys, json; before = set(sys.modules); import pytest_llmeval.plugin; "
         "print(json.dumps(sorted(set(sys.modules) - before)))"

@@ -75,15 +75,27 @@ def _compared(value: Decimal, written: str, target: Decimal, allowed: Decimal) -
     return failed(f"expected {target}{within}, got {quoted(written, 40)}")
 
 
-# Digits glued to a letter before them (ORD4471) are part of a name, not a number.
+# Digits glued to a Latin letter before them (ORD4471) are part of a name, not a number, but for codes of currencies.
+# Those that touch letters of scripts without spaces, or of any other, are a number.
+_CURRENCY_CODES = (
+    *("AUD", "BRL", "CAD", "CHF", "CNY", "DKK", "EUR", "GBP", "INR", "JPY", "KRW", "NOK", "PLN", "RMB", "SEK", "SGD"),
+    "USD",
+)
 _NUMERAL = re.compile(
     r"""
-    (?<!\w)(?<!\d[.,])
+    (?=\d)
+    (?: (?<![A-Za-z\u00aa\u00b5\u00ba\u00c0-\u024f\u1e00-\u1eff\d_])
+      | """
+    + "|".join(rf"(?<=\b{code})" for code in _CURRENCY_CODES)
+    + r"""
+      | (?<=\bRs) | (?<=\d[xX]) )
+    (?<!\d[.,])
     (?: \d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d])        # 1,234,567.89
+      | \d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?!\d)     # 12,34,567.89, as in India
       | \d{1,3}(?:\.\d{3})+,\d+(?!\d)               # 1.234.567,89
       | \d+(?:\.\d+){2,}                            # 1.234.567, or a version, an address, a date
-      | \d{1,3}(?:[\u00a0\u202f'\u2019]\d{3})+(?:[.,]\d+)?(?!\d)
-      | \d+[.,]\d+
+      | \d{1,3}(?:[\u00a0\u202f\u2009'\u2019\u066c]\d{3})+(?:[.,\u066b]\d+)?(?!\d)
+      | \d+[.,\u066b]\d+
       | \d+
     )
     (?:[eE][+-]?\d{1,3}(?!\w))?
@@ -91,30 +103,29 @@ _NUMERAL = re.compile(
     re.VERBOSE,
 )
 
-_MAGNITUDE = re.compile(r"(?:[kK]|\s?(?:thousand|million|mn|mio|billion|bn|trillion))\b", re.IGNORECASE)
 _MAGNITUDES = {
-    "k": 3, "thousand": 3, "million": 6, "mn": 6, "mio": 6, "billion": 9, "bn": 9, "trillion": 12,
-}  # fmt: skip
+    **dict.fromkeys(("k", "thousand", "tsd", "tausend", "mil", "mila", "千", "천"), 3),
+    **dict.fromkeys(("万", "萬", "만"), 4),
+    **dict.fromkeys(("lakh", "lakhs"), 5),
+    **dict.fromkeys(("m", "million", "millions", "mn", "mio", "mln", "millionen", "millones", "millón"), 6),
+    **dict.fromkeys(("milhões", "milhão", "milioni", "milione", "miljoen"), 6),
+    **dict.fromkeys(("crore", "crores"), 7),
+    **dict.fromkeys(("亿", "億", "억"), 8),
+    **dict.fromkeys(("billion", "bn", "mrd", "milliarde", "milliarden", "milliard", "milliards", "miliardi"), 9),
+    **dict.fromkeys(("miljard", "bilhões", "b"), 9),
+    **dict.fromkeys(("trillion", "tn"), 12),
+}
+_MAGNITUDE = re.compile(
+    r"[kKmMB](?![^\W_])|[\s\u00a0-]?(?:"
+    + "|".join(sorted((word for word in _MAGNITUDES if len(word) > 1), key=len, reverse=True))
+    + r")(?![^\W_])|[千천万萬만亿億억]",
+    re.IGNORECASE,
+)
 
-_GROUP_MARKS = re.compile("[\u00a0\u202f'\u2019]")
+_GROUP_MARKS = re.compile("[\u00a0\u202f\u2009'\u2019\u066c]")
 _MINUS = "-\u2212"
 _CURRENCY = "$€£¥₹₩₽¢"
 _LONGEST = 60  # characters; longer digits are not a figure
-
-_ONES = {
-    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
-    "seventeen": 17, "eighteen": 18, "nineteen": 19,
-}  # fmt: skip
-
-_TENS = {
-    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-}  # fmt: skip
-
-_WORD = re.compile(
-    rf"\b(?:(?P<tens>{'|'.join(_TENS)})(?:[-\s](?P<unit>{'|'.join(list(_ONES)[1:10])}))?|(?P<ones>{'|'.join(_ONES)}))\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +153,14 @@ def numerals(text: str) -> Iterator[Numeral]:
     for found in _NUMERAL.finditer(text):
         start, end = found.span()
         value = _value(found.group())
-        unit = _MAGNITUDE.match(text, end)
-        if unit and value is not None:
-            value = value.scaleb(_MAGNITUDES[unit.group().strip().lower()])
-            end = unit.end()
         before = start - 1
+        money = text[max(0, start - 2) : start].strip()[-1:] in tuple(_CURRENCY)
+        while value is not None and (unit := _MAGNITUDE.match(text, end)):
+            word = unit.group().strip("\u00a0 -")
+            if (word == "m" and not money) or word == "b":  # "5 m" are metres
+                break
+            value = value.scaleb(_MAGNITUDES[word.lower()])
+            end = unit.end()
         if before >= 0 and text[before] in _CURRENCY:
             before -= 1
         if (
@@ -159,20 +173,10 @@ def numerals(text: str) -> Iterator[Numeral]:
         yield Numeral(text[start:end], start, end, value)
 
 
-def words_as_numbers(text: str) -> Iterator[Numeral]:
-    """The English number words up to ninety-nine in a text, in order."""
-    for found in _WORD.finditer(text):
-        if found["tens"]:
-            number = _TENS[found["tens"].lower()] + (_ONES[found["unit"].lower()] if found["unit"] else 0)
-        else:
-            number = _ONES[found["ones"].lower()]
-        yield Numeral(found.group(), found.start(), found.end(), Decimal(number))
-
-
 def _value(digits: str) -> Decimal | None:
     if len(digits) > _LONGEST:
         return None
-    plain = _GROUP_MARKS.sub("", digits)
+    plain = _GROUP_MARKS.sub("", digits).replace("\u066b", ".")
     if plain.count(".") > 1 and "," not in plain:
         groups = plain.split(".")
         if any(len(group) != 3 for group in groups[1:]) or len(groups[0]) > 3:
@@ -185,7 +189,7 @@ def _value(digits: str) -> Decimal | None:
             else plain.replace(",", "")
         )
     elif "," in plain:
-        grouped = len(digits) == len(plain) and re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:[eE].*)?", plain)
+        grouped = len(digits) == len(plain) and re.fullmatch(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:[eE].*)?", plain)
         plain = plain.replace(",", "") if grouped else plain.replace(",", ".")
     try:
         return Decimal(plain)

@@ -90,10 +90,10 @@ def _options(name: str, form: Form, value: Any, case: Case) -> dict[str, Any]:
 
 def _from_case(name: str, form: Form, case: Case) -> dict[str, Any]:
     value = getattr(case, form.from_case or "")
-    if name == "grounded":
+    if form.from_case == "context":
         if not value:
             raise LlmevalError(f"{_named(case)}: its check {name!r} needs context, and the case has none")
-        return {"context": value}
+        return {form.main or "": value}
     if value is None or value == "":
         raise LlmevalError(f"{_named(case)}: its check {name!r} needs expected, and the case has none")
     if name == "number":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import cast
 
-from pytest_llmeval.checks import grounded, json_value, measured, number, pattern, plain_text, similar
+from pytest_llmeval.checks import cites, grounded, json_value, measured, number, pattern, plain_text, similar
 from pytest_llmeval.checks.agents import matched_calls, tools
 from pytest_llmeval.checks.agents.arguments import mistakes_in_forms
 from pytest_llmeval.checks.categories import is_category
@@ -25,6 +25,7 @@ SHARE = "a number above 0 and up to 1"
 FLAG = "true or false"
 TRUE = "true"
 OBJECT = "an object"
+OBJECT_OF_TEXTS = "an object of texts by name"
 ARGUMENTS = "an object of arguments"
 CALLS = "a list of calls"
 PATTERN = "a regular expression"
@@ -102,7 +103,19 @@ FORMS: Mapping[str, Form] = {
         grounded.assert_grounded,
         main="context",
         plain=(TRUE, TEXT, TEXTS),
-        options={"context": (TEXT, TEXTS), "allow": (TEXT, TEXTS)},
+        options={"context": (TEXT, TEXTS), "allow": (TEXT, TEXTS), "names": (FLAG,), "words": (SHARE,)},
+        from_case="context",
+    ),
+    "cites": Form(
+        cites.assert_cites,
+        main="sources",
+        plain=(TRUE, TEXTS),
+        options={
+            "sources": (TEXTS, OBJECT_OF_TEXTS),
+            "required": (FLAG,),
+            "every": (FLAG,),
+            "allow": (TEXT, TEXTS),
+        },
         from_case="context",
     ),
     "latency": Form(measured.assert_latency, main="at_most", plain=(NUMBER,)),
@@ -214,6 +227,8 @@ def _is(kind: str, value: object) -> bool:
         return isinstance(value, bool)
     if kind == TRUE:
         return value is True
+    if kind == OBJECT_OF_TEXTS:
+        return isinstance(value, Mapping) and bool(value) and all(_is(TEXT, one) for one in value.values())
     if kind in (OBJECT, ARGUMENTS):
         return isinstance(value, Mapping)
     if kind == CALLS:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.checks.categories import category_of
 from pytest_llmeval.checks.consistent import assert_consistent
-from pytest_llmeval.checks.grounded import assert_grounded, facts
+from pytest_llmeval.checks.facts.extracted import facts
+from pytest_llmeval.checks.grounded import assert_grounded
 from pytest_llmeval.checks.measured import (
     assert_cost,
     assert_finish,
@@ -20,7 +21,7 @@ from pytest_llmeval.checks.measured import (
     assert_no_secrets,
     assert_not_refusal,
 )
-from pytest_llmeval.checks.number import assert_number, numerals, words_as_numbers
+from pytest_llmeval.checks.number import assert_number, numerals
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.reply import Answer, Measures, Reply
 
@@ -55,6 +56,13 @@ def reply(text: str = "x", *, latency: float = 1.0, cost: float | None = None, *
         ("10k", "10000"),
         ("\u0663", "3"),
         ("a 30-day trial", "30"),
+        ("\u9001\u6599\u306f490\u5186\u3067\u3059", "490"),
+        ("3\u4e07\u5186", "30000"),
+        ("\u0432\u042260 \u0434\u043d\u0435\u0439", "60"),
+        ("EUR50", "50"),
+        ("3 Mio. Euro", "3000000"),
+        ("$10m", "10000000"),
+        ("12,34,567.5", "1234567.5"),
     ],
 )
 def test_a_number_is_read_as_people_write_it(text: str, value: str) -> None:
@@ -81,13 +89,6 @@ def test_what_is_glued_together_is_not_one_number(text: str, values: list[int | 
 def test_a_written_number_is_read_back(number: Decimal) -> None:
     for text in (str(number), f"{number:,}", f"It is {number:,}."):
         assert [numeral.value for numeral in numerals(text)] == [number]
-
-
-def test_number_words_up_to_ninety_nine() -> None:
-    found = [
-        int(one.value or 0) for one in words_as_numbers("Thirty days, twenty-four hours, one or Ninety nine; tenfold")
-    ]
-    assert found == [30, 24, 1, 99]
 
 
 def test_number_with_tolerance() -> None:
@@ -214,7 +215,7 @@ def test_every_text_of_facts_is_grounded_in_itself(parts: list[str]) -> None:
 )
 def test_facts_of_hostile_texts_are_found_in_a_time_that_grows_with_the_length(unit: str) -> None:
     """A quadratic search would take minutes here."""
-    found = sum(1 for _ in facts(unit * (200_000 // len(unit))))
+    found = sum(1 for _ in facts(unit * (100_000 // len(unit)), ("en",)))
     assert found >= 0
 
 

@@ -52,6 +52,8 @@ PASSING: list[dict[str, Any]] = [
     {"no_secrets": True},
     {"grounded": "within 30 days"},
     {"grounded": {"context": ["no figure"], "allow": "30?"}},
+    {"grounded": {"context": ["Refund within 30 days"], "names": True, "words": 0.5}},
+    {"cites": {"sources": ["within 30 days"], "required": False}},
     {"latency": 2},
     {"cost": 0.01},
 ]
@@ -81,6 +83,8 @@ def test_a_right_reply_passes_every_form_of_check(check: dict[str, Any]) -> None
         ({"json": True}, "format"),
         ({"schema": {"type": "object"}}, "format"),
         ({"grounded": "within 60 days"}, "hallucination"),
+        ({"cites": ["within 30 days"]}, "hallucination"),
+        ({"cites": {"sources": {"a": "within 30 days"}, "every": True}}, "hallucination"),
         ({"latency": 0.5}, "slow"),
         ({"cost": 0.0001}, "expensive"),
     ],
@@ -157,6 +161,7 @@ def test_without_checks_the_reply_must_be_what_is_expected(expected: Any, right:
         ({"number": {"abs": 1}}, {"expected": "30"}, "31 days"),
         ({"number": True}, {"expected": 30}, "30 days"),
         ({"grounded": True}, {"context": ("30 days",)}, "30 days"),
+        ({"cites": True}, {"context": ("30 days",)}, "30 days [1]"),
     ],
 )
 def test_a_check_takes_from_the_case_what_it_does_not_say(check: dict[str, Any], fields: Any, right: str) -> None:
@@ -175,6 +180,7 @@ def test_a_check_takes_from_the_case_what_it_does_not_say(check: dict[str, Any],
         (case({"number": True}, expected="many"), "its check 'number' needs a number as expected, not \"many\""),
         (case({"number": True}, expected=["1"]), "its check 'number' needs a number as expected, not an array of 1"),
         (case({"grounded": True}), "its check 'grounded' needs context, and the case has none"),
+        (case({"cites": True}), "its check 'cites' needs context, and the case has none"),
         (case({"contain": "x"}), 'unknown check "contain"; did you mean "contains"?'),
     ],
 )
