@@ -50,12 +50,14 @@ def rules_of(run: Run, settings: Settings, *, strict: bool, dispersion: Dispersi
     return Rules(kept.categories, kept.budgets, strict or kept.strict, dispersion or kept.dispersion)
 
 
-def as_told(run: Run, folder: Path | None) -> Run:
-    """The run as it is to be judged: by the settings of a folder, not by its own rules, where one is named.
+def as_told(run: Run, settings: Settings, folder: Path | None) -> Run:
+    """The run as it is to be judged: gated by the settings of a folder, not by its own, where one is named.
 
-    Shards are judged by what their session would have been, whatever is named.
+    What its session could not measure stays, and shards are judged by what their session would have been.
     """
-    return run if folder is None else run._replace(rules=None)
+    if folder is None or run.rules is None:
+        return run
+    return run._replace(rules=run.rules._replace(categories=settings.categories, budgets=settings.gate))
 
 
 def rules_notes(run: Run, settings: Settings, folder: Path | None = None) -> list[str]:

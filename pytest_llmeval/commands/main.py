@@ -118,8 +118,8 @@ def _finite(text: str) -> float:
 
 
 def _show(options: argparse.Namespace) -> int:
-    saved = load_run(options.run_file)
-    run, settings = as_told(saved, options.config), settings_of(options)
+    saved, settings = load_run(options.run_file), settings_of(options)
+    run = as_told(saved, settings, options.config)
     comparisons = within(run, settings, models_of(run, options.model))
     if options.differs and not comparisons:
         raise ConfigError(
@@ -202,7 +202,7 @@ def _no_collector() -> Iterator[None]:
 def _compare(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     before, saved = _both(options, settings)
-    after = as_told(saved, options.config)
+    after = as_told(saved, settings, options.config)
     before = after if before is saved else before
     if after is not before and _holds(after, before, options):
         before = after  # as today's tests judge it

@@ -85,7 +85,7 @@ def session_of(
         folder: whose settings count instead of the rules of the run's session, None for these.
     """
     about_rules = rules_notes(run, settings, folder)
-    run = as_told(run, folder)
+    run = as_told(run, settings, folder)
     names = models_of(run, model)
     comparisons = within(run, settings, names, strict=strict)
     stopped = stopped_words(run)

@@ -123,8 +123,9 @@ def test_what_a_session_could_not_measure_and_its_strictness_stay(
     here: Path, llmeval: Callable[..., tuple[int, str]]
 ) -> None:
     save_run(here / "run.jsonl", run(RunRules(unmeasurable=("git has no main",)), failing=0))
-    code, told = llmeval("compare", "run.jsonl")
-    assert (code, "GATE FAILED: could not be measured: git has no main" in told) == (1, True)
+    for options in ((), ("--config=.",)):
+        code, told = llmeval("compare", "run.jsonl", *options)
+        assert (code, "GATE FAILED: could not be measured: git has no main" in told) == (1, True)
     left_out = ((CaseKey("t.py::test_mail", "c30"), "new"),)
     for strict in (False, True):
         save_run(here / "run.jsonl", run(RunRules(strict=strict), failing=0, complete=False, left_out=left_out))
