@@ -22,6 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from docs import faults
 from docs.pages import ROOT, Block, Page, Project, all_pages, run_statements
 from docs.picture import PICTURE, fresh_picture
 from tests.formats.examples import EXAMPLES
@@ -282,6 +283,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "reply-fields": _reply_fields,
     "providers": _providers,
     "formats": _formats,
+    "faults": faults.listed,
 }
 
 
