@@ -1,10 +1,10 @@
-"""Write the generated parts of README.md and docs/: lists, outputs of commands, messages of checks, a picture.
+"""Write the generated parts of the pages, such as lists, outputs of commands and messages of checks, and a picture.
 
     python docs/generate.py [--check]
 
 Generated are the lists between `<!-- generated: NAME -->` and `<!-- end -->`, the output below each command of a
-console block, the `# fails` lines of Python blocks, and docs/picture.svg. With --check nothing is written, and the exit
-code is 1 when something is stale.
+console block, the `# fails` lines of Python blocks, docs/picture.svg and llms.txt. With --check nothing is written, and
+the exit code is 1 when something is stale.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from docs import faults
+from docs.llms import LLMS, fresh_llms
 from docs.pages import ROOT, Block, Page, Project, all_pages, run_statements
 from docs.picture import PICTURE, fresh_picture
 from tests.formats.examples import EXAMPLES
@@ -290,12 +292,14 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "reply-fields": _reply_fields,
     "providers": _providers,
     "formats": _formats,
+    "faults": faults.listed,
 }
 
 
 def main() -> int:
     check = "--check" in sys.argv[1:]
     fresh = {page.path: fresh_page(page) for page in all_pages()} | {PICTURE: fresh_picture()}
+    fresh[LLMS] = fresh_llms()
     stale = [path for path, text in fresh.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if not check:
         for path in stale:

@@ -129,7 +129,7 @@ class Page:
 
 def all_pages() -> list[Page]:
     """README.md, the other pages for people at the top of the repository, and those of this folder."""
-    at_the_top = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md")
+    at_the_top = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md", "AGENTS.md")
     return [*(Page(ROOT / name) for name in at_the_top), *map(Page, sorted((ROOT / "docs").glob("*.md")))]
 
 

@@ -1,4 +1,4 @@
-"""Every code block of README.md, CONTRIBUTING.md and docs/ runs, and every output shown is what is printed."""
+"""Every code block of README.md, the pages beside it and docs/ runs, and every output shown is what is printed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import yaml
 
 import pytest_llmeval
 from docs.generate import fresh_lists
+from docs.llms import LLMS, fresh_llms
 from docs.pages import ROOT, Block, Page, Project, all_pages, run_statements
 from pytest_llmeval.config.settings import load_settings
 
@@ -62,6 +63,12 @@ def run_by_a_command(page: Page, block: Block) -> bool:
 @every_page
 def test_the_lists_of_a_page_are_fresh(page: Page) -> None:
     assert fresh_lists(page.text) == page.text, "run: python docs/generate.py"
+
+
+def test_the_list_of_pages_for_language_models_is_fresh_and_whole() -> None:
+    assert LLMS.read_text(encoding="utf-8") == fresh_llms(), "run: python docs/generate.py"
+    listed = re.findall(r"^- \[([^\]]+)\]\(([^)]+)\): \S.{10,}$", fresh_llms(), re.MULTILINE)
+    assert sorted(path for _, path in listed) == sorted(str(page) for page in PAGES[1:])
 
 
 def test_what_is_generated_is_not_empty() -> None:

@@ -55,6 +55,18 @@ def test_pure_parts_do_no_http(pure: str) -> None:
     assert [file for file, module in IMPORTS if file.startswith(f"{pure}/") and module.split(".")[0] == "httpx"] == []
 
 
+def test_nothing_is_unpickled_and_no_text_is_run() -> None:
+    unsafe = {"pickle", "_pickle", "dill", "marshal", "shelve", "code", "codeop", "runpy"}
+    assert [file for file, module in IMPORTS if module.split(".")[0] in unsafe] == []
+    called = {
+        (file.name, node.func.id)
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert [each for each in called if each[1] in ("compile", "eval", "exec", "__import__")] == []
+
+
 def test_the_entry_loads_nothing_heavy() -> None:
     """Importing the plugin costs every pytest session of everyone who has it installed."""
     heavy = ["asyncio", "diskcache", "httpx", "jsonschema", "pydantic", "rapidfuzz", "sqlite3", "text_to_num", "yaml"]

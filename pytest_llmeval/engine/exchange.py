@@ -227,6 +227,9 @@ async def _signed(call: EngineCall, url: httpx.URL, headers: dict[str, str]) -> 
         raise AttemptFailed(error, again=False) from None
 
 
+_OF_ANOTHER_TIME = {9, 10}  # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
+
+
 @lru_cache(maxsize=64)
 def _address(base_url: str, path: str) -> httpx.URL:
     """The path below the base URL, whose query is kept."""
@@ -250,6 +253,8 @@ def _broken(error: Exception, endpoint: Endpoint, phase: str) -> AttemptFailed:
         if isinstance(cause, ssl.SSLCertVerificationError):
             words = f"the server's certificate is not trusted: {first_line(cause.verify_message, 100)}"
             advice = "set SSL_CERT_FILE to the certificates your network uses"
+            if cause.verify_code in _OF_ANOTHER_TIME:
+                advice = "is this machine's clock right?"
             return _failed("connection", words, again=False, advice=advice)
         if isinstance(cause, ssl.SSLError):
             return _failed(

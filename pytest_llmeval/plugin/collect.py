@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from pytest_llmeval.plugin.running.replies import Attempts, attempts_key, drawn_
 from pytest_llmeval.plugin.running.trial import Trial, TrialSettings, trial_key
 from pytest_llmeval.plugin.shadowing.logged import SHADOW, log_of, logged_in
 from pytest_llmeval.plugin.wordings import Cases, asked_in, cases_of
+from pytest_llmeval.text import first_line
 
 _loaded = pytest.StashKey[dict[tuple[Path, object], list[Case]]]()
 
@@ -48,7 +50,7 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
             metafunc.parametrize("case", logged, ids=[case.name for case in logged])
             evaluation.shadows = given(metafunc.config, "llm_baseline") != "none"
         if wanted is not None:
-            cases = asked_in(_cases(metafunc, wanted), wanted, evaluation.wordings)
+            cases = asked_in(_cases(metafunc, wanted, evaluation), wanted, evaluation.wordings)
             metafunc.parametrize("case", cases, ids=[case.name for case in cases])
     except LlmevalError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
@@ -79,7 +81,7 @@ def _widest_that_asks(metafunc: pytest.Metafunc) -> Any:
     return next((scope for scope in ("session", "package", "module", "class") if scope in scopes), None)
 
 
-def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:
+def _cases(metafunc: pytest.Metafunc, wanted: Cases, evaluation: Evaluation) -> list[Case]:
     function, file = metafunc.definition, wanted.source
     _refuse_without_case(metafunc, "llm_cases", file)
     if not isinstance(file, str):
@@ -88,8 +90,17 @@ def _cases(metafunc: pytest.Metafunc, wanted: Cases) -> list[Case]:
     loaded = function.config.stash.setdefault(_loaded, {})
     asked = (path, wanted.fields)
     if asked not in loaded:
+        if leads := _leads_out(path, evaluation.root):
+            evaluation.notes.append(f"{first_line(file, 80)} is a link out of the project, to {leads}")
         loaded[asked] = load_cases(path, file, None if wanted.fields is None else dict(wanted.fields))
     return loaded[asked]
+
+
+def _leads_out(path: Path, root: Path) -> str:
+    """Where a file of the project really is if a link leads out of it, which a reviewer hardly sees; "" elsewhere."""
+    real = os.path.realpath(path)
+    inside = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root))  # noqa: PTH100 - links are kept
+    return first_line(real, 120) if inside and not Path(real).is_relative_to(os.path.realpath(root)) else ""
 
 
 def _refuse_without_case(metafunc: pytest.Metafunc, marker: str, source: object) -> None:

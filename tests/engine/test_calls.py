@@ -5,9 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -412,6 +416,31 @@ def test_https_to_a_server_that_speaks_http_says_so(engine: Engine) -> None:
     assert isinstance(error, ProviderError)
     assert (error.kind, "attempts" in str(error)) == ("connection", False)
     assert str(error).endswith("; is it an http server?")
+
+
+@pytest.mark.parametrize(("days", "told"), [(-2, "certificate has expired"), (2, "certificate is not yet valid")])
+def test_a_certificate_of_another_time_asks_for_the_clock(
+    make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, days: int, told: str
+) -> None:
+    trustme = pytest.importorskip("trustme")
+    authority, noon = trustme.CA(), datetime.now(UTC) + timedelta(days=days)
+    day = timedelta(days=1)
+    certificate = authority.issue_cert("127.0.0.1", not_before=noon - day, not_after=noon + day)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/v1"
+        future = make_engine().submit(asked(), endpoint(url))
+        connection, _ = listening.accept()
+        with suppress(ssl.SSLError), connection:
+            context.wrap_socket(connection, server_side=True).recv(1)
+        error = future.exception(timeout=20)
+    assert isinstance(error, ProviderError)
+    assert (error.kind, "attempts" in str(error)) == ("connection", False)
+    assert f"the server's certificate is not trusted: {told}" in str(error)
+    assert str(error).endswith("; is this machine's clock right?")
 
 
 def test_a_redirect_is_not_followed(server: Server, engine: Engine) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from tests.server import Request, Server, completion
-from tests.sessions import Session
+from tests.sessions import Session, told
 
 ROWS = [
     {"id": "fr", "input": "Capital of France?", "expected": "Paris", "task": "capitals", "tags": ["easy"]},
@@ -84,3 +85,22 @@ def test_a_missing_dataset_and_a_missing_argument_are_told_in_one_line(session: 
         ]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_a_dataset_that_is_a_link_out_of_the_project_is_told(
+    plain_session: Session, server: Server, tmp_path: Path
+) -> None:
+    """A folder may be the link; one that stays within the project is nothing to tell."""
+    server.answer = echo
+    outside, project = tmp_path / "out\x1bside", plain_session.path
+    for folder in (outside, project / "data"):
+        folder.mkdir()
+        (folder / "cases.jsonl").write_text(rows(ROWS[0]))
+    (project / "links").symlink_to(outside)
+    (project / "near.jsonl").symlink_to(project / "data" / "cases.jsonl")
+    suite = SUITE.replace("test_capital", "test_near").replace("cases.jsonl", "near.jsonl")
+    plain_session.write(SUITE.replace("cases.jsonl", "links/cases.jsonl") + suite)
+    result = plain_session.run()
+    result.assert_outcomes(passed=2)
+    assert told(result, "links/cases.jsonl is a link out of the project, to *out\\x1bside/*")
+    assert not told(result, "near.jsonl is a link")

@@ -1,11 +1,14 @@
 """The store in a session of a user: hooks, old replies, recordings nobody needs any more."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
-from tests.server import Server
-from tests.sessions import Session, told
+from tests.server import Reply, Request, Server, completion
+from tests.sessions import WITHOUT, Session, told
 
 TEST = """
 import pytest
@@ -161,3 +164,84 @@ def test_a_live_session_makes_no_folder(session: Session, server: Server) -> Non
     """)
     session.run("--llm-mode=live").assert_outcomes(passed=1)
     assert sorted(path.name for path in session.path.iterdir() if path.name.startswith(".")) == []
+
+
+TWELVE = """
+import pytest
+
+@pytest.mark.parametrize("number", range(12))
+def test_it(llm, number):
+    assert llm(f"question {number}") == f"question {number}"
+"""
+
+
+def echo(request: Request) -> object:
+    return completion(request.json["messages"][-1]["content"])
+
+
+def started(session: Session, report: str = "run.jsonl") -> "subprocess.Popen[str]":
+    """A session in a process of its own, of whose output the caller reads."""
+    command = [sys.executable, "-u", "-m", "pytest", "-v", *(f"-pno:{name}" for name in WITHOUT), *session.arguments]
+    return subprocess.Popen(
+        [*command, f"--llm-report={report}"],
+        cwd=session.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_what_a_session_that_was_terminated_had_answered_is_not_paid_again(
+    plain_session: Session, server: Server
+) -> None:
+    never = server.gate()
+    server.answer = lambda request: Reply(
+        body=echo(request), gate=never if int(request.json["messages"][-1]["content"].split()[1]) > 7 else None
+    )
+    plain_session.write(TWELVE)
+    child = started(plain_session)
+    assert child.stdout is not None
+    output = ""
+    while output.count("PASSED") < 8 and (more := child.stdout.read(1)):
+        output += more
+    server.wait_for_requests(12)
+    child.send_signal(signal.SIGTERM)
+    child.communicate(timeout=30)
+    assert child.returncode == -signal.SIGTERM
+    assert plain_session.saved().complete is None
+    assert len(plain_session.results()) == 8
+
+    server.answer = echo
+    plain_session.run().assert_outcomes(passed=12)
+    assert len(server.requests) == 12 + 4
+
+
+def test_two_sessions_at_once_share_a_cache(plain_session: Session, server: Server) -> None:
+    both = server.gate()
+    server.answer = lambda request: Reply(body=echo(request), gate=both)
+    plain_session.write(TWELVE)
+    children = [started(plain_session, report) for report in ("one.jsonl", "other.jsonl")]
+    server.wait_for_requests(24, timeout=30)
+    both.open()
+    outputs = [child.communicate(timeout=30)[0] for child in children]
+
+    assert [child.returncode for child in children] == [0, 0], outputs
+    assert ["the reply cache" in output for output in outputs] == [False, False]
+    plain_session.run().assert_outcomes(passed=12)
+    assert len(server.requests) == 24
+
+
+def test_a_model_without_a_recording_fails_each_case_once_for_one_reason(
+    plain_session: Session, server: Server
+) -> None:
+    server.answer = echo
+    plain_session.write(TWELVE)
+    plain_session.run("--llm-record").assert_outcomes(passed=12)
+
+    result = plain_session.run("--llm-mode=replay", "--llm-model=candidate")
+    assert result.ret == 1
+    assert {case.outcome for case in plain_session.results()} == {"error"}
+    reasons = [sample.reason for case in plain_session.results() for sample in case.samples]
+    assert len(reasons) == 12
+    assert all(reason.startswith("no recorded reply of candidate (openai/cand-2) for ") for reason in reasons)
+    assert len(server.requests) == 12

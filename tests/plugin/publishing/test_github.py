@@ -318,3 +318,37 @@ def test_a_session_that_was_stopped_before_any_result_says_so_too(
     page = (in_github / "page.md").read_text()
     assert "NOT GREEN: the session was stopped before any case had a result, so it could not be measured" in page
     assert (in_github / "output").read_text() == "llmeval-verdict=not-compared\nllmeval-drift=unknown\n"
+
+
+def test_it_connects_to_nobody_but_the_models(
+    plain_session: Session, server: Server, in_github: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the environment has all that it takes to post. No other name is looked up, no program but git started."""
+    monkeypatch.setenv("GITHUB_TOKEN", "token-of-the-job")
+    monkeypatch.setenv("GITHUB_API_URL", "https://api.github.invalid")
+    prepare(plain_session, server)
+    plain_session.write(
+        """
+        import sys
+
+        met = set()
+
+        def hook(event, arguments):
+            if event == "socket.connect":
+                met.add(str(arguments[1]))
+            elif event in ("socket.getaddrinfo", "subprocess.Popen", "os.system"):
+                met.add(str(arguments[0]))
+
+        sys.addaudithook(hook)
+
+        def pytest_unconfigure():
+            with open("met.txt", "w") as file:
+                file.write("\\n".join(sorted(met)))
+        """,
+        "conftest.py",
+    )
+    result = plain_session.run(*COMPARE, "--llm-report=summary.md", "--llm-report=page.html", subprocess=True)
+    assert result.ret == 1
+    assert (in_github / "output").read_text()
+    met = (plain_session.path / "met.txt").read_text().splitlines()
+    assert set(met) - {"127.0.0.1", "git"} == {f"('127.0.0.1', {server.port})"}
