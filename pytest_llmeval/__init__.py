@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.plain_text import assert_starts_with as assert_starts_with
     from pytest_llmeval.checks.plain_text import assert_words as assert_words
     from pytest_llmeval.checks.production.like_production import assert_like_production as assert_like_production
-    from pytest_llmeval.checks.row_checks import assert_case as assert_case
+    from pytest_llmeval.checks.rows.row_checks import assert_case as assert_case
     from pytest_llmeval.checks.similar import assert_similar as assert_similar
     from pytest_llmeval.datasets.needle import needle_cases as needle_cases
     from pytest_llmeval.datasets.needle import place_needle as place_needle
@@ -69,7 +69,7 @@ _NAMES = {
     "checks.number": "assert_number",
     "checks.pattern": "assert_matches assert_not_matches",
     "checks.plain_text": "assert_contains assert_equal assert_not_contains assert_starts_with assert_words",
-    "checks.row_checks": "assert_case",
+    "checks.rows.row_checks": "assert_case",
     "checks.similar": "assert_similar",
     "checks.agents.matched_calls": "assert_tool_calls",
     "checks.agents.tool_schema": "assert_valid_tool_calls",

@@ -42,7 +42,12 @@ def assert_json(reply: str, expected: Any = ANYTHING, *, category: str | None = 
         expected: the value it must be.
         category: the error category of a failure; by default ``format`` for what is not JSON, else ``wrong_answer``.
     """
-    value = parsed(reply)
+    try:
+        value = parsed(reply)
+    except Unfit as unfit:
+        if expected is ANYTHING:  # what is no JSON was measured by this check, and is unfit for any other
+            return unfit.score
+        raise
     if expected is ANYTHING:
         return passed("format")
     problems = differences(expected, value, limit=MOST_PROBLEMS + 1)
