@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
+from pytest_llmeval.analysis.answers.field_accuracy import field_names, field_rows
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import Figures
 from pytest_llmeval.report.cases import (
@@ -24,7 +25,7 @@ from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
 from pytest_llmeval.report.numbers import count, percent, points
 from pytest_llmeval.report.paper import Line, Paper
-from pytest_llmeval.report.sections import called_now, facts
+from pytest_llmeval.report.sections import Results, called_now, facts, results_of
 from pytest_llmeval.report.summary import NO_BASELINE
 from pytest_llmeval.report.unverified import unverified_alone, unverified_lines
 from pytest_llmeval.report.verdict import (
@@ -120,6 +121,7 @@ class _Page:
         return [
             *blocks,
             self.fenced(lambda paper: unverified_lines(paper, comparison)),
+            self._fields(results_of([comparison])),
             *self._misses(comparison),
             self.escaped(count_words(comparison)),
             self.fenced(lambda paper: error_lines(paper, comparison)),
@@ -137,7 +139,16 @@ class _Page:
             f"### ⚠️ {self.escaped(NO_BASELINE)}",
             _table(("model", "passed", "failed", *(measured.head for measured in shown)), body),
             self.fenced(lambda paper: [*unverified_alone(paper, results), *error_lines_alone(paper, results)]),
+            self._fields({each.model: [one for one in results if one.model == each.model] for each in figures}),
         ]
+
+    def _fields(self, models: Results) -> str:
+        rows = field_rows(models)
+        body = [
+            (self.code(name), *(_share(*counts) if counts[1] else "-" for counts in row.counts))
+            for name, row in zip(field_names(rows), rows, strict=True)
+        ]
+        return _table(("right fields", *map(self.code, models)), body) if body else ""
 
     def _misses(self, comparison: Comparison) -> Iterator[str]:
         misses = new_misses(comparison)

@@ -18,6 +18,7 @@ from pytest_llmeval.checks.check import is_number
 from pytest_llmeval.checks.rows.combined import all_of, any_of, assert_any, assert_not, branch_of, not_of
 from pytest_llmeval.checks.rows.row_forms import FORMS, TRUE, Form, name_of, validate_checks
 from pytest_llmeval.errors import LlmevalError
+from pytest_llmeval.json_text import parsed_json
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import harmless, quoted, shown
 
@@ -135,7 +136,7 @@ def _options(name: str, form: Form, value: Any, case: Case) -> dict[str, Any]:
         options = {form.main: value} if form.main else {}
     if form.from_case and form.main not in options and not (name == "contains" and options.keys() & {"all", "any"}):
         options.update(_from_case(name, form, case))
-    return options
+    return {**options, **form.always}
 
 
 def _from_case(name: str, form: Form, case: Case) -> dict[str, Any]:
@@ -150,6 +151,8 @@ def _from_case(name: str, form: Form, case: Case) -> dict[str, Any]:
         return {"context": value}
     if value is None or value == "":
         raise LlmevalError(f"{_named(case)}: its check {name!r} needs expected, and the case has none")
+    if name == "json_fields":
+        return {"expected": _json(case, value)}
     if name == "number":
         return {"expected": _number(case, value)}
     several = isinstance(value, (list, tuple))
@@ -166,6 +169,17 @@ def _number(case: Case, value: object) -> float | Decimal:
         with suppress(InvalidOperation):
             return Decimal(value)
     raise LlmevalError(f"{_named(case)}: its check 'number' needs a number as expected, not {shown(value)}")
+
+
+def _json(case: Case, value: object) -> object:
+    if isinstance(value, str):  # a CSV file holds only texts
+        try:
+            return parsed_json(value)
+        except ValueError:
+            raise LlmevalError(
+                f"{_named(case)}: its check 'json_fields' needs JSON as expected, not {shown(value)}"
+            ) from None
+    return value
 
 
 def _named(case: Case) -> str:

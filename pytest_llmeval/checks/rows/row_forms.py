@@ -26,6 +26,7 @@ SHARE = "a number above 0 and up to 1"
 FLAG = "true or false"
 TRUE = "true"
 OBJECT = "an object"
+LIST = "a list"
 ARGUMENTS = "an object of arguments"
 CALLS = "a list of calls"
 TOOLS = "a list of tools"
@@ -44,6 +45,7 @@ class Form:
         plain: the kinds of a plain value; ``true`` means "with what the case says".
         options: the options of the long form and the kinds of their values; empty when there is no long form.
         from_case: the case's field that a missing `main` is taken from, None when the long form must have it.
+        always: options that are not for the row to say.
         of_calls: whether it judges the model's tool calls instead of its text.
         unsure: how the check fails without that the opposite of it holds; such a check cannot be turned round.
     """
@@ -54,6 +56,7 @@ class Form:
     plain: tuple[str, ...] = ()
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     from_case: str | None = None
+    always: Mapping[str, Any] = field(default_factory=dict)
     of_calls: bool = False
     unsure: str = ""
 
@@ -88,6 +91,13 @@ FORMS: Mapping[str, Form] = {
         from_case="expected",
     ),
     "json": Form(json_value.assert_json, main="expected", plain=(TRUE, ANY)),
+    "json_fields": Form(
+        json_value.assert_json,
+        main="expected",
+        plain=(TRUE, OBJECT, LIST),
+        from_case="expected",
+        always={"per_field": True},
+    ),
     "schema": Form(json_value.assert_schema, main="schema", plain=(OBJECT,)),
     "number": Form(
         number.assert_number,
@@ -304,7 +314,7 @@ def _is(kind: str, value: object) -> bool:
         return value is True
     if kind in (OBJECT, ARGUMENTS):
         return isinstance(value, Mapping)
-    if kind in (CALLS, TOOLS):
+    if kind in (LIST, CALLS, TOOLS):
         return isinstance(value, (list, tuple))
     if kind == ANY:
         return True

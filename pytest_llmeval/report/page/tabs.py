@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.analysis.answers.disagreements import disagreements
+from pytest_llmeval.analysis.answers.field_accuracy import field_names, field_rows
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.analysis.measure import Figures, times_by_case
 from pytest_llmeval.analysis.routing import Choice, TaskRoute
@@ -13,6 +14,7 @@ from pytest_llmeval.analysis.sensitivity import sensitivity
 from pytest_llmeval.report.breakdown import (
     NO_TASK,
     SliceRow,
+    field_cell,
     route_reasons,
     rows_by_length,
     rows_by_tag,
@@ -97,6 +99,7 @@ def tabs_of(session: Session, paper: Paper, notes: Sequence[str], *, redacted: b
         _categories(session, models, paper, redacted=redacted),
         _differences(session, paper, redacted=redacted),
         _tasks(session, models, redacted=redacted),
+        _fields({} if redacted else models),
         _latency(session, models),
         _cost(session, models),
         _consistency(session, models, redacted=redacted),
@@ -215,6 +218,16 @@ def _tasks(session: Session, models: Results, *, redacted: bool) -> Tab:
         _slices("Failing answers by length of the input", "input tokens", models, rows_by_length(models)),
     ]
     return Tab("tasks", "Tasks", tables)
+
+
+def _fields(models: Results) -> Tab:
+    found = field_rows(models)
+    rows = [
+        Row((name, *(field_cell(*counts) for counts in row.counts)))
+        for name, row in zip(field_names(found), found, strict=True)
+    ]
+    caption = "How often each field of JSON replies was right; items of a list count for one field"
+    return Tab("fields", "Fields", [Table(caption, ("field", *models), rows)])
 
 
 def _routes(routes: Sequence[TaskRoute], *, redacted: bool) -> Table:
