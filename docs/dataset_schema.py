@@ -105,7 +105,7 @@ def _form(form: Form) -> dict[str, Any]:
             "additionalProperties": False,
             "minProperties": 1,
         }
-        needed = [form.main] if form.main and not form.from_case else []
+        needed = [form.main] if form.main and form.needs_main and not form.from_case else []
         allowed.append({**options, **({"required": needed} if needed else {})})
     return _any_of(allowed)
 

@@ -12,6 +12,7 @@ from pytest_llmeval.checks.agents.arguments import mistakes_in_forms
 from pytest_llmeval.checks.agents.tool_listing import tools_of
 from pytest_llmeval.checks.categories import is_category
 from pytest_llmeval.checks.check import is_number
+from pytest_llmeval.checks.structure import characters, code, markdown_checks
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import nearest, quoted, shown
@@ -33,6 +34,7 @@ TOOLS = "a list of tools"
 PATTERN = "a regular expression"
 METHOD = "one of " + ", ".join(similar.METHODS)
 WHICH = "one of only, first, last"
+LANGUAGE = "one of " + ", ".join(code.LANGUAGES)
 ANY = "any JSON value"
 
 
@@ -45,6 +47,7 @@ class Form:
         plain: the kinds of a plain value; ``true`` means "with what the case says".
         options: the options of the long form and the kinds of their values; empty when there is no long form.
         from_case: the case's field that a missing `main` is taken from, None when the long form must have it.
+        needs_main: whether the long form must have `main` where the case has none.
         always: options that are not for the row to say.
         of_calls: whether it judges the model's tool calls instead of its text.
         unsure: how the check fails without that the opposite of it holds; such a check cannot be turned round.
@@ -56,6 +59,7 @@ class Form:
     plain: tuple[str, ...] = ()
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     from_case: str | None = None
+    needs_main: bool = True
     always: Mapping[str, Any] = field(default_factory=dict)
     of_calls: bool = False
     unsure: str = ""
@@ -110,6 +114,24 @@ FORMS: Mapping[str, Form] = {
     "words": Form(plain_text.assert_words, options={"at_least": (COUNT,), "at_most": (COUNT,)}),
     "max_words": Form(plain_text.assert_words, main="at_most", plain=(COUNT,)),
     "min_words": Form(plain_text.assert_words, main="at_least", plain=(COUNT,)),
+    "characters": Form(characters.assert_characters, options={"at_least": (COUNT,), "at_most": (COUNT,)}),
+    "max_characters": Form(characters.assert_characters, main="at_most", plain=(COUNT,)),
+    "markdown_table": Form(
+        markdown_checks.assert_markdown_table,
+        main="columns",
+        plain=(TRUE, TEXTS),
+        options={"columns": (TEXTS,), "at_least": (COUNT,), "at_most": (COUNT,)},
+        needs_main=False,
+    ),
+    "markdown_list": Form(
+        markdown_checks.assert_markdown_list,
+        plain=(TRUE,),
+        options={"numbered": (FLAG,), "at_least": (COUNT,), "at_most": (COUNT,)},
+    ),
+    "no_markdown": Form(markdown_checks.assert_no_markdown, plain=(TRUE,)),
+    "code": Form(
+        code.assert_code, main="language", plain=(LANGUAGE,), options={"language": (LANGUAGE,), "dialect": (TEXT,)}
+    ),
     "finish": Form(measured.assert_finish, plain=(TRUE,)),
     "not_refusal": Form(measured.assert_not_refusal, plain=(TRUE,)),
     "no_secrets": Form(measured.assert_no_secrets, plain=(TRUE,)),
@@ -264,7 +286,7 @@ def _problems_of_value(form: Form, value: object) -> Iterator[str]:
                 yield f"{option} {problem}"
         if not value:
             yield f"no options in it; there are {', '.join(form.options)}"
-        elif form.main and form.main not in value and not form.from_case:
+        elif form.main and form.main not in value and form.needs_main and not form.from_case:
             yield f"{form.main} is missing"
     elif not form.plain:
         yield f"it takes an object with {' or '.join(form.options)}, not {shown(value)}"
