@@ -3,8 +3,8 @@
     python docs/generate.py [--check]
 
 Generated are the lists between `<!-- generated: NAME -->` and `<!-- end -->`, the output below each command of a
-console block, the `# fails` lines of Python blocks, docs/picture.svg and llms.txt. With --check nothing is written, and
-the exit code is 1 when something is stale.
+console block, the `# fails` lines of Python blocks, docs/picture.svg, llms.txt, and the JSON Schema of datasets in
+the package. With --check nothing is written, and the exit code is 1 when something is stale.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs import faults
+from docs.dataset_schema import SCHEMA, fresh_schema
 from docs.llms import LLMS, fresh_llms
 from docs.pages import ROOT, Block, Page, Project, all_pages, run_statements
 from docs.picture import PICTURE, fresh_picture
 from tests.formats.examples import EXAMPLES
 
-__all__ = ["GENERATED", "fresh_lists", "fresh_page"]
+__all__ = ["GENERATED", "fresh_dataset_schema", "fresh_lists", "fresh_page"]
 
 _LIST = re.compile(r"(<!-- generated: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -184,13 +185,21 @@ def _grounded_items() -> str:
 
 def _row_checks() -> str:
     """What the checks of a dataset's row are called and take."""
-    from pytest_llmeval.checks.row_forms import FORMS
+    from pytest_llmeval.checks.rows.row_forms import COMBINED, FORMS
 
     rows = []
     for name, form in FORMS.items():
         options = [f"`{option}`: {' or '.join(kinds)}" for option, kinds in form.options.items()]
         rows.append((f"`{name}`", _cell(" or ".join(form.plain)), _cell("; ".join(options))))
+    rows += [(f"`{name}`", takes, "") for name, takes in COMBINED.items()]
     return _table(("check", "short form takes", "long form takes"), rows)
+
+
+def fresh_dataset_schema() -> str:
+    """The JSON Schema of a dataset as it should be."""
+    from pytest_llmeval import Case
+
+    return fresh_schema(_attributes(inspect.getdoc(Case) or ""))
 
 
 def _case_fields() -> str:
@@ -300,6 +309,7 @@ def main() -> int:
     check = "--check" in sys.argv[1:]
     fresh = {page.path: fresh_page(page) for page in all_pages()} | {PICTURE: fresh_picture()}
     fresh[LLMS] = fresh_llms()
+    fresh[SCHEMA] = fresh_dataset_schema()
     stale = [path for path, text in fresh.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if not check:
         for path in stale:

@@ -38,8 +38,13 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.plain_text import assert_starts_with as assert_starts_with
     from pytest_llmeval.checks.plain_text import assert_words as assert_words
     from pytest_llmeval.checks.production.like_production import assert_like_production as assert_like_production
-    from pytest_llmeval.checks.row_checks import assert_case as assert_case
+    from pytest_llmeval.checks.rows.row_checks import assert_case as assert_case
     from pytest_llmeval.checks.similar import assert_similar as assert_similar
+    from pytest_llmeval.checks.structure.characters import assert_characters as assert_characters
+    from pytest_llmeval.checks.structure.code import assert_code as assert_code
+    from pytest_llmeval.checks.structure.markdown_checks import assert_markdown_list as assert_markdown_list
+    from pytest_llmeval.checks.structure.markdown_checks import assert_markdown_table as assert_markdown_table
+    from pytest_llmeval.checks.structure.markdown_checks import assert_no_markdown as assert_no_markdown
     from pytest_llmeval.datasets.needle import needle_cases as needle_cases
     from pytest_llmeval.datasets.needle import place_needle as place_needle
     from pytest_llmeval.datasets.perturb import perturbed as perturbed
@@ -71,8 +76,11 @@ _NAMES = {
     "checks.number": "assert_number",
     "checks.pattern": "assert_matches assert_not_matches",
     "checks.plain_text": "assert_contains assert_equal assert_not_contains assert_starts_with assert_words",
-    "checks.row_checks": "assert_case",
+    "checks.rows.row_checks": "assert_case",
     "checks.similar": "assert_similar",
+    "checks.structure.characters": "assert_characters",
+    "checks.structure.code": "assert_code",
+    "checks.structure.markdown_checks": "assert_markdown_list assert_markdown_table assert_no_markdown",
     "checks.agents.matched_calls": "assert_tool_calls",
     "checks.agents.tool_schema": "assert_valid_tool_calls",
     "checks.agents.tools": "assert_no_tool_called assert_steps assert_tool_called assert_tool_order",

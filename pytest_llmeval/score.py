@@ -38,6 +38,20 @@ class Claim(NamedTuple):
         return self.start + len(self.text)
 
 
+class FieldCount(NamedTuple):
+    """How often a field of a JSON reply was right.
+
+    Attributes:
+        path: as in ``lines[].sku``; items of a list count for one field.
+        right: how often it was right in the reply.
+        of: how often it was looked at.
+    """
+
+    path: str
+    right: int
+    of: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """What a check found.
@@ -49,6 +63,7 @@ class Score:
         category: the error category of a failure.
         check: the check's name, as in ``assert_similar``.
         unsupported: what the text states that no source holds, for a report to mark.
+        fields: how often each field was right, for a report to count.
     """
 
     value: float
@@ -57,3 +72,4 @@ class Score:
     category: str = "wrong_answer"
     check: str = ""
     unsupported: tuple[Claim, ...] = ()
+    fields: tuple[FieldCount, ...] = ()

@@ -78,7 +78,7 @@ def test_a_row_can_carry_it(tmp_path):
 
 def test_a_new_check_is_a_function_an_entry_of_the_registry_and_its_name_in_the_front_door(tmp_path: Path) -> None:
     package = copied(tmp_path)
-    checks, registry, door = package / "checks", package / "checks" / "row_forms.py", package / "__init__.py"
+    checks, registry, door = package / "checks", package / "checks" / "rows" / "row_forms.py", package / "__init__.py"
     edited(checks / "plain_text.py", "\n\ndef text_of(reply", CHECK)
     entry = '    "ends_with": Form(plain_text.assert_ends_with, main="text", plain=(TEXT,)),\n'
     edited(registry, '    "matches": Form', entry)

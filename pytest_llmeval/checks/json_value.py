@@ -5,13 +5,17 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_llmeval.checks.check import Unfit, check, failed, passed
 from pytest_llmeval.checks.plain_text import text_of
+from pytest_llmeval.checks.structure.ecma_pattern import Translated, in_pythons_words
+from pytest_llmeval.checks.structure.json_parts import field_counts, json_path, same_value
+from pytest_llmeval.checks.structure.schema_formats import FORMATS
 from pytest_llmeval.checks.time_limit import SECONDS, TimedOut, within_time
 from pytest_llmeval.checks.typed_schemas import adapter_of, refuse_unless_type
 from pytest_llmeval.differences import ABSENT, paired
@@ -22,17 +26,24 @@ from pytest_llmeval.score import Score
 from pytest_llmeval.text import first_line, harmless, quoted, shortened, shown
 
 if TYPE_CHECKING:
+    from jsonschema import FormatChecker
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
 ANYTHING: Final = object()
 MOST_PROBLEMS = 20
 _WHO = "assert_schema(reply, {})"
+_EXAMPLES = {
+    "date": ", as 2026-02-28 is",
+    "date-time": ", as 2026-02-28T08:30:00Z is",
+    "time": ", as 08:30:00Z is",
+    "uri": ", as https://example.com/a is",
+}
 __tracebackhide__ = True
 
 
 @check
-def assert_json(reply: str, expected: Any = ANYTHING, *, category: str | None = None) -> Score:
+def assert_json(reply: str, expected: Any = ANYTHING, *, per_field: bool = False, category: str | None = None) -> Score:
     """Check that the reply is JSON, and equal to a value when one is given.
 
     A Markdown code fence around it and the order of keys are ignored; ``3`` equals ``3.0``, but neither ``"3"`` nor
@@ -40,13 +51,31 @@ def assert_json(reply: str, expected: Any = ANYTHING, *, category: str | None = 
 
     Args:
         expected: the value it must be.
+        per_field: whether the score is the share of right fields, for the report's table of fields. Items of a list
+            count for one field, ``lines[].sku``; a field that is not expected is wrong. Only an equal value passes.
         category: the error category of a failure; by default ``format`` for what is not JSON, else ``wrong_answer``.
+
+    Raises:
+        LlmevalError: there is no value whose fields could be counted.
     """
-    value = parsed(reply)
+    if per_field and expected is ANYTHING:
+        raise LlmevalError("assert_json: per_field=True counts right fields; give the expected value")
+    try:
+        value = parsed(reply)
+    except Unfit as unfit:
+        if expected is ANYTHING:  # what is no JSON was measured by this check, and is unfit for any other
+            return unfit.score
+        if per_field:
+            unfit.score = replace(unfit.score, fields=field_counts(expected, ABSENT))
+        raise
     if expected is ANYTHING:
         return passed("format")
     problems = differences(expected, value, limit=MOST_PROBLEMS + 1)
-    return failed(several("the JSON differs", problems)) if problems else passed()
+    score = failed(several("the JSON differs", problems)) if problems else passed()
+    if not per_field:
+        return score
+    fields = field_counts(expected, value)
+    return replace(score, value=sum(field.right for field in fields) / sum(field.of for field in fields), fields=fields)
 
 
 def parsed(reply: object) -> Any:
@@ -92,27 +121,6 @@ def _unlike(left: Any, right: Any) -> str | None:
     return None if same_value(left, right) else f"expected {shown(left, 60)}, got {shown(right, 60)}"
 
 
-def same_value(left: Any, right: Any) -> bool:
-    """Whether two JSON values that hold no others are equal; ``3`` and ``3.0`` are, ``1`` and ``true`` are not."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        return left == right
-    return type(left) is type(right) and bool(left == right)
-
-
-def json_path(steps: Iterable[object]) -> str:
-    """The path that keys and indexes make, harmless and short: ``$.name[3]["any text"]``."""
-    return harmless(shortened("$" + "".join(map(_step, steps)), 100))
-
-
-def _step(key: object) -> str:
-    if isinstance(key, int):
-        return f"[{key}]"
-    text = shortened(str(key), 60)
-    return f".{text}" if text.isidentifier() and text.isascii() else f"[{json.dumps(text)}]"
-
-
 @check
 def assert_schema(
     reply: str, schema: Mapping[str, Any] | type[Any] | UnionType, *, category: str | None = None
@@ -123,6 +131,7 @@ def assert_schema(
         reply: the answer; a Markdown code fence around it is ignored.
         schema: a JSON Schema (draft 2020-12 unless its ``$schema`` says otherwise), a pydantic model class, or a type
             that pydantic knows, as ``llm(..., schema=...)`` takes it. References to other documents are never fetched.
+            The formats date, date-time, time, email, hostname, ipv4, ipv6, uri and uuid are checked.
         category: the error category of a failure; by default ``format``.
 
     Raises:
@@ -183,9 +192,10 @@ def validator(text: str) -> Validator:
     except (ImportError, OSError) as error:  # a test has put something in the place of files
         raise LlmevalError(f"assert_schema: jsonschema cannot be loaded now: {first_line(str(error), 100)}") from None
 
-    schema = json.loads(text)
+    schema: Any = json.loads(text)
     kind = validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
+        schema = in_pythons_words(schema)
         kind.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise LlmevalError(
@@ -194,7 +204,21 @@ def validator(text: str) -> Validator:
     except RecursionError:
         raise LlmevalError("assert_schema: the schema is nested too deeply") from None
     # This registry knows the drafts themselves and cannot fetch anything.
-    return kind(schema, registry=REGISTRY)
+    return kind(schema, registry=REGISTRY, format_checker=_format_checker())
+
+
+@functools.cache
+def _format_checker() -> FormatChecker:
+    """Checks the formats of our own list; jsonschema's depend on which packages are installed."""
+    import jsonschema
+
+    checker = jsonschema.FormatChecker(formats=())
+    checker.checkers = {name: (functools.partial(_has_format, has), ()) for name, has in FORMATS.items()}
+    return checker
+
+
+def _has_format(of_text: Callable[[str], bool], value: object) -> bool:
+    return not isinstance(value, str) or of_text(value)
 
 
 def problems_of_schema(text: str, value: Any) -> list[str]:
@@ -255,14 +279,20 @@ def _problems(error: ValidationError) -> Iterable[str]:
             yield _described(path, f"expected one of {choices}, got {shown(got)}")
         case "const":
             yield _described(path, f"expected {shown(asked)}, got {shown(got)}")
-        case "pattern":
-            yield _described(path, f"{shown(got)} does not match {shown(asked)}")
+        case "pattern" | "format":
+            yield _described(path, f"{shown(got)} {_unlike_text(asked, is_format=error.validator == 'format')}")
         case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf":
             yield _described(path, f"{error.validator} is {shown(asked)}, got {shown(got)}")
         case "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties":
             yield _described(path, f"{error.validator} is {shown(asked)}, got {len(got)}")
         case _:
             yield _described(path, error.message)
+
+
+def _unlike_text(asked: str, *, is_format: bool) -> str:
+    if is_format:
+        return f"is no {asked}{_EXAMPLES.get(asked, '')}"
+    return f"does not match {shown(asked.original if isinstance(asked, Translated) else asked)}"
 
 
 def _described(path: Iterable[object], problem: str) -> str:

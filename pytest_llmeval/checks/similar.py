@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 from pytest_llmeval.checks.check import check, failed, is_number, passed
+from pytest_llmeval.checks.meaning import Embedding, cosines, lacking
 from pytest_llmeval.checks.plain_text import text_of, texts_of
 from pytest_llmeval.differences import word_diff
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import SHORT, both_quoted, folded, shown
+from pytest_llmeval.text import SHORT, both_quoted, folded, listed, quoted, shown
 
 Method = Literal["ratio", "levenshtein", "token_sort", "token_set", "partial"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -26,25 +27,33 @@ def assert_similar(
     reply: str,
     expected: str | Sequence[str],
     *,
-    at_least: float = 0.8,
+    at_least: float | None = None,
     method: Method = "ratio",
+    by: Embedding | None = None,
     ignore_case: bool = False,
     category: str | None = None,
 ) -> Score:
-    """Check that the reply is nearly the expected text. Letters are compared, not meaning.
+    """Check that the reply is nearly the expected text. Letters are compared; meaning only with a function for it.
 
     Args:
         expected: the text, or several; the most similar one counts.
-        at_least: the lowest similarity that passes, from 0 to 1.
+        at_least: the lowest similarity that passes, from 0 to 1; by default 0.8 for letters.
         method: ``ratio``: share of characters in common, in order (normalised insertions and deletions);
             ``levenshtein``: the same with replacements; ``token_sort``: ratio of the words in alphabetical order;
             ``token_set``: the same, but words that only one side has count little; ``partial``: the best ratio of the
             shorter text with a part of the longer.
+        by: a function of a list of texts that returns a vector for each, such as a model of embeddings. The cosine is
+            compared then, and the reply must have the numbers, dates, links, names with digits and quotes of the
+            expected text, which no cosine tells apart.
         category: the error category of a failure; by default ``wrong_answer``.
 
     Raises:
-        LlmevalError: an unknown method, an impossible `at_least`, or texts too long to compare.
+        LlmevalError: an unknown method, an impossible `at_least`, texts too long to compare, or a function that gives
+            no vectors.
     """
+    if by is not None:
+        return _by_meaning(text_of(reply), texts_of("similar", expected), at_least, method, by)
+    at_least = 0.8 if at_least is None else at_least
     if not is_number(at_least, 0, 1) or not at_least:
         raise LlmevalError(f"assert_similar: at_least={shown(at_least)} is not a similarity above 0 and up to 1")
     if method not in METHODS:
@@ -67,6 +76,34 @@ def assert_similar(
     if answer and (len(nearest) > SHORT or len(answer) > SHORT):
         lines += word_diff(nearest, answer)
     return failed("\n".join(lines), value=best)
+
+
+def _by_meaning(answer: str, targets: list[str], at_least: object, method: str, by: Embedding) -> Score:
+    if method != "ratio":
+        raise LlmevalError("assert_similar takes by= or method=, not both")
+    if not callable(by):
+        raise LlmevalError(f"assert_similar: by= is a function of texts that returns vectors, not {shown(by)}")
+    if at_least is None:
+        raise LlmevalError("assert_similar: by= needs at_least=; every embedding has a scale of its own")
+    if not is_number(at_least, 0, 1) or not at_least:
+        raise LlmevalError(f"assert_similar: at_least={shown(at_least)} is not a similarity above 0 and up to 1")
+    if not answer.strip():
+        return failed("the reply is empty", value=0.0)
+    near = sorted(zip(cosines(answer, targets, by), targets, strict=True), key=lambda pair: -pair[0])
+    without: Score | None = None
+    for value, target in near:
+        if value < at_least - 1e-12:
+            break
+        facts = lacking(answer, target)
+        if facts.passed:
+            return passed(value=value)
+        if without is None:
+            claims = listed([claim.text for claim in facts.unsupported])
+            reason = f"the reply lacks {claims} of the expected {quoted(target)}, got {quoted(answer)}"
+            without = failed(reason, value=min(value, facts.value))
+    value, target = near[0]
+    said = f"similarity {int(value * 1000) / 1000:.3f} by meaning is below {at_least:g}"
+    return without or failed(f"{said}: expected {quoted(target)}, got {quoted(answer)}", value=value)
 
 
 def _bounded(method: str, answer: str, target: str) -> None:

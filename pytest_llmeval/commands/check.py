@@ -13,6 +13,7 @@ from pytest_llmeval.analysis.examined import counts_in, untraced_in, with_untrac
 from pytest_llmeval.analysis.outcomes_over_runs import over_runs, results_of
 from pytest_llmeval.analysis.plan import Expected, plan
 from pytest_llmeval.case import Case
+from pytest_llmeval.checks.rows.row_forms import plain_checks
 from pytest_llmeval.commands.project import add_config, is_run, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.datasets.health import Alike, Pair, alike, secrets_in, without_expectation
@@ -24,6 +25,7 @@ from pytest_llmeval.runs.results import ALWAYS_EXAMINED, CaseResult, Run
 from pytest_llmeval.text import first_line, plural, quoted, visible
 
 _CLEAN, _FOUND = 0, 1
+_SCHEMA = Path(__file__).parents[1] / "datasets" / "dataset.schema.json"
 _MOST_LINES = 20
 _MOST_NAMES = 5
 
@@ -32,7 +34,8 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     """Add the command."""
     text = "Look for what is wrong with datasets: repeated cases, contradictions, secrets; exit 1 when something is"
     parser = commands.add_parser("check", help=text, description=text)
-    parser.add_argument("datasets", metavar="DATASET", nargs="+", help="A dataset: .jsonl, .csv or .yaml")
+    parser.add_argument("datasets", metavar="DATASET", nargs="*", help="A dataset: .jsonl, .csv or .yaml")
+    parser.add_argument("--schema", action="store_true", help="Print the JSON Schema of datasets, for an editor")
     parser.add_argument(
         "--runs", metavar="DIR", help="A folder of saved runs: which cases never or always fail, and what is too small"
     )
@@ -41,6 +44,11 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _check(options: argparse.Namespace) -> int:
+    if options.schema:
+        print(_SCHEMA.read_text(encoding="utf-8"), end="")
+        return _CLEAN
+    if not options.datasets:
+        raise ConfigError("llmeval check needs a dataset, as in llmeval check shop.jsonl")
     cases, problems = list[Case](), list[str]()
     for name in dict.fromkeys(options.datasets):
         if is_run(Path(name)):
@@ -139,7 +147,9 @@ def _examined(cases: Sequence[Case], results: Mapping[tuple[str, str], Sequence[
     latest = [found[-1] for found in results.values() if found]
     if not latest:
         return Counter(
-            name for case in cases for name in {str(check["category"]) for check in case.checks if "category" in check}
+            name
+            for case in cases
+            for name in {str(check["category"]) for check in plain_checks(case.checks) if "category" in check}
         )
     untraced = untraced_in(latest)
     traced = [with_untraced(result, untraced) for result in latest]

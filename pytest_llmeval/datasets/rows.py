@@ -90,7 +90,7 @@ def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, in
         what = "what the model is asked: text, a list of chat messages, an object or a list"
         _report_missing(row, fields, problems, "input", what)
     if "checks" in fields:
-        from pytest_llmeval.checks.row_forms import validate_checks
+        from pytest_llmeval.checks.rows.row_forms import validate_checks
 
         for complaint in validate_checks(fields["checks"]):
             problems.add(row.line_of("checks"), complaint)

@@ -1,4 +1,4 @@
-"""Failures by task, tag, length and wording, and which model suits which task; only where they differ."""
+"""Failures by task, tag, length and wording, right fields, and which model suits which task; only where they differ."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from pytest_llmeval.analysis.routing import Choice, TaskRoute
 from pytest_llmeval.analysis.sensitivity import PARAPHRASES, Reworded, Sensitivity, Worst
+from pytest_llmeval.analysis.sides.field_accuracy import field_names, field_rows
 from pytest_llmeval.analysis.slices import EDGES, Slice, bucket_of, count_by, input_tokens
 from pytest_llmeval.datasets.rewording import question_of
 from pytest_llmeval.report.cases import passes
@@ -64,6 +65,25 @@ def tag_lines(paper: Paper, models: Results) -> list[Line]:
 def length_lines(paper: Paper, models: Results) -> list[Line]:
     """The share of failing answers per bucket of input tokens."""
     return _lines(paper, "input tokens", models, rows_by_length(models), whole=True)
+
+
+def field_lines(paper: Paper, models: Results) -> list[Line]:
+    """How often each field of JSON replies was right; empty where no check counted fields."""
+    rows = field_rows(models)
+    if not rows:
+        return []
+    body = []
+    for model, counts in zip(models, zip(*(row.counts for row in rows), strict=True), strict=True):
+        cells = [field_cell(right, of) for right, of in counts]
+        short = [count(right, of) if of else "-" for right, of in counts]
+        body.append(Column(head=clip(paper.clean(model), 24), cells=cells, short=short))
+    names = [paper.clean(name) for name in field_names(rows)]
+    return paper.write("right fields", "bold") + table(paper, "field", names, body)
+
+
+def field_cell(right: int, of: int) -> str:
+    """As in ``11/12 92%``."""
+    return f"{count(right, of)} {percent(right, of)}" if of else "-"
 
 
 def _buckets(result: CaseResult) -> list[int]:

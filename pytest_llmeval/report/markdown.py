@@ -12,6 +12,7 @@ from functools import partial
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import Figures
+from pytest_llmeval.analysis.sides.field_accuracy import field_names, field_rows
 from pytest_llmeval.report.cases import (
     case_lines,
     count_words,
@@ -26,7 +27,7 @@ from pytest_llmeval.report.numbers import count, percent, points
 from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.report.replies.differing import differing_words
 from pytest_llmeval.report.replies.unverified import unverified_alone, unverified_lines
-from pytest_llmeval.report.sections import called_now, facts
+from pytest_llmeval.report.sections import Results, called_now, facts, results_of
 from pytest_llmeval.report.summary import NO_BASELINE
 from pytest_llmeval.report.verdict import (
     baseline_words,
@@ -129,6 +130,7 @@ class _Page:
         return [
             *blocks,
             self.fenced(lambda paper: unverified_lines(paper, comparison)),
+            self._fields(results_of([comparison])),
             *self._misses(comparison),
             self.escaped(count_words(comparison)),
             self.fenced(lambda paper: error_lines(paper, comparison)),
@@ -146,7 +148,16 @@ class _Page:
             f"### ⚠️ {self.escaped(NO_BASELINE)}",
             _table(("model", "passed", "failed", *(measured.head for measured in shown)), body),
             self.fenced(lambda paper: [*unverified_alone(paper, results), *error_lines_alone(paper, results)]),
+            self._fields({each.model: [one for one in results if one.model == each.model] for each in figures}),
         ]
+
+    def _fields(self, models: Results) -> str:
+        rows = field_rows(models)
+        body = [
+            (self.code(name), *(_share(*counts) if counts[1] else "-" for counts in row.counts))
+            for name, row in zip(field_names(rows), rows, strict=True)
+        ]
+        return _table(("right fields", *map(self.code, models)), body) if body else ""
 
     def _misses(self, comparison: Comparison) -> Iterator[str]:
         misses = new_misses(comparison)

@@ -38,6 +38,10 @@ def sections(
 
         tags = tag_lines(paper, models) if paper.verbosity > 0 else []
         found = [task_lines(paper, models), route_lines(paper, routes), tags, length_lines(paper, models)]
+    if paper.verbosity > 0:
+        from pytest_llmeval.report.breakdown import field_lines
+
+        found.append(field_lines(paper, models))
     sensitivities = _sensitivities(models)
     if sensitivities:
         from pytest_llmeval.report.breakdown import wording_lines

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Rejudged, SampleResult
-from pytest_llmeval.score import Claim, Score
+from pytest_llmeval.score import Claim, FieldCount, Score
 from pytest_llmeval.store.fields import FLAG, LIST, NUMBER, OBJECT, PATH, TEXT, TEXTS, Field, Record, one_of, or_null
 
 
@@ -18,6 +18,13 @@ def _claims(pairs: list[Any]) -> tuple[Claim, ...]:
     if len(claims) < len(pairs) or not all(isinstance(at, int) and isinstance(text, str) for at, text in claims):
         raise ValueError("unsupported is a list of places with their texts")
     return claims
+
+
+def _fields(rows: list[Any]) -> tuple[FieldCount, ...]:
+    for row in rows:
+        if not isinstance(row, list) or [type(each) for each in row] != [str, int, int] or not 0 <= row[1] <= row[2]:
+            raise ValueError("fields is a list of paths, each with how often it was right and looked at")
+    return tuple(FieldCount(*row) for row in rows)
 
 
 _SCORE = Record(
@@ -40,6 +47,14 @@ _SCORE = Record(
             omit=True,
             dump=lambda claims: [[claim.start, claim.text] for claim in claims],
             load=_claims,
+        ),
+        Field(
+            "fields",
+            LIST,
+            default=(),
+            omit=True,
+            dump=lambda fields: [list(field) for field in fields],
+            load=_fields,
         ),
     ],
 )

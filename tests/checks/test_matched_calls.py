@@ -14,8 +14,8 @@ from pytest_llmeval.case import Case
 from pytest_llmeval.checks.agents.matched_calls import assert_tool_calls
 from pytest_llmeval.checks.agents.tools import assert_tool_called
 from pytest_llmeval.checks.categories import category_of
-from pytest_llmeval.checks.row_checks import assert_case
-from pytest_llmeval.checks.row_forms import validate_checks
+from pytest_llmeval.checks.rows.row_checks import assert_case
+from pytest_llmeval.checks.rows.row_forms import validate_checks
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.formats.reading import tool_call
 from pytest_llmeval.reply import Answer, Measures, Reply, ToolCall

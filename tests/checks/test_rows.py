@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pytest_llmeval.case import Case
 from pytest_llmeval.checks.categories import category, category_of
 from pytest_llmeval.checks.check import recorder
-from pytest_llmeval.checks.row_checks import assert_case
-from pytest_llmeval.checks.row_forms import FORMS, validate_checks
+from pytest_llmeval.checks.rows.row_checks import assert_case
+from pytest_llmeval.checks.rows.row_forms import COMBINED, FORMS, validate_checks
 from pytest_llmeval.errors import CheckFailed, LlmevalError
 from pytest_llmeval.reply import Answer, Measures, Reply
 from pytest_llmeval.score import Score
@@ -47,6 +47,9 @@ PASSING: list[dict[str, Any]] = [
     {"words": {"at_least": 1, "at_most": 4}},
     {"max_words": 4},
     {"min_words": 4},
+    {"characters": {"at_least": 21}},
+    {"max_characters": 21},
+    {"no_markdown": True},
     {"finish": True},
     {"not_refusal": True},
     {"no_secrets": True},
@@ -196,7 +199,7 @@ def test_a_case_that_cannot_be_judged_is_an_error_that_names_it(row: Case, told:
     [
         ({"contains": "x"}, 'checks is a list such as [{"contains": "30 days"}], not an object with 1 key'),
         (["x"], 'check 1: expected an object such as {"contains": "30 days"}, got "x"'),
-        ([{}], f"check 1: no check in it; there are {', '.join(FORMS)}"),
+        ([{}], f"check 1: no check in it; there are {', '.join((*FORMS, *COMBINED))}"),
         ([{"contain": "x"}], 'check 1: unknown check "contain"; did you mean "contains"?'),
         ([{"assert_equal": "x"}], 'check 1: unknown check "assert_equal"; did you mean "equal"?'),
         ([{"equal": "x", "categry": "y"}], 'check 1: unknown check "categry"; did you mean "category"?'),
@@ -236,7 +239,9 @@ json_values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*FORMS, "category", "other"]), json_values, max_size=2))
+@given(
+    st.dictionaries(st.sampled_from([*FORMS, *COMBINED, "then", "else", "category", "other"]), json_values, max_size=2)
+)
 def test_checks_that_are_found_right_never_end_in_another_exception(check: dict[str, Any]) -> None:
     for text in ("30", '{"a": 1}'):
         reply = Reply(Answer(text=text, finish_reason="stop"), Measures(latency=1.0, cost=0.1), "m")
@@ -250,7 +255,7 @@ def test_checks_that_are_found_right_never_end_in_another_exception(check: dict[
 
 def test_every_form_has_its_function_and_every_problem_is_one_harmless_line() -> None:
     named = {form.function.__name__.removeprefix("assert_") for form in FORMS.values()}
-    assert named == {name for name in FORMS if not name.startswith(("max_", "min_"))}
+    assert named == {name for name in FORMS if not name.startswith(("max_", "min_", "json_"))}
     for problem in validate_checks([{"\x1b]0;x\x07\n::error::": 1}, {"equal": {"\x1b": 1}}, {"json": 1, "\u202e": 2}]):
         assert problem.isprintable()
     assert json.dumps(validate_checks([{"equal": "\ud800"}])) == "[]"

@@ -243,7 +243,7 @@ def test_a_failing_test_shows_the_users_line_and_one_line_of_ours(pytester: pyte
 
 def test_importing_checks_imports_nothing_heavy() -> None:
     code = (
-        "import sys, pytest_llmeval.checks.row_checks, pytest_llmeval.checks.check\n"
+        "import sys, pytest_llmeval.checks.rows.row_checks, pytest_llmeval.checks.check\n"
         "print(sorted({'jsonschema', 'rapidfuzz', 'pydantic', 'httpx', 'asyncio', 'pytest'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

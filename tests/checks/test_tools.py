@@ -22,8 +22,8 @@ from pytest_llmeval.checks.agents.tools import (
     assert_tool_order,
 )
 from pytest_llmeval.checks.categories import category, category_of
-from pytest_llmeval.checks.row_checks import assert_case
-from pytest_llmeval.checks.row_forms import validate_checks
+from pytest_llmeval.checks.rows.row_checks import assert_case
+from pytest_llmeval.checks.rows.row_forms import validate_checks
 from pytest_llmeval.errors import CheckFailed, LlmevalError, ReplyError
 from pytest_llmeval.formats.reading import tool_call
 from pytest_llmeval.reply import Answer, Measures, Reply, ToolCall

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from pytest_llmeval.checks.json_value import MOST_PROBLEMS, differences, json_path, same_value
+from pytest_llmeval.checks.json_value import MOST_PROBLEMS, differences
 from pytest_llmeval.checks.pattern import compiled_pattern, search
+from pytest_llmeval.checks.structure.json_parts import json_path, same_value
 from pytest_llmeval.differences import ABSENT, paired
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.text import first_line, json_words, one_line, quoted, shortened, shown

@@ -11,7 +11,8 @@ from pytest_llmeval.checks.agents.tool_calls import Calls, trajectory_of
 from pytest_llmeval.checks.agents.tool_listing import Tools, tools_of
 from pytest_llmeval.checks.agents.tools import CATEGORY, given_arguments, no_arguments
 from pytest_llmeval.checks.check import check, failed, passed
-from pytest_llmeval.checks.json_value import MOST_PROBLEMS, json_path, schema_problems, schema_text, several
+from pytest_llmeval.checks.json_value import MOST_PROBLEMS, schema_problems, schema_text, several
+from pytest_llmeval.checks.structure.json_parts import json_path
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import ToolCall
 from pytest_llmeval.score import Score

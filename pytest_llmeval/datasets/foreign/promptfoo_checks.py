@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_llmeval.checks.categories import is_category
-from pytest_llmeval.checks.row_forms import validate_checks
-from pytest_llmeval.datasets.foreign.promptfoo_pattern import python_pattern
+from pytest_llmeval.checks.rows.row_forms import validate_checks
+from pytest_llmeval.checks.structure.ecma_pattern import python_pattern
 from pytest_llmeval.datasets.foreign.templates import Template, filled
 from pytest_llmeval.json_text import parsed_row
 from pytest_llmeval.text import json_words, quoted

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_llmeval.checks.categories import is_category
-from pytest_llmeval.checks.row_forms import validate_checks
+from pytest_llmeval.checks.rows.row_forms import validate_checks
 from pytest_llmeval.datasets.foreign.files.source import Source
 from pytest_llmeval.datasets.foreign.imported import Imported
 from pytest_llmeval.datasets.foreign.values import as_object, joined, rest_of, without

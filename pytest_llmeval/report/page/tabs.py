@@ -10,9 +10,11 @@ from pytest_llmeval.analysis.measure import Figures, times_by_case
 from pytest_llmeval.analysis.routing import Choice, TaskRoute
 from pytest_llmeval.analysis.sensitivity import sensitivity
 from pytest_llmeval.analysis.sides.disagreements import disagreements
+from pytest_llmeval.analysis.sides.field_accuracy import field_names, field_rows
 from pytest_llmeval.report.breakdown import (
     NO_TASK,
     SliceRow,
+    field_cell,
     route_reasons,
     rows_by_length,
     rows_by_tag,
@@ -98,6 +100,7 @@ def tabs_of(session: Session, paper: Paper, notes: Sequence[str], *, redacted: b
         _categories(session, models, paper, redacted=redacted),
         _differences(session, paper, redacted=redacted),
         _tasks(session, models, redacted=redacted),
+        _fields({} if redacted else models),
         _latency(session, models),
         _cost(session, models),
         _consistency(session, models, redacted=redacted),
@@ -229,6 +232,16 @@ def _differing(comparisons: Sequence[Comparison]) -> Table:
         rows.append(Row((name, *(with_interval(share) if share is not None else "-" for share in shares))))
     caption = "Replies that differ from the baseline's after normalising, of all pairs, with 95 % intervals"
     return Table(caption, ("task", *found), rows)
+
+
+def _fields(models: Results) -> Tab:
+    found = field_rows(models)
+    rows = [
+        Row((name, *(field_cell(*counts) for counts in row.counts)))
+        for name, row in zip(field_names(found), found, strict=True)
+    ]
+    caption = "How often each field of JSON replies was right; items of a list count for one field"
+    return Tab("fields", "Fields", [Table(caption, ("field", *models), rows)])
 
 
 def _routes(routes: Sequence[TaskRoute], *, redacted: bool) -> Table:

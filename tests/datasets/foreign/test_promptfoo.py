@@ -13,8 +13,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_llmeval.checks.structure.ecma_pattern import python_pattern
 from pytest_llmeval.datasets.foreign.imported import Imported
-from pytest_llmeval.datasets.foreign.promptfoo_pattern import python_pattern
 from pytest_llmeval.datasets.foreign.read_foreign import read_foreign
 from pytest_llmeval.errors import DatasetError
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from pytest_llmeval.checks import cites, grounded, json_value, measured, number, pattern, plain_text, similar
-from pytest_llmeval.checks.agents import matched_calls, tools
+from pytest_llmeval.checks.agents import matched_calls, tool_schema, tools
 from pytest_llmeval.checks.agents.arguments import mistakes_in_forms
+from pytest_llmeval.checks.agents.tool_listing import tools_of
 from pytest_llmeval.checks.categories import is_category
 from pytest_llmeval.checks.check import is_number
+from pytest_llmeval.checks.structure import characters, code, markdown_checks
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import nearest, quoted, shown
@@ -26,11 +28,14 @@ FLAG = "true or false"
 TRUE = "true"
 OBJECT = "an object"
 OBJECT_OF_TEXTS = "an object of texts by name"
+LIST = "a list"
 ARGUMENTS = "an object of arguments"
 CALLS = "a list of calls"
+TOOLS = "a list of tools"
 PATTERN = "a regular expression"
 METHOD = "one of " + ", ".join(similar.METHODS)
 WHICH = "one of only, first, last"
+LANGUAGE = "one of " + ", ".join(code.LANGUAGES)
 ANY = "any JSON value"
 
 
@@ -43,7 +48,10 @@ class Form:
         plain: the kinds of a plain value; ``true`` means "with what the case says".
         options: the options of the long form and the kinds of their values; empty when there is no long form.
         from_case: the case's field that a missing `main` is taken from, None when the long form must have it.
+        needs_main: whether the long form must have `main` where the case has none.
+        always: options that are not for the row to say.
         of_calls: whether it judges the model's tool calls instead of its text.
+        unsure: how the check fails without that the opposite of it holds; such a check cannot be turned round.
     """
 
     function: Callable[..., Score]
@@ -52,7 +60,10 @@ class Form:
     plain: tuple[str, ...] = ()
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     from_case: str | None = None
+    needs_main: bool = True
+    always: Mapping[str, Any] = field(default_factory=dict)
     of_calls: bool = False
+    unsure: str = ""
 
 
 _CASE: Mapping[str, tuple[str, ...]] = {"ignore_case": (FLAG,)}
@@ -85,6 +96,13 @@ FORMS: Mapping[str, Form] = {
         from_case="expected",
     ),
     "json": Form(json_value.assert_json, main="expected", plain=(TRUE, ANY)),
+    "json_fields": Form(
+        json_value.assert_json,
+        main="expected",
+        plain=(TRUE, OBJECT, LIST),
+        from_case="expected",
+        always={"per_field": True},
+    ),
     "schema": Form(json_value.assert_schema, main="schema", plain=(OBJECT,)),
     "number": Form(
         number.assert_number,
@@ -92,10 +110,29 @@ FORMS: Mapping[str, Form] = {
         plain=(NUMBER, TRUE),
         options={"expected": (NUMBER,), "abs": (NUMBER,), "rel": (NUMBER,), "which": (WHICH,)},
         from_case="expected",
+        unsure="a reply with no number or with several fails it",
     ),
     "words": Form(plain_text.assert_words, options={"at_least": (COUNT,), "at_most": (COUNT,)}),
     "max_words": Form(plain_text.assert_words, main="at_most", plain=(COUNT,)),
     "min_words": Form(plain_text.assert_words, main="at_least", plain=(COUNT,)),
+    "characters": Form(characters.assert_characters, options={"at_least": (COUNT,), "at_most": (COUNT,)}),
+    "max_characters": Form(characters.assert_characters, main="at_most", plain=(COUNT,)),
+    "markdown_table": Form(
+        markdown_checks.assert_markdown_table,
+        main="columns",
+        plain=(TRUE, TEXTS),
+        options={"columns": (TEXTS,), "at_least": (COUNT,), "at_most": (COUNT,)},
+        needs_main=False,
+    ),
+    "markdown_list": Form(
+        markdown_checks.assert_markdown_list,
+        plain=(TRUE,),
+        options={"numbered": (FLAG,), "at_least": (COUNT,), "at_most": (COUNT,)},
+    ),
+    "no_markdown": Form(markdown_checks.assert_no_markdown, plain=(TRUE,)),
+    "code": Form(
+        code.assert_code, main="language", plain=(LANGUAGE,), options={"language": (LANGUAGE,), "dialect": (TEXT,)}
+    ),
     "finish": Form(measured.assert_finish, plain=(TRUE,)),
     "not_refusal": Form(measured.assert_not_refusal, plain=(TRUE,)),
     "no_secrets": Form(measured.assert_no_secrets, plain=(TRUE,)),
@@ -126,6 +163,7 @@ FORMS: Mapping[str, Form] = {
         plain=(TEXT,),
         options={"name": (TEXT,), "args": (ARGUMENTS,), "exact": (FLAG,), "times": (FROM_ONE,), "at_most": (FROM_ONE,)},
         of_calls=True,
+        unsure="a call whose arguments cannot be read fails it",
     ),
     "tool_calls": Form(
         matched_calls.assert_tool_calls,
@@ -133,6 +171,7 @@ FORMS: Mapping[str, Form] = {
         plain=(CALLS,),
         options={"expected": (CALLS,), "exact": (FLAG,), "in_order": (FLAG,)},
         of_calls=True,
+        unsure="a call whose arguments cannot be read fails it",
     ),
     "no_tool_called": Form(tools.assert_no_tool_called, main="names", plain=(TRUE, TEXT, TEXTS), of_calls=True),
     "tool_order": Form(
@@ -146,7 +185,22 @@ FORMS: Mapping[str, Form] = {
         tools.assert_steps, options={"at_most": (FROM_ONE,), "tool_calls_at_most": (FROM_ONE,)}, of_calls=True
     ),
     "max_steps": Form(tools.assert_steps, main="at_most", plain=(FROM_ONE,), of_calls=True),
+    "valid_tool_calls": Form(
+        tool_schema.assert_valid_tool_calls, main="tools", plain=(TRUE, TOOLS), from_case="request", of_calls=True
+    ),
 }
+
+COMBINED: Mapping[str, str] = {
+    "all": "a list of checks, which must all hold",
+    "any": "a list of checks, of which one must hold",
+    "not": "a check, which must not hold",
+    "if": "a check; when it holds, `then` must hold, otherwise `else`, where there is one",
+}
+"""The words that make one check of others, and what they take."""
+
+BRANCHES = ("then", "else")
+_NAMES = (*FORMS, *COMBINED)
+_DEEPEST = 10  # checks within checks
 
 
 def validate_checks(checks: object) -> list[str]:
@@ -157,27 +211,83 @@ def validate_checks(checks: object) -> list[str]:
     """
     if isinstance(checks, (str, Mapping)) or not isinstance(checks, Sequence):
         return [f'checks is a list such as [{{"contains": "30 days"}}], not {shown(checks)}']
-    return [f"check {number}: {problem}" for number, one in enumerate(checks, start=1) for problem in _problems_of(one)]
+    return list(_problems_of_several(checks))
 
 
-def _problems_of(one: object) -> Iterator[str]:
+def plain_checks(checks: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Every check among right ones that may name a category, also those within others."""
+    for one in checks:
+        yield one
+        inner = [*one.get("all", ()), *one.get("any", ()), *(one[word] for word in ("not", *BRANCHES) if word in one)]
+        yield from plain_checks(inner)
+
+
+def name_of(one: Mapping[str, Any]) -> str:
+    """The name of a right check."""
+    return next(name for name in one if name not in ("category", *BRANCHES))
+
+
+def _problems_of_several(checks: Sequence[object], within: tuple[str, ...] = ()) -> Iterator[str]:
+    for place, one in enumerate(checks, start=1):
+        yield from (f"check {place}: {problem}" for problem in _problems_of(one, within))
+
+
+def _problems_of(one: object, within: tuple[str, ...]) -> Iterator[str]:
     if not isinstance(one, Mapping):
         yield f'expected an object such as {{"contains": "30 days"}}, got {shown(one)}'
         return
+    if len(within) > _DEEPEST:
+        yield f"checks stand within checks more than {_DEEPEST} deep"
+        return
+    silent = next((word for word in within if word in ("any", "not", "if")), None)
     category = one.get("category")
-    if "category" in one and not (isinstance(category, str) and is_category(category)):
+    if "category" in one and silent:
+        yield f'category stands beside "{silent}" and not within it, where no check fails by itself'
+    elif "category" in one and not (isinstance(category, str) and is_category(category)):
         yield f"category is a short name, not {shown(category)}"
-    names = [name for name in one if name != "category"]
-    known = [name for name in names if name in FORMS]
+    branches = [name for name in BRANCHES if name in one]
+    if branches and "if" not in one:
+        yield f'{branches[0]} stands beside "if", and there is none'
+    names = [name for name in one if name not in ("category", *BRANCHES)]
+    known = [name for name in names if name in _NAMES]
     for name in names:
-        if name not in FORMS:
-            yield f"unknown check {_unknown(name, [*FORMS, 'category'])}"
+        if name not in _NAMES:
+            yield f"unknown check {_unknown(name, [*_NAMES, 'category'])}"
     if len(known) > 1:
         yield f"one check each, and not {' and '.join(known)} in one; a list may hold any number"
-    if not names:
-        yield f"no check in it; there are {', '.join(FORMS)}"
+    if not names and not branches:
+        yield f"no check in it; there are {', '.join(_NAMES)}"
     for name in known:
-        yield from (f"{name}: {problem}" for problem in _problems_of_value(FORMS[name], one[name]))
+        found = _problems_of_combined(name, one, within) if name in COMBINED else _problems_of_plain(name, one, within)
+        yield from (f"{name}: {problem}" for problem in found)
+
+
+def _problems_of_plain(name: str, one: Mapping[str, object], within: tuple[str, ...]) -> Iterator[str]:
+    form, value = FORMS[name], one[name]
+    yield from _problems_of_value(form, value)
+    turned = next((word for word in within if word in ("not", "if")), None)
+    if turned and form.unsure and (not form.of_calls or not isinstance(value, str)):
+        yield f'it cannot stand within "{turned}": {form.unsure}, and then the opposite need not hold'
+
+
+def _problems_of_combined(name: str, one: Mapping[str, object], within: tuple[str, ...]) -> Iterator[str]:
+    inner, value = (*within, name), one[name]
+    if name in ("all", "any"):
+        if not isinstance(value, (list, tuple)) or not value:
+            yield f"it takes {COMBINED[name]}, not {shown(value)}"
+        else:
+            yield from _problems_of_several(value, inner)
+        return
+    yield from _problems_of(value, inner)
+    if name != "if":
+        return
+    if silent := next((word for word in within if word in ("any", "not", "if")), None):
+        yield f'it cannot stand within "{silent}"; put "{silent}" into its then'
+    if "then" not in one:
+        yield "then is missing: the check that must hold when this one does"
+    for branch in BRANCHES:
+        if branch in one:
+            yield from (f"{branch}: {problem}" for problem in _problems_of(one[branch], (*within, branch)))
 
 
 def _problems_of_value(form: Form, value: object) -> Iterator[str]:
@@ -189,7 +299,7 @@ def _problems_of_value(form: Form, value: object) -> Iterator[str]:
                 yield f"{option} {problem}"
         if not value:
             yield f"no options in it; there are {', '.join(form.options)}"
-        elif form.main and form.main not in value and not form.from_case:
+        elif form.main and form.main not in value and form.needs_main and not form.from_case:
             yield f"{form.main} is missing"
     elif not form.plain:
         yield f"it takes an object with {' or '.join(form.options)}, not {shown(value)}"
@@ -202,6 +312,8 @@ def _problem_of_kind(kinds: tuple[str, ...], value: object) -> str | None:
         return f"takes {' or '.join(kinds)}, not {shown(value)}"
     if ARGUMENTS in kinds:
         return next(mistakes_in_forms(cast("Mapping[str, object]", value)), None)
+    if TOOLS in kinds and value is not True:
+        return _problem_of_tools(value)
     if CALLS in kinds:
         return next(matched_calls.mistakes_in_calls(value), None)
     if PATTERN in kinds:
@@ -209,6 +321,14 @@ def _problem_of_kind(kinds: tuple[str, ...], value: object) -> str | None:
             pattern.compiled_pattern("it", value)
         except LlmevalError as error:
             return f"takes a regular expression: {str(error).removeprefix('it: ')}"
+    return None
+
+
+def _problem_of_tools(value: object) -> str | None:
+    try:
+        tools_of(value, "it")
+    except LlmevalError as error:
+        return str(error).removeprefix("it ")
     return None
 
 
@@ -231,7 +351,7 @@ def _is(kind: str, value: object) -> bool:
         return isinstance(value, Mapping) and bool(value) and all(_is(TEXT, one) for one in value.values())
     if kind in (OBJECT, ARGUMENTS):
         return isinstance(value, Mapping)
-    if kind == CALLS:
+    if kind in (LIST, CALLS, TOOLS):
         return isinstance(value, (list, tuple))
     if kind == ANY:
         return True

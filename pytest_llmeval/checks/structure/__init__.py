@@ -1,0 +1,1 @@
+"""What a reply is made of: fields of JSON, patterns and formats of schemas, code, Markdown."""
