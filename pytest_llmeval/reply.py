@@ -256,7 +256,7 @@ def _call_in_message(call: ToolCall) -> dict[str, Any]:
     return {**identity, "type": "function", "function": function, **signed}
 
 
-_FENCE = re.compile(r"(`{3,}|~{3,})([^\n]*)\n")
+_FENCE = re.compile(r"(`{3,}+|~{3,}+)([^\n]*+)\n")  # possessive: a long row of marks is read once
 
 
 def unfenced(text: str) -> str:

@@ -71,6 +71,11 @@ def test_text_beside_a_fence_and_half_a_fence_are_no_json(text: str) -> None:
     assert category_of(failure(assert_json, text)) == "format"
 
 
+@pytest.mark.parametrize("mark", ["`", "~", "~~~\n"])
+def test_a_long_row_of_marks_is_read_once(mark: str) -> None:
+    assert unfenced(mark * 300_000) == (mark * 300_000).strip()
+
+
 @given(st.text(alphabet="`~ \n\ta1{}"), st.sampled_from(["```", "~~~", "`````", "~~~~"]), st.sampled_from(["", " j "]))
 def test_what_a_fence_encloses_is_all_between_its_lines(inner: str, fence: str, words: str) -> None:
     if fence not in inner and not inner.rstrip().endswith(fence[0]):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pytest
 
+from pytest_llmeval.case import Case
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.engine.pipeline import Pipeline
@@ -42,6 +43,10 @@ class _Lane(NamedTuple):
     may_leave: bool
 
 
+Categorise = Callable[..., Any]
+"""The hook that names the error category of a failure."""
+
+
 class TrialSettings(NamedTuple):
     """How a case is run.
 
@@ -52,6 +57,8 @@ class TrialSettings(NamedTuple):
         repeatable: whether the body may be run again at all.
         root: the folder the user's code lies in.
         decisions: of people on answers; None without any.
+        case: the row, None without one.
+        categorise: names the category of a failure; None when no plugin does.
     """
 
     samples: int = 1
@@ -61,6 +68,8 @@ class TrialSettings(NamedTuple):
     repeatable: bool = True
     root: Path = Path()
     decisions: Decisions | None = None
+    case: Case | None = None
+    categorise: Categorise | None = None
 
 
 class Sample:
