@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.grounded import assert_grounded as assert_grounded
     from pytest_llmeval.checks.json_value import assert_json as assert_json
     from pytest_llmeval.checks.json_value import assert_schema as assert_schema
+    from pytest_llmeval.checks.languages.language import assert_language as assert_language
     from pytest_llmeval.checks.measured import assert_cost as assert_cost
     from pytest_llmeval.checks.measured import assert_finish as assert_finish
     from pytest_llmeval.checks.measured import assert_latency as assert_latency
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.plain_text import assert_contains as assert_contains
     from pytest_llmeval.checks.plain_text import assert_equal as assert_equal
     from pytest_llmeval.checks.plain_text import assert_not_contains as assert_not_contains
+    from pytest_llmeval.checks.plain_text import assert_sentences as assert_sentences
     from pytest_llmeval.checks.plain_text import assert_starts_with as assert_starts_with
     from pytest_llmeval.checks.plain_text import assert_words as assert_words
     from pytest_llmeval.checks.production.like_production import assert_like_production as assert_like_production
@@ -72,10 +74,12 @@ _NAMES = {
     "checks.grounded": "assert_grounded",
     "checks.json_value": "assert_json assert_schema",
     "checks.production.like_production": "assert_like_production",
+    "checks.languages.language": "assert_language",
     "checks.measured": "assert_cost assert_finish assert_latency assert_no_secrets assert_not_refusal",
     "checks.number": "assert_number",
     "checks.pattern": "assert_matches assert_not_matches",
-    "checks.plain_text": "assert_contains assert_equal assert_not_contains assert_starts_with assert_words",
+    "checks.plain_text": "assert_contains assert_equal assert_not_contains assert_sentences assert_starts_with "
+    "assert_words",
     "checks.rows.row_checks": "assert_case",
     "checks.similar": "assert_similar",
     "checks.structure.characters": "assert_characters",

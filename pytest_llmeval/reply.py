@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -255,12 +256,28 @@ def _call_in_message(call: ToolCall) -> dict[str, Any]:
     return {**identity, "type": "function", "function": function, **signed}
 
 
+_FENCE = re.compile(r"(`{3,}+|~{3,}+)([^\n]*+)\n")  # possessive: a long row of marks is read once
+
+
 def unfenced(text: str) -> str:
-    """The text without a Markdown code fence that encloses all of it."""
+    """The text without a Markdown code fence that encloses all of it.
+
+    A fence is of three or more backticks or tildes, with any words behind the first of them. It may be indented, and
+    end on the last line of what it encloses.
+    """
     stripped = text.strip()
-    if not stripped.startswith("```") or not stripped.endswith("```") or "\n" not in stripped:
+    opening = _FENCE.match(stripped)
+    if opening is None:
         return stripped
-    return stripped[stripped.index("\n") + 1 : -3].strip()
+    fence, words = opening.groups()
+    mark, inner = fence[0], stripped[opening.end() :].rstrip(fence[0])
+    if mark == "`" and "`" in words:  # code within a line
+        return stripped
+    if len(stripped) - opening.end() - len(inner) < len(fence):
+        return stripped
+    if re.search(rf"^[ \t]*{fence}{mark}*[ \t\r]*$", inner, re.MULTILINE):  # it ends before, and encloses only a part
+        return stripped
+    return inner.strip()
 
 
 FINISHED = frozenset({"stop", "tool_calls"})

@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 SHORT = 60
 """Characters of a text that is shown whole next to another."""
@@ -21,6 +21,20 @@ _ANYWHERE = re.compile(r"##(?=\[|vso\[)")
 _LINE_START = re.compile(r"^(?=\s*::)", re.MULTILINE)
 _ADDRESS = re.compile(r"(?<= at )0x[0-9A-Fa-f]{4,16}\b")
 _JOINERS = "\u200c\u200d"  # part of ordinary words and emoji
+
+_PLAIN: Final = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u2032\u2039\u203a\uff07", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\uff02", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-"),
+        # What nobody sees: soft hyphens, places where a line may break, how an emoji is drawn.
+        **dict.fromkeys("\u00ad\u200b\u2060\ufe0e\ufe0f\ufeff", ""),
+        "\u2026": "...",
+    }
+)
+# French sets spaces within its guillemets, German and Danish turn the marks round and set none.
+_SPACED_GUILLEMETS = re.compile(r"(?<![^\s(\[\"'])\u00ab (?=\S)|(?<=\S) \u00bb(?!\w)")
+_GUILLEMETS: Final = str.maketrans("\u00ab\u00bb", '""')
 
 
 def harmless(text: str) -> str:
@@ -98,10 +112,31 @@ def shortened(text: str, width: int, mark: str = "...") -> str:
     return text[: width - len(mark) - tail] + mark + text[len(text) - tail :]
 
 
-def folded(text: str, *, ignore_case: bool = False) -> str:
-    """The text as checks compare it: in Unicode's composed form, stripped, with each run of white space one space."""
-    text = " ".join(text.split()) if text.isascii() else " ".join(unicodedata.normalize("NFC", text).split())
+def folded(text: str, *, ignore_case: bool = False, exact: bool = False) -> str:
+    """The text as checks compare it: in Unicode's composed form, stripped, with plain hyphens, quotes and spaces.
+
+    Args:
+        exact: whether only the composed form counts, and every character as it is.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    if not exact:
+        text = plain_typography(text)
     return text.casefold() if ignore_case else text
+
+
+def plain_typography(text: str) -> str:
+    """The text with plain hyphens, quotes and spaces.
+
+    Dashes of every length become hyphens, quotes of every language straight ones, an ellipsis three points, and each
+    run of white space one space. Soft hyphens and other characters without width go.
+    """
+    if text.isascii():
+        return " ".join(text.split())
+    text = " ".join(text.translate(_PLAIN).split())
+    if "\u00ab" in text or "\u00bb" in text:
+        text = _SPACED_GUILLEMETS.sub('"', text).translate(_GUILLEMETS)
+    return text
 
 
 def plural(number: int, noun: str) -> str:

@@ -67,7 +67,10 @@ WITHIN_A_PROCESS = {
         for name in ("agents", "capture", "forked", "gateway", "headers", "judges", "retrieval")
     ),
     *(f"plugin/capturing/test_{name}.py" for name in ("models_failures", "no_network", "params")),
-    *(f"plugin/running/test_{name}.py" for name in ("all_checks", "failing_answers", "llm", "odd_tests", "own_limit")),
+    *(
+        f"plugin/running/test_{name}.py"
+        for name in ("all_checks", "categorising", "failing_answers", "llm", "odd_tests", "own_limit")
+    ),
     *(f"plugin/running/test_{name}.py" for name in ("samples", "schema_and_images")),
 }
 

@@ -203,7 +203,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
         entries = wheel.read(next(name for name in files if name.endswith("entry_points.txt"))).decode()
     info = f"pytest_llmeval-{PROJECT['version']}.dist-info"
     assert {name.split("/")[0] for name in files} == {"pytest_llmeval", info}
-    kinds = (".py", ".json", ".jinja", ".css", ".js")
+    kinds = (".py", ".json", ".jinja", ".css", ".js", ".txt")
     shipped = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*") if path.suffix in kinds}
     assert {name for name in files if name.startswith("pytest_llmeval/")} == shipped | {"pytest_llmeval/py.typed"}
     assert f"{info}/licenses/LICENSE" in files

@@ -5,11 +5,12 @@ The first rule that gives a category decides:
 1. the keyword ``category=`` of a check;
 2. the innermost ``with category(...)``;
 3. the test's marker, if the failure has no category of its own: a plain assert, a general check, an exception;
-4. how the answer ended: ``refusal`` if it was refused or filtered, ``tool_call`` if the provider found its tool call
+4. the hook ``pytest_llmeval_category``;
+5. how the answer ended: ``refusal`` if it was refused or filtered, ``tool_call`` if the provider found its tool call
    invalid, ``truncated`` if it was cut at the limit of tokens. An ending explains what is missing from an answer, but
    not what is in it: ``hallucination``, ``unsafe``, ``slow`` and ``expensive`` stay;
-5. the check's own category;
-6. ``wrong_answer``, or ``exception`` for an exception that is not an assertion.
+6. the check's own category;
+7. ``wrong_answer``, or ``exception`` for an exception that is not an assertion.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ default_category: ContextVar[str] = ContextVar("llmeval_default_category", defau
 """The category of the test's marker; the plugin sets it, so that scores have the same category as the failure."""
 
 _ATTRIBUTE = "llmeval_category"
+_OF_HOOK = "llmeval_hook_category"
 __tracebackhide__ = True
 
 
@@ -85,9 +87,20 @@ def category_of_failure(
     if decided := decided_category(error):
         return decided
     own = error.category if isinstance(error, CheckFailed) else None
+    if own is None and marker:
+        return marker
+    named = getattr(error, _OF_HOOK, None)
+    if isinstance(named, str):
+        return named
     if own is None:
-        return marker or ending or otherwise
+        return ending or otherwise
     return own if own in _OF_WHAT_IS_THERE else ending or own
+
+
+def name_by_hook(error: BaseException, name: str) -> None:
+    """Give an exception the category that the hook names for it."""
+    with suppress(AttributeError):  # an exception class with __slots__
+        setattr(error, _OF_HOOK, name)
 
 
 def decided_category(error: BaseException) -> str | None:

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 
 from pytest_llmeval.checks.check import check, failed, is_number, passed
+from pytest_llmeval.checks.languages.refusals import refusal_in
 from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.credentials import credential_like
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.reply import FINISHED, Reply, ending, ending_category, without_answer
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import excerpt, harmless, quoted, shown
-
-_OPENING = 300  # characters in which a refusal is looked for: what comes later is about something else
-_THIS = r"(?:that|this|these|those|such|your request|the request|it)\b"
-_REFUSALS = re.compile(
-    r"\b(?:i (?:cannot|can't|can not|could not|couldn't|won't|will not|am not able to|am unable to|must decline to|"
-    r"have to decline to)|i'm (?:not able to|unable to)) (?:\w+ )?"
-    rf"(?:help|assist|comply|(?:help|assist) (?:you )?with|engage|(?:fulfill?|answer|discuss|provide|share|create|"
-    rf"generate|write|produce|support|continue with|do|respond to) {_THIS})"
-    r"|\bi must decline\b|\bi (?:have to|need to) decline\b|\bagainst my (?:guidelines|programming|policies)\b"
-    r"|\bas an ai(?: language)?(?: model| assistant)?, i (?:cannot|can't|am not able|am unable|do not|don't)\b"
-    r"|\bich kann (?:ihnen|dir) (?:dabei|damit|hierbei) (?:leider )?nicht (?:helfen|weiterhelfen)"
-    r"|\bje ne peux pas (?:vous |t')?(?:aider|répondre à cette)"
-    r"|\bno puedo (?:ayudar(?:te|le|lo)?|asistir(?:te|le)?) con (?:eso|esa|esto|esta)",
-    re.IGNORECASE,
-)
 
 __tracebackhide__ = True
 
@@ -68,7 +53,8 @@ def assert_finish(reply: str, *, category: str | None = None) -> Score:
 def assert_not_refusal(reply: str, *, category: str | None = None) -> Score:
     """Check that the model did not refuse: by the provider's mark, else by the usual phrases at the reply's start.
 
-    The phrases are English, with a few in German, French and Spanish. "I cannot refund this" is not a refusal.
+    The phrases are in English, Chinese, Hindi, Spanish, Arabic, French, Bengali, Portuguese, Russian, Indonesian,
+    German and Japanese. "I cannot refund this" is not a refusal.
 
     Args:
         category: the error category of a failure; by default ``refusal``.
@@ -80,11 +66,10 @@ def assert_not_refusal(reply: str, *, category: str | None = None) -> Score:
         if ending(answer.finish_reason) == "content_filter":
             finish = harmless(str(answer.finish_reason))
             return failed(f"the model refused: its answer ended with {finish!r}", category="refusal")
-    opening = " ".join(text_of(reply)[: 4 * _OPENING].replace("\u2019", "'").split())[:_OPENING]
-    found = _REFUSALS.search(opening)
+    found = refusal_in(text_of(reply))
     if found is None:
         return passed("refusal")
-    return failed(f"the model refused: {excerpt(opening, *found.span(), around=60)}", category="refusal")
+    return failed(f"the model refused: {excerpt(*found, around=60)}", category="refusal")
 
 
 @check

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from pytest_llmeval.analysis.compare import Rules, Side, compare
 from pytest_llmeval.analysis.comparison import Comparison, part_of
@@ -32,8 +33,9 @@ from pytest_llmeval.commands.review import add_review
 from pytest_llmeval.commands.shadow import add_shadow
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError
-from pytest_llmeval.report.paper import joined, terminal_paper
-from pytest_llmeval.report.summary import every_measure, list_differing, summary, verdict
+from pytest_llmeval.report.paper import Line, joined, terminal_paper
+from pytest_llmeval.report.summary import every_measure, list_differing, no_commands, summary, verdict
+from pytest_llmeval.report.uncategorised import uncategorised_lines
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run, was_another
 from pytest_llmeval.runs.saved_when import when_words
@@ -70,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="Print the summary of a saved run")
     show.add_argument("run_file", metavar="RUN", help="A run saved with --llm-report")
     show.add_argument("--model", help="The model on trial, when the run holds several")
+    show.add_argument(
+        "--uncategorised",
+        action="store_true",
+        help="List instead the failures of plain asserts that nothing gave a category, grouped by their reasons",
+    )
     show.set_defaults(run=_show)
     compare = commands.add_parser(
         "compare", help="Compare two saved runs, or results of any tool (.csv); exit 1 when the gate fails"
@@ -120,7 +127,11 @@ def _finite(text: str) -> float:
 def _show(options: argparse.Namespace) -> int:
     saved, settings = load_run(options.run_file), settings_of(options)
     run = as_told(saved, settings, options.config)
-    comparisons = within(run, settings, models_of(run, options.model))
+    names = models_of(run, options.model)
+    if options.uncategorised:
+        _print_uncategorised(options, [result for result in run.in_order() if result.model in names])
+        return PASSED
+    comparisons = within(run, settings, names)
     if options.differs and not comparisons:
         raise ConfigError(
             f"{options.run_file} holds one side alone, so no replies can differ; name both: "
@@ -295,6 +306,17 @@ def _print(
         lines = joined([lines, list_differing(paper, comparisons)])
     if verbosity > 0:
         lines = joined([lines, verdict(paper, comparisons)])
+    _write(stream, lines)
+
+
+def _print_uncategorised(options: argparse.Namespace, results: Sequence[CaseResult]) -> None:
+    if sys.stdout is None:
+        return
+    paper = terminal_paper(shutil.get_terminal_size().columns, verbosity=options.verbose - options.quiet, show="--show")
+    _write(sys.stdout, no_commands(uncategorised_lines(paper, results)))
+
+
+def _write(stream: TextIO, lines: Sequence[Line]) -> None:
     try:
         stream.write("".join(f"{line.text}\n" for line in lines))
         stream.flush()

@@ -16,6 +16,7 @@ from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.plugin.build_evaluation import evaluation_of
 from pytest_llmeval.plugin.config_table import check_table
 from pytest_llmeval.plugin.evaluation import Evaluation
+from pytest_llmeval.plugin.hookspecs import categoriser
 from pytest_llmeval.plugin.identity import Identity, identity_of
 from pytest_llmeval.plugin.items import FIXTURES
 from pytest_llmeval.plugin.markers import closest_markers, default_category, samples_of
@@ -164,6 +165,8 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         repeatable=not runs_once(item, marks),
         root=item.config.rootpath,
         decisions=evaluation.decisions,
+        case=identity.case,
+        categorise=categoriser(item.ihook),
     )
     again = item.stash.get(again_key, None)
     if again is not None:

@@ -10,8 +10,13 @@ import pytest
 from pytest_llmeval.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pytest_llmeval.case import Case
     from pytest_llmeval.formats.base import Provider
+    from pytest_llmeval.reply import Reply
     from pytest_llmeval.store.entry import Entry
+
+Categorise = Callable[..., Any]
+"""The hook that names the error category of a failure."""
 
 
 @pytest.hookspec
@@ -49,6 +54,31 @@ def pytest_llmeval_redact(entry: Entry) -> Entry | None:
     Returns:
         What is written instead, or None to leave it to others. The first answer is taken.
     """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_llmeval_category(case: Case | None, reply: Reply | None, error: BaseException, reason: str) -> str | None:
+    """Name the error category of a failure, by what the answer and the reason say.
+
+    Called for each failure of an answer that neither ``category=``, ``with category(...)`` nor the test's marker has
+    given a category: plain asserts, exceptions, and checks, which have one of their own.
+
+    Args:
+        case: None without one.
+        reply: the last answer of the model, None when the test asked none.
+        error: what failed: an ``AssertionError``, or what else the test's code raised. A check's `CheckFailed` has its
+            ``category``, None for ``wrong_answer``, its ``score`` and the name of the ``check``.
+        reason: the first line of its message, as reports show it.
+
+    Returns:
+        The category, or None to leave it to others. The first answer is taken.
+    """
+
+
+def categoriser(hooks: Any) -> Categorise | None:
+    """`pytest_llmeval_category` as a function, None when no plugin implements it."""
+    hook = hooks.pytest_llmeval_category
+    return hook if hook.get_hookimpls() else None
 
 
 def normalizer(hooks: Any) -> Callable[[str], str] | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.analysis.groups import fails_in
+from pytest_llmeval.checks.categories import GENERAL
 from pytest_llmeval.report.cases import case_lines, failing_sample, named, passes, reply_text
 from pytest_llmeval.report.numbers import points
 from pytest_llmeval.report.paper import Line, Paper, clip, wrap
@@ -29,6 +30,7 @@ def category_cases(paper: Paper, comparison: Comparison, name: str, *, titled: b
     lines += _head(paper, row)
     explained = remark(paper, row)
     lines += paper.write(explained, indent=2) if explained else []
+    lines += _without_category(paper, comparison.candidate_results.values(), name)
     groups = {"NEW": row.new, "KNOWN": _known(comparison, row), "FIXED": row.fixed}
     for word, keys in groups.items():
         for key in keys:
@@ -45,6 +47,7 @@ def category_cases_alone(paper: Paper, results: Sequence[CaseResult], name: str)
         told = f"no case failed as {name}{did_you_mean(name, known)} (error categories of this run: "
         return paper.write(f"{told}{', '.join(known) or 'none'})", "yellow", hang=2)
     lines = paper.write(f"{plural(len(failing), 'case')} failed as {name}", "bold")
+    lines += _without_category(paper, failing, name)
     for result in failing:
         lines.append(named(paper, f"{result.model}: " if several else "", str(result.key), indent=2))
         sample = failing_sample(result, name)
@@ -52,6 +55,15 @@ def category_cases_alone(paper: Paper, results: Sequence[CaseResult], name: str)
         reply = wrap(paper.clean(reply_text(sample)[: 4 * paper.width]), paper.width - 6)
         lines += [Line(f"    | {line}") for line in reply[: _MOST_LINES if paper.verbosity <= 0 else None] if line]
     return lines
+
+
+def _without_category(paper: Paper, results: Iterable[CaseResult], name: str) -> list[Line]:
+    """A line on failures that count in the category only since nothing gives them another."""
+    if name != GENERAL:
+        return []
+    number = sum(bool(sample.uncategorised) for result in results for sample in result.samples)
+    told = f"{plural(number, 'answer')} failed in plain asserts that nothing gives a category"
+    return paper.write(f"{told} (llmeval show RUN --uncategorised groups them)", indent=2, hang=2) if number else []
 
 
 def _head(paper: Paper, row: CategoryRow) -> list[Line]:

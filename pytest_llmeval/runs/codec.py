@@ -131,6 +131,7 @@ _SAMPLE = Record(
         Field("raised", TEXT, default="", omit=True),
         Field("further_categories", TEXTS, "further", default=(), omit=True, dump=list, load=tuple),
         Field("examined", TEXTS, "noted", default=None, omit=True, dump=list, load=tuple),
+        Field("uncategorised", TEXTS, default=(), omit=True, dump=list, load=tuple),
     ],
 )
 

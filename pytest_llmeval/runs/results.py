@@ -100,6 +100,7 @@ class SampleResult(NamedTuple):
         detail: the whole message.
         raised: an exception other than an assertion and its place, as in ``ValueError at tests/test_a.py:12``.
         further: the other error categories of a failure, in their order.
+        uncategorised: the reasons of failed plain asserts that nothing gave a category.
         noted: the error categories that the answer was examined for and that do not follow from its scores: those of
             ``with category(...)``, and that of plain asserts. None in runs of older versions, which do not say.
     """
@@ -114,6 +115,7 @@ class SampleResult(NamedTuple):
     raised: str = ""
     further: tuple[str, ...] = ()
     noted: tuple[str, ...] | None = None
+    uncategorised: tuple[str, ...] = ()
 
     @property
     def product_calls(self) -> tuple[Call, ...]:

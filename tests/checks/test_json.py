@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pytest_llmeval.checks.categories import category_of
 from pytest_llmeval.checks.json_value import assert_json, assert_schema, differences
 from pytest_llmeval.errors import CheckFailed, LlmevalError
+from pytest_llmeval.reply import unfenced
 
 TICKET = {
     "type": "object",
@@ -37,6 +38,48 @@ def test_json_in_a_code_fence_is_json() -> None:
     assert_json('```json\n{"a": 1}\n```', {"a": 1.0})
     assert_json("null")
     assert_json("null", None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '````json\n{"a": 1}\n````',
+        '~~~\n{"a": 1}\n~~~',
+        '~~~~~ json `x` ~ y\n{"a": 1}\n~~~~~~',
+        '  ```json\n  {"a": 1}\n  ```  ',
+        '\t```JSON title="a.json" {.numberLines}\r\n\t{"a": 1}\r\n\t```\r\n',
+        '```json5\n{"a": 1}```',
+    ],
+)
+def test_every_kind_of_code_fence_is_ignored(text: str) -> None:
+    assert_json(text, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '```json\n{"a": 1}\n```\nAnything else?',
+        'Here:\n~~~json\n{"a": 1}\n~~~',
+        '```json\n{"a": 1}\n~~~',
+        '````json\n{"a": 1}\n```',
+        '```json\n{"a": 1}\n```\nand\n```json\n{"a": 1}\n```',
+        "```json\n1\n```\n\n```",
+        '``` `x`\n{"a": 1}\n```',
+    ],
+)
+def test_text_beside_a_fence_and_half_a_fence_are_no_json(text: str) -> None:
+    assert category_of(failure(assert_json, text)) == "format"
+
+
+@pytest.mark.parametrize("mark", ["`", "~", "~~~\n"])
+def test_a_long_row_of_marks_is_read_once(mark: str) -> None:
+    assert unfenced(mark * 300_000) == (mark * 300_000).strip()
+
+
+@given(st.text(alphabet="`~ \n\ta1{}"), st.sampled_from(["```", "~~~", "`````", "~~~~"]), st.sampled_from(["", " j "]))
+def test_what_a_fence_encloses_is_all_between_its_lines(inner: str, fence: str, words: str) -> None:
+    if fence not in inner and not inner.rstrip().endswith(fence[0]):
+        assert unfenced(f"{fence}{words}\n{inner}\n{fence}") == inner.strip()
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from pytest_llmeval.checks.similar import assert_similar
 from pytest_llmeval.checks.time_limit import TimedOut, within_time
 from pytest_llmeval.differences import MOST_WORDS, word_diff
 from pytest_llmeval.errors import CheckFailed, LlmevalError
+from pytest_llmeval.text import folded
 
 BOMB = r"(a+)+$"
 BOMBED = "a" * 40 + "!"
@@ -49,6 +50,55 @@ def test_equal_names_the_letter_that_only_looks_like_another() -> None:
     assert message(assert_equal, "P\u0430ris", "Paris").endswith(
         "U+0430 CYRILLIC SMALL LETTER A stands for U+0061 LATIN SMALL LETTER A"
     )
+
+
+@pytest.mark.parametrize(
+    ("typographic", "plain"),
+    [
+        ("non\u2011refundable, 30\u201360 days", "non-refundable, 30-60 days"),
+        ("You\u2019ll get \u201cFragile\u201d", 'You\'ll get "Fragile"'),
+        ("Er sagt: \u201eNein\u201c", 'Er sagt: "Nein"'),
+        ("K\u00fcn\u00addigung", "K\u00fcndigung"),
+        ("Elle dit \u00ab\u00a0oui\u00a0\u00bb, puis non", 'Elle dit "oui", puis non'),
+        ("Elle dit \u00ab oui \u00bb.", 'Elle dit "oui".'),
+        ("Er sagt \u00bbja\u00ab und \u00bbnein\u00ab.", 'Er sagt "ja" und "nein".'),
+        ("1\u202f200\u00a0\u20ac\u2026", "1 200 \u20ac..."),
+        ("\ufeffYes\u200b.", "Yes."),
+    ],
+)
+def test_typographic_characters_equal_plain_ones_unless_a_test_asks_for_each(typographic: str, plain: str) -> None:
+    for one, other in ((typographic, plain), (plain, typographic)):
+        assert_equal(one, other)
+        assert_contains(f"So. {one}", other)
+        assert_starts_with(f"{one} So.", other)
+        assert message(assert_not_contains, f"So. {one}", other)
+        assert "U+" in message(assert_equal, one, other, exact=True)
+        assert message(assert_contains, one, other, exact=True)
+        assert message(assert_starts_with, one, other, exact=True)
+        assert_not_contains(one, other, exact=True)
+        assert_equal(one, one, exact=True)
+
+
+def test_exact_counts_white_space_but_not_how_an_accent_is_stored() -> None:
+    assert message(assert_equal, "30  days", "30 days", exact=True).endswith(
+        "U+0020 SPACE stands where U+0064 LATIN SMALL LETTER D should"
+    )
+    assert message(assert_equal, "a\n", "a", exact=True).endswith("U+000A without a name is too much")
+    assert message(assert_equal, "a", "a\u00ad", exact=True).endswith("U+00AD SOFT HYPHEN is missing")
+    assert_equal("cafe\u0301", "caf\u00e9", exact=True)
+
+
+def test_a_mark_that_is_looked_for_alone_is_meant_itself() -> None:
+    assert_not_contains("well-known: a - b", ["\u2014", "\u2013 ", "\u2018"])
+    assert message(assert_not_contains, "a \u2014 b", "\u2014")
+    assert_starts_with("- one\n- two", "-")
+    with pytest.raises(LlmevalError, match="an empty text"):
+        assert_contains("anything", "\u00ad\u200b")
+
+
+@given(st.text(alphabet="\u00ab\u00bb\u2019\u2011\u00ad \u00a0a1'-"))
+def test_plain_typography_is_plain_already(text: str) -> None:
+    assert folded(folded(text)) == folded(text)
 
 
 def test_equal_shows_where_long_texts_begin_to_differ() -> None:

@@ -18,6 +18,7 @@ from pytest_llmeval.checks.all_checks import AllOf
 from pytest_llmeval.checks.categories import valid_category
 from pytest_llmeval.checks.check import check, failed, passed
 from pytest_llmeval.checks.grounded import assert_grounded
+from pytest_llmeval.checks.languages.segments import word_count
 from pytest_llmeval.checks.measured import assert_not_refusal
 from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.checks.production.disagreement import FEW_WORDS, MUCH, disagreement, fields_of, json_of
@@ -31,6 +32,7 @@ LONGEST_OF_FACTS = 60
 """Words of an answer of production whose numbers and names must be kept. Longer ones are told in many right ways. Also
 those of a question whose own facts an answer need not repeat."""
 
+_MOST_CHARACTERS = 20 * LONGEST_OF_FACTS  # of such an answer, whatever its words
 _FEWEST_LETTERS = 20  # for a language to be told
 __tracebackhide__ = True
 
@@ -94,7 +96,7 @@ def _inferred(reply: str, recorded: Recorded, case: Case) -> Iterator[_Inferred]
         return
     yield partial(same_script, recorded=was.text)
     yield partial(similar_length, recorded=was.text)
-    if len(was.text.split()) <= LONGEST_OF_FACTS:
+    if len(was.text) <= _MOST_CHARACTERS and word_count(was.text) <= LONGEST_OF_FACTS:
         yield partial(kept_facts, recorded=was.text, asked=_asked(case.input))
 
 
@@ -173,7 +175,7 @@ def _script(text: str) -> str | None:
 @check
 def similar_length(reply: str, *, recorded: str, category: str | None = None) -> Score:
     """Check that a reply is neither three times as long as production's answer nor a third of it."""
-    was, now = len(recorded.split()), len(reply.split())
+    was, now = word_count(recorded), word_count(reply)
     if abs(was - now) < FEW_WORDS or max(was, now) < MUCH * min(was, now):
         return passed("length")
     return failed(f"{now} words long, production's answer {was}", category="length")

@@ -93,7 +93,11 @@ def without_keys(result: CaseResult, secrets: Mapping[str, str]) -> CaseResult:
 
     keys = secrets.values()
     samples = (
-        each._replace(reason=hide_values(each.reason, keys), detail=hide_values(each.detail, keys))
+        each._replace(
+            reason=hide_values(each.reason, keys),
+            detail=hide_values(each.detail, keys),
+            uncategorised=tuple(hide_values(reason, keys) for reason in each.uncategorised),
+        )
         for each in result.samples
     )
     return result._replace(samples=tuple(samples))

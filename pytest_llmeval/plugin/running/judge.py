@@ -7,13 +7,21 @@ first answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_llmeval.analysis.sides.unseen import NOTHING_ASKED
-from pytest_llmeval.checks.categories import GENERAL, category_of_failure, decided_category, mark_decided
+from pytest_llmeval.checks.categories import (
+    GENERAL,
+    category_of_failure,
+    decided_category,
+    mark_decided,
+    name_by_hook,
+    valid_category,
+)
 from pytest_llmeval.checks.gathered import failures_of
 from pytest_llmeval.errors import (
     BudgetExceeded,
@@ -108,12 +116,49 @@ def sample_result(
     return _failed(result, failures, noted, category)
 
 
+def named_by_hook(
+    error: BaseException, name: Callable[..., Any], calls: Sequence[Call], *, marker: str | None
+) -> BaseException:
+    """A failure whose category the hook has named, where nothing has decided it.
+
+    Args:
+        name: the hook, which takes the error and the reason.
+        marker: the category of the test's marker.
+
+    Returns:
+        The failure, or an error that says what is wrong with the hook.
+    """
+    told = _telling(error)
+    if isinstance(told, Unverified) or not (isinstance(told, ASSERTIONS) or _broke_on_an_answer(told, calls)):
+        return error
+    for each in map(_telling, failures_of(told)):
+        undecided = decided_category(each) is None and decided_category(error) is None
+        if undecided and not (marker and not (isinstance(each, CheckFailed) and each.category)):
+            try:
+                named = valid_category(name(error=each, reason=_reason(each)))
+            except Exception as broken:
+                what = first_line(str(broken), 150) or "no message"
+                return LlmevalError(f"the hook pytest_llmeval_category failed: {type(broken).__name__}: {what}")
+            if named is not None:
+                name_by_hook(each, named)
+    return error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what a failure says."""
+    message = without_addresses(str(error))  # else a saved baseline would change with every run
+    if isinstance(error, ASSERTIONS):
+        return first_line(statement_told(error, message)) or "assertion failed"
+    return first_line(f"{type(error).__name__}: {message}" if message else type(error).__name__)
+
+
 def _failed(
     result: SampleResult, failures: Sequence[BaseException], noted: set[str], marker: str | None
 ) -> SampleResult:
     """The result with the category of each failure, and with what it was examined for."""
     ending = ending_category(calls[-1].answer) if (calls := result.product_calls) else None
     found: dict[str, None] = {}
+    uncategorised = []
     explained = set()  # by the ending: whether the answer has this failure too is unknown
     for each in failures:
         otherwise = "wrong_answer" if isinstance(each, ASSERTIONS) else "exception"
@@ -122,8 +167,12 @@ def _failed(
         found.setdefault(name)
         if name != own:
             explained.add(own)
+        if isinstance(each, ASSERTIONS) and not isinstance(each, CheckFailed):
+            nothing = category_of_failure(each, marker=marker, ending=ending, otherwise="") == ""
+            uncategorised += [_reason(each)] if nothing else []
     main, *further = found
-    return _noted(result._replace(category=main, further=tuple(further)), noted, explained)
+    result = result._replace(category=main, further=tuple(further), uncategorised=tuple(uncategorised))
+    return _noted(result, noted, explained)
 
 
 def _noted(result: SampleResult, noted: set[str], explained: Collection[str] = ()) -> SampleResult:

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,10 +18,17 @@ from pytest_llmeval.checks.gathered import failures_of, gathering, set_failures
 from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.plugin.rejudging.decided import as_decided
-from pytest_llmeval.plugin.running.judge import SamplesFailed, failure_message, sample_result, without_reply
+from pytest_llmeval.plugin.running.judge import (
+    SamplesFailed,
+    failure_message,
+    named_by_hook,
+    sample_result,
+    without_reply,
+)
 from pytest_llmeval.plugin.running.replies import Suspended
 from pytest_llmeval.plugin.running.tasks import settled
 from pytest_llmeval.plugin.running.trial import DIFFERS, Trial
+from pytest_llmeval.reply import Reply
 from pytest_llmeval.runs.results import outcome_of
 from pytest_llmeval.score import examined
 
@@ -151,7 +159,14 @@ def _kept(trial: Trial, index: int) -> Iterator[None]:
 
 def _reviewed(trial: Trial, error: BaseException | None) -> BaseException | None:
     """What really came out of a sample, given what left its body and what people decided of its answer."""
-    return as_decided(_seen_whole(trial, error), trial.sample, trial.key, trial.content, trial.settings.decisions)
+    settings, sample = trial.settings, trial.sample
+    error = as_decided(_seen_whole(trial, error), sample, trial.key, trial.content, settings.decisions)
+    if error is None or settings.categorise is None:
+        return error
+    calls = [call for call in sample.calls if not call.judge]
+    reply = Reply(calls[-1].answer, calls[-1].measures, trial.model.name) if calls else None
+    name = partial(settings.categorise, case=settings.case, reply=reply)
+    return named_by_hook(error, name, sample.calls, marker=settings.category)
 
 
 def _seen_whole(trial: Trial, error: BaseException | None) -> BaseException | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pytest
 
+from pytest_llmeval.case import Case
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.engine.pipeline import Pipeline
@@ -19,6 +20,7 @@ from pytest_llmeval.engine.requests import Lookup
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.plugin.capturing.forked import OwnProcess
+from pytest_llmeval.plugin.hookspecs import Categorise
 from pytest_llmeval.plugin.identity import Identity
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.running import own_limit
@@ -52,6 +54,8 @@ class TrialSettings(NamedTuple):
         repeatable: whether the body may be run again at all.
         root: the folder the user's code lies in.
         decisions: of people on answers; None without any.
+        case: the row, None without one.
+        categorise: names the category of a failure; None when no plugin does.
     """
 
     samples: int = 1
@@ -61,6 +65,8 @@ class TrialSettings(NamedTuple):
     repeatable: bool = True
     root: Path = Path()
     decisions: Decisions | None = None
+    case: Case | None = None
+    categorise: Categorise | None = None
 
 
 class Sample:
