@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.grounded import assert_grounded as assert_grounded
     from pytest_llmeval.checks.json_value import assert_json as assert_json
     from pytest_llmeval.checks.json_value import assert_schema as assert_schema
+    from pytest_llmeval.checks.judges.judged import assert_judged as assert_judged
     from pytest_llmeval.checks.measured import assert_cost as assert_cost
     from pytest_llmeval.checks.measured import assert_finish as assert_finish
     from pytest_llmeval.checks.measured import assert_latency as assert_latency
@@ -65,6 +66,7 @@ _NAMES = {
     "checks.grounded": "assert_grounded",
     "checks.json_value": "assert_json assert_schema",
     "checks.production.like_production": "assert_like_production",
+    "checks.judges.judged": "assert_judged",
     "checks.measured": "assert_cost assert_finish assert_latency assert_no_secrets assert_not_refusal",
     "checks.number": "assert_number",
     "checks.pattern": "assert_matches assert_not_matches",

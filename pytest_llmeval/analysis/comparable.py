@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_llmeval.analysis.comparison import Results
-from pytest_llmeval.runs.results import CaseKey, CaseResult
+from pytest_llmeval.runs.results import NOT_COMPARED, CaseKey, CaseResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +33,11 @@ def differences(before: Results, after: Results) -> Differences:
     pairs = {key: (before[key], after[key]) for key in after if key in before}
     rows = tuple(key for key, (old, new) in pairs.items() if old.content != new.content)
     same = {key: (old, new) for key, (old, new) in pairs.items() if old.content == new.content}
-    replies = tuple(key for key, (old, _) in same.items() if old.rejudged == "not_compared")
+    replies = tuple(key for key, (old, _) in same.items() if old.rejudged in NOT_COMPARED)
     prompts = tuple(
         key
         for key, (old, new) in same.items()
-        if old.rejudged != "not_compared" and (asked := _asked(old)) and (ask := _asked(new)) and asked != ask
+        if old.rejudged not in NOT_COMPARED and (asked := _asked(old)) and (ask := _asked(new)) and asked != ask
     )
     return Differences(rows=rows, replies=replies, prompts=prompts)
 

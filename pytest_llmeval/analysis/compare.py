@@ -300,7 +300,12 @@ def _compared_otherwise(
             f"{_cases(count, ' fails', ' fail')} today on replies that passed when the baseline was saved, in tests "
             "that have not changed: the code behind the replies has; the saved verdict counts"
         )
-    if count := len(differ.replies):
+    if count := rejudged["not_judged"]:
+        yield (
+            f"{_cases(count, ' is', ' are')} not compared: the judge gave no verdict on the baseline's answers; "
+            "--llm-record --llm-mode=auto asks it and keeps its verdicts"
+        )
+    if count := len(differ.replies) - rejudged["not_judged"]:
         yield (
             f"{_cases(count, ' is', ' are')} not compared: the baseline's replies to the prompts of then fail today's "
             "tests"

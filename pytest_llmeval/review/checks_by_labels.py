@@ -46,7 +46,8 @@ def last_of_each(decisions: Iterable[Decision]) -> dict[tuple[CaseKey, str], lis
 
 def flagged(sample: SampleResult) -> set[str]:
     """The error categories that checks found in an answer, whatever people decided of it since."""
-    names = {score.category for score in sample.scores if not score.passed and score.check != "review"}
+    scores = [score for score in sample.scores if score.gated and not score.passed]
+    names = {score.category for score in scores if score.check != "review"}
     reviewed = any(score.check == "review" for score in sample.scores)
     return names if reviewed else names.union(sample.categories)
 

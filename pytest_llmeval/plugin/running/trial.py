@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from bisect import bisect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -29,6 +29,7 @@ from pytest_llmeval.runs.results import Call, SampleResult
 from pytest_llmeval.score import Score
 
 if TYPE_CHECKING:
+    from pytest_llmeval.plugin.asking.session_judges import Judges
     from pytest_llmeval.review.decisions import Decisions
 
 DIFFERS = "its prompt differs each time the test runs, so that it can be neither overlapped nor replayed"
@@ -52,6 +53,7 @@ class TrialSettings(NamedTuple):
         repeatable: whether the body may be run again at all.
         root: the folder the user's code lies in.
         decisions: of people on answers; None without any.
+        judges: those that checks may ask; None where there are no settings to find them by.
     """
 
     samples: int = 1
@@ -61,6 +63,7 @@ class TrialSettings(NamedTuple):
     repeatable: bool = True
     root: Path = Path()
     decisions: Decisions | None = None
+    judges: Judges | None = None
 
 
 class Sample:
@@ -72,6 +75,7 @@ class Sample:
     Attributes:
         calls: in the order they were asked.
         given: of these the replies that the test itself has got, and no application under test.
+        judging: the calls by which its checks asked a judge.
         scores: what its checks found.
         examined: the error categories it was examined for, beside those of its scores.
         soft_failures: what failed in parts of the sample that the body does not come to know of, as in subtests.
@@ -88,6 +92,7 @@ class Sample:
         self.calls: list[Call] = [*setup.calls] if setup is not None else []
         self.given: list[Reply] = [*setup.given] if setup is not None else []
         self.place: int = setup.place if setup is not None else 0
+        self.judging: list[Call] = []
         self.scores: list[Score] = []
         self.examined: set[str] = set()
         self.failures: list[ReplyError] = []
@@ -298,11 +303,42 @@ class Trial:
             self._leave_unless_done(lane, [future])
         return future
 
+    def ask_judges(self, asked: Sequence[tuple[Lookup, Draw]]) -> list[Fulfilled | ReplyError]:
+        """Ask for verdicts, all before the first is waited for; the same for all samples that have the same answer.
+
+        Also where saved replies are judged again: a run holds replies, and no verdict on them counts for another judge.
+
+        Raises:
+            Suspended: some are not there yet, and the body may be left.
+        """
+        __tracebackhide__ = True
+        lane = self._entered_lane()
+        futures = []
+        with self._lock:
+            for lookup, draw in asked:
+                key = lookup.digest, draw.sample
+                if key not in self.replies.verdicts:
+                    self.replies.verdicts[key] = self.pipeline.submit(lookup, draw)
+                futures.append(self.replies.verdicts[key])
+        if lane.may_leave and not self.replies.blocking:
+            self._leave_unless_done(lane, futures)
+        return [self._verdict(future) for future in futures]
+
+    def _verdict(self, future: Future[Fulfilled]) -> Fulfilled | ReplyError:
+        try:
+            return self.pipeline.received(future)
+        except ReplyError as error:
+            return error
+
     @property
     def to_record(self) -> list[Fulfilled]:
         """The replies of this execution, and what calls aside got in this one or an earlier one."""
-        aside = (future for future in list(self.replies.aside.values()) if future.done() and not future.cancelled())
-        return [*self.used.values(), *(future.result() for future in aside if future.exception() is None)]
+        return [*self.used.values(), *_answered(self.replies.aside.values()), *self.verdicts]
+
+    @property
+    def verdicts(self) -> list[Fulfilled]:
+        """What judges said in this execution or an earlier one."""
+        return _answered(self.replies.verdicts.values())
 
     def has_asked(self, sample: int) -> bool:
         """Whether a sample asked a model, answered or not."""
@@ -421,6 +457,11 @@ class Trial:
         reply = Reply(fulfilled.answer, fulfilled.measures, self.model.name)
         self.sample.given.append(reply)
         return reply
+
+
+def _answered(futures: Iterable[Future[Fulfilled]]) -> list[Fulfilled]:
+    done = [future for future in list(futures) if future.done() and not future.cancelled()]
+    return [future.result() for future in done if future.exception() is None]
 
 
 def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question) -> Call:
