@@ -192,6 +192,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         only_candidate=table.added,
         changed=differ.rows,
         unlike=differ.replies,
+        unjudged=differ.judges,
         gate=gate,
         reasons=reasons,
         notes=(
@@ -305,7 +306,12 @@ def _compared_otherwise(
             f"{_cases(count, ' is', ' are')} not compared: the judge gave no verdict on the baseline's answers; "
             "--llm-record --llm-mode=auto asks it and keeps its verdicts"
         )
-    if count := len(differ.replies) - rejudged["not_judged"]:
+    if count := len(differ.judges) - rejudged["not_judged"]:
+        yield (
+            f"{_cases(count, ' is', ' are')} not compared: another judge, or the same one asked otherwise, judged the "
+            "baseline's answers"
+        )
+    if count := len(differ.replies):
         yield (
             f"{_cases(count, ' is', ' are')} not compared: the baseline's replies to the prompts of then fail today's "
             "tests"
@@ -463,6 +469,11 @@ def _invalid(
         yield (
             f"{len(differ.replies)} of {_cases(len(after))} cannot be compared: the baseline's replies to the "
             "prompts of then fail today's tests; at most 10% may"
+        )
+    if len(differ.judges) > MOST_UNLIKE * len(after):
+        yield (
+            f"{len(differ.judges)} of {_cases(len(after))} cannot be compared: no verdict of today's judge on the "
+            "baseline's answers; at most 10% may"
         )
     if before or not after:
         yield from table.why_invalid(min_overlap=0.0)

@@ -20,6 +20,7 @@ from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.commands.cache import add_cache
 from pytest_llmeval.commands.check import add_check
 from pytest_llmeval.commands.import_cases import add_import
+from pytest_llmeval.commands.judge_agreement import add_judge_agreement
 from pytest_llmeval.commands.judging import extent_of, rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import add_merge, failed_words
 from pytest_llmeval.commands.plan import add_plan
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add_report(commands)
     add_review(commands)
     add_shadow(commands)
+    add_judge_agreement(commands)
     add_merge(commands)
     add_plan(commands)
     add_cache(commands)

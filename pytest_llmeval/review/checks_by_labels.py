@@ -14,7 +14,8 @@ from pytest_llmeval.text import first_line, plural
 MOST_NAMED = 20
 """Answers on which two reviewers disagree that are named."""
 
-_GOOD = ("accepted", "both_fine")
+GOOD = ("accepted", "both_fine")
+"""Decisions by which an answer is good."""
 
 
 def label_lines(results: Iterable[CaseResult], decisions: Sequence[Decision]) -> list[str]:
@@ -71,7 +72,7 @@ def check_of(
             made = decisions.get((result.key, answer_digest(sample.calls)), ())
             if any(each.decision == "rejected" and each.category == category for each in made):
                 labels[flag].append(True)
-            elif made and all(each.decision in _GOOD for each in made):
+            elif made and all(each.decision in GOOD for each in made):
                 labels[flag].append(False)
     parts = [LabelledPart(answers[flag], len(labels[flag]), sum(labels[flag])) for flag in (True, False)]
     return labelled_check(*parts)

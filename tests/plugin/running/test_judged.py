@@ -95,6 +95,7 @@ def test_its_verdict_gates_when_it_is_calibrated(session: Session, server: Serve
     assert figures.cost == pytest.approx(2 * 37 / 1e6)
     assert figures.judge_cost == pytest.approx(2 * 1000 / 1e6)
     assert told(result, "4 live calls, 2 of judges")
+    assert told(result, "faithfulness by openai/judge-9: 1 of 2 answers of production fail; 54.8 % *by its 60 labels")
 
 
 def test_without_a_calibration_it_is_shown_and_fails_nothing(plain_session: Session, server: Server) -> None:
@@ -103,6 +104,7 @@ def test_without_a_calibration_it_is_shown_and_fails_nothing(plain_session: Sess
     result = plain_session.run("--llm-baseline=none")
 
     assert (result.ret, told(result, "1 passed, 1 unverified")) == (0, True)
+    assert told(result, "faithfulness by openai/judge-9, not calibrated: 1 of 2 answers of production fail, which does")
     [oslo, rome] = sorted(plain_session.results(), key=lambda each: each.key.case)
     assert (oslo.outcome, rome.outcome) == ("pass", "unverified")
     assert "the judge openai/judge-9, not calibrated, says fail" in rome.samples[0].reason
