@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.json_value import assert_json as assert_json
     from pytest_llmeval.checks.json_value import assert_schema as assert_schema
     from pytest_llmeval.checks.judges.judged import assert_judged as assert_judged
+    from pytest_llmeval.checks.judges.preferred import assert_preferred as assert_preferred
     from pytest_llmeval.checks.measured import assert_cost as assert_cost
     from pytest_llmeval.checks.measured import assert_finish as assert_finish
     from pytest_llmeval.checks.measured import assert_latency as assert_latency
@@ -67,6 +68,7 @@ _NAMES = {
     "checks.json_value": "assert_json assert_schema",
     "checks.production.like_production": "assert_like_production",
     "checks.judges.judged": "assert_judged",
+    "checks.judges.preferred": "assert_preferred",
     "checks.measured": "assert_cost assert_finish assert_latency assert_no_secrets assert_not_refusal",
     "checks.number": "assert_number",
     "checks.pattern": "assert_matches assert_not_matches",

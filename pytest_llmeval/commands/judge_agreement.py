@@ -10,14 +10,15 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_llmeval.checks.judges.asker import JudgeModel
+from pytest_llmeval.checks.judges.asker import JudgeModel, Messages
 from pytest_llmeval.checks.judges.calibration import FEWEST_LABELS, FOLDER, Calibration
 from pytest_llmeval.checks.judges.judge_prompt import Parts, messages_of, schema_of_verdict
 from pytest_llmeval.checks.judges.judged import judged, parts_of
+from pytest_llmeval.checks.judges.preferred import OTHER, pair_of, preferred, prompts_of_pair
 from pytest_llmeval.checks.judges.rubrics import READY, Rubric, rubric_of
 from pytest_llmeval.checks.judges.votes import valid_votes
 from pytest_llmeval.commands.project import add_config, is_run, settings_of
-from pytest_llmeval.config.settings import ModelSettings, Settings
+from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, JudgeFailed, LlmevalError, ReplyError
 from pytest_llmeval.json_text import parsed_row
 from pytest_llmeval.reply import Answer
@@ -35,10 +36,11 @@ from pytest_llmeval.text import did_you_mean, first_line, harmless, plural, show
 if TYPE_CHECKING:
     from pytest_llmeval.engine.fulfilled import Fulfilled
     from pytest_llmeval.engine.pipeline import Pipeline
+    from pytest_llmeval.engine.requests import Lookup
 
 _MAY_GATE, _MAY_NOT = 0, 1
 _PARTS = ("question", "context", "expected")
-_FIELDS = ("answer", "label", "category", *_PARTS)
+_FIELDS = ("answer", "other", "label", "category", *_PARTS)
 _WORDS = {"pass": False, "good": False, "fail": True, "bad": True}
 _NAME = "llmeval judge-agreement"
 
@@ -133,6 +135,11 @@ class _Row(NamedTuple):
     bad: bool
     category: str
 
+    @property
+    def pair(self) -> bool:
+        """Whether two answers are compared."""
+        return "second" in self.parts
+
 
 def _of_rows(path: Path, settings: Settings, options: argparse.Namespace) -> _Found:
     """What the judge says of labelled answers; it is asked now, and what it said before is taken from the cache."""
@@ -145,15 +152,16 @@ def _of_rows(path: Path, settings: Settings, options: argparse.Namespace) -> _Fo
     judge: Judge | None = None
     try:
         for row in rows:
-            asks.start(options.judge, messages_of(rubric, row.parts), schema_of_verdict(), votes)
+            prompts = prompts_of_pair(rubric, row.parts) if row.pair else [messages_of(rubric, row.parts)]
+            asks.start(options.judge, prompts, schema_of_verdict(pair=row.pair), votes)
         for row in rows:
             try:
-                said = judged(asks, rubric, row.parts, options.judge, votes)
+                said = (preferred if row.pair else judged)(asks, rubric, row.parts, options.judge, votes)
             except JudgeFailed as error:
                 unjudged.append(first_line(str(error)))
                 continue
             judge = Judge(said.model, rubric.name, said.prompt)
-            verdicts.append(LabelledVerdict(said.votes.deciding == "fail", row.bad, row.category))
+            verdicts.append(LabelledVerdict(said.votes.deciding in ("fail", OTHER), row.bad, row.category))
     finally:
         asks.close()
     if judge is None:
@@ -180,7 +188,8 @@ def _rows(path: Path, rubric: Rubric) -> list[_Row]:
         except (ValueError, LlmevalError) as error:
             raise ConfigError(f"{path.name}:{number}: {first_line(str(error))}") from None
         if rows and row.parts.keys() != rows[0].parts.keys():
-            parts = " and ".join(name for name in _PARTS if (name in row.parts) != (name in rows[0].parts))
+            names = {"second": "other", **{name: name for name in _PARTS}}
+            parts = " and ".join(name for part, name in names.items() if (part in row.parts) != (part in rows[0].parts))
             raise ConfigError(
                 f"{path.name}:{number}: only some rows have {parts}; give the judge the same parts in each row, and in "
                 "the tests"
@@ -207,7 +216,10 @@ def _row(data: object, rubric: Rubric) -> _Row:
         )
     if not isinstance(category, str):
         raise ValueError("category is no text")
-    parts = parts_of(_NAME, rubric, answer, {name: data.get(name) for name in _PARTS})
+    given, other = {name: data.get(name) for name in _PARTS}, data.get("other")
+    if other is not None and not isinstance(other, str):
+        raise ValueError("other is no text")
+    parts = parts_of(_NAME, rubric, answer, given) if other is None else pair_of(_NAME, rubric, answer, other, given)
     return _Row(parts, bad, first_line(category, 60))
 
 
@@ -225,32 +237,31 @@ class _Judges:
         return JudgeModel(f"{found.provider}/{found.model}", found.params)
 
     def start(
-        self, judge: str, messages: tuple[Mapping[str, Any], ...], schema: Mapping[str, Any], votes: int
-    ) -> list[Future[Fulfilled]]:
+        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int
+    ) -> list[list[Future[Fulfilled]]]:
         """Ask without waiting."""
-        from pytest_llmeval.engine.fulfilled import Draw
         from pytest_llmeval.formats.base import Prompt
 
-        model: ModelSettings = self._settings.find_model(judge)
+        model = self._settings.find_model(judge)
         params = {name: value for name, value in model.params.items() if name != "stream"}
-        lookup = self._pipeline.lookups.of_prompt(model, Prompt(messages=messages, schema=schema, params=params))
-        for vote in range(votes):
-            if (lookup.digest, vote) not in self._futures:
-                draw = Draw("judge-agreement", "", sample=vote)
-                self._futures[lookup.digest, vote] = self._pipeline.submit(lookup, draw)
-        return [self._futures[lookup.digest, vote] for vote in range(votes)]
+        started = []
+        for messages in prompts:
+            lookup = self._pipeline.lookups.of_prompt(model, Prompt(messages=messages, schema=schema, params=params))
+            started.append([self._started(lookup, vote) for vote in range(votes)])
+        return started
+
+    def _started(self, lookup: Lookup, vote: int) -> Future[Fulfilled]:
+        from pytest_llmeval.engine.fulfilled import Draw
+
+        if (lookup.digest, vote) not in self._futures:
+            self._futures[lookup.digest, vote] = self._pipeline.submit(lookup, Draw("judge-agreement", "", sample=vote))
+        return self._futures[lookup.digest, vote]
 
     def ask(
-        self, judge: str, messages: tuple[Mapping[str, Any], ...], schema: Mapping[str, Any], votes: int
-    ) -> Sequence[Answer | ReplyError]:
+        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int
+    ) -> Sequence[Sequence[Answer | ReplyError]]:
         """Ask and wait."""
-        said: list[Answer | ReplyError] = []
-        for future in self.start(judge, messages, schema, votes):
-            try:
-                said.append(future.result().answer)
-            except ReplyError as error:
-                said.append(error)
-        return said
+        return [[_received(future) for future in several] for several in self.start(judge, prompts, schema, votes)]
 
     def labels(self, model: str, prompt: str) -> Labels | None:
         """None: whether it may gate is what is asked here."""
@@ -274,6 +285,13 @@ class _Judges:
         """Close connections and files."""
         if self._made is not None:
             self._made.close()
+
+
+def _received(future: Future[Fulfilled]) -> Answer | ReplyError:
+    try:
+        return future.result().answer
+    except ReplyError as error:
+        return error
 
 
 def _warn(text: str) -> None:

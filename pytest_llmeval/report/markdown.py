@@ -22,7 +22,7 @@ from pytest_llmeval.report.cases import (
 )
 from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
-from pytest_llmeval.report.judge_lines import judge_lines, judge_lines_compared
+from pytest_llmeval.report.judges.judge_lines import judge_lines, judge_lines_compared
 from pytest_llmeval.report.numbers import count, percent, points
 from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.report.sections import called_now, facts

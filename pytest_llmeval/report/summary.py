@@ -18,7 +18,7 @@ from pytest_llmeval.report.cases import (
 )
 from pytest_llmeval.report.category import category_cases, category_cases_alone
 from pytest_llmeval.report.figures import figures_table, measures_lines
-from pytest_llmeval.report.judge_lines import judge_lines, judge_lines_compared
+from pytest_llmeval.report.judges.judge_lines import judge_lines, judge_lines_compared
 from pytest_llmeval.report.next_step import next_step, next_step_alone
 from pytest_llmeval.report.numbers import count
 from pytest_llmeval.report.paper import Line, Paper, joined

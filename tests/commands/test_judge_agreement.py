@@ -20,7 +20,7 @@ from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.score import Judge, Labels, Score
 from tests.analysis.test_compare import call
 from tests.plugin.running.test_judged import JUDGE, says
-from tests.server import Server, completion
+from tests.server import Request, Server, completion
 from tests.sessions import CONFIGURATION
 
 CONTEXT = "Parcels take five days."
@@ -76,6 +76,28 @@ def test_a_judge_that_agrees_with_people_may_gate(
     assert len(server.requests) == 53
     assert main(["judge-agreement", "labels.jsonl", *BY]) == 0
     assert len(server.requests) == 53
+
+
+def test_pairs_have_labels_too(project: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    """The judge prefers the answer that says five, wherever it stands; people agree."""
+
+    def prefers(request: Request) -> dict[str, Any]:
+        first, second = re.findall(r"<(?:first|second) \w+>\n(.*)\n</", request.json["messages"][1]["content"])
+        verdict = "first" if "five" in first else "second"
+        said = {"evidence": [first, second], "reason": "five is right", "verdict": verdict}
+        return completion(json.dumps(said))
+
+    server.answer = prefers
+    days = [("five", "six", "pass"), ("six", "five", "fail")] * 26
+    write(
+        [
+            {"answer": f"{n}: {one} days.", "other": f"{n}: {two} days.", "context": CONTEXT, "label": label}
+            for n, (one, two, label) in enumerate(days)
+        ]
+    )
+    assert main(["judge-agreement", "labels.jsonl", *BY]) == 0
+    assert "agrees on 52: kappa 1.00" in capsys.readouterr().out
+    assert len(server.requests) == 104
 
 
 def test_few_labels_or_little_agreement_keep_it_from_gating(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,8 @@ from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.reply import Answer
 from pytest_llmeval.score import Labels
 
+Messages = tuple[Mapping[str, Any], ...]
+
 
 class JudgeModel(NamedTuple):
     """A model that judges.
@@ -34,14 +36,14 @@ class Asker(Protocol):
         """
 
     def ask(
-        self, judge: str, messages: tuple[Mapping[str, Any], ...], schema: Mapping[str, Any], votes: int
-    ) -> Sequence[Answer | ReplyError]:
-        """What a judge says, and as often as there are votes; an error in place of each that it does not say.
+        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int
+    ) -> Sequence[Sequence[Answer | ReplyError]]:
+        """What a judge says to each prompt, as often as there are votes; an error for each that it does not say.
 
         Args:
             judge: as for `model`.
-            messages: chat messages, the system's first.
-            schema: of the answer.
+            prompts: chat messages, the system's first; all are sent before the first answer is waited for.
+            schema: of the answers.
             votes: from 1.
         """
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pytest_llmeval.checks.judges.asker import JudgeModel
+from pytest_llmeval.checks.judges.asker import JudgeModel, Messages
 from pytest_llmeval.checks.judges.rubrics import Rubric
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.json_text import lenient_json
@@ -95,7 +95,7 @@ def prompt_digest(rubric: Rubric, parts: Parts, model: JudgeModel, votes: int, *
     return hashlib.sha256(lenient_json(judged_by).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def messages_of(rubric: Rubric, parts: Parts, *, pair: bool = False) -> tuple[Mapping[str, Any], ...]:
+def messages_of(rubric: Rubric, parts: Parts, *, pair: bool = False) -> Messages:
     """The chat messages that ask a judge.
 
     The mark of the parts is a digest of the material itself. So it is the same in each session, which replies are

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.errors import JudgeFailed, LlmevalError, ReplyError
@@ -71,38 +71,43 @@ def valid_votes(check: str, votes: object) -> int:
     return votes
 
 
-def counted(
-    judge: str, answers: Iterable[Answer | ReplyError], judged: Sequence[str], verdicts: Sequence[str]
-) -> Votes:
-    """The votes that a judge gave.
+def decided(judge: str, votes: Sequence[Vote | str]) -> Votes:
+    """What most votes of a judge say.
 
     Args:
         judge: its name, for errors.
-        answers: what it said, or why it said nothing.
-        judged: the texts that it may quote.
-        verdicts: the words for one.
+        votes: in place of one that cannot be used, why it cannot.
 
     Raises:
-        JudgeFailed: no verdict has more than half of the votes.
+        JudgeFailed: no verdict has more than half of all votes.
     """
-    used, unused = list[Vote](), list[str]()
-    for answer in answers:
-        try:
-            if isinstance(answer, ReplyError):
-                raise ValueError(str(answer))
-            used.append(_vote(answer, judged, verdicts))
-        except ValueError as error:
-            unused.append(str(error))
-    asked = len(used) + len(unused)
+    used = tuple(vote for vote in votes if isinstance(vote, Vote))
+    unused = tuple(first_line(vote) for vote in votes if isinstance(vote, str))
     counts = Counter(vote.verdict for vote in used)
     for verdict, count in counts.items():
-        if 2 * count > asked:
-            return Votes(verdict, tuple(used), tuple(first_line(why) for why in unused))
+        if 2 * count > len(votes):
+            return Votes(verdict, used, unused)
     if not used:
         raise JudgeFailed(f"the judge {judge} gave no verdict: {unused[0]}")
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    lost = f", {len(unused)} not used ({first_line(unused[0])})" if unused else ""
-    raise JudgeFailed(f"the judge {judge} gave no verdict by most of its {asked} votes: {said}{lost}")
+    lost = f", {len(unused)} not used ({unused[0]})" if unused else ""
+    raise JudgeFailed(f"the judge {judge} gave no verdict by most of its {len(votes)} votes: {said}{lost}")
+
+
+def vote_in(answer: Answer | ReplyError, judged: Sequence[str], verdicts: Sequence[str]) -> Vote | str:
+    """The vote in what a judge said; why there is none, where it cannot be used.
+
+    Args:
+        answer: or why it said nothing.
+        judged: the texts that it may quote.
+        verdicts: the words for one.
+    """
+    if isinstance(answer, ReplyError):
+        return str(answer)
+    try:
+        return _vote(answer, judged, verdicts)
+    except ValueError as error:
+        return str(error)
 
 
 def _vote(answer: Answer, judged: Sequence[str], verdicts: Sequence[str]) -> Vote:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_llmeval.checks.judges.asker import JudgeModel
+from pytest_llmeval.checks.judges.asker import JudgeModel, Messages
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.errors import ReplyError
@@ -33,19 +33,26 @@ class TrialJudges:
         return JudgeModel(f"{found.provider}/{found.model}", found.params)
 
     def ask(
-        self, judge: str, messages: tuple[Mapping[str, Any], ...], schema: Mapping[str, Any], votes: int
-    ) -> Sequence[Answer | ReplyError]:
+        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int
+    ) -> Sequence[Sequence[Answer | ReplyError]]:
         """What a judge says; the test may be left until it has said it."""
         __tracebackhide__ = True
         trial, model = self._trial, self._judges.find(judge)
         params = {name: value for name, value in model.params.items() if name != "stream"}
-        lookup = trial.pipeline.lookups.of_prompt(model, Prompt(messages=messages, schema=schema, params=params))
-        draws = [Draw(str(trial.key), trial.module, sample=vote) for vote in range(votes)]
-        said = trial.ask_judges([(lookup, draw) for draw in draws])
-        trial.sample.judging += [
-            _call(model, lookup.words_digest, each) for each in said if isinstance(each, Fulfilled)
+        asked = [
+            (trial.pipeline.lookups.of_prompt(model, Prompt(messages=messages, schema=schema, params=params)), vote)
+            for messages in prompts
+            for vote in range(votes)
         ]
-        return [each.answer if isinstance(each, Fulfilled) else each for each in said]
+        key, module = str(trial.key), trial.module
+        said = trial.ask_judges([(lookup, Draw(key, module, sample=vote)) for lookup, vote in asked])
+        trial.sample.judging += [
+            _call(model, lookup.words_digest, each)
+            for (lookup, _), each in zip(asked, said, strict=True)
+            if isinstance(each, Fulfilled)
+        ]
+        answers = [each.answer if isinstance(each, Fulfilled) else each for each in said]
+        return [answers[start : start + votes] for start in range(0, len(answers), votes)]
 
     def labels(self, model: str, prompt: str) -> Labels | None:
         """The labels of the judge's calibration, where it lets it gate."""

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval import LlmevalError, Score, assert_judged
-from pytest_llmeval.checks.judges.asker import JudgeModel, asker
+from pytest_llmeval import LlmevalError, Score, assert_judged, assert_preferred
+from pytest_llmeval.checks.judges.asker import JudgeModel, Messages, asker
 from pytest_llmeval.checks.judges.judge_prompt import Parts, messages_of, prompt_digest
 from pytest_llmeval.checks.judges.rubrics import READY, rubric_of
-from pytest_llmeval.checks.judges.votes import counted
+from pytest_llmeval.checks.judges.votes import decided, vote_in
 from pytest_llmeval.errors import CheckFailed, JudgeFailed, ReplyError
 from pytest_llmeval.reply import Answer
 from pytest_llmeval.score import Labels
@@ -29,18 +29,19 @@ class Panel:
     def __init__(self, *answers: str | ReplyError, labels: Labels | None = None) -> None:
         self.answers = answers
         self.known = labels
-        self.asked: list[tuple[Mapping[str, Any], ...]] = []
+        self.asked: list[Messages] = []
         self.failures: list[ReplyError] = []
 
     def model(self, judge: str) -> JudgeModel:
         return JudgeModel(f"here/{judge}", {})
 
     def ask(
-        self, judge: str, messages: tuple[Mapping[str, Any], ...], schema: Mapping[str, Any], votes: int
-    ) -> Sequence[Answer | ReplyError]:
-        self.asked.append(messages)
-        assert votes == len(self.answers)
-        return [Answer(text=each) if isinstance(each, str) else each for each in self.answers]
+        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int
+    ) -> Sequence[Sequence[Answer | ReplyError]]:
+        self.asked += prompts
+        assert votes * len(prompts) == len(self.answers)
+        said = [Answer(text=each) if isinstance(each, str) else each for each in self.answers]
+        return [said[start : start + votes] for start in range(0, len(said), votes)]
 
     def labels(self, model: str, prompt: str) -> Labels | None:
         return self.known
@@ -65,7 +66,7 @@ ANSWER = "It takes five days \u2013 \u201cat most\u201d."
 
 
 def votes_of(*said: str, answer: str = ANSWER) -> str:
-    return counted("here/j", [Answer(text=each) for each in said], [answer], VERDICTS).deciding
+    return decided("here/j", [vote_in(Answer(text=each), [answer], VERDICTS) for each in said]).deciding
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_a_judge_that_refuses_or_is_cut_off_has_no_verdict() -> None:
         Answer(text=says(), finish_reason="content_filter"),
     ):
         with pytest.raises(JudgeFailed, match="refused or was cut off"):
-            counted("here/j", [answer], [ANSWER], VERDICTS)
+            decided("here/j", [vote_in(answer, [ANSWER], VERDICTS)])
 
 
 def test_an_empty_answer_needs_no_quotation_and_can_have_none() -> None:
@@ -239,3 +240,52 @@ def test_outside_of_a_test_it_says_what_it_needs() -> None:
 def test_a_rubric_of_ones_own_is_kept_as_it_is() -> None:
     rubric = rubric_of("assert_judged", "  Says goodbye.  \n  In one word.")
     assert (rubric.text, rubric.category) == ("Says goodbye.\n  In one word.", "wrong_answer")
+
+
+OTHER = "It takes six days."
+
+
+def compare(panel: Panel, *said: str, votes: int = 1) -> Score:
+    """What comes of verdicts in this order and in the other one."""
+    panel.answers = tuple(says(each, ["It takes"], f"I say {each}.") if each.isalpha() else each for each in said)
+    found: Score = assert_preferred(ANSWER, OTHER, "tone", judge="j", votes=votes)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("in_order", "swapped", "value"),
+    [
+        ("first", "second", 1),
+        ("second", "first", 0),
+        ("tie", "tie", 0.5),
+        ("first", "first", 0.5),
+        ("second", "second", 0.5),
+        ("first", "tie", 0.5),
+        ("tie", "first", 0.5),
+    ],
+)
+def test_a_preference_must_survive_the_other_order(panel: Panel, in_order: str, swapped: str, value: float) -> None:
+    panel.known = LABELS
+    if value == 0:
+        with pytest.raises(CheckFailed, match="the judge here/j says the other answer is better"):
+            compare(panel, in_order, swapped)
+        return
+    score = compare(panel, in_order, swapped)
+    assert (score.value, score.passed) == (value, True)
+    changes = {in_order, swapped} not in ({"first", "second"}, {"tie"})
+    assert ("changes with the order" in score.reason) is changes
+    [one, two] = [asked[1]["content"] for asked in panel.asked]
+    assert one.index(ANSWER) < one.index(OTHER)
+    assert two.index(OTHER) < two.index(ANSWER)
+
+
+def test_votes_on_a_pair_are_counted_in_both_orders(panel: Panel) -> None:
+    score = compare(panel, "second", "second", "first", "first", "first", "second", votes=3)
+    assert (score.passed, score.gated, round(score.value, 3)) == (False, False, 0.333)
+    with pytest.raises(JudgeFailed, match="gave no verdict: it wrote no JSON"):
+        compare(panel, "first", "?")
+
+
+def test_equal_answers_are_a_tie_that_costs_nothing(panel: Panel) -> None:
+    score: Score = assert_preferred("It  takes five.", "It takes five.", "tone", judge="j")
+    assert (score.value, score.passed, panel.asked) == (0.5, True, [])

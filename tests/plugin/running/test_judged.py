@@ -12,7 +12,7 @@ from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.checks.judges.asker import JudgeModel
 from pytest_llmeval.checks.judges.judge_prompt import prompt_digest
 from pytest_llmeval.checks.judges.rubrics import READY
-from tests.server import Request, Server, completion
+from tests.server import Reply, Request, Server, completion
 from tests.sessions import CONFIGURATION, Session, told
 
 JUDGE = """
@@ -193,6 +193,32 @@ def test_several_votes_show_who_disagrees(plain_session: Session, server: Server
     assert [round(each.samples[0].scores[0].value, 2) for each in (oslo, rome)] == [0.67, 0.33]
     assert "2 of 3 votes: I say pass." in oslo.samples[0].scores[0].reason
     assert "another vote says pass: I say pass." in rome.samples[0].detail
+
+
+def test_a_pair_is_asked_in_both_orders_at_once(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+
+    def prefers_the_first(request: Request) -> Any:
+        if request.json["model"] != "judge-9":
+            return says(request)
+        said = {"evidence": ["It takes"], "reason": "it is first", "verdict": "first"}
+        return Reply(body=completion(json.dumps(said)), at_once=2)
+
+    server.answer = prefers_the_first
+    plain_session.write("""
+        from pytest_llmeval import assert_preferred
+
+        def test_tone(llm):
+            score = assert_preferred(llm("Parcels to Rome?"), "It takes ages.", "tone", judge="judge")
+            assert (score.value, "changes with the order" in score.reason) == (0.5, True)
+    """)
+
+    result = plain_session.run("--llm-baseline=none", "--llm-record")
+
+    result.assert_outcomes(passed=1)
+    assert measure("production", plain_session.results()).judge_calls == 2
+    replayed = plain_session.run("--llm-baseline=none", "--llm-mode=replay")
+    replayed.assert_outcomes(passed=1)
 
 
 def test_the_same_answer_is_judged_once_in_all_samples(plain_session: Session, server: Server) -> None:
