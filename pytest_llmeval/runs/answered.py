@@ -12,7 +12,7 @@ def answered_under_one_name(results: Iterable[CaseResult]) -> list[str]:
     """A line for each model name that several models answered to, in the results of a session and its baseline."""
     answers: dict[str, Counter[str]] = {}
     for result in results:
-        for call in result.calls:
+        for call in result.every_call:
             if call.answer.response_model:
                 counts = answers.setdefault(f"{call.provider}/{call.request_model}", Counter())
                 counts[call.answer.response_model] += 1

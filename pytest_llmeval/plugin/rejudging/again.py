@@ -62,7 +62,8 @@ class Again:
             )
             if then.outcome == "pass" and today.outcome == "fail" and not _rejected_by_people(today)
         }
-        if same_tests and any(place < self._judged_alike for place in fail_now):
+        same_judges = _judges(again.samples) == _judges(self.saved.samples)
+        if same_tests and same_judges and any(place < self._judged_alike for place in fail_now):
             return saved._replace(rejudged="other_code")
         return again._replace(rejudged="not_compared" if any(fail_now.values()) else "")
 
@@ -78,6 +79,12 @@ def _went_another_way(today: Iterable[SampleResult], saved: Iterable[SampleResul
     return False
 
 
+def _judges(samples: Iterable[SampleResult]) -> set[tuple[str, str]]:
+    """The models that gave verdicts, each with what it was asked."""
+    scores = (score for sample in samples for score in sample.scores)
+    return {(score.judge.model, score.judge.prompt) for score in scores if score.judge is not None}
+
+
 def _no_verdict(sample: SampleResult) -> bool:
     """Whether a judge failed; what another one said of the reply when it was saved counts for nothing."""
     return sample.outcome == "error" and sample.category == JUDGE_FAILED
@@ -90,7 +97,7 @@ def _rejected_by_people(sample: SampleResult) -> bool:
 
 def judged_as_error(saved: SampleResult) -> bool:
     """Whether a saved sample had no reply that could be judged again."""
-    return saved.outcome == "error" and (saved.category != "exception" or not saved.calls)
+    return saved.outcome == "error" and (saved.category not in ("exception", JUDGE_FAILED) or not saved.calls)
 
 
 again_key = pytest.StashKey[Again]()

@@ -95,7 +95,7 @@ def test_its_verdict_gates_when_it_is_calibrated(session: Session, server: Serve
     assert figures.cost == pytest.approx(2 * 37 / 1e6)
     assert figures.judge_cost == pytest.approx(2 * 1000 / 1e6)
     assert told(result, "4 live calls, 2 of judges")
-    assert told(result, "faithfulness by openai/judge-9: 1 of 2 answers of production fail; 54.8 % *by its 60 labels")
+    assert told(result, "faithfulness by openai/judge-9: 1 of 2 answers of production fail; 54.7 % *by its 60 labels")
 
 
 def test_without_a_calibration_it_is_shown_and_fails_nothing(plain_session: Session, server: Server) -> None:
@@ -245,6 +245,28 @@ def test_a_saved_baseline_is_judged_by_todays_judge(session: Session, server: Se
     replayed = session.run("--llm-baseline=main.jsonl", "--llm-mode=replay")
     assert replayed.ret == 0
     assert len(server.requests) == asked + 2
+
+
+def test_another_judge_judges_both_sides(plain_session: Session, server: Server) -> None:
+    """The test's file is the same and the configuration has another judge: nobody's code has changed."""
+    prepare(plain_session, server)
+    calibrate(plain_session)
+    plain_session.run("--llm-baseline=main.jsonl", "--llm-update-baseline")
+    toml = (CONFIGURATION + JUDGE).format(base_url=server.base_url)
+    plain_session.configure(toml.replace("openai/judge-9", "openai/judge-10"))
+    calibration = plain_session.path / "judges" / "faithfulness.json"
+    calibration.write_text(calibration.read_text().replace("judge-9", "judge-10"))
+    strict = {"evidence": ["It takes"], "reason": "I like nothing.", "verdict": "fail"}
+    server.answer = lambda request: (
+        completion(json.dumps(strict)) if request.json["model"] == "judge-10" else says(request)
+    )
+
+    result = plain_session.run("--llm-baseline=main.jsonl")
+
+    assert result.ret == 0
+    assert told(result, "2 known misses")
+    assert judged(server) == 2
+    assert not told(result, "the code behind the replies")
 
 
 def test_without_the_judges_word_on_the_baseline_nothing_is_compared(plain_session: Session, server: Server) -> None:
