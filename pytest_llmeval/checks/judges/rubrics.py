@@ -89,7 +89,7 @@ def rubric_of(check: str, given: object) -> Rubric:
         raise LlmevalError(f"{check}: rubric= is a text or one of {', '.join(READY)}, not {shown(given)}")
     if given in READY:
         return READY[given]
-    if len(given.split()) == 1:
+    if given.isascii() and len(given.split()) == 1:  # some languages write no spaces
         guess = did_you_mean(given, READY)
         raise LlmevalError(
             f"{check}: there is no rubric {quoted(given)}{guess} (ready: {', '.join(READY)}); one of your own is a "

@@ -13,6 +13,7 @@ from pytest_llmeval.text import first_line, folded, quoted, shown
 
 MOST_VOTES = 9
 _FIELDS = {"evidence", "reason", "verdict"}
+_MARKUP = str.maketrans("", "", "*_`#")
 _TYPOGRAPHY = str.maketrans(
     "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2010\u2011\u2012\u2013\u2014", "''''\"\"\"\"-----"
 )
@@ -166,5 +167,5 @@ def _holds(source: str, text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """A text without what a faithful copy of it may change: case, white space, kinds of quotes and dashes."""
-    return folded(text.translate(_TYPOGRAPHY), ignore_case=True)
+    """A text without what a faithful copy of it may change: case, white space, emphasis, kinds of quotes and dashes."""
+    return folded(text.translate(_TYPOGRAPHY).translate(_MARKUP), ignore_case=True)

@@ -237,7 +237,13 @@ def test_outside_of_a_test_it_says_what_it_needs() -> None:
         assert_judged(ANSWER, "tone", judge="j")
 
 
+def test_a_quotation_may_leave_out_emphasis() -> None:
+    assert votes_of(says(evidence=["takes five days"]), answer="It takes **five days**.") == "pass"
+    assert votes_of(says(evidence=["takes **five**"]), answer="It takes _five_ days.") == "pass"
+
+
 def test_a_rubric_of_ones_own_is_kept_as_it_is() -> None:
+    assert rubric_of("assert_judged", "丁寧な日本語で答える。").text == "丁寧な日本語で答える。"
     rubric = rubric_of("assert_judged", "  Says goodbye.  \n  In one word.")
     assert (rubric.text, rubric.category) == ("Says goodbye.\n  In one word.", "wrong_answer")
 
