@@ -313,22 +313,24 @@ class Trial:
         """
         __tracebackhide__ = True
         lane = self._entered_lane()
-        futures = []
+        keys = [(lookup.digest, draw.sample) for lookup, draw in asked]
         with self._lock:
-            for lookup, draw in asked:
-                key = lookup.digest, draw.sample
+            for key, (lookup, draw) in zip(keys, asked, strict=True):
                 if key not in self.replies.verdicts:
                     self.replies.verdicts[key] = self.pipeline.submit(lookup, draw)
-                futures.append(self.replies.verdicts[key])
+                    self.replies.paid_by[key] = self.sample.index
         if lane.may_leave and not self.replies.blocking:
-            self._leave_unless_done(lane, futures)
-        return [self._verdict(future) for future in futures]
+            self._leave_unless_done(lane, [self.replies.verdicts[key] for key in keys])
+        return [self._verdict(key) for key in keys]
 
-    def _verdict(self, future: Future[Fulfilled]) -> Fulfilled | ReplyError:
+    def _verdict(self, key: tuple[str, int]) -> Fulfilled | ReplyError:
         try:
-            return self.pipeline.received(future)
+            found = self.pipeline.received(self.replies.verdicts[key])
         except ReplyError as error:
             return error
+        if self.replies.paid_by[key] == self.sample.index:
+            return found
+        return found._replace(spent=0.0, measures=found.measures._replace(source="cache"))
 
     @property
     def to_record(self) -> list[Fulfilled]:

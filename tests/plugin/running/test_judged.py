@@ -223,8 +223,9 @@ def test_a_pair_is_asked_in_both_orders_at_once(plain_session: Session, server: 
 
 def test_the_same_answer_is_judged_once_in_all_samples(plain_session: Session, server: Server) -> None:
     prepare(plain_session, server)
-    plain_session.run("--llm-baseline=none", "--llm-samples=4")
+    result = plain_session.run("--llm-baseline=none", "--llm-samples=4")
     assert len(server.requests) == 8 + 2
+    assert told(result, "6 calls replayed, 10 live, 8 of judges * $0.0023 spent")
     assert [len(sample.judging) for sample in plain_session.results()[0].samples] == [1] * 4
 
 
