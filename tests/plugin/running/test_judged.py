@@ -12,6 +12,9 @@ from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.checks.judges.asker import JudgeModel
 from pytest_llmeval.checks.judges.judge_prompt import prompt_digest
 from pytest_llmeval.checks.judges.rubrics import READY
+from pytest_llmeval.commands.main import main
+from pytest_llmeval.review.decisions import Decision
+from pytest_llmeval.runs.answer_digest import answer_digest
 from tests.server import Reply, Request, Server, completion
 from tests.sessions import CONFIGURATION, Session, told
 
@@ -98,7 +101,9 @@ def test_its_verdict_gates_when_it_is_calibrated(session: Session, server: Serve
     assert told(result, "faithfulness by openai/judge-9: 1 of 2 answers of production fail; 54.7 % *by its 60 labels")
 
 
-def test_without_a_calibration_it_is_shown_and_fails_nothing(plain_session: Session, server: Server) -> None:
+def test_without_a_calibration_it_is_shown_and_fails_nothing(
+    plain_session: Session, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
     prepare(plain_session, server)
 
     result = plain_session.run("--llm-baseline=none")
@@ -112,6 +117,22 @@ def test_without_a_calibration_it_is_shown_and_fails_nothing(plain_session: Sess
         assert sample.examined is not None
         assert "hallucination" not in sample.examined
         assert not sample.scores[0].gated
+    # What people decide of these answers compares the judge with them; nobody is asked.
+    agreement = ["judge-agreement", str(plain_session.report), "--config", str(plain_session.path)]
+    assert main(agreement) == 2
+    assert "has a decision in reviews/; llmeval review run.jsonl makes them" in capsys.readouterr().err
+    made = [
+        Decision(oslo.key, answer_digest(oslo.samples[0].calls), "accepted", reviewer="ada"),
+        Decision(rome.key, answer_digest(rome.samples[0].calls), "rejected", category="hallucination", reviewer="ada"),
+    ]
+    (plain_session.path / "reviews").mkdir()
+    lines = "".join(f"{json.dumps(each.to_json())}\n" for each in made)
+    (plain_session.path / "reviews" / "run.jsonl").write_text(lines)
+    assert main(agreement) == 1
+    assert "2 labels of people: 1 bad, 1 good" in capsys.readouterr().out
+    assert main([*agreement, "--rubric=tone"]) == 2
+    assert "no such judge in run.jsonl (judges: faithfulness by openai/judge-9)" in capsys.readouterr().err
+    assert judged(server) == 2
 
 
 def test_nor_does_a_judge_that_does_not_agree_with_people(plain_session: Session, server: Server) -> None:
