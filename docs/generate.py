@@ -98,7 +98,7 @@ def _options() -> str:
 def _commands() -> str:
     """The subcommands of ``llmeval``."""
     told = _ask("pytest_llmeval", "--help")
-    rows = re.findall(r"^ {4}([a-z]+) {2,}(.*)$", told, re.MULTILINE)
+    rows = re.findall(r"^ {4}([a-z-]+)(?: {2,}|\n {5,})(.*)$", told, re.MULTILINE)
     return _table(("command", "does"), [(f"`llmeval {name}`", _cell(text)) for name, text in rows])
 
 

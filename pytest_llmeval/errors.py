@@ -113,6 +113,10 @@ class ForkedCall(ReplyError):
     """A model was asked in a process that the test has forked, where the call cannot be seen."""
 
 
+class JudgeFailed(ReplyError):
+    """A model that judges answers gave no verdict that can be used."""
+
+
 class BudgetExceeded(ReplyError):
     """The ceiling on money was reached, so the call was not made."""
 

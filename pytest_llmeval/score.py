@@ -52,6 +52,31 @@ class FieldCount(NamedTuple):
     of: int
 
 
+class Labels(NamedTuple):
+    """How people labelled answers that a judge found bad, and answers that it found good."""
+
+    flagged_bad: int
+    flagged_good: int
+    passed_bad: int
+    passed_good: int
+
+
+class Judge(NamedTuple):
+    """The model behind a verdict.
+
+    Attributes:
+        model: as ``provider/model``.
+        rubric: the name of a ready rubric, or the first words of a test's own.
+        prompt: digest of all that it is asked besides the material of a case; another digest is another judge.
+        labels: those that it was calibrated by; None without a calibration that lets it gate.
+    """
+
+    model: str
+    rubric: str
+    prompt: str
+    labels: Labels | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """What a check found.
@@ -64,6 +89,7 @@ class Score:
         check: the check's name, as in ``assert_similar``.
         unsupported: what the text states that no source holds, for a report to mark.
         fields: how often each field was right, for a report to count.
+        judge: who says so, where it is a model.
     """
 
     value: float
@@ -73,3 +99,9 @@ class Score:
     check: str = ""
     unsupported: tuple[Claim, ...] = ()
     fields: tuple[FieldCount, ...] = ()
+    judge: Judge | None = None
+
+    @property
+    def gated(self) -> bool:
+        """Whether the answer fails by it; the verdict of a judge without a calibration is only shown."""
+        return self.judge is None or self.judge.labels is not None

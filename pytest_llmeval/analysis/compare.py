@@ -194,6 +194,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         only_candidate=table.added,
         changed=differ.rows,
         unlike=differ.replies,
+        unjudged=differ.judges,
         gate=gate,
         reasons=reasons,
         notes=(
@@ -304,6 +305,16 @@ def _compared_otherwise(
         yield (
             f"{_cases(count, ' fails', ' fail')} today on replies that passed when the baseline was saved, in tests "
             "that have not changed: the code behind the replies has; the saved verdict counts"
+        )
+    if count := rejudged["not_judged"]:
+        yield (
+            f"{_cases(count, ' is', ' are')} not compared: the judge gave no verdict on the baseline's answers; "
+            "--llm-record --llm-mode=auto asks it and keeps its verdicts"
+        )
+    if count := len(differ.judges) - rejudged["not_judged"]:
+        yield (
+            f"{_cases(count, ' is', ' are')} not compared: another judge, or the same one asked otherwise, judged the "
+            "baseline's answers"
         )
     if count := len(differ.replies):
         yield (
@@ -463,6 +474,11 @@ def _invalid(
         yield (
             f"{len(differ.replies)} of {_cases(len(after))} cannot be compared: the baseline's replies to the "
             "prompts of then fail today's tests; at most 10% may"
+        )
+    if len(differ.judges) > MOST_UNLIKE * len(after):
+        yield (
+            f"{len(differ.judges)} of {_cases(len(after))} cannot be compared: no verdict of today's judge on the "
+            "baseline's answers; at most 10% may"
         )
     if before or not after:
         yield from table.why_invalid(min_overlap=0.0)

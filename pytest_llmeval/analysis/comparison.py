@@ -155,6 +155,7 @@ class Comparison(NamedTuple):
         only_candidate: cases that ran only with the candidate.
         changed: cases whose row changed since the baseline ran; they are not compared.
         unlike: cases whose saved replies, to other requests, fail today's tests; they are not compared.
+        unjudged: cases on whose saved replies today's judge gave no verdict; they are not compared.
         reasons: why the gate failed or was not evaluated, a sentence each, the most important first.
         part: as in ``8 of 89 cases``, "" when all ran.
         notes: what else a reader must know to trust the verdict, a sentence each.
@@ -190,6 +191,7 @@ class Comparison(NamedTuple):
     drift: Drift = "unknown"
     of_tables: bool = False
     unlike: tuple[CaseKey, ...] = ()
+    unjudged: tuple[CaseKey, ...] = ()
     saved_when: str = ""
     part: str = ""
     notes: tuple[str, ...] = ()

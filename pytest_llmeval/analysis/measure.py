@@ -99,7 +99,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
     """
     results = list(results)
     beside = list(beside)
-    every = [call for result in results for call in result.calls]
+    every = [call for result in results for call in result.every_call]
     judging = [call for call in every if call.judge]
     calls = [call for call in every if not call.judge]
     live = sum(call.measures.source == "live" for call in every)
@@ -242,7 +242,8 @@ def _hallucination_rate(results: Sequence[CaseResult], beside: Sequence[CaseResu
     untraced = untraced_in([*results, *beside])
     # Answers of older runs may have been examined for anything; that one of a run was must be seen.
     seen = any(
-        HALLUCINATION in {*sample.categories, *(sample.noted or ()), *(score.category for score in sample.scores)}
+        HALLUCINATION
+        in {*sample.categories, *(sample.noted or ()), *(score.category for score in sample.scores if score.gated)}
         for result in (*results, *beside)
         for sample in result.answered
     )

@@ -114,7 +114,7 @@ def _settled(name: str, score: object, explicit: str | None) -> Score:
     scores = recorder.get()
     if scores is not None:
         scores.append(kept)
-    if not kept.passed:
+    if not kept.passed and kept.gated:
         error = CheckFailed(reason, category=decided or own, score=kept.value, check=kept.check)
         if decided:
             mark_decided(error, decided)

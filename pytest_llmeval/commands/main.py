@@ -23,6 +23,7 @@ from pytest_llmeval.commands.cache import add_cache
 from pytest_llmeval.commands.check import add_check
 from pytest_llmeval.commands.history import add_history
 from pytest_llmeval.commands.import_cases import add_import
+from pytest_llmeval.commands.judge_agreement import add_judge_agreement
 from pytest_llmeval.commands.judging import as_told, decided_in, extent_of, rules_notes, rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import add_merge, failed_words
 from pytest_llmeval.commands.plan import add_plan
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     add_review(commands)
     add_add(commands)
     add_shadow(commands)
+    add_judge_agreement(commands)
     add_merge(commands)
     add_plan(commands)
     add_cache(commands)

@@ -13,6 +13,7 @@ from pytest_llmeval.case import Case
 from pytest_llmeval.datasets.load import load_cases
 from pytest_llmeval.engine.pipeline import Pipeline
 from pytest_llmeval.errors import ConfigError, LlmevalError
+from pytest_llmeval.plugin.asking.session_judges import judges_of
 from pytest_llmeval.plugin.build_evaluation import evaluation_of
 from pytest_llmeval.plugin.config_table import check_table
 from pytest_llmeval.plugin.evaluation import Evaluation
@@ -167,6 +168,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         decisions=evaluation.decisions,
         case=identity.case,
         categorise=categoriser(item.ihook),
+        judges=judges_of(item.config, evaluation.settings),
     )
     again = item.stash.get(again_key, None)
     if again is not None:

@@ -159,6 +159,7 @@ class Evaluation:
     def secrets(self) -> dict[str, str]:
         """The API keys that models and applications of this session may use, by their environment variables."""
         own = {model.api_key_env or find_provider(model.provider, model.base_url).api_key_env for model in self.models}
+        own |= {model.api_key_env for model in self.settings.models.values()}  # judges among them
         names = [name for name in (*sorted(filter(None, own)), *every_key_variable()) if self.environment.get(name)]
         return {name: self.environment[name] for name in names if self.environment[name] != NO_KEY}
 

@@ -142,6 +142,7 @@ def not_compared_lines(paper: Paper, comparison: Comparison) -> list[Line]:
     groups = [
         (comparison.changed, "changed since the baseline ran"),
         (comparison.unlike, "whose saved replies, to other prompts, fail today's tests"),
+        (comparison.unjudged, "without a verdict of today's judge on the baseline's answers"),
         (comparison.only_baseline, "ran with the baseline only"),
         (comparison.only_candidate, "ran with the candidate only"),
     ]

@@ -23,6 +23,7 @@ from pytest_llmeval.report.cases import (
 )
 from pytest_llmeval.report.exports import Session
 from pytest_llmeval.report.figures import not_comparable, shown_of
+from pytest_llmeval.report.judges.judge_lines import judge_lines, judge_lines_compared
 from pytest_llmeval.report.numbers import count, percent, points
 from pytest_llmeval.report.paper import Line, Paper
 from pytest_llmeval.report.replies.differing import differing_words
@@ -62,6 +63,7 @@ def markdown(session: Session) -> str:
         blocks = page.not_compared(session.figures, session.run.results)
     elif len(comparisons) == 1 and nothing_new(comparisons[0]):
         head, *rest = green_lines(page.long, comparisons[0], session.besides)
+        rest += judge_lines_compared(page.long, comparisons[0])
         missing = [note for note in session.notes if note.startswith("NOT ") and note not in session.red]
         told = [*(line.text for line in rest), *missing]
         green = "<br>\n".join([f"**{page.escaped(head.text)}**", *map(page.escaped, told)]) + "\n"
@@ -129,6 +131,7 @@ class _Page:
             ]
         return [
             *blocks,
+            self.fenced(lambda paper: judge_lines_compared(paper, comparison)),
             self.fenced(lambda paper: unverified_lines(paper, comparison)),
             self._fields(results_of([comparison])),
             *self._misses(comparison),
@@ -147,7 +150,15 @@ class _Page:
         return [
             f"### ⚠️ {self.escaped(NO_BASELINE)}",
             _table(("model", "passed", "failed", *(measured.head for measured in shown)), body),
-            self.fenced(lambda paper: [*unverified_alone(paper, results), *error_lines_alone(paper, results)]),
+            self.fenced(
+                lambda paper: [
+                    *judge_lines(
+                        paper, {each.model: [r for r in results if r.model == each.model] for each in figures}
+                    ),
+                    *unverified_alone(paper, results),
+                    *error_lines_alone(paper, results),
+                ]
+            ),
             self._fields({each.model: [one for one in results if one.model == each.model] for each in figures}),
         ]
 

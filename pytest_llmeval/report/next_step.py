@@ -154,7 +154,7 @@ def _to_save(comparison: Comparison, *, gone: bool) -> str:
     """Whether the baseline should be saved again, and why."""
     if not comparison.saved:
         return ""
-    if comparison.changed or comparison.unlike or comparison.only_candidate:
+    if comparison.changed or comparison.unlike or comparison.unjudged or comparison.only_candidate:
         return f"save the baseline again with {_update(comparison)}, so that it has every case as it is now"
     if gone and comparison.only_baseline:
         return f"if those cases are gone on purpose, save the baseline again with {_update(comparison)}"

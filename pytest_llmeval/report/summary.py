@@ -18,6 +18,7 @@ from pytest_llmeval.report.cases import (
 )
 from pytest_llmeval.report.category import category_cases, category_cases_alone
 from pytest_llmeval.report.figures import figures_table, measures_lines
+from pytest_llmeval.report.judges.judge_lines import judge_lines, judge_lines_compared
 from pytest_llmeval.report.next_step import next_step, next_step_alone
 from pytest_llmeval.report.numbers import count
 from pytest_llmeval.report.paper import Line, Paper, joined
@@ -135,7 +136,7 @@ def _compared(
     """The candidates of one baseline: in the rows of tables when there is one, in columns when there are several."""
     first, single = comparisons[0], len(comparisons) == 1
     if single and paper.verbosity <= 0 and nothing_new(first):
-        return [green_lines(paper, first, besides)]
+        return [green_lines(paper, first, besides) + judge_lines_compared(paper, first)]
     if single:
         head = title(paper, first)
     else:
@@ -155,6 +156,7 @@ def _compared(
         page += [
             category_table(paper, first),
             figures_table(paper, first.baseline, first.candidate, saved=first.saved) + differing_line(paper, first),
+            judge_lines_compared(paper, first),
             unverified_lines(paper, first),
             misses[0],
             *more,
@@ -166,7 +168,8 @@ def _compared(
         page += [error_lines(paper, first), not_compared_lines(paper, first)]
     else:
         for comparison, lines in zip(comparisons, misses, strict=True):
-            body = [*unverified_lines(paper, comparison), *lines, *error_lines(paper, comparison)]
+            judged = judge_lines_compared(paper, comparison)
+            body = [*judged, *unverified_lines(paper, comparison), *lines, *error_lines(paper, comparison)]
             body += counts(paper, comparison) if paper.verbosity > 0 else []
             body += not_compared_lines(paper, comparison)
             page.append([*paper.write(comparison.candidate.model, "bold"), *body] if body else [])
@@ -180,10 +183,11 @@ def _not_compared(
     head = f"model {models[0].model}" if len(models) == 1 else plural(len(models), "model")
     lines = paper.write(head, "bold") + facts(paper, models, besides) + _in_one_line(paper, results)
     lines += paper.write(NO_BASELINE, hang=2) if not alone else []
-    errors = [*unverified_alone(paper, results), *error_lines_alone(paper, results)]
+    by_model = {figures.model: [each for each in results if each.model == figures.model] for figures in models}
+    judged = judge_lines(paper, by_model)
+    errors = [*judged, *unverified_alone(paper, results), *error_lines_alone(paper, results)]
     if not any(figures.passed + figures.failed for figures in models):
         return [lines, errors]
-    by_model = {figures.model: [each for each in results if each.model == figures.model] for figures in models}
     more = sections(paper, by_model, candidates=list(by_model))
     return [lines, alone_table(paper, models, by_model), errors, *more]
 

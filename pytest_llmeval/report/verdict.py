@@ -21,7 +21,7 @@ MOST_NAMED = 3  # categories in the gate's sentence
 def nothing_new(comparison: Comparison) -> bool:
     """Whether the gate passed and nothing needs a look."""
     unsettled = any(mark_of(row) != " " for row in [*comparison.rows, *rising_together(comparison)])
-    changed = comparison.changed or comparison.unlike
+    changed = comparison.changed or comparison.unlike or comparison.unjudged
     left_out = (
         comparison.errors or comparison.unverified or changed or comparison.only_baseline or comparison.only_candidate
     )

@@ -14,7 +14,8 @@ from pytest_llmeval.text import first_line, plural
 MOST_NAMED = 20
 """Answers on which two reviewers disagree that are named."""
 
-_GOOD = ("accepted", "both_fine")
+GOOD = ("accepted", "both_fine")
+"""Decisions by which an answer is good."""
 
 
 def label_lines(results: Iterable[CaseResult], decisions: Sequence[Decision]) -> list[str]:
@@ -46,7 +47,8 @@ def last_of_each(decisions: Iterable[Decision]) -> dict[tuple[CaseKey, str], lis
 
 def flagged(sample: SampleResult) -> set[str]:
     """The error categories that checks found in an answer, whatever people decided of it since."""
-    names = {score.category for score in sample.scores if not score.passed and score.check != "review"}
+    scores = [score for score in sample.scores if score.gated and not score.passed]
+    names = {score.category for score in scores if score.check != "review"}
     reviewed = any(score.check == "review" for score in sample.scores)
     return names if reviewed else names.union(sample.categories)
 
@@ -70,7 +72,7 @@ def check_of(
             made = decisions.get((result.key, answer_digest(sample.calls)), ())
             if any(each.decision == "rejected" and each.category == category for each in made):
                 labels[flag].append(True)
-            elif made and all(each.decision in _GOOD for each in made):
+            elif made and all(each.decision in GOOD for each in made):
                 labels[flag].append(False)
     parts = [LabelledPart(answers[flag], len(labels[flag]), sum(labels[flag])) for flag in (True, False)]
     return labelled_check(*parts)

@@ -50,7 +50,7 @@ def _answers(results: Iterable[CaseResult]) -> dict[str, Counter[str]]:
     """By the name of a model that was asked, who answered how often; "" where the provider does not say."""
     answers: dict[str, Counter[str]] = {}
     for result in results:
-        for call in result.calls:
+        for call in result.every_call:
             counts = answers.setdefault(f"{call.provider}/{call.request_model}", Counter())
             counts[str(call.answer.response_model or "")] += 1  # of a damaged run it may be anything
     return answers

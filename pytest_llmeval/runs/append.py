@@ -12,7 +12,7 @@ from pytest_llmeval.text import plural
 
 MOST_ANSWERS = 40  # per case; the newest are kept
 
-_UNJUDGED = ("as_saved", "not_compared")  # see `CaseResult.rejudged`
+_UNJUDGED = ("as_saved", "not_compared", "not_judged")  # see `CaseResult.rejudged`
 
 
 class Appended(NamedTuple):

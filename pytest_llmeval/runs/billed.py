@@ -47,7 +47,7 @@ def billed_in(results: Iterable[CaseResult]) -> Billed:
     """The live calls that results hold."""
     billed = Billed()
     for result in results:
-        for call in result.calls:
+        for call in result.every_call:
             if call.measures.source == "live":
                 billed = billed.and_one(call.spent)
     return billed

@@ -9,8 +9,21 @@ from typing import Any, get_args
 
 from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Rejudged, SampleResult
-from pytest_llmeval.score import Claim, FieldCount, Score
-from pytest_llmeval.store.fields import FLAG, LIST, NUMBER, OBJECT, PATH, TEXT, TEXTS, Field, Record, one_of, or_null
+from pytest_llmeval.score import Claim, FieldCount, Judge, Labels, Score
+from pytest_llmeval.store.fields import (
+    COUNT,
+    FLAG,
+    LIST,
+    NUMBER,
+    OBJECT,
+    PATH,
+    TEXT,
+    TEXTS,
+    Field,
+    Record,
+    one_of,
+    or_null,
+)
 
 
 def _claims(pairs: list[Any]) -> tuple[Claim, ...]:
@@ -26,6 +39,25 @@ def _fields(rows: list[Any]) -> tuple[FieldCount, ...]:
             raise ValueError("fields is a list of paths, each with how often it was right and looked at")
     return tuple(FieldCount(*row) for row in rows)
 
+
+_LABELS = Record(Labels, [Field(name, COUNT) for name in Labels._fields])
+
+_JUDGE = Record(
+    Judge,
+    [
+        Field("model", TEXT),
+        Field("rubric", TEXT),
+        Field("prompt", TEXT),
+        Field(
+            "labels",
+            OBJECT,
+            default=None,
+            omit=True,
+            dump=_LABELS.to_json,
+            load=lambda data: None if data is None else _LABELS.from_json(data),
+        ),
+    ],
+)
 
 _SCORE = Record(
     Score,
@@ -55,6 +87,14 @@ _SCORE = Record(
             omit=True,
             dump=lambda fields: [list(field) for field in fields],
             load=_fields,
+        ),
+        Field(
+            "judge",
+            OBJECT,
+            default=None,
+            omit=True,
+            dump=_JUDGE.to_json,
+            load=lambda data: None if data is None else _JUDGE.from_json(data),
         ),
     ],
 )
@@ -132,6 +172,7 @@ _SAMPLE = Record(
         Field("further_categories", TEXTS, "further", default=(), omit=True, dump=list, load=tuple),
         Field("examined", TEXTS, "noted", default=None, omit=True, dump=list, load=tuple),
         Field("uncategorised", TEXTS, default=(), omit=True, dump=list, load=tuple),
+        Field("judging", LIST, default=(), omit=True, dump=_CALL.list_to_json, load=_CALL.list_from_json),
     ],
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from pytest_llmeval.reply import OTHER_CALL, Answer, Measures
 from pytest_llmeval.runs.rules import RunRules
@@ -32,7 +32,12 @@ ALWAYS_EXAMINED = frozenset({"exception", "refusal", "truncated"})
 
 Outcome = Literal["pass", "fail", "unverified", "error"]
 """``unverified`` has an answer of which nothing says whether it is right; ``error`` has none."""
-Rejudged = Literal["", "as_saved", "other_code", "not_compared", "executed_once"]
+Rejudged = Literal["", "as_saved", "other_code", "not_compared", "not_judged", "executed_once"]
+JUDGE_FAILED: Final = "judge"
+"""The kind of error of a sample on which a judge gave no verdict."""
+
+NOT_COMPARED: Final = ("not_compared", "not_judged")
+"""Of these, what leaves a case out of the comparison."""
 
 
 class CaseKey(NamedTuple):
@@ -103,6 +108,7 @@ class SampleResult(NamedTuple):
         uncategorised: the reasons of failed plain asserts that nothing gave a category.
         noted: the error categories that the answer was examined for and that do not follow from its scores: those of
             ``with category(...)``, and that of plain asserts. None in runs of older versions, which do not say.
+        judging: the calls of checks that ask a model for a verdict; ``calls`` has none of these.
     """
 
     index: int  # type: ignore[assignment]  # not the method of tuples
@@ -116,6 +122,7 @@ class SampleResult(NamedTuple):
     further: tuple[str, ...] = ()
     noted: tuple[str, ...] | None = None
     uncategorised: tuple[str, ...] = ()
+    judging: tuple[Call, ...] = ()
 
     @property
     def product_calls(self) -> tuple[Call, ...]:
@@ -139,15 +146,16 @@ class SampleResult(NamedTuple):
         A check that failed examined the answer unless the way the answer ended explains its failure. An older run
         does not say that, nor what an answer without a failure was examined for.
         """
-        own, scored = {*ALWAYS_EXAMINED, *self.categories}, {score.category for score in self.scores}
+        scores = [score for score in self.scores if score.gated]
+        own, scored = {*ALWAYS_EXAMINED, *self.categories}, {score.category for score in scores}
         if self.noted is None:
             return None if self.outcome == "pass" else frozenset(own | scored)
-        return frozenset(own.union(self.noted, scored - {score.category for score in self.scores if not score.passed}))
+        return frozenset(own.union(self.noted, scored - {score.category for score in scores if not score.passed}))
 
     @property
     def untraced(self) -> frozenset[str]:
         """The categories of a failure that leave no trace in an answer that passes."""
-        traced = {*ALWAYS_EXAMINED, *(self.noted or ()), *(score.category for score in self.scores)}
+        traced = {*ALWAYS_EXAMINED, *(self.noted or ()), *(score.category for score in self.scores if score.gated)}
         return frozenset(self.categories) - traced
 
 
@@ -166,6 +174,7 @@ class CaseResult(NamedTuple):
         rejudged: how today's tests judged the replies of a saved run. ``as_saved``: the test now asks differently, so
             the saved verdict counts. ``other_code``: replies that passed now fail in unchanged tests, so the saved
             verdict counts too. ``not_compared``: replies that passed, to other requests, fail in changed tests.
+            ``not_judged``: a judge gave no verdict on the saved replies.
             ``executed_once``: the test must not be executed once more, so the saved verdict counts. Otherwise "".
         cluster: what its row shares with rows that are not independent of it, None when it stands alone.
         expected: what the case's row expects, for people who review.
@@ -223,6 +232,11 @@ class CaseResult(NamedTuple):
     def calls(self) -> list[Call]:
         """The calls of all samples."""
         return [call for sample in self.samples for call in sample.calls]
+
+    @property
+    def every_call(self) -> list[Call]:
+        """Those too by which checks asked a judge."""
+        return [call for sample in self.samples for call in (*sample.calls, *sample.judging)]
 
     @property
     def product_calls(self) -> list[Call]:

@@ -48,7 +48,7 @@ class _Evidence:
     def __init__(self, runs: Sequence[Run], model_names: Callable[[str], str], root: Path) -> None:
         results = [result for run in runs for result in run.results]
         self._root = root
-        self._used = {call.key for result in results for call in result.calls}
+        self._used = {call.key for result in results for call in result.every_call}
         self._tests = {result.key.test for result in results}
         self._files = {recording_name(test.split("::")[0]) for test in self._tests}
         self._models = {model_names(result.model) for result in results}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pytest_llmeval.analysis.comparison import Results
 from pytest_llmeval.runs.results import CaseKey, CaseResult
+from pytest_llmeval.score import Judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,17 +16,19 @@ class Differences:
     Attributes:
         rows: their row in the dataset changed.
         replies: their saved replies fail today's tests, see `CaseResult.rejudged`.
+        judges: a judge gave no verdict on their saved replies, or it was another judge than now.
         prompts: their prompt changed. They are compared, to see the effect of the change.
     """
 
     rows: tuple[CaseKey, ...]
     replies: tuple[CaseKey, ...]
+    judges: tuple[CaseKey, ...]
     prompts: tuple[CaseKey, ...]
 
     @property
     def not_comparable(self) -> frozenset[CaseKey]:
         """The cases that must not be compared."""
-        return frozenset((*self.rows, *self.replies))
+        return frozenset((*self.rows, *self.replies, *self.judges))
 
 
 def differences(before: Results, after: Results) -> Differences:
@@ -34,12 +37,24 @@ def differences(before: Results, after: Results) -> Differences:
     rows = tuple(key for key, (old, new) in pairs.items() if old.content != new.content)
     same = {key: (old, new) for key, (old, new) in pairs.items() if old.content == new.content}
     replies = tuple(key for key, (old, _) in same.items() if old.rejudged == "not_compared")
+    judges = tuple(key for key, (old, new) in same.items() if old.rejudged == "not_judged" or _other_judges(old, new))
     prompts = tuple(
         key
         for key, (old, new) in same.items()
-        if old.rejudged != "not_compared" and (asked := _asked(old)) and (ask := _asked(new)) and asked != ask
+        if key not in {*replies, *judges} and (asked := _asked(old)) and (ask := _asked(new)) and asked != ask
     )
-    return Differences(rows=rows, replies=replies, prompts=prompts)
+    return Differences(rows=rows, replies=replies, judges=judges, prompts=prompts)
+
+
+def _other_judges(old: CaseResult, new: CaseResult) -> bool:
+    """Whether verdicts of judges count on both sides, and none of the same judge with the same prompt."""
+    before, after = ({(j.model, j.prompt) for j in judges_in(result) if j.labels is not None} for result in (old, new))
+    return bool(before and after) and before.isdisjoint(after)
+
+
+def judges_in(result: CaseResult) -> list[Judge]:
+    """The judges whose verdicts a case holds."""
+    return [score.judge for sample in result.samples for score in sample.scores if score.judge is not None]
 
 
 def _asked(result: CaseResult) -> set[str]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 from pytest_llmeval.config.settings import ModelSettings
+from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
-from pytest_llmeval.runs.results import CaseResult, SampleResult
+from pytest_llmeval.runs.results import JUDGE_FAILED, CaseResult, SampleResult
 
 
 class Again:
@@ -18,6 +19,7 @@ class Again:
         model: what its model's name stood for.
         executed: whether the test is executed for it.
         answers: its replies; None until a fixture has asked for them.
+        verdicts: what judges said of them.
         result: what today's test says of them; None until the test was run to its end.
 
     Args:
@@ -31,6 +33,7 @@ class Again:
         self.executed = executed
         self.model = model
         self.answers: SavedAnswers | None = None
+        self.verdicts: list[Fulfilled] = []
         self.result: CaseResult | None = None
 
     def verdict(self, now: CaseResult) -> CaseResult:
@@ -48,6 +51,8 @@ class Again:
             # Another test says nothing of replies that it has not seen.
             return saved._replace(rejudged="executed_once" if same_tests else "not_compared")
         again, answers = self.result, self.answers
+        if again is not None and any(map(_no_verdict, again.samples)):
+            return saved._replace(rejudged="not_judged")
         if again is None or answers is None or _went_another_way(again.samples, self.saved.samples, answers):
             return saved._replace(rejudged="as_saved")
         fail_now = {
@@ -57,7 +62,8 @@ class Again:
             )
             if then.outcome == "pass" and today.outcome == "fail" and not _rejected_by_people(today)
         }
-        if same_tests and any(place < self._judged_alike for place in fail_now):
+        same_judges = _judges(again.samples) == _judges(self.saved.samples)
+        if same_tests and same_judges and any(place < self._judged_alike for place in fail_now):
             return saved._replace(rejudged="other_code")
         return again._replace(rejudged="not_compared" if any(fail_now.values()) else "")
 
@@ -73,6 +79,17 @@ def _went_another_way(today: Iterable[SampleResult], saved: Iterable[SampleResul
     return False
 
 
+def _judges(samples: Iterable[SampleResult]) -> set[tuple[str, str]]:
+    """The models that gave verdicts, each with what it was asked."""
+    scores = (score for sample in samples for score in sample.scores)
+    return {(score.judge.model, score.judge.prompt) for score in scores if score.judge is not None}
+
+
+def _no_verdict(sample: SampleResult) -> bool:
+    """Whether a judge failed; what another one said of the reply when it was saved counts for nothing."""
+    return sample.outcome == "error" and sample.category == JUDGE_FAILED
+
+
 def _rejected_by_people(sample: SampleResult) -> bool:
     """Whether it fails since people have rejected it, which no code has changed."""
     return any(score.check == "review" and not score.passed for score in sample.scores)
@@ -80,7 +97,7 @@ def _rejected_by_people(sample: SampleResult) -> bool:
 
 def judged_as_error(saved: SampleResult) -> bool:
     """Whether a saved sample had no reply that could be judged again."""
-    return saved.outcome == "error" and (saved.category != "exception" or not saved.calls)
+    return saved.outcome == "error" and (saved.category not in ("exception", JUDGE_FAILED) or not saved.calls)
 
 
 again_key = pytest.StashKey[Again]()

@@ -27,6 +27,7 @@ from pytest_llmeval.errors import (
     BudgetExceeded,
     CheckFailed,
     ForkedCall,
+    JudgeFailed,
     LlmevalError,
     MissingReply,
     NothingAsked,
@@ -41,7 +42,7 @@ from pytest_llmeval.plugin.running.failing_statement import told as statement_to
 from pytest_llmeval.plugin.running.own_frames import place_of
 from pytest_llmeval.plugin.running.replies import Unanswered
 from pytest_llmeval.reply import Reply, ending_category, without_answer
-from pytest_llmeval.runs.results import Call, SampleResult
+from pytest_llmeval.runs.results import JUDGE_FAILED, Call, SampleResult
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import first_line, harmless, without_addresses
 
@@ -55,6 +56,7 @@ _KINDS: dict[type[LlmevalError], str] = {
     ForkedCall: "forked",
     BudgetExceeded: "budget",
     RecordingError: "broken_recording",
+    JudgeFailed: JUDGE_FAILED,
 }
 
 
@@ -69,6 +71,7 @@ def sample_result(
     category: str | None,
     scores: Sequence[Score] = (),
     calls: Sequence[Call] = (),
+    judging: Sequence[Call] = (),
     examined: Iterable[str] = (),
     ended: bool = False,
     root: Path = Path(),
@@ -82,15 +85,14 @@ def sample_result(
         ended: whether the body came to its end, so that its plain asserts have passed.
     """
     noted = {*examined, category or GENERAL} if ended else {*examined}
-    scores, calls = tuple(scores), tuple(calls)
+    scores, calls, judging = tuple(scores), tuple(calls), tuple(judging)
     if error is None:
-        return _noted(SampleResult(index=index, outcome="pass", scores=scores, calls=calls), noted)
+        return _noted(SampleResult(index=index, outcome="pass", scores=scores, calls=calls, judging=judging), noted)
     told = _telling(error)
     if isinstance(told, Unverified):
         reason, detail = first_line(str(told)), harmless(str(told))
-        return _noted(
-            SampleResult(index, "unverified", reason=reason, detail=detail, scores=scores, calls=calls), noted
-        )
+        unverified = SampleResult(index, "unverified", reason=reason, detail=detail, scores=scores, calls=calls)
+        return _noted(unverified._replace(judging=judging), noted)
     if (refused := _refusal_behind(told)) is not None:  # what an SDK makes of it says less
         told = MissingReply(str(refused))
     asserted = isinstance(told, ASSERTIONS)
@@ -107,6 +109,7 @@ def sample_result(
         detail=harmless(f"{message}\n{_listed(error)}" if isinstance(error, BaseExceptionGroup) else message),
         scores=scores,
         calls=calls,
+        judging=judging,
         raised=_raised(raised, root) if raised is not None else "",
     )
     if not (asserted or _broke_on_an_answer(told, calls)):
@@ -177,10 +180,11 @@ def _failed(
 
 def _noted(result: SampleResult, noted: set[str], explained: Collection[str] = ()) -> SampleResult:
     """The result with the categories that it was examined for and that do not follow from its scores."""
-    failing = {score.category for score in result.scores if not score.passed}
+    scores = [score for score in result.scores if score.gated]
+    failing = {score.category for score in scores if not score.passed}
     # A check that failed and whose failure the test caught has examined the answer all the same.
     names = noted | failing.difference(result.categories)
-    follow = {score.category for score in result.scores if score.passed} - failing
+    follow = {score.category for score in scores if score.passed} - failing
     return result._replace(noted=tuple(sorted(names.difference(explained, follow))))
 
 
@@ -202,6 +206,12 @@ def without_reply(given: Sequence[Reply], calls: Sequence[Call]) -> CheckFailed 
     return CheckFailed(
         f"{reason}; a test that expects it asserts reply.refusal or reply.finish_reason", category=category
     )
+
+
+def doubted(scores: Sequence[Score]) -> Unverified | None:
+    """What becomes of a sample that passes, but for the word of a judge that nobody has compared with people."""
+    against = next((score for score in scores if not score.passed and not score.gated), None)
+    return Unverified(against.reason) if against is not None else None
 
 
 def _telling(error: BaseException) -> BaseException:

@@ -46,6 +46,8 @@ class Replies:
 
     Attributes:
         aside: what came of calls that are no questions, such as embeddings, by their keys.
+        verdicts: of judges, by the digest of what is asked and the number of the vote.
+        paid_by: the sample that has asked for each of these.
         sequence: the questions of each sample in the order they were asked.
         blocking: whether every call waits from now on, since the body cannot be left or run again.
         reason: why, when it is the test's own doing; "" otherwise.
@@ -55,6 +57,8 @@ class Replies:
     def __init__(self) -> None:
         self.futures: dict[Question, Future[Fulfilled]] = {}
         self.aside: dict[str, Future[Fulfilled]] = {}
+        self.verdicts: dict[tuple[str, int], Future[Fulfilled]] = {}
+        self.paid_by: dict[tuple[str, int], int] = {}
         self.sequence: dict[int, list[Question]] = {}
         self.blocking = False
         self.reason = ""

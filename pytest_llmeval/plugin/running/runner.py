@@ -39,7 +39,7 @@ from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_sc
 from pytest_llmeval.plugin.running.stop_worker import stop_with_controller
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
 from pytest_llmeval.plugin.selecting.selected import Selected
-from pytest_llmeval.runs.results import CaseResult
+from pytest_llmeval.runs.results import NOT_COMPARED, CaseResult
 from pytest_llmeval.text import were
 
 _may_fail_key = pytest.StashKey[bool]()  # whether a test was marked as xfail before its body ran
@@ -199,7 +199,7 @@ class Runner:
         """Put a case's result on the report of one of its phases."""
         if more_samples_key in item.stash:
             mark_look(report, item.stash[more_samples_key])
-        used = trial.to_record if trial is not None and self.evaluation.record else ()
+        used = _to_record(item, trial) if trial is not None and self.evaluation.record else ()
         if report.skipped and call.when in ("setup", "call"):
             ends = call.excinfo.value if call.excinfo is not None else None
             answered = trial is not None and bool(trial.sample.calls)
@@ -245,7 +245,7 @@ class Runner:
                 return self.selected.on_both_sides(item, baseline)
         again = item.stash.get(judged_again_key, None)
         judged = again.verdict(named(item)) if again is not None else None
-        return judged is not None and judged.outcome != "error" and judged.rejudged != "not_compared"
+        return judged is not None and judged.outcome != "error" and judged.rejudged not in NOT_COMPARED
 
     def _fail(self, item: pytest.Item, report: pytest.TestReport, reason: str) -> None:
         """Give a test that this plugin could not judge a result that says so."""
@@ -281,6 +281,12 @@ class Runner:
         del notes[:]
 
 
+def _to_record(item: pytest.Item, trial: Trial) -> list[Fulfilled]:
+    """The replies of a test, with what judges said of the baseline's."""
+    again = item.stash.get(judged_again_key, None)
+    return [*trial.to_record, *(again.verdicts if again is not None else ())]
+
+
 def _keep_for_baseline(
     item: pytest.Item, trial: Trial | None, call: pytest.CallInfo[None], report: pytest.TestReport, again: Again
 ) -> None:
@@ -289,6 +295,7 @@ def _keep_for_baseline(
         return
     if call.when == "call":
         again.result = result_of(item, trial, call, report)
+        again.verdicts = trial.verdicts
     elif call.when == "teardown" and report.failed and again.result is not None:
         again.result = after_teardown(trial, again.result, call, report)
 

@@ -15,11 +15,14 @@ import pytest
 from pytest_llmeval.checks.categories import GENERAL, default_category
 from pytest_llmeval.checks.check import recorder
 from pytest_llmeval.checks.gathered import failures_of, gathering, set_failures
+from pytest_llmeval.checks.judges.asker import asker
 from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.plugin.asking.trial_judges import TrialJudges
 from pytest_llmeval.plugin.rejudging.decided import as_decided
 from pytest_llmeval.plugin.running.judge import (
     SamplesFailed,
+    doubted,
     failure_message,
     named_by_hook,
     sample_result,
@@ -100,6 +103,7 @@ def _judged(trial: Trial, index: int) -> Iterator[None]:
     __tracebackhide__ = True
     sample = trial.begin_sample(index)
     scores, names = recorder.set(sample.scores), examined.set(sample.examined)
+    judges = asker.set(TrialJudges(trial, trial.settings.judges) if trial.settings.judges is not None else None)
     gathered = gathering.set(None)  # a fixture's block is not the test's
     category = default_category.set(trial.settings.category or GENERAL)
     try:
@@ -129,6 +133,7 @@ def _judged(trial: Trial, index: int) -> Iterator[None]:
     finally:
         recorder.reset(scores)
         examined.reset(names)
+        asker.reset(judges)
         gathering.reset(gathered)
         default_category.reset(category)
 
@@ -176,7 +181,7 @@ def _seen_whole(trial: Trial, error: BaseException | None) -> BaseException | No
         return error
     sample = trial.sample
     if not sample.soft_failures:
-        return without_reply(sample.given, sample.calls)
+        return without_reply(sample.given, sample.calls) or doubted(sample.scores)
     first = sample.soft_failures[0]
     set_failures(first, [each for failure in sample.soft_failures for each in failures_of(failure)])
     return first
@@ -193,6 +198,7 @@ def _keep(trial: Trial, index: int, error: BaseException | None, *, ended: bool)
         category=settings.category,
         scores=sample.scores,
         calls=sample.calls,
+        judging=sample.judging,
         examined=sample.examined,
         ended=ended,
         root=settings.root,

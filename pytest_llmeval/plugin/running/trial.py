@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from bisect import bisect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -31,6 +31,7 @@ from pytest_llmeval.runs.results import Call, SampleResult
 from pytest_llmeval.score import Score
 
 if TYPE_CHECKING:
+    from pytest_llmeval.plugin.asking.session_judges import Judges
     from pytest_llmeval.review.decisions import Decisions
 
 DIFFERS = "its prompt differs each time the test runs, so that it can be neither overlapped nor replayed"
@@ -56,6 +57,7 @@ class TrialSettings(NamedTuple):
         decisions: of people on answers; None without any.
         case: the row, None without one.
         categorise: names the category of a failure; None when no plugin does.
+        judges: those that checks may ask; None where there are no settings to find them by.
     """
 
     samples: int = 1
@@ -67,6 +69,7 @@ class TrialSettings(NamedTuple):
     decisions: Decisions | None = None
     case: Case | None = None
     categorise: Categorise | None = None
+    judges: Judges | None = None
 
 
 class Sample:
@@ -78,6 +81,7 @@ class Sample:
     Attributes:
         calls: in the order they were asked.
         given: of these the replies that the test itself has got, and no application under test.
+        judging: the calls by which its checks asked a judge.
         scores: what its checks found.
         examined: the error categories it was examined for, beside those of its scores.
         soft_failures: what failed in parts of the sample that the body does not come to know of, as in subtests.
@@ -94,6 +98,7 @@ class Sample:
         self.calls: list[Call] = [*setup.calls] if setup is not None else []
         self.given: list[Reply] = [*setup.given] if setup is not None else []
         self.place: int = setup.place if setup is not None else 0
+        self.judging: list[Call] = []
         self.scores: list[Score] = []
         self.examined: set[str] = set()
         self.failures: list[ReplyError] = []
@@ -304,11 +309,44 @@ class Trial:
             self._leave_unless_done(lane, [future])
         return future
 
+    def ask_judges(self, asked: Sequence[tuple[Lookup, Draw]]) -> list[Fulfilled | ReplyError]:
+        """Ask for verdicts, all before the first is waited for; the same for all samples that have the same answer.
+
+        Also where saved replies are judged again: a run holds replies, and no verdict on them counts for another judge.
+
+        Raises:
+            Suspended: some are not there yet, and the body may be left.
+        """
+        __tracebackhide__ = True
+        lane = self._entered_lane()
+        keys = [(lookup.digest, draw.sample) for lookup, draw in asked]
+        with self._lock:
+            for key, (lookup, draw) in zip(keys, asked, strict=True):
+                if key not in self.replies.verdicts:
+                    self.replies.verdicts[key] = self.pipeline.submit(lookup, draw)
+                    self.replies.paid_by[key] = self.sample.index
+        if lane.may_leave and not self.replies.blocking:
+            self._leave_unless_done(lane, [self.replies.verdicts[key] for key in keys])
+        return [self._verdict(key) for key in keys]
+
+    def _verdict(self, key: tuple[str, int]) -> Fulfilled | ReplyError:
+        try:
+            found = self.pipeline.received(self.replies.verdicts[key])
+        except ReplyError as error:
+            return error
+        if self.replies.paid_by[key] == self.sample.index:
+            return found
+        return found._replace(spent=0.0, measures=found.measures._replace(source="cache"))
+
     @property
     def to_record(self) -> list[Fulfilled]:
         """The replies of this execution, and what calls aside got in this one or an earlier one."""
-        aside = (future for future in list(self.replies.aside.values()) if future.done() and not future.cancelled())
-        return [*self.used.values(), *(future.result() for future in aside if future.exception() is None)]
+        return [*self.used.values(), *_answered(self.replies.aside.values()), *self.verdicts]
+
+    @property
+    def verdicts(self) -> list[Fulfilled]:
+        """What judges said in this execution or an earlier one."""
+        return _answered(self.replies.verdicts.values())
 
     def has_asked(self, sample: int) -> bool:
         """Whether a sample asked a model, answered or not."""
@@ -427,6 +465,11 @@ class Trial:
         reply = Reply(fulfilled.answer, fulfilled.measures, self.model.name)
         self.sample.given.append(reply)
         return reply
+
+
+def _answered(futures: Iterable[Future[Fulfilled]]) -> list[Fulfilled]:
+    done = [future for future in list(futures) if future.done() and not future.cancelled()]
+    return [future.result() for future in done if future.exception() is None]
 
 
 def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question) -> Call:

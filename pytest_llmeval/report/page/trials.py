@@ -74,7 +74,7 @@ def _compared(comparison: Comparison) -> Iterator[Trial]:
         ("fixed", comparison.fixed),
         ("known", known_misses(comparison)),
         ("not-compared", comparison.changed),
-        ("not-compared", comparison.unlike),
+        ("not-compared", (*comparison.unlike, *comparison.unjudged)),
         ("not-compared", comparison.only_baseline),
         ("not-compared", comparison.only_candidate),
     ]

@@ -42,7 +42,14 @@ def unverified_head(comparison: Comparison, found: Disagreements) -> str:
     """How many answers nobody has verified, in a sentence that says what that means."""
     number = unverified_words(len(comparison.unverified), len(comparison.compared))
     say = "says" if found.same == 1 else "say"
+    if any(map(_is_doubted, (*comparison.baseline_results.values(), *comparison.candidate_results.values()))):
+        return f"{number}: nothing says whether they are right; {found.same} of all {say} the same as the baseline's"
     return f"{number}: they differ from the baseline's and fail no check; {found.same} {say} the same"
+
+
+def _is_doubted(result: CaseResult) -> bool:
+    """Whether a judge that is not calibrated finds an answer bad."""
+    return any(not (score.passed or score.gated) for sample in result.samples for score in sample.scores)
 
 
 def kind_cells(row: KindRow, found: Disagreements) -> Sequence[str]:

@@ -1,0 +1,1 @@
+"""What judges said, for the summary."""
