@@ -183,12 +183,12 @@ def similar_length(reply: str, *, recorded: str, category: str | None = None) ->
 
 @check
 def kept_facts(reply: str, *, recorded: str, asked: str, category: str | None = None) -> Score:
-    """Check that a reply has the numbers, dates, links and names with digits of production's answer.
+    """Check that a reply has the numbers, dates, links and names of production's answer.
 
     Those of a short question are left out: to repeat them is no information. A long one holds what is to be used.
     """
     try:
-        lost: Score = _unwrapped(assert_grounded)(recorded, [f"{reply}\n", f"{asked}\n"])
+        lost: Score = _unwrapped(assert_grounded)(recorded, [f"{reply}\n", f"{asked}\n"], names=True)
     except CheckFailed:
         return passed("lost_facts")
     if lost.passed:

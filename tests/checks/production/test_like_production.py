@@ -46,6 +46,7 @@ LONG = "You may send it back. " * 30
         ("Within 30 days.", reply("Within 60 days."), "lost_facts"),
         ("Write to help@example.org.", reply("Write to us."), "lost_facts"),
         (POLICY, reply("You have 60 days."), "lost_facts"),
+        ("Please ask for Marlene at the desk.", reply("Please ask at the desk."), "lost_facts"),
     ],
 )
 def test_an_answer_that_is_worse_fails_in_its_category(output: str, answered: Reply, category: str) -> None:
