@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from pytest_llmeval.checks.facts.month_names import MONTHS
@@ -99,8 +100,13 @@ def _is_verb(found: re.Match[str]) -> bool:
     return bare and bool(re.match(r"\s[a-z]", written)) and not re.search(r"\d(?:st|nd|rd|th)", found.group())
 
 
-def _month_words(text: str) -> Iterator[re.Match[str]]:
+@lru_cache(maxsize=8)
+def _month_words(text: str) -> tuple[re.Match[str], ...]:
     """Where months stand by name, whole words alone."""
+    return tuple(_found_month_words(text))
+
+
+def _found_month_words(text: str) -> Iterator[re.Match[str]]:
     for found in _WORD.finditer(text):
         around = text[found.start() - 1 : found.start()] + text[found.end() : found.end() + 1]
         if found.group().lower() in MONTHS and not any(sign.isalpha() for sign in around):
