@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from pytest_llmeval.checks.facts.month_names import MONTHS
@@ -63,6 +64,11 @@ _FIRST_TIME = re.compile(
     r"\d{1,2}(?:[:.][0-5]\d)?\s?(?:[ap]\.?\s?m(?![a-z])|uhr)",
     re.IGNORECASE,
 )
+_PLAIN_HOURS = re.compile(
+    r"(?<!\w)(?:from|between|von|zwischen|de|entre|dalle|das|van|tussen)\s(\d{1,2})\s"
+    r"(?:to|and|until|till|bis|und|à|et|a|y|alle|e|às|tot|en)\s(\d{1,2})(?!\s?[%€$£\w]|[.,:]\d)",
+    re.IGNORECASE,
+)
 _NAMED_TIMES = {"noon": 720, "midday": 720, "midnight": 0, "mittag": 720, "mitternacht": 0, "midi": 720, "minuit": 0}
 _NAMED_TIME = re.compile(rf"(?<!\w)(?:{'|'.join(_NAMED_TIMES)})(?!\w)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{3,10}")
@@ -94,8 +100,13 @@ def _is_verb(found: re.Match[str]) -> bool:
     return bare and bool(re.match(r"\s[a-z]", written)) and not re.search(r"\d(?:st|nd|rd|th)", found.group())
 
 
-def _month_words(text: str) -> Iterator[re.Match[str]]:
+@lru_cache(maxsize=8)
+def _month_words(text: str) -> tuple[re.Match[str], ...]:
     """Where months stand by name, whole words alone."""
+    return tuple(_found_month_words(text))
+
+
+def _found_month_words(text: str) -> Iterator[re.Match[str]]:
     for found in _WORD.finditer(text):
         around = text[found.start() - 1 : found.start()] + text[found.end() : found.end() + 1]
         if found.group().lower() in MONTHS and not any(sign.isalpha() for sign in around):
@@ -173,6 +184,9 @@ def times(text: str) -> set[int]:
     """The times of day that a text names, in minutes since midnight; two for 5:30, which may be in the afternoon."""
     found = {minutes for start, end in time_spans(text) for minutes in time_of(text[start:end])}
     found |= {_NAMED_TIMES[match.group().lower()] for match in _NAMED_TIME.finditer(text)}
+    for match in _PLAIN_HOURS.finditer(text):
+        hours = [int(hour) for hour in match.groups()]
+        found |= {(hour + half) % 24 * 60 for hour in hours if hour <= 24 for half in (0, 12)}
     for match in _FIRST_TIME.finditer(text):
         hour, minute = int(match["hour"]), int(match["minute"] or 0)
         found |= {hour % 24 * 60 + minute, (hour + 12) % 24 * 60 + minute}

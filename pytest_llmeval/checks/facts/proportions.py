@@ -34,6 +34,15 @@ _PATTERNS = tuple(
     for value, words in table
 )
 _ANY = re.compile("|".join(pattern.pattern for _, _, pattern in _PATTERNS), re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]+")
+# How these begin: looked up first, since most words begin none.
+_HEADS = frozenset(
+    (
+        *("a", "one", "two", "zwe", "deu", "dos", "due", "doi", "thr", "dre", "tro", "tre", "ein", "un", "um"),
+        *("la", "die", "de", "hal", "dou", "twi", "ver", "dop", "dup", "rad", "tri", "doz", "dut", "doc", "hun", "cen"),
+        *("cie", "hon", "tho", "tau", "mil", "mig", "dui", "bil", "des", "trê"),
+    )
+)
 _WHOLE_WORDS = (  # that say the same of a number without naming it
     (2, re.compile(r"(?<!\w)(?:twice|two|double|2|zwei|doppel|deux|dos|due|twee|dois)", re.IGNORECASE)),
     (3, re.compile(r"(?<!\w)(?:thrice|three|triple|3|drei|trois|tres|tre|drie|três)", re.IGNORECASE)),
@@ -50,8 +59,11 @@ class Proportion(NamedTuple):
 
 def proportions(text: str) -> Iterator[Proportion]:
     """Where a text names some."""
-    for found in _ANY.finditer(text):
-        yield Proportion(*found.span())
+    end = 0
+    for word in _WORD.finditer(text):
+        if word.group()[:3].lower() in _HEADS and word.start() >= end and (found := _ANY.match(text, word.start())):
+            end = found.end()
+            yield Proportion(*found.span())
 
 
 def holds_proportion(written: str, texts: Sequence[str], found: Sequence[Quantity]) -> bool:

@@ -256,12 +256,14 @@ def _sharing_units(text: str, found: list[Quantity]) -> list[Quantity]:
     for place in range(len(found) - 2, -1, -1):
         one, after = shared[place], shared[place + 1]
         bare = bool(one.readings) and all(reading.unit is None for reading in one.readings)
-        if not bare or not after.readings or _YEAR.fullmatch(text[slice(*one.number)]):
+        if not bare or not after.readings or not _are_range(text, one, after):
+            continue
+        if _YEAR.fullmatch(text[slice(*one.number)]):
             continue
         units = [reading.unit for reading in after.readings if reading.unit]
         written = next(numerals(re.sub(r"[^\d.,].*", "", text[slice(*after.number)], flags=re.DOTALL)), None)
         larger = bool(written and written.value and written.value < after.readings[0].value)
-        if (units or larger) and _are_range(text, one, after):
+        if units or larger:
             readings = [Reading(reading.value, unit) for reading in one.readings for unit in units] or list(
                 one.readings
             )

@@ -96,7 +96,8 @@ class Sources:
             case "weekday":
                 return weekday_of(fact.text) in self._weekdays
             case "time":
-                return not self._times.isdisjoint(time_of(fact.text)) or self._holds_hour(fact.text)
+                # A ratio such as 3:10 is looked up as it is written.
+                return not self._times.isdisjoint(time_of(fact.text)) or _plain(fact.text) in self._text
             case "proportion":
                 return holds_proportion(fact.text, self._passages, [one for found in self._found for one in found])
             case "phone number":
@@ -183,12 +184,6 @@ class Sources:
     def _found(self) -> list[list[Quantity]]:
         """The quantities of each passage, also those inside its dates, links and marks."""
         return [[*each.quantities, *each.inside] for each in self._read]
-
-    @cached_property
-    def _bare(self) -> set[Decimal]:
-        """The numbers without a unit."""
-        plain = (one for each in self._read for one in each.quantities)
-        return {reading.value for one in plain for reading in one.readings if reading.unit is None}
 
     @cached_property
     def _stated(self) -> set[tuple[Kind, str]]:
@@ -317,11 +312,6 @@ class Sources:
         if any(known.year == date.year for known in same_day):
             return True
         return any(known.year is None for known in same_day) and Decimal(date.year) in self._quantities
-
-    def _holds_hour(self, written: str) -> bool:
-        """Whether a full hour stands in the sources as a plain number, as in "from 9 to 18", or a ratio as it is."""
-        hours = {Decimal(minutes // 60) for minutes in time_of(written) if minutes % 60 == 0}
-        return not hours.isdisjoint(self._bare) or _plain(written) in self._text
 
     def _holds_phone(self, written: str) -> bool:
         """Whether a telephone number is there, with or without the code of the country."""
