@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_llmeval.checks.personal.personal_data import KINDS
 from pytest_llmeval.checks.rows import row_forms
 from pytest_llmeval.checks.rows.row_forms import BRANCHES, COMBINED, FORMS, Form
 from pytest_llmeval.datasets.rows import FIELDS
@@ -35,6 +36,7 @@ _KINDS: Mapping[str, Mapping[str, Any]] = {
     row_forms.CALLS: {"type": "array", "items": {"anyOf": [_TEXT, _CALL]}},
     row_forms.TOOLS: {"type": "array", "items": {"type": "object"}},
     row_forms.PATTERN: _TEXT,
+    row_forms.PERSONAL: {"type": "array", "items": {"enum": list(KINDS)}, "minItems": 1},
     row_forms.ANY: {},
 }
 _FIELDS: Mapping[str, Mapping[str, Any]] = {

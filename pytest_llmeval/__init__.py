@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.number import assert_number as assert_number
     from pytest_llmeval.checks.pattern import assert_matches as assert_matches
     from pytest_llmeval.checks.pattern import assert_not_matches as assert_not_matches
+    from pytest_llmeval.checks.personal.personal_check import assert_no_personal_data as assert_no_personal_data
     from pytest_llmeval.checks.plain_text import assert_contains as assert_contains
     from pytest_llmeval.checks.plain_text import assert_equal as assert_equal
     from pytest_llmeval.checks.plain_text import assert_not_contains as assert_not_contains
@@ -82,6 +83,7 @@ _NAMES = {
     "checks.measured": "assert_cost assert_finish assert_latency assert_no_secrets assert_not_refusal",
     "checks.number": "assert_number",
     "checks.pattern": "assert_matches assert_not_matches",
+    "checks.personal.personal_check": "assert_no_personal_data",
     "checks.plain_text": "assert_contains assert_equal assert_not_contains assert_sentences assert_starts_with "
     "assert_words",
     "checks.rows.row_checks": "assert_case",

@@ -131,7 +131,7 @@ def assert_schema(
         reply: the answer; a Markdown code fence around it is ignored.
         schema: a JSON Schema (draft 2020-12 unless its ``$schema`` says otherwise), a pydantic model class, or a type
             that pydantic knows, as ``llm(..., schema=...)`` takes it. References to other documents are never fetched.
-            The formats date, date-time, time, email, hostname, ipv4, ipv6, uri and uuid are checked.
+            The formats date, date-time, time, duration, email, hostname, ipv4, ipv6, uri and uuid are checked.
         category: the error category of a failure; by default ``format``.
 
     Raises:

@@ -12,6 +12,8 @@ from pytest_llmeval.checks.agents.arguments import mistakes_in_forms
 from pytest_llmeval.checks.agents.tool_listing import tools_of
 from pytest_llmeval.checks.categories import is_category
 from pytest_llmeval.checks.check import is_number
+from pytest_llmeval.checks.personal import personal_check
+from pytest_llmeval.checks.personal.personal_data import KINDS
 from pytest_llmeval.checks.structure import characters, code, markdown_checks
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
@@ -36,6 +38,7 @@ PATTERN = "a regular expression"
 METHOD = "one of " + ", ".join(similar.METHODS)
 WHICH = "one of only, first, last"
 LANGUAGE = "one of " + ", ".join(code.LANGUAGES)
+PERSONAL = "a list of " + ", ".join(KINDS)
 ANY = "any JSON value"
 
 
@@ -136,6 +139,11 @@ FORMS: Mapping[str, Form] = {
     "finish": Form(measured.assert_finish, plain=(TRUE,)),
     "not_refusal": Form(measured.assert_not_refusal, plain=(TRUE,)),
     "no_secrets": Form(measured.assert_no_secrets, plain=(TRUE,)),
+    "no_personal_data": Form(
+        personal_check.assert_no_personal_data,
+        plain=(TRUE,),
+        options={"allow": (TEXT, TEXTS), "kinds": (PERSONAL,)},
+    ),
     "grounded": Form(
         grounded.assert_grounded,
         main="context",
@@ -351,6 +359,12 @@ def _is(kind: str, value: object) -> bool:
         return isinstance(value, Mapping) and bool(value) and all(_is(TEXT, one) for one in value.values())
     if kind in (OBJECT, ARGUMENTS):
         return isinstance(value, Mapping)
+    if kind == PERSONAL:
+        return (
+            isinstance(value, (list, tuple))
+            and bool(value)
+            and all(isinstance(one, str) and one in KINDS for one in value)
+        )
     if kind in (LIST, CALLS, TOOLS):
         return isinstance(value, (list, tuple))
     if kind == ANY:

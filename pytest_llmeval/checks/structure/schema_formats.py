@@ -9,6 +9,11 @@ from collections.abc import Callable, Mapping
 
 _TIME = re.compile(r"(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII)
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+_DURATION = re.compile(  # RFC 3339, appendix A
+    r"P(?:\d+W|(?=\d|T\d)(?:\d+Y(?:\d+M(?:\d+D)?)?|\d+M(?:\d+D)?|\d+D)?"
+    r"(?:T(?:\d+H(?:\d+M(?:\d+S)?)?|\d+M(?:\d+S)?|\d+S))?)",
+    re.ASCII,
+)
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf'{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~]|\\[ -~])*"')
@@ -103,6 +108,7 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
     "date": _date,
     "date-time": _date_time,
     "time": _time,
+    "duration": lambda text: _DURATION.fullmatch(text) is not None,
     "email": _email,
     "hostname": _hostname,
     "ipv4": _ipv4,
