@@ -31,6 +31,7 @@ _KINDS: Mapping[str, Mapping[str, Any]] = {
     row_forms.FLAG: {"type": "boolean"},
     row_forms.TRUE: {"const": True},
     row_forms.OBJECT: {"type": "object"},
+    row_forms.OBJECT_OF_TEXTS: {"type": "object", "additionalProperties": _TEXT, "minProperties": 1},
     row_forms.LIST: {"type": "array"},
     row_forms.ARGUMENTS: {"type": "object"},
     row_forms.CALLS: {"type": "array", "items": {"anyOf": [_TEXT, _CALL]}},

@@ -49,6 +49,8 @@ PASSING: list[dict[str, Any]] = [
     {"min_words": 4},
     {"characters": {"at_least": 21}},
     {"max_characters": 21},
+    {"sentences": {"at_least": 1}},
+    {"max_sentences": 1},
     {"no_markdown": True},
     {"finish": True},
     {"not_refusal": True},

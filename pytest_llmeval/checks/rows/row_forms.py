@@ -12,6 +12,7 @@ from pytest_llmeval.checks.agents.arguments import mistakes_in_forms
 from pytest_llmeval.checks.agents.tool_listing import tools_of
 from pytest_llmeval.checks.categories import is_category
 from pytest_llmeval.checks.check import is_number
+from pytest_llmeval.checks.languages.language import assert_language
 from pytest_llmeval.checks.personal import personal_check
 from pytest_llmeval.checks.personal.personal_data import KINDS
 from pytest_llmeval.checks.structure import characters, code, markdown_checks
@@ -118,6 +119,9 @@ FORMS: Mapping[str, Form] = {
     "words": Form(plain_text.assert_words, options={"at_least": (COUNT,), "at_most": (COUNT,)}),
     "max_words": Form(plain_text.assert_words, main="at_most", plain=(COUNT,)),
     "min_words": Form(plain_text.assert_words, main="at_least", plain=(COUNT,)),
+    "sentences": Form(plain_text.assert_sentences, options={"at_least": (COUNT,), "at_most": (COUNT,)}),
+    "max_sentences": Form(plain_text.assert_sentences, main="at_most", plain=(COUNT,)),
+    "language": Form(assert_language, main="language", plain=(TEXT,)),
     "characters": Form(characters.assert_characters, options={"at_least": (COUNT,), "at_most": (COUNT,)}),
     "max_characters": Form(characters.assert_characters, main="at_most", plain=(COUNT,)),
     "markdown_table": Form(
@@ -355,10 +359,11 @@ def _is(kind: str, value: object) -> bool:
         return isinstance(value, bool)
     if kind == TRUE:
         return value is True
-    if kind == OBJECT_OF_TEXTS:
-        return isinstance(value, Mapping) and bool(value) and all(_is(TEXT, one) for one in value.values())
-    if kind in (OBJECT, ARGUMENTS):
-        return isinstance(value, Mapping)
+    if kind in (OBJECT, ARGUMENTS, OBJECT_OF_TEXTS):
+        right = isinstance(value, Mapping)
+        if right and kind == OBJECT_OF_TEXTS:
+            right = bool(value) and all(_is(TEXT, one) for one in cast("Mapping[str, object]", value).values())
+        return right
     if kind == PERSONAL:
         return (
             isinstance(value, (list, tuple))

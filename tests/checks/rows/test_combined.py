@@ -229,9 +229,9 @@ def test_categories_within_are_seen() -> None:
 
 
 def test_a_row_can_carry_every_check_of_one_reply() -> None:
-    """Others take several replies, or the whole case."""
+    """Others take several replies, the whole case, or another model that is asked."""
     named = {name.removeprefix("assert_") for name in pytest_llmeval.__all__ if name.startswith("assert_")}
-    assert named - FORMS.keys() == {"case", "consistent", "like_production"}
+    assert named - FORMS.keys() == {"case", "consistent", "judged", "like_production", "preferred"}
 
 
 SCHEMATIC = json.loads(SCHEMA.read_text(encoding="utf-8"))
