@@ -12,7 +12,6 @@ from pytest_llmeval.errors import ConfigError
 if TYPE_CHECKING:
     from pytest_llmeval.case import Case
     from pytest_llmeval.formats.base import Provider
-    from pytest_llmeval.plugin.running.trial import Categorise
     from pytest_llmeval.reply import Reply
     from pytest_llmeval.store.entry import Entry
 
@@ -73,7 +72,7 @@ def pytest_llmeval_category(case: Case | None, reply: Reply | None, error: BaseE
     """
 
 
-def categoriser(hooks: Any) -> Categorise | None:
+def categoriser(hooks: Any) -> Callable[..., Any] | None:
     """`pytest_llmeval_category` as a function, None when no plugin implements it."""
     hook = hooks.pytest_llmeval_category
     return hook if hook.get_hookimpls() else None

@@ -43,10 +43,6 @@ class _Lane(NamedTuple):
     may_leave: bool
 
 
-Categorise = Callable[..., Any]
-"""The hook that names the error category of a failure."""
-
-
 class TrialSettings(NamedTuple):
     """How a case is run.
 
@@ -58,7 +54,7 @@ class TrialSettings(NamedTuple):
         root: the folder the user's code lies in.
         decisions: of people on answers; None without any.
         case: the row, None without one.
-        categorise: names the category of a failure; None when no plugin does.
+        categorise: the hook that names the category of a failure; None when no plugin has it.
     """
 
     samples: int = 1
@@ -69,7 +65,7 @@ class TrialSettings(NamedTuple):
     root: Path = Path()
     decisions: Decisions | None = None
     case: Case | None = None
-    categorise: Categorise | None = None
+    categorise: Callable[..., Any] | None = None
 
 
 class Sample:
