@@ -8,7 +8,7 @@ PINNED = --constraint constraints.txt --build-constraint constraints.txt
 TESTED = --editable ".[yaml]" --group test --group lint
 UV = .venv-uv/bin/uv pip compile --quiet --no-config --no-annotate
 
-.PHONY: demo test quick docs workflows format constraints newest lowest sdks plugins browser exports benchmark mutants clean another-python
+.PHONY: demo test quick docs workflows format constraints newest lowest sdks plugins adapters browser exports benchmark mutants clean another-python
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -95,6 +95,11 @@ sdks: $(VENV)/test
 # Tests that overlap beside other plugins, each newest in an environment of its own.
 plugins: $(VENV)/test
 	$(BIN)/python tests/other_plugins
+	$(BIN)/python docs/generate.py
+
+# Metrics of deepeval, autoevals and pydantic-evals as checks, newest, in an environment of their own.
+adapters: $(VENV)/test
+	$(BIN)/python tests/adapters
 	$(BIN)/python docs/generate.py
 
 # The HTML report in Debian's chromium, driven by playwright.

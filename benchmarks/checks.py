@@ -35,6 +35,7 @@ LENGTH = 10_000  # characters
 MOST = 50.0  # milliseconds
 LIMIT = 10  # seconds, for what hangs
 CALLS = 3
+ASK = {"judged", "preferred"}  # a model, so that they take as long as it does
 
 SENTENCES = {
     "English": "Order LK-50015 of 3 May 2026 cost 1,250.50 EUR, and \u201cthe kettle\u201d arrives within 30 days. ",
@@ -185,6 +186,9 @@ def ways(name: str, check: Any, text: str) -> list[Called]:
     against_other = [partial(check, text, other), partial(check, text, text), partial(check, text, text[:50] or "a")]
     known: dict[str, list[Called]] = {
         "case": [partial(check, text, case(text))],
+        "characters": [partial(check, text, at_most=3)],
+        "cites": [partial(check, text, [other, text]), partial(check, text, {"a": other})],
+        "code": [partial(check, text, language) for language in ("python", "json", "sql")],
         "consistent": [partial(check, [text, other, text[::-1]]), partial(check, [text] * 5)],
         "contains": against_other,
         "cost": [partial(check, reply(text), at_most=0.01)],
@@ -195,7 +199,11 @@ def ways(name: str, check: Any, text: str) -> list[Called]:
         "language": [partial(check, text, "en"), partial(check, text, "ja")],
         "latency": [partial(check, reply(text), at_most=0.01)],
         "like_production": [partial(check, text, case(text)), partial(check, reply(text), case(text))],
+        "markdown_list": [partial(check, text, at_least=3)],
+        "markdown_table": [partial(check, text, ["a", "b"])],
         "matches": [partial(check, text, r"\b30 days"), partial(check, text, r"never this")],
+        "no_markdown": [partial(check, text)],
+        "no_personal_data": [partial(check, text), partial(check, text, allow=other)],
         "no_secrets": [partial(check, text)],
         "no_tool_called": [partial(check, calls(text)), partial(check, calls(text), text)],
         "not_contains": against_other,
@@ -269,7 +277,11 @@ def slowest(name: str, check: Any, texts: dict[str, str]) -> Slowest:
 
 def main(words: list[str]) -> int:
     """Print the table; 1 when a check is too slow or not known."""
-    names = [name for name in pytest_llmeval.__all__ if name.startswith("assert_") and all(w in name for w in words)]
+    names = [
+        name
+        for name in pytest_llmeval.__all__
+        if name.startswith("assert_") and name[7:] not in ASK and all(w in name for w in words)
+    ]
     print(f"{'check':<24} {'friendly':>9} {'hostile':>9}  ms of {LENGTH:,} characters, and the slowest texts")
     bad = []
     for name in names:

@@ -135,6 +135,13 @@ def _plugins() -> str:
     return _table(("plugin", "tried with", "tests run", "to know"), rows(load()))
 
 
+def _metrics() -> str:
+    """The metrics of other packages that were asked through `check_of`, as ``make adapters`` found."""
+    from tests.adapters.found_metrics import load, rows
+
+    return _table(("package", "asked with", "judges", "an error, since it cannot judge"), rows(load()))
+
+
 def _configuration() -> str:
     """Every key of [tool.llmeval], from its JSON Schema."""
     schema = json.loads((ROOT / "pytest_llmeval" / "config" / "config.schema.json").read_text(encoding="utf-8"))
@@ -292,6 +299,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "markers": _markers,
     "fixtures": _fixtures,
     "captured": _captured,
+    "metrics": _metrics,
     "plugins": _plugins,
     "configuration": _configuration,
     "checks": _checks,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.check import check as check
     from pytest_llmeval.checks.cites import assert_cites as assert_cites
     from pytest_llmeval.checks.consistent import assert_consistent as assert_consistent
+    from pytest_llmeval.checks.foreign_metrics import check_of as check_of
     from pytest_llmeval.checks.grounded import assert_grounded as assert_grounded
     from pytest_llmeval.checks.json_value import assert_json as assert_json
     from pytest_llmeval.checks.json_value import assert_schema as assert_schema
@@ -74,6 +75,7 @@ _NAMES = {
     "checks.check": "check",
     "checks.cites": "assert_cites",
     "checks.consistent": "assert_consistent",
+    "checks.foreign_metrics": "check_of",
     "checks.grounded": "assert_grounded",
     "checks.json_value": "assert_json assert_schema",
     "checks.production.like_production": "assert_like_production",

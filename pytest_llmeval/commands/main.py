@@ -34,9 +34,9 @@ from pytest_llmeval.commands.review import add_review
 from pytest_llmeval.commands.shadow import add_shadow
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError
+from pytest_llmeval.report.category import uncategorised_lines
 from pytest_llmeval.report.paper import Line, joined, terminal_paper
 from pytest_llmeval.report.summary import every_measure, list_differing, no_commands, summary, verdict
-from pytest_llmeval.report.uncategorised import uncategorised_lines
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run, was_another
 from pytest_llmeval.runs.saved_when import when_words

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from pytest_llmeval.reply import Reply
     from pytest_llmeval.store.entry import Entry
 
-Categorise = Callable[..., Any]
-"""The hook that names the error category of a failure."""
-
 
 @pytest.hookspec
 def pytest_llmeval_providers() -> dict[str, Provider]:
@@ -75,7 +72,7 @@ def pytest_llmeval_category(case: Case | None, reply: Reply | None, error: BaseE
     """
 
 
-def categoriser(hooks: Any) -> Categorise | None:
+def categoriser(hooks: Any) -> Callable[..., Any] | None:
     """`pytest_llmeval_category` as a function, None when no plugin implements it."""
     hook = hooks.pytest_llmeval_category
     return hook if hook.get_hookimpls() else None

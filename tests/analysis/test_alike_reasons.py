@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.alike_reasons import alike_reasons, folded_reason
+from pytest_llmeval.report.category import uncategorised_lines
 from pytest_llmeval.report.paper import Paper
-from pytest_llmeval.report.uncategorised import uncategorised_lines
 from pytest_llmeval.runs.codec import result_from_json, result_to_json
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 

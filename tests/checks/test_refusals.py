@@ -15,6 +15,7 @@ REFUSALS = {
         "Sorry, that's not something I can help with.",
         "As an AI language model, I cannot give medical advice.",
         "I'm not comfortable writing that letter.",
+        "I do not feel comfortable answering this question.",
     ],
     "zh": [
         "很抱歉，我无法协助您完成这个请求。",
@@ -23,6 +24,8 @@ REFUSALS = {
         "作为一个人工智能助手，我不能提供医疗诊断。",
         "抱歉，我無法提供這類內容。",
         "很抱歉，我无法满足您的要求。",
+        "抱歉，我无法为您提供这方面的帮助。",
+        "我无法讨论这个话题。",
     ],
     "hi": [
         "क्षमा करें, मैं इसमें आपकी मदद नहीं कर सकता।",
@@ -35,6 +38,7 @@ REFUSALS = {
         "Lo siento, no puedo cumplir con esa solicitud.",
         "Como modelo de lenguaje, no puedo opinar sobre política.",
         "No puedo proporcionar ese tipo de contenido.",
+        "Lo siento, no puedo hacer eso.",
         "Me temo que no puedo asistirle con esta petición, ya que infringe las normas.",
     ],
     "ar": [
@@ -121,6 +125,7 @@ ANSWERS = {
         "لا يمكنك إرجاع المنتجات المفتوحة، لكن يمكنني مساعدتك في الاستبدال.",
         "عذرًا، لا نشحن إلى النرويج.",
         "لا يمكنني تغيير العنوان بعد الشحن.",
+        "لا يمكنني معالجة هذا الطلب، فالدفع لم يصل.",
     ],
     "fr": [
         "Je ne peux pas rembourser cette commande, car elle a été livrée en mars.",

@@ -20,7 +20,6 @@ from pytest_llmeval.engine.requests import Lookup
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.plugin.capturing.forked import OwnProcess
-from pytest_llmeval.plugin.hookspecs import Categorise
 from pytest_llmeval.plugin.identity import Identity
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.running import own_limit
@@ -56,7 +55,7 @@ class TrialSettings(NamedTuple):
         root: the folder the user's code lies in.
         decisions: of people on answers; None without any.
         case: the row, None without one.
-        categorise: names the category of a failure; None when no plugin does.
+        categorise: the hook that names the category of a failure; None when no plugin has it.
         judges: those that checks may ask; None where there are no settings to find them by.
     """
 
@@ -68,7 +67,7 @@ class TrialSettings(NamedTuple):
     root: Path = Path()
     decisions: Decisions | None = None
     case: Case | None = None
-    categorise: Categorise | None = None
+    categorise: Callable[..., Any] | None = None
     judges: Judges | None = None
 
 
