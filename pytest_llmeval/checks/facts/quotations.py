@@ -59,11 +59,11 @@ def _straight(text: str) -> Iterator[tuple[int, int]]:
     for line in re.finditer(r"[^\n]+", text):
         places = [found.start() for found in re.finditer('"', line.group())]
         words = line.group()
-        spaced = [
+        spaced = {
             place for place in places if words[place - 1 : place].isspace() and words[place + 1 : place + 2].isspace()
-        ]
+        }
         if len(spaced) % 2:
-            places = [place for place in places if place not in set(spaced)]
+            places = [place for place in places if place not in spaced]
         opened: int | None = None
         for place in places:
             before, after = words[place - 1 : place] if place else "", words[place + 1 : place + 2]
