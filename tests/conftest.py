@@ -71,7 +71,8 @@ WITHIN_A_PROCESS = {
         f"plugin/running/test_{name}.py"
         for name in ("all_checks", "categorising", "failing_answers", "llm", "odd_tests", "own_limit")
     ),
-    *(f"plugin/running/test_{name}.py" for name in ("samples", "schema_and_images")),
+    *(f"plugin/running/test_{name}.py" for name in ("categorising", "judged", "samples", "schema_and_images")),
+    *("commands/test_add.py", "datasets/foreign/test_by_fields.py", "plugin/publishing/test_canary.py"),
 }
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pytest_llmeval.runs.results import CaseResult
 
 # A quote that a cut has left open ends with the text. Between letters it is an apostrophe.
-_QUOTED = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.)*(?:'|$)|"(?:[^"\\]|\\.)*(?:"|$))""")
+_QUOTED = re.compile(r"""(?<!\w)(?:'(?:[^'\\]|\\.|\\$)*(?:'|$)|"(?:[^"\\]|\\.|\\$)*(?:"|$))""")
 _NUMBER = re.compile(r"(?<!\w)[-+]?\d+(?:[.,:]\d+)*")
 _SPACES = re.compile(r"\s+")
 

@@ -35,6 +35,7 @@ from pytest_llmeval.analysis.sides.copies import without_copies
 from pytest_llmeval.analysis.sides.reply_pairs import differing, reply_pairs
 from pytest_llmeval.analysis.sides.shared_answers import shared_once
 from pytest_llmeval.analysis.sides.unseen import without_unseen
+from pytest_llmeval.checks.measured import OF_THE_SESSION
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.answered import answered_now
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, unasked
@@ -252,7 +253,8 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     for name, rule in each.items():
         in_groups = name in groups
         by_category = "category" in rules.budgets.by or name.startswith(ERROR_PREFIX)
-        each[name] = replace(rule, part=in_groups, gated=rule.gated and (in_groups or by_category))
+        measured_now = baseline.saved is None or name not in OF_THE_SESSION
+        each[name] = replace(rule, part=in_groups, gated=rule.gated and measured_now and (in_groups or by_category))
     of_answers = {name: each[name] for name in table.categories if not name.startswith(ERROR_PREFIX)}
     all_of_them = together(table.cases, (old_outcomes, new_outcomes), of_answers, table.categories)
     if all_of_them is not None:

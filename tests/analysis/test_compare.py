@@ -693,3 +693,12 @@ def test_a_reader_is_told_what_else_there_is_to_know(count: int) -> None:
     assert compare("m", plain, "m", plain, skipped=count).notes == told(
         "1 test that was skipped is not compared", "2 skipped tests are not compared"
     )
+
+
+@pytest.mark.parametrize("name", ["slow", "expensive"])
+def test_what_is_measured_is_gated_within_a_session_and_only_shown_against_a_saved_run(name: str) -> None:
+    before, after = answers(*[""] * 60), answers(*[name] * 30, *[""] * 30)
+    beside = compare("old", before, "new", after)
+    assert (beside.gate, beside.rows[0].word, beside.rows[0].gated) == ("failed", "REGRESSED", True)
+    against = compare("old", before, "new", after, saved="main.jsonl")
+    assert (against.gate, against.rows[0].word, against.rows[0].gated) == ("passed", "REGRESSED", False)

@@ -102,5 +102,6 @@ def test_a_dataset_that_is_a_link_out_of_the_project_is_told(
     plain_session.write(SUITE.replace("cases.jsonl", "links/cases.jsonl") + suite)
     result = plain_session.run()
     result.assert_outcomes(passed=2)
-    assert told(result, "links/cases.jsonl is a link out of the project, to *out\\x1bside/*")
+    assert told(result, "links/cases.jsonl is a link out of the project, to *")
+    assert "out\\x1bside/cases.jsonl" in "".join(line.strip() for line in result.outlines)  # the path may be cut
     assert not told(result, "near.jsonl is a link")
