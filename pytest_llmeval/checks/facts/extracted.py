@@ -103,9 +103,12 @@ def read(text: str, languages: tuple[str, ...]) -> Read:
     """What a text states, for others to be compared with."""
     plain, found = _apart(text, 9)
     inside = []
+    known: dict[str, list[Quantity]] = {}  # the same date or number of an order often stands in a text many times
     for blank in _BLANK.finditer(plain):
         part = text[blank.start() : blank.end()]
-        inside += [one.moved(blank.start()) for one in quantities(part, ())]
+        if part not in known:
+            known[part] = quantities(part, ())
+        inside += [one.moved(blank.start()) for one in known[part]]
     return Read(quantities(plain, languages), inside, {(fact.kind, fact.text) for fact in found})
 
 
