@@ -15,7 +15,6 @@ from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.plugin.selecting.cut import Cut
 from pytest_llmeval.plugin.selection import Selection, expected
-from pytest_llmeval.plugin.shadowing.production import with_production
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 
 
@@ -68,6 +67,8 @@ class Selected:
             in_shards=self.cut.cases if self.cut is not None else 0,
         )
         if self._evaluation.shadows:
+            from pytest_llmeval.plugin.shadowing.production import with_production
+
             without, baseline = self._evaluation.baseline, with_production(self._evaluation.baseline, self._trials)
             self._evaluation.baseline = baseline
             if without.name is None and isinstance(baseline, SavedBaseline):

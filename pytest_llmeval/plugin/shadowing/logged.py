@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.case import Case
-from pytest_llmeval.datasets.foreign.logged_cases import LoggedCases, logged_cases
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.markers import read_marker
 from pytest_llmeval.text import plural, shortened
 
 SHADOW = "llm_shadow"
-_loaded = pytest.StashKey[dict[Path, LoggedCases]]()
+_loaded = pytest.StashKey[dict[Path, tuple[Case, ...]]]()
 
 
 def log_of(node: pytest.Item, marks: Mapping[str, pytest.Mark]) -> str | None:
@@ -44,10 +43,14 @@ def logged_in(function: pytest.Item, log: str, notes: list[str]) -> tuple[Case, 
     path = function.path.parent / log
     loaded = function.config.stash.setdefault(_loaded, {})
     if path not in loaded:
-        found = loaded[path] = logged_cases(path, log)
+        # Most sessions have no log, and do not pay for what reads one.
+        from pytest_llmeval.datasets.foreign.logged_cases import logged_cases
+
+        found = logged_cases(path, log)
+        loaded[path] = found.cases
         if found.left_out:
             notes.append(f"{plural(found.left_out, 'entry')} of {log} left out: no call of a model, or no answer")
-    return loaded[path].cases
+    return loaded[path]
 
 
 def _llm_shadow(log: str) -> str:
