@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from pytest_llmeval.analysis.examined import counts_in, untraced_in, with_untraced
-from pytest_llmeval.json_text import parsed_json
-from pytest_llmeval.reply import unfenced
+from pytest_llmeval.checks.structure.json_parts import json_of
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Run, SampleResult
 from pytest_llmeval.stats.agreement import pairwise_agreement, pass_hat_k
 from pytest_llmeval.stats.cost import Estimate, cost_per_resolved
@@ -280,13 +279,8 @@ def words_of(sample: SampleResult) -> int | None:
 
 def structure_of(sample: SampleResult) -> Literal["object", "array", "text"]:
     """Whether the sample's last answer is a JSON object, an array or neither; a code fence is ignored."""
-    text = unfenced(calls[-1].answer.text) if (calls := sample.product_calls) else ""
-    if not text.startswith(("{", "[")):
-        return "text"
-    try:
-        return "object" if isinstance(parsed_json(text), dict) else "array"
-    except ValueError:
-        return "text"
+    value = json_of(calls[-1].answer.text) if (calls := sample.product_calls) else None
+    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "text"
 
 
 def is_refusal(sample: SampleResult) -> bool:

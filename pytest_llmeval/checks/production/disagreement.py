@@ -7,9 +7,10 @@ from collections import Counter
 from typing import Literal, NamedTuple
 
 from pytest_llmeval.checks.production.same_answer import normalised, same_answer
+from pytest_llmeval.checks.structure.json_parts import json_of
 from pytest_llmeval.differences import MOST_WORDS, paired
-from pytest_llmeval.json_text import canonical_json, parsed_json
-from pytest_llmeval.reply import Answer, unfenced
+from pytest_llmeval.json_text import canonical_json
+from pytest_llmeval.reply import Answer
 
 Kind = Literal[
     "refused", "cut off", "no JSON", "other tools", "other arguments", "other fields", "other values", "other numbers",
@@ -43,27 +44,10 @@ def disagreement(old: Answer, new: Answer) -> Disagreement | None:
     return Disagreement(_kind(old, new), _size(old, new))
 
 
-def json_of(text: str) -> object:
-    """The object or array that a text is as JSON, None where it is none; a code fence is ignored."""
-    inner = unfenced(text)
-    if not inner.startswith(("{", "[")):
-        return None
-    try:
-        value = parsed_json(inner)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict | list) else None
-
-
-def fields_of(value: object) -> frozenset[str]:
-    """The paths of the fields of a JSON value, those of all items of a list as one: ``lines[].sku``."""
-    found = set()
-    for path, _, _ in paired(value, value):
-        name = ""
-        for step in path:
-            name += "[]" if isinstance(step, int) else f".{step}" if name else str(step)
-            found.add(name)
-    return frozenset(found)
+def fields_of(value: object) -> frozenset[tuple[str | int, ...]]:
+    """The keys that lead to each field of a JSON value, with 0 for whichever item of a list."""
+    paths = ([0 if isinstance(step, int) else step for step in path] for path, _, _ in paired(value, value))
+    return frozenset(tuple(path[:end]) for path in paths for end in range(1, len(path) + 1))
 
 
 def _kind(old: Answer, new: Answer) -> Kind:

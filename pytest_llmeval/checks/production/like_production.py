@@ -21,8 +21,9 @@ from pytest_llmeval.checks.grounded import assert_grounded
 from pytest_llmeval.checks.languages.segments import word_count
 from pytest_llmeval.checks.measured import assert_not_refusal
 from pytest_llmeval.checks.plain_text import text_of
-from pytest_llmeval.checks.production.disagreement import FEW_WORDS, MUCH, disagreement, fields_of, json_of
+from pytest_llmeval.checks.production.disagreement import FEW_WORDS, MUCH, disagreement, fields_of
 from pytest_llmeval.checks.production.recorded import Recorded, recorded_of
+from pytest_llmeval.checks.structure.json_parts import folded_path, json_of
 from pytest_llmeval.errors import CheckFailed, LlmevalError, Unverified
 from pytest_llmeval.reply import Answer, Reply
 from pytest_llmeval.score import Score
@@ -144,7 +145,7 @@ def same_fields(reply: str, *, recorded: object, category: str | None = None) ->
         return failed(f"not {kind} of JSON, as production's answer is: {quoted(reply, 100)}", category="format")
     was, now = fields_of(recorded), fields_of(value)
     told = [
-        f"{word} {plural(len(names), 'field')} {listed(sorted(names))}"
+        f"{word} {plural(len(names), 'field')} {listed(sorted(map(folded_path, names)))}"
         for word, names in (("lacks", was - now), ("adds", now - was))
         if names
     ]

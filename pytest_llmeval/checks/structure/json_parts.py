@@ -7,11 +7,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pytest_llmeval.differences import ABSENT, paired
+from pytest_llmeval.json_text import parsed_json
+from pytest_llmeval.reply import unfenced
 from pytest_llmeval.score import FieldCount
 from pytest_llmeval.text import harmless, shortened
 
 MOST_FIELDS = 200
 OTHERS = "(other fields)"
+
+
+def json_of(text: str) -> object:
+    """The object or array that a text is as JSON, None where it is none; a code fence is ignored."""
+    inner = unfenced(text)
+    if not inner.startswith(("{", "[")):
+        return None
+    try:
+        value = parsed_json(inner)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict | list) else None
 
 
 def json_path(steps: Iterable[object]) -> str:
@@ -45,7 +59,7 @@ def field_counts(expected: Any, actual: Any) -> tuple[FieldCount, ...]:
     """
     counts: dict[str, list[int]] = {}
     for steps, right in _fields(expected, actual):
-        path = _folded(steps)
+        path = folded_path(steps)
         if path not in counts and len(counts) >= MOST_FIELDS:
             path = OTHERS
         count = counts.setdefault(path, [0, 0])
@@ -83,7 +97,7 @@ def _holds_others(value: Any) -> bool:
     return isinstance(value, (Mapping, list, tuple)) and bool(value)
 
 
-def _folded(steps: Iterable[object]) -> str:
+def folded_path(steps: Iterable[object]) -> str:
     """A path without indexes, as in ``lines[].sku``."""
     path = "".join("[]" if isinstance(step, int) else _step(step) for step in steps)
     return harmless(shortened(path.removeprefix(".") or "$", 100))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.checks.production.disagreement import disagreement, fields_of, json_of
+from pytest_llmeval.checks.production.disagreement import disagreement, fields_of
+from pytest_llmeval.checks.structure.json_parts import folded_path, json_of
 from pytest_llmeval.reply import Answer, ToolCall
 
 
@@ -29,6 +30,7 @@ LONG = " ".join(["word"] * 60)
         (answer("", "find"), answer("We ship."), "other tools"),
         (answer('{"a": 1}'), answer("a is 1"), "no JSON"),
         (answer('{"a": 1}'), answer('{"b": 1}'), "other fields"),
+        (answer('{"a.b": 1}'), answer('{"a": {"b": 1}}'), "other fields"),
         (answer('[{"a": 1}]'), answer('[{"a": 1}, {"a": 2}]'), "other values"),
         (answer("In 30 days."), answer("In 60 days."), "other numbers"),
         (answer("We ship."), answer(LONG), "much longer"),
@@ -72,7 +74,7 @@ def test_to_differ_is_mutual_and_its_size_a_share(one: str, other: str) -> None:
 
 
 def test_the_items_of_a_list_have_the_same_fields() -> None:
-    assert fields_of(json_of('{"lines": [{"sku": 1}, {"sku": 2, "n": 3}]}')) == {
+    assert {folded_path(path) for path in fields_of(json_of('{"lines": [{"sku": 1}, {"sku": 2, "n": 3}]}'))} == {
         "lines",
         "lines[]",
         "lines[].sku",
