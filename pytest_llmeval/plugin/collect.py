@@ -50,7 +50,7 @@ def parametrize(metafunc: pytest.Metafunc, evaluation: Evaluation) -> None:
             _refuse_without_case(metafunc, SHADOW, log)
             logged = logged_in(metafunc.definition, log, evaluation.notes)
             metafunc.parametrize("case", logged, ids=[case.name for case in logged])
-            evaluation.shadows = given(metafunc.config, "llm_baseline") != "none"
+            evaluation.shadows = given(metafunc.config, "llm_baseline") not in ("none", "")
         if wanted is not None:
             cases = asked_in(_cases(metafunc, wanted, evaluation), wanted, evaluation.wordings)
             metafunc.parametrize("case", cases, ids=[case.name for case in cases])

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pytest_llmeval.datasets.foreign.calls.logged_call import LoggedCall, number
+from pytest_llmeval.datasets.foreign.calls.logged_call import LoggedCall, moment, number
 from pytest_llmeval.datasets.foreign.calls.logged_messages import first
 from pytest_llmeval.datasets.foreign.values import of_cell
 
@@ -38,7 +38,7 @@ def recorded_of(call: LoggedCall, fields: Mapping[str, Any]) -> dict[str, Any]:
     """
     calls = [{"name": one.name, "args": one.arguments or one.raw_arguments} for one in call.tool_calls]
     text = call.text
-    started = _moment(first(fields, *_STARTS))
+    started = moment(first(fields, *_STARTS))
     found = {
         "output": text if text is not None or calls else call.answered,
         "model": call.model,
@@ -100,7 +100,7 @@ def _ttft(fields: Mapping[str, Any], started: float | None) -> float | None:
         found = number(first(attributes, "gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token"))
     if found is None and (milliseconds := number(first(fields, "time_to_first_token", "ttft_ms"))) is not None:
         found = milliseconds / 1000
-    answered = _moment(first(fields, *_FIRST_TOKENS))
+    answered = moment(first(fields, *_FIRST_TOKENS))
     if found is None and started is not None and answered is not None:
         found = answered - started
     return round(found, 6) if found is not None and found >= 0 else None
@@ -114,20 +114,3 @@ def _schema(body: Mapping[str, Any]) -> Any:
         case {"text": {"format": {"schema": dict() as schema}}}:
             return schema
     return None
-
-
-def _moment(value: Any) -> float | None:
-    """A time of a log in seconds since 1970: ISO 8601 (UTC where it names no zone), seconds, or nanoseconds."""
-    if isinstance(value, str) and not value.strip().isdecimal():
-        try:
-            told = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None
-        return (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).timestamp()
-    found = number(value)
-    if found is None:
-        return None
-    for unit in (1e9, 1e6, 1e3):  # of 1990 and later
-        if found > 6e8 * unit:
-            return found / unit
-    return found

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.checks.judges.asker import JudgeModel, Messages
-from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.formats.base import Prompt
 from pytest_llmeval.plugin.asking.session_judges import Judges
-from pytest_llmeval.plugin.running.trial import Trial
+from pytest_llmeval.plugin.running.trial import Trial, call_of
 from pytest_llmeval.reply import Answer
-from pytest_llmeval.runs.results import Call
 from pytest_llmeval.score import Labels
 
 
@@ -47,7 +45,7 @@ class TrialJudges:
         key, module = str(trial.key), trial.module
         said = trial.ask_judges([(lookup, Draw(key, module, sample=vote)) for lookup, vote in asked])
         trial.sample.judging += [
-            _call(model, lookup.words_digest, each)
+            call_of(each, model.provider, model.model, lookup.words_digest)._replace(judge=True)
             for (lookup, _), each in zip(asked, said, strict=True)
             if isinstance(each, Fulfilled)
         ]
@@ -61,17 +59,3 @@ class TrialJudges:
     def failed(self, error: ReplyError) -> None:
         """Make an error of the sample."""
         self._trial.sample.failures.append(error)
-
-
-def _call(model: ModelSettings, words_digest: str, said: Fulfilled) -> Call:
-    return Call(
-        provider=model.provider,
-        request_model=model.model,
-        words_digest=words_digest,
-        answer=said.answer,
-        measures=said.measures,
-        spent=said.spent,
-        key=said.entry.key,
-        recorded_at=said.entry.recorded_at,
-        judge=True,
-    )

@@ -112,7 +112,7 @@ class _Asked:
             call, fulfilled = fulfilled, None
         else:
             question = Question(0, lookup.words_digest, lookup.digest, 0)
-            call = call_of(fulfilled, trial.model.provider, trial.model.model, question)
+            call = call_of(fulfilled, trial.model.provider, trial.model.model, question.words_digest)
         reply = Reply(call.answer, call.measures, trial.model.name)
         self.given.append(_Given(call._replace(words_digest=lookup.words_digest), reply, fulfilled))
         return reply

@@ -155,7 +155,7 @@ class CapturedCalls:
             self._answered.add(question)
         if question.sample != trial.sample.index:
             return  # of a thread that has outlived its sample: it is no answer of the one that runs now
-        call = call_of(fulfilled, route.request.provider, route.request.model, question)
+        call = call_of(fulfilled, route.request.provider, route.request.model, question.words_digest)
         judge = route.model.judge and not route.on_trial
         call = call._replace(response=fulfilled.entry.response, judge=judge)
         self._capture.add(route.request.body, route.model.name, call, question)

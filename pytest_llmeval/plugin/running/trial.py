@@ -460,7 +460,7 @@ class Trial:
             self.add(fulfilled, question)
         else:
             self.used[fulfilled.entry.key] = fulfilled
-            self.add(call_of(fulfilled, self.model.provider, self.model.model, question), question)
+            self.add(call_of(fulfilled, self.model.provider, self.model.model, question.words_digest), question)
         reply = Reply(fulfilled.answer, fulfilled.measures, self.model.name)
         self.sample.given.append(reply)
         return reply
@@ -471,17 +471,18 @@ def _answered(futures: Iterable[Future[Fulfilled]]) -> list[Fulfilled]:
     return [future.result() for future in done if future.exception() is None]
 
 
-def call_of(fulfilled: Fulfilled, provider: str, model: str, question: Question) -> Call:
+def call_of(fulfilled: Fulfilled, provider: str, model: str, words_digest: str) -> Call:
     """The record of a call that has its answer.
 
     Args:
         provider: the wire format it was asked in.
         model: the model that was asked, as the provider names it.
+        words_digest: of what was asked.
     """
     return Call(
         provider=provider,
         request_model=model,
-        words_digest=question.words_digest,
+        words_digest=words_digest,
         answer=fulfilled.answer,
         measures=fulfilled.measures,
         spent=fulfilled.spent,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -78,18 +78,25 @@ def number(value: Any) -> float | None:
 
 def seconds(start: Any, end: Any) -> float | None:
     """The time between two times, in seconds; each is seconds since 1970, or a text as in ISO 8601."""
-    times = [_time(start), _time(end)]
+    times = [moment(start), moment(end)]
     if None in times:
         return None
     took = times[1] - times[0]  # type: ignore[operator]
     return round(took, 6) if took >= 0 else None
 
 
-def _time(value: Any) -> float | None:
-    if isinstance(value, str):
+def moment(value: Any) -> float | None:
+    """A time of a log in seconds since 1970: ISO 8601 (UTC where it names no zone), seconds, or nanoseconds."""
+    if isinstance(value, str) and not value.strip().isdecimal():
         try:
-            when = datetime.fromisoformat(value)
-            return (when.replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds()  # noqa: DTZ001 - of two of one zone
+            told = datetime.fromisoformat(value.strip())
         except ValueError:
-            return number(value)
-    return number(value)
+            return None
+        return (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).timestamp()
+    found = number(value)
+    if found is None:
+        return None
+    for unit in (1e9, 1e6, 1e3):  # of 1990 and later
+        if found > 6e8 * unit:
+            return found / unit
+    return found
