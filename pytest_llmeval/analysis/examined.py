@@ -41,7 +41,7 @@ def both_with_untraced(
 
 
 def _also(sample: SampleResult, names: set[str]) -> SampleResult:
-    if sample.outcome not in ("pass", "unverified") or sample.noted is None:
+    if sample.outcome != "pass" or sample.noted is None:
         return sample
     return sample._replace(noted=tuple(sorted(names.union(sample.noted))))
 

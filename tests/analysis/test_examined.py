@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.compare import Rules, Side, compare
 from pytest_llmeval.analysis.comparison import Comparison, OneSided
-from pytest_llmeval.analysis.examined import counts_in
+from pytest_llmeval.analysis.examined import counts_in, total_in, untraced_in, with_untraced
 from pytest_llmeval.analysis.plan import expected_from
 from pytest_llmeval.config.settings import CategorySettings
 from pytest_llmeval.report.paper import Paper
@@ -243,3 +243,13 @@ def test_a_saved_run_keeps_what_was_examined_and_all_categories_and_omits_what_f
     ]
     assert data["samples"][0]["examined"] == []
     assert result_from_json(data) == result
+
+
+def test_an_unverified_answer_was_not_examined_for_what_its_test_may_have_checked_later() -> None:
+    """`Unverified` ends a test; counted as examined, such answers would hide how often the others fail."""
+    raised = SampleResult(index=0, outcome="fail", category="own", noted=())  # by `raise CheckFailed`, without a score
+    unverified = SampleResult(index=0, outcome="unverified", noted=())
+    results = [case(0, raised), case(1, answer()), *(case(number, unverified) for number in range(2, 9))]
+    untraced = untraced_in(results)
+    assert untraced == {"t.py::test": {"own"}}
+    assert total_in((with_untraced(each, untraced) for each in results), "own") == (1, 2)
