@@ -487,6 +487,8 @@ def _invalid(
     count = sum(bool(before[key].answered) for key in table.cases)
     if table.cases and count < LEAST_RUN * min(candidates, len(table.cases)):
         yield f"the baseline has an answer to {count} of {len(table.cases)} cases; at least 80% must have one"
+    if table.cases and all(side[key].outcome == "unverified" for side in (before, after) for key in table.cases):
+        yield "no answer is verified on either side, so that nothing says whether one is right"
     empty = sum(not after[key].samples for key in table.cases)
     if empty:
         yield f"{empty} of {candidates} cases of the candidate hold no answer at all"

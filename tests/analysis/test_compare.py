@@ -702,3 +702,18 @@ def test_what_is_measured_is_gated_within_a_session_and_only_shown_against_a_sav
     assert (beside.gate, beside.rows[0].word, beside.rows[0].gated) == ("failed", "REGRESSED", True)
     against = compare("old", before, "new", after, saved="main.jsonl")
     assert (against.gate, against.rows[0].word, against.rows[0].gated) == ("passed", "REGRESSED", False)
+
+
+def test_where_nothing_is_verified_on_either_side_nothing_could_be_measured() -> None:
+    """Else a change that has its tests raise `Unverified` would be green."""
+
+    def unverified(number: int) -> CaseResult:
+        found = case(f"c{number}", [""])
+        return found._replace(samples=tuple(sample._replace(outcome="unverified") for sample in found.samples))
+
+    none = side(*map(unverified, range(20)))
+    comparison = compare("old", none, "new", none, saved="main.jsonl")
+    assert comparison.gate == "failed"
+    assert comparison.reasons[0].startswith("could not be measured: no answer is verified on either side")
+    some = {**none, **answers("", "")}
+    assert compare("old", some, "new", none, saved="main.jsonl").gate == "passed"  # as where production answered
