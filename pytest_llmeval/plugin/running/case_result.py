@@ -37,7 +37,7 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
         reason = _reason_of(report) if report.failed else "the test's body was not run"
         samples = (_not_judged(error, "not_run", reason),)
     elif report.failed and not _is_xpass(report) and all(sample.outcome == "pass" for sample in samples):
-        samples = _failed_by_others(trial, samples, report)
+        samples = _failed_by_others(trial, samples, call, report, kind="outside_test")
     return named(item)._replace(
         model=trial.model.name,
         samples=samples,
@@ -112,10 +112,7 @@ def after_teardown(
     """
     if result.outcome != "pass":
         return result
-    samples = _failed_by_others(trial, result.samples, report)
-    if call.excinfo is not None and not isinstance(call.excinfo.value, ASSERTIONS):
-        samples = tuple(sample._replace(outcome="error", category="teardown") for sample in samples)
-    return result._replace(samples=samples)
+    return result._replace(samples=_failed_by_others(trial, result.samples, call, report, kind="teardown"))
 
 
 def set_up_result(item: pytest.Item, error: BaseException | None) -> CaseResult:
@@ -162,17 +159,22 @@ def _not_judged(error: BaseException | None, category: str, reason: str = "") ->
 
 
 def _failed_by_others(
-    trial: Trial, samples: tuple[SampleResult, ...], report: pytest.TestReport
+    trial: Trial, samples: tuple[SampleResult, ...], call: pytest.CallInfo[None], report: pytest.TestReport, *, kind: str
 ) -> tuple[SampleResult, ...]:
     """The samples of a test whose body passed and that another plugin or a fixture failed.
 
-    With several samples it is unknown which one that concerns, so none may count as passed.
+    With several samples it is unknown which one that concerns, so none may count as passed. An assertion judges the
+    answer. Any other exception says nothing of it, such as pytest's own about a thread or an object of another test.
+
+    Args:
+        kind: the kind of error that such an exception is.
     """
     reason = _reason_of(report)
+    judged = call.excinfo is None or isinstance(call.excinfo.value, ASSERTIONS)
     return tuple(
         sample._replace(
-            outcome="fail",
-            category=trial.settings.category or GENERAL,
+            outcome="fail" if judged else "error",
+            category=(trial.settings.category or GENERAL) if judged else kind,
             reason=first_line(reason),
             detail=harmless(reason),
         )

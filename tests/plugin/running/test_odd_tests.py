@@ -173,6 +173,26 @@ def test_a_hook_of_the_project_that_raises_fails_its_test(plain_project: Session
     assert [outcome for outcome, _ in samples(plain_project, "::test_it")] != ["pass"]
 
 
+@pytest.mark.parametrize("ends", ["raise ValueError('elsewhere')", "assert False"])
+def test_what_another_thread_raises_is_no_wrong_answer(plain_project: Session, ends: str) -> None:
+    plain_project.write(
+        f"""
+        import threading
+
+        def ends():
+            {ends}
+
+        def test_it(llm):
+            assert llm("x") == "Paris"
+            thread = threading.Thread(target=ends)
+            thread.start()
+            thread.join()
+        """
+    )
+    assert plain_project.run().ret == 1
+    assert samples(plain_project, "::test_it") == [("error", "outside_test")]
+
+
 @pytest.mark.parametrize("hook", ["pytest_runtest_makereport(item, call)", "pytest_runtest_logreport(report)"])
 def test_a_reporting_hook_of_the_project_that_raises_ends_as_without_this_plugin(
     plain_project: Session, hook: str
