@@ -44,6 +44,7 @@ _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "id": {"type": ["string", "integer"]},
     "input": {"type": ["string", "array", "object"]},
     "expected": {},
+    "context": {"type": ["string", "array"], "items": {"type": "string"}},
     "task": {"type": "string"},
     "cluster": {"type": "string"},
     "metadata": {"type": "object"},

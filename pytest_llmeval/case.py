@@ -15,7 +15,7 @@ class Case:
         id: unique within the dataset; printable text.
         input: what the application or model is asked: a string, a list of chat messages, or any JSON of the row.
         expected: what a right answer is or holds, None when the checks alone decide.
-        context: passages that the answer must be grounded in.
+        context: passages that the answer must be grounded in; a row may hold one as a text.
         task: what the case is about, for slices and routing; never an error category.
         tags: free labels.
         metadata: anything else that the tests need.

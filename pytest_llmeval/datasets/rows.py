@@ -100,11 +100,12 @@ def case_of(row: Row, dataset: str, problems: Problems, line_of_id: dict[str, in
             problems.add(row.line_of("paraphrases"), f"paraphrases{complaint}")
     if problems.count != before:
         return None
+    context = fields.get("context", ())
     return Case(
         id=str(fields["id"]),
         input=fields["input"],
         expected=fields.get("expected"),
-        context=tuple(fields.get("context", ())),
+        context=(context,) if isinstance(context, str) else tuple(context),
         task=fields.get("task"),
         tags=tuple(fields.get("tags", ())),
         metadata=fields.get("metadata", {}),
@@ -200,6 +201,10 @@ def _texts(value: Any) -> str | None:
     return None
 
 
+def _text_or_texts(value: Any) -> str | None:
+    return None if isinstance(value, str) else _texts(value)
+
+
 def _why_not_reworded(given: Any, paraphrases: list[str]) -> str | None:
     from pytest_llmeval.datasets.rewording import question_of
 
@@ -232,7 +237,7 @@ _KNOWN = frozenset(FIELDS)
 _RULES: dict[str, Callable[[Any], str | None]] = {
     "id": _id,
     "input": _input,
-    "context": _texts,
+    "context": _text_or_texts,
     "task": _text,
     "cluster": _text,
     "tags": _texts,

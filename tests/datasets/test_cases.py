@@ -67,6 +67,11 @@ def test_a_row_may_use_every_field(tmp_path: Path) -> None:
     ] == load(tmp_path, json.dumps(FULL_ROW) + "\n")
 
 
+def test_a_context_that_is_a_text_is_one_passage(tmp_path: Path) -> None:
+    (case,) = load(tmp_path, '{"id": "a", "input": "x", "context": "Within 30 days."}')
+    assert case.context == ("Within 30 days.",)
+
+
 def test_a_row_needs_only_id_and_input_and_null_is_absent(tmp_path: Path) -> None:
     bare, nulls = load(
         tmp_path, '{"id": "a", "input": "x"}\n{"id": "b", "input": "x", "tags": null, "metadata": null, "task": null}'
@@ -136,7 +141,8 @@ def test_input_is_required(tmp_path: Path) -> None:
         ("input", {}, "input is an object; allowed"),
         ("input", ["hi", {"role": "user", "content": "x"}], 'input[0] is the text "hi"; a chat message is an object'),
         ("input", [{"role": "user"}, {"content": "x"}], 'input[1] has no "role"'),
-        ("context", "text", 'context is the text "text"; allowed is a list of texts, as in ["text"]'),
+        ("context", ["a", 2], "context[1] is the number 2; allowed is text"),
+        ("tags", "text", 'tags is the text "text"; allowed is a list of texts, as in ["text"]'),
         ("tags", ["a", 2], "tags[1] is the number 2; allowed is text"),
         ("paraphrases", {}, "paraphrases is an object; allowed is a list of texts"),
         ("task", True, "task is true; allowed is text"),
