@@ -191,8 +191,8 @@ class Server:
         server = await asyncio.start_server(self._connected, sock=self._listening, limit=2**24)
         self._ready.set()
         await self._stopped.wait()
-        # Who was let in just now starts first. Else nobody closes that connection, and the garbage collector complains of
-        # it in whatever test runs then.
+        # Who was let in just now starts first. Else nobody closes that connection, and the garbage collector complains
+        # of it in whatever test runs then.
         self._loop.remove_reader(self._listening)
         for _ in range(5):
             await asyncio.sleep(0)

@@ -159,7 +159,12 @@ def _not_judged(error: BaseException | None, category: str, reason: str = "") ->
 
 
 def _failed_by_others(
-    trial: Trial, samples: tuple[SampleResult, ...], call: pytest.CallInfo[None], report: pytest.TestReport, *, kind: str
+    trial: Trial,
+    samples: tuple[SampleResult, ...],
+    call: pytest.CallInfo[None],
+    report: pytest.TestReport,
+    *,
+    kind: str,
 ) -> tuple[SampleResult, ...]:
     """The samples of a test whose body passed and that another plugin or a fixture failed.
 
