@@ -35,7 +35,7 @@ from pytest_llmeval.analysis.sides.copies import without_copies
 from pytest_llmeval.analysis.sides.reply_pairs import differing, reply_pairs
 from pytest_llmeval.analysis.sides.shared_answers import shared_once
 from pytest_llmeval.analysis.sides.unseen import without_unseen
-from pytest_llmeval.checks.measured import OF_THE_SESSION
+from pytest_llmeval.checks.categories import OF_THE_SESSION
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.answered import answered_now
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, unasked

@@ -27,6 +27,10 @@ from pytest_llmeval.text import harmless
 GENERAL = "wrong_answer"
 """The default category; a check with this category leaves the choice to others."""
 
+OF_THE_SESSION = frozenset({"slow", "expensive"})
+"""The categories of checks whose figures are compared within one session only: another day has other latencies, and
+other prices."""
+
 _OF_WHAT_IS_THERE = frozenset({"hallucination", "unsafe", "slow", "expensive"})
 default_category: ContextVar[str] = ContextVar("llmeval_default_category", default=GENERAL)
 """The category of the test's marker; the plugin sets it, so that scores have the same category as the failure."""

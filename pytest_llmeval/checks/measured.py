@@ -72,11 +72,6 @@ def assert_not_refusal(reply: str, *, category: str | None = None) -> Score:
     return failed(f"the model refused: {excerpt(*found, around=60)}", category="refusal")
 
 
-OF_THE_SESSION = frozenset({"slow", "expensive"})
-"""The categories of checks whose figures are compared within one session only: another day has other latencies, and
-other prices."""
-
-
 @check
 def assert_latency(reply: str, *, at_most: float, category: str | None = None) -> Score:
     """Check how long the reply took; for a replayed reply, when it was recorded.

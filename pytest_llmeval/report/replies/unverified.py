@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.measure import Figures
-from pytest_llmeval.analysis.sides.disagreements import Disagreements, KindRow, disagreements
 from pytest_llmeval.report.numbers import dollars, percent, percentage, seconds
 from pytest_llmeval.report.paper import Column, Line, Paper, table
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.text import plural
+
+if TYPE_CHECKING:  # every session that compares imports this, and few have unverified answers
+    from pytest_llmeval.analysis.sides.disagreements import Disagreements, KindRow
 
 _MOST_NAMED = 3
 HEAD = ("differs in", "answers", "failed", "words differ")
@@ -26,6 +29,8 @@ def unverified_lines(paper: Paper, comparison: Comparison) -> list[Line]:
     """How the answers differ, where some are unverified; empty otherwise."""
     if not comparison.unverified:
         return []
+    from pytest_llmeval.analysis.sides.disagreements import disagreements
+
     found = disagreements(comparison)
     lines = paper.write(unverified_head(comparison, found), "yellow", "bold", hang=2)
     lines += paper.write(calls_words(paper, comparison), indent=2, hang=2)
