@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import tomllib
@@ -40,13 +41,17 @@ def test_a_page_runs_as_it_says(page: Page, tmp_path: Path) -> None:
             place = f"{page}:{block.line}"
             if "file" in block.directive:
                 path = project.write(block)
-                if path.suffix == ".py" and not run_by_a_command(page, block):
+                if path.suffix == ".py" and not path.name.startswith("test_"):
+                    assert project.is_imported(path), place
+                elif path.suffix == ".py" and not run_by_a_command(page, block):
                     files.append(path.name)
                     needs += [block.directive["needs"]] if "needs" in block.directive else []
             elif block.language == "console":
                 printed = "".join(f"{line}\n" for line in project.output_of(block))
                 assert block.text == printed, f"{place} is stale; run: python docs/tools/generate.py"
                 assert project.exit_code == int(block.directive.get("exit", "0")), f"{place}\n{printed}"
+            elif "with" in block.directive:
+                ast.parse(block.text)
             elif block.language == "python":
                 fresh = "".join(f"{line}\n" for line in run_statements(block.text, names))
                 assert block.text == fresh, f"{place} is stale; run: python docs/tools/generate.py"

@@ -16,17 +16,18 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from docs.tools import faults
+from docs.tools import faults, reference
 from docs.tools.dataset_schema import SCHEMA, fresh_schema
 from docs.tools.llms import LLMS, fresh_llms
 from docs.tools.pages import ROOT, Block, Page, Project, all_pages, run_statements
 from docs.tools.picture import PICTURE, fresh_picture
+from docs.tools.reference import cell, table
 from tests.formats.examples import EXAMPLES
 
 __all__ = ["GENERATED", "fresh_dataset_schema", "fresh_lists", "fresh_page"]
@@ -56,7 +57,7 @@ def _fresh_block(block: Block, project: Project, names: dict[str, Any]) -> str:
         project.write(block)
     elif block.language == "console":
         return _lines(project.output_of(block))
-    elif block.language == "python":
+    elif block.language == "python" and "with" not in block.directive:
         return _lines(run_statements(block.text, names))
     return block.text
 
@@ -92,31 +93,20 @@ def _options() -> str:
             options.append([option[1], option[2] or ""])
         elif line.strip():
             options[-1][1] += f" {line.strip()}"
-    return _table(("option", "does"), [(_cell(f"`{name}`"), _cell(text)) for name, text in options])
+    return table(("option", "does"), [(cell(f"`{name}`"), cell(text)) for name, text in options])
 
 
 def _commands() -> str:
     """The subcommands of ``llmeval``."""
     told = _ask("pytest_llmeval", "--help")
     rows = re.findall(r"^ {4}([a-z-]+)(?: {2,}|\n {5,})(.*)$", told, re.MULTILINE)
-    return _table(("command", "does"), [(f"`llmeval {name}`", _cell(text)) for name, text in rows])
+    return table(("command", "does"), [(f"`llmeval {name}`", cell(text)) for name, text in rows])
 
 
 def _markers() -> str:
     """The markers, as ``pytest --markers`` tells them."""
     found = re.findall(r"^@pytest\.mark\.(llm_\w+(?:\([^:]*\))?): (.*)$", _ask("pytest", "--markers"), re.MULTILINE)
-    return _table(("marker", "does"), [(f"`@pytest.mark.{name}`", _cell(text)) for name, text in found])
-
-
-def _fixtures() -> str:
-    """The fixtures, by the first paragraph of what ``pytest --fixtures`` tells."""
-    from pytest_llmeval.plugin import fixtures
-
-    rows = []
-    for name in sorted(name for name in vars(fixtures) if name.startswith("llm")):
-        paragraphs = (inspect.getdoc(getattr(fixtures, name)) or "").split("\n\n")
-        rows.append((f"`{name}`", _cell(" ".join(paragraphs).replace("``", "`"))))
-    return _table(("fixture", "is"), rows)
+    return table(("marker", "does"), [(f"`@pytest.mark.{name}`", cell(text)) for name, text in found])
 
 
 def _captured() -> str:
@@ -125,27 +115,27 @@ def _captured() -> str:
     from tests.sdks.environments import ENVIRONMENTS
 
     beside = {name: environment.beside for name, environment in ENVIRONMENTS.items()}
-    return _table(("client", "tried with", "captured", "not captured"), rows(load(), beside))
+    return table(("client", "tried with", "captured", "not captured"), rows(load(), beside))
 
 
 def _plugins() -> str:
     """The plugins that tests were tried beside, as ``make plugins`` found."""
     from tests.other_plugins.found import load, rows
 
-    return _table(("plugin", "tried with", "tests run", "to know"), rows(load()))
+    return table(("plugin", "tried with", "tests run", "to know"), rows(load()))
 
 
 def _metrics() -> str:
     """The metrics of other packages that were asked through `check_of`, as ``make adapters`` found."""
     from tests.adapters.found_metrics import load, rows
 
-    return _table(("package", "asked with", "judges", "an error, since it cannot judge"), rows(load()))
+    return table(("package", "asked with", "judges", "an error, since it cannot judge"), rows(load()))
 
 
 def _configuration() -> str:
     """Every key of [tool.llmeval], from its JSON Schema."""
     schema = json.loads((ROOT / "pytest_llmeval" / "config" / "config.schema.json").read_text(encoding="utf-8"))
-    return _table(("key", "allowed"), [(f"`{key}`", _cell(allowed)) for key, allowed in _keys(schema, schema, "")])
+    return table(("key", "allowed"), [(f"`{key}`", cell(allowed)) for key, allowed in _keys(schema, schema, "")])
 
 
 def _keys(schema: Mapping[str, Any], node: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
@@ -179,15 +169,15 @@ def _checks() -> str:
         if name.startswith("assert_"):
             sentence = re.split(r"\.(?:\s|$)", inspect.getdoc(getattr(pytest_llmeval, name)) or "", maxsplit=1)[0]
             words = " ".join(sentence.split()).removeprefix("Check ")
-            rows.append((f"[`{name}`](#{name})", _cell(words)))
-    return _table(("check", "checks"), rows)
+            rows.append((f"[`{name}`](#{name})", cell(words)))
+    return table(("check", "checks"), rows)
 
 
 def _grounded_items() -> str:
     """How `assert_grounded` judges our own labelled items, by kind."""
     from tests.checks.grounded_items import rows
 
-    return _table(("kind", "languages", "items", "unsupported ones found", "false alarms"), rows())
+    return table(("kind", "languages", "items", "unsupported ones found", "false alarms"), rows())
 
 
 def _row_checks() -> str:
@@ -197,9 +187,9 @@ def _row_checks() -> str:
     rows = []
     for name, form in FORMS.items():
         options = [f"`{option}`: {' or '.join(kinds)}" for option, kinds in form.options.items()]
-        rows.append((f"`{name}`", _cell(" or ".join(form.plain)), _cell("; ".join(options))))
+        rows.append((f"`{name}`", cell(" or ".join(form.plain)), cell("; ".join(options))))
     rows += [(f"`{name}`", takes, "") for name, takes in COMBINED.items()]
-    return _table(("check", "short form takes", "long form takes"), rows)
+    return table(("check", "short form takes", "long form takes"), rows)
 
 
 def fresh_dataset_schema() -> str:
@@ -215,7 +205,7 @@ def _case_fields() -> str:
     from pytest_llmeval.datasets.rows import FIELDS
 
     told = _attributes(inspect.getdoc(Case) or "")
-    return _table(("field", "is"), [(f"`{name}`", _cell(told[name])) for name in FIELDS])
+    return table(("field", "is"), [(f"`{name}`", cell(told[name])) for name in FIELDS])
 
 
 def _reply_fields() -> str:
@@ -223,17 +213,26 @@ def _reply_fields() -> str:
     from pytest_llmeval import Reply
 
     names = ["json", *(name for name, member in vars(Reply).items() if isinstance(member, property))]
-    rows = [("`model`", _cell(_attributes(inspect.getdoc(Reply) or "")["model"]))]
+    rows = [("`model`", cell(_attributes(inspect.getdoc(Reply) or "")["model"]))]
     for name in names:
         sentence = (inspect.getdoc(getattr(Reply, name)) or "").split("\n\n")[0]
-        rows.append((f"`{name}()`" if name == "json" else f"`{name}`", _cell(sentence.replace("``", "`"))))
-    return _table(("reply has", "is"), rows)
+        rows.append((f"`{name}()`" if name == "json" else f"`{name}`", cell(sentence.replace("``", "`"))))
+    return table(("reply has", "is"), rows)
 
 
 def _attributes(docstring: str) -> dict[str, str]:
     section = docstring.partition("Attributes:\n")[2]
     found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
     return {name: " ".join(text.split()).replace("``", "`") for name, text in found}
+
+
+def _report_files() -> str:
+    """The kinds of files that tell of a session, by their endings."""
+    from pytest_llmeval.report.files import FILES
+
+    return "\n".join(
+        f"- `{ending}`" + (", also `--redacted`" if kind.redacted else "") for ending, kind in FILES.items()
+    )
 
 
 def _providers() -> str:
@@ -247,7 +246,7 @@ def _providers() -> str:
         provider = find_provider(name, "https://example.com/v1" if elsewhere else None)
         address = elsewhere or f"`{provider.base_url}`"
         rows.append((f"`{name}/`", address, f"`{provider.api_key_env}`" if provider.api_key_env else "none"))
-    return _table(("provider", "address", "key"), rows)
+    return table(("provider", "address", "key"), rows)
 
 
 def _ask(module: str, argument: str) -> str:
@@ -265,15 +264,6 @@ def _ask(module: str, argument: str) -> str:
             encoding="utf-8",
             check=True,
         ).stdout
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _formats() -> str:
@@ -297,7 +287,10 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "options": _options,
     "commands": _commands,
     "markers": _markers,
-    "fixtures": _fixtures,
+    "fixtures": reference.fixtures_in_full,
+    "hooks": reference.hooks,
+    "commands-in-full": reference.commands_in_full,
+    "python-names": reference.python_names,
     "captured": _captured,
     "metrics": _metrics,
     "plugins": _plugins,
@@ -308,6 +301,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "case-fields": _case_fields,
     "reply-fields": _reply_fields,
     "providers": _providers,
+    "report-files": _report_files,
     "formats": _formats,
     "faults": faults.listed,
 }

@@ -7,6 +7,8 @@ A comment right before a block says what the block is; readers of the page do no
     <!-- file: pyproject.toml -->       the block is the configuration from here on; its models are those of the page's
                                         server
     <!-- file: test_x.py; needs: pytest_asyncio.plugin -->   ... with that plugin
+    <!-- with: deepeval -->             the block is a test that needs that package: here it is only parsed, and
+                                        `make adapters` collects it where the package is
     <!-- in: example_project -->        a console block run in a copy of the example project
     <!-- in: example_project; exit: 1; show: summary -->   ... whose last command ends with that exit code, and of
                                         which only the summary of the evaluation is shown
@@ -51,7 +53,8 @@ _TOTAL = re.compile(r"  any failure ")
 CUT = "[...]"
 _BROKEN = ("Traceback (most recent call last)", "INTERNALERROR")  # never to be shown as what a command prints
 _AGE = re.compile(r"\bsaved (?:today|\d+ days? ago)\b|\b\d+ days? old\b")
-_MODEL_TABLE = re.compile(r"^(\[tool\.llmeval\.models\.[^\]]+\]\n)", re.MULTILINE)
+_RECORDED = re.compile(r"\brecorded \d{4}-\d\d-\d\d\b")
+_MODEL_TABLE = re.compile(r"^(\[tool\.llmeval\.models\.[^\]]+\]\n)(?!model = \"python:)", re.MULTILINE)
 _LATENCY = re.compile(r"\b\d+(?:\.\d+)?m?s\b")
 _LAST_LINE = re.compile(
     r"=* ?(\d+ (?:passed|failed|missed|error|tests? collected|deselected|gate failed).*?in )\d+\.\d\ds.*"
@@ -154,6 +157,7 @@ def normal(line: str, *, live: bool) -> str:
     """
     line = _AGE.sub("N days old", _LAST_LINE.sub(r"\1N seconds", line))
     if live:
+        line = _RECORDED.sub("recorded today", line)
         line = re.sub(r"\s+", " ", re.sub(r"-{5,}", "---", _LATENCY.sub("N seconds", line)))
     return line.rstrip()
 
@@ -183,7 +187,9 @@ def _selected(lines: list[str], show: str) -> list[str]:
 def _directive(comment: str) -> dict[str, str]:
     pairs = (part.partition(":") for part in comment.split(";") if ":" in part)
     return {
-        key.strip(): value.strip() for key, _, value in pairs if key.strip() in ("file", "exit", "needs", "in", "show")
+        key.strip(): value.strip()
+        for key, _, value in pairs
+        if key.strip() in ("file", "exit", "needs", "with", "in", "show")
     }
 
 
@@ -229,18 +235,19 @@ class Project:
         self.server.__exit__(*raised)
 
     def write(self, block: Block) -> Path:
-        """Write a block that is a file; the file, or the test that imports it."""
+        """Write a block that is a file."""
         path = self.folder / block.directive["file"]
         path.parent.mkdir(parents=True, exist_ok=True)
         text = block.text
         if path.name == "pyproject.toml":
             text = _MODEL_TABLE.sub(rf'\1base_url = "{self.server.base_url}"\n', text)
         path.write_text(text, encoding="utf-8")
-        if path.suffix == ".py" and not path.name.startswith("test_"):
-            # A module is run by importing it, in a process of its own.
-            path = path.with_name(f"test_{path.name}")
-            path.write_text(f"import {path.stem.removeprefix('test_')}\n\n\ndef test_it_imports():\n    pass\n")
         return path
+
+    def is_imported(self, path: Path) -> bool:
+        """Import a module of the project, in a process of its own."""
+        command = [sys.executable, "-c", f"import {path.stem}"]
+        return subprocess.run(command, cwd=path.parent, env=_environment(""), check=False).returncode == 0
 
     def run(self, command: str, *, within: str = "", needs: str = "") -> str:
         """Run ``pytest ...`` or ``llmeval ...``; what it printed.
