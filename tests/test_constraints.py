@@ -26,7 +26,7 @@ ASKED_FOR = [
 def test_a_line_is_a_remark_or_one_version_of_one_package(line: str) -> None:
     """So that it holds no address, no option and no path."""
     if not line.startswith("#"):
-        assert re.fullmatch(r"[a-z0-9-]+==[a-z0-9.+!]+( ; [A-Za-z0-9_.<>=!'() -]+)?", line)
+        assert re.fullmatch(r"[a-z0-9-]+==[a-z0-9.+!]+( ; [A-Za-z0-9_.*<>=!'() -]+)?", line)
     else:
         assert re.fullmatch(r"[\w #:]+", line)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import tomllib
@@ -12,12 +13,13 @@ import pytest
 import yaml
 
 import pytest_llmeval
-from docs.generate import fresh_lists
-from docs.llms import LLMS, fresh_llms
-from docs.pages import ROOT, Block, Page, Project, all_pages, run_statements
+from docs.tools.generate import fresh_lists
+from docs.tools.llms import LLMS, fresh_llms
+from docs.tools.pages import ROOT, Block, Page, Project, all_pages, run_statements
 from pytest_llmeval.config.settings import load_settings
 
 PAGES = all_pages()
+REFERENCE = ROOT / "docs" / "reference"
 BLOCKS = [(page, block) for page in PAGES for block in page.blocks()]
 every_page = pytest.mark.parametrize("page", PAGES, ids=str)
 
@@ -39,16 +41,20 @@ def test_a_page_runs_as_it_says(page: Page, tmp_path: Path) -> None:
             place = f"{page}:{block.line}"
             if "file" in block.directive:
                 path = project.write(block)
-                if path.suffix == ".py" and not run_by_a_command(page, block):
+                if path.suffix == ".py" and not path.name.startswith("test_"):
+                    assert project.is_imported(path), place
+                elif path.suffix == ".py" and not run_by_a_command(page, block):
                     files.append(path.name)
                     needs += [block.directive["needs"]] if "needs" in block.directive else []
             elif block.language == "console":
                 printed = "".join(f"{line}\n" for line in project.output_of(block))
-                assert block.text == printed, f"{place} is stale; run: python docs/generate.py"
+                assert block.text == printed, f"{place} is stale; run: python docs/tools/generate.py"
                 assert project.exit_code == int(block.directive.get("exit", "0")), f"{place}\n{printed}"
+            elif "with" in block.directive:
+                ast.parse(block.text)
             elif block.language == "python":
                 fresh = "".join(f"{line}\n" for line in run_statements(block.text, names))
-                assert block.text == fresh, f"{place} is stale; run: python docs/generate.py"
+                assert block.text == fresh, f"{place} is stale; run: python docs/tools/generate.py"
         if files:
             printed = project.run(f"pytest -q {' '.join(files)}", needs=",".join(needs))
             assert project.exit_code == 0, printed
@@ -62,11 +68,11 @@ def run_by_a_command(page: Page, block: Block) -> bool:
 
 @every_page
 def test_the_lists_of_a_page_are_fresh(page: Page) -> None:
-    assert fresh_lists(page.text) == page.text, "run: python docs/generate.py"
+    assert fresh_lists(page.text) == page.text, "run: python docs/tools/generate.py"
 
 
 def test_the_list_of_pages_for_language_models_is_fresh_and_whole() -> None:
-    assert LLMS.read_text(encoding="utf-8") == fresh_llms(), "run: python docs/generate.py"
+    assert LLMS.read_text(encoding="utf-8") == fresh_llms(), "run: python docs/tools/generate.py"
     listed = re.findall(r"^- \[([^\]]+)\]\(([^)]+)\): \S.{10,}$", fresh_llms(), re.MULTILINE)
     assert sorted(path for _, path in listed) == sorted(str(page) for page in PAGES[1:])
 
@@ -92,7 +98,7 @@ def test_json_parses(page: Page, block: Block) -> None:
 @of("yaml")
 def test_yaml_parses_and_its_options_exist(page: Page, block: Block) -> None:
     assert yaml.safe_load(block.text)
-    known = set(re.findall(r"`(--llm-[a-z-]+)", fresh_lists((ROOT / "docs" / "configuration.md").read_text())))
+    known = set(re.findall(r"`(--llm-[a-z-]+)", fresh_lists(Page(REFERENCE / "configuration.md").text)))
     assert set(re.findall(r"--llm-[a-z-]+", block.text)) <= known
 
 
@@ -109,7 +115,7 @@ def test_there_are_no_blocks_in_other_languages() -> None:
 
 
 def test_every_check_has_its_section_that_names_its_category() -> None:
-    sections = re.split(r"^### ", Page(ROOT / "docs" / "checks.md").text, flags=re.MULTILINE)[1:]
+    sections = re.split(r"^### ", Page(REFERENCE / "checks.md").text, flags=re.MULTILINE)[1:]
     names = [section.split("\n", 1)[0] for section in sections]
     assert sorted(names) == sorted(name for name in pytest_llmeval.__all__ if name.startswith("assert_"))
     for section in sections:
@@ -135,8 +141,8 @@ def test_the_readme_shows_80_columns_and_every_page_is_reachable() -> None:
     readme = PAGES[0]
     shown = [block.text for block in readme.blocks() if block.language == "console"]
     assert max(len(line) for text in shown for line in text.splitlines()) <= 80
-    linked = {match for page in PAGES for match in re.findall(r"([a-z-]+\.md)", page.text)}
-    assert [str(page) for page in PAGES if page.path.parent.name == "docs" and page.path.name not in linked] == []
+    linked = {match for page in PAGES for match in re.findall(r"([A-Za-z-]+\.md)", page.text)}
+    assert [str(page) for page in PAGES if page.path.parent != ROOT and page.path.name not in linked] == []
 
 
 def test_a_block_that_lies_is_found() -> None:

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from docs.pages import ROOT
-from docs.picture import PICTURE, fresh_picture, svg
+from docs.tools.pages import ROOT
+from docs.tools.picture import PICTURE, fresh_picture, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -19,7 +19,7 @@ def texts(picture: str) -> list[ElementTree.Element]:
 
 @pytest.mark.slow
 def test_the_picture_is_fresh() -> None:
-    assert PICTURE.read_text(encoding="utf-8") == fresh_picture(), "run: python docs/generate.py"
+    assert PICTURE.read_text(encoding="utf-8") == fresh_picture(), "run: python docs/tools/generate.py"
 
 
 def test_readme_shows_the_picture_and_says_in_words_what_is_on_it() -> None:

@@ -11,8 +11,8 @@ import re
 
 import pytest
 
-from docs.faults import faults, told
-from docs.pages import ROOT
+from docs.tools.faults import faults, told
+from docs.tools.pages import ROOT
 
 FAULTS = faults()
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ PERCENTILES = (0.5, 0.95, 0.99)
 
 
 class Figures(NamedTuple):
-    """What one model's answers cost and how good they were. docs/measures.md defines each figure.
+    """What one model's answers cost and how good they were. docs/reference/measures.md defines each figure.
 
     Attributes:
         cases: how many were run, errors included.

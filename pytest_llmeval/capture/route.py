@@ -150,6 +150,6 @@ def _cannot(asked: Recognised, models: Models) -> str:
     return (
         f"the application asks {first_line(asked.model, 80)} in {asked.format.family} wire format and cannot be "
         f"rerouted to {trial.full_name}, which {speaks} ({there_are}); put one of that format on trial with "
-        f"--llm-model, or reach {trial.name} by litellm's proxy as its base_url (docs/capture.md, "
+        f"--llm-model, or reach {trial.name} by litellm's proxy as its base_url (docs/how-to/capture.md, "
         '"A candidate of another format"), or test with the fixture llm'
     )

@@ -39,8 +39,8 @@ def assert_grounded(
 ) -> Score:
     """Check that the numbers, dates, links, addresses, names with digits and quotes in the reply are in the context.
 
-    They are compared by meaning, as ``docs/checks.md`` tells with measured figures. Claims invented in prose are found
-    by `names`, `words` and `detector` only. The score is the share of facts that are in the context.
+    They are compared by meaning, as ``docs/reference/checks.md`` tells with measured figures. Claims invented in prose
+    are found by `names`, `words` and `detector` only. The score is the share of facts that are in the context.
 
     Args:
         context: the passages that the answer may use.

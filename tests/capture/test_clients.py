@@ -1,7 +1,7 @@
 """Every way to ask a model that is said to be captured is: recorded once, and replayed with no request at all.
 
 Here the SDKs that are installed are proved; ``make sdks`` proves the others, and the previous ones, and keeps what it
-found. The table in docs/capture.md is made from that.
+found. The table in docs/how-to/capture.md is made from that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import GENERATED
+from docs.tools.generate import GENERATED
 from tests.capture_proof import CAUGHT, NOT_CAUGHT, proved
 from tests.captured_frameworks import CLIENTS, FAMILIES
 from tests.sdks.caught import Found, load, rows

@@ -208,8 +208,8 @@ def test_another_wire_format_cannot_be_reached() -> None:
     assert str(caught.value) == (
         "the application asks prod-1 in OpenAI's wire format and cannot be rerouted to claude (anthropic/claude-x), "
         "which speaks Anthropic's (models that can be: production, candidate, elsewhere); put one of that format on "
-        "trial with --llm-model, or reach claude by litellm's proxy as its base_url (docs/capture.md, \"A candidate of "
-        'another format"), or test with the fixture llm'
+        "trial with --llm-model, or reach claude by litellm's proxy as its base_url (docs/how-to/capture.md, "
+        '"A candidate of another format"), or test with the fixture llm'
     )
 
 

@@ -2,7 +2,7 @@
 
 Beside each plugin a small suite runs with tests that overlap and with tests that wait: every test must end alike, in
 pytest's own report and in the plugin's. What was found is committed (``found.json``), and the table in
-docs/plugins.md is made from it by docs/generate.py.
+docs/reference/plugins.md is made from it by docs/tools/generate.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Proves which calls of which SDKs are captured: ``python tests/sdks`` installs each, tries it and keeps what it found.
 
-What was found is committed (``caught.json``), and the table in docs/capture.md is made from it by docs/generate.py.
+What was found is committed (``caught.json``), and the table in docs/how-to/capture.md is made from it by
+docs/tools/generate.py.
 """
 
 from __future__ import annotations

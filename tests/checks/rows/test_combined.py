@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pytest_llmeval
-from docs.dataset_schema import SCHEMA
-from docs.generate import fresh_dataset_schema
+from docs.tools.dataset_schema import SCHEMA
+from docs.tools.generate import fresh_dataset_schema
 from pytest_llmeval.case import Case
 from pytest_llmeval.checks.categories import category_of
 from pytest_llmeval.checks.check import recorder
@@ -243,7 +243,7 @@ def schema_takes(*checks: Any) -> bool:
 
 
 def test_the_schema_for_editors_is_fresh() -> None:
-    assert SCHEMA.read_text(encoding="utf-8") == fresh_dataset_schema(), "run: python docs/generate.py"
+    assert SCHEMA.read_text(encoding="utf-8") == fresh_dataset_schema(), "run: python docs/tools/generate.py"
     jsonschema.Draft202012Validator.check_schema(SCHEMATIC)
 
 

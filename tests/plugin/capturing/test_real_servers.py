@@ -286,7 +286,7 @@ def test_litellm_leads_an_application_to_a_candidate_of_another_format(
     behind: str,
     answer: Callable[[Request], object],
 ) -> None:
-    """The recipe of docs/capture.md; first what happens without it."""
+    """The recipe of docs/how-to/capture.md; first what happens without it."""
     server.answer = lambda request: answer(request) if request.method == "POST" else {"data": []}
     address = server.base_url.removesuffix("/v1") if behind.startswith("anthropic") else server.base_url
     models = "model_list:\n  - model_name: rain\n    litellm_params: "
@@ -318,7 +318,7 @@ def test_litellm_leads_an_application_to_a_candidate_of_another_format(
         """)
         refused = project.run("--llm-model=alone")
         refused.assert_outcomes(errors=1)
-        assert told(refused, "by litellm's proxy as its base_url (docs/capture.md, *")
+        assert told(refused, "by litellm's proxy as its base_url (docs/how-to/capture.md, *")
         project.run("--llm-model=rain", "--llm-record").assert_outcomes(passed=1)
     project.run("--llm-model=rain", "--llm-mode=replay").assert_outcomes(passed=1)
     assert len([request for request in server.requests if request.method == "POST"]) == 1

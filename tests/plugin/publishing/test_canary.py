@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from docs.pages import ROOT, Page
+from docs.tools.pages import ROOT, Page
 from tests.server import Reply, Request, Server, completion
 from tests.sessions import CONFIGURATION, WITHOUT, Session
 
@@ -43,7 +43,7 @@ exit 0
 
 
 def workflow(name: str) -> dict[str, Any]:
-    blocks = (block for block in Page(ROOT / "docs" / "ci.md").blocks() if block.language == "yaml")
+    blocks = (block for block in Page(ROOT / "docs" / "how-to" / "ci.md").blocks() if block.language == "yaml")
     return next(found for block in blocks if (found := yaml.safe_load(block.text)).get("name") == name)
 
 
