@@ -173,7 +173,9 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     lost = lost_words(table)
     if hidden and not invalid:
         invalid = [f"{UNMEASURED}: {lost}; had these failed as {hidden[0]}, it would have regressed"]
-    gate, reasons = _verdict(rows, all_of_them, [*invalid, *over], extent, strict=rules.strict)
+    unverified = tuple(key for key in judged if "unverified" in (before[key].outcome, after[key].outcome))
+    wanting = f"{len(unverified)} of {_cases(len(judged))} could not be verified" if unverified else ""
+    gate, reasons = _verdict(rows, all_of_them, [*invalid, *over], extent, wanting, strict=rules.strict)
     if gate == "passed" and not before:
         gate, reasons = "not evaluated", ("nothing to compare: no case that ran is in the baseline",)
     return Comparison(
@@ -190,7 +192,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             key for key in judged if key not in failed_after and any(s.outcome == "fail" for s in after[key].samples)
         ),
         errors=tuple(key for key in table.cases if "error" in (before[key].outcome, after[key].outcome)),
-        unverified=tuple(key for key in judged if "unverified" in (before[key].outcome, after[key].outcome)),
+        unverified=unverified,
         only_baseline=table.removed,
         only_candidate=table.added,
         changed=differ.rows,
@@ -487,8 +489,8 @@ def _invalid(
     count = sum(bool(before[key].answered) for key in table.cases)
     if table.cases and count < LEAST_RUN * min(candidates, len(table.cases)):
         yield f"the baseline has an answer to {count} of {len(table.cases)} cases; at least 80% must have one"
-    if table.cases and all(side[key].outcome == "unverified" for side in (before, after) for key in table.cases):
-        yield "no answer is verified on either side, so that nothing says whether one is right"
+    if table.cases and all("unverified" in (before[key].outcome, after[key].outcome) for key in table.cases):
+        yield "no case is verified on both sides, so that nothing says whether an answer is right"
     empty = sum(not after[key].samples for key in table.cases)
     if empty:
         yield f"{empty} of {candidates} cases of the candidate hold no answer at all"
@@ -499,6 +501,7 @@ def _verdict(
     all_of_them: CategoryRow | None,
     failing: Sequence[str],
     extent: Extent,
+    unverified: str,
     *,
     strict: bool,
 ) -> tuple[GateState, tuple[str, ...]]:
@@ -514,6 +517,8 @@ def _verdict(
     reasons += [reason for reason in failing if not reason.startswith(UNMEASURED)]
     if extent.part and strict:
         reasons.append(f"only {extent.part} ran, and --llm-strict wants all of them")
+    if unverified and strict:
+        reasons.append(f"{unverified}, and --llm-strict wants all of them")
     return ("failed", tuple(reasons)) if reasons else ("passed", ())
 
 

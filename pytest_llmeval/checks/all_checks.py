@@ -8,7 +8,7 @@ from types import TracebackType
 
 from pytest_llmeval.checks.categories import category_of, decided_category, default_category, mark_decided
 from pytest_llmeval.checks.gathered import Gathered, failures_of, gathering, set_failures
-from pytest_llmeval.errors import CheckFailed, LlmevalError
+from pytest_llmeval.errors import CheckFailed, LlmevalError, Unverified
 from pytest_llmeval.score import note_examined, surrounding
 from pytest_llmeval.text import presentable, shortened
 
@@ -66,14 +66,19 @@ class AllOf:
         if error is not None:
             if not found:
                 return False
-            found = [*found, *failures_of(error)]
-            if not isinstance(error, Exception) or isinstance(error, LlmevalError):
+            if isinstance(error, Unverified):
+                error = None  # an answer that fails is verified, whatever else is not known of it
+            else:
+                found = [*found, *failures_of(error)]
+            if error is not None and (not isinstance(error, Exception) or isinstance(error, LlmevalError)):
                 set_failures(error, found)
                 return False
         if found:
             failure = _one_of_all(found)
             place = found[0].__traceback__ if self._plain else None  # the line that calls `assert_case` is in it anyway
             raise failure.with_traceback(place) from (None if isinstance(error, AssertionError) else error)
+        if error is None and self._own.unverified is not None:
+            raise self._own.unverified
         return False
 
 

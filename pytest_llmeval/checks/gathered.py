@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 
+from pytest_llmeval.errors import Unverified
+
 _OURS = str(Path(__file__).parents[1])
 _FAILURES = "llmeval_failures"
 
@@ -16,11 +18,13 @@ class Gathered:
     """The failures within one block, in their order.
 
     Attributes:
+        unverified: what a check of the block could not tell, raised at its end where nothing fails.
         open: whether the block goes on. What runs longer, such as a task, fails as it would without the block.
     """
 
     def __init__(self) -> None:
         self.failures: list[BaseException] = []
+        self.unverified: Unverified | None = None
         self.open = True
 
     def keeps(self, error: BaseException) -> bool:
@@ -31,6 +35,15 @@ class Gathered:
             error.__traceback__ = _here()
         self.failures += failures_of(error)
         return True
+
+
+def leave_unverified(unverified: Unverified) -> None:
+    """Raise what a check cannot tell: at the end of the block around it, whose other checks run as well."""
+    __tracebackhide__ = True
+    block = gathering.get()
+    if block is None or not block.open:
+        raise unverified
+    block.unverified = block.unverified or unverified
 
 
 gathering: ContextVar[Gathered | None] = ContextVar("llmeval_gathering", default=None)

@@ -86,34 +86,63 @@ def as_base_says(settings: Settings, base: Base) -> tuple[Settings, list[str]]:
     Raises:
         ConfigError: the base's own settings are wrong.
     """
-    with TemporaryDirectory(prefix="llmeval-") as folder:
-        Path(folder, ".git").mkdir()  # where the search for a table ends
-        for name in (PYPROJECT, TABLE_FILE):
-            if (content := base.read(settings.root / name)) is not None:
-                Path(folder, name).write_bytes(content)
-        try:
-            theirs = load_settings(Path(folder))
-        except ConfigError as error:
-            raise ConfigError(f"{base.ref}: {error}") from None
-    if theirs.file is None:
+    root, theirs = _nearest_table(settings.start or settings.root, base)
+    if theirs is None:
         return settings, [f"{base.ref} has no [tool.llmeval] yet: the gate goes by the settings of this change"]
+    here = theirs.root  # a folder for the time of reading
 
-    def here(path: Path | None) -> Path | None:
-        return settings.root / path.relative_to(theirs.root) if path is not None else None
+    def moved(path: Path | None) -> Path | None:
+        return root / path.relative_to(here) if path is not None else None
 
+    named = theirs.baseline
+    if named and root != settings.root and named not in theirs.models:
+        named = str(root / named)
     gated = settings._replace(
         categories=theirs.categories,
         gate=theirs.gate,
-        baseline=theirs.baseline or settings.baseline,
-        baseline_again=here(theirs.baseline_again),
-        anchor=here(theirs.anchor) or settings.anchor,
+        baseline=named or settings.baseline,
+        baseline_again=moved(theirs.baseline_again),
+        anchor=moved(theirs.anchor) or settings.anchor,
     )
     notes = []
     if (settings.categories, settings.gate) != (theirs.categories, theirs.gate):
         notes.append(f"this change edits the gate's settings; those of {base.ref} count")
-    if theirs.baseline and settings.baseline != theirs.baseline:
-        notes.append(f"this change names another baseline; that of {base.ref} counts: {first_line(theirs.baseline)}")
+    if named and not _same(settings.root, settings.baseline or "", named):
+        said = first_line(str(theirs.baseline))
+        notes.append(f"this change names another baseline; that of {base.ref} counts: {said}")
     return gated, notes
+
+
+def _same(root: Path, one: str, other: str) -> bool:
+    """Whether two baselines are the same: two names of a model, or two paths of a file."""
+    return os.path.normpath(root / one) == os.path.normpath(root / other)
+
+
+def _nearest_table(start: Path, base: Base) -> tuple[Path, Settings | None]:
+    """The settings that the base has for the tests of a folder, and the folder of their table; None without any.
+
+    They are looked for from the tests upwards and not where this change has its own: a table that it adds nearer to the
+    tests does not excuse it.
+
+    Raises:
+        ConfigError: they are wrong.
+    """
+    start = Path(os.path.abspath(start))  # noqa: PTH100 - a link is looked up as the name it has
+    for root in (start, *start.parents):
+        if not root.is_relative_to(base.top):
+            break
+        with TemporaryDirectory(prefix="llmeval-") as folder:
+            Path(folder, ".git").mkdir()  # where the search for a table ends
+            for name in (PYPROJECT, TABLE_FILE):
+                if (content := base.read(root / name)) is not None:
+                    Path(folder, name).write_bytes(content)
+            try:
+                theirs = load_settings(Path(folder))
+            except ConfigError as error:
+                raise ConfigError(f"{base.ref}: {error}") from None
+        if theirs.file is not None:
+            return root, theirs
+    return start, None
 
 
 def commit_of(folder: Path) -> str | None:

@@ -51,7 +51,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--llm-strict": {
         "action": "store_true",
-        "help": "INCONCLUSIVE fails the gate too, and so does a part of the cases",
+        "help": "INCONCLUSIVE fails the gate too, and so do a part of the cases and cases that are unverified",
     },
     "--llm-mode": {
         "choices": MODES,

@@ -26,7 +26,7 @@ def label_lines(results: Iterable[CaseResult], decisions: Sequence[Decision]) ->
         decisions: in the order they were made.
     """
     results = list(results)
-    counting = last_of_each(decisions)
+    counting = made_of(decisions)
     categories = dict.fromkeys(each.category for each in decisions if each.decision == "rejected")
     found = [name for result in results for sample in result.judged for name in flagged(sample)]
     lines = []
@@ -37,12 +37,26 @@ def label_lines(results: Iterable[CaseResult], decisions: Sequence[Decision]) ->
     return [*(lines or ["no answer of this run has a decision in reviews/"]), *_agreement(decisions)]
 
 
-def last_of_each(decisions: Iterable[Decision]) -> dict[tuple[CaseKey, str], list[Decision]]:
-    """By answer the last decision of each reviewer."""
-    last: dict[tuple[CaseKey, str], dict[str, Decision]] = {}
-    for each in decisions:
-        last.setdefault((each.key, each.answer), {})[each.reviewer] = each
-    return {answer: list(by_reviewer.values()) for answer, by_reviewer in last.items()}
+Made = Mapping[tuple[CaseKey, str], Sequence[Decision]]
+"""The decisions of each answer, in the order they were made."""
+
+
+def made_of(decisions: Iterable[Decision]) -> Made:
+    """The decisions by answer."""
+    made: dict[tuple[CaseKey, str], list[Decision]] = {}
+    for each in sorted(decisions, key=lambda each: each.at):
+        made.setdefault((each.key, each.answer), []).append(each)
+    return made
+
+
+def last_of_each(made: Made, result: CaseResult, answer: str) -> list[Decision]:
+    """The last decision of each reviewer on an answer to a case as it is in a run.
+
+    Args:
+        answer: its digest.
+    """
+    fitting = (each for each in made.get((result.key, answer), ()) if each.content in ("", result.content))
+    return list({each.reviewer: each for each in fitting}.values())
 
 
 def flagged(sample: SampleResult) -> set[str]:
@@ -53,9 +67,7 @@ def flagged(sample: SampleResult) -> set[str]:
     return names if reviewed else names.union(sample.categories)
 
 
-def check_of(
-    category: str, results: Iterable[CaseResult], decisions: Mapping[tuple[CaseKey, str], Sequence[Decision]]
-) -> LabelledCheck | None:
+def check_of(category: str, results: Iterable[CaseResult], decisions: Made) -> LabelledCheck | None:
     """How good a category's checks are; None where no answer was examined for it.
 
     An answer that somebody rejected for another category says nothing of this one, and is no label.
@@ -69,7 +81,7 @@ def check_of(
                 continue
             flag = category in flagged(sample)
             answers[flag] += 1
-            made = decisions.get((result.key, answer_digest(sample.calls)), ())
+            made = last_of_each(decisions, result, answer_digest(sample.calls))
             if any(each.decision == "rejected" and each.category == category for each in made):
                 labels[flag].append(True)
             elif made and all(each.decision in GOOD for each in made):

@@ -7,7 +7,7 @@ fails with the category it was rejected for.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -127,16 +127,13 @@ class Decisions:
     """
 
     def __init__(self, decisions: Iterable[Decision] = ()) -> None:
-        self._last: dict[tuple[CaseKey, str], dict[str, Decision]] = {}
+        self._made: dict[tuple[CaseKey, str], list[Decision]] = {}
         for each in sorted(decisions, key=lambda each: each.at):
             if each.decision in ("accepted", "rejected"):
-                # A reviewer who changes their mind comes last.
-                by_reviewer = self._last.setdefault((each.key, each.answer), {})
-                by_reviewer.pop(each.reviewer, None)
-                by_reviewer[each.reviewer] = each
+                self._made.setdefault((each.key, each.answer), []).append(each)
 
     def __len__(self) -> int:
-        return len(self._last)
+        return len(self._made)
 
     def of(self, key: CaseKey, answer: str, content: str) -> Decision | None:
         """What was decided of an answer, None where nothing was.
@@ -144,19 +141,25 @@ class Decisions:
         Args:
             content: digest of the case's row as it is now, "" without one.
         """
-        made = self._last.get((key, answer), {}).values()
-        found = [each for each in made if each.content in ("", content)]
-        return _counting(found) if found else None
+        made = self._made.get((key, answer), ())
+        return _counting([each for each in made if each.content in ("", content)])
 
-    def items(self) -> Iterator[Decision]:
-        """What counts of each answer."""
-        for made in self._last.values():
-            yield _counting(list(made.values()))
+    def items(self) -> Iterator[tuple[tuple[CaseKey, str, str], Decision]]:
+        """What counts of each answer to each row that somebody has decided on: case, answer and digest of the row."""
+        for (key, answer), made in self._made.items():
+            for content in dict.fromkeys(each.content for each in made):
+                if (counting := self.of(key, answer, content)) is not None:
+                    yield (key, answer, content), counting
 
 
-def _counting(found: Sequence[Decision]) -> Decision:
-    """Of the last decisions of all reviewers the one that counts."""
-    return next((each for each in found if each.decision == "rejected"), found[-1])
+def _counting(made: Iterable[Decision]) -> Decision | None:
+    """Of all decisions of one answer, in the order they were made, the one that counts."""
+    last: dict[str, Decision] = {}
+    for each in made:
+        last.pop(each.reviewer, None)  # a reviewer who changes their mind comes last
+        last[each.reviewer] = each
+    found = list(last.values())
+    return next((each for each in found if each.decision == "rejected"), found[-1] if found else None)
 
 
 def decisions_in(root: Path) -> Decisions:
@@ -211,8 +214,7 @@ def added_words(before: Decisions, after: Decisions) -> str:
         before: the decisions of the branch that it is merged into.
         after: its own.
     """
-    old = {(each.key, each.answer): each for each in before.items()}
-    new = {(each.key, each.answer): each for each in after.items()}
+    old, new = dict(before.items()), dict(after.items())
     told = []
     for word, verb in (("accepted", "accepts"), ("rejected", "rejects")):
         added = [place for place, each in new.items() if each.decision == word and _word(old.get(place)) != word]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.checks.judges.calibration import Calibration
-from pytest_llmeval.review.checks_by_labels import GOOD, last_of_each
+from pytest_llmeval.review.checks_by_labels import GOOD, last_of_each, made_of
 from pytest_llmeval.review.decisions import Decision
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseResult
@@ -60,12 +60,12 @@ def verdicts_in(
     An answer that was rejected for another category than the judge's is no label, and one that comes several times is
     counted once.
     """
-    made = last_of_each(decisions)
+    made = made_of(decisions)
     found: dict[Judge, dict[tuple[str, str], LabelledVerdict]] = {}
     for result in results:
         for sample in result.samples:
             answer = answer_digest(sample.calls)
-            decided = made.get((result.key, answer), ())
+            decided = last_of_each(made, result, answer)
             for score in sample.scores:
                 if score.judge is None:
                     continue

@@ -704,16 +704,19 @@ def test_what_is_measured_is_gated_within_a_session_and_only_shown_against_a_sav
     assert (against.gate, against.rows[0].word, against.rows[0].gated) == ("passed", "REGRESSED", False)
 
 
-def test_where_nothing_is_verified_on_either_side_nothing_could_be_measured() -> None:
-    """Else a change that has its tests raise `Unverified` would be green."""
+def test_where_no_case_is_verified_on_both_sides_nothing_could_be_measured() -> None:
+    """Else tests that raise `Unverified` would be green, and so would gibberish beside production's answers."""
 
     def unverified(number: int) -> CaseResult:
         found = case(f"c{number}", [""])
         return found._replace(samples=tuple(sample._replace(outcome="unverified") for sample in found.samples))
 
-    none = side(*map(unverified, range(20)))
-    comparison = compare("old", none, "new", none, saved="main.jsonl")
-    assert comparison.gate == "failed"
-    assert comparison.reasons[0].startswith("could not be measured: no answer is verified on either side")
+    none, all_pass = side(*map(unverified, range(20))), answers(*[""] * 20)
+    for before, after in ((none, none), (all_pass, none), (none, all_pass)):
+        comparison = compare("old", before, "new", after, saved="main.jsonl")
+        assert comparison.gate == "failed"
+        assert comparison.reasons[0].startswith("could not be measured: no case is verified on both sides")
     some = {**none, **answers("", "")}
-    assert compare("old", some, "new", none, saved="main.jsonl").gate == "passed"  # as where production answered
+    assert compare("old", all_pass, "new", some, saved="main.jsonl").gate == "passed"
+    strict = compare("old", all_pass, "new", some, saved="main.jsonl", strict=True)
+    assert strict.reasons == ("18 of 20 cases could not be verified, and --llm-strict wants all of them",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_llmeval.review.checks_by_labels import check_of, flagged, label_lines, last_of_each
+from pytest_llmeval.review.checks_by_labels import check_of, flagged, label_lines, made_of
 from pytest_llmeval.review.decisions import Decision, Word
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseResult
@@ -31,7 +31,7 @@ DECISIONS = [
 
 
 def test_a_check_is_measured_by_what_people_decided() -> None:
-    checked = check_of("tone", RESULTS, last_of_each(DECISIONS))
+    checked = check_of("tone", RESULTS, made_of(DECISIONS))
     assert checked is not None
     assert (checked.flagged, checked.passed) == ((40, 40, 30), (360, 100, 5))
     assert checked.precision is not None
@@ -51,9 +51,17 @@ def test_too_few_labels_say_what_is_missing() -> None:
 
 
 def test_a_rejection_for_another_category_is_no_label_of_this_one() -> None:
-    checked = check_of("tone", RESULTS, last_of_each([decided(RESULTS[50], "rejected", "format")]))
+    checked = check_of("tone", RESULTS, made_of([decided(RESULTS[50], "rejected", "format")]))
     assert checked is not None
     assert checked.labels == 0
+
+
+def test_a_decision_on_another_row_of_the_case_is_no_label() -> None:
+    for content, labels in (("", 1), ("row 1", 1), ("row 2", 0)):
+        made = decided(RESULTS[50], "rejected", "tone")._replace(content=content)
+        checked = check_of("tone", [each._replace(content="row 1") for each in RESULTS], made_of([made]))
+        assert checked is not None
+        assert checked.labels == labels
 
 
 def test_what_a_check_found_counts_although_people_overruled_it_since() -> None:

@@ -136,6 +136,24 @@ def test_a_decision_holds_for_the_row_that_it_was_made_on() -> None:
     assert Decisions([decided("accepted")]).of(KEY, "d1", "row 2") is not None
 
 
+def test_what_is_decided_of_another_row_takes_nothing_back() -> None:
+    rejected, accepted = decided("rejected")._replace(content="row 1"), decided("accepted")._replace(content="row 2")
+    made = Decisions([rejected, accepted])
+    assert [found and found.decision for found in (made.of(KEY, "d1", f"row {n}") for n in (1, 2, 3))] == [
+        "rejected",
+        "accepted",
+        None,
+    ]
+
+
+@pytest.mark.parametrize("content", ["", "row 2"])
+def test_a_decision_that_a_change_moves_to_another_row_is_told(content: str) -> None:
+    """Else a change could accept a wrong answer to the row that it edits, and nobody would read of it."""
+    old = Decisions([decided("accepted")._replace(content="row 1")])
+    new = Decisions([decided("accepted")._replace(content=content)])
+    assert added_words(old, new) == "this change accepts 1 answer and takes back what was decided of 1 answer"
+
+
 def test_what_a_change_decides_is_told() -> None:
     old = Decisions([decided("accepted"), decided("accepted", answer="d2")])
     new = Decisions([decided("accepted"), *(decided("accepted", answer=f"n{n}") for n in range(7))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +23,9 @@ from pytest_llmeval.report.prompts import prompt_of
 from pytest_llmeval.runs.results import CaseResult, SampleResult
 from pytest_llmeval.text import first_line, harmless
 
+OF_NO_FAILURE = ("pass", "unverified")
+"""Outcomes of a sample that does not fail by its test."""
+
 
 def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], report: pytest.TestReport) -> CaseResult:
     """The result of a case whose body has ended.
@@ -36,7 +39,7 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
         error = call.excinfo.value if call.excinfo is not None else None
         reason = _reason_of(report) if report.failed else "the test's body was not run"
         samples = (_not_judged(error, "not_run", reason),)
-    elif report.failed and not _is_xpass(report) and all(sample.outcome == "pass" for sample in samples):
+    elif report.failed and not _is_xpass(report) and _nothing_fails(samples, call):
         samples = _failed_by_others(trial, samples, call, report, kind="outside_test")
     return named(item)._replace(
         model=trial.model.name,
@@ -45,6 +48,14 @@ def result_of(item: pytest.Item, trial: Trial, call: pytest.CallInfo[None], repo
         fixture=trial.shared if _has_only_shared(trial, samples) else None,
         asked=_asked(trial, samples) if identity_of(item).case is None else None,
     )
+
+
+def _nothing_fails(samples: Sequence[SampleResult], call: pytest.CallInfo[None]) -> bool:
+    """Whether no sample says why the test fails: all passed, or some are unverified and something else was raised."""
+    if not all(sample.outcome in OF_NO_FAILURE for sample in samples):
+        return False
+    asserted = call.excinfo is not None and isinstance(call.excinfo.value, ASSERTIONS)
+    return asserted or all(sample.outcome == "pass" for sample in samples)
 
 
 def _asked(trial: Trial, samples: tuple[SampleResult, ...]) -> Mapping[str, Any] | None:
@@ -110,7 +121,7 @@ def after_teardown(
 
     A fixture that asserts after its ``yield`` judges the answer; what one that breaks leaves is unknown.
     """
-    if result.outcome != "pass":
+    if result.outcome not in OF_NO_FAILURE:
         return result
     return result._replace(samples=_failed_by_others(trial, result.samples, call, report, kind="teardown"))
 
@@ -166,7 +177,7 @@ def _failed_by_others(
     *,
     kind: str,
 ) -> tuple[SampleResult, ...]:
-    """The samples of a test whose body passed and that another plugin or a fixture failed.
+    """The samples of a test whose body did not fail and that another plugin or a fixture failed.
 
     With several samples it is unknown which one that concerns, so none may count as passed. An assertion judges the
     answer. Any other exception says nothing of it, such as pytest's own about a thread or an object of another test.
@@ -183,7 +194,7 @@ def _failed_by_others(
             reason=first_line(reason),
             detail=harmless(reason),
         )
-        if sample.outcome == "pass"
+        if sample.outcome in OF_NO_FAILURE
         else sample
         for sample in samples
     )

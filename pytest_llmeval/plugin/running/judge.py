@@ -215,12 +215,16 @@ def doubted(scores: Sequence[Score]) -> Unverified | None:
 
 
 def _telling(error: BaseException) -> BaseException:
-    """Of a group the exception that decides: what says that nothing was judged, else an assertion, else the first."""
+    """Of a group the exception that decides: what says that nothing was judged, else an assertion, else the first.
+
+    One that says that nothing is verified comes last: beside it an answer fails all the same.
+    """
     if isinstance(error, Unanswered):  # in a fixture; in the body nothing is left of it by now
         return error.error
     if not isinstance(error, BaseExceptionGroup):
         return error
-    alone = [_telling(one) for one in _alone(error)]
+    every = [_telling(one) for one in _alone(error)]
+    alone = [one for one in every if not isinstance(one, Unverified)] or every
     deciding = (one for kinds in (ReplyError, LlmevalError, ASSERTIONS) for one in alone if isinstance(one, kinds))
     return next(deciding, alone[0])
 

@@ -17,7 +17,7 @@ from pytest_llmeval.checks.check import recorder
 from pytest_llmeval.checks.gathered import failures_of, gathering, set_failures
 from pytest_llmeval.checks.judges.asker import asker
 from pytest_llmeval.engine.fulfilled import Fulfilled
-from pytest_llmeval.errors import ReplyError
+from pytest_llmeval.errors import ReplyError, Unverified
 from pytest_llmeval.plugin.asking.trial_judges import TrialJudges
 from pytest_llmeval.plugin.rejudging.decided import as_decided
 from pytest_llmeval.plugin.running.judge import (
@@ -177,11 +177,11 @@ def _reviewed(trial: Trial, error: BaseException | None) -> BaseException | None
 def _seen_whole(trial: Trial, error: BaseException | None) -> BaseException | None:
     for review in trial.reviews:
         error = review(error)
-    if error is not None:
+    if error is not None and not isinstance(error, Unverified):
         return error
     sample = trial.sample
     if not sample.soft_failures:
-        return without_reply(sample.given, sample.calls) or doubted(sample.scores)
+        return without_reply(sample.given, sample.calls) or error or doubted(sample.scores)
     first = sample.soft_failures[0]
     set_failures(first, [each for failure in sample.soft_failures for each in failures_of(failure)])
     return first
@@ -217,7 +217,7 @@ def _raise_unless_passed(trial: Trial) -> None:
     if outcome == "pass" or trial.saved is not None:
         return
     error = trial.errors[next(sample.index for sample in samples if sample.outcome == outcome)]
-    if outcome == "error" or trial.settings.samples == 1:
+    if outcome in ("error", "unverified") or trial.settings.samples == 1:
         raise error
     # The traceback of the first failing sample shows the user's own line.
     raise SamplesFailed(failure_message(samples, trial.settings.min_pass_rate)).with_traceback(

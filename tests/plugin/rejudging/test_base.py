@@ -58,6 +58,30 @@ def test_a_change_that_edits_the_gate_is_judged_by_that_of_main(main: Session) -
     assert llmeval(["compare", str(main.report), "-q"]) == 1  # nor does the run that it saves excuse it
 
 
+@pytest.mark.parametrize("baseline", ["../b.jsonl", "mine.jsonl"])
+def test_a_change_that_adds_a_table_nearer_to_the_tests_is_judged_by_that_of_main(
+    main: Session, server: Server, baseline: str
+) -> None:
+    folder = main.path / "evals"
+    git(main, "checkout", "-q", "main")
+    folder.mkdir()
+    for name in ("test_it.py", "cases.jsonl"):
+        git(main, "mv", name, "evals")
+    server.answer = clerk
+    main.run("evals", "--llm-update-baseline")
+    git(main, "commit", "-qam", "moved")
+    git(main, "checkout", "-q", "-b", "nearer")
+    (folder / "test_it.py").write_text((folder / "test_it.py").read_text().replace("kettles.", "kettles. Be brief."))
+    table = (main.path / "pyproject.toml").read_text().partition("[tool.llmeval]")[2]
+    table = table.replace("b.jsonl", baseline).replace("tool.llmeval.", "")
+    (folder / "llmeval.toml").write_text(f'{table}\n[categories.wrong_answer]\nseverity = "low"\n')
+    result = main.run("evals")
+    assert told(result, "this change edits the gate's settings; those of main count")
+    assert told(result, "this change names another baseline; that of main counts: b.jsonl") is ("mine" in baseline)
+    assert told(result, "GATE FAILED: wrong_answer regressed from 0 of 20 to 20 of 20 answers")
+    assert result.ret == 1
+
+
 @pytest.mark.parametrize("baseline", ["", 'baseline = "production"', 'baseline = "mine.jsonl"'])
 def test_a_change_that_names_another_baseline_is_judged_by_that_of_main(main: Session, baseline: str) -> None:
     brief(main)
