@@ -176,6 +176,7 @@ PERSONAL = {
     "IBAN_CODE": "iban",
     "CREDIT_CARD": "card",
     "US_SSN": "national-id",
+    "US_DRIVER_LICENSE": "national-id",
     "IP_ADDRESS": "ip",
     "PHONE_NUMBER": "phone",
 }
@@ -192,11 +193,14 @@ SECRETS = ("aws_key", "github_token", "gitlab_token", "jwt", "npm", "openai", "p
 
 
 def secrets(files: Files) -> Iterator[Item]:
+    bad: dict[str, bool] = {}
     for name in SECRETS:
         for node in ast.walk(ast.parse(first(files, f"{name}_test.py").read_text(encoding="utf-8"))):
             match node:
                 case ast.Tuple(elts=[ast.Constant(value=str(text)), ast.Constant(value=bool(flagged))]):
-                    yield Item(partial(llmeval.assert_no_secrets, text), flagged, text)
+                    bad[text] = bad.get(text, False) or flagged  # what one kind's test takes for none may be of another
+    for text, flagged in bad.items():
+        yield Item(partial(llmeval.assert_no_secrets, text), flagged, text)
 
 
 def languages(files: Files) -> Iterator[Item]:
@@ -231,14 +235,22 @@ def examples(tags: str, files: Files) -> Iterator[Item]:
             yield Item(partial(check, source), not holds, source)
 
 
+MEANT = {
+    "a text in other case",
+    "a text with other punctuation",
+    "a float for an integer",
+    "the calls in another order",
+}
+
+
 def calls(files: Files) -> Iterator[Item]:
-    """Of the Berkeley leaderboard; its checker labels them, but for the differences that are meant."""
+    """Of the Berkeley leaderboard; its checker labels them. Where we differ on purpose nothing is asked."""
     try:
         asked, theirs = tool_calls.asked_and_judged(ROWS)
     except NotInstalled as error:
         raise Missing(f"{tool_calls.PACKAGE}: {error}") from None
     for (row, kind, made), right in zip(asked, theirs, strict=True):
-        if right is not None:
+        if right is not None and kind not in MEANT:
             yield Item(partial(tool_calls.judge, row, made), not right, f"{row.id}, {kind}: {made}")
 
 
@@ -300,11 +312,6 @@ IFEVAL: dict[str, dict[str, Callable[[str, dict[str, Any]], Check]]] = {
     "assert_json": {"detectable_format:json_format": lambda reply, told: partial(llmeval.assert_json, reply)},
     "assert_language": {
         "language:response_language": lambda reply, told: partial(llmeval.assert_language, reply, told["language"])
-    },
-    "assert_markdown_list": {
-        "detectable_format:number_bullet_lists": lambda reply, told: partial(
-            llmeval.assert_markdown_list, reply, at_least=told["num_bullets"], at_most=told["num_bullets"]
-        )
     },
 }
 GFM = "GitHub's Markdown, examples with HTML"
