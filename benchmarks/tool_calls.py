@@ -79,17 +79,26 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=10_000, help="how many rows of each kind, by default all")
     options = parser.parse_args()
     try:
-        python = virtual_environment(ROOT / ".benchmarks" / "environments" / "bfcl", ["--no-deps", PACKAGE])
+        asked, theirs = asked_and_judged(options.rows)
     except NotInstalled as error:
         print(f"{PACKAGE} is missing, and so there is nothing to compare with: {error}")
         return 1
-    data = Path(subprocess.run([python, "-c", WHERE], capture_output=True, text=True, check=True).stdout.strip())
-    every = [row for category in CATEGORIES for row in rows(data / "data", category, options.rows)]
-    sound = [row for row in every if agrees_with_itself(row)]
-    print(f"{len(sound):,} rows; {len(every) - len(sound)} others contradict themselves")
-    asked = [(row, kind, calls) for row in sound for kind, calls in variants(row)]
-    theirs = their_verdicts(python, asked)
     return told(asked, theirs, [accepted(row, calls) for row, _, calls in asked])
+
+
+def asked_and_judged(most: int) -> tuple[list[tuple[Row, str, Calls]], list[bool | None]]:
+    """Answers made of the first rows of each kind, and what the leaderboard's checker says of them.
+
+    Raises:
+        NotInstalled: its package.
+    """
+    python = virtual_environment(ROOT / ".benchmarks" / "environments" / "bfcl", ["--no-deps", PACKAGE])
+    data = Path(subprocess.run([python, "-c", WHERE], capture_output=True, text=True, check=True).stdout.strip())
+    every = [row for category in CATEGORIES for row in rows(data / "data", category, most)]
+    sound = [row for row in every if agrees_with_itself(row)]
+    print(f"{len(sound):,} rows; {len(every) - len(sound)} others contradict themselves", file=sys.stderr)
+    asked = [(row, kind, calls) for row in sound for kind, calls in variants(row)]
+    return asked, their_verdicts(python, asked)
 
 
 def rows(data: Path, category: str, most: int) -> Iterator[Row]:
@@ -220,13 +229,22 @@ def their_verdicts(python: Path, asked: list[tuple[Row, str, Calls]]) -> list[bo
 
 def accepted(row: Row, calls: Calls) -> bool:
     """What our checks say."""
-    came, tools = as_given(row, calls)
     try:
-        assert_tool_calls(came, expected_calls(row), exact=True)
-        assert_valid_tool_calls(came, tools)
+        judge(row, calls)
     except CheckFailed:
         return False
     return True
+
+
+def judge(row: Row, calls: Calls) -> None:
+    """Judge calls by our checks.
+
+    Raises:
+        CheckFailed: they are wrong.
+    """
+    came, tools = as_given(row, calls)
+    assert_tool_calls(came, expected_calls(row), exact=True)
+    assert_valid_tool_calls(came, tools)
 
 
 def as_given(row: Row, calls: Calls) -> tuple[list[ToolCall], list[dict[str, Any]]]:

@@ -289,6 +289,10 @@ _SHAPES = (
     _Shape(
         "an AWS access key (AKIA...)", "IA", _UNLIKE_BASE64 + r"(?:AKIA|ASIA)([A-Z0-9]{16})(?![A-Za-z0-9+/])", before=2
     ),
+    *(
+        _Shape("an AWS access key (ABIA...)", hint, _UNLIKE_BASE64 + hint + r"([A-Z0-9]{16})(?![A-Za-z0-9+/])")
+        for hint in ("ABIA", "ACCA")
+    ),
     _Shape(
         "an AWS secret key",
         "ecret",
@@ -332,7 +336,11 @@ _SHAPES = (
         "gl",
         _START + r"gl(?:pat|ptt|dt|rt|rtr|cbt|ft|imt|soat|agent|oas|ffct)-([A-Za-z0-9_-]{20,})",
     ),
+    _prefixed("a GitLab token", "GR1348941", _WORD + "{20,}"),
     _prefixed("an npm token", "npm_", "[A-Za-z0-9]{36}"),
+    _Shape(
+        "an npm token (_authToken=...)", "_authToken=", r"_authToken= ?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    ),
     _prefixed("a PyPI token", "pypi-AgE", _WORD + "{50,}"),
     _prefixed("a RubyGems key", "rubygems_", _HEX + "{48}"),
     _Shape("a Docker token (dckr_pat_...)", "dckr_", _START + r"dckr_[po]at_([A-Za-z0-9_-]{20,})"),

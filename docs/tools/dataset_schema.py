@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_llmeval.checks.judges.votes import MOST_VOTES
 from pytest_llmeval.checks.personal.personal_data import KINDS
 from pytest_llmeval.checks.rows import row_forms
-from pytest_llmeval.checks.rows.row_forms import BRANCHES, COMBINED, FORMS, Form
+from pytest_llmeval.checks.rows.row_forms import BRANCHES, COMBINED, FORMS, Form, needed_options
 from pytest_llmeval.datasets.rows import FIELDS
 
 SCHEMA = Path(__file__).resolve().parents[2] / "pytest_llmeval" / "datasets" / "dataset.schema.json"
@@ -38,6 +39,8 @@ _KINDS: Mapping[str, Mapping[str, Any]] = {
     row_forms.TOOLS: {"type": "array", "items": {"type": "object"}},
     row_forms.PATTERN: _TEXT,
     row_forms.PERSONAL: {"type": "array", "items": {"enum": list(KINDS)}, "minItems": 1},
+    row_forms.RUBRIC: _TEXT,
+    row_forms.VOTES: {"enum": list(range(1, MOST_VOTES + 1, 2))},
     row_forms.ANY: {},
 }
 _FIELDS: Mapping[str, Mapping[str, Any]] = {
@@ -109,7 +112,7 @@ def _form(form: Form) -> dict[str, Any]:
             "additionalProperties": False,
             "minProperties": 1,
         }
-        needed = [form.main] if form.main and form.needs_main and not form.from_case else []
+        needed = needed_options(form)
         allowed.append({**options, **({"required": needed} if needed else {})})
     return _any_of(allowed)
 

@@ -47,6 +47,8 @@ def kinds(text: str, name: str = "") -> list[tuple[str, str]]:
             ("card", one)
             for one in ("4111 1111 1111 1111", "5555-5555-5555-4444", "378282246310005", "3056 930902 5904")
         ),
+        ("card", "4000000000000000121"),
+        ("card", "213100001234120"),
         *(("national-id", one) for one in ("123-45-6789", "912-70-1234", "AB 12 34 56 C", "111.444.777-35")),
         *(("national-id", one) for one in ("RSSMRA85T10A562S", "2 69 05 49 588 157 80", "11010519491231002X")),
         *(("ip", one) for one in ("203.0.113.7", "192.168.1.15", "2001:db8::8a2e:370:7334")),
@@ -71,6 +73,7 @@ def test_each_form_is_found_wherever_it_stands(kind: str, written: str) -> None:
         ("030 1234567 10 times", "030 1234567"),
         ("+49 30 1234567 10:30", "+49 30 1234567"),
         ("my SSN is 123456789.", "123456789"),
+        ("the limit of my card # 4111111111111111", "4111111111111111"),
         ("passport no. C01X00T47 and more", "C01X00T47"),
         ("client 10.0.0.1", "10.0.0.1"),
     ],

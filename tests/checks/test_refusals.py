@@ -16,6 +16,12 @@ REFUSALS = {
         "As an AI language model, I cannot give medical advice.",
         "I'm not comfortable writing that letter.",
         "I do not feel comfortable answering this question.",
+        "I cannot provide instructions or advice on how to open somebody else's letters.",
+        "I'm really sorry that you feel this way, but I'm unable to provide the help that you need.",
+        "I apologize, but I cannot provide information on illegal activities such as copying keys.",
+        "It is not appropriate or ethical to read other people's letters.",
+        "I'm just an AI, and my purpose is another one.",
+        "I cannot satisfy your request, as it may hurt somebody.",
     ],
     "zh": [
         "很抱歉，我无法协助您完成这个请求。",
@@ -100,6 +106,10 @@ ANSWERS = {
         "I can't help but notice that your order is late; here is the new date.",
         "You cannot return opened items, but I can help with an exchange.",
         "I'm sorry, we don't ship to Norway.",
+        "I cannot provide information about an order without its number.",
+        "I cannot give you the tracking number before the parcel leaves.",
+        "As an AI, I don't have personal opinions, but I can tell you that most customers take the small pan.",
+        "It is not safe to put this pan into the microwave.",
     ],
     "zh": [
         "很抱歉，我无法为这个订单退款，因为已超过三十天。",

@@ -176,6 +176,9 @@ def test_a_check_takes_from_the_case_what_it_does_not_say(check: dict[str, Any],
         assert_case("77 of nothing", case(check, **fields))
 
 
+FAITHFUL = {"rubric": "faithfulness", "judge": "judge"}
+
+
 @pytest.mark.parametrize(
     ("row", "told"),
     [
@@ -186,6 +189,17 @@ def test_a_check_takes_from_the_case_what_it_does_not_say(check: dict[str, Any],
         (case({"number": True}, expected=["1"]), "its check 'number' needs a number as expected, not an array of 1"),
         (case({"grounded": True}), "its check 'grounded' needs context, and the case has none"),
         (case({"cites": True}), "its check 'cites' needs context, and the case has none"),
+        (case({"judged": FAITHFUL}), "its check 'judged' needs context, and the case has none"),
+        (
+            case({"judged": {**FAITHFUL, "question": True}}, context=("x",)),
+            "'judged' needs question, and the case",
+        ),
+        (
+            case({"judged": {**FAITHFUL, "question": True}}, context=("x",), input={"q": "x"}),
+            "its check 'judged' needs the question as a text, and the input is an object with 1 key; write question",
+        ),
+        (case({"preferred": FAITHFUL}, expected=["a", "b"]), "needs one answer, and expected has several"),
+        (case({"preferred": FAITHFUL}), "its check 'preferred' needs expected, and the case has none"),
         (case({"contain": "x"}), 'unknown check "contain"; did you mean "contains"?'),
     ],
 )
@@ -221,6 +235,18 @@ def test_a_case_that_cannot_be_judged_is_an_error_that_names_it(row: Case, told:
         ([{"max_words": "3"}], 'check 1: max_words: takes a whole number, not "3"'),
         ([{"words": 3}], "check 1: words: it takes an object with at_least or at_most, not 3"),
         ([{"finish": False}], "check 1: finish: takes true, not false"),
+        (
+            [{"judged": {"rubric": "fluency", "judge": "judge"}}],
+            (
+                'check 1: judged: rubric takes the name or the text of a rubric; there is no rubric "fluency" (ready: '
+                "faithfulness, answer_relevance, correctness, tone, policy); one of your own is a sentence or more"
+            ),
+        ),
+        ([{"judged": {"rubric": "tone"}}], "check 1: judged: judge is missing"),
+        (
+            [{"judged": {"rubric": "tone", "judge": "j", "votes": 2}}],
+            "check 1: judged: votes takes an odd number from 1 to 9, not 2",
+        ),
         ([{"equal": "x", "category": ""}], 'check 1: category is a short name, not ""'),
     ],
     ids=str,

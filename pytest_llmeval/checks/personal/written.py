@@ -22,7 +22,8 @@ _THINGS = (
 )
 _NAMED_BY_NUMBER = r"customers?|accounts?|cases?|clients?|members?|kunden?|users?"  # "customer 030 1234" has a phone
 _THING = re.compile(
-    rf"(?:(?<![^\W_])(?:(?:{_THINGS}){_NUMBER}|(?:{_NAMED_BY_NUMBER})[ _-]?(?:number|num|no|nr|id|nummer)\b\.?)|#)"
+    rf"(?:(?<![^\W_])(?:(?:{_THINGS}){_NUMBER}|(?:{_NAMED_BY_NUMBER})[ _-]?(?:number|num|no|nr|id|nummer)\b\.?)"
+    r"|(?<!card)(?<!card )#)"
     r"[ \t\"'(:=#]{0,5}(?:is|was|ist|are)?[ \t\"'(:=#]{0,5}$",
     re.IGNORECASE,
 )

@@ -15,6 +15,7 @@ from pytest_llmeval.checks.agents.tool_calls import Calls
 from pytest_llmeval.checks.all_checks import AllOf
 from pytest_llmeval.checks.categories import valid_category
 from pytest_llmeval.checks.check import is_number
+from pytest_llmeval.checks.judges.rubrics import rubric_of
 from pytest_llmeval.checks.rows.combined import all_of, any_of, assert_any, assert_not, branch_of, not_of
 from pytest_llmeval.checks.rows.row_forms import FORMS, TRUE, Form, name_of, validate_checks
 from pytest_llmeval.errors import LlmevalError
@@ -136,6 +137,8 @@ def _options(name: str, form: Form, value: Any, case: Case) -> dict[str, Any]:
         options = {form.main: value} if form.main else {}
     if form.from_case and form.main not in options and not (name == "contains" and options.keys() & {"all", "any"}):
         options.update(_from_case(name, form, case))
+    if form.asks:
+        options.update(_material(name, options, case))
     return {**options, **form.always}
 
 
@@ -155,11 +158,38 @@ def _from_case(name: str, form: Form, case: Case) -> dict[str, Any]:
         return {"expected": _json(case, value)}
     if name == "number":
         return {"expected": _number(case, value)}
-    several = isinstance(value, (list, tuple))
-    texts = [one if isinstance(one, str) else json.dumps(one) for one in (value if several else [value])]
+    texts = _texts(value)
     if name == "contains":
         return {"any": texts}
+    if name == "preferred":
+        if len(texts) != 1:
+            raise LlmevalError(f"{_named(case)}: its check 'preferred' needs one answer, and expected has several")
+        return {"other": texts[0]}
     return {form.main or "": texts}
+
+
+def _texts(value: Any) -> list[str]:
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return [one if isinstance(one, str) else json.dumps(one) for one in several]
+
+
+def _material(name: str, options: Mapping[str, Any], case: Case) -> dict[str, Any]:
+    """What a judge sees of the case: the parts that are ``true``, and those that its rubric needs and the row omits."""
+    needs = rubric_of(name, options["rubric"]).needs
+    known = {"question": case.input, "context": case.context, "expected": case.expected}
+    found: dict[str, Any] = {}
+    for part, value in known.items():
+        if options.get(part, part in needs) is not True:
+            continue
+        if value in (None, "", (), []):
+            raise LlmevalError(f"{_named(case)}: its check {name!r} needs {part}, and the case has none")
+        if part == "question" and not isinstance(value, str):
+            raise LlmevalError(
+                f"{_named(case)}: its check {name!r} needs the question as a text, and the input is "
+                f"{shown(value)}; write question beside rubric"
+            )
+        found[part] = value if part == "question" else _texts(value)
+    return found
 
 
 def _number(case: Case, value: object) -> float | Decimal:

@@ -12,6 +12,9 @@ from pytest_llmeval.checks.agents.arguments import mistakes_in_forms
 from pytest_llmeval.checks.agents.tool_listing import tools_of
 from pytest_llmeval.checks.categories import is_category
 from pytest_llmeval.checks.check import is_number
+from pytest_llmeval.checks.judges import judged, preferred
+from pytest_llmeval.checks.judges.rubrics import rubric_of
+from pytest_llmeval.checks.judges.votes import MOST_VOTES
 from pytest_llmeval.checks.languages.language import assert_language
 from pytest_llmeval.checks.personal import personal_check
 from pytest_llmeval.checks.personal.personal_data import KINDS
@@ -40,6 +43,8 @@ METHOD = "one of " + ", ".join(similar.METHODS)
 WHICH = "one of only, first, last"
 LANGUAGE = "one of " + ", ".join(code.LANGUAGES)
 PERSONAL = "a list of " + ", ".join(KINDS)
+RUBRIC = "the name or the text of a rubric"
+VOTES = f"an odd number from 1 to {MOST_VOTES}"
 ANY = "any JSON value"
 
 
@@ -53,9 +58,11 @@ class Form:
         options: the options of the long form and the kinds of their values; empty when there is no long form.
         from_case: the case's field that a missing `main` is taken from, None when the long form must have it.
         needs_main: whether the long form must have `main` where the case has none.
+        needed: further options that the long form must have.
         always: options that are not for the row to say.
         of_calls: whether it judges the model's tool calls instead of its text.
         unsure: how the check fails without that the opposite of it holds; such a check cannot be turned round.
+        asks: whether it asks another model, whose verdict may not count: no other verdict can be made of it.
     """
 
     function: Callable[..., Score]
@@ -65,13 +72,23 @@ class Form:
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     from_case: str | None = None
     needs_main: bool = True
+    needed: tuple[str, ...] = ()
     always: Mapping[str, Any] = field(default_factory=dict)
     of_calls: bool = False
     unsure: str = ""
+    asks: bool = False
 
 
 _CASE: Mapping[str, tuple[str, ...]] = {"ignore_case": (FLAG,)}
 _TEXT: Mapping[str, tuple[str, ...]] = {"text": (TEXT, TEXTS), **_CASE}
+_JUDGE: Mapping[str, tuple[str, ...]] = {
+    "rubric": (RUBRIC,),
+    "judge": (TEXT,),
+    "question": (TRUE, TEXT),
+    "context": (TRUE, TEXT, TEXTS),
+    "expected": (TRUE, TEXT, TEXTS),
+    "votes": (VOTES,),
+}
 
 FORMS: Mapping[str, Form] = {
     "equal": Form(
@@ -200,6 +217,15 @@ FORMS: Mapping[str, Form] = {
     "valid_tool_calls": Form(
         tool_schema.assert_valid_tool_calls, main="tools", plain=(TRUE, TOOLS), from_case="request", of_calls=True
     ),
+    "judged": Form(judged.assert_judged, main="rubric", options=_JUDGE, needed=("judge",), asks=True),
+    "preferred": Form(
+        preferred.assert_preferred,
+        main="other",
+        options={"other": (TEXT,), **_JUDGE},
+        from_case="expected",
+        needed=("rubric", "judge"),
+        asks=True,
+    ),
 }
 
 COMBINED: Mapping[str, str] = {
@@ -277,6 +303,8 @@ def _problems_of(one: object, within: tuple[str, ...]) -> Iterator[str]:
 def _problems_of_plain(name: str, one: Mapping[str, object], within: tuple[str, ...]) -> Iterator[str]:
     form, value = FORMS[name], one[name]
     yield from _problems_of_value(form, value)
+    if form.asks and (made := next((word for word in within if word in ("any", "not", "if")), None)):
+        yield f'it cannot stand within "{made}": while its judge is not calibrated, its verdict counts for nothing'
     turned = next((word for word in within if word in ("not", "if")), None)
     if turned and form.unsure and (not form.of_calls or not isinstance(value, str)):
         yield f'it cannot stand within "{turned}": {form.unsure}, and then the opposite need not hold'
@@ -311,12 +339,18 @@ def _problems_of_value(form: Form, value: object) -> Iterator[str]:
                 yield f"{option} {problem}"
         if not value:
             yield f"no options in it; there are {', '.join(form.options)}"
-        elif form.main and form.main not in value and form.needs_main and not form.from_case:
-            yield f"{form.main} is missing"
+        else:
+            yield from (f"{option} is missing" for option in needed_options(form) if option not in value)
     elif not form.plain:
         yield f"it takes an object with {' or '.join(form.options)}, not {shown(value)}"
     elif problem := _problem_of_kind(form.plain, value):
         yield problem
+
+
+def needed_options(form: Form) -> list[str]:
+    """The options that the long form of a check must have."""
+    main = [form.main] if form.main and form.needs_main and not form.from_case else []
+    return [*main, *form.needed]
 
 
 def _problem_of_kind(kinds: tuple[str, ...], value: object) -> str | None:
@@ -328,6 +362,11 @@ def _problem_of_kind(kinds: tuple[str, ...], value: object) -> str | None:
         return _problem_of_tools(value)
     if CALLS in kinds:
         return next(matched_calls.mistakes_in_calls(value), None)
+    if RUBRIC in kinds:
+        try:
+            rubric_of("it", value)
+        except LlmevalError as error:
+            return f"takes {RUBRIC}; {str(error).removeprefix('it: ')}"
     if PATTERN in kinds:
         try:
             pattern.compiled_pattern("it", value)
@@ -353,12 +392,12 @@ def _is(kind: str, value: object) -> bool:
         return is_number(value, 0 if kind == COUNT else 1) and isinstance(value, int)
     if kind == TEXTS:
         return isinstance(value, (list, tuple)) and bool(value) and all(_is(TEXT, one) for one in value)
-    if kind in (TEXT, PATTERN):
+    if kind == VOTES:
+        return is_number(value, 1, MOST_VOTES) and isinstance(value, int) and value % 2 == 1
+    if kind in (TEXT, PATTERN, RUBRIC):
         return isinstance(value, str) and bool(value.strip())
-    if kind == FLAG:
-        return isinstance(value, bool)
-    if kind == TRUE:
-        return value is True
+    if kind in (FLAG, TRUE):
+        return value is True or (value is False and kind == FLAG)
     if kind in (OBJECT, ARGUMENTS, OBJECT_OF_TEXTS):
         right = isinstance(value, Mapping)
         if right and kind == OBJECT_OF_TEXTS:

@@ -107,7 +107,7 @@ def assert_markdown_list(
 
 @check
 def assert_no_markdown(reply: str, *, category: str | None = None) -> Score:
-    """Check that the reply is plain text: no headings, tables, bold text, links, code or quotations of Markdown.
+    """Check that the reply is plain text: no headings, tables, emphasis, links, code or quotations of Markdown.
 
     Hyphens and numbers before lines are plain text too; ``*`` before a line is not.
 

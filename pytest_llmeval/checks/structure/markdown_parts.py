@@ -15,10 +15,14 @@ _CELL_END = re.compile(r"(?<!\\)\|")
 _MARKS = {
     "a heading": re.compile(r" {0,3}#{1,6}[ \t]+\S"),
     "bold text": re.compile(r"(?<![*\w\\])\*\*(?=[^\s*])[^*\n]{0,500}[^\s*\\]\*\*(?!\*)"),
+    "italic text": re.compile(r"(?<![*\w\\])\*(?=[^\s*])[^*\n]{0,500}[^\s*\\]\*(?![*\w])"),
     "code": re.compile(r"(?<!`)`[^`\n]{1,500}`(?!`)"),
-    "a link": re.compile(r"\[[^\]\n]{1,300}\]\([^)\s]{1,1000}\)"),
+    "a link": re.compile(
+        r"\[[^\]\n]{1,300}\]\((?:<[^>\n]{1,1000}>|[^)\s]{1,1000})(?:[ \t]{1,9}[\"'(][^\n)]{0,300})?\)"
+    ),
     "a quotation": re.compile(r" {0,3}>[ \t]?\S"),
 }
+_UNDERLINE = re.compile(r" {0,3}={3,}[ \t]*")  # of a heading; a line of hyphens is plain text too
 
 
 class Fenced(NamedTuple):
@@ -136,7 +140,9 @@ def first_mark(text: str) -> str | None:
         return "a block of code"
     if next(tables(lines), None):
         return "a table"
-    for line in lines:
+    for above, line in zip(["", *lines], lines, strict=False):
+        if above.strip() and _UNDERLINE.fullmatch(line):
+            return "a heading"
         for name, mark in _MARKS.items():
             if mark.match(line) if name in ("a heading", "a quotation") else mark.search(line):
                 return name

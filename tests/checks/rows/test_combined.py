@@ -221,6 +221,23 @@ def test_checks_may_not_be_nested_without_end() -> None:
     assert problem.endswith("checks stand within checks more than 10 deep")
 
 
+JUDGED: Check = {"judged": {"rubric": "faithfulness", "judge": "judge"}}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [{"any": [JUDGED]}, {"not": JUDGED}, {"if": JUDGED, "then": {"contains": "x"}}, {"not": {"all": [JUDGED]}}],
+    ids=str,
+)
+def test_nothing_is_made_of_a_verdict_that_may_not_count(check: Check) -> None:
+    [problem] = validate_checks([check])
+    word = next(iter(check))
+    assert problem.endswith(
+        f'judged: it cannot stand within "{word}": while its judge is not calibrated, its verdict counts for nothing'
+    )
+    assert validate_checks([{"all": [JUDGED]}, {"if": {"contains": "x"}, "then": JUDGED, "else": JUDGED}]) == []
+
+
 def test_categories_within_are_seen() -> None:
     row: Check = {"if": {"equal": "a"}, "then": {"all": [{"equal": "b", "category": "x"}]}, "else": {"equal": "c"}}
     assert [one.get("category") for one in plain_checks([row, {"not": {"equal": "a"}, "category": "y"}])] == (
@@ -229,9 +246,9 @@ def test_categories_within_are_seen() -> None:
 
 
 def test_a_row_can_carry_every_check_of_one_reply() -> None:
-    """Others take several replies, the whole case, or another model that is asked."""
+    """Others take several replies, or the whole case."""
     named = {name.removeprefix("assert_") for name in pytest_llmeval.__all__ if name.startswith("assert_")}
-    assert named - FORMS.keys() == {"case", "consistent", "judged", "like_production", "preferred"}
+    assert named - FORMS.keys() == {"case", "consistent", "like_production"}
 
 
 SCHEMATIC = json.loads(SCHEMA.read_text(encoding="utf-8"))
@@ -258,6 +275,8 @@ def test_the_schema_takes_what_is_right(check: Check) -> None:
     "check",
     ["x", {}, {"contain": "x"}, {"equal": "x", "json": 1}, {"similar": {"atleast": 1}}, {"similar": {"at_least": 85}},
      {"similar": {"method": "cosine"}}, {"max_words": "3"}, {"words": 3}, {"finish": False}, {"any": []},
+     {"judged": "tone"}, {"judged": {"rubric": "tone"}}, {"preferred": {"other": "x", "rubric": "tone"}},
+     {"judged": {"judge": "j", "rubric": "tone", "votes": 2}},
      {"not": {"contain": "x"}}, {"if": {"contains": "x"}}, {"then": {"contains": "x"}}],
     ids=str,
 )  # fmt: skip

@@ -114,6 +114,9 @@ def test_a_list_of_markdown(options: dict[str, Any], told: str) -> None:
         ("## Fees\n4 EUR", "a heading"),
         ("It costs **4 EUR**.", "bold text"),
         ("See [the page](https://example.com).", "a link"),
+        ('See [the page](https://example.com "our page").', "a link"),
+        ("*smiles* It costs 4 EUR.", "italic text"),
+        ("Fees\n====\n4 EUR", "a heading"),
         ("Run `pip`.", "code"),
         ("```\nx\n```", "a block of code"),
         (FEES, "a table"),
@@ -135,6 +138,11 @@ def test_what_only_looks_like_markdown_is_plain_text() -> None:
         "2 ** 3 ** 4",
         "x > 3",
         "C#",
+        "all prices* plus postage\n*without VAT",
+        "a*b*c",
+        "[Agent]: hello",
+        "Fees\n----\n4 EUR",
+        "\n=====\n",
     ):
         assert reason(assert_no_markdown, text) == ""
 

@@ -305,3 +305,69 @@ def test_without_the_judges_word_on_the_baseline_nothing_is_compared(plain_sessi
 
     assert result.ret == 1
     assert told(result, "not compared: the judge gave no verdict on the baseline's answers")
+
+
+ROWS = """
+    import pytest
+    from pytest_llmeval import assert_case, assert_judged, assert_preferred
+
+    @pytest.mark.llm_cases("judged.jsonl")
+    def test_judged(llm, case):
+        reply = llm(case.input)
+        {judged}
+
+    @pytest.mark.llm_cases("preferred.jsonl")
+    def test_preferred(llm, case):
+        reply = llm(case.input)
+        {preferred}
+"""
+IN_A_TEST = {
+    "judged": 'assert_judged(reply, "faithfulness", judge="judge", context=case.context, votes=3)',
+    "preferred": 'assert_preferred(reply, case.expected, "Is short.", judge="judge", question=case.input, '
+    'category="tone")',
+}
+IN_A_ROW: dict[str, dict[str, Any]] = {
+    "judged": {"judged": {"rubric": "faithfulness", "judge": "judge", "votes": 3}},
+    "preferred": {"preferred": {"rubric": "Is short.", "judge": "judge", "question": True}, "category": "tone"},
+}
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_a_row_asks_a_judge_as_a_test_does(session: Session, server: Server, *, calibrated: bool) -> None:
+    """The same requests and the same results, calls of judges apart from those of the product."""
+    prepare(session, server)
+    if calibrated:
+        calibrate(session, votes=3)
+
+    def compares(request: Request) -> Any:
+        if "<first" not in request.json["messages"][-1]["content"]:
+            return says(request)
+        said = {"evidence": ["It takes"], "reason": "none is shorter", "verdict": "tie"}
+        return completion(json.dumps(said))
+
+    server.answer = compares
+    for name, check in IN_A_ROW.items():
+        case = {"context": ["Parcels take five days."], "expected": "It takes days.", "checks": [check]}
+        rows = [{"id": city, "input": f"Parcels to {city}, {name}?", **case} for city in ("Oslo", "Rome")]
+        (session.path / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    in_rows = dict.fromkeys(IN_A_TEST, "assert_case(reply, case)")
+    told_by_tests, told_by_rows = (_told_of_judges(session, server, judged) for judged in (IN_A_TEST, in_rows))
+
+    assert told_by_rows == told_by_tests
+    assert [each[0] for each in told_by_rows[0]] == ["pass", "fail" if calibrated else "unverified", "pass", "pass"]
+
+
+def _told_of_judges(session: Session, server: Server, judged: dict[str, str]) -> tuple[list[Any], ...]:
+    """The results of a session that asks for everything anew, what was spent, and what was asked."""
+    session.write(ROWS.format(**judged))
+    server.requests.clear()
+    session.run("--llm-baseline=none", "--llm-mode=live")
+    results = []
+    for each in sorted(session.results(), key=lambda each: (each.key.test, each.key.case)):
+        [sample] = each.samples
+        results.append(
+            (each.outcome, each.category, sample.scores, sample.reason, sample.examined, len(sample.judging))
+        )
+    figures = measure("production", session.results())
+    asked = sorted(json.dumps(request.json, sort_keys=True) for request in server.requests)
+    return results, [figures.cost, figures.judge_cost, figures.judge_calls], asked
