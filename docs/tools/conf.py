@@ -21,9 +21,12 @@ include_patterns = ["*.md", "docs/**.md", "example_project/README.md"]
 exclude_patterns = [".*", "benchmarks", "pytest_llmeval", "tests", "**/__pycache__"]
 myst_heading_anchors = 4
 nitpicky = True
+smartquotes = False  # "" is an empty text, not a pair of quotes
 
 html_theme = "furo"
 html_title = project
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False

@@ -8,7 +8,7 @@ A comment right before a block says what the block is; readers of the page do no
                                         server
     <!-- file: test_x.py; needs: pytest_asyncio.plugin -->   ... with that plugin
     <!-- with: deepeval -->             the block is a test that needs that package: here it is only parsed, and
-                                        `make adapters` collects it where the package is
+                                        `make adapters` imports it where the package is
     <!-- in: example_project -->        a console block run in a copy of the example project
     <!-- in: example_project; exit: 1; show: summary -->   ... whose last command ends with that exit code, and of
                                         which only the summary of the evaluation is shown
