@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -16,6 +17,9 @@ from pytest_llmeval.config.settings import Settings, load_settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.options import given
 from pytest_llmeval.text import first_line
+
+if TYPE_CHECKING:
+    from pytest_llmeval.checks.judges.calibration import Calibration
 
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,200}")
 
@@ -40,15 +44,15 @@ class Base(NamedTuple):
             return None
         return _git(self.top, "show", f"{self.commit}:{path.relative_to(self.top).as_posix()}")
 
-    def names(self, folder: Path) -> list[Path]:
-        """The JSON lines of a folder of that commit, in the order of their names."""
+    def names(self, folder: Path, ending: str) -> list[Path]:
+        """The files of a folder of that commit with this ending, in the order of their names."""
         folder = Path(os.path.abspath(folder))  # noqa: PTH100 - as above
         if not folder.is_relative_to(self.top):
             return []
         inside = folder.relative_to(self.top).as_posix()
         listed = _git(self.top, "ls-tree", "--name-only", "-z", self.commit, f"{inside}/") or b""
         found = (self.top / os.fsdecode(name) for name in listed.split(b"\0") if name)
-        return sorted(path for path in found if path.suffix == ".jsonl")
+        return sorted(path for path in found if path.suffix == ending)
 
 
 def named_base(config: pytest.Config) -> str | None:
@@ -143,6 +147,24 @@ def _nearest_table(start: Path, base: Base) -> tuple[Path, Settings | None]:
         if theirs.file is not None:
             return root, theirs
     return start, None
+
+
+def calibrations_of(settings: Settings, base: Base) -> dict[tuple[str, str], Calibration]:
+    """The calibrations of judges in the base, by judge and prompt.
+
+    Raises:
+        ConfigError: one is wrong.
+    """
+    # Most sessions have no judge, and do not pay for the module.
+    from pytest_llmeval.checks.judges.calibration import FOLDER, read_calibrations
+
+    root, _ = _nearest_table(settings.start or settings.root, base)
+    files = base.names(root / FOLDER, ".json")
+    return read_calibrations((path.name, partial(_content, base, path)) for path in files)
+
+
+def _content(base: Base, path: Path) -> bytes:
+    return base.read(path) or b""
 
 
 def commit_of(folder: Path) -> str | None:

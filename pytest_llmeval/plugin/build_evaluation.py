@@ -99,13 +99,14 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         shard=_shard(config, given(config, "llm_shard"), reports),
         decisions=decisions,
         decided_here=decided_here,
+        base=base,
     )
 
 
 def _decisions(settings: Settings, base: Base | None) -> tuple[Decisions | None, str]:
     """What people decided of answers, and what of that this change brings."""
     # Most projects have none, and do not pay for the module.
-    theirs = base.names(settings.root / "reviews") if base is not None else []
+    theirs = base.names(settings.root / "reviews", ".jsonl") if base is not None else []
     if not (settings.root / "reviews").is_dir() and not theirs:
         return None, ""
     from pytest_llmeval.review.decisions import Decisions, added_words, decisions_in, named_by_file, read_decisions

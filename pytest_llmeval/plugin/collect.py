@@ -168,7 +168,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         decisions=evaluation.decisions,
         case=identity.case,
         categorise=categoriser(item.ihook),
-        judges=judges_of(item.config, evaluation.settings),
+        judges=judges_of(item.config, evaluation),
     )
     again = item.stash.get(again_key, None)
     if again is not None:

@@ -26,6 +26,7 @@ from pytest_llmeval.store.staleness import Staleness
 from pytest_llmeval.store.store import Store
 
 if TYPE_CHECKING:
+    from pytest_llmeval.plugin.base_branch import Base
     from pytest_llmeval.review.decisions import Decisions
     from pytest_llmeval.store.cache import Cache
 
@@ -55,6 +56,7 @@ class Evaluation:
         shard: the part of the cases that is run, None for all.
         decisions: of people on answers; None without any.
         decided_here: what this change decides of answers, "" for nothing.
+        base: the branch this change is merged into, None when it is unknown.
         shadows: whether shadow tests are compared with what production answered; set when one is collected.
     """
 
@@ -83,6 +85,7 @@ class Evaluation:
     anchor: SavedBaseline | None = None
     decisions: Decisions | None = None
     decided_here: str = ""
+    base: Base | None = None
     shadows: bool = False
     _pipeline: Pipeline | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -95,12 +95,24 @@ def calibrations_in(root: Path) -> dict[tuple[str, str], Calibration]:
     Raises:
         ConfigError: a file cannot be read or is none, or two are of the same judge and prompt.
     """
+    return read_calibrations((path.name, path.read_bytes) for path in sorted((root / FOLDER).glob("*.json")))
+
+
+def read_calibrations(files: Iterable[tuple[str, Callable[[], bytes]]]) -> dict[tuple[str, str], Calibration]:
+    """The calibrations in files, by judge and prompt.
+
+    Args:
+        files: their names and what reads them.
+
+    Raises:
+        ConfigError: a file cannot be read or is none, or two are of the same judge and prompt.
+    """
     found: dict[tuple[str, str], Calibration] = {}
     places: dict[tuple[str, str], str] = {}
-    for path in sorted((root / FOLDER).glob("*.json")):
-        name = f"{FOLDER}/{first_line(path.name, 100)}"
+    for file, read in files:
+        name = f"{FOLDER}/{first_line(file, 100)}"
         try:
-            calibration = calibration_from(parsed_json(path.read_text(encoding="utf-8-sig")))
+            calibration = calibration_from(parsed_json(read().decode("utf-8-sig")))
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"{name} is no calibration of a judge: {first_line(str(error))}; "

@@ -8,21 +8,23 @@ from functools import cached_property
 import pytest
 
 from pytest_llmeval.checks.judges.calibration import Calibration, calibrations_in
-from pytest_llmeval.config.settings import ModelSettings, Settings
+from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.errors import ConfigError
+from pytest_llmeval.plugin.evaluation import Evaluation
 from pytest_llmeval.score import Labels
-from pytest_llmeval.text import shown
+from pytest_llmeval.text import first_line, shown
 
 
 class Judges:
     """Those of a session.
 
     Args:
-        settings: name the models, and the folder with calibrations.
+        evaluation: its settings name the models, and the folder with calibrations.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, evaluation: Evaluation) -> None:
+        self._evaluation = evaluation
+        self._settings = evaluation.settings
 
     def find(self, judge: object) -> ModelSettings:
         """The model behind a name.
@@ -51,14 +53,27 @@ class Judges:
 
     @cached_property
     def _calibrations(self) -> Mapping[tuple[str, str], Calibration]:
-        return calibrations_in(self._settings.root)
+        """Those of this checkout, with those of the branch it goes to: no change frees itself of a judge."""
+        ours, base = calibrations_in(self._settings.root), self._evaluation.base
+        if base is None:
+            return ours
+        from pytest_llmeval.plugin.base_branch import calibrations_of
+
+        theirs = {key: each for key, each in calibrations_of(self._settings, base).items() if not each.lacks()}
+        freed = [each for key, each in theirs.items() if key not in ours or ours[key].lacks()]
+        if freed:
+            named = ", ".join(sorted(f"{each.rubric} by {each.judge}" for each in freed))
+            self._evaluation.notes.append(
+                f"this change takes away the calibration of {first_line(named, 200)}; that of {base.ref} counts"
+            )
+        return {**ours, **theirs}
 
 
 _judges_key = pytest.StashKey[Judges]()
 
 
-def judges_of(config: pytest.Config, settings: Settings) -> Judges:
+def judges_of(config: pytest.Config, evaluation: Evaluation) -> Judges:
     """The judges of a session."""
     if _judges_key not in config.stash:
-        config.stash[_judges_key] = Judges(settings)
+        config.stash[_judges_key] = Judges(evaluation)
     return config.stash[_judges_key]

@@ -139,7 +139,7 @@ def named_by_hook(
         if undecided and not (marker and not (isinstance(each, CheckFailed) and each.category)):
             try:
                 named = valid_category(name(error=each, reason=_reason(each)))
-            except Exception as broken:
+            except (Exception, SystemExit, pytest.fail.Exception, pytest.skip.Exception) as broken:
                 what = first_line(str(broken), 150) or "no message"
                 return LlmevalError(f"the hook pytest_llmeval_category failed: {type(broken).__name__}: {what}")
             if named is not None:

@@ -133,6 +133,8 @@ def test_the_hook_names_what_keyword_block_and_marker_have_not(session: Session,
         ("raise KeyError('x')", "the hook pytest_llmeval_category failed: KeyError: 'x'"),
         ("return 7", "the hook pytest_llmeval_category failed: LlmevalError: 7 is not an error category"),
         ("return 'a\\nb'", "the hook pytest_llmeval_category failed: LlmevalError"),
+        ("import pytest; pytest.skip('x')", "the hook pytest_llmeval_category failed: Skipped: x"),
+        ("import pytest; pytest.xfail('x')", "the hook pytest_llmeval_category failed: XFailed: x"),
     ],
 )
 def test_a_broken_hook_is_an_error_of_the_case_and_loses_no_session(

@@ -15,6 +15,7 @@ from pytest_llmeval.checks.judges.rubrics import READY
 from pytest_llmeval.commands.main import main
 from pytest_llmeval.review.decisions import Decision
 from pytest_llmeval.runs.answer_digest import answer_digest
+from tests.plugin.rejudging.test_base import git
 from tests.server import Reply, Request, Server, completion
 from tests.sessions import CONFIGURATION, Session, told
 
@@ -99,6 +100,24 @@ def test_its_verdict_gates_when_it_is_calibrated(session: Session, server: Serve
     assert figures.judge_cost == pytest.approx(2 * 1000 / 1e6)
     assert told(result, "4 live calls, 2 of judges")
     assert told(result, "faithfulness by openai/judge-9: 1 of 2 answers of production fail; 54.7 % *by its 60 labels")
+
+
+@pytest.mark.parametrize("weakened", [False, True])
+def test_a_change_that_takes_its_calibration_away_is_judged_by_that_of_main(
+    session: Session, server: Server, weakened: bool
+) -> None:
+    prepare(session, server)
+    calibrate(session)
+    git(session, "init", "-q", "-b", "main")
+    git(session, "add", "pyproject.toml", "judges")
+    git(session, "commit", "-q", "-m", "calibrated")
+    if weakened:
+        calibrate(session, (0.5, 0.35, 0.7))
+    else:
+        (session.path / "judges" / "faithfulness.json").unlink()
+    result = session.run("--llm-baseline=none", "--llm-baseline-ref=main")
+    result.assert_outcomes(passed=1, failed=1)
+    assert told(result, "this change takes away the calibration of faithfulness by openai/judge-9; that of main counts")
 
 
 def test_without_a_calibration_it_is_shown_and_fails_nothing(
