@@ -90,12 +90,13 @@ def examined(text: str, passages: Sequence[str], cited: int) -> tuple[list[Fact]
     Raises:
         LlmevalError: there are too many facts.
     """
-    found = list(islice(facts(text, languages_of(text), cited), MOST_FACTS + 1))
+    spoken = languages_of(text)
+    found = list(islice(facts(text, spoken, cited), MOST_FACTS + 1))
     if len(found) > MOST_FACTS:
         raise LlmevalError(f"assert_grounded: the reply states more than {MOST_FACTS:,} facts, too many to check")
     if not found:
         return [], [], {}
-    languages = tuple(dict.fromkeys((*languages_of(text), *languages_of("\n".join(passages)))))
+    languages = tuple(dict.fromkeys((*spoken, *languages_of("\n".join(passages)))))
     sources, stated = Sources(passages, languages), Stated(text, [fact.quantity for fact in found if fact.quantity])
     once = list({_key(fact): fact for fact in reversed(found)}.values())
     unsupported: list[Fact] = []

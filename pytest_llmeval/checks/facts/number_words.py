@@ -72,9 +72,46 @@ def number_words(text: str, languages: Iterable[str] = LANGUAGES) -> Iterator[Nu
         yield from _own(text)
     if _WORD.search(text):
         spans = [found.span() for found in _TOKEN.finditer(text)]
-        tokens = [_Token(text[start:end]) for start, end in spans]
+        words = [text[start:end].casefold() for start, end in spans]
+        different = set(words)
         for language in languages:
-            yield from _found(text, spans, tokens, language)
+            numbers = _numbers_among(different, language)
+            for first, end in _runs([place for place, word in enumerate(words) if word in numbers], len(words)):
+                tokens = [_Token(text[start:stop]) for start, stop in spans[first:end]]
+                yield from _found(text, spans[first:end], tokens, language)
+
+
+_REACH = 3  # words beside a number word that may belong to its number, as "and" does
+_MOST_KNOWN = 50_000
+_KNOWN: dict[str, dict[str, bool]] = {}
+
+
+def _numbers_among(words: set[str], language: str) -> frozenset[str]:
+    """The words that are numbers by themselves, which most are not: a text is read around these alone."""
+    from text_to_num import find_numbers  # late: most sessions check no facts
+
+    known = _KNOWN.setdefault(language, {})
+    if len(known) > _MOST_KNOWN:
+        known.clear()
+    if new := [word for word in words if word not in known]:
+        stop = _Token("|")
+        found = find_numbers([token for word in new for token in (_Token(word), stop, stop)], language, 0.0)
+        numbers = {one.start // 3 for one in found}
+        known.update((word, place in numbers) for place, word in enumerate(new))
+    return frozenset(word for word in words if known[word])
+
+
+def _runs(places: Sequence[int], count: int) -> Iterator[tuple[int, int]]:
+    """The stretches of a text's words around some places, none of which touches another."""
+    first, end = 0, 0
+    for place in places:
+        if place - _REACH > end:
+            if end:
+                yield first, end
+            first = place - _REACH
+        end = min(count, place + _REACH + 1)
+    if end:
+        yield first, end
 
 
 def _own(text: str) -> Iterator[NumberWord]:
@@ -92,7 +129,7 @@ def _own(text: str) -> Iterator[NumberWord]:
 def _found(
     text: str, spans: Sequence[tuple[int, int]], tokens: Sequence[_Token], language: str
 ) -> Iterator[NumberWord]:
-    from text_to_num import find_numbers  # late: most sessions check no facts
+    from text_to_num import find_numbers
 
     before: tuple[int, int, Decimal] | None = None
     for found in find_numbers(tokens, language, 0.0):
