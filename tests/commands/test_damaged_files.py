@@ -249,13 +249,10 @@ def test_every_file_is_sound_whatever_the_texts_of_a_run_say(folder: Path, data:
     ):
         text = text.replace(f'"{name}"', json.dumps(data.draw(TEXTS) + name))  # wherever it is
     lines = json.loads(text)
-    for number in range(1, len(lines) - 1):
-        samples = data.draw(
-            hostile_value([lines[number]["samples"], lines[number]["input"], lines[number]["expected"]])
-        )
-        for sample, was in zip(samples[0], lines[number]["samples"], strict=True):
-            sample["outcome"] = was["outcome"]
-            if was["category"] is None:
-                sample["category"] = None
-        lines[number] |= {"samples": samples[0], "input": samples[1], "expected": samples[2]}
+    for line in lines[1:-1]:
+        fields = ("input", "expected", "task", "tags", "dataset")
+        line |= data.draw(hostile_value({name: line[name] for name in fields}))
+        for sample in line["samples"]:
+            texts = ("reason", "detail", "raised", "further_categories", "uncategorised", "evaluations", "calls")
+            sample |= data.draw(hostile_value({name: sample[name] for name in texts if name in sample}, ["source"]))
     assert written(folder, lines) == written(folder, BOTH)
