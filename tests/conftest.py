@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.damage import FUZZ
 from tests.server import Server
 from tests.sessions import Session
 
@@ -20,6 +21,7 @@ from tests.sessions import Session
 settings.register_profile(
     "slow machines too",
     deadline=None,
+    max_examples=100 * FUZZ,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("slow machines too")

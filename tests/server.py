@@ -122,6 +122,7 @@ class Server:
         most_in_flight: the most of them at once.
         connections: how many were opened.
         answer: makes the answer when none is scripted: a `Reply`, or a body.
+        delivered: told of each request whose answer was written to its end, and of the answer.
     """
 
     def __init__(self) -> None:
@@ -130,6 +131,7 @@ class Server:
         self.most_in_flight = 0
         self.connections = 0
         self.answer: Callable[[Request], Any] = lambda _: completion("Paris")
+        self.delivered: Callable[[Request, Reply], Any] = lambda request, reply: None
         self._script: deque[Any] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -269,7 +271,10 @@ class Server:
                 reply = Reply(status=418, body=f"only {self.in_flight} requests came at once")
         if reply.cut_after is not None and reply.cut_after < 0:
             return self._cut(writer, reply)
-        return await self._write(writer, reply)
+        goes_on = await self._write(writer, reply)
+        if reply.cut_after is None:
+            self.delivered(request, reply)
+        return goes_on
 
     async def _write(self, writer: asyncio.StreamWriter, reply: Reply) -> bool:
         headers = {name.lower(): value for name, value in reply.headers.items()}

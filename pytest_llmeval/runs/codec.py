@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from pytest_llmeval.reply import Answer, Measures, ToolCall, Usage
+from pytest_llmeval.reply import Answer, Measures, Source, ToolCall, Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Rejudged, SampleResult
 from pytest_llmeval.score import Claim, FieldCount, Judge, Labels, Score
 from pytest_llmeval.store.fields import (
@@ -62,7 +62,7 @@ _JUDGE = Record(
 _SCORE = Record(
     Score,
     [
-        Field("name", path="check"),
+        Field("name", TEXT, "check"),
         Field("score_value", NUMBER, "value"),
         Field(
             "score_label",
@@ -71,7 +71,7 @@ _SCORE = Record(
             load=lambda label: label == "pass",
         ),
         Field("explanation", TEXT, "reason"),
-        Field("category"),
+        Field("category", TEXT),
         Field(
             "unsupported",
             LIST,
@@ -102,11 +102,11 @@ _SCORE = Record(
 _TOOL_CALL = Record(
     ToolCall,
     [
-        Field("id", default=None),
+        Field("id", or_null(TEXT), default=None),
         Field("name", TEXT),
         Field("arguments", or_null(OBJECT)),
         Field("raw_arguments", TEXT, default=""),
-        Field("signature", default=None, omit=True),
+        Field("signature", or_null(TEXT), default=None, omit=True),
     ],
 )
 
@@ -116,22 +116,22 @@ _CALL = Record(
         Field("provider", TEXT),
         Field("request_model", TEXT),
         Field("prompt", TEXT, "words_digest"),
-        Field("response_model", path="answer.response_model"),
+        Field("response_model", or_null(TEXT), "answer.response_model"),
         Field("response_id", or_null(TEXT), "answer.response_id"),
         Field(
             "finish_reasons",
-            LIST,
+            TEXTS,
             "answer.finish_reason",
             dump=lambda reason: [reason] if reason else [],
             load=lambda reasons: reasons[0] if reasons else None,
         ),
         Field("input_tokens", or_null(NUMBER), "answer.usage.input_tokens"),
         Field("output_tokens", or_null(NUMBER), "answer.usage.output_tokens"),
-        Field("cache_read_input_tokens", path="answer.usage.cache_read_tokens"),
-        Field("cache_creation_input_tokens", path="answer.usage.cache_write_tokens"),
-        Field("reasoning_output_tokens", path="answer.usage.reasoning_tokens"),
+        Field("cache_read_input_tokens", or_null(NUMBER), "answer.usage.cache_read_tokens"),
+        Field("cache_creation_input_tokens", or_null(NUMBER), "answer.usage.cache_write_tokens"),
+        Field("reasoning_output_tokens", or_null(NUMBER), "answer.usage.reasoning_tokens"),
         Field("output", TEXT, "answer.text"),
-        Field("refusal", path="answer.refusal"),
+        Field("refusal", or_null(TEXT), "answer.refusal"),
         Field("tool_calls", LIST, "answer.tool_calls", dump=_TOOL_CALL.list_to_json, load=_TOOL_CALL.list_from_json),
         Field(
             "provider_tool_calls",
@@ -149,9 +149,9 @@ _CALL = Record(
         Field("cost", or_null(NUMBER), "measures.cost"),
         Field("cost_spent", or_null(NUMBER), "spent"),
         Field("attempts", NUMBER, "measures.attempts"),
-        Field("source", path="measures.source"),
-        Field("key", default=None),
-        Field("recorded_at", default=None),
+        Field("source", one_of(get_args(Source)), "measures.source"),
+        Field("key", or_null(TEXT), default=None),
+        Field("recorded_at", or_null(TEXT), default=None),
         Field("response", or_null(OBJECT), default=None, omit=True),
         Field("judge", FLAG, default=False, omit=True),
     ],

@@ -25,3 +25,15 @@ def test_a_name_that_no_file_can_have_is_refused(field: str, value: object) -> N
 @pytest.mark.parametrize("value", ["tests/тест.py", "test_\udc80.py", "x" * 5000, "a\nb.py", ""])
 def test_any_other_name_may_stand_there(value: str) -> None:
     assert result_from_json(result_to_json(RESULT) | {"file": value}).file == value
+
+
+SCORE = {"name": "assert_tone", "score_value": 0.5, "score_label": "fail", "explanation": "rude", "category": "tone"}
+
+
+@pytest.mark.parametrize("field", ["name", "category"])
+@pytest.mark.parametrize("value", [{}, ["tone"], 7, None])
+def test_a_score_has_a_name_and_a_category_that_are_text(field: str, value: object) -> None:
+    sample = result_to_json(RESULT)["samples"][0]
+    result = result_to_json(RESULT) | {"samples": [sample | {"evaluations": [SCORE | {field: value}]}]}
+    with pytest.raises(ValueError, match=f"{field}.*not text"):
+        result_from_json(result)

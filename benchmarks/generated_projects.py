@@ -1,0 +1,410 @@
+"""Random projects, whose tests must end as they do without overlapping.
+
+    python benchmarks/generated_projects.py [--seed=S] [--count=N] [--keep=DIR]
+
+Each project has fixtures of every scope, some of which ask the model, print or fail; classes, parameters, datasets,
+samples, async tests under pytest-asyncio and anyio, subtests, skips, expected failures and plain tests in between. It
+runs as usual, where tests are left while they wait, and with `llm_blocking` on each test, where they are not. Each test
+must have the same reports with the same outcome, words and captured output, its last execution the same steps; each
+fixture of wider scope must be set up and torn down once, and live while a test uses it. The model answers after a time
+that depends on the question, so that the order of the answers is not that of the questions. Exit code 1 when a project
+differs; its seed and number make it again, and ``--keep`` keeps its files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.server import Reply, Request, Server, completion
+
+ROOT = Path(__file__).resolve().parent.parent
+SLOWEST = 0.08  # seconds of an answer
+MOST_SECONDS = 120  # of a session
+SCOPES = ("function", "class", "module", "package", "session")
+WITHOUT = ("cacheprovider", "randomly", "rerunfailures", "timeout", "cov", "sugar", "repeat", "xdist", "check")
+
+CONFIGURATION = """
+[tool.pytest.ini_options]
+asyncio_mode = "strict"
+asyncio_default_fixture_loop_scope = "function"
+
+[tool.llmeval]
+model = "m"
+
+[tool.llmeval.models.m]
+model = "openai/m-1"
+base_url = "{base_url}"
+"""
+# Writes down what happens: each step of a fixture or a test, and each report.
+CONFTEST = '''
+import json
+import os
+import pytest
+
+def note(**data):
+    with open("trace.jsonl", "a") as file:
+        file.write(json.dumps(data) + "\\n")
+
+class Alive:
+    """What a fixture gives, until it is torn down."""
+    def __init__(self, name, said=""):
+        self.name, self.said, self.alive = name, said, True
+
+    def used(self):
+        assert self.alive, f"{self.name} is closed"
+        return self.said
+
+def pytest_collection_modifyitems(items):
+    if "BLOCKING" in os.environ:
+        for item in items:
+            item.add_marker("llm_blocking")
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    note(kind="step", of=item.nodeid, what="begins")
+    return (yield)
+
+def words_of(longrepr):
+    crash = getattr(longrepr, "reprcrash", None)
+    return crash.message if crash is not None else str(longrepr[-1] if isinstance(longrepr, tuple) else longrepr)
+
+def pytest_runtest_logreport(report):
+    note(
+        kind="report", of=report.nodeid, when=report.when, outcome=report.outcome,
+        xfail=getattr(report, "wasxfail", None), words=words_of(report.longrepr),
+        sections=[list(section) for section in report.sections], properties=list(map(list, report.user_properties)),
+    )
+
+def pytest_runtest_logstart(nodeid):
+    note(kind="logged", of=nodeid, what="start")
+
+def pytest_runtest_logfinish(nodeid):
+    note(kind="logged", of=nodeid, what="finish")
+
+'''
+
+IMPORTS = """
+import logging
+import os
+import pytest
+from conftest import Alive, note
+from pytest_llmeval import Case
+"""
+
+
+class Fixture(NamedTuple):
+    """A fixture of a generated project."""
+
+    name: str
+    scope: str
+    needs: tuple[str, ...]
+    code: str
+
+
+class Made(NamedTuple):
+    """The files of a project, and the names of its fixtures of wider scope."""
+
+    files: dict[str, str]
+    wide: frozenset[str]
+
+
+def project(rng: random.Random) -> Made:
+    """A random project."""
+    shared = list(_fixtures(rng, "shared", rng.randint(1, 4)))
+    files = {"conftest.py": CONFTEST + "\n".join(each.code for each in shared)}
+    wide = [each.name for each in shared if each.scope != "function"]
+    for number in range(rng.randint(2, 6)):
+        own = list(_fixtures(rng, f"own{number}", rng.randint(0, 4), shared))
+        wide += [each.name for each in own if each.scope != "function"]
+        head = IMPORTS
+        parts = [each.code for each in own]
+        parts += [_test(rng, f"{number}_{place}", [*shared, *own]) for place in range(rng.randint(3, 9))]
+        files[f"test_{number}.py"] = "\n".join([head, *parts])
+    return Made(files, frozenset(wide))
+
+
+def _fixtures(rng: random.Random, prefix: str, count: int, others: list[Fixture] | None = None) -> Iterator[Fixture]:
+    known = list(others or [])
+    for number in range(count):
+        name, scope = f"{prefix}_{number}", rng.choice(SCOPES)
+        may = [each.name for each in known if SCOPES.index(each.scope) >= SCOPES.index(scope)]
+        needs = rng.sample(may, k=min(len(may), rng.choice((0, 0, 1, 2))))
+        asks, closes = rng.random() < 0.4, rng.random() < 0.6
+        parameters = rng.random() < 0.12 and scope != "session"
+        options = [f"scope={scope!r}"] if scope != "function" else []
+        options += ["params=['p', 'q']"] if parameters else []
+        options += ["autouse=True"] if rng.random() < 0.1 else []
+        arguments = ["request", *needs, *(["llm"] if asks else [])]
+        lines = [f"@pytest.fixture({', '.join(options)})", f"def {name}({', '.join(arguments)}):"]
+        lines += [f"    note(kind='step', of=request.node.nodeid, what='set up {name}')"]
+        lines += [f"    {need}.used()" for need in needs]
+        if rng.random() < 0.25:
+            lines.append(f"    print('output of {name}')")
+        # A fixture of function scope asks the same in each of its tests: each has its own occurrence of it.
+        question = f"'fixture {name}' + str(getattr(request, 'param', ''))" if parameters else f"'fixture {name}'"
+        lines.append(f"    made = Alive('{name}', {f'llm({question})' if asks else repr(name)})")
+        if rng.random() < 0.06:
+            lines.append("    assert made.said == 'other', 'the set-up fails'")
+        if closes:
+            lines += ["    yield made", f"    note(kind='step', of=request.node.nodeid, what='tear down {name}')"]
+            lines += ["    made.alive = False"]
+            if rng.random() < 0.25:
+                lines.append(f"    print('end of {name}')")
+            if rng.random() < 0.06:
+                lines.append("    assert made.name == 'other', 'the teardown fails'")
+        else:
+            lines.append("    return made")
+        fixture = Fixture(name, scope, tuple(needs), "\n".join([*lines, ""]))
+        known.append(fixture)
+        yield fixture
+
+
+def _test(rng: random.Random, name: str, fixtures: list[Fixture]) -> str:
+    """A test, a class of tests, or a plain test."""
+    if rng.random() < 0.2:
+        methods = [_function(rng, f"{name}_{place}", fixtures, method=True) for place in range(rng.randint(1, 4))]
+        return f"class TestOf{name}:\n" + textwrap.indent("\n".join(methods), "    ")
+    return _function(rng, name, fixtures, method=False)
+
+
+def _function(rng: random.Random, name: str, fixtures: list[Fixture], *, method: bool) -> str:
+    used = rng.sample([each.name for each in fixtures], k=min(len(fixtures), rng.choice((0, 0, 1, 1, 2))))
+    asks = rng.random() < 0.8
+    runner = rng.choice(("asyncio", "anyio")) if rng.random() < 0.15 else ""
+    marks: list[str] = []
+    arguments = [*used, *(["llm"] if asks else [])]
+    suffix = "''"
+    kind = rng.random()
+    if kind < 0.15:
+        marks.append("@pytest.mark.parametrize('number', [1, 2, 3])")
+        arguments.append("number")
+        suffix = "str(number)"
+    elif kind < 0.3 and asks:
+        rows = ", ".join(f"Case(id='r{row}', input='row {row}')" for row in range(3))
+        marks.append(f"@pytest.mark.llm_cases([{rows}])")
+        arguments.append("case")
+        suffix = "case.input"
+    if asks and not runner and rng.random() < 0.15:
+        marks.append(f"@pytest.mark.llm_samples({rng.randint(2, 3)}, min_pass_rate={rng.choice((0.5, 1.0))})")
+    if rng.random() < 0.08:
+        marks.append(f"@pytest.mark.xfail(reason='known', strict={rng.random() < 0.3})")
+    if rng.random() < 0.04:
+        marks.append("@pytest.mark.skip(reason='not today')")
+    if runner:
+        marks.append(f"@pytest.mark.{runner}")
+    body = [f"{each}.used()" for each in used]
+    sampled = any("llm_samples" in mark for mark in marks)
+    for place in range(rng.randint(1, 4)):
+        body += _statement(rng, f"{name} {place}", suffix, arguments, asks=asks, runner=runner, sampled=sampled)
+    body += _ending(rng)
+    arguments = list(dict.fromkeys(["request", *arguments]))
+    head = f"{'async ' if runner else ''}def test_{name}({', '.join([*(['self'] if method else []), *arguments])}):"
+    steps = ["note(kind='step', of=request.node.nodeid, what='runs')", *body]
+    steps.append("note(kind='step', of=request.node.nodeid, what='ran')")
+    if sampled:
+        steps = body
+    return "\n".join([*marks, head, *(f"    {line}" for line in steps), ""])
+
+
+def _statement(
+    rng: random.Random, name: str, suffix: str, arguments: list[str], *, asks: bool, runner: str, sampled: bool
+) -> list[str]:
+    """A few lines of a test's body; what they take is added to its arguments."""
+    call = "await llm.acall" if runner else "llm"
+    ask = [f"reply = {call}('question {name} ' + {suffix})", f"assert reply == 'echo question {name} ' + {suffix}"]
+    if not asks:
+        ask = ["reply = 'nothing'"]
+    # Samples share what is of function scope, and may run more than once within it: there a body leaves no traces.
+    match rng.randrange(12) if not sampled else rng.choice((0, 3, 10)):
+        case 0 | 1 | 2:
+            return ask
+        case 3 if asks:
+            return [*ask, f"reply = {call}('then ' + reply)", "assert reply.startswith('echo then echo')"]
+        case 4:
+            arguments.append("monkeypatch")
+            key = f"KEY_{name.replace(' ', '_')}"
+            return [
+                f"assert {key!r} not in os.environ",
+                f"monkeypatch.setenv({key!r}, '1')",
+                *ask,
+                f"assert os.environ[{key!r}] == '1'",
+            ]
+        case 5:
+            arguments.append("tmp_path")
+            place = f"(tmp_path / '{name.rsplit(maxsplit=1)[-1]}.txt')"
+            return [
+                f"assert not {place}.exists()",
+                f"{place}.write_text('x')",
+                *ask,
+                f"assert {place}.read_text() == 'x'",
+            ]
+        case 6 if "capsys" not in arguments:
+            arguments.append("capsys")
+            return [f"print('caught {name}')", *ask, f"assert capsys.readouterr().out == 'caught {name}\\n'"]
+        case 7 if "caplog" not in arguments:
+            arguments.append("caplog")
+            return [f"logging.warning('logged {name}')", *ask, f"assert caplog.messages == ['logged {name}']"]
+        case 8 if not runner:
+            arguments.append("subtests")
+            return [*ask, f"with subtests.test('part of {name}'):", f"    assert reply != {rng.choice(('reply', '0'))}"]
+        case 9:
+            arguments.append("record_property")
+            return [f"record_property('{name}', 1)", *ask]
+        case 10 if asks and not runner:
+            return [f"for turn in range(2): assert llm('turn {name} ' + {suffix}) == 'echo turn {name} ' + {suffix}"]
+        case _:
+            return [f"print('before {name}')", *ask, "print('after', reply)"]
+
+
+def _ending(rng: random.Random) -> list[str]:
+    """How a body ends, now and then otherwise than by its end."""
+    return rng.choice(
+        [
+            *([[]] * 12),
+            ["assert reply == 'something else'"],
+            ["pytest.skip('later')"],
+            ["pytest.xfail('not yet')"],
+            ["raise ValueError('broken ' + reply)"],
+            ["int(reply)"],
+        ]
+    )
+
+
+def answer(request: Request) -> Reply:
+    """Repeats the question after a time that depends on it."""
+    question = request.json["messages"][-1]["content"]
+    delay = SLOWEST * (zlib.crc32(question.encode()) % 1000) / 1000
+    return Reply(body=completion(f"echo {question}"), delay=delay)
+
+
+def run(folder: Path, made: Made, base_url: str, *, blocking: bool) -> list[dict[str, Any]]:
+    """Run a project; what it wrote down."""
+    folder.mkdir()
+    for name, text in {**made.files, "pyproject.toml": CONFIGURATION.format(base_url=base_url)}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **({"BLOCKING": "1"} if blocking else {})}
+    environment.pop("CI", None)
+    command = [sys.executable, "-m", "pytest", "-q", *(f"-pno:{name}" for name in WITHOUT)]
+    ended = subprocess.run(
+        [*command, "--llm-mode=live"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=MOST_SECONDS,
+    )
+    (folder / "output.txt").write_text(ended.stdout + ended.stderr, encoding="utf-8")
+    trace = folder / "trace.jsonl"
+    lines = trace.read_text(encoding="utf-8").splitlines() if trace.exists() else []
+    return [*map(json.loads, lines), {"kind": "exit", "of": "", "code": ended.returncode}]
+
+
+def differences(overlapping: list[dict[str, Any]], blocking: list[dict[str, Any]], wide: frozenset[str]) -> list[str]:
+    """What is not the same."""
+    told = []
+    for what, look in (("reports", _reports), ("steps", _last_steps), ("log", _logged)):
+        one, other = look(overlapping), look(blocking)
+        told += [
+            f"{what} of {name}:\n    overlapping {one.get(name)}\n    blocking    {other.get(name)}"
+            for name in dict.fromkeys([*other, *one])
+            if one.get(name) != other.get(name)
+        ]
+    one, other = _wide_steps(overlapping, wide), _wide_steps(blocking, wide)
+    told += [
+        f"{of}, {step}: {one[of, step]} times, blocking {other[of, step]} times"
+        for of, step in sorted({*one, *other})
+        if one[of, step] != other[of, step]
+    ]
+    codes = [trace[-1]["code"] for trace in (overlapping, blocking)]
+    return [*told, *([f"exit codes {codes[0]} and {codes[1]}"] if codes[0] != codes[1] else [])]
+
+
+def _reports(trace: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for line in trace:
+        if line["kind"] == "report":
+            found.setdefault(line["of"], []).append({k: v for k, v in line.items() if k not in ("kind", "of")})
+    return found
+
+
+def _last_steps(trace: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What each test and its own fixtures did when the test was executed last."""
+    found: dict[str, list[str]] = {}
+    tests = {line["of"] for line in trace if line["kind"] == "report"}
+    for line in trace:
+        if line["kind"] == "step" and line["of"] in tests:
+            if line["what"] == "begins":
+                found[line["of"]] = []
+            found.setdefault(line["of"], []).append(line["what"])
+    return found
+
+
+def _logged(trace: list[dict[str, Any]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in trace:
+        if line["kind"] == "logged":
+            found.setdefault(line["of"], []).append(line["what"])
+    return found
+
+
+def _wide_steps(trace: list[dict[str, Any]], wide: frozenset[str]) -> Counter[tuple[str, str]]:
+    return Counter(
+        (line["of"], line["what"])
+        for line in trace
+        if line["kind"] == "step" and line["what"].rpartition(" ")[2] in wide
+    )
+
+
+def main() -> int:
+    """Print the figures, and what differs; the exit code."""
+    parser = argparse.ArgumentParser(description="Random projects, overlapping and not.")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--only", type=int, metavar="NUMBER", help="This project alone")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="Where the projects that differ are kept")
+    arguments = parser.parse_args()
+    differ, reports, outcomes = 0, 0, Counter[str]()
+    numbers = range(arguments.count) if arguments.only is None else [arguments.only]
+    with Server() as server, tempfile.TemporaryDirectory(prefix="llmeval-generated-") as name:
+        server.answer = answer
+        for number in numbers:
+            made = project(random.Random(f"{arguments.seed} {number}"))
+            folder = Path(name, str(number))
+            folder.mkdir()
+            overlapping, blocking = (
+                run(folder / kind, made, server.base_url, blocking=kind == "blocking")
+                for kind in ("overlapping", "blocking")
+            )
+            found = differences(overlapping, blocking, made.wide)
+            differ += bool(found)
+            reports += len(_reports(blocking))
+            outcomes.update(line["outcome"] for line in blocking if line["kind"] == "report" and line["when"] == "call")
+            if found:
+                print(f"project {number} of seed {arguments.seed} differs:")
+                print("\n".join(f"  {line}" for line in found), flush=True)
+                if arguments.keep is not None:
+                    shutil.copytree(folder, arguments.keep / f"{arguments.seed}-{number}", dirs_exist_ok=True)
+            shutil.rmtree(folder)
+    kinds = ", ".join(f"{count} {word}" for word, count in sorted(outcomes.items()))
+    print(f"{len(numbers)} projects of seed {arguments.seed}, {reports} tests ({kinds}): {differ} differ")
+    return int(bool(differ))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
