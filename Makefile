@@ -8,7 +8,7 @@ PINNED = --constraint constraints.txt --build-constraint constraints.txt
 TESTED = --editable ".[yaml]" --group test --group docs --group lint
 UV = .venv-uv/bin/uv pip compile --quiet --no-config --no-annotate
 
-.PHONY: demo test quick docs site workflows format constraints newest lowest sdks plugins adapters browser exports benchmark mutants clean another-python
+.PHONY: demo test quick docs site workflows format constraints matrix newest lowest types sdks plugins adapters browser exports benchmark mutants clean another-python
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -66,24 +66,14 @@ constraints: .venv-uv/made
 	  pyproject.toml --all-extras --group test --group docs --group lint --group browser --group setup --output-file constraints.txt
 	@git --no-pager diff -- constraints.txt
 
-# What constraints.txt would be renewed to: the fast tests with the newest of everything. Three days' wait keeps out
-# releases that turn out to be broken or hijacked, where pip knows how to wait.
-newest: VENV := .venv-newest
-newest:
-	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) install --upgrade pip
-	$(PIP) install $$($(PIP) install --help | grep -q uploaded-prior-to && echo --uploaded-prior-to P3D) $(TESTED)
-	$(BIN)/python -m pytest -q -n 2 -m quick
+# Each row an environment of its own: Pythons, versions of pytest, lowest and newest dependencies, the wheel, and more.
+# ROWS names some, as in `make matrix ROWS="wheel lowest"`, with options of tests/matrix.
+matrix: $(VENV)/test .venv-uv/made
+	$(BIN)/python tests/matrix $(ROWS)
 
-# The fast tests with the lowest versions of our own dependencies that pyproject.toml allows, before each release.
-lowest: VENV := .venv-lowest
-lowest: .venv-uv/made
-	$(PYTHON) -m venv --clear $(VENV)
-	$(UV) --resolution lowest-direct --python $(BIN)/python \
-	  pyproject.toml --all-extras --output-file $(VENV)/lowest.txt
-	$(PIP) install --upgrade pip
-	$(PIP) install --constraint $(VENV)/lowest.txt $(TESTED)
-	$(BIN)/python -m pytest -q -n 2 -m quick
+# What constraints.txt would be renewed to, and the lowest versions of our own dependencies that pyproject.toml allows.
+newest lowest: $(VENV)/test .venv-uv/made
+	$(BIN)/python tests/matrix $@
 
 .venv-uv/made: constraints.txt
 	$(PYTHON) -m venv --clear $(@D)

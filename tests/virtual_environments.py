@@ -22,20 +22,32 @@ class NotInstalled(Exception):
     """Something cannot be installed here; the message says why."""
 
 
-def virtual_environment(folder: Path, arguments: Sequence[str], changes: bytes = b"") -> Path:
+def virtual_environment(
+    folder: Path,
+    arguments: Sequence[str],
+    changes: bytes = b"",
+    *,
+    base: Path | None = None,
+    pip: Sequence[str] = (),
+    patience: float = _PATIENCE,
+) -> Path:
     """The interpreter of an environment, which is made if it is not there as it should be.
 
     Args:
         folder: of the environment; the one two above is created with a ``.gitignore``.
         arguments: what pip installs.
         changes: whatever else makes the environment stale when it changes.
+        base: the interpreter it is made of; this one without.
+        pip: what pip installs of itself first, where the one that Python brings is too old for the arguments.
+        patience: seconds for one pip install.
 
     Raises:
-        NotInstalled: pip failed.
+        NotInstalled: the interpreter makes no environment, or pip failed.
     """
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp = folder / "installed"
-    wanted = hashlib.sha256(repr((list(arguments), sys.version)).encode() + changes).hexdigest()
+    made_of = str(base or sys.version)
+    wanted = hashlib.sha256(repr((list(arguments), made_of)).encode() + changes).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return python
     print(f"installing {folder.name} ...", file=sys.stderr, flush=True)
@@ -43,14 +55,24 @@ def virtual_environment(folder: Path, arguments: Sequence[str], changes: bytes =
     cache = folder.parents[1]
     cache.mkdir(exist_ok=True)
     (cache / ".gitignore").write_text("*\n")
-    venv.create(folder, with_pip=True)
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        raise NotInstalled(f"pip install took more than {_PATIENCE} s") from None
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["pip said nothing"]
-        raise NotInstalled(f"pip install failed: {lines[-1][:200]}")
+    if base is None:
+        venv.create(folder, with_pip=True)
+    else:
+        _run([str(base), "-m", "venv", str(folder)], "python -m venv", patience)
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    if pip:
+        _run([*install, *pip], "pip install", patience)
+    _run([*install, *arguments], "pip install", patience)
     stamp.write_text(wanted)
     return python
+
+
+def _run(command: Sequence[str], words: str, patience: float) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=patience, check=False)
+    except subprocess.TimeoutExpired:
+        raise NotInstalled(f"{words} took more than {patience:.0f} s") from None
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["it said nothing"]
+        told = next((line for line in reversed(lines) if line.lower().startswith("error")), lines[-1])
+        raise NotInstalled(f"{words} failed: {told[:200]}")

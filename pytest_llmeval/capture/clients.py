@@ -171,14 +171,14 @@ def _install() -> None:
 def _asks(module: ModuleType) -> bool:
     """Whether this version's clients ask the method for their transport."""
     seen = []
+    answering = module.MockTransport(lambda _: module.Response(204))
 
     class Client(module.Client):  # type: ignore[name-defined, misc]
         def _transport_for_url(self, url: Any) -> Any:
             seen.append(url)
-            return self._answering
+            return answering
 
     client = Client(transport=module.MockTransport(lambda _: module.Response(204)), trust_env=False)
-    client._answering = module.MockTransport(lambda _: module.Response(204))
     with client:
         client.get("http://127.0.0.1/")
     return bool(seen) and hasattr(module.AsyncClient, "_transport_for_url")

@@ -45,11 +45,11 @@ class _AsWritten:
 
 @pytest.hookimpl(trylast=True)
 @contained
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register the options; last, so that an option another plugin has too is shared."""
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register the options; last, so that an option another plugin has too is its own."""
     from pytest_llmeval.plugin.options import add_options
 
-    add_options(parser)
+    add_options(parser, pluginmanager)
 
 
 @contained
@@ -59,8 +59,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
         sys.meta_path.remove(_AsWritten)
     sys.meta_path.insert(0, _AsWritten)
     from pytest_llmeval.plugin import hookspecs
+    from pytest_llmeval.plugin.options import InConftest
 
     pluginmanager.add_hookspecs(hookspecs)
+    pluginmanager.register(InConftest(), "llmeval-in-conftest")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -89,7 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
             from pytest_llmeval.plugin.running.looks import Places
 
             register(config, Places(), "llmeval-places")
-        if config.getoption("llm_shard", default=None):
+        if given(config, "llm_shard"):
             _evaluate(config)  # each worker has to know its part, even where no test asks a model
         return
     from pytest_llmeval.plugin.reporting.reporter import Reporting

@@ -19,7 +19,7 @@ from pytest_llmeval.plugin.base_branch import Base, as_base_says, find_base, nam
 from pytest_llmeval.plugin.baseline import Baseline, ModelBaseline, NewBaseline, NoBaseline, SavedBaseline, model_in
 from pytest_llmeval.plugin.config_table import settings_of
 from pytest_llmeval.plugin.evaluation import CONCURRENCY, Evaluation, evaluation_key, header_of
-from pytest_llmeval.plugin.options import MODES, REPORTS, given, report_path
+from pytest_llmeval.plugin.options import MODES, REPORTS, given, refusal_of_taken, report_path
 from pytest_llmeval.plugin.wordings import wordings_option
 from pytest_llmeval.runs.file import load_run, read_run
 from pytest_llmeval.runs.results import Run, model_words
@@ -42,6 +42,8 @@ def evaluation_of(config: pytest.Config) -> Evaluation:
 
 
 def _evaluation(config: pytest.Config) -> Evaluation:
+    if words := refusal_of_taken(config):
+        raise ConfigError(words)
     settings = settings_of(config)
     base, settings, told, unmeasurable = _as_base_says(config, settings)
     named: list[str] = given(config, "llm_model") or ([settings.model] if settings.model else [])

@@ -5,9 +5,13 @@ Help texts start with a capital; a single phrase has no period, several phrases 
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any, Literal
 
 import pytest
@@ -21,6 +25,8 @@ REPORTS = (
 
 MODES: tuple[Mode, ...] = ("auto", "replay", "refresh", "live")
 
+
+_TAKEN = "llmeval-taken-options"
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--llm-model": {
@@ -124,19 +130,90 @@ def report_path(config: pytest.Config, name: str) -> Path:
     return config.invocation_params.dir / os.path.expanduser(name)  # noqa: PTH111 - a shell expands only --x ~/y
 
 
-def add_options(parser: pytest.Parser) -> None:
-    """Register every option."""
+class _Taken:
+    """The options of ours that another plugin has registered before, by destination.
+
+    pytest lets an option be registered once. What another plugin's is worth, or its default, says nothing of models on
+    trial: a session that asks no model does not notice, and one that asks is refused, since it could compare something
+    else than what was asked for.
+    """
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        self.options = options
+
+
+class InConftest:
+    """Says in one line that a conftest.py has an option of ours: what it registers comes behind all plugins."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self) -> Generator[None, object, object]:
+        """Replace pytest's error, which would be a traceback."""
+        try:
+            return (yield)
+        except ValueError as error:
+            words = re.findall(r"--llm-[a-z-]+", str(error))
+            option = next((word for word in words if word in _OPTIONS), None)
+            if option is None:
+                raise
+            files = [frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__)]
+            file = next((name for name in files if Path(name).name == "conftest.py"), "a plugin")
+            raise pytest.UsageError(
+                f"{option} is an option of {Path(file).name} here, and of pytest-llmeval: rename the one of "
+                f"{Path(file).name}, or run with -p no:llmeval"
+            ) from None
+
+
+def add_options(parser: pytest.Parser, manager: pytest.PytestPluginManager) -> None:
+    """Register every option but those that another plugin has registered before."""
     group = parser.getgroup("llmeval", "regression tests of language models (llmeval)")
+    taken = {}
     for name, attributes in _OPTIONS.items():
-        with suppress(ValueError):  # another plugin has registered the same option: its value is shared
+        try:
             group.addoption(name, **attributes)
+        except ValueError:
+            taken[_destination(name)] = name.partition("=")[0]
+    if taken:
+        manager.register(_Taken(taken), _TAKEN)
 
 
 def given(config: pytest.Config, name: str) -> Any:
-    """The value of an option, whichever plugin registered it."""
-    return config.getoption(name, default=None)
+    """The value of an option, None where it is another plugin's."""
+    return None if name in _taken(config) else config.getoption(name, default=None)
 
 
 def any_given(config: pytest.Config) -> bool:
     """Whether any of them is on the command line."""
-    return any(given(config, name) not in (None, False) for name in _OPTIONS)
+    return any(given(config, _destination(name)) not in (None, False) for name in _OPTIONS)
+
+
+def refusal_of_taken(config: pytest.Config) -> str:
+    """Why a session must not ask a model: an option of ours has a value that is another plugin's; "" where it may."""
+    for destination, option in _taken(config).items():
+        if config.getoption(destination, default=None) not in (None, False):
+            owner = _owner(config, option)
+            return (
+                f"{option} is an option of {owner or 'another plugin'} here, and of pytest-llmeval: run with "
+                f"-p no:{owner or 'NAME'}, or rename the other option"
+            )
+    return ""
+
+
+def _destination(name: str) -> str:
+    return name.partition("=")[0].removeprefix("--").replace("-", "_")
+
+
+def _taken(config: pytest.Config) -> Mapping[str, str]:
+    taken = config.pluginmanager.get_plugin(_TAKEN)
+    return taken.options if isinstance(taken, _Taken) else {}
+
+
+def _owner(config: pytest.Config, option: str) -> str:
+    """The plugin whose source names an option, by the name that ``-p no:`` takes; "" when that cannot be told."""
+    for implementation in config.pluginmanager.hook.pytest_addoption.get_hookimpls():
+        function = implementation.function
+        if function.__module__.partition(".")[0] in ("_pytest", "pytest_llmeval"):
+            continue
+        with suppress(OSError, TypeError):  # it has no source
+            if re.search(rf"""["']{option}["']""", inspect.getsource(function)):
+                return str(implementation.plugin_name)
+    return ""

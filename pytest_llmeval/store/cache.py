@@ -17,7 +17,14 @@ from typing import Any, TypeVar
 from pytest_llmeval.clock import Clock
 from pytest_llmeval.json_text import canonical_json, parsed_json
 from pytest_llmeval.store.blobs import BLOB, may_change, with_blobs, without_blobs
-from pytest_llmeval.store.disk import DATABASE, BoundedCache, RefusedDirectory, open_cache, prepare_directory
+from pytest_llmeval.store.disk import (
+    DATABASE,
+    BoundedCache,
+    RefusedDirectory,
+    Unsupported,
+    open_cache,
+    prepare_directory,
+)
 from pytest_llmeval.store.entry import ENTRY_VERSION, Entry, NewerVersion
 from pytest_llmeval.text import visible
 
@@ -366,7 +373,7 @@ def _reason(error: BaseException | None) -> str:
         return "is locked by another process"
     if code == sqlite3.SQLITE_FULL:
         return "cannot grow: the disk is full"
-    if isinstance(error, RefusedDirectory | NotADirectoryError) and error.errno is None:
+    if isinstance(error, RefusedDirectory | NotADirectoryError | Unsupported) and error.errno is None:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be used: {error.strerror}"

@@ -99,6 +99,14 @@ def _compressed(content: bytes) -> bytes:
     return compressor.compress(content) + compressor.flush()
 
 
+class Unsupported(OSError):
+    """This diskcache is not one we know: the cache is not used, and nothing in it is touched."""
+
+    def __init__(self, missing: str) -> None:
+        version = getattr(diskcache, "__version__", "")
+        super().__init__(f"cannot be used: diskcache {version} has no Cache.{missing}; install diskcache 5.6.3")
+
+
 class BoundedCache(diskcache.Cache):  # type: ignore[misc]
     """A diskcache that never waits longer for a lock than its timeout, not even while it opens."""
 
@@ -109,6 +117,9 @@ class BoundedCache(diskcache.Cache):  # type: ignore[misc]
         except BaseException:
             self.close()
             raise
+        if missing := [name for name in ("_disk", "_local") if not hasattr(self, name)]:
+            self.close()
+            raise Unsupported(missing[0])
 
     @property
     def connection(self) -> sqlite3.Connection | None:
@@ -188,6 +199,9 @@ def open_cache(directory: Path, timeout: float) -> BoundedCache:
     """
     if os.path.expandvars(directory) != str(directory):
         raise OSError("diskcache would replace the variable in its path")
+    for name in ("_sql", "_sql_retry"):  # of which we replace one, so that no lock is waited for without limit
+        if not hasattr(diskcache.Cache, name):
+            raise Unsupported(name)
     check_database(directory / DATABASE, timeout)
     return BoundedCache(str(directory), timeout)
 

@@ -7,6 +7,7 @@ what depends on a fixture whose key has changed. While the baseline's answers ar
 those answers, beside those of the model on trial.
 
 Private to pytest: the scope, the value and the finalizers of a ``FixtureDef``, and the fixtures that a test takes.
+Without them such a fixture is an error of its tests, as is any that takes one of a narrower scope.
 """
 
 from __future__ import annotations
@@ -339,8 +340,12 @@ def refuse_wide_capture(item: pytest.Item) -> None:
                 )
 
 
-def wide_fixtures(session: pytest.Session) -> WideFixtures | None:
-    """What a session needs in which fixtures of wider scope ask a model, None where there are none."""
+def wide_fixtures(session: pytest.Session, notes: list[str]) -> WideFixtures | None:
+    """What a session needs in which fixtures of wider scope ask a model, None where there are none.
+
+    Args:
+        notes: where it is said that this pytest lacks what they need.
+    """
     infos = {id(info): info for item in session.items if (info := getattr(item, "_fixtureinfo", None)) is not None}
     known: dict[str, list[_Definition]] = {}
     for info in infos.values():
@@ -349,7 +354,13 @@ def wide_fixtures(session: pytest.Session) -> WideFixtures | None:
             several += [each for each in definitions if each not in several]
     asking = asking_fixtures(known)
     ours = [each for name in ("llm", "llm_model") for each in known.get(name, ()) if _is_ours(each)]
-    return WideFixtures(asking, ours) if asking and ours else None
+    if not asking or not ours:
+        return None
+    lacks = [name for name in ("_scope", "_finalizers", "cached_result") if not hasattr(ours[0], name)]
+    if lacks:
+        notes.append(f"no fixture of wider scope than function can ask a model: pytest's FixtureDef has no {lacks[0]}")
+        return None
+    return WideFixtures(asking, ours)
 
 
 def _is_ours(definition: _Definition) -> bool:

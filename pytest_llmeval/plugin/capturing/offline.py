@@ -92,7 +92,8 @@ class _Configured:
         models = list(settings.models.values())
         options = self._config.known_args_namespace
         named = [settings.model, settings.baseline, getattr(options, "llm_baseline", None)]
-        for name in (*named, *(getattr(options, "llm_model", None) or ())):
+        on_trial = getattr(options, "llm_model", None)
+        for name in (*named, *(on_trial if isinstance(on_trial, list) else ())):  # else the option is another plugin's
             if name:
                 with suppress(ConfigError):  # told later
                     models.append(settings.find_model(name))

@@ -18,7 +18,7 @@ from pytest_llmeval.plugin.items import WIDE, uses_llm
 from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again_key
 from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.own_limit import starts_anew
-from pytest_llmeval.plugin.running.scheduler import execute
+from pytest_llmeval.plugin.running.scheduler import cannot_execute, execute
 from pytest_llmeval.plugin.running.trial import trial_key
 
 
@@ -45,7 +45,7 @@ class JudgedAgain:
         if saved is None:
             item.stash[judged_again_key] = None
             return
-        may = self._beside.may_execute_again(item)
+        may = self._beside.may_execute_again(item) and not cannot_execute(item.session)
         alike = self._baseline.judged_alike(saved)
         again = Again(saved, self._baseline.model, executed=may, judged_alike=alike)
         item.stash[judged_again_key] = again

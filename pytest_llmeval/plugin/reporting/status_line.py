@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TextIO
 
 import pytest
 
@@ -21,6 +22,8 @@ class StatusLine:
     """Written below the line pytest writes on, whose cursor it leaves where it was.
 
     Only on a terminal, without ``-v`` and ``-q``, and not with ``-s``, where tests write to it themselves.
+
+    Private to pytest: ``TerminalWriter._file``; without it there is no such line.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -29,9 +32,10 @@ class StatusLine:
         self._began = Clock.monotonic()
         self._written = 0.0
         self._shown = ""
+        self._terminal: TextIO | None = getattr(self._writer, "_file", None)
         self.wanted = (
-            self._writer is not None
-            and self._writer._file.isatty()
+            self._terminal is not None
+            and self._terminal.isatty()
             and os.environ.get("TERM", "") not in ("", "dumb")
             and config.get_verbosity() == 0
             and config.getoption("capture", default="fd") != "no"
@@ -55,14 +59,14 @@ class StatusLine:
             self._write("")
 
     def _write(self, text: str) -> None:
-        if self._writer is None or text == self._shown:
+        if self._writer is None or self._terminal is None or text == self._shown:
             return
         self._shown = text
         column = self._writer.width_of_current_line
         back = f"\r\x1b[{column}C" if column else "\r"
         # Where pytest went on to a new line, that line still holds what stood below the one before.
-        self._writer._file.write(f"{ERASE}{BELOW}{text}{ERASE}{UP}{back}")
-        self._writer._file.flush()
+        self._terminal.write(f"{ERASE}{BELOW}{text}{ERASE}{UP}{back}")
+        self._terminal.flush()
 
 
 def status(gathered: Gathered | None, in_flight: int | None, elapsed: float, width: int, longest: float = 0.0) -> str:

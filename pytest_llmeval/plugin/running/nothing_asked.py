@@ -57,6 +57,8 @@ def _words(taken: str, trial: Trial) -> str:
 def _taken(item: pytest.Item) -> str:
     """The fixture by which a test itself asks a model, directly or by fixtures it takes; "" when none."""
     info = getattr(item, "_fixtureinfo", None)
+    if info is None:  # private to pytest; without it, whatever the test takes, also by fixtures that take it unasked
+        return next((name for name in reversed(FIXTURES) if name in getattr(item, "fixturenames", ())), "")
     names = list(getattr(info, "argnames", ()))
     names += [name for mark in item.iter_markers("usefixtures") for name in mark.args]
     seen = set()

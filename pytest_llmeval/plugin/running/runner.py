@@ -35,7 +35,7 @@ from pytest_llmeval.plugin.running.case_result import (
 from pytest_llmeval.plugin.running.live import LiveFixtures
 from pytest_llmeval.plugin.running.replies import Drawn, Suspended, drawn_key, more_samples_key
 from pytest_llmeval.plugin.running.samples import SWALLOWED, sampled
-from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_schedule
+from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_schedule, missing
 from pytest_llmeval.plugin.running.stop_worker import stop_with_controller
 from pytest_llmeval.plugin.running.trial import Trial, trial_key
 from pytest_llmeval.plugin.selecting.selected import Selected
@@ -86,7 +86,7 @@ class Runner:
         if reporting is not None and self.selected.trials:
             reporting.preload(self.evaluation)
         beside = Beside(config)
-        wide = wide_fixtures(session)
+        wide = wide_fixtures(session, self.evaluation.notes)
         if wide is not None:
             register(config, wide, WIDE)
         if can_schedule(session):
@@ -105,6 +105,8 @@ class Runner:
                 register(config, plugin, f"llmeval-{name}")
             self.scheduler = scheduler
             faults.waiting = scheduler.pending
+        elif lacks := missing(session):
+            self.evaluation.notes.append(f"tests wait for each reply, one after another: here is no {lacks}")
         baseline = self.evaluation.baseline
         saved = baseline.old if isinstance(baseline, NewBaseline) and baseline.append else baseline
         if isinstance(saved, SavedBaseline):  # whose answers are compared, or kept beside those of today

@@ -4,9 +4,9 @@ A test whose reply is not there yet is left by `Suspended`, reported as nothing,
 when the reply has arrived; other tests run meanwhile. An execution that was left counts for nothing whatever came out
 of it, since an application may swallow any exception.
 
-Private to pytest, each with its feature test in `can_schedule`: ``_pytest.runner.runtestprotocol`` (as
+Private to pytest, each with its feature test in `missing`: ``_pytest.runner.runtestprotocol`` (as
 pytest-rerunfailures uses it), ``session._setupstate``, and in xdist's workers ``WorkerInteractor.item_index``. Without
-them every call simply waits.
+them every call simply waits, and the summary says so.
 """
 
 from __future__ import annotations
@@ -41,20 +41,37 @@ _WAITED = "llmeval-waited"
 _REPORT_AT_ONCE = frozenset({"subtests", "benchmark", "benchmark_weave"})
 
 
-def can_schedule(session: pytest.Session) -> bool:
-    """Whether this pytest has what the scheduler needs, and nothing was asked for that needs tests in their order."""
+def cannot_execute(session: pytest.Session) -> str:
+    """What this pytest lacks that an execution of a test by us needs, "" when nothing."""
     try:
         from _pytest.runner import runtestprotocol  # noqa: F401
     except ImportError:
-        return False
+        return "pytest's runtestprotocol"
     state = getattr(session, "_setupstate", None)
-    if hasattr(session.config, "workerinput") and not hasattr(xdist_worker(session.config), "torun"):
-        return False
+    return "" if hasattr(state, "teardown_exact") and hasattr(state, "stack") else "pytest's _setupstate"
+
+
+def missing(session: pytest.Session) -> str:
+    """What this pytest or xdist lacks that tests need to overlap, "" when nothing."""
+    worker = xdist_worker(session.config)
+    if hasattr(session.config, "workerinput") and not (hasattr(worker, "torun") and _reports_by_index(worker)):
+        return "pytest-xdist's WorkerInteractor.item_index"
+    return cannot_execute(session)
+
+
+def _reports_by_index(worker: object) -> bool:
+    """Whether a worker takes the item of a report from where we put it; it has no such attribute before it runs one."""
+    codes = (getattr(method, "__code__", None) for method in vars(type(worker)).values())
+    return any("item_index" in code.co_names for code in codes if code is not None)
+
+
+def can_schedule(session: pytest.Session) -> bool:
+    """Whether this pytest has what the scheduler needs, and nothing was asked for that needs tests in their order."""
     wants_order = any(
         session.config.getoption(name, default=None)
         for name in ("usepdb", "trace", "stepwise", "setupshow", "setuponly", "setupplan")
     )
-    return hasattr(state, "teardown_exact") and hasattr(state, "stack") and not wants_order
+    return not wants_order and not missing(session)
 
 
 class Scheduler:

@@ -25,19 +25,15 @@ class TakesLog:
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         """Take the log."""
-        return ShadowedLog.from_parent(parent, path=file_path) if file_path == self._log else None
+        if file_path != self._log:
+            return None
+        log = ShadowedLog.from_parent(parent, path=file_path)
+        log.obj = _module(file_path)  # given, so that pytest does not import the log as Python
+        return log
 
 
 class ShadowedLog(pytest.Module):
     """A log as a module with one test."""
-
-    def _getobj(self) -> ModuleType:
-        def test_shadow(llm: Any, case: Any) -> None:
-            assert_like_production(llm(case.input, **case.request), case)
-
-        module = ModuleType(self.path.stem)
-        module.test_shadow = pytest.mark.llm_shadow(self.path.name)(test_shadow)  # type: ignore[attr-defined]
-        return module
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         """The tests, which stand in the log for whoever looks for them."""
@@ -49,6 +45,15 @@ class ShadowedLog(pytest.Module):
     def funcnamefilter(self, name: str) -> bool:
         """Take the test, however the project calls its own."""
         return name == "test_shadow"
+
+
+def _module(log: Path) -> ModuleType:
+    def test_shadow(llm: Any, case: Any) -> None:
+        assert_like_production(llm(case.input, **case.request), case)
+
+    module = ModuleType(log.stem)
+    module.test_shadow = pytest.mark.llm_shadow(log.name)(test_shadow)  # type: ignore[attr-defined]
+    return module
 
 
 def _place(item: pytest.Item) -> tuple[Path, int, str]:
