@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.checks.json_value import assert_schema as assert_schema
     from pytest_llmeval.checks.judges.judged import assert_judged as assert_judged
     from pytest_llmeval.checks.judges.preferred import assert_preferred as assert_preferred
+    from pytest_llmeval.checks.kept_facts import assert_facts as assert_facts
     from pytest_llmeval.checks.languages.language import assert_language as assert_language
     from pytest_llmeval.checks.measured import assert_cost as assert_cost
     from pytest_llmeval.checks.measured import assert_finish as assert_finish
@@ -82,6 +83,7 @@ _NAMES = {
     "checks.languages.language": "assert_language",
     "checks.judges.judged": "assert_judged",
     "checks.judges.preferred": "assert_preferred",
+    "checks.kept_facts": "assert_facts",
     "checks.measured": "assert_cost assert_finish assert_latency assert_no_secrets assert_not_refusal",
     "checks.number": "assert_number",
     "checks.pattern": "assert_matches assert_not_matches",

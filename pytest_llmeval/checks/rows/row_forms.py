@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, cast
 
-from pytest_llmeval.checks import cites, grounded, json_value, measured, number, pattern, plain_text, similar
+from pytest_llmeval.checks import (
+    cites,
+    grounded,
+    json_value,
+    kept_facts,
+    measured,
+    number,
+    pattern,
+    plain_text,
+    similar,
+)
 from pytest_llmeval.checks.agents import matched_calls, tool_schema, tools
 from pytest_llmeval.checks.agents.arguments import mistakes_in_forms
 from pytest_llmeval.checks.agents.tool_listing import tools_of
@@ -114,6 +124,13 @@ FORMS: Mapping[str, Form] = {
         main="expected",
         plain=(TEXT, TEXTS, TRUE),
         options={"expected": (TEXT, TEXTS), "at_least": (SHARE,), "method": (METHOD,), **_CASE},
+        from_case="expected",
+    ),
+    "facts": Form(
+        kept_facts.assert_facts,
+        main="expected",
+        plain=(TEXT, TEXTS, TRUE),
+        options={"expected": (TEXT, TEXTS)},
         from_case="expected",
     ),
     "json": Form(json_value.assert_json, main="expected", plain=(TRUE, ANY)),
