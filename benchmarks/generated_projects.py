@@ -24,7 +24,7 @@ import tempfile
 import textwrap
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -318,7 +318,9 @@ def run(folder: Path, made: Made, base_url: str, *, blocking: bool) -> list[dict
 def differences(overlapping: list[dict[str, Any]], blocking: list[dict[str, Any]], wide: frozenset[str]) -> list[str]:
     """What is not the same."""
     told = []
-    for what, look in (("reports", _reports), ("steps", _last_steps), ("log", _logged)):
+    looks: dict[str, Callable[[list[dict[str, Any]]], Mapping[str, list[Any]]]]
+    looks = {"reports": _reports, "steps": _last_steps, "log": _logged}
+    for what, look in looks.items():
         one, other = look(overlapping), look(blocking)
         told += [
             f"{what} of {name}:\n    overlapping {_without(one.get(name), other.get(name))}"
@@ -326,11 +328,11 @@ def differences(overlapping: list[dict[str, Any]], blocking: list[dict[str, Any]
             for name in dict.fromkeys([*other, *one])
             if one.get(name) != other.get(name)
         ]
-    one, other = _wide_steps(overlapping, wide), _wide_steps(blocking, wide)
+    wider, blocked = _wide_steps(overlapping, wide), _wide_steps(blocking, wide)
     told += [
-        f"{of}, {step}: {one[of, step]} times, blocking {other[of, step]} times"
-        for of, step in sorted({*one, *other})
-        if one[of, step] != other[of, step]
+        f"{of}, {step}: {wider[of, step]} times, blocking {blocked[of, step]} times"
+        for of, step in sorted({*wider, *blocked})
+        if wider[of, step] != blocked[of, step]
     ]
     codes = [trace[-1]["code"] for trace in (overlapping, blocking)]
     return [*told, *([f"exit codes {codes[0]} and {codes[1]}"] if codes[0] != codes[1] else [])]
@@ -410,6 +412,7 @@ def main() -> int:
                 if arguments.keep is not None:
                     shutil.copytree(folder, arguments.keep / f"{arguments.seed}-{number}", dirs_exist_ok=True)
             shutil.rmtree(folder)
+            print(f"{number + 1} projects, {reports} tests, {differ} differ", file=sys.stderr, flush=True)
     kinds = ", ".join(f"{count} {word}" for word, count in sorted(outcomes.items()))
     print(f"{len(numbers)} projects of seed {arguments.seed}, {reports} tests ({kinds}): {differ} differ")
     return int(bool(differ))
