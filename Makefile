@@ -8,7 +8,7 @@ PINNED = --constraint constraints.txt --build-constraint constraints.txt
 TESTED = --editable ".[yaml]" --group test --group docs --group lint
 UV = .venv-uv/bin/uv pip compile --quiet --no-config --no-annotate
 
-.PHONY: demo test quick docs site workflows format constraints matrix newest lowest types sdks plugins adapters browser exports benchmark mutants clean another-python
+.PHONY: demo test quick docs site workflows format constraints matrix newest lowest types sdks plugins adapters browser exports benchmark mutants fuzz soak clean another-python
 
 # The main job on the example project: offline and without a key, once the environment is there.
 demo: $(VENV)/demo
@@ -112,6 +112,16 @@ benchmark:
 # A sample of small mistakes in the statistics and the analysis: do the tests notice them?
 mutants: $(VENV)/test
 	$(BIN)/python benchmarks/mutants.py
+
+# The tests of properties of what is read and written, with fifty times the usual examples.
+fuzz: $(VENV)/test
+	FUZZ=50 $(BIN)/python -m pytest -q -n 2 tests/commands/test_damaged_files.py tests/config tests/datasets \
+	  tests/formats tests/report tests/review tests/runs tests/store -k "damaged or any or garbage or whatever or hostile"
+
+# Every fault at once over thousands of cases; then random projects, overlapping and not.
+soak: $(VENV)/test
+	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python benchmarks/generated_projects.py --count=100
 
 clean:
 	rm -rf $(VENV) .venv-* .site .mypy_cache .ruff_cache .pytest_cache .hypothesis

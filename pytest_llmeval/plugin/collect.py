@@ -33,6 +33,9 @@ from pytest_llmeval.text import first_line
 
 _loaded = pytest.StashKey[dict[tuple[Path, object], list[Case]]]()
 
+_WATCH = frozenset({"capsys", "capsysbinary", "capteesys", "capfd", "capfdbinary", "caplog", "recwarn"})
+"""Fixtures of pytest that record what a test's body does."""
+
 
 def runs_once(item: pytest.Item, marks: Mapping[str, pytest.Mark]) -> bool:
     """Whether every call of a test waits: its body must not run twice, or asks from a process that cannot be left."""
@@ -164,6 +167,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         min_pass_rate=wanted.min_pass_rate,
         category=default_category(item, marks),
         repeatable=not runs_once(item, marks),
+        watched=not _WATCH.isdisjoint(getattr(item, "fixturenames", ())),
         root=item.config.rootpath,
         decisions=evaluation.decisions,
         case=identity.case,

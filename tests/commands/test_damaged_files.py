@@ -240,7 +240,7 @@ def written(folder: Path, lines: list[Any]) -> dict[str, Any]:
     }
 
 
-@few(8)
+@few(3)
 @given(data=st.data())
 def test_every_file_is_sound_whatever_the_texts_of_a_run_say(folder: Path, data: st.DataObject) -> None:
     text = json.dumps(BOTH)

@@ -47,7 +47,7 @@ def read(name: str, status: int, headers: dict[str, str], content: bytes, places
     try:
         response = reader.response(0.1)
         assert isinstance(response.answer, Answer)
-        words = canonical_json(response.body).decode()
+        words = canonical_json(response.body)
     except ProviderError as error:
         words = str(error).replace("\n", "")
     assert words.isprintable()

@@ -52,6 +52,8 @@ class TrialSettings(NamedTuple):
         min_pass_rate: the share of judged samples that must pass.
         category: the error category of plain asserts, as the test's marker says.
         repeatable: whether the body may be run again at all.
+        watched: whether a fixture records what the body prints or logs, so that within one execution of the test each
+            sample's body runs only once.
         root: the folder the user's code lies in.
         decisions: of people on answers; None without any.
         case: the row, None without one.
@@ -64,6 +66,7 @@ class TrialSettings(NamedTuple):
     min_pass_rate: float = 1.0
     category: str | None = None
     repeatable: bool = True
+    watched: bool = False
     root: Path = Path()
     decisions: Decisions | None = None
     case: Case | None = None
@@ -417,10 +420,14 @@ class Trial:
     def _may_leave(self) -> bool:
         return (
             self.settings.repeatable
-            and (self.attempts.may_leave or (self.settings.samples > 1 and self.phase == "call"))
+            and (self.attempts.may_leave or self._may_run_in_rounds())
             and self.phase != "teardown"
             and not self.replies.blocking
         )
+
+    def _may_run_in_rounds(self) -> bool:
+        """Whether the bodies of samples may run again beside each other, where the test itself is not left."""
+        return self.settings.samples > 1 and self.phase == "call" and not self.settings.watched
 
     def _numbered(self, lookup: Lookup, *, ordered: bool) -> Question:
         with self._lock:

@@ -85,6 +85,25 @@ def test_dependent_calls_of_a_sample_see_their_own_first_reply(session: Session,
     assert len(server.requests) == 10
 
 
+def test_what_a_sample_prints_and_logs_is_there_once(session: Session) -> None:
+    session.write(
+        """
+        import logging
+        import pytest
+
+        @pytest.mark.llm_samples(2)
+        def test_it(llm, capsys, caplog):
+            print("asks")
+            logging.warning("asked")
+            assert llm("What?") == "Paris"
+            assert capsys.readouterr().out == "asks\\n"
+            assert caplog.messages == ["asked"]
+            caplog.clear()
+        """
+    )
+    session.run().assert_outcomes(passed=1)
+
+
 def test_async_samples_are_asked_for_at_once(session: Session, server: Server) -> None:
     server.answer = lambda _: Reply(body=completion("yes"), at_once=3)
     session.write(
