@@ -18,6 +18,7 @@ from pytest_llmeval.analysis.comparison import (
     GateState,
     OneSided,
     Results,
+    fail_now_words,
 )
 from pytest_llmeval.analysis.examined import both_with_untraced
 from pytest_llmeval.analysis.groups import (
@@ -174,8 +175,12 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     if hidden and not invalid:
         invalid = [f"{UNMEASURED}: {lost}; had these failed as {hidden[0]}, it would have regressed"]
     unverified = tuple(key for key in judged if "unverified" in (before[key].outcome, after[key].outcome))
-    wanting = f"{len(unverified)} of {_cases(len(judged))} could not be verified" if unverified else ""
-    gate, reasons = _verdict(rows, all_of_them, [*invalid, *over], extent, wanting, strict=rules.strict)
+    wanting = f"{len(unverified)} of {_cases(len(judged))} could not be verified, and --llm-strict wants all of them"
+    fail_now = tuple(key for key in judged if before[key].rejudged == "fails_now" and after[key].outcome == "fail")
+    doubts = [wanting] if unverified else []
+    if fail_now:
+        doubts.append(f"{fail_now_words(len(fail_now))}, in tests that changed, and --llm-strict fails that")
+    gate, reasons = _verdict(rows, all_of_them, [*invalid, *over], extent, doubts, strict=rules.strict)
     if gate == "passed" and not before:
         gate, reasons = "not evaluated", ("nothing to compare: no case that ran is in the baseline",)
     return Comparison(
@@ -193,6 +198,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
         ),
         errors=tuple(key for key in table.cases if "error" in (before[key].outcome, after[key].outcome)),
         unverified=unverified,
+        fail_now=fail_now,
         only_baseline=table.removed,
         only_candidate=table.added,
         changed=differ.rows,
@@ -309,6 +315,11 @@ def _compared_otherwise(
         yield (
             f"{_cases(count, ' fails', ' fail')} today on replies that passed when the baseline was saved, in tests "
             "that have not changed: the code behind the replies has; the saved verdict counts"
+        )
+    if rejudged["fails_now"]:
+        yield (
+            "where a test has changed and its saved replies fail now, a stricter check and code that breaks them look "
+            "alike: change the one, and then the other"
         )
     if count := rejudged["not_judged"]:
         yield (
@@ -501,7 +512,7 @@ def _verdict(
     all_of_them: CategoryRow | None,
     failing: Sequence[str],
     extent: Extent,
-    unverified: str,
+    doubts: Sequence[str],
     *,
     strict: bool,
 ) -> tuple[GateState, tuple[str, ...]]:
@@ -517,8 +528,8 @@ def _verdict(
     reasons += [reason for reason in failing if not reason.startswith(UNMEASURED)]
     if extent.part and strict:
         reasons.append(f"only {extent.part} ran, and --llm-strict wants all of them")
-    if unverified and strict:
-        reasons.append(f"{unverified}, and --llm-strict wants all of them")
+    if strict:
+        reasons += doubts
     return ("failed", tuple(reasons)) if reasons else ("passed", ())
 
 

@@ -151,6 +151,7 @@ class Comparison(NamedTuple):
         flaky: cases that pass with the candidate, judged so too, although some of all its samples fail.
         errors: cases that could not be judged on one side or the other.
         unverified: cases of which nothing says on one side or the other whether the answer is right.
+        fail_now: cases that passed when the baseline was saved and fail on both sides by tests that have changed since.
         only_baseline: cases that ran only with the baseline.
         only_candidate: cases that ran only with the candidate.
         changed: cases whose row changed since the baseline ran; they are not compared.
@@ -196,3 +197,10 @@ class Comparison(NamedTuple):
     part: str = ""
     notes: tuple[str, ...] = ()
     unverified: tuple[CaseKey, ...] = ()
+    fail_now: tuple[CaseKey, ...] = ()
+
+
+def fail_now_words(count: int) -> str:
+    """As in ``4 cases that passed when the baseline was saved fail on both sides now``, of `Comparison.fail_now`."""
+    some = "1 case that passed when the baseline was saved fails"
+    return f"{some if count == 1 else f'{count} cases that passed when the baseline was saved fail'} on both sides now"

@@ -60,3 +60,24 @@ def total_in(results: Iterable[CaseResult], category: str) -> tuple[int, int]:
     """How many answers failed in a category, and how many were examined for it."""
     counts = counts_in(results, category)
     return sum(failed for failed, _ in counts), sum(examined for _, examined in counts)
+
+
+def no_longer_examined(
+    saved: Mapping[CaseKey, CaseResult], now: Mapping[CaseKey, CaseResult], categories: Iterable[str]
+) -> list[str]:
+    """The categories that a saved run examined and the same cases are not examined for any more, a sentence each.
+
+    A change that takes such a check away would else be green whatever the answers say.
+
+    Args:
+        saved: the results as they were saved.
+        now: those of today.
+        categories: those to look at.
+    """
+    both = saved.keys() & now.keys()
+    told = []
+    for name in categories:
+        before, after = ([side[key] for key in both] for side in (saved, now))
+        if total_in(before, name)[1] and not total_in(after, name)[1] and any(result.answered for result in after):
+            told.append(f"no answer is examined for {name} any more, which is of high severity")
+    return told

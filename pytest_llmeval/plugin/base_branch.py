@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -56,17 +57,28 @@ class Base(NamedTuple):
 
 
 def named_base(config: pytest.Config) -> str | None:
-    """The name of the branch to compare with: by option, else by what GitHub says of a pull request.
+    """The name of the branch to compare with: by option, else by what GitHub says of a pull request or a merge queue.
 
     Raises:
         ConfigError: it cannot be the name of a branch.
     """
     option: str | None = given(config, "llm_baseline_ref")
-    name = option or os.environ.get("GITHUB_BASE_REF") or None
+    name = option or os.environ.get("GITHUB_BASE_REF") or _of_merge_queue()
     if name is not None and not _REF.fullmatch(name):
         said = "--llm-baseline-ref" if option else "GITHUB_BASE_REF"
         raise ConfigError(f"{said}={first_line(name, 80)}: no name of a branch, tag or commit (as in main)")
     return name
+
+
+def _of_merge_queue() -> str | None:
+    """The branch that a merge queue of GitHub merges into, None elsewhere; no variable names it."""
+    if os.environ.get("GITHUB_EVENT_NAME") != "merge_group":
+        return None
+    try:
+        event = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_bytes())
+        return str(event["merge_group"]["base_ref"]).removeprefix("refs/heads/")
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ConfigError("GITHUB_EVENT_PATH does not say which branch this merge queue merges into") from error
 
 
 def find_base(name: str, folder: Path) -> Base | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, OneSided
+from pytest_llmeval.analysis.comparison import CategoryRow, Comparison, OneSided, fail_now_words
 from pytest_llmeval.report.cases import count_words, new_failures, new_misses, side_name
 from pytest_llmeval.report.figures import MEASURED, not_comparable
 from pytest_llmeval.report.numbers import count, p_value, percent, percentage, points
@@ -22,9 +22,8 @@ def nothing_new(comparison: Comparison) -> bool:
     """Whether the gate passed and nothing needs a look."""
     unsettled = any(mark_of(row) != " " for row in [*comparison.rows, *rising_together(comparison)])
     changed = comparison.changed or comparison.unlike or comparison.unjudged
-    left_out = (
-        comparison.errors or comparison.unverified or changed or comparison.only_baseline or comparison.only_candidate
-    )
+    unclear = comparison.errors or comparison.unverified or comparison.fail_now
+    left_out = unclear or changed or comparison.only_baseline or comparison.only_candidate
     said = comparison.reasons or comparison.notes
     return comparison.gate == "passed" and not (new_misses(comparison) or unsettled or left_out or said)
 
@@ -78,6 +77,8 @@ def _but(paper: Paper, comparison: Comparison) -> str:
     told = [f"{row.name} {why}" for row in rows if (why := _unseen_words(row) or _why(paper, row))]
     if unverified := unverified_words(len(comparison.unverified), len(comparison.compared)):
         told.insert(0, unverified)
+    if comparison.fail_now:
+        told.insert(0, fail_now_words(len(comparison.fail_now)))
     if new := len(new_failures(comparison)):
         told.insert(0, f"{plural(new, 'new case')} {'fails' if new == 1 else 'fail'}")
     more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""

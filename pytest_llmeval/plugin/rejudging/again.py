@@ -65,7 +65,9 @@ class Again:
         same_judges = _judges(again.samples) == _judges(self.saved.samples)
         if same_tests and same_judges and any(place < self._judged_alike for place in fail_now):
             return saved._replace(rejudged="other_code")
-        return again._replace(rejudged="not_compared" if any(fail_now.values()) else "")
+        if any(fail_now.values()):
+            return again._replace(rejudged="not_compared")
+        return again._replace(rejudged="fails_now" if fail_now and not same_tests else "")
 
 
 def _went_another_way(today: Iterable[SampleResult], saved: Iterable[SampleResult], answers: SavedAnswers) -> bool:

@@ -1,39 +1,139 @@
 """Whether a case is judged by the very tests it was judged by when it was saved.
 
 If so, and saved replies that passed then fail now, the code behind the replies has changed: what a user sees broke.
-If not, a check may be stricter, and both sides are judged alike. The files are compared as they are, and none is read
-for what it means.
+If not, a check may be stricter, and both sides are judged alike. Of the test's file and of each ``conftest.py`` the
+code counts, without comments, docstrings, other tests and unused imports: a test that is added beside it must not hide
+that the code broke. Other files are compared as they are.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
-_known = pytest.StashKey[dict[Path, str]]()
+_known = pytest.StashKey[dict[tuple[Path, str], str]]()
+_read = pytest.StashKey[dict[Path, "bytes | list[_Part]"]]()
 
 _NO_HELPERS = ("test_*.py", "*_test.py", "conftest.py")
 
 
+class _Part(NamedTuple):
+    """A part of a file of tests.
+
+    Attributes:
+        test: the classes and the function that it belongs to, as in ``("TestRefunds", "test_late")``; () for what is of
+            all tests.
+        code: what it does.
+        binds: the name that an import binds, "" for what is no import, or binds what nobody knows.
+        uses: the names that occur in it.
+    """
+
+    test: tuple[str, ...]
+    code: str
+    binds: str
+    uses: frozenset[str]
+
+
 def judged_by(item: pytest.Item, root: Path) -> str:
-    """Digest of what judges a test: its file, the ``conftest.py`` above it, and what helps the tests of its folder."""
+    """Digest of what judges a test: its code, the ``conftest.py`` above it, and what helps the tests of its folder."""
     known = item.config.stash.setdefault(_known, {})
-    if item.path not in known:
-        known[item.path] = _digest(item.path, root)
-    return known[item.path]
+    named = item.nodeid.split("::", 1)[-1].split("[")[0]
+    if (item.path, named) not in known:
+        files = item.config.stash.setdefault(_read, {})
+        known[item.path, named] = _digest(item.path, tuple(named.split("::")), root, files)
+    return known[item.path, named]
 
 
-def _digest(file: Path, root: Path) -> str:
+def _digest(file: Path, test: tuple[str, ...], root: Path, files: dict[Path, bytes | list[_Part]]) -> str:
     found = hashlib.sha256(version("pytest-llmeval").encode())
     try:
         for path in _files(file, root):
-            found.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+            if path not in files:
+                files[path] = _parts(path, parsed=path == file or path.name == "conftest.py")
+            code = files[path]
+            if not isinstance(code, bytes):
+                code = _of_test(code, test if path == file else None)
+            if code:
+                found.update(path.name.encode() + b"\0" + code + b"\0")
     except OSError:
         return ""  # not known, and so never the same
     return found.hexdigest()[:16]
+
+
+def _of_test(parts: list[_Part], test: tuple[str, ...] | None) -> bytes:
+    """What counts for one test, or, without one, for all."""
+    own = [part for part in parts if test is None or part.test == test[: len(part.test)]]
+    used = frozenset[str]().union(*(part.uses for part in own))
+    imports = sorted({part.code for part in own if part.binds in used and part.binds})
+    return "\n".join([*imports, *(part.code for part in own if not part.binds)]).encode("utf-8", "surrogatepass")
+
+
+def _parts(path: Path, *, parsed: bool) -> bytes | list[_Part]:
+    """The parts of a file of tests; any other file, and one that cannot be parsed, as it is.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    source = path.read_bytes().replace(b"\r\n", b"\n")
+    if not parsed:
+        return source
+    try:
+        return list(_parts_of(ast.parse(source), ()))
+    except (SyntaxError, ValueError, RecursionError):
+        return source
+
+
+def _parts_of(owner: ast.Module | ast.ClassDef, test: tuple[str, ...]) -> Iterator[_Part]:
+    """Tests are what pytest takes for them unless it is told otherwise."""
+    left = []
+    for node in _without_docstring(owner):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test"):
+            yield _part((*test, node.name), node)
+        elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+            yield from _parts_of(node, (*test, node.name))
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            place = f"{'.' * node.level}{node.module or ''}" if isinstance(node, ast.ImportFrom) else ""
+            for name in node.names:
+                binds = "" if name.name == "*" else name.asname or name.name.partition(".")[0]
+                yield _Part(test, f"{place} {_told(name)}", binds, frozenset())
+        else:
+            left.append(node)
+    if isinstance(owner, ast.ClassDef):
+        owner.body = left or [ast.Pass()]
+        yield _part(test, owner)
+    else:
+        yield from (_part(test, node) for node in left)
+
+
+def _part(test: tuple[str, ...], node: ast.stmt) -> _Part:
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    fixtures = {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}
+    return _Part(test, _told(node), "", frozenset(names | fixtures))
+
+
+def _told(node: Any) -> str:
+    """A node and all in it as a text, the same by every version of Python: fields that are empty are left out."""
+    if isinstance(node, list):
+        return f"[{','.join(map(_told, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    body = {"body": _without_docstring(node)} if isinstance(node, _WITH_DOCSTRING) else {}
+    fields = {**dict(ast.iter_fields(node)), **body}
+    told = (f"{name}={_told(value)}" for name, value in fields.items() if value not in (None, []))
+    return f"{type(node).__name__}({','.join(told)})"
+
+
+_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _without_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.stmt]:
+    return node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
 
 
 def _files(file: Path, root: Path) -> list[Path]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llmeval.analysis.comparison import Comparison
+from pytest_llmeval.analysis.comparison import Comparison, Results
+from pytest_llmeval.analysis.examined import no_longer_examined
 from pytest_llmeval.analysis.sides.unseen import nothing_seen
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
 from pytest_llmeval.plugin.reporting.gathering import Gathered
@@ -71,7 +72,8 @@ class Judging:
             _, then = self._decided.get(name, (0, run))
             before, candidate = self._sides(baseline, then, run, name)
             part = gathered.part(len(candidate.results))
-            extent = Extent(stopped, part, unmeasurable, len(skipped), skip_themselves)
+            unexamined = self._unexamined(baseline, candidate.results)
+            extent = Extent(stopped, part, [*unmeasurable, *unexamined], len(skipped), skip_themselves)
             compared = compare(before, candidate, rules, extent)
             if decided := self._evaluation.decided_here:
                 compared = compared._replace(notes=(decided, *compared.notes))
@@ -79,6 +81,12 @@ class Judging:
         self._note_changes()
         if stopped is None:
             self._note_drift(baseline)
+
+    def _unexamined(self, baseline: Compared, results: Results) -> list[str]:
+        if not isinstance(baseline, SavedBaseline):
+            return []
+        high = [name for name, each in self._evaluation.settings.categories.items() if each.severity == "high"]
+        return no_longer_examined(baseline.run.of_model(baseline.name), results, high) if high else []
 
     def _note_changes(self) -> None:
         """Say what the change does to a saved baseline, and what it has renamed."""

@@ -48,6 +48,21 @@ def test_a_change_that_saves_its_own_baseline_is_judged_by_that_of_main(main: Se
     assert told(result, "this change edits the baseline: 20 cases, 20 worse; that of main counts")
 
 
+def test_a_merge_queue_is_judged_by_the_branch_it_merges_into(main: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = main.path / "event.json"
+    event.write_text(json.dumps({"merge_group": {"base_ref": "refs/heads/main", "head_ref": "refs/heads/queue"}}))
+    monkeypatch.setenv("GITHUB_BASE_REF", "")
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "merge_group")
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
+    brief(main)
+    assert main.run("--llm-update-baseline").ret in (0, 1)
+    assert told(main.run(), "this change edits the baseline: 20 cases, 20 worse; that of main counts")
+    event.write_text("{}")
+    result = main.run()
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*GITHUB_EVENT_PATH does not say which branch this merge queue merges into"])
+
+
 def test_a_change_that_edits_the_gate_is_judged_by_that_of_main(main: Session) -> None:
     brief(main)
     path = main.path / "pyproject.toml"

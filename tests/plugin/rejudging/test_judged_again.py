@@ -109,8 +109,16 @@ def test_code_behind_the_replies_that_breaks_them_is_red(session: Session, serve
     assert told(
         result, "20 cases fail today on replies that passed when the baseline was saved, in tests that have not"
     )
-    session.write(SHOWN.replace("gladly", "gladly!"))  # who changes the test too may have made it stricter
-    assert session.run(subprocess=True).ret == 0
+    # What is added beside the test hides nothing; who changes the test itself may have made it stricter.
+    session.write(
+        SHOWN.replace("import shop\n", "import re\nimport shop  # ours\n") + "\ndef test_other(): re.search('', '')\n"
+    )
+    assert session.run(subprocess=True).ret == 1
+    session.write(SHOWN.replace("gladly", "gladly!"))
+    result = session.run(subprocess=True)
+    assert result.ret == 0
+    assert told(result, "but 20 cases that passed when the baseline was saved fail on both sides now")
+    assert session.run("--llm-strict", subprocess=True).ret == 1
 
 
 @pytest.mark.parametrize("name", ["test_it.py", "checks.py", "conftest.py", "cases.jsonl"])
@@ -170,6 +178,18 @@ def test_a_check_that_is_right_now_is_right_on_both_sides(plain_session: Session
     result = plain_session.run("--llm-model=candidate")
     assert result.ret == 0
     assert {each.outcome for each in of_baseline(plain_session).values()} == {"pass"}
+
+
+def test_a_check_of_a_severe_kind_that_is_taken_away_cannot_be_measured(plain_session: Session, server: Server) -> None:
+    rude = SUITE.replace('gladly")', "gladly\")\n    assert_contains(reply, ':', category='rude')")
+    save(plain_session, server, rude)
+    table = plain_session.path / "pyproject.toml"
+    table.write_text(table.read_text() + '[tool.llmeval.categories.rude]\nseverity = "high"\n')
+    assert plain_session.run().ret == 0
+    plain_session.write(SUITE)
+    result = plain_session.run()
+    assert result.ret == 1
+    assert told(result, "could not be measured: no answer is examined for rude any more, which is of high severity")
 
 
 def test_a_candidate_that_regressed_is_red(session: Session, server: Server) -> None:
