@@ -158,6 +158,9 @@ def _to_save(comparison: Comparison, *, gone: bool) -> str:
         return f"save the baseline again with {_update(comparison)}, so that it has every case as it is now"
     if gone and comparison.only_baseline:
         return f"if those cases are gone on purpose, save the baseline again with {_update(comparison)}"
+    same_model = comparison.baseline.model == comparison.candidate.model
+    if same_model and any(row.word == "IMPROVED" for row in comparison.rows):
+        return f"save the baseline in this change with {_update(comparison)}: what improved could be lost again unseen"
     return ""
 
 

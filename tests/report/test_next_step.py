@@ -102,6 +102,15 @@ def test_a_gate_that_passed_says_that_a_new_case_fails() -> None:
     assert not any("new case" in line.text for line in summary(WIDE, [added("pass")], [BASELINE, CANDIDATE]))
 
 
+def test_what_improved_is_to_be_saved_unless_another_model_is_on_trial() -> None:
+    better = {**SETTLED, "rows": (OK._replace(word="IMPROVED"),)}
+    assert steps(PASSED._replace(**better, saved="main.jsonl")) == []
+    same = PASSED._replace(**better, saved="main.jsonl", candidate=CANDIDATE._replace(model=BASELINE.model))
+    assert steps(same) == [
+        "next: save the baseline in this change with --llm-update-baseline: what improved could be lost again unseen"
+    ]
+
+
 def test_a_part_of_the_cases_is_merged_into_the_baseline() -> None:
     assert steps(added("pass")._replace(part="1 of 9 cases")) == [
         "next: save the baseline again with --llm-update-baseline=merge, so that it has every case as it is now"

@@ -177,6 +177,14 @@ def test_a_test_that_skips_itself_on_a_bad_answer_loses_it(session: Session, ser
     result.stdout.fnmatch_lines(["*GATE FAILED: *", "*8 of 60 answers of the candidate were lost (skipped 8)*"])
 
 
+def test_a_test_that_is_expected_to_fail_is_no_way_to_drop_the_bad_answers(session: Session, server: Server) -> None:
+    prepare(session, server)
+    session.write(SUITE.replace("@pytest.mark.llm_cases", "@pytest.mark.xfail(reason='later')\n@pytest.mark.llm_cases"))
+    result = session.run(*COMPARE)
+    assert result.parseoutcomes().get("failed", 0) == 0
+    assert (result.ret, told(result, "gate ok")) == (1, False)
+
+
 def test_a_test_that_marks_itself_on_a_bad_answer_loses_it_and_one_that_was_marked_before_does_not(
     plain_session: Session, server: Server
 ) -> None:
