@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -105,7 +104,7 @@ def examined(text: str, passages: Sequence[str], cited: int) -> tuple[list[Fact]
         if not sources.hold(fact, stated):
             hint, one = sources.why_not(fact), fact.quantity
             if hint and one:  # the number is there, so that its unit is what is wrong
-                fact = replace(fact, text=text[one.start : one.end], start=one.start, end=one.end)
+                fact = fact._replace(text=text[one.start : one.end], start=one.start, end=one.end)
                 hints[fact] = hint
             unsupported.append(fact)
     return once, unsupported, hints

@@ -108,8 +108,10 @@ class Sources:
     def why_not(self, fact: Fact) -> str:
         """What the sources say of a number after all, such as with another unit; "" when they do not have it."""
         readings = fact.quantity.readings if fact.quantity else ()
-        said = [written for reading in readings for written in self._quantities.get(abs(reading.value), {}).values()]
-        return said[0] if said else ""
+        for reading in readings:
+            for passage, one in self._quantities.get(abs(reading.value), {}).values():
+                return _around(passage, one)
+        return ""
 
     def knows_name(self, word: str) -> bool:
         """Whether a word, or one that starts as it does, is in the sources."""
@@ -190,14 +192,17 @@ class Sources:
         return set().union(*(each.others for each in self._read))
 
     @cached_property
-    def _quantities(self) -> dict[Decimal, dict[_Said, str]]:
+    def _quantities(self) -> dict[Decimal, dict[_Said, tuple[str, Quantity]]]:
         """By the number without its sign: a minus is often a dash, as in "30 days -60 at most"."""
-        index: dict[Decimal, dict[_Said, str]] = {}
+        index: dict[Decimal, dict[_Said, tuple[str, Quantity]]] = {}
         for passage, found in zip(self._passages, self._found, strict=True):
             for one in (part for each in found for part in (each, *each.parts)):
-                for value in {abs(reading.value) for reading in one.readings}:
-                    units = frozenset(reading.unit for reading in one.readings if abs(reading.value) == value)
-                    index.setdefault(value, {}).setdefault(_Said(units, one.bound, one.denied), _around(passage, one))
+                units: dict[Decimal, list[Unit | None]] = {}
+                for value, unit in one.readings:
+                    units.setdefault(abs(value), []).append(unit)
+                for value, of_value in units.items():
+                    said = _Said(frozenset(of_value), one.bound, one.denied)
+                    index.setdefault(value, {}).setdefault(said, (passage, one))
         return index
 
     @cached_property
