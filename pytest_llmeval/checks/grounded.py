@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -21,6 +22,9 @@ from pytest_llmeval.text import excerpt, quoted, shown
 Detector = Callable[[str, list[str]], Iterable[Any]]
 _SHOWN = 10
 MOST_FACTS = 10_000
+_FACTS_OF_ANY_TEXT = 1_000  # that are checked however short it is
+_CHARACTERS_PER_FACT = 10  # of a longer text; one with more facts is a table of figures
+_FIGURE = re.compile(r"\d[\d.,]*")
 _FEWEST_CONTENT_WORDS = 4  # of a sentence that the word rule judges
 __tracebackhide__ = True
 
@@ -90,9 +94,13 @@ def examined(text: str, passages: Sequence[str], cited: int) -> tuple[list[Fact]
         LlmevalError: there are too many facts.
     """
     spoken = languages_of(text)
-    found = list(islice(facts(text, spoken, cited), MOST_FACTS + 1))
-    if len(found) > MOST_FACTS:
-        raise LlmevalError(f"assert_grounded: the reply states more than {MOST_FACTS:,} facts, too many to check")
+    most = min(MOST_FACTS, max(_FACTS_OF_ANY_TEXT, len(text) // _CHARACTERS_PER_FACT))
+    few = sum(1 for _ in islice(_FIGURE.finditer(text), most + 1)) <= most
+    found = list(islice(facts(text, spoken, cited), most + 1)) if few else []
+    if not few or len(found) > most:
+        raise LlmevalError(
+            f"assert_grounded: the reply states more than {most:,} facts in {len(text):,} characters, too many to check"
+        )
     if not found:
         return [], [], {}
     languages = tuple(dict.fromkeys((*spoken, *languages_of("\n".join(passages)))))

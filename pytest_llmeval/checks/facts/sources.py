@@ -35,7 +35,8 @@ _TURNED = {("over", "under"), ("under", "over"), ("over", "almost"), ("almost", 
 _ENDING = 3  # letters of a name that may differ, as in Australian and Australia
 _MOST_MEASURED = 8  # of a dimension that one is compared with
 _FEWEST_DIGITS, _COUNTRY = 6, 3  # of a telephone number, and of a country's code
-_MOST_DERIVATIONS = 300  # of one text; it has failed by then in any case
+_MOST_DERIVATIONS = 300  # that are tried for one text
+_MOST_UNDERIVED = 30  # of them in vain; the text has failed by then in any case
 _SLASHED = re.compile(r"(?<![\w/.,])(\d{1,2})/(\d{1,2})(?![\w/]|[.,]\d)")
 _WORDS_WITH_DIGITS = re.compile(r"[^\W\d_]{1,10}[-_ \u2010\u2011]?\d[\w-]{0,60}")
 # Starts of the names of a country and of its people, where these differ early.
@@ -70,7 +71,7 @@ class Sources:
     def __init__(self, passages: Iterable[str], languages: tuple[str, ...]) -> None:
         self._passages = tuple(passages)
         self._languages = languages
-        self._derivations = 0
+        self._derivations = self._underived = 0
 
     def hold(self, fact: Fact, stated: Stated) -> bool:
         """Whether a fact of a text is in the sources, or follows from them.
@@ -271,8 +272,12 @@ class Sources:
             return True
         if self._holds_slashed(one, stated.text):
             return True
+        if self._derivations >= _MOST_DERIVATIONS or self._underived >= _MOST_UNDERIVED:
+            return False
+        follows = self._derived.follows(one, stated)
         self._derivations += 1
-        return self._derivations <= _MOST_DERIVATIONS and self._derived.follows(one, stated)
+        self._underived += not follows
+        return follows
 
     def _holds_slashed(self, one: Quantity, text: str) -> bool:
         """Whether a number belongs to a date such as 31/12, without a year, which may also be a ratio."""
