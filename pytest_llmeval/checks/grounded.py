@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from pytest_llmeval.checks.check import check, failed, is_number, passed
-from pytest_llmeval.checks.facts.capitalised import capitalised
+from pytest_llmeval.checks.facts.capitalised import NOUNS_HAVE_CAPITALS, capitalised
 from pytest_llmeval.checks.facts.content_words import sentences
 from pytest_llmeval.checks.facts.derived import Stated
 from pytest_llmeval.checks.facts.extracted import Fact, facts
@@ -22,6 +22,18 @@ from pytest_llmeval.text import excerpt, quoted, shown
 Detector = Callable[[str, list[str]], Iterable[Any]]
 _SHOWN = 10
 MOST_FACTS = 10_000
+_FACTS_OF_ANY_TEXT = 1_000  # that are checked however short it is
+_CHARACTERS_PER_FACT = 10  # of a longer text; one with more facts is a table of figures
+_FIGURE = re.compile(r"\d[\d.,]*")
+_RUN_IN_PROSE = re.compile(
+    r"(?<![^\W_])(?P<before>[^\W\d_A-Z]{1,20}) (?P<name>[^\W\d_a-z][\w'\u2019.-]{1,30} [^\W\d_a-z]\w)"
+)
+_ARTICLES = frozenset(
+    [
+        *("the", "a", "an", "our", "your", "my", "his", "her", "its", "their", "this", "that", "these", "those"),
+        *("each", "every", "any", "no", "all", "such", "as"),
+    ]
+)
 _FEWEST_CONTENT_WORDS = 4  # of a sentence that the word rule judges
 __tracebackhide__ = True
 
@@ -39,13 +51,14 @@ def assert_grounded(
 ) -> Score:
     """Check that the numbers, dates, links, addresses, names with digits and quotes in the reply are in the context.
 
-    They are compared by meaning, as ``docs/reference/checks.md`` tells with measured figures. Claims invented in prose
-    are found by `names`, `words` and `detector` only. The score is the share of facts that are in the context.
+    They are compared by meaning, as ``docs/reference/checks.md`` tells with measured figures. So are names of several words of
+    which the context has none. Other claims invented in prose are found by `names`, `words` and `detector` only. The
+    score is the share of facts that are in the context.
 
     Args:
         context: the passages that the answer may use.
         allow: other texts whose facts may be repeated, such as the question.
-        names: whether words with a capital letter inside a sentence must be in the context too.
+        names: whether single words with a capital letter inside a sentence must be in the context too.
         words: a share such as 0.5; a sentence is unsupported when the context lacks this share of its content words.
             It tells little where answers paraphrase.
         detector: a function of the reply and the list of passages that returns the parts of the reply they do not
@@ -67,11 +80,11 @@ def assert_grounded(
     text = text_of(reply)
     stated, unsupported, hints = examined(text, [*passages, *allowed], len(passages))
     count = len(stated)
-    if names or words is not None:
-        sources = Sources([*passages, *allowed], LANGUAGES)
-        more = [*(_names(text, sources) if names else ()), *(_sentences(text, sources, words) if words else ())]
-        count += len(more)
-        unsupported += more
+    sources = Sources([*passages, *allowed], LANGUAGES)
+    more = [*(_names(text, sources) if names else _whole_names(text, [*passages, *allowed], sources))]
+    more += _sentences(text, sources, words) if words else ()
+    count += len(more)
+    unsupported += more
     if detector is not None:
         found = _detected(detector, text, [*passages, *allowed])
         count += len(found)
@@ -91,9 +104,13 @@ def examined(text: str, passages: Sequence[str], cited: int) -> tuple[list[Fact]
         LlmevalError: there are too many facts.
     """
     spoken = languages_of(text)
-    found = list(islice(facts(text, spoken, cited), MOST_FACTS + 1))
-    if len(found) > MOST_FACTS:
-        raise LlmevalError(f"assert_grounded: the reply states more than {MOST_FACTS:,} facts, too many to check")
+    most = min(MOST_FACTS, max(_FACTS_OF_ANY_TEXT, len(text) // _CHARACTERS_PER_FACT))
+    few = sum(1 for _ in islice(_FIGURE.finditer(text), most + 1)) <= most
+    found = list(islice(facts(text, spoken, cited), most + 1)) if few else []
+    if not few or len(found) > most:
+        raise LlmevalError(
+            f"assert_grounded: the reply states more than {most:,} facts in {len(text):,} characters, too many to check"
+        )
     if not found:
         return [], [], {}
     languages = tuple(dict.fromkeys((*spoken, *languages_of("\n".join(passages)))))
@@ -105,7 +122,7 @@ def examined(text: str, passages: Sequence[str], cited: int) -> tuple[list[Fact]
         if not sources.hold(fact, stated):
             hint, one = sources.why_not(fact), fact.quantity
             if hint and one:  # the number is there, so that its unit is what is wrong
-                fact = replace(fact, text=text[one.start : one.end], start=one.start, end=one.end)
+                fact = fact._replace(text=text[one.start : one.end], start=one.start, end=one.end)
                 hints[fact] = hint
             unsupported.append(fact)
     return once, unsupported, hints
@@ -120,6 +137,22 @@ def _names(text: str, sources: Sources) -> Iterator[Fact]:
     for start, end in capitalised(text, languages_of(text), sources.knows_name):
         if not sources.knows_run(text[start:end].split()):
             yield Fact("name", text[start:end], start, end)
+
+
+def _whole_names(text: str, passages: Sequence[str], sources: Sources) -> Iterator[Fact]:
+    """Names of several words, of which the sources have none, in prose: behind a small word that is no article.
+
+    So titles, headings, greetings and the names of a page's buttons are left out, and nearly all that is left are
+    people, places and firms. In German all nouns have capitals.
+    """
+    if languages_of(text)[:1] == NOUNS_HAVE_CAPITALS:
+        return
+    said = "\n".join(passages).casefold()
+    runs = (found for found in _RUN_IN_PROSE.finditer(text) if found["before"] not in _ARTICLES)
+    starts = {run.start("name") for run in runs if any(word not in said for word in run["name"].casefold().split())}
+    for fact in _names(text, sources) if starts else ():
+        if fact.start in starts and " " in fact.text:
+            yield fact
 
 
 def _sentences(text: str, sources: Sources, words: float) -> Iterator[Fact]:

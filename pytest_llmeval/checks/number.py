@@ -125,6 +125,8 @@ _MAGNITUDE = re.compile(
 _GROUP_MARKS = re.compile("[\u00a0\u202f\u2009'\u2019\u066c]")
 _MINUS = "-\u2212"
 _CURRENCY = "$€£¥₹₩₽¢"
+_CURRENCIES = tuple(_CURRENCY)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:[eE].*)?")
 _LONGEST = 60  # characters; longer digits are not a figure
 
 
@@ -154,9 +156,9 @@ def numerals(text: str) -> Iterator[Numeral]:
         start, end = found.span()
         value = _value(found.group())
         before = start - 1
-        money = text[max(0, start - 2) : start].strip()[-1:] in tuple(_CURRENCY)
         while value is not None and (unit := _MAGNITUDE.match(text, end)):
             word = unit.group().strip("\u00a0 -")
+            money = text[max(0, start - 2) : start].strip()[-1:] in _CURRENCIES
             if (word == "m" and not money) or word == "b":  # "5 m" are metres
                 break
             value = value.scaleb(_MAGNITUDES[word.lower()])
@@ -176,6 +178,8 @@ def numerals(text: str) -> Iterator[Numeral]:
 def _value(digits: str) -> Decimal | None:
     if len(digits) > _LONGEST:
         return None
+    if digits.isascii() and digits.isdigit():
+        return Decimal(digits)
     plain = _GROUP_MARKS.sub("", digits).replace("\u066b", ".")
     if plain.count(".") > 1 and "," not in plain:
         groups = plain.split(".")
@@ -189,7 +193,7 @@ def _value(digits: str) -> Decimal | None:
             else plain.replace(",", "")
         )
     elif "," in plain:
-        grouped = len(digits) == len(plain) and re.fullmatch(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:[eE].*)?", plain)
+        grouped = len(digits) == len(plain) and _THOUSANDS.fullmatch(plain)
         plain = plain.replace(",", "") if grouped else plain.replace(",", ".")
     try:
         return Decimal(plain)

@@ -222,6 +222,9 @@ def test_facts_of_hostile_texts_are_found_in_a_time_that_grows_with_the_length(u
 def test_too_many_facts_are_an_error_and_no_pass() -> None:
     with pytest.raises(LlmevalError, match="too many to check"):
         assert_grounded("30 " * 10_001, POLICY)
+    with pytest.raises(LlmevalError, match="more than 1,000 facts in 3,003 characters, too many to check"):
+        assert_grounded("30 " * 1001, POLICY)
+    assert_grounded("It is 30 days, always. " * 1001, POLICY)
 
 
 def test_consistent_replies() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.checks.check import recorder
+from pytest_llmeval.checks.facts import number_words as reading
 from pytest_llmeval.checks.facts.content_words import sentences
 from pytest_llmeval.checks.facts.extracted import facts
 from pytest_llmeval.checks.facts.languages import languages_of
@@ -221,10 +222,12 @@ def test_every_claim_has_its_place() -> None:
     assert [reply[claim.start : claim.end] for claim in scores[0].unsupported] == ["60", "030 555 0199", "Sunday"]
 
 
-def test_names_are_looked_up_only_when_asked() -> None:
+def test_single_names_are_looked_up_only_when_asked() -> None:
     context = "The bridge was built by Ada Brown."
-    assert claims("It was built by Tom Wilkins.", context) == []
+    assert claims("It was built by Wilkins.", context) == []
+    assert claims("It was built by Wilkins.", context, names=True) == ["Wilkins"]
     assert claims("It was built by Tom Wilkins.", context, names=True) == ["Tom Wilkins"]
+    assert claims("It was built by Tom Wilkins.", context) == ["Tom Wilkins"]
     assert claims("## Facts About The Bridge\nAda Brown built it.", context, names=True) == []
     assert claims("WE BUILT THE BRIDGE IN LEEDS.", context, names=True) == []
 
@@ -320,3 +323,40 @@ def test_facts_of_a_text() -> None:
         ("number", "40"),
         ("time", "10:30"),
     ]
+
+
+def test_a_name_of_several_words_in_prose_is_looked_up_without_being_asked_for() -> None:
+    context = "The song is by Disclosure, a duo from Reigate. It came out in 2015."
+    assert claims("It features James Taylor and Sam Smith.", context) == ["James Taylor", "Sam Smith"]
+    for text in (
+        "It features Disclosure Live.",  # one word of it is there
+        "Best regards,\nCustomer Support Team",
+        "Dear Valued Listener, ask our Customer Support or the Help Desk.",
+        "## Next Steps\nOpen Account Settings.",
+        "Sie ist von Disclosure, mit Kredit Karte Gold.",
+    ):
+        assert claims(text, context) == [], text
+
+
+WORDS_OF_NUMBERS = {
+    "en": "one two twenty hundred thousand and a first point zero half dozen",
+    "de": "ein zwei zwanzig hundert tausend und erste komma null einundzwanzig",
+    "fr": "un deux vingt quatre vingts cent mille et virgule zéro soixante dix",
+    "es": "uno dos veinte y cien ciento mil primero coma cero",
+    "pt": "um dois vinte e trinta cem mil primeiro vírgula zero",
+    "da": "en to tyve og hundrede tusind første komma nul",
+}
+
+
+@given(st.sampled_from(sorted(WORDS_OF_NUMBERS)), st.data())
+def test_number_words_are_found_where_a_reading_of_the_whole_text_finds_them(
+    language: str, data: st.DataObject
+) -> None:
+    """A text is read around its number words alone, which must change nothing."""
+    words = [*WORDS_OF_NUMBERS[language].split(), "casa", "die", "10", ",", "-", "."]
+    text = " ".join(data.draw(st.lists(st.sampled_from(words), min_size=1, max_size=30)))
+    spans = [found.span() for found in reading._TOKEN.finditer(text)]
+    tokens = [reading._Token(text[start:end]) for start, end in spans]
+    whole = list(reading._found(text, spans, tokens, language))
+    found = [one for one in number_words(text, [language]) if one not in set(reading._own(text))]
+    assert found == [one for one in whole if one not in set(reading._own(text))]

@@ -78,7 +78,7 @@ def bound_of(text: str, start: int, end: int) -> tuple[Bound, bool]:
         end: where it ends, its unit included.
     """
     before = text[max(0, start - _CLAUSE) : start]
-    last = before.split()[-1:]
+    last = before.rstrip().rsplit(None, 1)[-1:]
     bound: Bound = ""
     if _RELATIVE.match(text, end):  # "until 3 days before" is "at least 3 days before"
         return "", False

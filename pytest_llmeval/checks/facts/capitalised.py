@@ -68,7 +68,7 @@ _NO_NAMES = frozenset(
 )
 _INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_]?)*")
 _DEMONYM = re.compile(r"(?:ish|ian|ians|ean|eans|ese|an|ans|ic|ch|i|is|man|men)$")
-_NOUNS_HAVE_CAPITALS = ("de",)
+NOUNS_HAVE_CAPITALS = ("de",)
 
 
 def capitalised(text: str, languages: tuple[str, ...], known: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
@@ -80,7 +80,7 @@ def capitalised(text: str, languages: tuple[str, ...], known: Callable[[str], bo
     Args:
         known: whether a word is in the sources.
     """
-    fewest = 2 if languages[:1] == _NOUNS_HAVE_CAPITALS else 1
+    fewest = 2 if languages[:1] == NOUNS_HAVE_CAPITALS else 1
     for start, end in sentences(text):
         sentence = text[start:end]
         tokens = list(_TOKEN.finditer(sentence))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, NamedTuple
 
@@ -47,8 +46,7 @@ _UNCERTAIN = 12  # and up to this one where the language is not sure
 _SEVERAL_MEANINGS = frozenset(["sei", "neuf", "once", "nove", "fire", "elf", "sette"])
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """Something a text states that can be looked up.
 
     Attributes:

@@ -29,8 +29,9 @@ _READ = 5_000  # characters that are enough to tell
 def languages_of(text: str) -> tuple[str, ...]:
     """The languages that a text may be in, the likeliest first; all that we know when nothing tells."""
     counted: Counter[str] = Counter()
-    for word in _WORD.findall(text[:_READ].casefold()):
-        counted.update(_OF_WORD.get(word, ()))
+    for word, count in Counter(_WORD.findall(text[:_READ].casefold())).items():
+        for language in _OF_WORD.get(word, ()):
+            counted[language] += count
     if not counted:
         return LANGUAGES
     most = max(counted.values())

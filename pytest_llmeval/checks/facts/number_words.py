@@ -71,11 +71,14 @@ def number_words(text: str, languages: Iterable[str] = LANGUAGES) -> Iterator[Nu
     if _DOZENS.search(text):
         yield from _own(text)
     if _WORD.search(text):
-        spans = [found.span() for found in _TOKEN.finditer(text)]
-        words = [text[start:end].casefold() for start, end in spans]
+        words = [word.casefold() for word in _TOKEN.findall(text)]
         different = set(words)
+        spans: list[tuple[int, int]] = []
         for language in languages:
             numbers = _numbers_among(different, language)
+            if not numbers:
+                continue
+            spans = spans or [found.span() for found in _TOKEN.finditer(text)]
             for first, end in _runs([place for place, word in enumerate(words) if word in numbers], len(words)):
                 tokens = [_Token(text[start:stop]) for start, stop in spans[first:end]]
                 yield from _found(text, spans[first:end], tokens, language)

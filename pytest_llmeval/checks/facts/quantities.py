@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -23,8 +22,7 @@ class Reading(NamedTuple):
     unit: Unit | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A number in a text.
 
     Attributes:
@@ -59,7 +57,7 @@ class Quantity:
         """The same, in a text that has so many characters more before it."""
         number = (self.number[0] + shift, self.number[1] + shift)
         parts = tuple(part.moved(shift) for part in self.parts)
-        return replace(self, start=self.start + shift, end=self.end + shift, number=number, parts=parts)
+        return self._replace(start=self.start + shift, end=self.end + shift, number=number, parts=parts)
 
 
 _ORDINAL = re.compile(r"\s?(?:st|nd|rd|th|ty)(?![^\W_])|(?:er|re|ère|ème|eme|e|º|ª|°)(?![^\W_])", re.IGNORECASE)
@@ -69,6 +67,11 @@ _DECADE_WORDS = {
     "nineties": 90,
 }  # fmt: skip
 _DECADE_WORD = re.compile(rf"(?<![^\W_])(?:{'|'.join(_DECADE_WORDS)})(?![^\W_])", re.IGNORECASE)
+_GROUPED = re.compile(r"[-\u2212]?(\d{1,3})([.,])(\d{3})")
+_SHORTEST_GROUPED = 5  # characters, as in 1.234
+_TWO_DIGITS = re.compile(r"[-\u2212]?(\d{2})")
+_FIGURE = re.compile(r"[\d.,]*")
+_GAP_IN_NUMBER = re.compile(r"(?<=[\d.,])\s(?=[\d.,])")
 _YEAR = re.compile(r"(1[0-9]|20)(\d{2})")
 _RANGE = re.compile(r"\s?(?:-{1,2}|[\u2010-\u2015\u2212~/]|to|bis|à|a|al|tot|until|through)\s?", re.IGNORECASE)
 _TORN = re.compile(
@@ -101,6 +104,7 @@ _AND_A_HALF = re.compile(
     re.IGNORECASE,
 )
 _TOGETHER = re.compile(r",?\s?(?:and\s|und\s|et\s|y\s|e\s|en\s)?", re.IGNORECASE)
+_YEAR_DIGITS = 4
 _SENTENCE_END = re.compile(r"[.!?;。\uff01\uff1f\n]")
 
 
@@ -147,13 +151,15 @@ def _with_unit(text: str, numeral: Numeral) -> Quantity:
     readings = [Reading(value, unit) for value in values for unit in units] or list(_plain(values))
     if million:
         readings += _plain([value.scaleb(6) for value in values])
-    exponent = numeral.value.as_tuple().exponent
-    step = 10.0**exponent if isinstance(exponent, int) else 1.0
+    step = 1.0
+    if not digits.isdecimal():
+        exponent = numeral.value.as_tuple().exponent
+        step = 10.0**exponent if isinstance(exponent, int) else 1.0
     return Quantity(start, end, number, tuple(readings), step=step)
 
 
 def _plain(values: Iterable[Decimal]) -> tuple[Reading, ...]:
-    return tuple(Reading(value) for value in values)
+    return tuple([Reading(value) for value in values])
 
 
 def _of_decade(value: Decimal) -> tuple[Reading, ...]:
@@ -163,8 +169,7 @@ def _of_decade(value: Decimal) -> tuple[Reading, ...]:
 
 def _other_values(written: str) -> Iterator[Decimal]:
     """What else one separator can mean: 1.234 is one thousand in German, 1,234 a decimal."""
-    found = re.fullmatch(r"[-\u2212]?(\d{1,3})([.,])(\d{3})", written)
-    if found:
+    if len(written) >= _SHORTEST_GROUPED and (found := _GROUPED.fullmatch(written)):
         yield Decimal(found[1] + found[3]) if found[2] == "." else Decimal(f"{found[1]}.{found[3]}")
 
 
@@ -172,16 +177,17 @@ def _short_years(text: str, found: list[Quantity]) -> None:
     """In 2007-11 the 11 is 2011 too."""
     for place in range(1, len(found)):
         before, one = found[place - 1], found[place]
-        year = _YEAR.fullmatch(text[slice(*before.number)])
-        digits = re.fullmatch(r"[-\u2212]?(\d{2})", text[slice(*one.number)])
+        start, end = before.number
+        year = _YEAR.fullmatch(text, start, end) if end - start == _YEAR_DIGITS else None
+        digits = _TWO_DIGITS.fullmatch(text, *one.number) if year else None
         if year and digits and int(digits[1]) > int(year[2]) and _are_range(text, before, one):
             full = Reading(Decimal(year[1] + digits[1]))
-            found[place] = replace(one, readings=(*one.readings, full))
+            found[place] = one._replace(readings=(*one.readings, full))
 
 
 def _are_range(text: str, one: Quantity, after: Quantity) -> bool:
     start = after.start + (text[after.start] in "-\u2212")  # a dash that was read as a minus
-    return one.end <= start <= one.end + 10 and bool(_RANGE.fullmatch(text, one.end, start))
+    return one.end < start <= one.end + 10 and bool(_RANGE.fullmatch(text, one.end, start))
 
 
 def _blanked(text: str, found: Iterable[Quantity]) -> str:
@@ -247,7 +253,7 @@ def _together(text: str, one: Quantity, after: Quantity) -> Quantity | None:
         return None
     total = value * Decimal(str(round(larger.factor / smaller.factor, 6))) + rest
     number = (one.number[0], after.number[1])
-    return replace(after, start=one.start, number=number, readings=(Reading(total, smaller),), parts=(one, after))
+    return after._replace(start=one.start, number=number, readings=(Reading(total, smaller),), parts=(one, after))
 
 
 def _sharing_units(text: str, found: list[Quantity]) -> list[Quantity]:
@@ -255,13 +261,14 @@ def _sharing_units(text: str, found: list[Quantity]) -> list[Quantity]:
     shared = list(found)
     for place in range(len(found) - 2, -1, -1):
         one, after = shared[place], shared[place + 1]
-        bare = bool(one.readings) and all(reading.unit is None for reading in one.readings)
-        if not bare or not after.readings or not _are_range(text, one, after):
+        if not after.readings or not _are_range(text, one, after):
             continue
-        if _YEAR.fullmatch(text[slice(*one.number)]):
+        bare = bool(one.readings) and all(reading.unit is None for reading in one.readings)
+        if not bare or _YEAR.fullmatch(text, *one.number):
             continue
         units = [reading.unit for reading in after.readings if reading.unit]
-        written = next(numerals(re.sub(r"[^\d.,].*", "", text[slice(*after.number)], flags=re.DOTALL)), None)
+        figure = _FIGURE.match(text, *after.number)
+        written = next(numerals(figure.group()), None) if figure else None
         larger = bool(written and written.value and written.value < after.readings[0].value)
         if units or larger:
             readings = [Reading(reading.value, unit) for reading in one.readings for unit in units] or list(
@@ -270,13 +277,13 @@ def _sharing_units(text: str, found: list[Quantity]) -> list[Quantity]:
             if larger and written and written.value:
                 times = after.readings[0].value / written.value
                 readings += [Reading(reading.value * times, reading.unit) for reading in readings]
-            shared[place] = replace(one, readings=tuple(readings))
+            shared[place] = one._replace(readings=tuple(readings))
     return shared
 
 
 def _bounded(text: str, one: Quantity) -> Quantity:
     bound, denied = bound_of(text, one.start, one.end)
-    return replace(one, bound=bound, denied=denied) if bound else one
+    return one._replace(bound=bound, denied=denied) if bound else one
 
 
 def _joined(text: str, found: list[Quantity]) -> list[Quantity]:
@@ -290,7 +297,7 @@ def _joined(text: str, found: list[Quantity]) -> list[Quantity]:
             continue
         parts = tuple(found[place] for place in inside)
         start, end = parts[0].number[0], max(parts[-1].number[1], torn.end())
-        glued = re.sub(r"(?<=[\d.,])\s(?=[\d.,])", "", text[start : torn.end()]) + text[torn.end() : end]
+        glued = _GAP_IN_NUMBER.sub("", text[start : torn.end()]) + text[torn.end() : end]
         whole = next(numerals(glued), None)
         if whole is None or whole.value is None:
             continue
@@ -298,6 +305,6 @@ def _joined(text: str, found: list[Quantity]) -> list[Quantity]:
         values = [whole.value, *_other_values(whole.text)]
         readings = tuple(Reading(value, unit) for value in values for unit in units) or _plain(values)
         gone.update(inside)
-        joined.append(replace(parts[0], end=parts[-1].end, number=(start, end), readings=readings, parts=parts))
+        joined.append(parts[0]._replace(end=parts[-1].end, number=(start, end), readings=readings, parts=parts))
     kept = [one for place, one in enumerate(found) if place not in gone]
     return sorted([*joined, *kept], key=lambda one: (one.start, one.end))

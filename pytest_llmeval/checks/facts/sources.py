@@ -35,7 +35,8 @@ _TURNED = {("over", "under"), ("under", "over"), ("over", "almost"), ("almost", 
 _ENDING = 3  # letters of a name that may differ, as in Australian and Australia
 _MOST_MEASURED = 8  # of a dimension that one is compared with
 _FEWEST_DIGITS, _COUNTRY = 6, 3  # of a telephone number, and of a country's code
-_MOST_DERIVATIONS = 300  # of one text; it has failed by then in any case
+_MOST_DERIVATIONS = 300  # that are tried for one text
+_MOST_UNDERIVED = 30  # of them in vain; the text has failed by then in any case
 _SLASHED = re.compile(r"(?<![\w/.,])(\d{1,2})/(\d{1,2})(?![\w/]|[.,]\d)")
 _WORDS_WITH_DIGITS = re.compile(r"[^\W\d_]{1,10}[-_ \u2010\u2011]?\d[\w-]{0,60}")
 # Starts of the names of a country and of its people, where these differ early.
@@ -70,7 +71,7 @@ class Sources:
     def __init__(self, passages: Iterable[str], languages: tuple[str, ...]) -> None:
         self._passages = tuple(passages)
         self._languages = languages
-        self._derivations = 0
+        self._derivations = self._underived = 0
 
     def hold(self, fact: Fact, stated: Stated) -> bool:
         """Whether a fact of a text is in the sources, or follows from them.
@@ -108,8 +109,10 @@ class Sources:
     def why_not(self, fact: Fact) -> str:
         """What the sources say of a number after all, such as with another unit; "" when they do not have it."""
         readings = fact.quantity.readings if fact.quantity else ()
-        said = [written for reading in readings for written in self._quantities.get(abs(reading.value), {}).values()]
-        return said[0] if said else ""
+        for reading in readings:
+            for passage, one in self._quantities.get(abs(reading.value), {}).values():
+                return _around(passage, one)
+        return ""
 
     def knows_name(self, word: str) -> bool:
         """Whether a word, or one that starts as it does, is in the sources."""
@@ -190,14 +193,17 @@ class Sources:
         return set().union(*(each.others for each in self._read))
 
     @cached_property
-    def _quantities(self) -> dict[Decimal, dict[_Said, str]]:
+    def _quantities(self) -> dict[Decimal, dict[_Said, tuple[str, Quantity]]]:
         """By the number without its sign: a minus is often a dash, as in "30 days -60 at most"."""
-        index: dict[Decimal, dict[_Said, str]] = {}
+        index: dict[Decimal, dict[_Said, tuple[str, Quantity]]] = {}
         for passage, found in zip(self._passages, self._found, strict=True):
             for one in (part for each in found for part in (each, *each.parts)):
-                for value in {abs(reading.value) for reading in one.readings}:
-                    units = frozenset(reading.unit for reading in one.readings if abs(reading.value) == value)
-                    index.setdefault(value, {}).setdefault(_Said(units, one.bound, one.denied), _around(passage, one))
+                units: dict[Decimal, list[Unit | None]] = {}
+                for value, unit in one.readings:
+                    units.setdefault(abs(value), []).append(unit)
+                for value, of_value in units.items():
+                    said = _Said(frozenset(of_value), one.bound, one.denied)
+                    index.setdefault(value, {}).setdefault(said, (passage, one))
         return index
 
     @cached_property
@@ -266,8 +272,12 @@ class Sources:
             return True
         if self._holds_slashed(one, stated.text):
             return True
+        if self._derivations >= _MOST_DERIVATIONS or self._underived >= _MOST_UNDERIVED:
+            return False
+        follows = self._derived.follows(one, stated)
         self._derivations += 1
-        return self._derivations <= _MOST_DERIVATIONS and self._derived.follows(one, stated)
+        self._underived += not follows
+        return follows
 
     def _holds_slashed(self, one: Quantity, text: str) -> bool:
         """Whether a number belongs to a date such as 31/12, without a year, which may also be a ratio."""
