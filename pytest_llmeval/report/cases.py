@@ -274,7 +274,7 @@ def reason_in(sample: SampleResult, category: str) -> str:
         return sample.reason
     said = [score.reason for score in sample.scores if not score.passed and score.category == category and score.reason]
     # A plain assert has no score; `all_checks` lists it below the first failure.
-    listed = re.findall(rf"^\w+ \[{re.escape(category)}\]: (.+)$", sample.detail, re.MULTILINE)
+    listed: list[str] = re.findall(rf"^\w+ \[{re.escape(category)}\]: (.+)$", sample.detail, re.MULTILINE)
     return [*said, *listed, sample.reason][0]
 
 

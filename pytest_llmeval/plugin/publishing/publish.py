@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.evaluation import Evaluation
     from pytest_llmeval.plugin.reporting.gathering import Gathered
 
-PAGE, OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"
-"""The variables that name files which GitHub reads when the step is done."""
-
 MARKDOWN = ".md"
 
 
@@ -23,7 +20,9 @@ def publishes(evaluation: Evaluation) -> bool:
     """Whether the session leaves more than what is on the terminal; one of a shard has no verdict to tell."""
     if evaluation.shard is not None:
         return False
-    return bool(evaluation.summaries) or any(evaluation.environment.get(name) for name in (PAGE, OUTPUT))
+    return bool(evaluation.summaries) or any(
+        evaluation.environment.get(name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")
+    )
 
 
 def publish(
@@ -50,16 +49,16 @@ def publish(
     evaluation = gathered.evaluation
     if not publishes(evaluation) or not evaluation.models:
         return [], 0
-    page, output = (evaluation.environment.get(name, "") for name in (PAGE, OUTPUT))
     # Most sessions have nothing to publish, and do not pay for these.
     from pytest_llmeval.analysis.compare import Rules
     from pytest_llmeval.analysis.measure import measure_each
     from pytest_llmeval.analysis.routing import routes_of
-    from pytest_llmeval.plugin.publishing.github import append, output_line
     from pytest_llmeval.report.exports import Session, not_green
     from pytest_llmeval.report.files import FILES
+    from pytest_llmeval.report.github import OUTPUT, PAGE, append, output_line
     from pytest_llmeval.report.markdown import markdown
 
+    page, output = (evaluation.environment.get(name, "") for name in (PAGE, OUTPUT))
     red = [not_green(f"{stopped}, so it could not be measured")] if stopped is not None else []
     red += [not_green(f"{plural(failed, 'test')} failed, see pytest's output")] if failed else []
     run = gathered.run()
@@ -94,8 +93,8 @@ def publish_nothing(evaluation: Evaluation) -> list[str]:
     Returns:
         Notes on what could not be written.
     """
-    from pytest_llmeval.plugin.publishing.github import append, output_line
     from pytest_llmeval.report.exports import not_green
+    from pytest_llmeval.report.github import OUTPUT, PAGE, append, output_line
 
     if evaluation.shard is not None:
         return []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.plugin.publishing.github import MOST_ANNOTATIONS, commands, verdict_word
+from pytest_llmeval.report.github import MOST_ANNOTATIONS, commands, verdict_word
 from tests.analysis.test_compare import answers, compare
 from tests.plugin.reporting.test_file_descriptors import HELD, LIMITED
 from tests.server import Request, Server, completion
