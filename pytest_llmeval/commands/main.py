@@ -21,13 +21,14 @@ from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.commands.add import add_add
 from pytest_llmeval.commands.cache import add_cache
 from pytest_llmeval.commands.check import add_check
+from pytest_llmeval.commands.github_step import on_github, publish, publish_failure
 from pytest_llmeval.commands.history import add_history
 from pytest_llmeval.commands.import_cases import add_import
 from pytest_llmeval.commands.judge_agreement import add_judge_agreement
 from pytest_llmeval.commands.judging import as_told, decided_in, extent_of, rules_notes, rules_of, stopped_words, within
 from pytest_llmeval.commands.merge import add_merge, failed_words
 from pytest_llmeval.commands.plan import add_plan
-from pytest_llmeval.commands.project import add_config, models_of, settings_of
+from pytest_llmeval.commands.project import add_config, models_of, secrets_of, settings_of
 from pytest_llmeval.commands.report import add_report
 from pytest_llmeval.commands.results_table import is_table, load_tables, told_by_tables
 from pytest_llmeval.commands.review import add_review
@@ -35,12 +36,13 @@ from pytest_llmeval.commands.shadow import add_shadow
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, LlmevalError
 from pytest_llmeval.report.category import uncategorised_lines
+from pytest_llmeval.report.exports import Session, not_green
 from pytest_llmeval.report.paper import Line, joined, terminal_paper
 from pytest_llmeval.report.summary import every_measure, list_differing, no_commands, summary, verdict
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult, Run, was_another
 from pytest_llmeval.runs.saved_when import when_words
-from pytest_llmeval.text import harmless
+from pytest_llmeval.text import first_line, harmless
 
 PASSED, GATE_FAILED, USAGE = 0, 1, 2
 MOST_QUIET = 2
@@ -58,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LlmevalError as error:
         for line in str(error).splitlines():
             print(f"llmeval: {harmless(line)}", file=sys.stderr)
+        if getattr(options, "gates", False):
+            publish_failure(first_line(str(error)))
     except BrokenPipeError:  # piped into head: what could not be written must not be tried again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
@@ -95,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RUN",
         help="Another run of the baseline's model: its answers count too, and show whether samples repeat each other",
     )
-    compare.set_defaults(run=_compare)
+    compare.set_defaults(run=_compare, gates=True)
     add_report(commands)
     add_review(commands)
     add_add(commands)
@@ -231,16 +235,20 @@ def _compare(options: argparse.Namespace) -> int:
             raise ConfigError(f"{options.baseline}: {why}; name both: llmeval compare BASELINE CANDIDATE")
         figures = measure_each(after)
     _print(options, rules_of(after, settings, strict=options.strict), comparisons, figures, after.results)
-    if comparisons and not is_table(options.baseline):
-        _tell(options, rules_notes(saved, settings, options.config))
+    notes = rules_notes(saved, settings, options.config) if comparisons and not is_table(options.baseline) else []
+    _tell(options, notes)
     stopped = stopped_words(after)
-    if stopped and not comparisons:
-        print(f"NOT GREEN: {stopped}")
+    red = [not_green(stopped)] if stopped and not comparisons else []
     # Of two runs that are compared afresh, other tests of the second say nothing.
-    failed = after.failed and (after is before or after.shards is not None)
-    if failed:
-        print(f"NOT GREEN: {failed_words(after)}")
-    if failed or stopped:  # no verdict must not look like a pass
+    red += [not_green(failed_words(after))] if after.failed and (after is before or after.shards is not None) else []
+    for why in red:
+        print(why)
+    if on_github():
+        publish(
+            Session(after, comparisons, figures, secrets_of(settings), [*red, *notes]),
+            (options.config or Path.cwd()).absolute(),
+        )
+    if red or stopped:  # no verdict must not look like a pass
         return GATE_FAILED
     return GATE_FAILED if any(comparison.gate == "failed" for comparison in comparisons) else PASSED
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pytest_llmeval.commands.github_step import publish_failure
 from pytest_llmeval.errors import ConfigError, RunFileError
 from pytest_llmeval.runs.file import load_run, save_run
 from pytest_llmeval.runs.merge import merge_shards
@@ -22,7 +23,7 @@ def add_merge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     merge = commands.add_parser("merge", help="Join the saved runs of shards; exit 1 when cases are missing")
     merge.add_argument("shards", metavar="SHARD", nargs="+", help="A run of a part of the cases")
     merge.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="Where the joined run is saved")
-    merge.set_defaults(run=_merge)
+    merge.set_defaults(run=_merge, gates=True)
 
 
 def _merge(options: argparse.Namespace) -> int:
@@ -45,13 +46,19 @@ def _merge(options: argparse.Namespace) -> int:
     if merged.shards is not None:
         part = f"{len(merged.shards.numbers)} of " if merged.shards.missing else ""
         joined = part + plural(merged.shards.of, "shard")
-    print(f"{output}: {plural(cases, 'case')} of {joined}, {_completeness(merged, runs)}")
+    told = f"{output}: {plural(cases, 'case')} of {joined}, {_completeness(merged, runs)}"
+    print(told)
     if merged.shards is not None:
-        return _cut_into(merged, merged.shards, runs)
+        code = _cut_into(merged, merged.shards, runs)
+        if code == PART:
+            publish_failure(told)
+        return code
     for key, model in merged.left_out[:MOST_NAMES]:
         print(f"  in no shard: {harmless(str(key))} under {harmless(model)}")
     if len(merged.left_out) > MOST_NAMES:
         print(f"  {len(merged.left_out) - MOST_NAMES} more")
+    if not merged.complete:
+        publish_failure(told)
     return WHOLE if merged.complete else PART
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile, zip_longest
@@ -85,8 +86,8 @@ def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey
         facts.append(f"passed {passes(before)} {paper.arrow} {passes(after)}")
     if before and key in comparison.known:
         facts.append(f"failed before too, as {', '.join(before.categories) or 'failed'}")
-    if failing and failing.reason:
-        facts.append(failing.reason if paper.verbosity > 0 else first_line(failing.reason))
+    if failing and (reason := reason_in(failing, category)):
+        facts.append(reason if paper.verbosity > 0 else first_line(reason))
     lines += paper.write("; ".join(facts), indent=indent) if facts else []
     most = MOST_LINES_VERBOSE if paper.verbosity > 0 else MOST_LINES
     passing = passing_sample(before)
@@ -265,6 +266,16 @@ def failing_sample(result: CaseResult | None, category: str) -> SampleResult | N
     """The first sample that fails in this category, or else the first that fails."""
     failing = [sample for sample in result.judged if sample.outcome == "fail"] if result else []
     return next((sample for sample in failing if category in sample.categories), failing[0] if failing else None)
+
+
+def reason_in(sample: SampleResult, category: str) -> str:
+    """Why a sample fails in a category: of several checks that failed, what the first of that category says."""
+    if sample.category == category or category not in sample.categories:
+        return sample.reason
+    said = [score.reason for score in sample.scores if not score.passed and score.category == category and score.reason]
+    # A plain assert has no score; `all_checks` lists it below the first failure.
+    listed: list[str] = re.findall(rf"^\w+ \[{re.escape(category)}\]: (.+)$", sample.detail, re.MULTILINE)
+    return [*said, *listed, sample.reason][0]
 
 
 def passing_sample(result: CaseResult | None) -> SampleResult | None:

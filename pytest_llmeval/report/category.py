@@ -8,7 +8,7 @@ from pytest_llmeval.analysis.alike_reasons import alike_reasons
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
 from pytest_llmeval.analysis.groups import fails_in
 from pytest_llmeval.checks.categories import GENERAL
-from pytest_llmeval.report.cases import case_lines, failing_sample, named, passes, reply_text
+from pytest_llmeval.report.cases import case_lines, failing_sample, named, passes, reason_in, reply_text
 from pytest_llmeval.report.numbers import points
 from pytest_llmeval.report.paper import Line, Paper, clip, wrap
 from pytest_llmeval.report.verdict import before_and_after, evidence, mark_of, remark, style_of, title
@@ -54,7 +54,7 @@ def category_cases_alone(paper: Paper, results: Sequence[CaseResult], name: str)
     for result in failing:
         lines.append(named(paper, f"{result.model}: " if several else "", str(result.key), indent=2))
         sample = failing_sample(result, name)
-        lines += paper.write(first_line(sample.reason) if sample else "", indent=4, hang=2)
+        lines += paper.write(first_line(reason_in(sample, name)) if sample else "", indent=4, hang=2)
         reply = wrap(paper.clean(reply_text(sample)[: 4 * paper.width]), paper.width - 6)
         lines += [Line(f"    | {line}") for line in reply[: _MOST_LINES if paper.verbosity <= 0 else None] if line]
     return lines

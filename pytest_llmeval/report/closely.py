@@ -162,7 +162,8 @@ def _sample(paper: Paper, key: CaseKey, side: LookSide, sample: SampleResult, se
         lines += paper.write("asked no model", indent=4)
     for score in sample.scores:
         lines += _score(paper, score)
-    failed_at = seen.failed_at.get((key, side.result.model, sample.index))
+    # A saved side has the model's name as the side of this session, which alone was seen failing.
+    failed_at = None if side.saved else seen.failed_at.get((key, side.result.model, sample.index))
     if failed_at and sample.outcome != "pass":
         lines += paper.write(failed_at, indent=4, hang=2)
     told = {score.reason for score in sample.scores if not score.passed}

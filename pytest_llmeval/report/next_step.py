@@ -11,32 +11,38 @@ from pytest_llmeval.report.verdict import mark_of, rising_together
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.stats.outcomes import ERROR_PREFIX
 
-AGAIN = "run again; answers that came are not paid twice"
+_AGAIN = "run again"
 _HELPS = {
-    "authentication": "set the key as the errors say, then run again; answers that came are not paid twice",
-    "bad_request": "mend what the errors say of the request: the provider refuses it each time",
-    "billing": "pay the account or raise its limit, then run again; answers that came are not paid twice",
-    "broken_recording": "mend the file of recordings that the errors name, or restore it",
-    "budget": "a higher --llm-budget goes on where this run stopped; answers that came are not paid twice",
-    "connection": "start the server, or mend base_url or the network as the errors say",
-    "content_filter": "change the prompts that the provider refuses, or put another model on trial",
-    "exception": "mend the test or the application: the errors are exceptions of its own code",
+    "authentication": "set the key as the errors say, then run again",
+    "bad_request": "fix the request as the errors say: the provider will refuse it every time",
+    "billing": "pay the bill or raise the account's limit, then run again",
+    "broken_recording": "fix the file of recordings that the errors name, or restore it",
+    "budget": "raise --llm-budget and run again",
+    "connection": "start the server, or fix base_url or the network as the errors say",
+    "content_filter": "change the prompts that the provider refuses, or try another model",
+    "exception": "fix the test or the application: the errors are exceptions in its own code",
     "malformed": "check that base_url is the address of an API, and that the provider named is the one it speaks",
     "no_reply_recorded": "--llm-record --llm-mode=auto asks for the missing replies and records them",
-    "not_found": "mend the model's name or base_url as the errors say",
-    "not_rerouted": "put a model on trial that the application can be made to ask, as the errors say",
-    "setup": "mend the fixtures or settings that the errors name",
+    "not_found": "fix the model's name or base_url as the errors say",
+    "not_rerouted": "use a model that the application can be made to ask, as the errors say",
+    "reply_too_old": "--llm-record --llm-mode=refresh asks for every reply again and records it",
+    "setup": "fix the fixtures or settings that the errors name",
 }
 _PAGE = "every answer that changed, side by side"
 
 
-def after_errors(kinds: Iterable[str]) -> str:
+def after_errors(kinds: Iterable[str], asks_all: str = "") -> str:
     """What to do about errors: never what changes nothing.
 
     Args:
         kinds: of the errors, the most frequent first.
+        asks_all: as `Paper.asks_all`.
     """
-    return _HELPS.get(next(iter(kinds), ""), AGAIN)
+    told = _HELPS.get(next(iter(kinds), ""), _AGAIN)
+    if not told.endswith(_AGAIN):
+        return told
+    paid = f"--llm-mode={asks_all} pays for every answer again" if asks_all else "you pay only for what is missing"
+    return f"{told}; {paid}"
 
 
 def next_step(paper: Paper, comparisons: Sequence[Comparison]) -> list[Line]:
@@ -51,7 +57,7 @@ def next_step_alone(paper: Paper, results: Sequence[CaseResult]) -> list[Line]:
     errors = [result.category or "error" for result in results if result.outcome == "error"]
     failing = [name for result in results if result.outcome == "fail" for name in result.categories]
     if errors:
-        return _written(paper, after_errors(sorted(errors, key=errors.count, reverse=True)))
+        return _written(paper, after_errors(sorted(errors, key=errors.count, reverse=True), paper.asks_all))
     if not failing or (paper.listed and not paper.page):
         return []
     most = max(failing, key=failing.count)
@@ -70,16 +76,16 @@ def _step(paper: Paper, comparison: Comparison) -> str:
     if comparison.of_tables:
         return _step_of_tables(paper, comparison, regressed, max(undecided, default=0))
     unmeasured = any(reason.startswith(UNMEASURED) for reason in comparison.reasons)
-    cure = after_errors(kinds_of_errors(comparison)) if comparison.errors else ""
+    cure = after_errors(kinds_of_errors(comparison), paper.asks_all) if comparison.errors else ""
     if cure and unmeasured:
         return cure
     if failed and regressed:
         return _answers(paper, f"{paper.show}={regressed[0]} lists its cases with what changed")
     # Where a cure is known, the cases that did not run would have the same errors.
-    if cure and (failed or (comparison.gate == "not evaluated" and cure != AGAIN)):
+    if cure and (failed or (comparison.gate == "not evaluated" and not cure.startswith(_AGAIN))):
         return cure
     if lost and failed:
-        return after_errors(lost)
+        return after_errors(lost, paper.asks_all)
     if comparison.gate == "not evaluated":
         return _to_evaluate(comparison)
     if new := _new_failures(comparison):
@@ -143,9 +149,9 @@ def _new_failures(comparison: Comparison) -> str:
     if not failing:
         return ""
     if len(failing) == 1:
-        return "mend the new case that fails before you save the baseline again: saved now, it would be a known miss"
+        return "fix the new case that fails before you save the baseline again: saved now, it would be a known miss"
     return (
-        f"mend the {len(failing)} new cases that fail before you save the baseline again: saved now, they would be "
+        f"fix the {len(failing)} new cases that fail before you save the baseline again: saved now, they would be "
         "known misses"
     )
 

@@ -42,6 +42,7 @@ class Paper(NamedTuple):
         listed: whether the cases are listed after the report, so that it need not show them too.
         secrets: API keys that are not shown, by the names of their environment variables.
         page: the HTML report that the session has written, "" when none was asked for, None where none can be.
+        asks_all: the session's mode, where it asks for every answer again, else "".
     """
 
     width: int = 80
@@ -51,6 +52,7 @@ class Paper(NamedTuple):
     listed: bool = False
     secrets: Mapping[str, str] = MappingProxyType({})
     page: str | None = None
+    asks_all: str = ""
 
     @property
     def arrow(self) -> str:

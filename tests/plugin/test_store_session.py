@@ -99,15 +99,25 @@ def test_old_replies_are_one_note_with_their_count(plain_session: Session) -> No
     assert result.stdout.str().count("max_age") == 1
 
 
+def test_old_replies_are_a_note_beside_a_baseline_that_was_asked_later(plain_session: Session) -> None:
+    setting(plain_session, 'max_age = "30d"')
+    plain_session.write(TEST)
+    plain_session.run("--llm-record", "--llm-report=base.jsonl")
+    age_recordings(plain_session)
+    result = plain_session.run("--llm-mode=replay", "--llm-baseline=base.jsonl")
+    assert result.ret == 0
+    assert told(result, "warning: 2 of the replayed replies are older than max_age (30 days), the oldest * days; ")
+
+
 def test_old_replies_are_errors_where_that_is_wanted(plain_session: Session, server: Server) -> None:
     setting(plain_session, 'max_age = "30d"\nstale = "fail"')
     plain_session.write(TEST)
     plain_session.run("--llm-record").assert_outcomes(passed=2)
     age_recordings(plain_session)
 
-    plain_session.run().stdout.fnmatch_lines(
-        ["*recording of production for test_it.py::test_capital?France?*days old*"]
-    )
+    result = plain_session.run()
+    result.stdout.fnmatch_lines(["*recording of production for test_it.py::test_capital?France?*days old*"])
+    assert told(result, "next: --llm-record --llm-mode=refresh asks for every reply again and records it")
     assert {sample.outcome for result in plain_session.results() for sample in result.samples} == {"error"}
     assert len(server.requests) == 2
 

@@ -222,6 +222,13 @@ def test_a_very_long_reply_is_shown_whole() -> None:
     assert text.count("tea") == 50_000
 
 
+def test_the_line_of_this_session_is_not_that_of_a_saved_failure() -> None:
+    seen = Seen({}, {(KEY, "m", 0): "tests/test_mail.py:12: assert_not_refusal(reply)"})
+    saved = side("baseline m", failed(call("It costs 5 EUR. Call us.")), saved=True)
+    assert "assert_not_refusal" not in shown(saved, seen=seen)
+    assert "assert_not_refusal" in shown(side("candidate m", failed(call("I cannot say."))), seen=seen)
+
+
 def result(key: str, model: str, outcome: str) -> CaseResult:
     sample = failed(call("no")) if outcome == "fail" else passed(call("yes"))
     if outcome == "error":

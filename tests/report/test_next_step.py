@@ -70,11 +70,11 @@ def test_an_answer_that_was_lost_is_no_miss() -> None:
 
 
 def test_errors_that_fail_the_gate_have_a_cure_rather_than_a_list() -> None:
-    assert steps(lost("rate_limit", REFUND)) == ["next: run again; answers that came are not paid twice"]
+    assert steps(lost("rate_limit", REFUND)) == ["next: run again; you pay only for what is missing"]
     # With several samples a case may be judged although one answer was lost.
     row = HALLUCINATION._replace(name="error:billing", new=())
     comparison = FAILED._replace(**{**SETTLED, "rows": (row, OK)}, reasons=("error:billing regressed",))
-    assert steps(comparison)[0].startswith("next: pay the account")
+    assert steps(comparison)[0].startswith("next: pay the bill")
     both = FAILED._replace(rows=(row, *FAILED.rows))
     assert steps(both) == [LISTS]
 
@@ -92,7 +92,7 @@ def test_a_new_case_that_fails_is_not_to_be_saved_as_the_baseline() -> None:
         "next: save the baseline again with --llm-update-baseline, so that it has every case as it is now"
     ]
     assert steps(added("fail")) == [
-        "next: mend the new case that fails before you save the baseline again: saved now, it would be a known miss"
+        "next: fix the new case that fails before you save the baseline again: saved now, it would be a known miss"
     ]
 
 

@@ -9,11 +9,13 @@ from pytest_llmeval.analysis.compare import Extent, Side, compare
 from pytest_llmeval.analysis.measure import measure
 from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.reply import Answer, Measures, Usage
+from pytest_llmeval.report.category import category_cases, category_cases_alone
 from pytest_llmeval.report.paper import Paper
 from pytest_llmeval.report.sections import facts, sections
 from pytest_llmeval.report.summary import summary
 from pytest_llmeval.runs.billed import NOTHING_BILLED
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.score import Score
 
 Results = dict[CaseKey, CaseResult]
 
@@ -246,3 +248,29 @@ def test_a_session_is_told_by_the_model_with_the_most_cases_and_of_these_by_the_
         assert line.text.startswith("2 cases x 3 samples")
     [line] = facts(Paper(width=80, ascii=True), [few, many], NOTHING_BILLED)
     assert line.text.startswith("2 cases x 1 sample")
+
+
+def test_a_category_is_listed_with_the_reason_of_its_own_check() -> None:
+    sample = SampleResult(
+        index=0,
+        outcome="fail",
+        category="refusal",
+        further=("wrong_answer", "tone"),
+        reason="the model refused (1 of 3 failed checks)",
+        detail="the model refused (1 of 3 failed checks)\nassert [tone]: not kind\ncontains [wrong_answer]: no 30",
+        scores=(
+            Score(value=0.0, passed=False, category="refusal", check="not_refusal", reason="the model refused"),
+            Score(value=0.0, passed=False, category="wrong_answer", check="contains", reason='no "30"'),
+        ),
+    )
+    failing = CaseResult(key=CaseKey("tests/test_support.py::test_policy", "a"), model="m", samples=(sample,))
+    said = {name: [line.text for line in category_cases_alone(Paper(), [failing], name)] for name in sample.categories}
+    assert [lines[2] for lines in said.values()] == [
+        "    the model refused (1 of 3 failed checks)",
+        '    no "30"',
+        "    not kind",
+    ]
+    passing = SampleResult(index=0, outcome="pass")
+    before = {failing.key: failing._replace(samples=(passing,))}
+    compared = compare(Side("b", before), Side("m", {failing.key: failing}))
+    assert '        no "30"' in [line.text for line in category_cases(Paper(), compared, "wrong_answer")]

@@ -761,7 +761,7 @@ def test_without_any_answer_there_is_no_table_and_the_reasons_are_grouped() -> N
         "    HTTP 429: slow down",
         "  (-v names all)",
         "",
-        "next: run again; answers that came are not paid twice",
+        "next: run again; you pay only for what is missing",
     ]
     both = by_key(*errors)
     unmeasured = FAILED._replace(
@@ -786,14 +786,15 @@ def test_without_any_answer_there_is_no_table_and_the_reasons_are_grouped() -> N
     ("kind", "told"),
     [
         ("authentication", "set the key as the errors say"),
-        ("billing", "pay the account"),
-        ("budget", "a higher --llm-budget"),
-        ("connection", "start the server, or mend base_url"),
-        ("exception", "mend the test or the application"),
+        ("billing", "pay the bill"),
+        ("budget", "raise --llm-budget"),
+        ("connection", "start the server, or fix base_url"),
+        ("exception", "fix the test or the application"),
         ("no_reply_recorded", "--llm-record --llm-mode=auto asks"),
-        ("not_found", "mend the model's name or base_url"),
-        ("not_rerouted", "put a model on trial that the application can be made to ask"),
-        ("setup", "mend the fixtures or settings"),
+        ("reply_too_old", "--llm-record --llm-mode=refresh asks"),
+        ("not_found", "fix the model's name or base_url"),
+        ("not_rerouted", "use a model that the application can be made to ask"),
+        ("setup", "fix the fixtures or settings"),
         ("rate_limit", "run again"),
         ("timeout", "run again"),
     ],
@@ -809,6 +810,13 @@ def test_the_next_step_after_errors_is_one_that_changes_something(kind: str, tol
         reasons=("could not be measured: 2 of 6 cases have an error",),
     )
     assert f"\nnext: {told}" in report(failed)
+
+
+@pytest.mark.parametrize("mode", ["live", "refresh"])
+def test_a_mode_that_asks_for_all_pays_for_all_again(mode: str) -> None:
+    lost = [broken(key(f"lost-{number}"), "HTTP 429: slow down") for number in range(2)]
+    told = text(summary(Paper(asks_all=mode), [], [BASELINE], lost))
+    assert told.endswith(f"\nnext: run again; --llm-mode={mode} pays for every answer again\n")
 
 
 def test_a_session_without_models_says_nothing() -> None:

@@ -79,10 +79,7 @@ def _refused(baseline: NewBaseline, run: Run, broken: Sequence[CaseResult], part
     others = appends and _of_one_model(baseline, run)
     if broken and not (baseline.merge or others):
         errors = "1 case has" if len(broken) == 1 else f"{len(broken)} cases have"
-        return (
-            f"{errors} an answer that could not be judged ({broken[0].key}); "
-            "run again, answers that came are not paid twice"
-        )
+        return f"{errors} an answer that could not be judged ({broken[0].key}); run again"
     return "no case that ran could be judged" if len(broken) == len(run.results) else ""
 
 

@@ -75,7 +75,8 @@ def stale_replies(gathered: Gathered) -> list[str]:
     staleness = gathered.evaluation.staleness
     if staleness is None:
         return []
-    calls = [call for result in gathered.run().results for call in result.calls]
+    # Not those of a saved baseline, which may say of the same reply that it was asked for again later.
+    calls = [call for result in gathered.results.values() for call in result.calls]
     replayed = {call.key: call.recorded_at for call in calls if call.measures.source != "live" and call.recorded_at}
     note = stale_note(replayed.values(), staleness)
     return [f"warning: {note}"] if note else []

@@ -26,8 +26,8 @@ _COMPARING = (
 
 
 _PUBLISHING = (
-    "pytest_llmeval.plugin.publishing.github",
     "pytest_llmeval.report.files",
+    "pytest_llmeval.report.github",
 )
 
 

@@ -294,10 +294,11 @@ class Reporting:
             )
             environment = parts.gathered.evaluation.environment  # as it was at the start, where a test has emptied it
             if environment.get("GITHUB_ACTIONS"):
-                from pytest_llmeval.plugin.publishing.github import write_annotations
+                from pytest_llmeval.report.github import commands
 
                 folder = environment.get("GITHUB_WORKSPACE", "")
-                write_annotations(terminalreporter, parts.judging.comparisons, folder)
+                for line in commands(parts.judging.comparisons, self.config.rootpath, folder):
+                    terminalreporter.write_line(line)
         elif "pytest_llmeval.plugin.evaluation" in sys.modules:
             from pytest_llmeval.plugin.evaluation import existing_evaluation
             from pytest_llmeval.plugin.terminal_lines import write_all

@@ -95,7 +95,8 @@ def _paper(gathered: Gathered, *, closely: bool = False) -> Paper:
     listed = gathered.evaluation.show is not None or (closely and verbosity > 1)
     width, secrets = config.get_terminal_writer().fullwidth, gathered.evaluation.secrets()
     paper = terminal_paper(width, verbosity=verbosity, listed=listed, secrets=secrets)
-    return paper._replace(page=_page(gathered))
+    mode = gathered.evaluation.mode
+    return paper._replace(page=_page(gathered), asks_all=mode if mode in ("live", "refresh") else "")
 
 
 def _page(gathered: Gathered) -> str | None:

@@ -36,6 +36,7 @@ from pytest_llmeval.errors import (
     RecordingError,
     RefusedInReplay,
     ReplyError,
+    StaleReply,
     Unverified,
 )
 from pytest_llmeval.plugin.running.failing_statement import told as statement_told
@@ -50,6 +51,7 @@ ASSERTIONS = (AssertionError, pytest.fail.Exception)
 
 
 _KINDS: dict[type[LlmevalError], str] = {
+    StaleReply: "reply_too_old",  # a kind of the next
     MissingReply: "no_reply_recorded",
     NotRerouted: "not_rerouted",
     NothingAsked: NOTHING_ASKED,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.plugin.publishing.github import MOST_ANNOTATIONS, commands, verdict_word
+from pytest_llmeval.report.github import MOST_ANNOTATIONS, commands, verdict_word
 from tests.analysis.test_compare import answers, compare
 from tests.plugin.reporting.test_file_descriptors import HELD, LIMITED
 from tests.server import Request, Server, completion
@@ -299,13 +299,14 @@ def test_a_session_that_was_stopped_says_that_it_could_not_be_measured(
     # In the middle: the tests that ask a model are executed beside each other, and some have ended by then.
     plain_session.write(SUITE.replace("test_city", "test_first"), "test_a.py")
     plain_session.write(f"def test_stop():\n    {body}\n", "test_b.py")
-    assert plain_session.run(*COMPARE, *options, "--llm-report=x.md", subprocess=True).ret != 0
+    assert plain_session.run(*COMPARE, *options, "--llm-report=x.md", "--llm-report=x.csv", subprocess=True).ret != 0
     page = (in_github / "page.md").read_text()
     assert "### ❌ NOT GREEN: the session was stopped before " in page
     assert "so it could not be measured" in page
     assert "gate ok" not in page
     assert (in_github / "output").read_text() == "llmeval-verdict=not-compared\nllmeval-drift=unknown\n"
-    assert not (plain_session.path / "x.md").exists()
+    assert page.endswith((plain_session.path / "x.md").read_text())  # a comment on the pull request says it too
+    assert not (plain_session.path / "x.csv").exists()
 
 
 def test_a_session_that_was_stopped_before_any_result_says_so_too(
@@ -318,6 +319,21 @@ def test_a_session_that_was_stopped_before_any_result_says_so_too(
     page = (in_github / "page.md").read_text()
     assert "NOT GREEN: the session was stopped before any case had a result, so it could not be measured" in page
     assert (in_github / "output").read_text() == "llmeval-verdict=not-compared\nllmeval-drift=unknown\n"
+
+
+@pytest.mark.parametrize("broken", ["row", "syntax"])
+def test_a_session_that_could_not_start_says_so_in_its_markdown(
+    plain_session: Session, server: Server, broken: str
+) -> None:
+    """Nothing else would replace the comment that an earlier, green session left on a pull request."""
+    prepare(plain_session, server)
+    if broken == "row":
+        (plain_session.path / "cases.jsonl").write_text("{")
+    else:
+        plain_session.write("def test(:", "test_a.py")
+    assert plain_session.run(*COMPARE, "--llm-report=out/x.md", "--llm-report=x.csv").ret == 2
+    assert (plain_session.path / "out" / "x.md").read_text().startswith("### ❌ NOT GREEN: the session was stopped ")
+    assert not (plain_session.path / "x.csv").exists()
 
 
 def test_it_connects_to_nobody_but_the_models(

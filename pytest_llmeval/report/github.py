@@ -1,4 +1,4 @@
-"""What a session leaves for GitHub Actions: the page of the step, an output, and annotations. Nothing is posted."""
+"""What is left for GitHub Actions: the page of the step, its outputs, and annotations. Nothing is posted."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pytest
-
 from pytest_llmeval.analysis.comparison import UNMEASURED, CategoryRow, Comparison
 from pytest_llmeval.report.verdict import rising_together
 from pytest_llmeval.runs.answered import Drift
 from pytest_llmeval.text import one_line
+
+PAGE, OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"
+"""The variables that name files which GitHub reads when the step is done."""
 
 MOST_ANNOTATIONS = 10
 """GitHub shows no more of a kind from one step."""
@@ -56,18 +57,13 @@ def verdict_word(comparisons: Sequence[Comparison]) -> str:
     return next(word for word in ("regressed", "not-compared", "inconclusive", "ok") if word in words)
 
 
-def write_annotations(reporter: pytest.TerminalReporter, comparisons: Sequence[Comparison], folder: str) -> None:
-    """Write the commands that mark regressed categories at their first cases, below everything else.
+def commands(comparisons: Sequence[Comparison], root: Path, folder: str) -> list[str]:
+    """A workflow command for each category that regressed, and a warning for each that may have.
 
     Args:
-        folder: the checkout, to which names of files are relative; "" where it is unknown.
+        root: to which the files of results are relative.
+        folder: the checkout, to which the names of files in a command are; "" where it is unknown.
     """
-    for line in commands(comparisons, reporter.config.rootpath, folder):
-        reporter.write_line(line)
-
-
-def commands(comparisons: Sequence[Comparison], root: Path, folder: str) -> list[str]:
-    """A workflow command for each category that regressed, and a warning for each that may have."""
     found: dict[str, list[str]] = {"error": [], "warning": []}
     for comparison in comparisons:
         told = list(_told(comparison))
@@ -111,6 +107,11 @@ def _place(comparison: Comparison, category: str, root: Path, folder: str) -> st
     path = Path(os.path.normpath(root / result.file))
     shown = path.relative_to(folder) if folder and path.is_relative_to(folder) else Path(result.file)
     return f"file={_property(shown.as_posix())},line={result.line},"
+
+
+def error_command(text: str) -> str:
+    """The command that shows an error of the whole step."""
+    return f"::error title=llmeval::{_data(text)}"
 
 
 def _data(text: str) -> str:
