@@ -10,13 +10,13 @@ from typing import Any, Literal
 from tests.matrix.interpreters import versions_found
 from tests.other_plugins.installed import PLUGINS
 
-__all__ = ["ALL_PLUGINS", "OLDEST", "PROJECT", "ROOT", "ROWS", "Row"]
+__all__ = ["ALL_PLUGINS", "OLDEST", "PROJECT", "ROOT", "ROWS", "SUPPORTED", "Row"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 _NAMED = "Programming Language :: Python :: 3."
-_SUPPORTED = [each.rpartition(" ")[2] for each in PROJECT["project"]["classifiers"] if each.startswith(_NAMED)]
-OLDEST = _SUPPORTED[0]
+SUPPORTED = [each.rpartition(" ")[2] for each in PROJECT["project"]["classifiers"] if each.startswith(_NAMED)]
+OLDEST = SUPPORTED[0]
 
 # Where Python, pytest and the packages that we build on make a difference.
 _WHERE_IT_MATTERS = (
@@ -79,7 +79,7 @@ ROWS: dict[str, Row] = {
     "newest": Row(what="the newest versions of everything", versions="newest", everything=True),
     **{
         f"python-{version}": Row(what=f"Python {version}", python=version)
-        for version in sorted({*_SUPPORTED, *versions_found()} - {"3.13"}, key=lambda name: int(name[2:]), reverse=True)
+        for version in sorted({*SUPPORTED, *versions_found()} - {"3.13"}, key=lambda name: int(name[2:]), reverse=True)
     },
     "pytest-9.0": Row(what="pytest 9.0", instead=("pytest==9.0.*", "pytest-httpx")),
     "no-async": Row(
