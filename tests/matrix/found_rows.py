@@ -29,7 +29,7 @@ def keep(name: str, entry: dict[str, str]) -> None:
 
 
 def rows(found: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str, str, str, str]]:
-    """Row, what it tries, Python, pytest, result; of the rows for which this machine has a Python of its own, if found."""
+    """Row, what it tries, Python, pytest, result; a Python that no classifier names only if it was tried."""
     table = []
     for name, row in ROWS.items():
         if name not in found and row.python not in SUPPORTED:
