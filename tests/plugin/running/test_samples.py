@@ -86,6 +86,7 @@ def test_dependent_calls_of_a_sample_see_their_own_first_reply(session: Session,
 
 
 def test_async_samples_are_asked_for_at_once(session: Session, server: Server) -> None:
+    pytest.importorskip("pytest_asyncio", reason="pytest-asyncio is not installed in this environment")
     server.answer = lambda _: Reply(body=completion("yes"), at_once=3)
     session.write(
         """
