@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from tests.server import Reply, Request, Server, completion
 from tests.sessions import Session
 
