@@ -63,7 +63,7 @@ $(VENV)/test: $(VENV)/demo constraints.txt
 # The newest versions that our pyproject.toml allows, for Python 3.11 and up on every platform; review what changed.
 constraints: .venv-uv/made
 	$(UV) --upgrade --universal --python-version 3.11 --custom-compile-command "make constraints" \
-	  pyproject.toml --all-extras --group test --group docs --group lint --group browser --group setup --output-file constraints.txt
+	  pyproject.toml --all-extras --group test --group docs --group lint --group types --group browser --group setup --output-file constraints.txt
 	@git --no-pager diff -- constraints.txt
 
 # Each row an environment of its own: Pythons, versions of pytest, lowest and newest dependencies, the wheel, and more.
@@ -79,6 +79,11 @@ newest lowest: $(VENV)/test .venv-uv/made
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip --quiet install --constraint constraints.txt uv
 	@touch $@
+
+# What users write against the typed API, by a second type checker, which brings node.
+types: $(VENV)/test
+	$(PIP) install $(PINNED) --group types
+	$(BIN)/basedpyright --project tests/pyright.json
 
 # Every SDK whose calls are captured, newest and previous, each in an environment of its own, and a real proxy.
 sdks: $(VENV)/test

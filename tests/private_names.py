@@ -1,7 +1,7 @@
 """The private names of other packages that the package uses: where, what for, and what is lost without each.
 
 This is the one list. tests/test_private_names.py holds that it is whole and that the session goes on without a name;
-the table in docs/matrix.md is made from it by docs/generate.py.
+the table in docs/reference/matrix.md is made from it by docs/tools/generate.py.
 """
 
 from __future__ import annotations

@@ -125,6 +125,20 @@ def _plugins() -> str:
     return table(("plugin", "tried with", "tests run", "to know"), rows(load()))
 
 
+def _matrix() -> str:
+    """The environments in which the tests were run, as ``make matrix`` found."""
+    from tests.matrix.found_rows import load, rows
+
+    return _table(("row", "tries", "Python", "pytest", "tests"), rows(load()))
+
+
+def _private_names() -> str:
+    """The private names of other packages, from the list that the tests read."""
+    from tests.private_names import rows
+
+    return _table(("name", "serves", "looked for", "without it"), rows())
+
+
 def _metrics() -> str:
     """The metrics of other packages that were asked through `check_of`, as ``make adapters`` found."""
     from tests.adapters.found_metrics import load, rows
@@ -294,6 +308,8 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "captured": _captured,
     "metrics": _metrics,
     "plugins": _plugins,
+    "matrix": _matrix,
+    "private-names": _private_names,
     "configuration": _configuration,
     "checks": _checks,
     "grounded-items": _grounded_items,

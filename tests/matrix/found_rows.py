@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.matrix.rows import ROWS
+from tests.matrix.rows import ROWS, SUPPORTED
 
 __all__ = ["FILE", "keep", "load", "rows"]
 
@@ -29,10 +29,12 @@ def keep(name: str, entry: dict[str, str]) -> None:
 
 
 def rows(found: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str, str, str, str]]:
-    """Row, what it tries, Python, pytest, result."""
+    """Row, what it tries, Python, pytest, result; a Python that no classifier names only if it was tried."""
     table = []
-    for name, entry in found.items():
+    for name, row in ROWS.items():
+        if name not in found and row.python not in SUPPORTED:
+            continue
+        entry = found.get(name, {"not run": "not tried yet"})
         result = f"{entry['tests']} passed" if "tests" in entry else f"not run: {entry['not run']}"
-        what = ROWS[name].what if name in ROWS else ""
-        table.append((f"`{name}`", what, entry.get("python", ""), entry.get("pytest", ""), result))
+        table.append((f"`{name}`", row.what, entry.get("python", ""), entry.get("pytest", ""), result))
     return table

@@ -73,6 +73,7 @@ def test_a_streamed_reply_knows_its_time_to_first_token(session: Session, server
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
 def test_acall_works_under_pytest_asyncio(session: Session, server: Server, mode: str) -> None:
+    pytest.importorskip("pytest_asyncio", reason="pytest-asyncio is not installed in this environment")
     mark = "@pytest.mark.asyncio" if mode == "strict" else ""
     session.write(
         f"""
@@ -90,6 +91,7 @@ def test_acall_works_under_pytest_asyncio(session: Session, server: Server, mode
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_acall_works_under_anyio(session: Session, server: Server, backend: str) -> None:
+    pytest.importorskip(backend, reason=f"{backend} is not installed in this environment")
     session.write(
         f"""
         import pytest

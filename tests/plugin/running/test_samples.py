@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from tests.server import Reply, Request, Server, completion
 from tests.sessions import Session
 
@@ -105,6 +107,7 @@ def test_what_a_sample_prints_and_logs_is_there_once(session: Session) -> None:
 
 
 def test_async_samples_are_asked_for_at_once(session: Session, server: Server) -> None:
+    pytest.importorskip("pytest_asyncio", reason="pytest-asyncio is not installed in this environment")
     server.answer = lambda _: Reply(body=completion("yes"), at_once=3)
     session.write(
         """
