@@ -129,14 +129,14 @@ def _matrix() -> str:
     """The environments in which the tests were run, as ``make matrix`` found."""
     from tests.matrix.found_rows import load, rows
 
-    return _table(("row", "tries", "Python", "pytest", "tests"), rows(load()))
+    return table(("row", "tries", "Python", "pytest", "tests"), rows(load()))
 
 
 def _private_names() -> str:
     """The private names of other packages, from the list that the tests read."""
     from tests.private_names import rows
 
-    return _table(("name", "serves", "looked for", "without it"), rows())
+    return table(("name", "serves", "looked for", "without it"), rows())
 
 
 def _metrics() -> str:

@@ -51,9 +51,9 @@ def assert_grounded(
 ) -> Score:
     """Check that the numbers, dates, links, addresses, names with digits and quotes in the reply are in the context.
 
-    They are compared by meaning, as ``docs/reference/checks.md`` tells with measured figures. So are names of several words of
-    which the context has none. Other claims invented in prose are found by `names`, `words` and `detector` only. The
-    score is the share of facts that are in the context.
+    They are compared by meaning, as ``docs/reference/checks.md`` tells with measured figures. So are names of several
+    words of which the context has none. Other claims invented in prose are found by `names`, `words` and `detector`
+    only. The score is the share of facts that are in the context.
 
     Args:
         context: the passages that the answer may use.

@@ -1,7 +1,7 @@
 """Tries the package in many environments: ``python tests/matrix`` makes one for each row, and runs tests there.
 
 The rows are Pythons, versions of pytest, the lowest and newest of all dependencies, what may be absent, and the wheel.
-What was found is committed (``found.json``), and the table in docs/reference/matrix.md is made from it by docs/tools/generate.py.
+What was found is committed (``found.json``); docs/tools/generate.py makes the table in docs/reference/matrix.md of it.
 """
 
 from __future__ import annotations
