@@ -35,7 +35,7 @@ from pytest_llmeval.analysis.sides.comparable import Differences, comparable_wor
 from pytest_llmeval.analysis.sides.copies import without_copies
 from pytest_llmeval.analysis.sides.reply_pairs import differing, reply_pairs
 from pytest_llmeval.analysis.sides.shared_answers import shared_once
-from pytest_llmeval.analysis.sides.unseen import without_unseen
+from pytest_llmeval.analysis.sides.unseen import lost_cause, without_unseen
 from pytest_llmeval.checks.categories import OF_THE_SESSION
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.answered import answered_now
@@ -496,7 +496,9 @@ def _invalid(
             "baseline's answers; at most 10% may"
         )
     if before or not after:
-        yield from table.why_invalid(min_overlap=0.0)
+        cause = lost_cause([*after.values(), *before.values()])
+        for reason in table.why_invalid(min_overlap=0.0):
+            yield f"{reason}: {cause}" if cause and table.cases else reason
     count = sum(bool(before[key].answered) for key in table.cases)
     if table.cases and count < LEAST_RUN * min(candidates, len(table.cases)):
         yield f"the baseline has an answer to {count} of {len(table.cases)} cases; at least 80% must have one"

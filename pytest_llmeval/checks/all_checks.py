@@ -88,7 +88,7 @@ def _one_of_all(failures: Sequence[BaseException]) -> BaseException:
     if len(failures) == 1:
         return first
     head, *rest = str(first).split("\n")
-    lines = [f"{shortened(head, 170)} (1 of {len(failures)} failed checks)", *rest[:_MOST_LINES]]
+    lines = [f"{shortened(head, 170)} (first of {len(failures)} failed checks)", *rest[:_MOST_LINES]]
     lines += [_line(failure) for failure in failures[1:]]
     scores = [failure.score if isinstance(failure, CheckFailed) else 0.0 for failure in failures]
     check = first.check if isinstance(first, CheckFailed) else ""

@@ -14,8 +14,9 @@ from pytest_llmeval.analysis.outcomes_over_runs import over_runs, results_of
 from pytest_llmeval.analysis.plan import Expected, plan
 from pytest_llmeval.case import Case
 from pytest_llmeval.checks.rows.row_forms import plain_checks
-from pytest_llmeval.commands.project import add_config, is_run, settings_of
+from pytest_llmeval.commands.project import add_config, add_field, columns_of, is_run, settings_of
 from pytest_llmeval.config.settings import Settings
+from pytest_llmeval.datasets.foreign.by_fields import MAPPED
 from pytest_llmeval.datasets.health import Alike, Pair, alike, secrets_in, without_expectation
 from pytest_llmeval.datasets.load import load_cases
 from pytest_llmeval.errors import ConfigError, DatasetError
@@ -39,6 +40,7 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument(
         "--runs", metavar="DIR", help="A folder of saved runs: which cases never or always fail, and what is too small"
     )
+    add_field(parser, MAPPED)
     add_config(parser)
     parser.set_defaults(run=_check)
 
@@ -49,12 +51,12 @@ def _check(options: argparse.Namespace) -> int:
         return _CLEAN
     if not options.datasets:
         raise ConfigError("llmeval check needs a dataset, as in llmeval check shop.jsonl")
-    cases, problems = list[Case](), list[str]()
+    cases, problems, columns = list[Case](), list[str](), columns_of(options, MAPPED)
     for name in dict.fromkeys(options.datasets):
         if is_run(Path(name)):
             raise ConfigError(f"{name} is a saved run and no dataset; name its folder with --runs")
         try:
-            cases += load_cases(Path(name), name)
+            cases += load_cases(Path(name), name, columns or None, by_option=True)
         except DatasetError as error:
             problems += error.problems
     if problems:

@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from pytest_llmeval.commands.project import add_field, columns_of
 from pytest_llmeval.datasets.foreign.imported import Imported, written
 from pytest_llmeval.datasets.foreign.prepared.sampling import Wanted
 from pytest_llmeval.datasets.foreign.read_foreign import COLUMNS, ROWS, TOOLS, read_foreign
@@ -30,14 +31,7 @@ def add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--from", dest="tool", metavar="TOOL", choices=list(TOOLS), help=f"Whose file it is: {', '.join(TOOLS)}"
     )
-    parser.add_argument(
-        "--field",
-        dest="columns",
-        metavar="NAME=COLUMN",
-        action="append",
-        default=[],
-        help=f"Which column is {', '.join(COLUMNS)}, where that is not seen from its name; also a path, as in a.b[0]",
-    )
+    add_field(parser, COLUMNS)
     parser.add_argument(
         "--sample", metavar="N", type=int, help="Draw so many of the rows, the same whatever the order of the file"
     )
@@ -81,13 +75,7 @@ def _columns(options: argparse.Namespace) -> dict[str, str]:
     Raises:
         ConfigError: it is no pair, or goes with another tool.
     """
-    columns: dict[str, str] = {}
-    for given in options.columns:
-        ours, equals, theirs = given.partition("=")
-        if not equals or not theirs or ours not in COLUMNS:
-            raise ConfigError(f"--field {given}: write NAME=COLUMN; NAME is one of {', '.join(COLUMNS)}")
-        if columns.setdefault(ours, theirs) != theirs:
-            raise ConfigError(f"--field {given}: {ours} is {columns[ours]} already")
+    columns = columns_of(options, COLUMNS)
     if columns and options.tool not in (None, ROWS):
         raise ConfigError(f"--field goes with --from {ROWS}, not with --from {options.tool}, whose fields are known")
     return columns

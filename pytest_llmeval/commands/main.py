@@ -112,7 +112,13 @@ def _parser() -> argparse.ArgumentParser:
     add_check(commands)
     add_history(commands)
     for command in (show, compare):
-        command.add_argument("--show", metavar="CATEGORY", help="List the cases of this error category too")
+        command.add_argument(
+            "--show",
+            metavar="CATEGORY",
+            action="append",
+            default=[],
+            help="List the cases of this error category too. Repeat it for several.",
+        )
         command.add_argument("--differs", action="store_true", help="List the cases whose replies differ too")
         command.add_argument("-v", "--verbose", action="count", default=0, help="List every case")
         command.add_argument("-q", "--quiet", action="count", default=0, help="The verdict only")
@@ -304,7 +310,7 @@ def _print(
     stream = sys.stdout
     if stream is None:  # closed by the shell: >&-
         return
-    listed, verbosity = options.show is not None or options.differs, options.verbose - options.quiet
+    listed, verbosity = bool(options.show or options.differs), options.verbose - options.quiet
     paper = terminal_paper(shutil.get_terminal_size().columns, verbosity=verbosity, show="--show", listed=listed)
     routes = []
     if verbosity > 0 or (verbosity == 0 and len(comparisons) > 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_llmeval.config.settings import Settings, load_settings
@@ -21,6 +22,38 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, default=None, metavar="FOLDER", help="Where [tool.llmeval] is (default: here)"
     )
+
+
+def add_field(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Add ``--field`` to a command that reads a dataset.
+
+    Args:
+        names: those of the fields that a column can be named for.
+    """
+    parser.add_argument(
+        "--field",
+        dest="columns",
+        metavar="NAME=COLUMN",
+        action="append",
+        default=[],
+        help=f"Which column is {', '.join(names)}, where that is not seen from its name; also a path, as in a.b[0]",
+    )
+
+
+def columns_of(options: argparse.Namespace, names: Sequence[str]) -> dict[str, str]:
+    """Our name to theirs, as ``--field`` gives them.
+
+    Raises:
+        ConfigError: it is no pair, or is given twice.
+    """
+    columns: dict[str, str] = {}
+    for given in options.columns:
+        ours, equals, theirs = given.partition("=")
+        if not equals or not theirs or ours not in names:
+            raise ConfigError(f"--field {given}: write NAME=COLUMN; NAME is one of {', '.join(names)}")
+        if columns.setdefault(ours, theirs) != theirs:
+            raise ConfigError(f"--field {given}: {ours} is {columns[ours]} already")
+    return columns
 
 
 def whole_number(text: str) -> int:

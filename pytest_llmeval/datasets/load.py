@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 _LARGEST_FILE = 200_000_000  # bytes
 
 
-def load_cases(path: Path, name: str, fields: Mapping[str, str | None] | None = None) -> list[Case]:
+def load_cases(
+    path: Path, name: str, fields: Mapping[str, str | None] | None = None, *, by_option: bool = False
+) -> list[Case]:
     """The cases of a dataset, in the order of the file.
 
     Args:
         path: a ``.jsonl``, ``.csv``, ``.tsv``, ``.yaml`` or ``.yml`` file; with fields also ``.json`` or ``.xlsx``.
         name: the dataset as the user wrote it, for messages and for `Case.dataset`.
         fields: our names to those of the file's columns; None when the file has ours.
+        by_option: whether a command line can name them, and not a marker.
 
     Raises:
         DatasetError: all problems of the file at once, at most 50, each with its ``file:line``.
@@ -30,7 +33,7 @@ def load_cases(path: Path, name: str, fields: Mapping[str, str | None] | None = 
     if fields is not None:
         from pytest_llmeval.datasets.foreign.by_fields import cases_by_fields
 
-        return cases_by_fields(path, name, fields)
+        return cases_by_fields(path, name, fields, by_option=by_option)
     problems = Problems(name)
     cases: list[Case] = []
     line_of_id: dict[str, int] = {}
@@ -44,7 +47,7 @@ def load_cases(path: Path, name: str, fields: Mapping[str, str | None] | None = 
     if not cases and not problems.count:
         problems.add(1, "the file has no rows; a dataset needs at least one case")
     if problems.count:
-        problems.tell_about_names()
+        problems.tell_about_names(by_option=by_option)
         raise problems.error()
     return cases
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping
+from shlex import quote
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -292,12 +293,14 @@ class Problems:
         if ours is not None and ours not in names:
             self._other_names.setdefault(ours, given)
 
-    def tell_about_names(self) -> None:
-        """Say how to read a file whose input has another tool's name."""
+    def tell_about_names(self, *, by_option: bool = False) -> None:
+        """Say how to read a file whose input has another name; `by_option` on a command line, else in a marker."""
         if "input" in self._other_names and not self.has_input:
             fields = ", ".join(f"{ours!r}: {theirs!r}" for ours, theirs in self._other_names.items())
             name = quoted_ascii(self._name)
-            self.add(0, f"another tool's names are read by llm_cases({name}, fields={{{fields}}})")
+            marker = f"llm_cases({name}, fields={{{fields}}})"
+            options = " ".join(f"--field {quote(f'{ours}={theirs}')}" for ours, theirs in self._other_names.items())
+            self.add(0, f"to read a file with other names, use {options if by_option else marker}")
 
     def error(self) -> DatasetError:
         """All problems, in the order of the file."""

@@ -93,7 +93,7 @@ def _evaluation(config: pytest.Config) -> Evaluation:
         strict=bool(given(config, "llm_strict")),
         concurrency=_whole_number(given(config, "llm_concurrency"), "--llm-concurrency") or CONCURRENCY,
         budget=_budget(given(config, "llm_budget"), models),
-        show=given(config, "llm_show"),
+        show=tuple(given(config, "llm_show") or ()),
         staleness=Staleness(max_age=settings.max_age, action=settings.stale) if settings.max_age is not None else None,
         hook=config.hook,
         reports=tuple(path for path in reports if path.suffix == ".jsonl"),

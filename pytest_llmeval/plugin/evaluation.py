@@ -73,7 +73,7 @@ class Evaluation:
     strict: bool
     concurrency: int
     budget: float | None
-    show: str | None
+    show: tuple[str, ...]
     reports: tuple[Path, ...]
     summaries: tuple[Path, ...] = ()
     notes: list[str]

@@ -106,8 +106,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "Do it in CI too",
     },
     "--llm-show": {
+        "action": "append",
         "metavar": "CATEGORY",
-        "help": "List the cases of this error category with what changed in their replies",
+        "help": "List the cases of this error category with what changed in their replies. Repeat it for several.",
     },
     "--llm-report": {
         "action": "append",

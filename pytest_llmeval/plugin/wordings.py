@@ -11,7 +11,7 @@ from pytest_llmeval.case import Case
 from pytest_llmeval.datasets.rewording import variants
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.markers import read_marker
-from pytest_llmeval.text import did_you_mean, shortened
+from pytest_llmeval.text import did_you_mean, json_words, shortened
 
 PARAPHRASES, OWN = "paraphrases", "own"
 
@@ -128,6 +128,9 @@ def _check_fields(fields: Mapping[str, str | None], *, listed: bool) -> None:
         raise TypeError("fields names the columns of a file, and cases is a list of Case")
     if not isinstance(fields, Mapping):
         raise TypeError(f"fields must be a dict such as {{'input': 'question'}}, not {shortened(repr(fields), 80)}")
+    turned = {theirs: str(ours) for ours, theirs in fields.items() if isinstance(theirs, str)}
+    if fields and len(turned) == len(fields) and turned.keys() <= {*MAPPED} - fields.keys():
+        raise ConfigError(f"@pytest.mark.llm_cases: turned round? fields={json_words(turned, width=500)}")
     for ours, theirs in fields.items():
         if ours not in MAPPED:
             guess = did_you_mean(str(ours), MAPPED)

@@ -63,7 +63,8 @@ def miss_lines(paper: Paper, comparison: Comparison, *, most: int = MOST_CASES) 
     shown = misses if paper.verbosity > 0 else misses[:most]
     rest = f", {len(shown)} shown (-v shows all)" if len(shown) < len(misses) else ""
     before = sum(key in comparison.known for _, key in misses)
-    otherwise = f" ({before} failed before too, in another category)" if before else ""
+    fail = "fails" if before == 1 else "fail"
+    otherwise = f" ({before} {fail} in another category than before)" if before else ""
     lines = paper.write(plural(len(misses), "new miss") + otherwise + rest, "bold")
     for name, key in shown:
         head = f"{paper.clean(name)}: "
@@ -144,8 +145,8 @@ def not_compared_lines(paper: Paper, comparison: Comparison) -> list[Line]:
         (comparison.changed, "changed since the baseline ran"),
         (comparison.unlike, "whose saved replies, to other prompts, fail today's tests"),
         (comparison.unjudged, "without a verdict of today's judge on the baseline's answers"),
-        (comparison.only_baseline, "ran with the baseline only"),
-        (comparison.only_candidate, "ran with the candidate only"),
+        (comparison.only_baseline, "of the baseline did not run"),
+        (comparison.only_candidate, "not in the baseline"),
     ]
     lines = []
     for keys, why in groups:

@@ -60,7 +60,7 @@ def summary(
     routes: Sequence[TaskRoute] = (),
     alone: bool = False,
     besides: Billed = NOTHING_BILLED,
-    show: str | None = None,
+    show: Sequence[str] = (),
 ) -> list[Line]:
     """The report of a session.
 
@@ -72,7 +72,7 @@ def summary(
         routes: the recommended model for each task.
         alone: whether the model on trial is the baseline itself.
         besides: the calls that were billed and are in no result.
-        show: an error category whose cases are listed too.
+        show: the error categories whose cases are listed too.
     """
     results = list(results)
     step: list[Line] = []
@@ -86,9 +86,9 @@ def summary(
         step = next_step_alone(paper, results)
     else:
         page = [billed_alone(paper, besides)]
-    if show is not None:
-        page += [list_category(paper, each, show, titled=len(comparisons) > 1) for each in comparisons]
-        page += [] if comparisons else [list_category_alone(paper, results, show)]
+    for name in dict.fromkeys(show):
+        page += [list_category(paper, each, name, titled=len(comparisons) > 1) for each in comparisons]
+        page += [] if comparisons else [list_category_alone(paper, results, name)]
     return no_commands(joined([*page, step]))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pytest_llmeval.analysis.sides.unseen import NOTHING_ASKED, without_unseen
+import pytest
+
+from pytest_llmeval.analysis import compare as comparing
+from pytest_llmeval.analysis.sides.unseen import NOTHING_ASKED, lost_cause, nothing_seen, without_unseen
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, SampleResult
 
@@ -55,3 +58,48 @@ def test_other_cases_are_left_alone() -> None:
     silent = side(("pass", False), name="one") | side(("pass", False), name="two")
     before, _ = without_unseen(silent, side(("pass", True), name="one"))
     assert outcomes(dict(before)) == ["error", "pass"]
+
+
+REFUSED = "connection refused (openai/m at 127.0.0.1:8463); is the server running?"
+UNRECORDED = "no recorded reply of openai/m for t.py::t, sample 0; record it"
+
+
+def lost(number: int, category: str, reason: str) -> list[CaseResult]:
+    sample = SampleResult(index=0, outcome="error", category=category, reason=reason)
+    return [CaseResult(key=CaseKey("t.py::t", f"{category}{n}"), model="m", samples=(sample,)) for n in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("category", "reason", "told"),
+    [
+        ("connection", REFUSED, f"all 3 answers are lost: {REFUSED}"),
+        (
+            "no_reply_recorded",
+            UNRECORDED,
+            "3 answers are not recorded: run pytest --llm-record and commit the recordings",
+        ),
+        (
+            "reply_too_old",
+            "45 days old",
+            "3 answers are older than max_age: pytest --llm-record --llm-mode=refresh asks for them again",
+        ),
+    ],
+)
+def test_where_no_answer_came_the_commonest_cause_is_told(category: str, reason: str, told: str) -> None:
+    assert nothing_seen(lost(3, category, reason)) == [told]
+    more = [*lost(3, category, reason), *lost(2, "timeout", "too slow"), *side(("pass", True)).values()]
+    assert lost_cause(more) == told.replace("all 3", "3")
+    assert nothing_seen(more) == []
+
+
+def test_where_nothing_was_asked_there_is_no_other_cause() -> None:
+    assert nothing_seen(side(("pass", False)).values()) == ["no call of a model was seen in any case"]
+    assert lost_cause(lost(3, NOTHING_ASKED, "no call")) == ""
+
+
+def test_the_sentence_on_lost_answers_ends_with_their_cause() -> None:
+    missing = {each.key: each for each in lost(4, "x", REFUSED)}
+    [good] = side(("pass", True)).values()
+    before = {key: good._replace(key=key) for key in missing} | {good.key: good}
+    compared = comparing.compare(comparing.Side("m", before), comparing.Side("n", {**before, **missing}))
+    assert compared.reasons[0].endswith(f"at most 10% may be missing: 4 answers are lost: {REFUSED}")

@@ -206,3 +206,14 @@ def test_what_cannot_be_read_is_told(capsys: pytest.CaptureFixture[str], argumen
 def test_hostile_ids_command_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     name = dataset({"id": "größe", "input": "\x1b[2J"}, {"id": "b", "input": "\x1b[2J "})
     assert "\x1b" not in "".join(told(capsys, name))
+
+
+def test_a_file_with_other_names_is_read_by_field(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("own.csv").write_text("question,answer\nHow long?,30 days\nHow long?,60 days\n")
+    assert main(["check", "own.csv"]) == 2
+    advised = "own.csv: to read a file with other names, use --field input=question --field expected=answer"
+    assert advised in capsys.readouterr().err
+    fields = ("--field", "input=question", "--field", "expected=answer")
+    assert "CONTRADICTORY: 2 cases ask the same and expect something else" in told(capsys, "own.csv", *fields)
+    assert main(["check", "own.csv", "--field", "input=questoin"]) == 2
+    assert 'own.csv: --field input=questoin: no row has "questoin"; did you mean' in capsys.readouterr().err

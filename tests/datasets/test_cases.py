@@ -316,7 +316,7 @@ def test_a_folder_is_no_dataset(tmp_path: Path) -> None:
 )
 def test_a_file_with_names_of_another_tool_is_told_how_it_is_read(tmp_path: Path, name: str, line: str) -> None:
     fields = "fields={'input': 'question', 'expected': 'Target'}"
-    told = f'{name}: another tool\'s names are read by llm_cases("{name}", {fields})'
+    told = f'{name}: to read a file with other names, use llm_cases("{name}", {fields})'
     assert problems(tmp_path, "\n".join([line] * 100), name)[0] == told
 
 

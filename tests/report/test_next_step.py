@@ -61,7 +61,7 @@ def test_an_answer_that_was_lost_is_no_miss() -> None:
     comparison = lost("rate_limit", REFUND, RETURNS)
     assert new_misses(comparison) == []
     assert known_misses(comparison) == []
-    shown = "\n".join(line.text for line in summary(Paper(), [comparison], [], show="error:rate_limit"))
+    shown = "\n".join(line.text for line in summary(Paper(), [comparison], [], show=["error:rate_limit"]))
     assert "new miss" not in shown
     assert "2 errors: " in shown
     assert f"  NEW   {REFUND}\n        HTTP 503: overloaded\n  NEW   {RETURNS}\n" in shown
@@ -171,7 +171,7 @@ def test_with_v_the_next_step_is_the_last_line_only() -> None:
 def test_where_the_cases_are_listed_only_a_report_is_left_to_look_at() -> None:
     def told(page: str | None) -> list[str]:
         paper = Paper(width=300, listed=True, page=page)
-        lines = summary(paper, [FAILED], [BASELINE, CANDIDATE], show="hallucination")
+        lines = summary(paper, [FAILED], [BASELINE, CANDIDATE], show=["hallucination"])
         return [line.text for line in lines]
 
     assert not any("next:" in line for line in told(""))

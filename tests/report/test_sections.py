@@ -256,8 +256,8 @@ def test_a_category_is_listed_with_the_reason_of_its_own_check() -> None:
         outcome="fail",
         category="refusal",
         further=("wrong_answer", "tone"),
-        reason="the model refused (1 of 3 failed checks)",
-        detail="the model refused (1 of 3 failed checks)\nassert [tone]: not kind\ncontains [wrong_answer]: no 30",
+        reason="the model refused (first of 3 failed checks)",
+        detail="the model refused (first of 3 failed checks)\nassert [tone]: not kind\ncontains [wrong_answer]: no 30",
         scores=(
             Score(value=0.0, passed=False, category="refusal", check="not_refusal", reason="the model refused"),
             Score(value=0.0, passed=False, category="wrong_answer", check="contains", reason='no "30"'),
@@ -266,7 +266,7 @@ def test_a_category_is_listed_with_the_reason_of_its_own_check() -> None:
     failing = CaseResult(key=CaseKey("tests/test_support.py::test_policy", "a"), model="m", samples=(sample,))
     said = {name: [line.text for line in category_cases_alone(Paper(), [failing], name)] for name in sample.categories}
     assert [lines[2] for lines in said.values()] == [
-        "    the model refused (1 of 3 failed checks)",
+        "    the model refused (first of 3 failed checks)",
         '    no "30"',
         "    not kind",
     ]

@@ -257,7 +257,7 @@ looks at each error category by itself.
   acme-large-2   0.88  0.39s  1.31s  2.60s     0.15s      0.0036
   change        -0.06    -7%   +46%   +86%      -17%        -12%
 
-3 new misses (1 failed before too, in another category)
+3 new misses (1 fails in another category than before)
   hallucination: tests/llm/test_support.py::test_policy[refund-window]
     passed 5/5 → 1/5; no '30 days'
     | A refund is possible within [-30-]{+60+} days of purchase by
@@ -366,8 +366,8 @@ itself.
     agree -0.06, p50 -7%, p95 +46%, p99
     +86%, TTFT p50 -17%, $/resolved -12%
 
-3 new misses (1 failed before too, in
-another category)
+3 new misses (1 fails in another
+category than before)
   hallucination: tests/llm/...nd-window]
     passed 5/5 -> 1/5; no '30 days'
     | A refund is possible within
@@ -471,7 +471,7 @@ GATE NOT EVALUATED: only 4 of 250 cases were run (-k refund)
 
 not compared: 1 case changed since the baseline ran
   tests/llm/test_support.py::test_policy[warranty]
-not compared: 7 cases ran with the baseline only
+not compared: 7 cases of the baseline did not run
   tests/llm/test_support.py::test_policy[case-0]
   tests/llm/test_support.py::test_policy[case-1]
   tests/llm/test_support.py::test_policy[case-2]
@@ -528,7 +528,7 @@ mistral-x: gate ok: no error category regressed in 4 cases
   latency not compared: acme-large-1 was called live, mistral-x is recorded
 
 acme-large-2
-3 new misses (1 failed before too, in another category), 2 shown (-v shows all)
+3 new misses (1 fails in another category than before), 2 shown (-v shows all)
   hallucination: tests/llm/test_support.py::test_policy[refund-window]
     passed 5/5 → 1/5; no '30 days'
     | A refund is possible within [-30-]{+60+} days of purchase by

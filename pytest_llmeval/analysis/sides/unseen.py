@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from pytest_llmeval.analysis.comparison import Results
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
+from pytest_llmeval.text import first_line
 
 NOTHING_ASKED = "nothing_asked"
 """The kind of error of a sample that asked no model."""
 
+_LONGEST = 150  # characters of an error's reason
 _WHY = "no call of a model was seen, though another answer of this case has one: does the application cache?"
 
 
@@ -35,5 +38,23 @@ def _measured(sample: SampleResult) -> SampleResult:
 def nothing_seen(results: Iterable[CaseResult]) -> list[str]:
     """That nothing was measured at all, as where the application's HTTP client is one that is not captured."""
     results = list(results)
-    asked = any(result.calls for result in results)
-    return [] if asked or not results else ["no call of a model was seen in any case"]
+    if not results or any(result.calls for result in results):
+        return []
+    return [lost_cause(results) or "no call of a model was seen in any case"]
+
+
+def lost_cause(results: Iterable[CaseResult]) -> str:
+    """What kept most of the lost answers from being judged, and what helps; "" where none was lost."""
+    samples = [sample for result in results for sample in result.samples]
+    lost = [sample for sample in samples if sample.outcome == "error" and sample.category != NOTHING_ASKED]
+    if not lost:
+        return ""
+    kind, number = Counter(sample.category for sample in lost).most_common(1)[0]
+    reason = next(sample.reason for sample in lost if sample.category == kind)
+    are = "1 answer is" if number == 1 else f"{number} answers are"
+    if kind == "no_reply_recorded" and reason.startswith("no recorded reply"):
+        return f"{are} not recorded: run pytest --llm-record and commit the recordings"
+    if kind == "reply_too_old":
+        return f"{are} older than max_age: pytest --llm-record --llm-mode=refresh asks for them again"
+    of = f"all {number} answers are" if 1 < number == len(samples) else are
+    return f"{of} lost: {first_line(reason, _LONGEST)}" if reason else ""

@@ -22,7 +22,7 @@ MAPPED = tuple(name for name in FIELDS if name != "metadata")
 _METADATA = "metadata."
 
 
-def cases_by_fields(path: Path, name: str, fields: Mapping[str, str | None]) -> list[Case]:
+def cases_by_fields(path: Path, name: str, fields: Mapping[str, str | None], *, by_option: bool = False) -> list[Case]:
     """The cases of a table, a workbook, JSON, JSON Lines or YAML.
 
     A row without an id gets one made of its input and context. A field that is not named is the column of its own name.
@@ -32,6 +32,7 @@ def cases_by_fields(path: Path, name: str, fields: Mapping[str, str | None]) -> 
         name: the same as the user wrote it.
         fields: one of `MAPPED` to the name of a column or a path such as ``request.messages[0].content``; to None where
             the file's column of the field's own name is something else.
+        by_option: whether ``--field`` names them, and not a marker.
 
     Raises:
         DatasetError: the file cannot be read, no row has a column that is named, or rows are no cases; each with its
@@ -48,7 +49,7 @@ def cases_by_fields(path: Path, name: str, fields: Mapping[str, str | None]) -> 
             number = _number(place, name, 0)
             problems.add(number, f"{'' if number else place.removeprefix(name).strip(': ') + ': '}{what}; {why}")
     columns = source.table.columns if source.table else dict.fromkeys(key for one in records for key in one.fields)
-    _refuse_unknown(fields, list(columns), records, problems)
+    _refuse_unknown(fields, list(columns), records, problems, by_option=by_option)
     cases: list[Case] = []
     line_of_id: dict[str, int] = {}
     made: set[str] = set()
@@ -80,16 +81,15 @@ def _number(place: str, name: str, otherwise: int) -> int:
 
 
 def _refuse_unknown(
-    fields: Mapping[str, str | None], columns: list[str], records: list[Record], problems: Problems
+    fields: Mapping[str, str | None], columns: list[str], records: list[Record], problems: Problems, *, by_option: bool
 ) -> None:
     before = problems.count
     for ours, theirs in fields.items():
         if theirs is not None and not any(value_at(record.fields, theirs) is not None for record in records):
             there = ", ".join(quoted(column, 30) for column in columns[:30])
             guess = did_you_mean(theirs, columns)
-            problems.add(
-                0, f"fields={{{ours!r}: {theirs!r}}}: no row has {quoted(theirs, 40)}{guess} (there are {there})"
-            )
+            given = f"--field {ours}={theirs}" if by_option else f"fields={{{ours!r}: {theirs!r}}}"
+            problems.add(0, f"{given}: no row has {quoted(theirs, 40)}{guess} (there are {there})")
     if problems.count > before:
         raise problems.error()
 

@@ -92,7 +92,7 @@ def _paper(gathered: Gathered, *, closely: bool = False) -> Paper:
     verbosity = config.get_verbosity()
     if config.getoption("no_summary", default=False):
         verbosity = min(verbosity, -1)
-    listed = gathered.evaluation.show is not None or (closely and verbosity > 1)
+    listed = bool(gathered.evaluation.show) or (closely and verbosity > 1)
     width, secrets = config.get_terminal_writer().fullwidth, gathered.evaluation.secrets()
     paper = terminal_paper(width, verbosity=verbosity, listed=listed, secrets=secrets)
     mode = gathered.evaluation.mode

@@ -45,8 +45,10 @@ def test_where_none_was_asked_for_the_option_is_named_once(plain_session: Sessio
         result = plain_session.run(*COMPARE, *options)
         assert told(result, "next: --llm-show=wrong_answer * --llm-report=report.html shows them side by side")
         assert result.stdout.str().count("next: ") == 1
-    listed = plain_session.run(*COMPARE, "--llm-show=wrong_answer")
+    listed = plain_session.run(*COMPARE, "--llm-show=wrong_answer", "--llm-show=tone")
     listed.stdout.no_fnmatch_line("next: *")
+    assert told(listed, "wrong_answer: 0/20 * REGRESSED")  # each of them, not the last alone
+    assert told(listed, "no case failed as tone")
     server.answer = lambda _: completion("blue")
     assert "next: " not in plain_session.run(*COMPARE, "--llm-mode=live").stdout.str()
 

@@ -215,7 +215,7 @@ TOGETHER = """
 
     def test_raises(llm):
         reply = llm("3 weeks")
-        with pytest.raises(AssertionError, match="1 of 2 failed checks"), all_checks():
+        with pytest.raises(AssertionError, match="first of 2 failed checks"), all_checks():
             assert_json(reply)
             assert_contains(reply, "days", category="unit")
         with all_checks():
@@ -282,7 +282,7 @@ def test_all_checks_run_and_the_answer_fails_in_each_category(session: Session, 
     assert found["exception_ends_the_block"].raised.startswith("ValueError at test_it.py:")
     head, *lines = found["checks_and_blocks"].detail.splitlines()
     assert head == found["checks_and_blocks"].reason
-    assert head.endswith("(1 of 4 failed checks)")
+    assert head.endswith("(first of 4 failed checks)")
     assert [line.split(":")[0] for line in lines if "]: " in line] == [
         "assert [amount]",
         "assert [unit]",
