@@ -50,6 +50,7 @@ class Sent(NamedTuple):
         model: who is asked and paid.
         key: under which the store keeps the answer.
         held: USD set aside.
+        server: as an `Entry` keeps it.
     """
 
     model: ModelSettings
@@ -57,6 +58,7 @@ class Sent(NamedTuple):
     draw: Draw
     key: str
     held: float
+    server: str = ""
 
 
 class Pipeline:
@@ -246,7 +248,7 @@ class Pipeline:
         if request.content is not None and price(Usage(input_tokens=0, output_tokens=0)) is None:
             budget = None  # what is handed on as it is counts only where its price is known
         held = budget.hold(model.name, request.body, price) if budget is not None else 0.0
-        return Sent(model, request, draw, lookup.key(draw.sample, draw.occurrence), held)
+        return Sent(model, request, draw, lookup.key(draw.sample, draw.occurrence), held, lookup.server)
 
     def let_go(self, sent: Sent, usage: Usage | None = None) -> None:
         """Give back the money of a request that got no answer; with a usage, what is known of its cost is spent."""
@@ -272,7 +274,7 @@ class Pipeline:
 
     def _paid(self, sent: Sent, answer: Callable[[], Response]) -> Fulfilled:
         try:
-            fulfilled = answered(answer(), sent.model, sent.request, sent.draw, sent.key)
+            fulfilled = answered(answer(), sent.model, sent.request, sent.draw, sent.key, sent.server)
         except BaseException:
             self.let_go(sent)
             raise
