@@ -23,11 +23,13 @@ class Models:
         trial: the one on trial.
         production: those that the application asks for, and whose calls go to the one on trial.
         configured: all of the configuration.
+        own_addresses: whether the application may name addresses of its own; by the gateway it names the gateway alone.
     """
 
     trial: ModelSettings
     production: tuple[ModelSettings, ...] = ()
     configured: tuple[ModelSettings, ...] = ()
+    own_addresses: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ def _as_it_is(asked: Recognised, models: Models) -> Route:
 
 def own_server(base_url: str, models: Models) -> str:
     """Host and port of an application's own address; "" where the configuration or the list of vendors has them."""
-    server = server_of(base_url)
+    server = server_of(base_url) if models.own_addresses else None
     addresses = (find_provider(each.provider, each.base_url).base_url for each in (*models.configured, models.trial))
     configured = {server_of(address or "") for address in addresses}
     if server is None or is_model_host(server[0]) or server in configured:

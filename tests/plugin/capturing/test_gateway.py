@@ -270,7 +270,7 @@ def test_the_environment_is_set_and_restored(
         before = dict(os.environ)
 
         def test_inside(llm_gateway):
-            root = llm_gateway.base_url.removesuffix("/openai/openai/v1")
+            root = llm_gateway.base_url.removesuffix("/openai/v1")
             assert root.startswith("http://127.0.0.1:") and len(root.rpartition("/")[2]) >= 32
             assert os.environ["OPENAI_BASE_URL"] == llm_gateway.base_url == llm_gateway.urls["openai"]
             assert os.environ["ANTHROPIC_BASE_URL"] == llm_gateway.urls["anthropic"] == root + "/anthropic"
