@@ -26,7 +26,7 @@ from pytest_llmeval.errors import ConfigError, MissingReply, ProviderError, Repl
 from pytest_llmeval.formats.base import ModelRequest, Prompt
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.said_address import SaidAddress, said_address
-from pytest_llmeval.reply import Source, Usage
+from pytest_llmeval.reply import Answer, Source, Usage
 from pytest_llmeval.runs.billed import Billed
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.text import first_line
@@ -146,12 +146,13 @@ class Pipeline:
         began = [request.began for request in list(self._in_flight.values()) if request.began is not None]
         return now - min(began) if began else 0.0
 
-    def submit(self, lookup: Lookup, draw: Draw) -> Future[Fulfilled]:
+    def submit(self, lookup: Lookup, draw: Draw, usable: Callable[[Answer], bool] | None = None) -> Future[Fulfilled]:
         """Find a reply, or send the request.
 
         Args:
             lookup: what is asked.
             draw: which answer is meant.
+            usable: whether a stored answer will do, unless nothing is to be asked; None for any.
 
         Returns:
             A future whose exception, if any, is a `ReplyError`. Cancelling it hangs up, unless others have asked the
@@ -162,7 +163,8 @@ class Pipeline:
         future: Future[Fulfilled] = Future()
         try:
             fulfilled = self.find(lookup, draw)
-            if fulfilled is None:
+            spoilt = fulfilled is not None and usable is not None and not usable(fulfilled.answer)
+            if fulfilled is None or (spoilt and self.mode == "auto"):
                 return self.send(lookup, draw)
             future.set_result(fulfilled)
         except ReplyError as error:

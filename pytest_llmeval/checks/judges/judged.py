@@ -16,7 +16,7 @@ from pytest_llmeval.checks.judges.judge_prompt import (
     texts_given,
 )
 from pytest_llmeval.checks.judges.rubrics import Rubric, rubric_of
-from pytest_llmeval.checks.judges.votes import Votes, decided, valid_votes, vote_in
+from pytest_llmeval.checks.judges.votes import Votes, decided, usable, valid_votes, vote_in
 from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.errors import JudgeFailed, LlmevalError
 from pytest_llmeval.score import Judge, Score
@@ -118,9 +118,10 @@ def judged(asks: Asker, rubric: Rubric, parts: Parts, judge: str, votes: int) ->
         ConfigError: there is no such model.
     """
     model = asks.model(judge)
-    [answers] = asks.ask(judge, [messages_of(rubric, parts)], schema_of_verdict(), votes)
+    texts, words = parts["answer"], VERDICTS["answer"]
+    [answers] = asks.ask(judge, [messages_of(rubric, parts)], schema_of_verdict(), votes, usable(texts, words))
     try:
-        said = decided(model.name, [vote_in(each, parts["answer"], VERDICTS["answer"]) for each in answers])
+        said = decided(model.name, [vote_in(each, texts, words) for each in answers])
     except JudgeFailed as error:
         asks.failed(error)
         raise

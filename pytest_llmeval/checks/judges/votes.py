@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.errors import JudgeFailed, LlmevalError, ReplyError
@@ -109,6 +109,11 @@ def vote_in(answer: Answer | ReplyError, judged: Sequence[str], verdicts: Sequen
         return _vote(answer, judged, verdicts)
     except ValueError as error:
         return str(error)
+
+
+def usable(judged: Sequence[str], verdicts: Sequence[str]) -> Callable[[Answer], bool]:
+    """Tells whether an answer of a judge holds a verdict; takes what `vote_in` does."""
+    return lambda answer: isinstance(vote_in(answer, judged, verdicts), Vote)
 
 
 def _vote(answer: Answer, judged: Sequence[str], verdicts: Sequence[str]) -> Vote:

@@ -199,6 +199,22 @@ def test_a_judge_that_fails_is_an_error_whatever_the_test_makes_of_it(plain_sess
     assert "quotes what the answer does not say" in results[0].samples[0].reason
 
 
+def test_a_verdict_that_cannot_be_used_is_asked_for_again(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    calibrate(plain_session)
+    server.answer = lambda request: completion("Fine.") if request.json["model"] == "judge-9" else says(request)
+    result = plain_session.run("--llm-baseline=none", "--llm-record")
+    assert told(result, "next: mend the rubric or the judge as the errors say*")
+    assert "judge-9" not in (plain_session.path / "recordings" / "test_it.jsonl").read_text()
+
+    server.answer = says
+    plain_session.run("--llm-baseline=none", "--llm-record").assert_outcomes(passed=1, failed=1)
+    assert judged(server) == 4
+    plain_session.run("--llm-baseline=none").assert_outcomes(passed=1, failed=1)
+    plain_session.run("--llm-baseline=none", "--llm-mode=replay").assert_outcomes(passed=1, failed=1)
+    assert judged(server) == 4
+
+
 def test_a_judge_out_of_reach_is_an_error(plain_session: Session, server: Server) -> None:
     prepare(plain_session, server)
     plain_session.write(TESTS.replace('judge="judge"', 'judge="openai/other"'))
