@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -280,6 +280,9 @@ class _Judges:
     def labels(self, model: str, prompt: str) -> Labels | None:
         """None: whether it may gate is what is asked here."""
         return None
+
+    def uncalibrated(self, model: str, rubric: str, prompts: Callable[[], Mapping[str, str]]) -> None:
+        """Nothing, as for `labels`."""
 
     def failed(self, error: ReplyError) -> None:
         """Nothing: the error itself is told."""

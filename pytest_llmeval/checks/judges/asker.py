@@ -60,6 +60,15 @@ class Asker(Protocol):
             ConfigError: a file of the project's calibrations is wrong.
         """
 
+    def uncalibrated(self, model: str, rubric: str, prompts: Callable[[], Mapping[str, str]]) -> None:
+        """Tell of a calibration of the judge by the same rubric that is for something else than it was asked.
+
+        Args:
+            model: as ``provider/model``.
+            rubric: its name.
+            prompts: makes what it might have been asked: by digest, how that differs.
+        """
+
     def failed(self, error: ReplyError) -> None:
         """Take note that there is no verdict, whatever the test makes of the error that is raised next."""
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from pytest_llmeval.checks.check import check, passed
 from pytest_llmeval.checks.judges.asker import Asker, Messages
-from pytest_llmeval.checks.judges.judge_prompt import VERDICTS, Parts, messages_of, prompt_digest, schema_of_verdict
-from pytest_llmeval.checks.judges.judged import Judged, asking, parts_of, score_of
+from pytest_llmeval.checks.judges.judge_prompt import VERDICTS, Parts, messages_of, schema_of_verdict
+from pytest_llmeval.checks.judges.judged import Judged, asked_as, asking, parts_of, score_of
 from pytest_llmeval.checks.judges.rubrics import Rubric, rubric_of
 from pytest_llmeval.checks.judges.votes import Vote, decided, usable, valid_votes, vote_in
 from pytest_llmeval.checks.plain_text import text_of
@@ -91,7 +91,7 @@ def preferred(asks: Asker, rubric: Rubric, parts: Parts, judge: str, votes: int)
     except JudgeFailed as error:
         asks.failed(error)
         raise
-    return Judged(model.name, prompt_digest(rubric, parts, model, votes, pair=True), said)
+    return Judged(model.name, asked_as(asks, rubric, parts, model, votes, pair=True), said)
 
 
 def prompts_of_pair(rubric: Rubric, parts: Parts) -> list[Messages]:

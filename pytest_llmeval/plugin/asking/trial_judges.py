@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.checks.judges.asker import JudgeModel, Messages, Usable
@@ -55,6 +55,10 @@ class TrialJudges:
     def labels(self, model: str, prompt: str) -> Labels | None:
         """The labels of the judge's calibration, where it lets it gate."""
         return self._judges.labels(model, prompt)
+
+    def uncalibrated(self, model: str, rubric: str, prompts: Callable[[], Mapping[str, str]]) -> None:
+        """Tell of a calibration that is for something else."""
+        self._judges.uncalibrated(model, rubric, prompts)
 
     def failed(self, error: ReplyError) -> None:
         """Make an error of the sample."""

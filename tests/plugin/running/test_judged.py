@@ -154,6 +154,21 @@ def test_without_a_calibration_it_is_shown_and_fails_nothing(
     assert judged(server) == 2
 
 
+def test_a_calibration_for_other_parts_is_named_with_the_reason(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    calibrate(plain_session)
+    plain_session.write(TESTS.replace('judge="judge"', 'judge="judge", question="How long?"'))
+
+    result = plain_session.run("--llm-baseline=none")
+
+    assert told(
+        result,
+        "judges/faithfulness.json is for the same rubric without question=; llmeval judge-agreement makes one for this",
+    )
+    plain_session.write(TESTS)
+    assert not told(plain_session.run("--llm-baseline=none"), "is for the same rubric")
+
+
 def test_nor_does_a_judge_that_does_not_agree_with_people(plain_session: Session, server: Server) -> None:
     prepare(plain_session, server)
     calibrate(plain_session, (0.5, 0.35, 0.7))
