@@ -136,7 +136,7 @@ class Addresses:
         instead = self._headers.get(_provider_in(target))
         if instead is None:
             return headers
-        return {name: headers[name] for name in _OF_THE_CONTENT if name in headers} | instead
+        return {**{name: headers[name] for name in _OF_THE_CONTENT if name in headers}, **instead}
 
     def nowhere(self, target: str) -> str:
         """Why a request must not go on; "" when it may."""
