@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ _LEADS_ELSEWHERE = re.compile(
 
 _VERSION = re.compile(r"/v\d")
 
+_OF_THE_CONTENT = ("host", "content-type", "content-length", "accept", "accept-encoding", "anthropic-version")
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 
 
@@ -50,10 +51,24 @@ class Addresses:
     """Whether a request was made for another address than the one it is passed on to."""
     _places: Mapping[str, _Place] = field(repr=False)  # an address may hold a password
     _paths: Mapping[str, str] = field(repr=False)
+    _headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    _unknown: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Addresses:
-        """The addresses an environment leads to."""
+    def of(
+        cls,
+        environment: Mapping[str, str],
+        headers: Mapping[str, Mapping[str, str]] | None = None,
+        unknown: Collection[str] = (),
+    ) -> Addresses:
+        """The addresses an environment leads to.
+
+        Args:
+            environment: the variables.
+            headers: by provider whose requests go to another server than they were made for, those that they carry
+                in place of all that say who asks.
+            unknown: the providers of which nobody knows where their requests should go.
+        """
         places: dict[str, _Place] = {}
         paths: dict[str, str] = {}
         for provider in known_providers():
@@ -72,7 +87,7 @@ class Addresses:
                         paths[name] = f"/{provider}{there.path}"
                     elif not environment.get(name):
                         paths[name] = f"/{provider}{expected}"
-        return cls(places, paths)
+        return cls(places, paths, headers or {}, frozenset(unknown))
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -111,6 +126,29 @@ class Addresses:
             below = f"{place.path}{version}{below.removeprefix(place.path)}"
         return f"{place.origin}{below}{mark}{query}"
 
+    def headers(self, target: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers a request goes on with: none that say who asks, where it goes to another server.
+
+        Args:
+            target: as for `upstream`.
+            headers: the application's, names in lower case.
+        """
+        instead = self._headers.get(_provider_in(target))
+        if instead is None:
+            return headers
+        return {**{name: headers[name] for name in _OF_THE_CONTENT if name in headers}, **instead}
+
+    def nowhere(self, target: str) -> str:
+        """Why a request must not go on; "" when it may."""
+        provider = _provider_in(target)
+        if provider not in self._unknown:
+            return ""
+        variable = next(iter(address_of(provider).variables), "")
+        return (
+            f"nothing says where a request to {provider} should go: the model in production has a base_url, so it is "
+            f"not sent to the vendor; set {variable}, or name a model of {provider} in [tool.llmeval]"
+        )
+
 
 class Anywhere:
     """Passes each request on to the address that it names itself, as requests of this process do."""
@@ -133,6 +171,14 @@ class Anywhere:
         """Where a request goes; None when it names no address."""
         scheme, _, rest = target.removeprefix("/").partition("/")
         return f"{scheme}://{rest}" if scheme in self.providers and rest else None
+
+    def headers(self, _: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The application's own."""
+        return headers
+
+    def nowhere(self, _: str) -> str:
+        """Every request may go on."""
+        return ""
 
 
 def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
@@ -169,6 +215,10 @@ def _said(variable: str, address: str) -> _Place | None:
     except ValueError:
         return None
     return _Place(_origin(address), parts.path) if fits else None
+
+
+def _provider_in(target: str) -> str:
+    return target.partition("?")[0].removeprefix("/").partition("/")[0]
 
 
 def _origin(url: str) -> str:

@@ -13,6 +13,7 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import httpx
@@ -48,6 +49,9 @@ class GatewayListener(Protocol):
 
     def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | None:
         """The answer to a request that asks no model; None to pass it on."""
+
+    def nowhere(self, words: str) -> Delivery:
+        """The answer to a request that must not go on, for want of an address."""
 
     def broken(self, words: str) -> None:
         """The gateway itself could not go on."""
@@ -143,8 +147,13 @@ class Gateway:
             words = f"llm_gateway serves no such path; it serves what begins with one of {served}"
             await _deliver(exchange, refusal(404, "not_found", words))
             return
+        target, head = f"/{rest}", exchange.head
+        exchange.head = replace(head, headers=addresses.headers(target, head.headers))
         with self._counted(listener):
             try:
+                if words := addresses.nowhere(target):
+                    await _deliver(exchange, await _on_thread(listener.nowhere, words))
+                    return
                 await self._answer(exchange, listener, url, moves=addresses.moves)
             except HungUp:
                 raise

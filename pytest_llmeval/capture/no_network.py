@@ -39,14 +39,21 @@ class Refusal(NamedTuple):
     Attributes:
         server: host and port.
         during: the test and its phase as pytest names them, "" outside of tests.
+        made: whether it was made after all: nothing said before that a model is served there.
     """
 
     server: str
     during: str
+    made: bool = False
 
     @property
     def message(self) -> str:
         """What the application is told."""
+        if self.made:
+            return (
+                f"--llm-mode=replay connected to {self.server}, and only a captured call told later that a model is "
+                "served there; name it as base_url of the model in [tool.llmeval], or record again with --llm-record"
+            )
         return (
             f"--llm-mode=replay refused a connection to {self.server}, where a model is served; record the "
             "call with --llm-record in a test with llm_capture (httpx, requests, aiohttp, boto3) or llm_gateway (other "
@@ -59,14 +66,22 @@ class NoNetwork:
 
     Args:
         configured: host and port of each model of the configuration; asked at each connection.
+        recorded: host and port of each server that recorded calls of applications went to; asked at each connection.
 
     Attributes:
         refusals: what was refused and belongs to no case yet.
     """
 
-    def __init__(self, configured: Callable[[], Iterable[tuple[str, int]]]) -> None:
+    def __init__(
+        self,
+        configured: Callable[[], Iterable[tuple[str, int]]],
+        recorded: Callable[[], Iterable[tuple[str, int]]] = tuple,
+    ) -> None:
         self.refusals: list[Refusal] = []
         self._configured = configured
+        self._recorded = recorded
+        self._captured: set[tuple[str, int]] = set()  # what captured calls of this session were meant for
+        self._made: dict[tuple[str, int], str] = {}  # connections that were let through, and during which test
         self._names: dict[str, set[str]] = {}  # of configured hosts, by address
         self._listening: WeakSet[socket.socket] = WeakSet()
         self._wrapped: dict[str, Callable[..., Any]] = {}
@@ -88,6 +103,17 @@ class NoNetwork:
         if server := self._of_a_child[:].rstrip(b"\0").decode("utf-8", "replace"):
             self._of_a_child[:] = bytes(_LONGEST)
             self.refusals.append(Refusal(server, self._during()))
+
+    def learn(self, host: str, port: int) -> None:
+        """Refuse a server from now on, which a captured call was meant for.
+
+        A connection to it that was made before is among the refusals, since it asked a model.
+        """
+        self._captured.add((host, port))
+        place = _place(host), port
+        during = self._made.pop(place, None)
+        if during is not None and place in self._places():
+            self.refusals.append(Refusal(f"{host}:{port}", during, made=True))
 
     def close(self) -> None:
         """Leave TLS as it was."""
@@ -155,6 +181,8 @@ class NoNetwork:
             else:
                 self._of_a_child[:] = server.encode()[:_LONGEST].ljust(_LONGEST, b"\0")
             raise RefusedInReplay(errno.ECONNREFUSED, refusal.message)
+        if port is not None:
+            self._made.setdefault((_place(host), port), self._during())
 
     def _during(self) -> str:
         test = os.environ.get(_CURRENT_TEST, "")
@@ -164,16 +192,16 @@ class NoNetwork:
         return {(_place(host), port) for host, port in self._servers()}
 
     def _servers(self) -> set[tuple[str, int]]:
-        """What models are served by, as the configuration and the environment say now.
+        """What models are served by, as the configuration, the environment, recordings and captured calls say now.
 
-        A variable that leads to a server of this very process leads to a test's own, or to our gateway.
+        All but the configuration may name a server of this very process, which is a test's own, or our gateway.
         """
         from pytest_llmeval.capture.addresses import servers_named
 
         own = {_port_of(one) for one in list(self._listening)}
         named = {
             (host, port)
-            for host, port in servers_named(os.environ)
+            for host, port in {*servers_named(os.environ), *self._recorded(), *self._captured}
             if not (port in own and _place(host) == _THIS_MACHINE)
         }
         return named.union(self._configured())

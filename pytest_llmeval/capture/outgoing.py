@@ -42,13 +42,17 @@ def endpoint_of(route: Route, headers: Mapping[str, str], environment: Mapping[s
         key = values[0].rpartition(" ")[2] if values else None  # whatever the scheme, in whichever case
         kept = {"content-type"} if route.request.content is not None else set()  # as of a form, with its boundary
         own = {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION - kept}
+    # Of the configuration, too, where the gateway stands for an address of the application that it does not know.
+    configured = route.moved or (
+        model.base_url is not None and (key or "") == environment.get(model.api_key_env or "", "").strip()
+    )
     signs = route.differs and (is_signed(headers) if own is not None else provider.signs and key is None)
     return Endpoint(
         base_url=route.base_url,
         api_key=key or None,
-        api_key_env=(model.api_key_env if route.moved else None) or provider.api_key_env,
+        api_key_env=(model.api_key_env if configured else None) or provider.api_key_env,
         provider=provider,
-        entry=model.entry if route.moved else None,  # else the key is the application's own business
+        entry=model.entry if configured else None,  # else the key is the application's own business
         headers=own,
         extra=model.headers,
         timeouts=Timeouts.of(model.timeout),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
+from pytest_llmeval.capture.addresses import server_of
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.adjusted import adjusted
 from pytest_llmeval.errors import NotRerouted
 from pytest_llmeval.formats.base import ModelRequest, Recognised, WireFormat
+from pytest_llmeval.formats.model_hosts import is_model_host
 from pytest_llmeval.formats.registry import find_provider, wire_formats
 from pytest_llmeval.text import first_line
 
@@ -21,11 +23,13 @@ class Models:
         trial: the one on trial.
         production: those that the application asks for, and whose calls go to the one on trial.
         configured: all of the configuration.
+        own_addresses: whether the application may name addresses of its own; by the gateway it names the gateway alone.
     """
 
     trial: ModelSettings
     production: tuple[ModelSettings, ...] = ()
     configured: tuple[ModelSettings, ...] = ()
+    own_addresses: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,17 @@ def _as_it_is(asked: Recognised, models: Models) -> Route:
         model = ModelSettings(name=name, provider=provider.name, model=asked.model)
     request = asked.request(provider.name)
     return _as_configured(Route(model=model, provider=provider, request=request, base_url=asked.base_url))
+
+
+def own_server(base_url: str, models: Models) -> str:
+    """Host and port of an application's own address; "" where the configuration or the list of vendors has them."""
+    server = server_of(base_url) if models.own_addresses else None
+    addresses = (find_provider(each.provider, each.base_url).base_url for each in (*models.configured, models.trial))
+    configured = {server_of(address or "") for address in addresses}
+    if server is None or is_model_host(server[0]) or server in configured:
+        return ""
+    host, port = server
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _place(url: str) -> tuple[str, str, str]:

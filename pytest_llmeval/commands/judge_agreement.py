@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_llmeval.checks.judges.asker import JudgeModel, Messages
+from pytest_llmeval.checks.judges.asker import JudgeModel, Messages, Usable
 from pytest_llmeval.checks.judges.calibration import FEWEST_LABELS, FOLDER, Calibration
-from pytest_llmeval.checks.judges.judge_prompt import Parts, messages_of, schema_of_verdict
+from pytest_llmeval.checks.judges.judge_prompt import VERDICTS, Parts, messages_of, schema_of_verdict
 from pytest_llmeval.checks.judges.judged import judged, parts_of
 from pytest_llmeval.checks.judges.preferred import OTHER, pair_of, preferred, prompts_of_pair
 from pytest_llmeval.checks.judges.rubrics import READY, Rubric, rubric_of
-from pytest_llmeval.checks.judges.votes import valid_votes
+from pytest_llmeval.checks.judges.votes import usable, valid_votes
 from pytest_llmeval.commands.project import add_config, is_run, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError, JudgeFailed, LlmevalError, ReplyError
@@ -153,7 +153,7 @@ def _of_rows(path: Path, settings: Settings, options: argparse.Namespace) -> _Fo
     try:
         for row in rows:
             prompts = prompts_of_pair(rubric, row.parts) if row.pair else [messages_of(rubric, row.parts)]
-            asks.start(options.judge, prompts, schema_of_verdict(pair=row.pair), votes)
+            asks.start(options.judge, prompts, schema_of_verdict(pair=row.pair), votes, _usable(row))
         for row in rows:
             try:
                 said = (preferred if row.pair else judged)(asks, rubric, row.parts, options.judge, votes)
@@ -162,6 +162,8 @@ def _of_rows(path: Path, settings: Settings, options: argparse.Namespace) -> _Fo
                 continue
             judge = Judge(said.model, rubric.name, said.prompt)
             verdicts.append(LabelledVerdict(said.votes.deciding in ("fail", OTHER), row.bad, row.category))
+        if replayed := asks.replayed():
+            print(f"{plural(replayed, 'verdict')} replayed from the cache, and not asked for again")
     finally:
         asks.close()
     if judge is None:
@@ -223,6 +225,11 @@ def _row(data: object, rubric: Rubric) -> _Row:
     return _Row(parts, bad, first_line(category, 60))
 
 
+def _usable(row: _Row) -> Usable:
+    texts = (*row.parts["first"], *row.parts["second"]) if row.pair else row.parts["answer"]
+    return usable(texts, VERDICTS["pair" if row.pair else "answer"])
+
+
 class _Judges:
     """The `Asker` of this command: with the cache, without recordings and calibrations."""
 
@@ -237,7 +244,7 @@ class _Judges:
         return JudgeModel(f"{found.provider}/{found.model}", found.params)
 
     def start(
-        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int
+        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int, usable: Usable
     ) -> list[list[Future[Fulfilled]]]:
         """Ask without waiting."""
         from pytest_llmeval.formats.base import Prompt
@@ -247,25 +254,35 @@ class _Judges:
         started = []
         for messages in prompts:
             lookup = self._pipeline.lookups.of_prompt(model, Prompt(messages=messages, schema=schema, params=params))
-            started.append([self._started(lookup, vote) for vote in range(votes)])
+            started.append([self._started(lookup, vote, usable) for vote in range(votes)])
         return started
 
-    def _started(self, lookup: Lookup, vote: int) -> Future[Fulfilled]:
+    def _started(self, lookup: Lookup, vote: int, usable: Usable) -> Future[Fulfilled]:
         from pytest_llmeval.engine.fulfilled import Draw
 
         if (lookup.digest, vote) not in self._futures:
-            self._futures[lookup.digest, vote] = self._pipeline.submit(lookup, Draw("judge-agreement", "", sample=vote))
+            draw = Draw("judge-agreement", "", sample=vote)
+            self._futures[lookup.digest, vote] = self._pipeline.submit(lookup, draw, usable)
         return self._futures[lookup.digest, vote]
 
     def ask(
-        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int
+        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int, usable: Usable
     ) -> Sequence[Sequence[Answer | ReplyError]]:
         """Ask and wait."""
-        return [[_received(future) for future in several] for several in self.start(judge, prompts, schema, votes)]
+        started = self.start(judge, prompts, schema, votes, usable)
+        return [[_received(future) for future in several] for several in started]
+
+    def replayed(self) -> int:
+        """How many verdicts were asked for in an earlier run."""
+        answers = [each.result() for each in self._futures.values() if each.exception() is None]
+        return sum(answer.measures.source != "live" for answer in answers)
 
     def labels(self, model: str, prompt: str) -> Labels | None:
         """None: whether it may gate is what is asked here."""
         return None
+
+    def uncalibrated(self, model: str, rubric: str, prompts: Callable[[], Mapping[str, str]]) -> None:
+        """Nothing, as for `labels`."""
 
     def failed(self, error: ReplyError) -> None:
         """Nothing: the error itself is told."""

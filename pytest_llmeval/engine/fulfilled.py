@@ -62,8 +62,13 @@ def settle(future: Future[Fulfilled], produce: Callable[[], Fulfilled]) -> None:
         future.set_exception(error)
 
 
-def answered(response: Response, model: ModelSettings, request: ModelRequest, draw: Draw, key: str) -> Fulfilled:
+def answered(
+    response: Response, model: ModelSettings, request: ModelRequest, draw: Draw, key: str, server: str = ""
+) -> Fulfilled:
     """What a response makes of a request.
+
+    Args:
+        server: as an `Entry` keeps it.
 
     Raises:
         ProviderError: kind ``malformed``: it is nested too deeply to be kept.
@@ -95,6 +100,7 @@ def answered(response: Response, model: ModelSettings, request: ModelRequest, dr
         cost=cost,
         recorded_at=recorded_at.isoformat(timespec="seconds"),
         flaw=_flaw(answer),
+        server=server,
     )
     # As the entry rounds them, so that a replay has the very same figures.
     measures = Measures(latency=entry.latency, ttft=entry.ttft, cost=cost, attempts=response.attempts)

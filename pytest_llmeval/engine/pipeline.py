@@ -26,7 +26,7 @@ from pytest_llmeval.errors import ConfigError, MissingReply, ProviderError, Repl
 from pytest_llmeval.formats.base import ModelRequest, Prompt
 from pytest_llmeval.formats.registry import find_provider
 from pytest_llmeval.formats.said_address import SaidAddress, said_address
-from pytest_llmeval.reply import Source, Usage
+from pytest_llmeval.reply import Answer, Source, Usage
 from pytest_llmeval.runs.billed import Billed
 from pytest_llmeval.store.entry import Entry
 from pytest_llmeval.text import first_line
@@ -50,6 +50,7 @@ class Sent(NamedTuple):
         model: who is asked and paid.
         key: under which the store keeps the answer.
         held: USD set aside.
+        server: as an `Entry` keeps it.
     """
 
     model: ModelSettings
@@ -57,6 +58,7 @@ class Sent(NamedTuple):
     draw: Draw
     key: str
     held: float
+    server: str = ""
 
 
 class Pipeline:
@@ -144,12 +146,13 @@ class Pipeline:
         began = [request.began for request in list(self._in_flight.values()) if request.began is not None]
         return now - min(began) if began else 0.0
 
-    def submit(self, lookup: Lookup, draw: Draw) -> Future[Fulfilled]:
+    def submit(self, lookup: Lookup, draw: Draw, usable: Callable[[Answer], bool] | None = None) -> Future[Fulfilled]:
         """Find a reply, or send the request.
 
         Args:
             lookup: what is asked.
             draw: which answer is meant.
+            usable: whether a stored answer will do, unless nothing is to be asked; None for any.
 
         Returns:
             A future whose exception, if any, is a `ReplyError`. Cancelling it hangs up, unless others have asked the
@@ -160,7 +163,8 @@ class Pipeline:
         future: Future[Fulfilled] = Future()
         try:
             fulfilled = self.find(lookup, draw)
-            if fulfilled is None:
+            spoilt = fulfilled is not None and usable is not None and not usable(fulfilled.answer)
+            if fulfilled is None or (spoilt and self.mode == "auto"):
                 return self.send(lookup, draw)
             future.set_result(fulfilled)
         except ReplyError as error:
@@ -246,7 +250,7 @@ class Pipeline:
         if request.content is not None and price(Usage(input_tokens=0, output_tokens=0)) is None:
             budget = None  # what is handed on as it is counts only where its price is known
         held = budget.hold(model.name, request.body, price) if budget is not None else 0.0
-        return Sent(model, request, draw, lookup.key(draw.sample, draw.occurrence), held)
+        return Sent(model, request, draw, lookup.key(draw.sample, draw.occurrence), held, lookup.server)
 
     def let_go(self, sent: Sent, usage: Usage | None = None) -> None:
         """Give back the money of a request that got no answer; with a usage, what is known of its cost is spent."""
@@ -272,7 +276,7 @@ class Pipeline:
 
     def _paid(self, sent: Sent, answer: Callable[[], Response]) -> Fulfilled:
         try:
-            fulfilled = answered(answer(), sent.model, sent.request, sent.draw, sent.key)
+            fulfilled = answered(answer(), sent.model, sent.request, sent.draw, sent.key, sent.server)
         except BaseException:
             self.let_go(sent)
             raise

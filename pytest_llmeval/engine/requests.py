@@ -25,6 +25,7 @@ class Lookup:
         request: as it is sent, or why there can be none.
         words_digest: of what is asked, whichever model is asked.
         digest: of the request to this model.
+        server: as an `Entry` keeps it.
 
     Both digests leave out what does not count. Code that counts how often a sample has asked the same
     (`Draw.occurrence`) must count by them: two requests that differ only in what does not count are looked up alike,
@@ -37,6 +38,7 @@ class Lookup:
     words_digest: str
     digest: str
     identity: RequestIdentity | None = None
+    server: str = ""
 
     def asked(self) -> ModelRequest:
         """The request.

@@ -21,6 +21,7 @@ _HELPS = {
     "connection": "start the server, or fix base_url or the network as the errors say",
     "content_filter": "change the prompts that the provider refuses, or try another model",
     "exception": "fix the test or the application: the errors are exceptions in its own code",
+    "judge": "fix the rubric or the judge as the errors say; a verdict that cannot be used is asked for again",
     "malformed": "check that base_url is the address of an API, and that the provider named is the one it speaks",
     "no_reply_recorded": "--llm-record --llm-mode=auto asks for the missing replies and records them",
     "not_found": "fix the model's name or base_url as the errors say",

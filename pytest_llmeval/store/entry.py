@@ -48,6 +48,8 @@ class Entry:
         recorded_at: ISO date and time, UTC.
         flaw: what is wrong with the answer, None when it is whole. The provider itself refused what is ``invalid``;
             an ``empty`` answer is never stored.
+        server: host and port that an application meant, where neither the configuration nor the list of vendors has
+            them: what replays connects there no more. It is no part of the key.
         version: of this format.
     """
 
@@ -68,6 +70,7 @@ class Entry:
     cost: float | None = None
     flaw: Flaw | None = None
     status: int = 200
+    server: str = ""
     version: int = ENTRY_VERSION
 
     def __post_init__(self) -> None:
@@ -201,6 +204,7 @@ _RECORD = Record(
             default=200,
             omit=True,
         ),
+        Field("server", TEXT, default="", omit=True),
         Field("version", Kind(lambda v: type(v) is int and v == ENTRY_VERSION, f"{ENTRY_VERSION}")),
     ],
 )

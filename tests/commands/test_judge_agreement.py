@@ -19,7 +19,7 @@ from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.score import Judge, Labels, Score
 from tests.analysis.test_compare import call
-from tests.plugin.running.test_judged import JUDGE, says
+from tests.plugin.running.test_judged import JUDGE, answer_in, says
 from tests.server import Request, Server, completion
 from tests.sessions import CONFIGURATION
 
@@ -74,8 +74,25 @@ def test_a_judge_that_agrees_with_people_may_gate(
     [found] = calibrations_in(project).values()
     assert (found.judge, found.labels, found.lacks()) == ("openai/judge-9", Labels(20, 0, 3, 30), "")
     assert len(server.requests) == 53
+    capsys.readouterr()
     assert main(["judge-agreement", "labels.jsonl", *BY]) == 0
+    assert "53 verdicts replayed from the cache, and not asked for again" in capsys.readouterr().out
     assert len(server.requests) == 53
+
+
+def test_a_mended_judge_is_asked_for_what_it_said_badly(
+    project: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(rows(2, 1))
+    server.answer = lambda request: completion("Fine.") if "1: it takes" in answer_in(request) else says(request)
+    main(["judge-agreement", "labels.jsonl", *BY])
+    assert "1 answer without a verdict" in capsys.readouterr().out
+    server.answer = says
+    main(["judge-agreement", "labels.jsonl", *BY])
+    told = capsys.readouterr().out
+    assert "without a verdict" not in told
+    assert "2 verdicts replayed" in told
+    assert len(server.requests) == 4
 
 
 def test_pairs_have_labels_too(project: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:

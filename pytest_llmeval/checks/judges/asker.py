@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
@@ -11,6 +11,7 @@ from pytest_llmeval.reply import Answer
 from pytest_llmeval.score import Labels
 
 Messages = tuple[Mapping[str, Any], ...]
+Usable = Callable[[Answer], bool]
 
 
 class JudgeModel(NamedTuple):
@@ -36,7 +37,7 @@ class Asker(Protocol):
         """
 
     def ask(
-        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int
+        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int, usable: Usable
     ) -> Sequence[Sequence[Answer | ReplyError]]:
         """What a judge says to each prompt, as often as there are votes; an error for each that it does not say.
 
@@ -45,6 +46,7 @@ class Asker(Protocol):
             prompts: chat messages, the system's first; all are sent before the first answer is waited for.
             schema: of the answers.
             votes: from 1.
+            usable: whether an answer holds a verdict; one that holds none is not recorded, and asked for again.
         """
 
     def labels(self, model: str, prompt: str) -> Labels | None:
@@ -56,6 +58,15 @@ class Asker(Protocol):
 
         Raises:
             ConfigError: a file of the project's calibrations is wrong.
+        """
+
+    def uncalibrated(self, model: str, rubric: str, prompts: Callable[[], Mapping[str, str]]) -> None:
+        """Tell of a calibration of the judge by the same rubric that is for something else than it was asked.
+
+        Args:
+            model: as ``provider/model``.
+            rubric: its name.
+            prompts: makes what it might have been asked: by digest, how that differs.
         """
 
     def failed(self, error: ReplyError) -> None:

@@ -98,6 +98,18 @@ def calibrations_in(root: Path) -> dict[tuple[str, str], Calibration]:
     return read_calibrations((path.name, path.read_bytes) for path in sorted((root / FOLDER).glob("*.json")))
 
 
+def named_calibrations(root: Path) -> dict[str, Calibration]:
+    """The calibrations of a project by their files, as in ``judges/tone.json``.
+
+    Raises:
+        ConfigError: as for `calibrations_in`.
+    """
+    found = {}
+    for path in sorted((root / FOLDER).glob("*.json")):
+        [found[f"{FOLDER}/{first_line(path.name, 100)}"]] = read_calibrations([(path.name, path.read_bytes)]).values()
+    return found
+
+
 def read_calibrations(files: Iterable[tuple[str, Callable[[], bytes]]]) -> dict[tuple[str, str], Calibration]:
     """The calibrations in files, by judge and prompt.
 

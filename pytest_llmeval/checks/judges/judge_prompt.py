@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +18,7 @@ from pytest_llmeval.text import shown
 Parts = Mapping[str, tuple[str, ...]]
 """The material by its names: ``question``, ``context``, ``expected``, ``answer``."""
 
+_OPTIONAL = ("question", "context", "expected")
 _ORDER = ("question", "context", "expected", "answer", "first", "second")
 
 _FRAME = """\
@@ -93,6 +95,25 @@ def prompt_digest(rubric: Rubric, parts: Parts, model: JudgeModel, votes: int, *
         votes,
     ]
     return hashlib.sha256(lenient_json(judged_by).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def prompts_like(rubric: Rubric, parts: Parts, model: JudgeModel, votes: int, *, pair: bool = False) -> dict[str, str]:
+    """What a judge might have been asked by the same rubric: by digest of each, how it differs from this.
+
+    Args:
+        rubric: and the others, as for `prompt_digest`.
+    """
+    rest = [name for name in parts if name not in _OPTIONAL]
+    found: dict[str, str] = {}
+    for count in range(len(_OPTIONAL) + 1):
+        for chosen in combinations(_OPTIONAL, count):
+            for asked in range(1, 10, 2):
+                differs = [f"without {name}=" for name in _OPTIONAL if name in parts and name not in chosen]
+                differs += [f"with {name}=" for name in chosen if name not in parts]
+                differs += [f"with votes={asked}"] if asked != votes else []
+                other = dict.fromkeys([*chosen, *rest], ("",))
+                found[prompt_digest(rubric, other, model, asked, pair=pair)] = " and ".join(differs)
+    return found
 
 
 def messages_of(rubric: Rubric, parts: Parts, *, pair: bool = False) -> Messages:

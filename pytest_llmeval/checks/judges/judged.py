@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from pytest_llmeval.checks.check import check
-from pytest_llmeval.checks.judges.asker import Asker, asker
+from pytest_llmeval.checks.judges.asker import Asker, JudgeModel, asker
 from pytest_llmeval.checks.judges.judge_prompt import (
     VERDICTS,
     Parts,
     messages_of,
     prompt_digest,
+    prompts_like,
     schema_of_verdict,
     texts_given,
 )
 from pytest_llmeval.checks.judges.rubrics import Rubric, rubric_of
-from pytest_llmeval.checks.judges.votes import Votes, decided, valid_votes, vote_in
+from pytest_llmeval.checks.judges.votes import Votes, decided, usable, valid_votes, vote_in
 from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.errors import JudgeFailed, LlmevalError
 from pytest_llmeval.score import Judge, Score
@@ -118,13 +120,26 @@ def judged(asks: Asker, rubric: Rubric, parts: Parts, judge: str, votes: int) ->
         ConfigError: there is no such model.
     """
     model = asks.model(judge)
-    [answers] = asks.ask(judge, [messages_of(rubric, parts)], schema_of_verdict(), votes)
+    texts, words = parts["answer"], VERDICTS["answer"]
+    [answers] = asks.ask(judge, [messages_of(rubric, parts)], schema_of_verdict(), votes, usable(texts, words))
     try:
-        said = decided(model.name, [vote_in(each, parts["answer"], VERDICTS["answer"]) for each in answers])
+        said = decided(model.name, [vote_in(each, texts, words) for each in answers])
     except JudgeFailed as error:
         asks.failed(error)
         raise
-    return Judged(model.name, prompt_digest(rubric, parts, model, votes), said)
+    return Judged(model.name, asked_as(asks, rubric, parts, model, votes), said)
+
+
+def asked_as(asks: Asker, rubric: Rubric, parts: Parts, model: JudgeModel, votes: int, *, pair: bool = False) -> str:
+    """The digest of what a judge was asked; tells of a calibration that is for something else.
+
+    Args:
+        rubric: and the others, as for `prompt_digest`.
+    """
+    prompt = prompt_digest(rubric, parts, model, votes, pair=pair)
+    if asks.labels(model.name, prompt) is None:
+        asks.uncalibrated(model.name, rubric.name, partial(prompts_like, rubric, parts, model, votes, pair=pair))
+    return prompt
 
 
 def score_of(asks: Asker, found: Judged, rubric: Rubric, *, passed: bool, value: float) -> Score:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from pytest_llmeval.checks.check import check, passed
 from pytest_llmeval.checks.judges.asker import Asker, Messages
-from pytest_llmeval.checks.judges.judge_prompt import VERDICTS, Parts, messages_of, prompt_digest, schema_of_verdict
-from pytest_llmeval.checks.judges.judged import Judged, asking, parts_of, score_of
+from pytest_llmeval.checks.judges.judge_prompt import VERDICTS, Parts, messages_of, schema_of_verdict
+from pytest_llmeval.checks.judges.judged import Judged, asked_as, asking, parts_of, score_of
 from pytest_llmeval.checks.judges.rubrics import Rubric, rubric_of
-from pytest_llmeval.checks.judges.votes import Vote, decided, valid_votes, vote_in
+from pytest_llmeval.checks.judges.votes import Vote, decided, usable, valid_votes, vote_in
 from pytest_llmeval.checks.plain_text import text_of
 from pytest_llmeval.errors import JudgeFailed, ReplyError
 from pytest_llmeval.reply import Answer
@@ -83,14 +83,15 @@ def preferred(asks: Asker, rubric: Rubric, parts: Parts, judge: str, votes: int)
         ConfigError: there is no such model.
     """
     model, texts = asks.model(judge), (*parts["first"], *parts["second"])
-    in_order, swapped = asks.ask(judge, prompts_of_pair(rubric, parts), schema_of_verdict(pair=True), votes)
+    fits = usable(texts, VERDICTS["pair"])
+    in_order, swapped = asks.ask(judge, prompts_of_pair(rubric, parts), schema_of_verdict(pair=True), votes, fits)
     found = [_both_orders(one, two, texts) for one, two in zip(in_order, swapped, strict=True)]
     try:
         said = decided(model.name, found)
     except JudgeFailed as error:
         asks.failed(error)
         raise
-    return Judged(model.name, prompt_digest(rubric, parts, model, votes, pair=True), said)
+    return Judged(model.name, asked_as(asks, rubric, parts, model, votes, pair=True), said)
 
 
 def prompts_of_pair(rubric: Rubric, parts: Parts) -> list[Messages]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.errors import JudgeFailed, LlmevalError, ReplyError
@@ -12,6 +12,7 @@ from pytest_llmeval.reply import Answer, ending_category
 from pytest_llmeval.text import first_line, folded, quoted, shown
 
 MOST_VOTES = 9
+_MAY_BE_CUT = 20  # characters of a quotation that nobody would find in an answer by chance
 _FIELDS = {"evidence", "reason", "verdict"}
 _MARKUP = str.maketrans("", "", "*_`#")
 _TYPOGRAPHY = str.maketrans(
@@ -111,6 +112,11 @@ def vote_in(answer: Answer | ReplyError, judged: Sequence[str], verdicts: Sequen
         return str(error)
 
 
+def usable(judged: Sequence[str], verdicts: Sequence[str]) -> Callable[[Answer], bool]:
+    """Tells whether an answer of a judge holds a verdict; takes what `vote_in` does."""
+    return lambda answer: isinstance(vote_in(answer, judged, verdicts), Vote)
+
+
 def _vote(answer: Answer, judged: Sequence[str], verdicts: Sequence[str]) -> Vote:
     """The verdict in an answer.
 
@@ -147,6 +153,8 @@ def _vote(answer: Answer, judged: Sequence[str], verdicts: Sequence[str]) -> Vot
 def stands_in(quotation: str, sources: Sequence[str]) -> bool:
     """Whether a quotation stands in one of some texts, in whole words.
 
+    A long one may end within a word: judges cut what they quote.
+
     Args:
         sources: as `_plain` gives them.
     """
@@ -160,7 +168,8 @@ def _holds(source: str, text: str) -> bool:
         end = start + len(text)
         cut_before = start > 0 and source[start - 1].isalnum() and text[0].isalnum()
         cut_behind = end < len(source) and source[end].isalnum() and text[-1].isalnum()
-        if not (cut_before or cut_behind) or not text.isascii():  # some scripts write no spaces
+        long = len(text) >= _MAY_BE_CUT
+        if not (cut_before or (cut_behind and not long)) or not text.isascii():  # some scripts write no spaces
             return True
         start = source.find(text, start + 1)
     return False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import pytest
 
-from pytest_llmeval.checks.judges.calibration import Calibration, calibrations_in
+from pytest_llmeval.checks.judges.calibration import Calibration, calibrations_in, named_calibrations
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.plugin.evaluation import Evaluation
@@ -50,6 +50,27 @@ class Judges:
         """
         found = self._calibrations.get((model, prompt))
         return found.labels if found is not None and not found.lacks() else None
+
+    def uncalibrated(self, model: str, rubric: str, prompts: Callable[[], Mapping[str, str]]) -> None:
+        """Note which calibration of a judge does not count for what it was asked, and why.
+
+        Args:
+            model: as ``provider/model``.
+            rubric: its name.
+            prompts: makes what it might have been asked: by digest, how that differs.
+        """
+        for name, each in self._named.items():
+            if (each.judge, each.rubric) != (model, rubric):
+                continue
+            differs = prompts().get(each.prompt, "with another wording, or other parameters of the judge")
+            note = f"{name} is for the same rubric {differs}; llmeval judge-agreement makes one for this"
+            if differs and note not in self._evaluation.notes:
+                self._evaluation.notes.append(note)
+
+    @cached_property
+    def _named(self) -> Mapping[str, Calibration]:
+        """Those of this checkout by their files."""
+        return named_calibrations(self._settings.root)
 
     @cached_property
     def _calibrations(self) -> Mapping[tuple[str, str], Calibration]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pytest_llmeval.checks.judges.asker import JudgeModel, Messages
+from pytest_llmeval.checks.judges.asker import JudgeModel, Messages, Usable
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.errors import ReplyError
 from pytest_llmeval.formats.base import Prompt
@@ -31,7 +31,7 @@ class TrialJudges:
         return JudgeModel(f"{found.provider}/{found.model}", found.params)
 
     def ask(
-        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int
+        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int, usable: Usable
     ) -> Sequence[Sequence[Answer | ReplyError]]:
         """What a judge says; the test may be left until it has said it."""
         __tracebackhide__ = True
@@ -43,7 +43,7 @@ class TrialJudges:
             for vote in range(votes)
         ]
         key, module = str(trial.key), trial.module
-        said = trial.ask_judges([(lookup, Draw(key, module, sample=vote)) for lookup, vote in asked])
+        said = trial.ask_judges([(lookup, Draw(key, module, sample=vote)) for lookup, vote in asked], usable)
         trial.sample.judging += [
             call_of(each, model.provider, model.model, lookup.words_digest)._replace(judge=True)
             for (lookup, _), each in zip(asked, said, strict=True)
@@ -55,6 +55,10 @@ class TrialJudges:
     def labels(self, model: str, prompt: str) -> Labels | None:
         """The labels of the judge's calibration, where it lets it gate."""
         return self._judges.labels(model, prompt)
+
+    def uncalibrated(self, model: str, rubric: str, prompts: Callable[[], Mapping[str, str]]) -> None:
+        """Tell of a calibration that is for something else."""
+        self._judges.uncalibrated(model, rubric, prompts)
 
     def failed(self, error: ReplyError) -> None:
         """Make an error of the sample."""

@@ -13,7 +13,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Generator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ import pytest
 from pytest_llmeval.capture.clients import Asked, Replacement, Wait
 from pytest_llmeval.capture.outgoing import endpoint_of, headers_to_send
 from pytest_llmeval.capture.own_timeouts import Timed
-from pytest_llmeval.capture.route import Models, Route, routed
+from pytest_llmeval.capture.route import Models, Route, own_server, routed
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.engine.requests import Lookup
 from pytest_llmeval.errors import MissingReply, NotAsked, NotRerouted, OutOfTime, ProviderError, ReplyError
@@ -98,6 +98,9 @@ class CapturedCalls:
         """
         __tracebackhide__ = True
         trial = self.trial
+        server = own_server(asked.what.base_url, self._models)
+        if server and trial.pipeline.mode == "replay":
+            _refuse_from_now_on(server)
         if asked.what.format is AS_IT_IS:
             return self._others.begin(asked, may_leave=self._scopes.current is None)
         trial.process.check()
@@ -110,6 +113,7 @@ class CapturedCalls:
         else:
             self._elsewhere[trial.sample.index].add(route.model.full_name)
         lookup = trial.pipeline.lookups.of_request(route.model, route.provider, route.request, asked.what.body)
+        lookup = replace(lookup, server=server)
         start = partial(self._start, asked, route, lookup)
         try:
             if (fixture := self._scopes.current) is not None:
@@ -263,6 +267,15 @@ class CapturedCalls:
             f"the application asked {', '.join(asked)} and never the model on trial, {trial.full_name} ({named}); "
             f'name the model it asks in [tool.llmeval]: model = "provider/model", or have it ask {self._fixture}.model'
         )
+
+
+def _refuse_from_now_on(server: str) -> None:
+    from pytest_llmeval.capture.addresses import server_of
+    from pytest_llmeval.capture.no_network import in_use
+
+    guard, place = in_use(), server_of(f"http://{server}")
+    if guard is not None and place is not None:
+        guard.learn(*place)
 
 
 @dataclass(slots=True)

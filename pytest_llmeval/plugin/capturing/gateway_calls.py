@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from pytest_llmeval.capture.addresses import Addresses, without_proxy
-from pytest_llmeval.capture.route import usual_provider
+from pytest_llmeval.capture.instead import instead_of
+from pytest_llmeval.capture.route import Models, usual_provider
 from pytest_llmeval.formats.registry import address_of, find_provider, known_providers
 from pytest_llmeval.plugin.capturing.captured import LlmCapture
 from pytest_llmeval.plugin.capturing.captured_calls import CapturedCalls, FixtureScopes
@@ -58,12 +60,12 @@ def serving(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> Iter
         config: keeps the server until the session ends.
     """
     gateway = gateway_of(config)
-    addresses = Addresses.of(os.environ)
+    models = replace(models_of(trial.model, evaluation), own_addresses=False)
+    addresses = _addresses(models, replays=evaluation.mode == "replay" or trial.saved is not None)
     listener = GatewayCalls(trial, evaluation, gateway)
     with gateway.serving(listener, addresses) as root:
         environment = _environment(addresses, root, evaluation)
         capture = LlmGateway(trial, addresses.urls(root), environment)
-        models = models_of(trial.model, evaluation)
         if trial.saved is not None:
             listener.calls = SavedCalls(trial, trial.saved, capture, models)
         else:
@@ -82,8 +84,18 @@ def serving(trial: Trial, evaluation: Evaluation, config: pytest.Config) -> Iter
 
 def outliving(evaluation: Evaluation, config: pytest.Config) -> Environment:
     """The environment of a process that outlives tests: its calls belong to whichever test is running then."""
-    addresses = Addresses.of(os.environ)
+    models = models_of(evaluation.models[0], evaluation) if evaluation.models else None
+    addresses = _addresses(models, replays=evaluation.mode == "replay")
     return _environment(addresses, gateway_of(config).open(addresses, None), evaluation)
+
+
+def _addresses(models: Models | None, *, replays: bool) -> Addresses:
+    found = instead_of(os.environ, models) if models is not None else {}
+    led = {name: value for instead in found.values() for name, value in instead.variables.items()}
+    # In replay nothing goes out: what is recorded is found, wherever it went then.
+    unknown = () if replays else [provider for provider, instead in found.items() if not instead.variables]
+    headers = {provider: instead.headers for provider, instead in found.items() if instead.variables}
+    return Addresses.of({**os.environ, **led}, headers, unknown)
 
 
 def _environment(addresses: Addresses, root: str, evaluation: Evaluation) -> Environment:

@@ -68,6 +68,12 @@ class GatewayCalls:
         self._untold.setdefault(self._trial.sample.index, error)
         return _told(error)
 
+    def nowhere(self, words: str) -> Delivery:
+        """The answer to a request that must not go on, for want of an address."""
+        error = ReplyError(words)
+        self._failures.append(error)
+        return _told(error)
+
     def broken(self, words: str) -> None:
         """The gateway itself could not go on: there is nothing to judge."""
         self._failures.append(ReplyError(f"{self._fixture} broke: {words}; please report it"))

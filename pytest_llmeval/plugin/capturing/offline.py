@@ -25,6 +25,14 @@ from pytest_llmeval.plugin.running.replies import Unanswered
 
 _NAME = "llmeval-offline"
 _TOLD = 5  # refusals, each with a line of its own
+_MADE = (
+    "made, since only a captured call told later that a model is served there; name it as base_url of the model in "
+    "[tool.llmeval], or record again with --llm-record"
+)
+_REFUSED = (
+    "tried where no case stands for it, and refused by --llm-mode=replay; ask in the test itself, with llm, "
+    "llm_capture or llm_gateway"
+)
 
 
 def go_offline(config: pytest.Config, *, replays: bool) -> None:
@@ -34,7 +42,7 @@ def go_offline(config: pytest.Config, *, replays: bool) -> None:
         config: of the session.
         replays: whether connections to models are refused.
     """
-    guard = NoNetwork(_Configured(config)) if replays else None
+    guard = NoNetwork(_Configured(config), _Recorded(config)) if replays else None
     begin(guard)
     config.add_cleanup(end)
     if guard is not None:
@@ -100,13 +108,33 @@ class _Configured:
         return models
 
 
+class _Recorded:
+    """The servers that recordings name."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._known: set[tuple[str, int]] | None = None
+
+    def __call__(self) -> set[tuple[str, int]]:
+        if self._known is None:
+            from pytest_llmeval.capture.addresses import server_of
+            from pytest_llmeval.store.recorded_servers import recorded_servers
+
+            try:
+                servers = recorded_servers(settings_of(self._config).recordings)
+            except LlmevalError:
+                return set()  # told later
+            self._known = {place for server in servers if (place := server_of(f"http://{server}")) is not None}
+        return self._known
+
+
 class _Offline:
     """Gathers what was refused outside of cases."""
 
     def __init__(self, config: pytest.Config, guard: NoNetwork) -> None:
         self._config = config
         self._guard = guard
-        self._untold: dict[tuple[str, str], None] = {}
+        self._untold: dict[Refusal, None] = {}
         self._fixtures: dict[tuple[str, str], list[Refusal]] = {}
 
     @pytest.hookimpl(wrapper=True)
@@ -170,17 +198,19 @@ class _Offline:
             return
         from pytest_llmeval.plugin.terminal_lines import write_all
 
-        count = len(self._untold)
-        asked = "1 connection to a model was" if count == 1 else f"{count} connections to models were"
-        first = (
-            f"NOT OFFLINE: {asked} tried where no case stands for it, and refused by --llm-mode=replay; "
-            "ask in the test itself, with llm, llm_capture or llm_gateway"
-        )
-        where = [f"{server} {_where(during)}" for server, during in list(self._untold)[:_TOLD]]
-        write_all(terminalreporter, [first, *where])
+        lines = []
+        made = [refusal for refusal in self._untold if refusal.made]
+        refused = [refusal for refusal in self._untold if not refusal.made]
+        for told, what in ((made, _MADE), (refused, _REFUSED)):
+            if told:
+                count = len(told)
+                asked = "1 connection to a model was" if count == 1 else f"{count} connections to models were"
+                lines.append(f"NOT OFFLINE: {asked} {what}")
+                lines += [f"{each.server} {_where(each.during)}" for each in told[:_TOLD]]
+        write_all(terminalreporter, lines)
 
     def _take(self, refusals: Iterable[Refusal]) -> None:
-        self._untold.update(dict.fromkeys((refusal.server, refusal.during) for refusal in refusals))
+        self._untold.update(dict.fromkeys(refusals))
 
 
 def _taken(guard: NoNetwork, item: pytest.Item | None = None) -> list[Refusal]:

@@ -7,14 +7,14 @@ of recordings holds it.
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
 
 from pytest_llmeval.capture.clients import Asked, Wait
 from pytest_llmeval.capture.outgoing import endpoint_of
 from pytest_llmeval.capture.own_timeouts import Timed
-from pytest_llmeval.capture.route import Models, Route
+from pytest_llmeval.capture.route import Models, Route, own_server
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.engine.fulfilled import Draw, Fulfilled
 from pytest_llmeval.engine.requests import Lookup
@@ -79,6 +79,7 @@ class OtherCalls:
         trial, route = self._trial, _as_it_is(asked.what, self._models)
         trial.process.check()
         lookup = trial.pipeline.lookups.of_request(route.model, AS_IT_IS, route.request)
+        lookup = replace(lookup, server=own_server(asked.what.base_url, self._models))
         draw = Draw(str(trial.key), trial.module)
         call = _Other(trial.sample.index, asked, route, lookup, draw)
         try:

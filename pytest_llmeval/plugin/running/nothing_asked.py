@@ -15,8 +15,9 @@ from pytest_llmeval.plugin.running.trial import Trial, trial_key
 def review_of(item: pytest.Item) -> Callable[[BaseException | None], BaseException | None]:
     """A review, for `Trial.reviews`, that finds such a sample.
 
-    A test that looks at ``llm_capture.calls`` says itself how many there should be. One that gets a fixture without
-    asking for it, from an autouse fixture, may be about something else.
+    A test that looks at ``llm_capture.calls`` says itself how many there should be, and passes without one. If it
+    fails, no answer is wrong, since none came. One that gets a fixture without asking for it, from an autouse fixture,
+    may be about something else.
     """
 
     def review(error: BaseException | None) -> BaseException | None:
@@ -24,7 +25,7 @@ def review_of(item: pytest.Item) -> Callable[[BaseException | None], BaseExcepti
         judged = error is None or isinstance(error, (AssertionError, pytest.fail.Exception))
         if trial.has_asked(trial.sample.index) or not judged or isinstance(error, ReplyError):
             return error
-        if trial.sample.looked or trial.sample.failures or not (taken := _taken(item)):
+        if (trial.sample.looked and error is None) or trial.sample.failures or not (taken := _taken(item)):
             return error
         return Unanswered(NothingAsked(_words(taken, trial)))  # pytest shows its words alone
 
@@ -45,6 +46,13 @@ def _words(taken: str, trial: Trial) -> str:
         return (
             f"the test asked no model{though}: it takes llm and has not called it; does it keep replies from another "
             "test, or in a fixture of wider scope?"
+        )
+    if taken == "llm_gateway":
+        return (
+            f"no call of a model was seen{though}: does the application set its own base_url and so go past the "
+            "gateway (give it llm_gateway.base_url), make its client before the test, cache answers, or ask in a "
+            "fixture of wider scope? (llm_gateway sees what asks by its address, in OPENAI_BASE_URL and its kin; "
+            "clear caches before each test; embeddings and their like are no answers)"
         )
     return (
         f"no call of a model was seen{though}: does the application cache answers, ask in a fixture of wider scope, at "

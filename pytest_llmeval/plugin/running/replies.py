@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import pytest
 
 from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.errors import OutOfTime, ReplyError
+from pytest_llmeval.reply import Answer
 from pytest_llmeval.runs.results import SampleResult
 
 
@@ -48,6 +50,7 @@ class Replies:
         aside: what came of calls that are no questions, such as embeddings, by their keys.
         verdicts: of judges, by the digest of what is asked and the number of the vote.
         paid_by: the sample that has asked for each of these.
+        usable: tells for each of these whether an answer is a verdict.
         sequence: the questions of each sample in the order they were asked.
         blocking: whether every call waits from now on, since the body cannot be left or run again.
         reason: why, when it is the test's own doing; "" otherwise.
@@ -59,6 +62,7 @@ class Replies:
         self.aside: dict[str, Future[Fulfilled]] = {}
         self.verdicts: dict[tuple[str, int], Future[Fulfilled]] = {}
         self.paid_by: dict[tuple[str, int], int] = {}
+        self.usable: dict[tuple[str, int], Callable[[Answer], bool]] = {}
         self.sequence: dict[int, list[Question]] = {}
         self.blocking = False
         self.reason = ""

@@ -25,7 +25,7 @@ from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.plugin.running import own_limit
 from pytest_llmeval.plugin.running.replies import Attempts, Question, Replies, Suspended
 from pytest_llmeval.plugin.running.tasks import current_task, settled
-from pytest_llmeval.reply import Reply
+from pytest_llmeval.reply import Answer, Reply
 from pytest_llmeval.runs.results import Call, SampleResult
 from pytest_llmeval.score import Score
 
@@ -311,10 +311,16 @@ class Trial:
             self._leave_unless_done(lane, [future])
         return future
 
-    def ask_judges(self, asked: Sequence[tuple[Lookup, Draw]]) -> list[Fulfilled | ReplyError]:
+    def ask_judges(
+        self, asked: Sequence[tuple[Lookup, Draw]], usable: Callable[[Answer], bool]
+    ) -> list[Fulfilled | ReplyError]:
         """Ask for verdicts, all before the first is waited for; the same for all samples that have the same answer.
 
         Also where saved replies are judged again: a run holds replies, and no verdict on them counts for another judge.
+
+        Args:
+            asked: what is asked, and which vote.
+            usable: whether an answer is a verdict; else it is asked for again, and not recorded.
 
         Raises:
             Suspended: some are not there yet, and the body may be left.
@@ -325,7 +331,8 @@ class Trial:
         with self._lock:
             for key, (lookup, draw) in zip(keys, asked, strict=True):
                 if key not in self.replies.verdicts:
-                    self.replies.verdicts[key] = self.pipeline.submit(lookup, draw)
+                    self.replies.verdicts[key] = self.pipeline.submit(lookup, draw, usable)
+                    self.replies.usable[key] = usable
                     self.replies.paid_by[key] = self.sample.index
         if lane.may_leave and not self.replies.blocking:
             self._leave_unless_done(lane, [self.replies.verdicts[key] for key in keys])
@@ -347,8 +354,13 @@ class Trial:
 
     @property
     def verdicts(self) -> list[Fulfilled]:
-        """What judges said in this execution or an earlier one."""
-        return _answered(self.replies.verdicts.values())
+        """What judges said in this execution or an earlier one, where it is a verdict."""
+        found = [
+            (self.replies.usable[key], each)
+            for key, future in self.replies.verdicts.items()
+            for each in _answered([future])
+        ]
+        return [each for usable, each in found if usable(each.answer)]
 
     def has_asked(self, sample: int) -> bool:
         """Whether a sample asked a model, answered or not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval import LlmevalError, Score, assert_judged, assert_preferred
-from pytest_llmeval.checks.judges.asker import JudgeModel, Messages, asker
+from pytest_llmeval.checks.judges.asker import JudgeModel, Messages, Usable, asker
 from pytest_llmeval.checks.judges.judge_prompt import Parts, messages_of, prompt_digest
 from pytest_llmeval.checks.judges.rubrics import READY, rubric_of
 from pytest_llmeval.checks.judges.votes import decided, vote_in
@@ -36,7 +36,7 @@ class Panel:
         return JudgeModel(f"here/{judge}", {})
 
     def ask(
-        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int
+        self, judge: str, prompts: Sequence[Messages], schema: Mapping[str, Any], votes: int, usable: Usable
     ) -> Sequence[Sequence[Answer | ReplyError]]:
         self.asked += prompts
         assert votes * len(prompts) == len(self.answers)
@@ -45,6 +45,9 @@ class Panel:
 
     def labels(self, model: str, prompt: str) -> Labels | None:
         return self.known
+
+    def uncalibrated(self, model: str, rubric: str, prompts: Callable[[], Mapping[str, str]]) -> None:
+        """Whether there are others is of no interest here."""
 
     def failed(self, error: ReplyError) -> None:
         self.failures.append(error)
@@ -295,3 +298,21 @@ def test_votes_on_a_pair_are_counted_in_both_orders(panel: Panel) -> None:
 def test_equal_answers_are_a_tie_that_costs_nothing(panel: Panel) -> None:
     score: Score = assert_preferred("It  takes five.", "It takes five.", "tone", judge="j")
     assert (score.value, score.passed, panel.asked) == (0.5, True, [])
+
+
+@pytest.mark.parametrize(
+    ("quoted", "used"),
+    [
+        ("The parcel costs standard 4.9", True),
+        ("rcel costs standard 4.90 EUR", False),
+        ("The parcel costs standard 4.8", False),
+        ("standard 4.9", False),
+    ],
+)
+def test_a_long_quotation_may_be_cut_at_its_end(quoted: str, *, used: bool) -> None:
+    answer = "The parcel costs standard 4.90 EUR and express 9.90 EUR."
+    if used:
+        assert votes_of(says(evidence=[quoted]), answer=answer) == "pass"
+    else:
+        with pytest.raises(JudgeFailed, match="quotes what the answer does not say"):
+            votes_of(says(evidence=[quoted]), answer=answer)

@@ -174,6 +174,28 @@ def test_an_assert_that_fails_over_a_miss_is_shown_with_the_miss(session: Sessio
     assert "not a wrong answer" not in session.run("--llm-mode=replay").stdout.str()  # its exception says it
 
 
+def test_an_application_that_goes_past_it_is_an_error_though_the_test_counts_calls(
+    plain_session: Session, server: Server
+) -> None:
+    write(
+        plain_session,
+        f"""
+        import os
+
+        def test_bot(llm_gateway):
+            os.environ["OPENAI_BASE_URL"] = "{server.base_url}"  # as an application does that sets its own
+            assert bot.text("Capital?") == "Paris"
+            assert len(llm_gateway.calls) == 1
+        """,
+    )
+    result = plain_session.run()
+    result.assert_outcomes(errors=1)
+    assert len(server.requests) == 1
+    [case] = plain_session.results()
+    assert (case.outcome, case.category) == ("error", "nothing_asked")
+    assert "does the application set its own base_url" in case.samples[0].reason
+
+
 def test_an_application_that_asks_another_model_is_told_so(plain_session: Session, server: Server) -> None:
     write(plain_session, "def test_bot(llm_gateway):\n    assert bot.text('?', model='other') == 'Paris'\n")
     plain_session.configure('[tool.llmeval]\nmodel = "openai/prod-1"\n')
@@ -270,7 +292,7 @@ def test_the_environment_is_set_and_restored(
         before = dict(os.environ)
 
         def test_inside(llm_gateway):
-            root = llm_gateway.base_url.removesuffix("/openai/openai/v1")
+            root = llm_gateway.base_url.removesuffix("/openai/v1")
             assert root.startswith("http://127.0.0.1:") and len(root.rpartition("/")[2]) >= 32
             assert os.environ["OPENAI_BASE_URL"] == llm_gateway.base_url == llm_gateway.urls["openai"]
             assert os.environ["ANTHROPIC_BASE_URL"] == llm_gateway.urls["anthropic"] == root + "/anthropic"

@@ -325,3 +325,40 @@ def test_another_prompt_of_the_same_test_is_looked_up_by_itself(plain_session: S
     (plain_session.path / ".llmeval").rename(plain_session.path / "gone")
     result = plain_session.run("--llm-mode=replay")
     assert told(result, '*input: recorded "How long?", asked "How short?"*')
+
+
+def test_by_the_gateway_they_stay_with_the_server_in_production(
+    plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An application that sets its own address does not say where these went before; no vendor may learn of them."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-own")
+    monkeypatch.setenv("KEY_IN_PRODUCTION", "sk-production")
+    table = f'base_url = "{server.base_url}"\napi_key_env = "KEY_IN_PRODUCTION"'
+    plain_session.configure(
+        f"[tool.llmeval]\nmodel = 'production'\n[tool.llmeval.models.production]\nmodel = 'openai/prod-1'\n{table}\n"
+    )
+    plain_session.write("""
+        import json, os, urllib.request
+
+        def asked(variable, path, **body):
+            headers = {"authorization": f"Bearer {os.environ['OPENAI_API_KEY']}", "content-type": "application/json"}
+            request = urllib.request.Request(os.environ[variable] + path, json.dumps(body).encode(), headers)
+            with urllib.request.urlopen(request) as response:
+                return response.read()
+
+        def test_bot(llm_gateway):
+            messages = [{"role": "user", "content": "Tea?"}]
+            assert asked("OPENAI_BASE_URL", "/embeddings", model="small-3", input="Tea")
+            assert asked("OPENAI_BASE_URL", "/chat/completions", model="prod-1", messages=messages)
+            assert asked("OPENAI_BASE_URL", "/chat/completions", model="other", messages=messages)
+
+        def test_another_vendor(llm_gateway):
+            asked("ANTHROPIC_BASE_URL", "/v1/messages/count_tokens", model="m", messages=[])
+    """)
+    plain_session.run("-Wignore", "--llm-record").assert_outcomes(passed=1, errors=1)
+    assert {request.headers["authorization"] for request in server.requests} == {"Bearer sk-production"}
+    assert asked_for(server) == ["/v1/chat/completions", "/v1/chat/completions", "/v1/embeddings"]
+    [case] = [result for result in plain_session.results() if result.outcome == "error"]
+    assert case.samples[0].reason.startswith("nothing says where a request to anthropic should go")
+    plain_session.run("--llm-mode=replay", "-k", "bot").assert_outcomes(passed=1)
+    assert len(server.requests) == 3

@@ -154,6 +154,21 @@ def test_without_a_calibration_it_is_shown_and_fails_nothing(
     assert judged(server) == 2
 
 
+def test_a_calibration_for_other_parts_is_named_with_the_reason(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    calibrate(plain_session)
+    plain_session.write(TESTS.replace('judge="judge"', 'judge="judge", question="How long?"'))
+
+    result = plain_session.run("--llm-baseline=none")
+
+    assert told(
+        result,
+        "judges/faithfulness.json is for the same rubric without question=; llmeval judge-agreement makes one for this",
+    )
+    plain_session.write(TESTS)
+    assert not told(plain_session.run("--llm-baseline=none"), "is for the same rubric")
+
+
 def test_nor_does_a_judge_that_does_not_agree_with_people(plain_session: Session, server: Server) -> None:
     prepare(plain_session, server)
     calibrate(plain_session, (0.5, 0.35, 0.7))
@@ -197,6 +212,22 @@ def test_a_judge_that_fails_is_an_error_whatever_the_test_makes_of_it(plain_sess
     results = plain_session.results()
     assert [(each.outcome, each.category) for each in results] == [("error", "judge")] * 2
     assert "quotes what the answer does not say" in results[0].samples[0].reason
+
+
+def test_a_verdict_that_cannot_be_used_is_asked_for_again(plain_session: Session, server: Server) -> None:
+    prepare(plain_session, server)
+    calibrate(plain_session)
+    server.answer = lambda request: completion("Fine.") if request.json["model"] == "judge-9" else says(request)
+    result = plain_session.run("--llm-baseline=none", "--llm-record")
+    assert told(result, "next: mend the rubric or the judge as the errors say*")
+    assert "judge-9" not in (plain_session.path / "recordings" / "test_it.jsonl").read_text()
+
+    server.answer = says
+    plain_session.run("--llm-baseline=none", "--llm-record").assert_outcomes(passed=1, failed=1)
+    assert judged(server) == 4
+    plain_session.run("--llm-baseline=none").assert_outcomes(passed=1, failed=1)
+    plain_session.run("--llm-baseline=none", "--llm-mode=replay").assert_outcomes(passed=1, failed=1)
+    assert judged(server) == 4
 
 
 def test_a_judge_out_of_reach_is_an_error(plain_session: Session, server: Server) -> None:
