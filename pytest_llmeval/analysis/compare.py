@@ -34,6 +34,7 @@ from pytest_llmeval.analysis.sides.comparable import Differences, comparable_wor
 from pytest_llmeval.analysis.sides.copies import without_copies
 from pytest_llmeval.analysis.sides.reply_pairs import differing, reply_pairs
 from pytest_llmeval.analysis.sides.shared_answers import shared_once
+from pytest_llmeval.analysis.sides.reviewed import reviewed_alike, waiting
 from pytest_llmeval.analysis.sides.unseen import without_unseen
 from pytest_llmeval.checks.categories import OF_THE_SESSION
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
@@ -138,6 +139,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     tried = _with_skipped(baseline, candidate, extent.skip_themselves)
     before, after = without_unseen(baseline.results, tried)
     before, after, broken = without_broken_tests(before, after)
+    (before, after), sides = reviewed_alike(before, after), (before, after)
     saved, answered = baseline.saved, answered_now(baseline.results.values(), candidate.results.values())
     differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
@@ -205,6 +207,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             *broken,
             *notes,
             *([lost] if lost else []),
+            *_rejected_alone(sides, (before, after)),
             *_compared_otherwise(differ, table, before, after, saved=saved is not None),
             *_copied(table, (before, after), counted),
             *uncompared,
@@ -324,6 +327,15 @@ def _compared_otherwise(
         yield (
             f"{_cases(count, ' is', ' are')} not compared: the baseline's replies to the prompts of then fail today's "
             "tests"
+        )
+
+
+def _rejected_alone(sides: tuple[Results, Results], reviewed: tuple[Results, Results]) -> Iterator[str]:
+    """How many answers people rejected without a decision on what they are compared with."""
+    if count := sum(map(waiting, sides, reviewed)):
+        yield (
+            f"{plural(count, 'rejection')} {'does' if count == 1 else 'do'} not count yet: nobody has decided of the "
+            "other side's answer to the case"
         )
 
 

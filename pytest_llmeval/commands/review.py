@@ -12,7 +12,7 @@ from pathlib import Path
 from pytest_llmeval.commands.project import add_config, models_of, secrets_of, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.review.decisions import FOLDER, Decision, decisions_of, files_in
+from pytest_llmeval.review.decisions import FOLDER, Decision, decisions_of, files_in, verdicts
 from pytest_llmeval.review.log import Log, ReviewLog, counted, read_log
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseKey
@@ -106,7 +106,7 @@ def adds_cases(path: Path, settings: Settings, log: ReviewLog) -> Callable[[Case
         result, sample = next(found, (None, None))
         if result is None or sample is None:
             raise ConfigError(f"{key}: the run holds no such answer of {model}")
-        made = [each for each in log.decisions() if each.key == key and each.answer == answer]
+        made = [each for said in log.decisions() for each in verdicts(said) if (each.key, each.answer) == (key, answer)]
         word = made[-1].decision if made else ""
         if word == "accepted":
             raise ConfigError(f"{key}: its answer was accepted, so there is nothing wrong to keep")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
-from pytest_llmeval.review.decisions import Decision
+from pytest_llmeval.review.decisions import Decision, verdicts
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.labels import LabelledCheck, LabelledPart, kappa, labelled_check
@@ -13,9 +13,6 @@ from pytest_llmeval.text import first_line, plural
 
 MOST_NAMED = 20
 """Answers on which two reviewers disagree that are named."""
-
-GOOD = ("accepted", "both_fine")
-"""Decisions by which an answer is good."""
 
 
 def label_lines(results: Iterable[CaseResult], decisions: Sequence[Decision]) -> list[str]:
@@ -38,14 +35,15 @@ def label_lines(results: Iterable[CaseResult], decisions: Sequence[Decision]) ->
 
 
 Made = Mapping[tuple[CaseKey, str], Sequence[Decision]]
-"""The decisions of each answer, in the order they were made."""
+"""The verdicts on each answer, in the order they were made."""
 
 
 def made_of(decisions: Iterable[Decision]) -> Made:
-    """The decisions by answer."""
+    """The verdicts by answer."""
     made: dict[tuple[CaseKey, str], list[Decision]] = {}
-    for each in sorted(decisions, key=lambda each: each.at):
-        made.setdefault((each.key, each.answer), []).append(each)
+    for decision in sorted(decisions, key=lambda each: each.at):
+        for each in verdicts(decision):
+            made.setdefault((each.key, each.answer), []).append(each)
     return made
 
 
@@ -84,7 +82,7 @@ def check_of(category: str, results: Iterable[CaseResult], decisions: Made) -> L
             made = last_of_each(decisions, result, answer_digest(sample.calls))
             if any(each.decision == "rejected" and each.category == category for each in made):
                 labels[flag].append(True)
-            elif made and all(each.decision in GOOD for each in made):
+            elif made and all(each.decision == "accepted" for each in made):
                 labels[flag].append(False)
     parts = [LabelledPart(answers[flag], len(labels[flag]), sum(labels[flag])) for flag in (True, False)]
     return labelled_check(*parts)

@@ -93,9 +93,15 @@ def page_data(
 def _review(trials: Sequence[Trial], reviewing: Reviewing) -> dict[str, Any]:
     told: dict[str, Any] = {"name": reviewing.name, "served": reviewing.served, "reviewer": reviewing.reviewer}
     if reviewing.seed is not None:
-        drawn = draw([trial.state in ("pass", "unverified") for trial in trials], reviewing.seed)
+        drawn = draw([trial.state in ("pass", "unverified") and not _waits(trial) for trial in trials], reviewing.seed)
         told |= {"queue": drawn.places, "share": drawn.share}
     return told
+
+
+def _waits(trial: Trial) -> bool:
+    """Whether somebody has rejected one of two answers, which counts once the other is decided."""
+    samples = (sample for result in (trial.before, trial.after) if result is not None for sample in result.samples)
+    return any(score.check == "review" and not score.passed for sample in samples for score in sample.scores)
 
 
 def _encoded(data: Mapping[str, Any]) -> PageData:
