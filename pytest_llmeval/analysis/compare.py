@@ -33,8 +33,8 @@ from pytest_llmeval.analysis.new_and_fixed import on_first_samples
 from pytest_llmeval.analysis.sides.comparable import Differences, comparable_wordings, differences
 from pytest_llmeval.analysis.sides.copies import without_copies
 from pytest_llmeval.analysis.sides.reply_pairs import differing, reply_pairs
-from pytest_llmeval.analysis.sides.shared_answers import shared_once
 from pytest_llmeval.analysis.sides.reviewed import reviewed_alike, waiting
+from pytest_llmeval.analysis.sides.shared_answers import shared_once
 from pytest_llmeval.analysis.sides.unseen import without_unseen
 from pytest_llmeval.checks.categories import OF_THE_SESSION
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
