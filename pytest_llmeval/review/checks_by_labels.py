@@ -73,7 +73,7 @@ def check_of(category: str, results: Iterable[CaseResult], decisions: Made) -> L
     answers = {True: 0, False: 0}
     labels: dict[bool, list[bool]] = {True: [], False: []}
     for result in results:
-        for sample in result.judged:
+        for sample in result.answered:  # as the gate counts: one that nothing verifies fails no check
             examined = sample.examined
             if examined is not None and category not in examined:
                 continue

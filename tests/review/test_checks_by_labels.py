@@ -7,7 +7,7 @@ from pytest_llmeval.review.decisions import Decision, Word
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.score import Score
-from tests.analysis.test_compare import call, case
+from tests.analysis.test_compare import call, case, compare, side
 
 
 def answered(number: int, *, fails: bool) -> CaseResult:
@@ -42,6 +42,18 @@ def test_a_check_is_measured_by_what_people_decided() -> None:
     assert lines[0].startswith("tone 12.0 % [")
     assert lines[0].endswith("the check alone says 10.0 %")
     assert lines[1].startswith("  its checks: precision 75 % [")
+
+
+def test_answers_that_nothing_verifies_fail_no_check_as_in_the_gates_table() -> None:
+    results = [answered(number, fails=number < 12) for number in range(47)]
+    results[20:] = [
+        each._replace(samples=tuple(sample._replace(outcome="unverified") for sample in each.samples))
+        for each in results[20:]
+    ]
+    checked = check_of("tone", results, made_of([]))
+    assert checked is not None
+    assert (checked.flagged.answers, checked.passed.answers) == (12, 35)
+    assert compare("m", side(*results), "m", side(*results)).rows[0].candidate_judged == 47
 
 
 def test_too_few_labels_say_what_is_missing() -> None:
