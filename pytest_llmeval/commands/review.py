@@ -65,7 +65,8 @@ def _serve(path: Path, settings: Settings, reviewer: str) -> int:
     run = load_run(path)
     log = ReviewLog(settings.root / ".llmeval" / FOLDER / f"{path.stem}.jsonl")
     log.decisions()  # a broken file is told now
-    reviewing = Reviewing(path.stem, seed=run.created, served=True, reviewer=reviewer)
+    named = tuple(settings.categories)
+    reviewing = Reviewing(path.stem, seed=run.created, served=True, reviewer=reviewer, categories=named)
     server = ReviewServer(
         lambda: html(session_of(load_run(path), settings), reviewing=reviewing), log, adds_cases(path, settings, log)
     )

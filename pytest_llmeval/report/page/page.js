@@ -7,6 +7,7 @@
   const NEW = new Set(["new", "miss"]);
   const FACETS = ["state", "category", "task", "tag", "model", "reply", "review"];
   const USUAL = ["hallucination", "wrong_answer", "format", "tone", "refusal"]; // where a run has no category
+  const GENERAL = "wrong_answer";
   const KEYS = [
     ["j k ↓ ↑", "next, previous case"],
     ["n p", "next, previous new miss"],
@@ -421,9 +422,12 @@
     return groups[Math.min(answer, groups.length - 1)];
   };
 
+  // What an answer can be rejected for, by a number each: the run's categories, the project's, and the general one.
   function categories() {
-    const found = [...known.get("category").keys()];
-    return found.length ? found.slice(0, 9) : USUAL;
+    const found = new Set([...known.get("category").keys(), ...data.review.categories]);
+    const named = found.size ? found : new Set(USUAL);
+    named.delete(GENERAL);
+    return [...[...named].slice(0, 8), GENERAL];
   }
 
   const caseOf = (test, name) => `${test}\n${name}`;

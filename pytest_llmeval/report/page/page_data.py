@@ -38,12 +38,14 @@ class Reviewing(NamedTuple):
         seed: of the draw of passing answers; None where the page shows all and draws none.
         served: whether decisions are sent to the server of the page; else they are saved as a file.
         reviewer: who decides.
+        categories: error categories of the project, beside those of the run.
     """
 
     name: str
     seed: str | None = None
     served: bool = False
     reviewer: str = ""
+    categories: tuple[str, ...] = ()
 
 
 class PageData(NamedTuple):
@@ -91,7 +93,12 @@ def page_data(
 
 
 def _review(trials: Sequence[Trial], reviewing: Reviewing) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": reviewing.name, "served": reviewing.served, "reviewer": reviewing.reviewer}
+    told: dict[str, Any] = {
+        "name": reviewing.name,
+        "served": reviewing.served,
+        "reviewer": reviewing.reviewer,
+        "categories": reviewing.categories,
+    }
     if reviewing.seed is not None:
         drawn = draw([trial.state in ("pass", "unverified") and not _waits(trial) for trial in trials], reviewing.seed)
         told |= {"queue": drawn.places, "share": drawn.share}
