@@ -4,6 +4,7 @@
   const SPARE = 8; // rows drawn above and below what is seen
   const MOST_DOTS = 10;
   const MOST_CHIPS = 24;
+  const QUIET = 300; // ms in which the next case takes no decision: a second key was meant for the one before
   const NEW = new Set(["new", "miss"]);
   const FACETS = ["state", "category", "task", "tag", "model", "reply", "review"];
   const USUAL = ["hallucination", "wrong_answer", "format", "tone", "refusal"]; // where a run has no category
@@ -305,7 +306,7 @@
     const words = blind ? [] : [trial.categories.map((each) => texts[each]).join(", ")];
     if (!blind && known.get("model").size > 1) words.push(texts[trial.model]);
     const said = decisionOn(trial);
-    if (said) words.push(wordsOf(trial, said));
+    if (said) words.push(blind ? "decided" : wordsOf(trial, said)); // a word for one side would tell which it is
     const more = words.filter(Boolean).join(" · ");
     if (more) name.append(make("span", { className: "in" }, more));
     const element = make(
@@ -411,6 +412,7 @@
   // ---------------------------------------------------------------- decisions
 
   let decisions = [];
+  let quietUntil = 0; // when the next case takes decisions, as `performance.now` tells it
   let aimed = false; // whether a number rejects the other answer, as `R` does
   const byCase = new Map(); // the decisions of each case
   let sending = Promise.resolve();
@@ -461,7 +463,7 @@
   function reviewed(trial) {
     const said = decisionOn(trial);
     const done = said && !halfDecided(trial);
-    const found = said ? [...(done ? ["decided"] : []), wordsOf(trial, said)] : [];
+    const found = said ? [...(done ? ["decided"] : []), ...(blind ? [] : [wordsOf(trial, said)])] : [];
     if (queue?.has(trial)) found.push("queue", ...(done ? [] : ["todo"]));
     return found;
   }
@@ -486,7 +488,7 @@
   }
 
   function tools(trial) {
-    const said = decisionOn(trial);
+    const left = known.get("review").get("todo")?.size;
     const list = categories().map((name, at) => `${at + 1} ${name}`).join("  ");
     const button = (name, text, action) => {
       const element = make("button", { type: "button" }, text);
@@ -503,15 +505,14 @@
         button("e", "both fine e", ACTIONS.e), button("x", "both bad x", ACTIONS.x)] : []),
       button("u", "undo u", ACTIONS.u), ...(data.review.served ? [] : [button("s", "save s", ACTIONS.s)]),
       button("w", "write case w", ACTIONS.w),
-      make("p", { className: "note" }, `reject for: ${list}`),
-      make("p", { id: "decided", role: "status" },
-        said ? `decided: ${wordsOf(trial, said)}${said.category ? `, ${said.category}` : ""}` : ""),
+      make("p", { className: "note" }, [`reject for: ${list}`, ...(left === undefined ? [] : [`${left} to decide`])].join(" · ")),
+      make("p", { id: "decided", role: "status" }, decidedWords(trial)),
     );
   }
 
   function decide(word, category, ofBaseline = false) {
     const trial = trials[chosen];
-    if (!trial || !data.review) return;
+    if (!trial || !data.review || performance.now() < quietUntil) return;
     const [group, beside] = ofBaseline ? [baseOf(trial), groupOf(trial)] : [groupOf(trial), baseOf(trial)];
     if (!group?.answer) return;
     const decision = {
@@ -586,7 +587,19 @@
     }
     const from = rows.indexOf(chosen);
     const next = rows.find((index, at) => at > from && !(decisionOn(trials[index]) && !halfDecided(trials[index])));
-    if (next !== undefined) choose(next);
+    if (next === undefined) return;
+    const before = trials[chosen];
+    quietUntil = performance.now() + QUIET;
+    choose(next);
+    say(`${texts[before.id]}: ${decidedWords(before)}`);
+    byId("explorer").setAttribute("aria-busy", "true");
+    setTimeout(() => byId("explorer").removeAttribute("aria-busy"), QUIET);
+  }
+
+  function decidedWords(trial) {
+    const said = decisionOn(trial);
+    if (!said) return "";
+    return blind ? "decided" : `decided: ${wordsOf(trial, said)}${said.category ? `, ${said.category}` : ""}`;
   }
 
   // Has the server make the answer's case a row of the dataset; without one, says which command does.
@@ -848,7 +861,7 @@
     c: () => document.querySelector('.chips button[data-key="category"]')?.focus(),
     d: () => { marks = !marks; show(); },
     m: otherModel,
-    b: () => { blind = !blind; hideVerdicts(); apply(); show(); },
+    b: () => { blind = !blind; hideVerdicts(); countReview(); recount(); apply(); show(); },
     a: () => accept(false), r: () => reject(false), A: () => accept(true), R: () => reject(true), "<": () => better(true), ">": () => better(false),
     e: () => both("both_fine"), x: () => both("both_bad"), u: undo, s: () => data.review && save(), w: writeCase,
     ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => categories()[digit - 1] && reject(aimed, categories()[digit - 1])])),
