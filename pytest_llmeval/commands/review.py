@@ -13,7 +13,7 @@ from pytest_llmeval.commands.project import add_config, models_of, secrets_of, s
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.review.decisions import FOLDER, Decision, decisions_of, files_in, verdicts
-from pytest_llmeval.review.log import Log, ReviewLog, counted, read_log
+from pytest_llmeval.review.log import Log, ReviewLog, counted, in_force, read_log
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseKey
 from pytest_llmeval.text import harmless
@@ -78,7 +78,7 @@ def _serve(path: Path, settings: Settings, reviewer: str) -> int:
         pass
     finally:
         server.close()
-    decisions = log.decisions()
+    decisions = in_force(log.decisions())
     keep = f"{counted(decisions)}; to keep them with the project: llmeval review --apply {_near(log.path)}"
     print(f"\n{keep if decisions else 'nothing was decided'}")
     return DONE
@@ -153,7 +153,8 @@ def _apply(path: Path, settings: Settings, reviewer: str | None) -> int:
         print(f"{_near(path)}: nothing new was decided")
         return DONE
     _write(file, decisions)
-    new, gone = [each for each in log.decisions if each not in known], sum(each not in decisions for each in known)
+    new = [each for each in in_force(decisions) if each not in known]
+    gone = sum(each not in decisions for each in known)
     said = ", ".join(filter(None, [counted(new), f"{gone} taken back" if gone else ""])) or "decided anew"
     print(f"{_near(file)}: {said}; commit it: these answers count so from now on")
     return DONE
