@@ -99,11 +99,21 @@ def _quality(checked: LabelledCheck) -> list[str]:
 
 
 def _agreement(decisions: Sequence[Decision]) -> list[str]:
-    """How far each two reviewers agree, and where they do not."""
-    by_reviewer: dict[str, dict[tuple[CaseKey, str], str]] = {}
+    """How far each two reviewers agree, and where they do not.
+
+    Whether an answer is right is one question, and which of two is better another: each is compared with its kind.
+    """
+    alone = [verdict for each in decisions for verdict in verdicts(each)]
+    pairs = [each for each in decisions if each.beside and each.decision not in ("accepted", "rejected")]
+    return [*_agreed(alone, "answer"), *_agreed(pairs, "pair")]
+
+
+def _agreed(decisions: Sequence[Decision], what: str) -> list[str]:
+    by_reviewer: dict[str, dict[tuple[CaseKey, str, str], str]] = {}
     for each in decisions:
         label = f"{each.decision} {each.category}".strip().replace("_", " ")
-        by_reviewer.setdefault(each.reviewer, {})[each.key, each.answer] = label
+        beside = each.beside if what == "pair" else ""
+        by_reviewer.setdefault(each.reviewer, {})[each.key, each.answer, beside] = label
     lines = []
     for one, other in combinations(by_reviewer, 2):
         both = [answer for answer in by_reviewer[one] if answer in by_reviewer[other]]
@@ -113,9 +123,9 @@ def _agreement(decisions: Sequence[Decision]) -> list[str]:
         agreed = kappa([(by_reviewer[one][answer], by_reviewer[other][answer]) for answer in both])
         said = f"kappa {agreed.value:.2f} [{agreed.low:.2f}, {agreed.high:.2f}]" if agreed is not None else "no kappa"
         apart = [answer for answer in both if by_reviewer[one][answer] != by_reviewer[other][answer]]
-        lines.append(f"{names}: {plural(len(both), 'answer')}, {said}, {len(apart)} decided differently")
+        lines.append(f"{names}: {plural(len(both), what)}, {said}, {len(apart)} decided differently")
         lines += [
-            f"  {key}: {by_reviewer[one][key, of]}, {by_reviewer[other][key, of]}" for key, of in apart[:MOST_NAMED]
+            f"  {answer[0]}: {by_reviewer[one][answer]}, {by_reviewer[other][answer]}" for answer in apart[:MOST_NAMED]
         ]
         lines += [f"  {len(apart) - MOST_NAMED} more"] if len(apart) > MOST_NAMED else []
     return lines

@@ -100,3 +100,16 @@ def test_two_reviewers_are_compared_and_their_disagreements_named() -> None:
         "  t.py::test_mail[c28]: rejected tone, accepted",
         "  t.py::test_mail[c29]: rejected tone, accepted",
     ]
+
+
+def test_whether_an_answer_is_right_and_which_is_better_are_compared_apart() -> None:
+    made = [decided(result, "accepted") for result in RESULTS[:10]]
+    other: list[Word] = [*["both_fine"] * 4, *["both_bad"] * 2, *["worse"] * 4]  # type: ignore[list-item]
+    pairs = [decided(result, word, by="bo")._replace(beside="d") for result, word in zip(RESULTS, other, strict=False)]
+    lines = [line for line in label_lines(RESULTS, [*made, *pairs]) if line.startswith("ana and bo")]
+    assert len(lines) == 1
+    assert lines[0].startswith("ana and bo: 6 answers, kappa 0.00 [")
+    assert lines[0].endswith(", 2 decided differently")
+    ours = [each._replace(reviewer="ana") for each in pairs]
+    lines = [line for line in label_lines(RESULTS, [*ours, *pairs]) if line.startswith("ana and bo")]
+    assert lines[-1].startswith("ana and bo: 10 pairs, kappa 1.00 [")
