@@ -379,6 +379,7 @@
     const detail = byId("detail");
     detail.scrollTop = 0;
     const trial = trials[chosen];
+    byId("deciding").replaceChildren();
     if (!trial) return detail.replaceChildren(make("p", { className: "empty" }, "No case is chosen."));
     const state = data.states[trial.state].replace("-", " ");
     const facts = [texts[trial.place]];
@@ -405,8 +406,8 @@
     if (blind && sides.length > 1) sides.forEach((each, at) => (each.querySelector("b").textContent = ["left", "right"][at]));
     else if (blind) sides[0].querySelector("b").textContent = "answer";
     parts.push(make("div", { className: "sides" }, ...sides));
-    if (data.review && groupOf(trial)?.answer) parts.push(tools(trial));
     detail.replaceChildren(...parts);
+    byId("deciding").replaceChildren(...(data.review && groupOf(trial)?.answer ? [tools(trial)] : []));
   }
 
   // ---------------------------------------------------------------- decisions
@@ -814,6 +815,7 @@
       make("p", { id: "unsaved", role: "alert" }),
       ...["state", "category", "reply", "model", "task", "review"].map(chips).filter(Boolean),
       make("div", { className: "panes" }, list, detail),
+      make("div", { id: "deciding" }), // outside of what scrolls, so that it is always in sight
       help(),
     );
     box.addEventListener("input", apply);
