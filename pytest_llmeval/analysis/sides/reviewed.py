@@ -16,7 +16,7 @@ def reviewed_alike(before: Results, after: Results) -> tuple[Results, Results]:
     Production passes its own checks by definition. So an answer that people alone found wrong is unverified until
     somebody has decided of the other side's answer to the case, too. What a check finds wrong stays a failure.
     """
-    alone = {key for key in after if key in before and _is_logged(before[key])}
+    alone = {key for key in after if key in before and is_logged(before[key])}
     if not alone:
         return before, after
     sides = before, after
@@ -34,7 +34,7 @@ def waiting(results: Results, reviewed: Results) -> int:
     return sum(reviewed[key].samples != result.samples for key, result in results.items())
 
 
-def _is_logged(result: CaseResult) -> bool:
+def is_logged(result: CaseResult) -> bool:
     """Whether its answers come from a log of production, which does not say what was asked as a digest."""
     calls = result.product_calls
     return bool(calls) and all(not call.words_digest and call.measures.source == "recording" for call in calls)
