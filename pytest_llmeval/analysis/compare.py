@@ -455,8 +455,8 @@ def _rank(row: CategoryRow) -> tuple[int, float, str]:
 def _total(
     cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[tuple[str, str]]
 ) -> CategoryRow:
-    """Any failure, over the cases that both sides could judge."""
-    strata = any_failure(cases, before, after)
+    """Any failure, over the cases with an answer on both sides; one that nothing verifies fails in no category."""
+    strata = [Stratum(*_failing_and_answered(before[key]), *_failing_and_answered(after[key])) for key in cases]
     counts = [stratum for stratum in strata if stratum.compared]
     changes = [stratum.change for stratum in by_family(strata, families)]
     return CategoryRow(
@@ -476,6 +476,10 @@ def any_failure(cases: Sequence[CaseKey], before: Results, after: Results) -> li
 
 def _failing_and_judged(result: CaseResult) -> tuple[int, int]:
     return sum(sample.outcome == "fail" for sample in result.judged), len(result.judged)
+
+
+def _failing_and_answered(result: CaseResult) -> tuple[int, int]:
+    return sum(sample.outcome == "fail" for sample in result.answered), len(result.answered)
 
 
 def _invalid(
