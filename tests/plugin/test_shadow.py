@@ -75,6 +75,8 @@ def test_answers_that_are_worse_fail_the_gate_and_others_are_not_verified(sessio
         result, "8 of 24 cases are unverified: they differ from the baseline's and fail no check; 8 say the same"
     )
     assert told(result, "production: p50 1.00s, $0.0020 a case")
+    assert told(result, "any failure *0/24 0.0% *8/24 33%")  # of as many as the gate's sentence
+    assert told(result, "-: $/resolved is unknown while answers are unverified")
     assert told(result, "other values*8 33%")
     assert told(result, "1 entry of production.jsonl left out")
     outcomes = [each.outcome for each in session.results() if each.model == "candidate"]
