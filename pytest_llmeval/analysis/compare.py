@@ -139,7 +139,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     tried = _with_skipped(baseline, candidate, extent.skip_themselves)
     before, after = without_unseen(baseline.results, tried)
     before, after, broken = without_broken_tests(before, after)
-    (before, after), sides = reviewed_alike(before, after), (before, after)
+    (before, after), as_judged = reviewed_alike(before, after), (before, after)
     saved, answered = baseline.saved, answered_now(baseline.results.values(), candidate.results.values())
     differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
@@ -207,7 +207,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             *broken,
             *notes,
             *([lost] if lost else []),
-            *_rejected_alone(sides, (before, after)),
+            *_rejected_alone(as_judged, (before, after)),
             *_compared_otherwise(differ, table, before, after, saved=saved is not None),
             *_copied(table, (before, after), counted),
             *uncompared,
