@@ -34,6 +34,7 @@ from pytest_llmeval.analysis.new_and_fixed import on_first_samples
 from pytest_llmeval.analysis.sides.comparable import Differences, comparable_wordings, differences
 from pytest_llmeval.analysis.sides.copies import without_copies
 from pytest_llmeval.analysis.sides.reply_pairs import differing, reply_pairs
+from pytest_llmeval.analysis.sides.reviewed import reviewed_alike, waiting
 from pytest_llmeval.analysis.sides.shared_answers import shared_once
 from pytest_llmeval.analysis.sides.unseen import lost_cause, without_unseen
 from pytest_llmeval.checks.categories import OF_THE_SESSION
@@ -139,6 +140,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     tried = _with_skipped(baseline, candidate, extent.skip_themselves)
     before, after = without_unseen(baseline.results, tried)
     before, after, broken = without_broken_tests(before, after)
+    (before, after), as_judged = reviewed_alike(before, after), (before, after)
     saved, answered = baseline.saved, answered_now(baseline.results.values(), candidate.results.values())
     differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
@@ -211,6 +213,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             *broken,
             *notes,
             *([lost] if lost else []),
+            *_rejected_alone(as_judged, (before, after)),
             *_compared_otherwise(differ, table, before, after, saved=saved is not None),
             *_copied(table, (before, after), counted),
             *uncompared,
@@ -338,6 +341,15 @@ def _compared_otherwise(
         )
 
 
+def _rejected_alone(sides: tuple[Results, Results], reviewed: tuple[Results, Results]) -> Iterator[str]:
+    """How many answers people rejected without a decision on what they are compared with."""
+    if count := sum(map(waiting, sides, reviewed)):
+        yield (
+            f"{plural(count, 'rejection')} {'does' if count == 1 else 'do'} not count yet: nobody has decided of the "
+            "other side's answer to the case"
+        )
+
+
 def _copied(table: Table[CaseKey], sides: tuple[Results, Results], counted: tuple[Results, Results]) -> Iterator[str]:
     """How many answers are copies of others, in a sentence."""
     copies = sum(
@@ -454,8 +466,8 @@ def _rank(row: CategoryRow) -> tuple[int, float, str]:
 def _total(
     cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[tuple[str, str]]
 ) -> CategoryRow:
-    """Any failure, over the cases that both sides could judge."""
-    strata = any_failure(cases, before, after)
+    """Any failure, over the cases with an answer on both sides; one that nothing verifies fails in no category."""
+    strata = [Stratum(*_failing_and_answered(before[key]), *_failing_and_answered(after[key])) for key in cases]
     counts = [stratum for stratum in strata if stratum.compared]
     changes = [stratum.change for stratum in by_family(strata, families)]
     return CategoryRow(
@@ -475,6 +487,10 @@ def any_failure(cases: Sequence[CaseKey], before: Results, after: Results) -> li
 
 def _failing_and_judged(result: CaseResult) -> tuple[int, int]:
     return sum(sample.outcome == "fail" for sample in result.judged), len(result.judged)
+
+
+def _failing_and_answered(result: CaseResult) -> tuple[int, int]:
+    return sum(sample.outcome == "fail" for sample in result.answered), len(result.answered)
 
 
 def _invalid(

@@ -12,8 +12,8 @@ from pathlib import Path
 from pytest_llmeval.commands.project import add_config, models_of, secrets_of, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.errors import ConfigError
-from pytest_llmeval.review.decisions import FOLDER, Decision, decisions_of, files_in
-from pytest_llmeval.review.log import Log, ReviewLog, counted, read_log
+from pytest_llmeval.review.decisions import FOLDER, Decision, decisions_of, files_in, verdicts
+from pytest_llmeval.review.log import Log, ReviewLog, counted, in_force, read_log
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseKey
 from pytest_llmeval.text import harmless
@@ -65,7 +65,8 @@ def _serve(path: Path, settings: Settings, reviewer: str) -> int:
     run = load_run(path)
     log = ReviewLog(settings.root / ".llmeval" / FOLDER / f"{path.stem}.jsonl")
     log.decisions()  # a broken file is told now
-    reviewing = Reviewing(path.stem, seed=run.created, served=True, reviewer=reviewer)
+    named = tuple(settings.categories)
+    reviewing = Reviewing(path.stem, seed=run.created, served=True, reviewer=reviewer, categories=named)
     server = ReviewServer(
         lambda: html(session_of(load_run(path), settings), reviewing=reviewing), log, adds_cases(path, settings, log)
     )
@@ -77,7 +78,7 @@ def _serve(path: Path, settings: Settings, reviewer: str) -> int:
         pass
     finally:
         server.close()
-    decisions = log.decisions()
+    decisions = in_force(log.decisions())
     keep = f"{counted(decisions)}; to keep them with the project: llmeval review --apply {_near(log.path)}"
     print(f"\n{keep if decisions else 'nothing was decided'}")
     return DONE
@@ -106,7 +107,7 @@ def adds_cases(path: Path, settings: Settings, log: ReviewLog) -> Callable[[Case
         result, sample = next(found, (None, None))
         if result is None or sample is None:
             raise ConfigError(f"{key}: the run holds no such answer of {model}")
-        made = [each for each in log.decisions() if each.key == key and each.answer == answer]
+        made = [each for said in log.decisions() for each in verdicts(said) if (each.key, each.answer) == (key, answer)]
         word = made[-1].decision if made else ""
         if word == "accepted":
             raise ConfigError(f"{key}: its answer was accepted, so there is nothing wrong to keep")
@@ -152,7 +153,8 @@ def _apply(path: Path, settings: Settings, reviewer: str | None) -> int:
         print(f"{_near(path)}: nothing new was decided")
         return DONE
     _write(file, decisions)
-    new, gone = [each for each in log.decisions if each not in known], sum(each not in decisions for each in known)
+    new = [each for each in in_force(decisions) if each not in known]
+    gone = sum(each not in decisions for each in known)
     said = ", ".join(filter(None, [counted(new), f"{gone} taken back" if gone else ""])) or "decided anew"
     print(f"{_near(file)}: {said}; commit it: these answers count so from now on")
     return DONE

@@ -57,6 +57,7 @@ def _needs(share: float) -> str:
     return f"p{100 * share:.0f} needs {fewest_values(share)} cases"
 
 
+RESOLVED = "$/resolved"
 MEASURED = (
     Measured(
         "agree",
@@ -71,11 +72,11 @@ MEASURED = (
     Measured("p99", "latency p99", _latency(0.99), seconds, unknown=_needs(0.99)),
     Measured("TTFT p50", "TTFT p50", lambda f: _at(f.ttft, 0.5), seconds, unknown="TTFT needs 6 streamed cases"),
     Measured(
-        "$/resolved",
+        RESOLVED,
         "$ per resolved answer",
         lambda f: f.cost_per_resolved and f.cost_per_resolved.value,
         dollars,
-        unknown="$/resolved needs a price and an answer that passed",
+        unknown=f"{RESOLVED} needs a price and an answer that passed",
         timed=False,
         in_short=True,
     ),
@@ -128,8 +129,14 @@ def why_unknown(paper: Paper, models: Sequence[Figures]) -> list[Line]:
         return []
     # A model may have many cases and still too few of them.
     mixed = any(m.timed and each.live_figures and each.replayed for m, each in lacking)
-    reasons = ", ".join(dict.fromkeys(m.unknown for m, _ in lacking))
+    reasons = ", ".join(dict.fromkeys(_why_unknown(m, each) for m, each in lacking))
     return paper.write(f"-: {reasons}{'; of times, only those of live calls count' if mixed else ''}", indent=2)
+
+
+def _why_unknown(measured: Measured, figures: Figures) -> str:
+    if measured.head == RESOLVED and figures.cost is not None and figures.unverified:
+        return f"{RESOLVED} is unknown while answers are unverified"
+    return measured.unknown
 
 
 def _recorded(figures: Figures) -> str:
@@ -211,6 +218,7 @@ def money_measures(figures: Figures) -> Iterable[Measure]:
     cases = plural(figures.cases, "case")
     why = "nothing passed" if figures.cost is not None else "a price is unknown"
     yield _row("$ per case", figures.cost_per_case, dollars, cases, why)
+    why = "answers are unverified" if figures.cost is not None and figures.unverified else why
     yield _row("$ per resolved answer", figures.cost_per_resolved, dollars, cases, why)
     if figures.judge_calls:
         yield Measure("$ of judges", dollars(figures.judge_cost), rests_on=plural(figures.judge_calls, "call"))

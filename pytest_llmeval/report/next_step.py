@@ -93,12 +93,12 @@ def _step(paper: Paper, comparison: Comparison) -> str:
         return new
     if undecided:
         return f"--llm-samples={max(undecided)} would settle what is inconclusive"
+    if comparison.unverified:  # first: most answers of a shadow test are, and the misses are in the review too
+        return f"{_REVIEW}; {paper.page} shows them side by side" if paper.page else _answers(paper, _REVIEW)
     if new_misses(comparison):
         if paper.verbosity > 0:
             return _answers(paper, "pytest -vv -k CASE shows one of the misses closely, with its prompt")
         return _answers(paper, "-v lists every miss with both replies")
-    if comparison.unverified:
-        return _answers(paper, _REVIEW)
     return _to_save(comparison, gone=unmeasured)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
-from pytest_llmeval.review.decisions import Decision
+from pytest_llmeval.review.decisions import Decision, verdicts
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.labels import LabelledCheck, LabelledPart, kappa, labelled_check
@@ -13,9 +13,6 @@ from pytest_llmeval.text import first_line, plural
 
 MOST_NAMED = 20
 """Answers on which two reviewers disagree that are named."""
-
-GOOD = ("accepted", "both_fine")
-"""Decisions by which an answer is good."""
 
 
 def label_lines(results: Iterable[CaseResult], decisions: Sequence[Decision]) -> list[str]:
@@ -38,14 +35,15 @@ def label_lines(results: Iterable[CaseResult], decisions: Sequence[Decision]) ->
 
 
 Made = Mapping[tuple[CaseKey, str], Sequence[Decision]]
-"""The decisions of each answer, in the order they were made."""
+"""The verdicts on each answer, in the order they were made."""
 
 
 def made_of(decisions: Iterable[Decision]) -> Made:
-    """The decisions by answer."""
+    """The verdicts by answer."""
     made: dict[tuple[CaseKey, str], list[Decision]] = {}
-    for each in sorted(decisions, key=lambda each: each.at):
-        made.setdefault((each.key, each.answer), []).append(each)
+    for decision in sorted(decisions, key=lambda each: each.at):
+        for each in verdicts(decision):
+            made.setdefault((each.key, each.answer), []).append(each)
     return made
 
 
@@ -75,7 +73,7 @@ def check_of(category: str, results: Iterable[CaseResult], decisions: Made) -> L
     answers = {True: 0, False: 0}
     labels: dict[bool, list[bool]] = {True: [], False: []}
     for result in results:
-        for sample in result.judged:
+        for sample in result.answered:  # as the gate counts: one that nothing verifies fails no check
             examined = sample.examined
             if examined is not None and category not in examined:
                 continue
@@ -84,7 +82,7 @@ def check_of(category: str, results: Iterable[CaseResult], decisions: Made) -> L
             made = last_of_each(decisions, result, answer_digest(sample.calls))
             if any(each.decision == "rejected" and each.category == category for each in made):
                 labels[flag].append(True)
-            elif made and all(each.decision in GOOD for each in made):
+            elif made and all(each.decision == "accepted" for each in made):
                 labels[flag].append(False)
     parts = [LabelledPart(answers[flag], len(labels[flag]), sum(labels[flag])) for flag in (True, False)]
     return labelled_check(*parts)
@@ -101,11 +99,21 @@ def _quality(checked: LabelledCheck) -> list[str]:
 
 
 def _agreement(decisions: Sequence[Decision]) -> list[str]:
-    """How far each two reviewers agree, and where they do not."""
-    by_reviewer: dict[str, dict[tuple[CaseKey, str], str]] = {}
+    """How far each two reviewers agree, and where they do not.
+
+    Whether an answer is right is one question, and which of two is better another: each is compared with its kind.
+    """
+    alone = [verdict for each in decisions for verdict in verdicts(each)]
+    pairs = [each for each in decisions if each.beside and each.decision not in ("accepted", "rejected")]
+    return [*_agreed(alone, "answer"), *_agreed(pairs, "pair")]
+
+
+def _agreed(decisions: Sequence[Decision], what: str) -> list[str]:
+    by_reviewer: dict[str, dict[tuple[CaseKey, str, str], str]] = {}
     for each in decisions:
         label = f"{each.decision} {each.category}".strip().replace("_", " ")
-        by_reviewer.setdefault(each.reviewer, {})[each.key, each.answer] = label
+        beside = each.beside if what == "pair" else ""
+        by_reviewer.setdefault(each.reviewer, {})[each.key, each.answer, beside] = label
     lines = []
     for one, other in combinations(by_reviewer, 2):
         both = [answer for answer in by_reviewer[one] if answer in by_reviewer[other]]
@@ -115,9 +123,9 @@ def _agreement(decisions: Sequence[Decision]) -> list[str]:
         agreed = kappa([(by_reviewer[one][answer], by_reviewer[other][answer]) for answer in both])
         said = f"kappa {agreed.value:.2f} [{agreed.low:.2f}, {agreed.high:.2f}]" if agreed is not None else "no kappa"
         apart = [answer for answer in both if by_reviewer[one][answer] != by_reviewer[other][answer]]
-        lines.append(f"{names}: {plural(len(both), 'answer')}, {said}, {len(apart)} decided differently")
+        lines.append(f"{names}: {plural(len(both), what)}, {said}, {len(apart)} decided differently")
         lines += [
-            f"  {key}: {by_reviewer[one][key, of]}, {by_reviewer[other][key, of]}" for key, of in apart[:MOST_NAMED]
+            f"  {answer[0]}: {by_reviewer[one][answer]}, {by_reviewer[other][answer]}" for answer in apart[:MOST_NAMED]
         ]
         lines += [f"  {len(apart) - MOST_NAMED} more"] if len(apart) > MOST_NAMED else []
     return lines

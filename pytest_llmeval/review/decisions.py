@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-from pytest_llmeval.checks.categories import is_category
+from pytest_llmeval.checks.categories import GENERAL, is_category
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.runs.results import CaseKey
 from pytest_llmeval.text import first_line, plural
@@ -20,7 +20,7 @@ FOLDER: Final = "reviews"
 """Where decisions lie, beside the project's settings."""
 
 Word = Literal["accepted", "rejected", "better", "worse", "both_fine", "both_bad"]
-"""The last four are of a candidate's answer beside the baseline's."""
+"""The last four are of an answer beside another: the first is better or worse, both are right or both are wrong."""
 
 WORDS: tuple[Word, ...] = get_args(Word)
 
@@ -98,6 +98,24 @@ def decision_from(data: object) -> Decision:
     return Decision(key=CaseKey(str(texts["test"]), str(texts["case"])), decision=word, **given)
 
 
+def verdicts(decision: Decision) -> Iterator[Decision]:
+    """What a decision says of each answer by itself: ``accepted``, ``rejected``, or nothing.
+
+    That both are fine accepts both, and that both are bad rejects both. That one is better says of neither whether it
+    is right.
+    """
+    match decision.decision:
+        case "accepted" | "rejected":
+            yield decision
+        case "both_fine" | "both_bad" as word:
+            said: Word = "accepted" if word == "both_fine" else "rejected"
+            category = "" if word == "both_fine" else decision.category or GENERAL
+            alone = decision._replace(decision=said, category=category)
+            yield alone
+            if decision.beside and decision.beside != decision.answer:
+                yield alone._replace(answer=decision.beside, beside=decision.answer, model="")
+
+
 def read_decisions(name: str, lines: Iterable[str]) -> Iterator[Decision]:
     """The decisions of a file; a last line that was cut off while it was written is left out.
 
@@ -129,8 +147,8 @@ class Decisions:
     def __init__(self, decisions: Iterable[Decision] = ()) -> None:
         self._made: dict[tuple[CaseKey, str], list[Decision]] = {}
         for each in sorted(decisions, key=lambda each: each.at):
-            if each.decision in ("accepted", "rejected"):
-                self._made.setdefault((each.key, each.answer), []).append(each)
+            for verdict in verdicts(each):
+                self._made.setdefault((verdict.key, verdict.answer), []).append(verdict)
 
     def __len__(self) -> int:
         return len(self._made)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.checks.judges.calibration import Calibration
-from pytest_llmeval.review.checks_by_labels import GOOD, last_of_each, made_of
+from pytest_llmeval.review.checks_by_labels import last_of_each, made_of
 from pytest_llmeval.review.decisions import Decision
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseResult
@@ -71,7 +71,7 @@ def verdicts_in(
                     continue
                 labelled = found.setdefault(score.judge._replace(labels=None), {})
                 bad = any(each.decision == "rejected" and each.category == score.category for each in decided)
-                if bad or (decided and all(each.decision in GOOD for each in decided)):
+                if bad or (decided and all(each.decision == "accepted" for each in decided)):
                     labelled[str(result.key), answer] = LabelledVerdict(not score.passed, bad, result.task or "")
     return found
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from pytest_llmeval.errors import ConfigError
 from pytest_llmeval.review.decisions import Decision, decision_from
+from pytest_llmeval.runs.results import CaseKey
 from pytest_llmeval.text import first_line
 
 
@@ -124,6 +125,14 @@ def taken_back(data: object) -> Decision | None:
         ValueError: what it takes back is no decision.
     """
     return decision_from(data["undo"]) if isinstance(data, dict) and data.keys() == {"undo"} else None
+
+
+def in_force(decisions: Iterable[Decision]) -> list[Decision]:
+    """Of each reviewer the last decision on each answer, which replaces those before."""
+    last: dict[tuple[CaseKey, str, str], Decision] = {}
+    for each in sorted(decisions, key=lambda each: each.at):
+        last[each.key, each.answer, each.reviewer] = each
+    return list(last.values())
 
 
 def counted(decisions: Iterable[Decision]) -> str:

@@ -110,3 +110,10 @@ def test_a_comparison_leaves_out_cases_whose_row_changed() -> None:
     compared = compare("m", before, "n", after)
     assert compared.differing is not None
     assert (compared.differing.cases, compared.differing.share.value) == (1, 0.0)
+
+
+def test_replies_that_nothing_verifies_are_pairs_too() -> None:
+    after = said("c0", "Four days.")
+    after = after._replace(samples=tuple(sample._replace(outcome="unverified") for sample in after.samples))
+    result = found([said("c0", "Three days."), said("c1", "Yes.")], [after, said("c1", "Yes.")])
+    assert (result.cases, result.share.value) == (2, 0.5)

@@ -161,7 +161,7 @@ def test_blind_hides_names_and_verdicts(compared: Watched) -> None:
     assert "failed" not in text
     assert "baseline" not in text
     assert page.locator(".row .in, .row .dots").count() == 0
-    assert page.locator("#detail .who b").all_inner_texts() == ["A", "B"]
+    assert page.locator("#detail .who b").all_inner_texts() == ["left", "right"]
     listed = page.locator(".row > span:nth-child(2)").all_inner_texts()
     assert listed != sorted(listed, key=lambda name: int(name[1:]))  # nor does the order tell which fail
     shown = set()
@@ -348,7 +348,9 @@ def test_five_thousand_cases_are_usable(page: Page, files: dict[str, Path]) -> N
 
 
 def decide(page: Page, *keys: str) -> None:
+    """Press keys, each once the page takes decisions on the case."""
     for key in keys:
+        page.wait_for_selector("#explorer:not([aria-busy])", state="attached")
         page.keyboard.press(key)
 
 
@@ -373,13 +375,39 @@ def test_an_answer_that_passes_is_rejected_for_a_category_by_its_number(compared
     page.fill("#query", "c5")
     page.keyboard.press("Escape")
     page.keyboard.press("r")
-    expect(page.locator("#decided")).to_contain_text("choose why it is wrong, by a number")
+    expect(page.locator("#decided")).to_contain_text("Choose why it is wrong, by a number")
     page.keyboard.press("2")
     with page.expect_download() as download:
         page.keyboard.press("s")
     download.value.save_as(tmp_path / "review.jsonl")
     [decision] = read_log(tmp_path / "review.jsonl").decisions
     assert (decision.key.case, decision.decision, decision.category) == ("c5", "rejected", "tone")
+
+
+def test_the_baselines_answer_is_decided_by_capital_keys(compared: Watched, tmp_path: Path) -> None:
+    page = compared.page
+    assert "3 wrong_answer" in page.locator(".decide").inner_text()
+    decide(page, "R")
+    expect(page.locator("#decided")).to_contain_text("Choose why it is wrong, by a number")
+    decide(page, "3")
+    expect(page.locator("#decided")).to_have_text("c0: decided: baseline rejected, wrong_answer")
+    with page.expect_download() as download:
+        page.keyboard.press("s")
+    download.value.save_as(tmp_path / "review.jsonl")
+    [decision] = read_log(tmp_path / "review.jsonl").decisions
+    assert (decision.model, decision.decision, decision.category) == ("m", "rejected", "wrong_answer")
+
+
+def test_a_second_key_decides_nothing_of_the_next_case_and_the_bar_is_in_sight(compared: Watched) -> None:
+    page = compared.page
+    # Both keys in one turn of the page, however slow the machine.
+    page.evaluate(
+        "for (const key of 'aa') document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}))"
+    )
+    expect(page.locator("#decided")).to_have_text("c0: decided: accepted")
+    expect(page.locator('.chips[data-key="review"]')).to_contain_text("decided 1")
+    page.evaluate("document.querySelector('#detail .text').style.height = '3000px'")
+    expect(page.locator("#decided")).to_be_in_viewport()
 
 
 def added(key: CaseKey, model: str, answer: str) -> str:
@@ -420,7 +448,7 @@ def test_a_review_is_served_blind_and_keeps_each_key(page: Page, tmp_path: Path)
         page.goto(server.address)
         page.wait_for_selector("html[data-ready]")
         expect(page.locator("#query")).to_have_value("review:queue")
-        assert page.locator("#detail .who b").all_inner_texts() == ["A", "B"]
+        assert page.locator("#detail .who b").all_inner_texts() == ["left", "right"]
         expect(page.locator(".verdict").first).to_be_hidden()
         expect(page.locator('.chips[data-key="state"]')).to_be_hidden()
         page.fill("#query", 'review:queue "60 days"')
@@ -432,6 +460,7 @@ def test_a_review_is_served_blind_and_keeps_each_key(page: Page, tmp_path: Path)
             candidate_left = "60" in page.locator("#detail .side").first.locator("u").inner_text()
             expected.append("better" if candidate_left == (key == "<") else "worse")
             decide(page, key)
+        assert {*page.locator(".row .in").all_inner_texts()} == {"decided"}  # and not which side is better
         decide(page, "e", "u")
         expect(page.locator('.chips[data-key="review"]')).to_contain_text("decided 2")
         page.reload()
@@ -451,8 +480,8 @@ def test_a_review_says_when_nothing_is_saved(page: Page, tmp_path: Path) -> None
     server = ReviewServer(served_page, ReviewLog(tmp_path / "run.jsonl"), added)
     page.goto(server.address)
     page.wait_for_selector("html[data-ready]")
-    page.keyboard.press("a")
-    expect(page.locator("#decided")).to_contain_text("Which of the two?")
+    page.keyboard.press("r")
+    expect(page.locator("#decided")).to_contain_text("Choose why it is wrong")
     server.close()
     page.keyboard.press("e")
     expect(page.locator("#unsaved")).to_contain_text("NOT SAVED")

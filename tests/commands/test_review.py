@@ -59,6 +59,14 @@ def test_decisions_are_put_into_the_project_once(project: Path, capsys: pytest.C
     assert "nothing new was decided" in capsys.readouterr().out
 
 
+def test_a_decision_that_was_replaced_is_not_counted(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accepted = Decision(KEY, "d1", "accepted", reviewer="ana", at="2026-11-30T10:00:00Z")
+    rejected = accepted._replace(decision="rejected", category="tone", at="2026-11-30T10:00:05Z")
+    path = saved(project, accepted, rejected)
+    assert main(["review", str(path), "--apply"]) == 0
+    assert capsys.readouterr().out.startswith("reviews/release.jsonl: 1 rejected; commit it")
+
+
 def test_the_reviewer_can_be_named_afterwards(project: Path) -> None:
     path = saved(project, Decision(KEY, "d1", "accepted"))
     assert main(["review", str(path), "--apply", "--reviewer=bo"]) == 0

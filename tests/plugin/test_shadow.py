@@ -13,6 +13,7 @@ import pytest
 
 from pytest_llmeval.review.decisions import Decision
 from pytest_llmeval.runs.answer_digest import answer_digest
+from pytest_llmeval.runs.results import CaseResult
 from tests.server import Request, Server, completion
 from tests.sessions import WITHOUT, Session, told
 
@@ -74,6 +75,8 @@ def test_answers_that_are_worse_fail_the_gate_and_others_are_not_verified(sessio
         result, "8 of 24 cases are unverified: they differ from the baseline's and fail no check; 8 say the same"
     )
     assert told(result, "production: p50 1.00s, $0.0020 a case")
+    assert told(result, "any failure *0/24 0.0% *8/24 33%")  # of as many as the gate's sentence
+    assert told(result, "-: $/resolved is unknown while answers are unverified")
     assert told(result, "other values*8 33%")
     assert told(result, "1 entry of production.jsonl left out")
     outcomes = [each.outcome for each in session.results() if each.model == "candidate"]
@@ -122,6 +125,62 @@ def test_a_decision_of_people_on_an_answer_counts_in_the_next_shadow_test(
     now = {each.key: each for each in plain_session.results() if each.model == "candidate"}
     assert [now[each.key].outcome for each in unverified] == ["fail"] + ["pass"] * 7
     assert now[unverified[0].key].category == "wrong_team"
+
+
+def rejections(results: list[CaseResult]) -> list[Decision]:
+    return [
+        Decision(each.key, answer_digest(each.samples[0].calls), "rejected", "wrong_team", content=each.content)
+        for each in results
+    ]
+
+
+def decide(session: Session, decisions: list[Decision]) -> None:
+    (session.path / "reviews").mkdir(exist_ok=True)
+    lines = "".join(f"{json.dumps(each.to_json())}\n" for each in decisions)
+    (session.path / "reviews/shadow.jsonl").write_text(lines)
+
+
+def test_a_rejection_counts_once_both_answers_are_decided(plain_session: Session, server: Server) -> None:
+    write_log(plain_session.path)
+    plain_session.write(SUITE)
+    server.answer = lambda _: completion('{"team": "sales"}')
+    assert plain_session.run("--llm-model=candidate").ret == 1  # nothing is verified
+    rows = plain_session.results()
+    after, before = ([each for each in rows if (each.model == "candidate") is ours][:20] for ours in (True, False))
+    decide(
+        plain_session,
+        rejections(after[:10]) + [each._replace(decision="accepted", category="") for each in rejections(after[10:])],
+    )
+    one_sided = plain_session.run("--llm-model=candidate")
+    assert one_sided.ret == 0
+    assert told(one_sided, "10 rejections do not count yet: nobody has decided of the other side's answer")
+    assert told(one_sided, "14 of 24 cases are unverified")
+    both = [
+        each._replace(decision="both_bad", beside=answer_digest(old.samples[0].calls))
+        for each, old in zip(rejections(after), before, strict=True)
+    ]
+    decide(plain_session, both)
+    result = plain_session.run("--llm-model=candidate")
+    assert result.ret == 0
+    assert told(result, "wrong_team *20/20 100% *20/20 100%")
+    accepted = [each._replace(decision="accepted", category="") for each in rejections(before)]
+    decide(plain_session, rejections(after) + accepted)
+    result = plain_session.run("--llm-model=candidate")
+    assert result.ret == 1
+    assert told(result, "GATE FAILED: * regressed from 0 of * to 20 of ")
+
+
+def test_a_rejected_answer_that_a_check_fails_too_counts_at_once(plain_session: Session, server: Server) -> None:
+    write_log(plain_session.path)
+    plain_session.write(
+        SUITE.replace("    assert_like", "    assert 'sales' not in llm(case.input, **case.request)\n    assert_like")
+    )
+    server.answer = lambda _: completion('{"team": "sales"}')
+    assert plain_session.run("--llm-model=candidate").ret == 1
+    decide(plain_session, rejections([each for each in plain_session.results() if each.model == "candidate"]))
+    result = plain_session.run("--llm-model=candidate")
+    assert result.ret == 1
+    assert told(result, "regressed from 0 of 24 to 24 of 24 answers")
 
 
 def test_without_a_baseline_by_the_users_wish_a_failing_case_is_a_failing_test(

@@ -157,6 +157,14 @@ def test_the_report_that_was_written_is_the_next_step(comparison: Comparison, ot
     assert told("") == [f"{otherwise}; --llm-report=report.html shows them side by side"]
 
 
+def test_where_answers_are_unverified_people_decide_on_them() -> None:
+    unverified = MISSED._replace(unverified=(RETURNS,))
+    for page in ("out/report.html", "", None):
+        [step] = steps(unverified, paper=Paper(width=300, page=page))
+        assert step.startswith("next: llmeval review RUN.jsonl lets people decide on the answers that are unverified")
+        assert "out/report.html" in step or page != "out/report.html"
+
+
 def test_a_report_is_not_what_helps_against_errors() -> None:
     assert steps(lost("rate_limit", REFUND), paper=Paper(page="report.html"))[0].startswith("next: run again")
     assert steps(PASSED, paper=Paper(page="report.html")) == []

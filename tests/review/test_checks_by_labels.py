@@ -7,7 +7,7 @@ from pytest_llmeval.review.decisions import Decision, Word
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.score import Score
-from tests.analysis.test_compare import call, case
+from tests.analysis.test_compare import call, case, compare, side
 
 
 def answered(number: int, *, fails: bool) -> CaseResult:
@@ -42,6 +42,18 @@ def test_a_check_is_measured_by_what_people_decided() -> None:
     assert lines[0].startswith("tone 12.0 % [")
     assert lines[0].endswith("the check alone says 10.0 %")
     assert lines[1].startswith("  its checks: precision 75 % [")
+
+
+def test_answers_that_nothing_verifies_fail_no_check_as_in_the_gates_table() -> None:
+    results = [answered(number, fails=number < 12) for number in range(47)]
+    results[20:] = [
+        each._replace(samples=tuple(sample._replace(outcome="unverified") for sample in each.samples))
+        for each in results[20:]
+    ]
+    checked = check_of("tone", results, made_of([]))
+    assert checked is not None
+    assert (checked.flagged.answers, checked.passed.answers) == (12, 35)
+    assert compare("m", side(*results), "m", side(*results)).rows[0].candidate_judged == 47
 
 
 def test_too_few_labels_say_what_is_missing() -> None:
@@ -88,3 +100,16 @@ def test_two_reviewers_are_compared_and_their_disagreements_named() -> None:
         "  t.py::test_mail[c28]: rejected tone, accepted",
         "  t.py::test_mail[c29]: rejected tone, accepted",
     ]
+
+
+def test_whether_an_answer_is_right_and_which_is_better_are_compared_apart() -> None:
+    made = [decided(result, "accepted") for result in RESULTS[:10]]
+    other: list[Word] = [*["both_fine"] * 4, *["both_bad"] * 2, *["worse"] * 4]  # type: ignore[list-item]
+    pairs = [decided(result, word, by="bo")._replace(beside="d") for result, word in zip(RESULTS, other, strict=False)]
+    lines = [line for line in label_lines(RESULTS, [*made, *pairs]) if line.startswith("ana and bo")]
+    assert len(lines) == 1
+    assert lines[0].startswith("ana and bo: 6 answers, kappa 0.00 [")
+    assert lines[0].endswith(", 2 decided differently")
+    ours = [each._replace(reviewer="ana") for each in pairs]
+    lines = [line for line in label_lines(RESULTS, [*ours, *pairs]) if line.startswith("ana and bo")]
+    assert lines[-1].startswith("ana and bo: 10 pairs, kappa 1.00 [")

@@ -61,8 +61,17 @@ def test_of_one_reviewer_the_last_counts_and_a_rejection_counts_over_others() ->
     assert what_counts(decided("rejected"), decided("accepted")) == "accepted"
     assert what_counts(decided("rejected", by="bo"), decided("accepted")) == "rejected"
     assert what_counts(decided("accepted"), decided("rejected", by="bo"), decided("accepted")) == "rejected"
-    assert what_counts(decided("better"), decided("both_fine")) is None
+    assert what_counts(decided("better"), decided("worse")) is None
+    assert what_counts(decided("accepted"), decided("worse")) == "accepted"
     assert what_counts(decided("accepted", answer="d2")) is None
+
+
+def test_a_decision_on_both_answers_counts_for_each_of_them() -> None:
+    for word, verdict in (("both_fine", "accepted"), ("both_bad", "rejected")):
+        made = Decisions([Decision(KEY, "d1", word, beside="d2", reviewer="ana")])  # type: ignore[arg-type]
+        found = [made.of(KEY, answer, "") for answer in ("d1", "d2")]
+        assert [each.decision for each in found if each is not None] == [verdict] * 2
+    assert [each.category for each in found if each is not None] == ["wrong_answer"] * 2
 
 
 @pytest.mark.parametrize(

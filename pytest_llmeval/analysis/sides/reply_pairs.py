@@ -104,7 +104,7 @@ def _share(cases: Sequence[ReplyPairs]) -> Share | None:
 
 
 def _with_reply(result: CaseResult) -> tuple[SampleResult, ...]:
-    return tuple(sample for sample in result.judged if sample.product_calls)
+    return tuple(sample for sample in result.answered if sample.product_calls)
 
 
 def _differ(before: Iterable[SampleResult], after: Iterable[SampleResult]) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.checks.categories import GENERAL, mark_decided
+from pytest_llmeval.checks.categories import GENERAL, category_of, mark_decided
 from pytest_llmeval.errors import CheckFailed, LlmevalError, Unverified
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.score import Score
@@ -39,6 +39,9 @@ def as_decided(
     if accepted and not _judges(error):
         return error  # people have accepted words, and no code that breaks on them
     category = decision.category or GENERAL
+    if not accepted and _fails_unseen(error, sample):
+        reason, found = first_line(str(error), 200), error and category_of(error)
+        sample.scores.append(Score(value=0.0, passed=False, reason=reason, category=found or GENERAL, check="test"))
     sample.scores.append(
         Score(value=float(accepted), passed=accepted, reason=_words(decision), category=category, check="review")
     )
@@ -48,6 +51,12 @@ def as_decided(
     failed = CheckFailed(_words(decision), category=category, check="review")
     mark_decided(failed, category)
     return failed
+
+
+def _fails_unseen(error: BaseException | None, sample: Sample) -> bool:
+    """Whether the test fails too, by a plain assert that leaves no score."""
+    by_test = error is not None and not isinstance(error, Unverified)
+    return by_test and all(score.passed or not score.gated for score in sample.scores)
 
 
 def _judges(error: BaseException | None) -> bool:

@@ -4,9 +4,11 @@
   const SPARE = 8; // rows drawn above and below what is seen
   const MOST_DOTS = 10;
   const MOST_CHIPS = 24;
+  const QUIET = 300; // ms in which the next case takes no decision: a second key was meant for the one before
   const NEW = new Set(["new", "miss"]);
   const FACETS = ["state", "category", "task", "tag", "model", "reply", "review"];
   const USUAL = ["hallucination", "wrong_answer", "format", "tone", "refusal"]; // where a run has no category
+  const GENERAL = "wrong_answer";
   const KEYS = [
     ["j k ↓ ↑", "next, previous case"],
     ["n p", "next, previous new miss"],
@@ -16,8 +18,9 @@
     ["d", "marks of changed words on, off"],
     ["m", "the same case with the next model"],
     ["b", "blind: models and verdicts hidden, cases and sides in random order"],
-    ["a", "accept: the answer is right after all"],
+    ["a", "accept: the answer is right after all; blind the left one"],
     ["r, 1 to 9", "reject, for its own category or for one by its number"],
+    ["A R", "accept, reject the baseline's answer; blind the right one"],
     ["< >", "the left answer is better, the right one"],
     ["e x", "both answers are fine, both are bad"],
     ["u s", "undo the last decision, save all as a file"],
@@ -303,7 +306,7 @@
     const words = blind ? [] : [trial.categories.map((each) => texts[each]).join(", ")];
     if (!blind && known.get("model").size > 1) words.push(texts[trial.model]);
     const said = decisionOn(trial);
-    if (said) words.push(said.decision.replace("_", " "));
+    if (said) words.push(blind ? "decided" : wordsOf(trial, said)); // a word for one side would tell which it is
     const more = words.filter(Boolean).join(" · ");
     if (more) name.append(make("span", { className: "in" }, more));
     const element = make(
@@ -337,6 +340,7 @@
   function choose(index) {
     chosen = index;
     answer = old = 0;
+    aimed = false;
     const trial = trials[index];
     place.case = trial ? nodeOf(trial, index) : "";
     place.model = trial && known.get("model").size > 1 ? texts[trial.model] : "";
@@ -375,6 +379,7 @@
     const detail = byId("detail");
     detail.scrollTop = 0;
     const trial = trials[chosen];
+    byId("deciding").replaceChildren();
     if (!trial) return detail.replaceChildren(make("p", { className: "empty" }, "No case is chosen."));
     const state = data.states[trial.state].replace("-", " ");
     const facts = [texts[trial.place]];
@@ -397,16 +402,19 @@
     const sides = [];
     if (trial.before !== null) sides.push(side(trial, false));
     if (trial.after !== null) sides.push(side(trial, true));
-    if (blind && hash(nodeOf(trial, chosen)) % 2) sides.reverse();
-    if (blind) sides.forEach((each, at) => (each.querySelector("b").textContent = "AB"[at]));
+    if (turned(trial)) sides.reverse();
+    if (blind && sides.length > 1) sides.forEach((each, at) => (each.querySelector("b").textContent = ["left", "right"][at]));
+    else if (blind) sides[0].querySelector("b").textContent = "answer";
     parts.push(make("div", { className: "sides" }, ...sides));
-    if (data.review && groupOf(trial)?.answer) parts.push(tools(trial));
     detail.replaceChildren(...parts);
+    byId("deciding").replaceChildren(...(data.review && groupOf(trial)?.answer ? [tools(trial)] : []));
   }
 
   // ---------------------------------------------------------------- decisions
 
   let decisions = [];
+  let quietUntil = 0; // when the next case takes decisions, as `performance.now` tells it
+  let aimed = false; // whether a number rejects the other answer, as `R` does
   const byCase = new Map(); // the decisions of each case
   let sending = Promise.resolve();
   let queue = null; // places of the trials to review, null for all
@@ -417,23 +425,47 @@
     return groups[Math.min(answer, groups.length - 1)];
   };
 
+  // What an answer can be rejected for, by a number each: the run's categories, the project's, and the general one.
   function categories() {
-    const found = [...known.get("category").keys()];
-    return found.length ? found.slice(0, 9) : USUAL;
+    const found = new Set([...known.get("category").keys(), ...data.review.categories]);
+    const named = found.size ? found : new Set(USUAL);
+    named.delete(GENERAL);
+    return [...[...named].slice(0, 8), GENERAL];
   }
 
   const caseOf = (test, name) => `${test}\n${name}`;
 
+  const madeOf = (trial) =>
+    (trial.case !== undefined && byCase.get(caseOf(texts[trial.test], texts[trial.case]))) || [];
+  const holding = (place_, digest) => place_ !== null && results[place_].groups.some((group) => group.answer === digest);
+
   function decisionOn(trial) {
-    const made = trial.case === undefined ? undefined : byCase.get(caseOf(texts[trial.test], texts[trial.case]));
-    const groups = results[trial.after ?? trial.before].groups;
-    return made?.findLast((each) => groups.some((group) => group.answer === each.answer));
+    return madeOf(trial).findLast((each) => holding(trial.after, each.answer) || holding(trial.before, each.answer));
+  }
+
+  // Whether somebody has said of a side's answer that it is right, or that it is wrong.
+  function judged(trial, place_) {
+    return madeOf(trial).some((each) =>
+      (ALONE.has(each.decision) && holding(place_, each.answer)) ||
+      (BOTH.has(each.decision) && (holding(place_, each.answer) || holding(place_, each.beside))));
+  }
+
+  // What nothing verifies counts as wrong once both answers are decided, so it waits for the second.
+  function halfDecided(trial) {
+    return decisionOn(trial)?.decision === "rejected" && paired(trial) && data.states[trial.state] === "unverified" &&
+      !(judged(trial, trial.before) && judged(trial, trial.after));
+  }
+
+  function wordsOf(trial, said) {
+    const other = trial.after !== null && !holding(trial.after, said.answer) ? "baseline " : "";
+    return `${other}${said.decision.replace("_", " ")}`;
   }
 
   function reviewed(trial) {
     const said = decisionOn(trial);
-    const found = said ? ["decided", said.decision.replace("_", " ")] : [];
-    if (queue?.has(trial)) found.push("queue", ...(said ? [] : ["todo"]));
+    const done = said && !halfDecided(trial);
+    const found = said ? [...(done ? ["decided"] : []), ...(blind ? [] : [wordsOf(trial, said)])] : [];
+    if (queue?.has(trial)) found.push("queue", ...(done ? [] : ["todo"]));
     return found;
   }
 
@@ -457,7 +489,7 @@
   }
 
   function tools(trial) {
-    const said = decisionOn(trial);
+    const left = known.get("review").get("todo")?.size;
     const list = categories().map((name, at) => `${at + 1} ${name}`).join("  ");
     const button = (name, text, action) => {
       const element = make("button", { type: "button" }, text);
@@ -466,56 +498,67 @@
       return element;
     };
     const pair = paired(trial);
+    const [one, other] = blind ? ["left", "right"] : ["", "baseline"];
     return make("div", { className: "decide", role: "group", "aria-label": "decide" },
-      button("a", "accept a", ACTIONS.a), button("r", "reject r", ACTIONS.r),
-      ...(pair ? [button("<", "left better <", ACTIONS["<"]), button(">", "right better >", ACTIONS[">"]),
+      button("a", `accept ${pair ? one : ""} a`, ACTIONS.a), button("r", `reject ${pair ? one : ""} r`, ACTIONS.r),
+      ...(pair ? [button("A", `accept ${other} A`, ACTIONS.A), button("R", `reject ${other} R`, ACTIONS.R),
+        button("<", "left better <", ACTIONS["<"]), button(">", "right better >", ACTIONS[">"]),
         button("e", "both fine e", ACTIONS.e), button("x", "both bad x", ACTIONS.x)] : []),
       button("u", "undo u", ACTIONS.u), ...(data.review.served ? [] : [button("s", "save s", ACTIONS.s)]),
       button("w", "write case w", ACTIONS.w),
-      make("p", { className: "note" }, `reject for: ${list}`),
-      make("p", { id: "decided", role: "status" },
-        said ? `decided: ${said.decision.replace("_", " ")}${said.category ? `, ${said.category}` : ""}` : ""),
+      make("p", { className: "note" }, [`reject for: ${list}`, ...(left === undefined ? [] : [`${left} to decide`])].join(" · ")),
+      make("p", { id: "decided", role: "status" }, decidedWords(trial)),
     );
   }
 
-  function decide(word, category) {
+  function decide(word, category, ofBaseline = false) {
     const trial = trials[chosen];
-    const group = trial && data.review && groupOf(trial);
+    if (!trial || !data.review || performance.now() < quietUntil) return;
+    const [group, beside] = ofBaseline ? [baseOf(trial), groupOf(trial)] : [groupOf(trial), baseOf(trial)];
     if (!group?.answer) return;
-    if (blind && paired(trial) && ALONE.has(word)) {
-      say("Which of the two? b shows the models; then accept or reject.");
-      return;
-    }
     const decision = {
       test: texts[trial.test], case: texts[trial.case], content: trial.content, answer: group.answer, decision: word,
-      model: texts[trial.model], reviewer: data.review.reviewer, at: new Date().toISOString(),
+      model: ofBaseline ? data.baseline : texts[trial.model], reviewer: data.review.reviewer, at: new Date().toISOString(),
     };
-    const base = paired(trial) ? results[trial.before].groups[old] : undefined;
-    if (base?.answer) decision.beside = base.answer;
+    if (beside?.answer) decision.beside = beside.answer;
     if (category) decision.category = category;
     decisions.push(decision);
     keep(decision, () => (decisions = decisions.filter((each) => each !== decision)));
     decidedNow();
   }
 
-  const ALONE = new Set(["accepted", "rejected"]); // of one answer, which must be seen to be the one
+  const ALONE = new Set(["accepted", "rejected"]); // of one answer
+  const BOTH = new Set(["both_fine", "both_bad"]); // say of each of two whether it is right
+  const baseOf = (trial) => (paired(trial) ? results[trial.before].groups[old] : undefined);
+  const turned = (trial) => blind && paired(trial) && hash(nodeOf(trial, trials.indexOf(trial))) % 2 === 1;
+  // Small keys are for the model on trial and capital ones for the baseline; blind for the left and the right.
+  const isBaseline = (trial, capital) => paired(trial) && (blind ? capital === turned(trial) : capital);
+
+  function accept(capital) {
+    const trial = trials[chosen];
+    if (!trial || (capital && !paired(trial))) return;
+    decide("accepted", "", isBaseline(trial, capital));
+  }
   const paired = (trial) => trial.before !== null && trial.after !== null;
 
-  function reject(category) {
+  function reject(capital, category) {
     const trial = trials[chosen];
-    const group = trial && data.review && groupOf(trial);
+    if (!trial || !data.review || (capital && !paired(trial))) return;
+    const ofBaseline = isBaseline(trial, capital);
+    const group = ofBaseline ? baseOf(trial) : groupOf(trial);
     if (!group) return;
-    const own = group.categories.length && group.outcome === "fail" ? texts[group.categories[0]] : "";
-    if (category || own) decide("rejected", category || own);
-    else say("It passes: choose why it is wrong, by a number.");
+    // Blind, that nothing needs to be chosen would tell which answer fails.
+    const own = !blind && group.categories.length && group.outcome === "fail" ? texts[group.categories[0]] : "";
+    if (category || own) return decide("rejected", category || own, ofBaseline);
+    aimed = capital;
+    say("Choose why it is wrong, by a number.");
   }
 
   // The side that is shown on the left, or on the right, is the better one.
   function better(left) {
     const trial = trials[chosen];
     if (!trial || !paired(trial)) return;
-    const turned = blind && hash(nodeOf(trial, chosen)) % 2 === 1;
-    decide(left === turned ? "better" : "worse");
+    decide(left === turned(trial) ? "better" : "worse");
   }
 
   function both(word) {
@@ -538,10 +581,26 @@
   }
 
   function decidedNow() {
+    aimed = false;
     refresh();
+    if (halfDecided(trials[chosen])) {
+      return say("Now the other answer: that one of two is wrong counts once both are decided.");
+    }
     const from = rows.indexOf(chosen);
-    const next = rows.find((index, at) => at > from && !decisionOn(trials[index]));
-    if (next !== undefined) choose(next);
+    const next = rows.find((index, at) => at > from && !(decisionOn(trials[index]) && !halfDecided(trials[index])));
+    if (next === undefined) return;
+    const before = trials[chosen];
+    quietUntil = performance.now() + QUIET;
+    choose(next);
+    say(`${texts[before.id]}: ${decidedWords(before)}`);
+    byId("explorer").setAttribute("aria-busy", "true");
+    setTimeout(() => byId("explorer").removeAttribute("aria-busy"), QUIET);
+  }
+
+  function decidedWords(trial) {
+    const said = decisionOn(trial);
+    if (!said) return "";
+    return blind ? "decided" : `decided: ${wordsOf(trial, said)}${said.category ? `, ${said.category}` : ""}`;
   }
 
   // Has the server make the answer's case a row of the dataset; without one, says which command does.
@@ -756,6 +815,7 @@
       make("p", { id: "unsaved", role: "alert" }),
       ...["state", "category", "reply", "model", "task", "review"].map(chips).filter(Boolean),
       make("div", { className: "panes" }, list, detail),
+      make("div", { id: "deciding" }), // outside of what scrolls, so that it is always in sight
       help(),
     );
     box.addEventListener("input", apply);
@@ -803,10 +863,10 @@
     c: () => document.querySelector('.chips button[data-key="category"]')?.focus(),
     d: () => { marks = !marks; show(); },
     m: otherModel,
-    b: () => { blind = !blind; hideVerdicts(); apply(); show(); },
-    a: () => decide("accepted"), r: () => reject(), "<": () => better(true), ">": () => better(false),
+    b: () => { blind = !blind; hideVerdicts(); countReview(); recount(); apply(); show(); },
+    a: () => accept(false), r: () => reject(false), A: () => accept(true), R: () => reject(true), "<": () => better(true), ">": () => better(false),
     e: () => both("both_fine"), x: () => both("both_bad"), u: undo, s: () => data.review && save(), w: writeCase,
-    ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => categories()[digit - 1] && reject(categories()[digit - 1])])),
+    ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => categories()[digit - 1] && reject(aimed, categories()[digit - 1])])),
     Enter: () => byId("detail").focus(),
     "?": () => byId("help").showModal(),
   };

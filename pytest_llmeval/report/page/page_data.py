@@ -8,8 +8,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pytest_llmeval.analysis.sides.reviewed import is_logged
 from pytest_llmeval.checks.production.same_answer import normalised
 from pytest_llmeval.reply import FINISHED, ending_category
+from pytest_llmeval.report.cases import reply_text, steps_text
 from pytest_llmeval.report.numbers import dollars, seconds
 from pytest_llmeval.report.page.changed_words import Places, changed, in_utf16
 from pytest_llmeval.report.page.drawn import draw
@@ -38,12 +40,14 @@ class Reviewing(NamedTuple):
         seed: of the draw of passing answers; None where the page shows all and draws none.
         served: whether decisions are sent to the server of the page; else they are saved as a file.
         reviewer: who decides.
+        categories: error categories of the project, beside those of the run.
     """
 
     name: str
     seed: str | None = None
     served: bool = False
     reviewer: str = ""
+    categories: tuple[str, ...] = ()
 
 
 class PageData(NamedTuple):
@@ -91,11 +95,34 @@ def page_data(
 
 
 def _review(trials: Sequence[Trial], reviewing: Reviewing) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": reviewing.name, "served": reviewing.served, "reviewer": reviewing.reviewer}
+    told: dict[str, Any] = {
+        "name": reviewing.name,
+        "served": reviewing.served,
+        "reviewer": reviewing.reviewer,
+        "categories": reviewing.categories,
+    }
     if reviewing.seed is not None:
-        drawn = draw([trial.state in ("pass", "unverified") for trial in trials], reviewing.seed)
-        told |= {"queue": drawn.places, "share": drawn.share}
+        places = [place for place, trial in enumerate(trials) if not _says_the_same(trial)]
+        drawn = draw(
+            [trials[place].state in ("pass", "unverified") and not _waits(trials[place]) for place in places],
+            reviewing.seed,
+        )
+        told |= {"queue": [places[place] for place in drawn.places], "share": drawn.share}
     return told
+
+
+def _says_the_same(trial: Trial) -> bool:
+    """Whether a shadow test's two answers differ in their looks alone, so that people have nothing to compare."""
+    if trial.state != "pass" or trial.before is None or trial.after is None or not is_logged(trial.before):
+        return False
+    samples = [*trial.before.samples, *trial.after.samples]
+    return len({(steps_text(sample), normalised(reply_text(sample))) for sample in samples}) == 1
+
+
+def _waits(trial: Trial) -> bool:
+    """Whether somebody has rejected one of two answers, which counts once the other is decided."""
+    samples = (sample for result in (trial.before, trial.after) if result is not None for sample in result.samples)
+    return any(score.check == "review" and not score.passed for sample in samples for score in sample.scores)
 
 
 def _encoded(data: Mapping[str, Any]) -> PageData:

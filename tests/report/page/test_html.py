@@ -310,3 +310,16 @@ def test_a_case_of_several_candidates_has_a_row_for_each() -> None:
         ("one", "pass"),
     ]
     assert len({trial["before"] for trial in data["trials"]}) == 1
+
+
+def test_a_review_of_a_shadow_test_leaves_out_answers_that_say_the_same() -> None:
+    said = ["**Three** days", "three  days", "Four days.", "Five days."]
+    made = [case(f"c{number}", [""], calls=[call(text)]) for number, text in enumerate(said)]
+    made[2:] = [
+        each._replace(samples=tuple(sample._replace(outcome="unverified") for sample in each.samples))
+        for each in made[2:]
+    ]
+    before = side(*(case(each.key.case, [""], calls=[call("Three days", source="recording")]) for each in made))
+    trials = trials_of([compare("production", before, "new", side(*made), saved="log.jsonl")], made)
+    data = json.loads(page_data(trials, "production", {}, Reviewing("run", seed="1"), redacted=False).text)
+    assert [trials[place].key.case for place in data["review"]["queue"]] == ["c2", "c3"]
