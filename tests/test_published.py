@@ -75,7 +75,7 @@ def test_archives_are_the_same_byte_by_byte_wherever_they_are_built(built: Path,
 def test_the_source_archive_holds_what_the_tests_need(built: Path) -> None:
     with tarfile.open(next((built / "dist").glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"pyproject.toml", "README.md", "LICENSE", "tests/conftest.py", "docs/quickstart.md"} <= names
+    assert {"pyproject.toml", "README.md", "LICENSE", "tests/conftest.py", "docs/tutorial/quickstart.md"} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith((".venv", ".git/"))]
 
 

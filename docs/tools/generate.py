@@ -194,6 +194,13 @@ def _grounded_items() -> str:
     return table(("kind", "languages", "items", "unsupported ones found", "false alarms"), rows())
 
 
+def _hostile_texts() -> str:
+    """What the checks of rows do on texts that were written to break something."""
+    from tests.checks.hostile_texts import told
+
+    return table(("check", "an error on"), [(name, cell(words)) for name, words in told() if words])
+
+
 def _row_checks() -> str:
     """What the checks of a dataset's row are called and take."""
     from pytest_llmeval.checks.rows.row_forms import COMBINED, FORMS
@@ -313,6 +320,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "configuration": _configuration,
     "checks": _checks,
     "grounded-items": _grounded_items,
+    "hostile-texts": _hostile_texts,
     "row-checks": _row_checks,
     "case-fields": _case_fields,
     "reply-fields": _reply_fields,

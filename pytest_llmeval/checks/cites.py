@@ -14,7 +14,7 @@ from pytest_llmeval.checks.facts.extracted import Fact, facts
 from pytest_llmeval.checks.facts.languages import languages_of
 from pytest_llmeval.checks.facts.marks import Mark, citation_marks, in_order
 from pytest_llmeval.checks.facts.sources import Sources
-from pytest_llmeval.checks.plain_text import text_of
+from pytest_llmeval.checks.plain_text import searchable
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Claim, Score
 from pytest_llmeval.text import excerpt, listed, plural, quoted, shown
@@ -71,7 +71,7 @@ def assert_cites(
     for each in allowed:
         if not isinstance(each, str):
             raise LlmevalError(f"assert_cites takes texts as allow, not {shown(each)}")
-    text = text_of(reply)
+    text = searchable("cites", reply)
     marks = _marks(text, texts, numbered=not isinstance(sources, Mapping))
     if len(marks) > _MOST_MARKS:
         raise LlmevalError(f"assert_cites: the reply has more than {_MOST_MARKS:,} citation marks, too many to check")

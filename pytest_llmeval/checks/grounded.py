@@ -14,7 +14,7 @@ from pytest_llmeval.checks.facts.derived import Stated
 from pytest_llmeval.checks.facts.extracted import Fact, facts
 from pytest_llmeval.checks.facts.languages import LANGUAGES, languages_of
 from pytest_llmeval.checks.facts.sources import Sources
-from pytest_llmeval.checks.plain_text import text_of
+from pytest_llmeval.checks.plain_text import searchable
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Claim, Score
 from pytest_llmeval.text import excerpt, quoted, shown
@@ -77,7 +77,7 @@ def assert_grounded(
         raise LlmevalError("assert_grounded was given no context: the case needs the passages its answer may use")
     if words is not None and not (is_number(words, 0, 1) and words > 0):
         raise LlmevalError(f"assert_grounded: words={shown(words)} is not a share above 0 and up to 1, such as 0.5")
-    text = text_of(reply)
+    text = searchable("grounded", reply)
     stated, unsupported, hints = examined(text, [*passages, *allowed], len(passages))
     count = len(stated)
     sources = Sources([*passages, *allowed], LANGUAGES)

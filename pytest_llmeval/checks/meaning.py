@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
+from operator import mul
 
 from pytest_llmeval.checks.grounded import assert_grounded
 from pytest_llmeval.errors import LlmevalError
@@ -21,12 +22,20 @@ def cosines(answer: str, targets: Sequence[str], by: Embedding) -> list[float]:
     Raises:
         LlmevalError: the function failed, or gave no vectors that can be compared.
     """
-    first, *others = _vectors([answer, *targets], by)
-    return [max(0.0, min(1.0, _cosine(first, other))) for other in others]
-
-
-def _vectors(texts: list[str], by: Embedding) -> list[list[float]]:
     who = f"assert_similar: by={first_line(getattr(by, '__name__', type(by).__name__), 40)}"
+    first, *others = directions([answer, *targets], by, who)
+    return [cosine(first, other) for other in others]
+
+
+def directions(texts: list[str], by: Embedding, who: str) -> list[list[float]]:
+    """The vectors of texts, each of length 1.
+
+    Args:
+        who: names the function in errors.
+
+    Raises:
+        LlmevalError: the function failed, or gave no vectors that can be compared.
+    """
     try:
         made = by(list(texts))
         if inspect.isawaitable(made):
@@ -43,14 +52,15 @@ def _vectors(texts: list[str], by: Embedding) -> list[list[float]]:
     lengths = sorted({len(vector) for vector in vectors})
     if len(lengths) > 1:
         raise LlmevalError(f"{who} gave vectors of {lengths[0]} and of {lengths[-1]} numbers")
-    if not all(0 < math.hypot(*vector) < math.inf for vector in vectors):
+    sizes = [math.hypot(*vector) for vector in vectors]
+    if not all(0 < size < math.inf for size in sizes):
         raise LlmevalError(f"{who} gave a vector without a direction: of no numbers, of zeros, or not finite")
-    return vectors
+    return [[number / size for number in vector] for vector, size in zip(vectors, sizes, strict=True)]
 
 
-def _cosine(one: list[float], other: list[float]) -> float:
-    lengths = math.hypot(*one), math.hypot(*other)
-    return math.fsum(left / lengths[0] * (right / lengths[1]) for left, right in zip(one, other, strict=True))
+def cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    """The cosine of two vectors of length 1, from 0."""
+    return max(0.0, min(1.0, math.fsum(map(mul, one, other))))
 
 
 def lacking(answer: str, target: str) -> Score:

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from pytest_llmeval.checks.check import check, failed, passed
-from pytest_llmeval.checks.plain_text import text_of
+from pytest_llmeval.checks.plain_text import searchable
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import listed, quoted, shown
@@ -55,7 +55,7 @@ def assert_number(
         if not math.isfinite(reply):
             return failed(f"expected {target}, got {reply}")
         return _compared(Decimal(str(reply)), str(reply), target, allowed)
-    text = text_of(reply)
+    text = searchable("number", reply)
     found = [numeral for numeral in numerals(text) if numeral.value is not None]
     if not found:
         return failed(f"expected {target}, but the reply holds no number: {quoted(text)}", category="format")

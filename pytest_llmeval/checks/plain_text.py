@@ -23,6 +23,7 @@ from pytest_llmeval.text import (
     shown,
 )
 
+MOST_CHARACTERS = 1_000_000  # of an answer that is searched for many forms
 __tracebackhide__ = True
 
 
@@ -251,6 +252,21 @@ def text_of(reply: object) -> str:
     if isinstance(reply, str):
         return str.__str__(reply)
     raise Unfit(f"expected a text, got {shown(reply)}")
+
+
+def searchable(name: str, reply: object) -> str:
+    """The reply as text, for a check that searches all of it in many ways.
+
+    Raises:
+        Unfit: it is no text.
+        LlmevalError: it is longer than any answer of a model.
+    """
+    text = text_of(reply)
+    if len(text) > MOST_CHARACTERS:
+        raise LlmevalError(
+            f"assert_{name}: the reply has {len(text):,} characters, too many to check (at most {MOST_CHARACTERS:,})"
+        )
+    return text
 
 
 def texts_of(name: str, value: object, *, several: bool = True) -> list[str]:

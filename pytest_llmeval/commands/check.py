@@ -14,6 +14,7 @@ from pytest_llmeval.analysis.outcomes_over_runs import over_runs, results_of
 from pytest_llmeval.analysis.plan import Expected, plan
 from pytest_llmeval.case import Case
 from pytest_llmeval.checks.rows.row_forms import plain_checks
+from pytest_llmeval.commands.embedding import embedding_of, named_in
 from pytest_llmeval.commands.project import add_config, add_field, columns_of, is_run, settings_of
 from pytest_llmeval.config.settings import Settings
 from pytest_llmeval.datasets.foreign.by_fields import MAPPED
@@ -64,14 +65,15 @@ def _check(options: argparse.Namespace) -> int:
     runs = _runs(Path(options.runs)) if options.runs is not None else []
     results = results_of(cases, runs)
     print(f"{', '.join(map(visible, dict.fromkeys(options.datasets)))}: {plural(len(cases), 'case')}")
-    found = alike(cases)
+    settings = settings_of(options)
+    found = alike(cases, embedding_of(settings), named_in(settings))
     said = [
         _told_groups(found.repeated, "ask and expect the same as another", "REPEATED"),
         _told_groups(found.contradictory, "ask the same and expect something else", "CONTRADICTORY"),
         _told_pairs(found.nearly),
         _told_secrets(cases),
         _told_bare(cases),
-        _told_small(_examined(cases, results), _samples(results), settings_of(options)),
+        _told_small(_examined(cases, results), _samples(results), settings),
         _told_always(cases, results, runs),
     ]
     _tell_remarks(cases, found, results, runs)

@@ -21,6 +21,7 @@ from pytest_llmeval.analysis.routing import routes_of
 from pytest_llmeval.commands.add import add_add
 from pytest_llmeval.commands.cache import add_cache
 from pytest_llmeval.commands.check import add_check
+from pytest_llmeval.commands.embedding import embedding_of, named_in
 from pytest_llmeval.commands.github_step import on_github, publish, publish_failure
 from pytest_llmeval.commands.history import add_history
 from pytest_llmeval.commands.import_cases import add_import
@@ -141,7 +142,7 @@ def _show(options: argparse.Namespace) -> int:
     run = as_told(saved, settings, options.config)
     names = models_of(run, options.model)
     if options.uncategorised:
-        _print_uncategorised(options, [result for result in run.in_order() if result.model in names])
+        _print_uncategorised(options, [result for result in run.in_order() if result.model in names], settings)
         return PASSED
     comparisons = within(run, settings, names)
     if options.differs and not comparisons:
@@ -325,11 +326,12 @@ def _print(
     _write(stream, lines)
 
 
-def _print_uncategorised(options: argparse.Namespace, results: Sequence[CaseResult]) -> None:
+def _print_uncategorised(options: argparse.Namespace, results: Sequence[CaseResult], settings: Settings) -> None:
     if sys.stdout is None:
         return
     paper = terminal_paper(shutil.get_terminal_size().columns, verbosity=options.verbose - options.quiet, show="--show")
-    _write(sys.stdout, no_commands(uncategorised_lines(paper, results)))
+    by = embedding_of(settings)
+    _write(sys.stdout, no_commands(uncategorised_lines(paper, results, by, named_in(settings))))
 
 
 def _write(stream: TextIO, lines: Sequence[Line]) -> None:

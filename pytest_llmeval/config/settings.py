@@ -134,6 +134,7 @@ class Settings(NamedTuple):
         ignore: JSON paths within requests that do not count when a reply is looked up.
         max_age: how old a stored reply may be, None for any age.
         stale: what happens when it is older.
+        embed: an embedding function, as ``module:function``; two commands of ``llmeval`` import it, and pytest never.
         start: where a table was looked for, when that is not the root.
         base: the folder paths in messages are relative to, None for the start.
     """
@@ -152,6 +153,7 @@ class Settings(NamedTuple):
     ignore: tuple[str, ...] = ()
     max_age: timedelta | None = None
     stale: Literal["warn", "fail", "refresh"] = "warn"
+    embed: str | None = None
     start: Path | None = None
     base: Path | None = None
 
@@ -307,6 +309,7 @@ def _settings(table: dict[str, Any], file: Path, name: str, keys: tuple[str, ...
         ignore=tuple(table.get("ignore", ())),
         max_age=parsed_age(table["max_age"]) if "max_age" in table else None,
         stale=table.get("stale", "warn"),
+        embed=table.get("embed"),
     )
 
 

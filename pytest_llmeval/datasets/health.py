@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from pytest_llmeval.case import Case
+from pytest_llmeval.checks.meaning import Embedding, cosine, directions
 from pytest_llmeval.credentials import find_secrets
 from pytest_llmeval.datasets.rewording import question_of, with_question
 from pytest_llmeval.json_text import lenient_json
@@ -19,6 +21,7 @@ NEARLY_BUT_OTHERWISE = 0.97
 """The same for two inputs that expect something else."""
 
 _MOST_PAIRS = 5_000_000
+_MOST_PRODUCTS = 2 * 10**8  # of numbers of vectors: about ten seconds
 _MOST_WORK = 10**11  # products of lengths in characters: about ten seconds
 
 
@@ -64,8 +67,16 @@ class _Asked(NamedTuple):
     rest: str
 
 
-def alike(cases: Sequence[Case]) -> Alike:
-    """The cases that repeat or contradict each other; those of one cluster may be nearly the same."""
+def alike(cases: Sequence[Case], by: Embedding | None = None, who: str = "") -> Alike:
+    """The cases that repeat or contradict each other; those of one cluster may be nearly the same.
+
+    Args:
+        by: also finds inputs that mean nearly the same in other words.
+        who: names it in errors.
+
+    Raises:
+        LlmevalError: the embedding failed.
+    """
     by_input: dict[_Asked, list[Case]] = {}
     for case in cases:
         by_input.setdefault(_asked(case), []).append(case)
@@ -77,7 +88,13 @@ def alike(cases: Sequence[Case]) -> Alike:
         repeated += [group for group in by_expectation.values() if len(group) > 1]
         if len(by_expectation) > 1:
             contradictory.append([group[0] for group in by_expectation.values()])
-    nearly, complete = _nearly({asked: same[0] for asked, same in by_input.items()})
+    firsts = {asked: same[0] for asked, same in by_input.items()}
+    nearly, complete = _nearly(firsts)
+    if by is not None:
+        told = {(pair.one.id, pair.other.id) for pair in nearly}
+        more, whole = _nearly_in_meaning(firsts, by, who)
+        nearly = _sorted([*nearly, *(pair for pair in more if told.isdisjoint([_ids(pair), _ids(pair)[::-1]]))])
+        complete = complete and whole
     return Alike(repeated, contradictory, nearly, complete)
 
 
@@ -149,6 +166,33 @@ def _nearly(cases: Mapping[_Asked, Case]) -> tuple[list[Pair], bool]:
                 if similarity >= least:
                     found.append(Pair(case, its_case, similarity, otherwise))
     return _sorted(found), True
+
+
+def _ids(pair: Pair) -> tuple[str, str]:
+    return pair.one.id, pair.other.id
+
+
+def _nearly_in_meaning(cases: Mapping[_Asked, Case], by: Embedding, who: str) -> tuple[list[Pair], bool]:
+    """Pairs whose vectors are near. A vector hardly tells 30 days from 60: the numbers must be the same."""
+    groups: dict[tuple[str, tuple[str, ...]], list[tuple[Case, list[float]]]] = {}
+    vectors = directions([asked.question for asked in cases], by, who) if cases else []
+    for (asked, case), vector in zip(cases.items(), vectors, strict=True):
+        numbers = tuple(re.findall(r"\d+", asked.question))
+        groups.setdefault((asked.rest, numbers), []).append((case, vector))
+    found: list[Pair] = []
+    products = 0
+    for group in groups.values():
+        for (case, vector), (other, its_vector) in combinations(group, 2):
+            products += len(vector)
+            if products > _MOST_PRODUCTS:
+                return found, False
+            if case.cluster is not None and case.cluster == other.cluster:
+                continue
+            otherwise = _expectation(case) != _expectation(other)
+            similarity = cosine(vector, its_vector)
+            if similarity >= (NEARLY_BUT_OTHERWISE if otherwise else NEARLY):
+                found.append(Pair(case, other, similarity, otherwise))
+    return found, True
 
 
 def _sorted(found: list[Pair]) -> list[Pair]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pytest_llmeval.analysis.alike_reasons import alike_reasons
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
@@ -14,6 +15,9 @@ from pytest_llmeval.report.paper import Line, Paper, clip, wrap
 from pytest_llmeval.report.verdict import before_and_after, evidence, mark_of, remark, style_of, title
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 from pytest_llmeval.text import did_you_mean, first_line, plural
+
+if TYPE_CHECKING:
+    from pytest_llmeval.checks.meaning import Embedding
 
 _MOST_LINES = 3
 _MOST_CASES = 3  # of a group of like reasons
@@ -60,8 +64,18 @@ def category_cases_alone(paper: Paper, results: Sequence[CaseResult], name: str)
     return lines
 
 
-def uncategorised_lines(paper: Paper, results: Sequence[CaseResult]) -> list[Line]:
-    """The failures of plain asserts that nothing gave a category, grouped by reasons, the largest group first."""
+def uncategorised_lines(
+    paper: Paper, results: Sequence[CaseResult], by: Embedding | None = None, who: str = ""
+) -> list[Line]:
+    """The failures of plain asserts that nothing gave a category, grouped by reasons, the largest group first.
+
+    Args:
+        by: groups them by what they mean.
+        who: names it in errors.
+
+    Raises:
+        LlmevalError: the embedding failed.
+    """
     answers = sum(bool(sample.uncategorised) for result in results for sample in result.samples)
     failing = sum(sample.outcome == "fail" for result in results for sample in result.samples)
     if not answers:
@@ -70,7 +84,7 @@ def uncategorised_lines(paper: Paper, results: Sequence[CaseResult]) -> list[Lin
     asserts = f"{answers} of {plural(failing, 'failing answer')} failed in plain asserts that nothing gives a category"
     lines = paper.write(f"{asserts}; they count as wrong_answer", "bold", hang=2)
     several = len({result.model for result in results}) > 1
-    for group in alike_reasons(results):
+    for group in alike_reasons(results, by, who):
         lines += [Line(""), *paper.write(f"{group.answers} x {group.reason}", "bold", indent=2, hang=2)]
         shown = group.results if paper.verbosity > 0 else group.results[:_MOST_CASES]
         for result in shown:

@@ -69,3 +69,16 @@ def test_what_there_is_none_of_is_said() -> None:
     assert [line.text for line in uncategorised_lines(Paper(), [passing])] == ["no answer failed"]
     [line] = uncategorised_lines(Paper(), [passing, other])
     assert line.text == "every failing answer has a category (1 failed)"
+
+
+def test_with_an_embedding_reasons_that_mean_the_same_are_together() -> None:
+    def by(texts: list[str]) -> list[list[float]]:
+        return [[1.0, 0.0] if "late" in text else [0.9, 0.3] if "slow" in text else [0.0, 1.0] for text in texts]
+
+    results = [failing("a", "no melon"), failing("b", "it is late by 3"), failing("c", "too slow: 'x'", "late again")]
+    groups = alike_reasons(results, by)
+    assert [(group.reason, group.answers, group.examples) for group in groups] == [
+        ("it is late by 3", 3, ("it is late by 3", "too slow: 'x'", "late again")),
+        ("no melon", 1, ("no melon",)),
+    ]
+    assert alike_reasons([], by) == []

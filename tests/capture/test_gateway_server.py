@@ -41,6 +41,9 @@ class Answering:
     def other(self, method: str, target: str, headers: Mapping[str, str]) -> Delivery | None:
         return refusal(424, "kind", "no") if "refused" in target else None
 
+    def nowhere(self, words: str) -> Delivery:
+        return refusal(424, "kind", words)
+
     def broken(self, words: str) -> None:
         self.broke.append(words)
 

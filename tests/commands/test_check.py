@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -217,3 +218,57 @@ def test_a_file_with_other_names_is_read_by_field(capsys: pytest.CaptureFixture[
     assert "CONTRADICTORY: 2 cases ask the same and expect something else" in told(capsys, "own.csv", *fields)
     assert main(["check", "own.csv", "--field", "input=questoin"]) == 2
     assert 'own.csv: --field input=questoin: no row has "questoin"; did you mean' in capsys.readouterr().err
+
+
+EMBEDDINGS = """
+MEANT = {"cancel": [1.0, 0.0], "stop": [0.95, 0.2], "refund": [0.0, 1.0]}
+
+def embed(texts):
+    return [next((list(MEANT[word]) for word in MEANT if word in text.lower()), [-1.0, 0.1]) for text in texts]
+
+def broken(texts):
+    return [[0.0, 0.0] for _ in texts]
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command puts the project's folder on the path of its own process."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+def project(embed: str, module: str) -> None:
+    """A project that names a function of a module of its own; a module is imported once in a process."""
+    Path(f"{module}.py").write_text(EMBEDDINGS)
+    Path("pyproject.toml").write_text(f'[tool.llmeval]\nembed = "{embed}"\n')
+
+
+def test_an_embedding_of_the_project_finds_what_is_asked_in_other_words(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = dataset(
+        {"input": "How do I cancel?", "expected": "by mail"},
+        {"input": "I want to stop this.", "expected": "by mail"},
+        {"input": "Cancel 2 of them?", "expected": "by mail"},
+        {"input": "Where is my refund?", "expected": "by mail"},
+    )
+    assert told(capsys, rows, code=0)[-1] == "nothing was found"
+    project("shop_meanings:embed", "shop_meanings")
+    lines = told(capsys, rows)
+    assert "NEARLY THE SAME: 1 pair of inputs; one of them tells little more" in lines
+    assert '  98% cases.jsonl:1 "r0" and cases.jsonl:2 "r1"' in lines
+
+
+@pytest.mark.parametrize(
+    ("embed", "problem"),
+    [
+        ("shop_vectors:embd", 'the module has no such function; did you mean "embed"?'),
+        ("no_such_module_here:embed", "the module cannot be imported: ModuleNotFoundError"),
+        ("shop_vectors:broken", "gave a vector without a direction"),
+        ("shop_vectors", "allowed is a function that turns a list of texts into vectors"),
+    ],
+)
+def test_an_embedding_that_is_none_is_told(capsys: pytest.CaptureFixture[str], embed: str, problem: str) -> None:
+    project(embed, "shop_vectors")
+    assert main(["check", dataset({"input": "How do I cancel?", "expected": "x"})]) == 2
+    message = capsys.readouterr().err
+    assert problem in message
+    assert "embed" in message.splitlines()[0]

@@ -68,6 +68,7 @@ _DOZENS = re.compile(r"half|dozen|dutzend|douzaine|docena|dozzina|dozijn|dúzia"
 
 def number_words(text: str, languages: Iterable[str] = LANGUAGES) -> Iterator[NumberWord]:
     """The number words in a text, by language and then in order; one text may be read in several ways."""
+    text = _HALVES.sub("\ufffd", text)  # text2num ends with a panic at these
     if _DOZENS.search(text):
         yield from _own(text)
     if _WORD.search(text):
@@ -84,6 +85,7 @@ def number_words(text: str, languages: Iterable[str] = LANGUAGES) -> Iterator[Nu
                 yield from _found(text, spans[first:end], tokens, language)
 
 
+_HALVES = re.compile("[\ud800-\udfff]")
 _REACH = 3  # words beside a number word that may belong to its number, as "and" does
 _MOST_KNOWN = 50_000
 _KNOWN: dict[str, dict[str, bool]] = {}

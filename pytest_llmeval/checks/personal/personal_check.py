@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pytest_llmeval.checks.check import check, failed, passed
 from pytest_llmeval.checks.personal.personal_data import KINDS, find_personal_data
-from pytest_llmeval.checks.plain_text import text_of, texts_of
+from pytest_llmeval.checks.plain_text import searchable, texts_of
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import shown
@@ -47,7 +47,7 @@ def assert_no_personal_data(
     }
     held = [
         found
-        for found in find_personal_data(text_of(reply))
+        for found in find_personal_data(searchable("no_personal_data", reply))
         if found.kind in wanted and (found.kind, found.value) not in allowed
     ]
     if not held:
