@@ -34,6 +34,11 @@ _ARTICLES = frozenset(
         *("each", "every", "any", "no", "all", "such", "as"),
     ]
 )
+_DENIED = re.compile(
+    r"(?:(?<!\w)(?:not|no|never|nor|neither|cannot|without|except|unlike|instead|only|ne|pas|sans|sin|non|niet|geen|não)"
+    r"(?!\w)|n['\u2019]t(?!\w))[^.!?\n]*$",
+    re.IGNORECASE,
+)
 _FEWEST_CONTENT_WORDS = 4  # of a sentence that the word rule judges
 __tracebackhide__ = True
 
@@ -143,7 +148,7 @@ def _whole_names(text: str, passages: Sequence[str], sources: Sources) -> Iterat
     """Names of several words, of which the sources have none, in prose: behind a small word that is no article.
 
     So titles, headings, greetings and the names of a page's buttons are left out, and nearly all that is left are
-    people, places and firms. In German all nouns have capitals.
+    people, places and firms. What a sentence denies often comes from the question. In German all nouns have capitals.
     """
     if languages_of(text)[:1] == NOUNS_HAVE_CAPITALS:
         return
@@ -151,7 +156,7 @@ def _whole_names(text: str, passages: Sequence[str], sources: Sources) -> Iterat
     runs = (found for found in _RUN_IN_PROSE.finditer(text) if found["before"] not in _ARTICLES)
     starts = {run.start("name") for run in runs if any(word not in said for word in run["name"].casefold().split())}
     for fact in _names(text, sources) if starts else ():
-        if fact.start in starts and " " in fact.text:
+        if fact.start in starts and " " in fact.text and not _DENIED.search(text, max(0, fact.start - 80), fact.start):
             yield fact
 
 

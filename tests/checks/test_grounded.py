@@ -333,6 +333,7 @@ def test_a_name_of_several_words_in_prose_is_looked_up_without_being_asked_for()
         "Best regards,\nCustomer Support Team",
         "Dear Valued Listener, ask our Customer Support or the Help Desk.",
         "## Next Steps\nOpen Account Settings.",
+        "It does not feature James Taylor, and we don't play by Sam Smith.",
         "Sie ist von Disclosure, mit Kredit Karte Gold.",
     ):
         assert claims(text, context) == [], text

@@ -42,6 +42,7 @@ _BOUND_AFTER = re.compile(
     r"|(?P<plus>\+)(?!\d)",
     re.IGNORECASE,
 )
+_MARKS = ("-", "+")
 _DENIAL = re.compile(
     r"(?<!\w)(?:too (?:late|old|young|long)|expir\w+|lapses?|refus\w+|reject\w+|zu spät|verfällt|trop tard|not|no|"
     r"never|without|cannot|none|nobody|free|unless|except|otherwise|nor|only|nicht|kein\w*|ohne|nur|außer|gratis|kostenlos|"
@@ -80,7 +81,8 @@ def bound_of(text: str, start: int, end: int) -> tuple[Bound, bool]:
     before = text[max(0, start - _CLAUSE) : start]
     last = before.rstrip().rsplit(None, 1)[-1:]
     bound: Bound = ""
-    if _RELATIVE.match(text, end):  # "until 3 days before" is "at least 3 days before"
+    following = text[end : end + 1]
+    if following.isspace() and _RELATIVE.match(text, end):  # "until 3 days before" is "at least 3 days before"
         return "", False
     if last and last[0].casefold() in _LAST_WORDS:
         near = _SENTENCE_END.split(before)[-1][-30:]
@@ -88,7 +90,7 @@ def bound_of(text: str, start: int, end: int) -> tuple[Bound, bool]:
             bound = "almost" if found["almost"] else "under" if found["under"] else "over"
             if _TURNED.search(near[: found.start()]):  # "not over 30"
                 bound = "under" if bound == "over" else "over" if bound == "under" else ""
-    if not bound and (found := _BOUND_AFTER.match(text, end)):
+    if not bound and (following.isspace() or following in _MARKS) and (found := _BOUND_AFTER.match(text, end)):
         bound = "under" if found["under"] else "over"
     if not bound:
         return "", False

@@ -134,9 +134,9 @@ def units_after(text: str, end: int) -> tuple[int, tuple[Unit, ...]]:
     found = _AFTER.match(text, end)
     if not found:
         return end, ()
-    word = re.sub(r"\s", "", found["unit"].casefold())
+    word = "".join(found["unit"].casefold().split())
     word = _SPEEDS.get(word, word)
-    if _PERCENT_WORDS.match(found["unit"]):
+    if word[0] == "p" and _PERCENT_WORDS.match(found["unit"]):
         word = "%"
     after = text[found.end() : found.end() + 1]
     if after.isalnum() and not _SPACELESS.match(word) and len(word) > 1:
