@@ -119,9 +119,10 @@ def quantities(text: str, languages: Iterable[str] = LANGUAGES) -> list[Quantity
     blank = _blanked(text, found)
     found += _of_words(text, blank, languages)
     found += (*_of_articles(blank), *_of_halves(text))
+    small = text.lower()
     found += [
         Quantity(*match.span(), match.span(), _of_decade(Decimal(_DECADE_WORDS[match.group().lower()])), decade=True)
-        for match in (_DECADE_WORD.finditer(text) if "ties" in text.lower() else ())
+        for match in (_DECADE_WORD.finditer(text) if any(word in small for word in _DECADE_WORDS) else ())
     ]
     found.sort(key=lambda one: (one.start, one.end))
     found = _compound(text, _sharing_units(text, found))
