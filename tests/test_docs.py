@@ -40,7 +40,7 @@ def test_a_page_runs_as_it_says(page: Page, tmp_path: Path) -> None:
             if "file" in block.directive:
                 path = project.write(block)
                 if path.suffix == ".py" and not run_by_a_command(page, block):
-                    files.append(block.directive["file"])
+                    files.append(str(path.relative_to(project.folder)))
                     needs += [block.directive["needs"]] if "needs" in block.directive else []
             elif block.language == "console":
                 printed = "".join(f"{line}\n" for line in project.output_of(block))
