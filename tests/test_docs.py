@@ -44,7 +44,7 @@ def test_a_page_runs_as_it_says(page: Page, tmp_path: Path) -> None:
                 if path.suffix == ".py" and not path.name.startswith("test_"):
                     assert project.is_imported(path), place
                 elif path.suffix == ".py" and not run_by_a_command(page, block):
-                    files.append(block.directive["file"])
+                    files.append(str(path.relative_to(project.folder)))
                     needs += [block.directive["needs"]] if "needs" in block.directive else []
             elif block.language == "console":
                 printed = "".join(f"{line}\n" for line in project.output_of(block))

@@ -23,7 +23,8 @@ Detector = Callable[[str, list[str]], Iterable[Any]]
 _SHOWN = 10
 MOST_FACTS = 10_000
 _FACTS_OF_ANY_TEXT = 1_000  # that are checked however short it is
-_CHARACTERS_PER_FACT = 10  # of a longer text; one with more facts is a table of figures
+_CHARACTERS_PER_FACT = 8  # of a longer text; one with more facts is a table of figures
+_CHARACTERS_PER_FIGURE = 5  # of which a date has three
 _FIGURE = re.compile(r"\d[\d.,]*")
 _RUN_IN_PROSE = re.compile(
     r"(?<![^\W_])(?P<before>[^\W\d_A-Z]{1,20}) (?P<name>[^\W\d_a-z][\w'\u2019.-]{1,30} [^\W\d_a-z]\w)"
@@ -110,7 +111,8 @@ def examined(text: str, passages: Sequence[str], cited: int) -> tuple[list[Fact]
     """
     spoken = languages_of(text)
     most = min(MOST_FACTS, max(_FACTS_OF_ANY_TEXT, len(text) // _CHARACTERS_PER_FACT))
-    few = sum(1 for _ in islice(_FIGURE.finditer(text), most + 1)) <= most
+    figures = max(2 * _FACTS_OF_ANY_TEXT, len(text) // _CHARACTERS_PER_FIGURE)
+    few = sum(1 for _ in islice(_FIGURE.finditer(text), figures + 1)) <= figures
     found = list(islice(facts(text, spoken, cited), most + 1)) if few else []
     if not few or len(found) > most:
         raise LlmevalError(
@@ -153,7 +155,13 @@ def _whole_names(text: str, passages: Sequence[str], sources: Sources) -> Iterat
     if languages_of(text)[:1] == NOUNS_HAVE_CAPITALS:
         return
     said = "\n".join(passages).casefold()
-    runs = (found for found in _RUN_IN_PROSE.finditer(text) if found["before"] not in _ARTICLES)
+    runs = [
+        run
+        for run in _RUN_IN_PROSE.finditer(text)
+        if run["before"].islower()
+        and run["before"] not in _ARTICLES
+        and all(word[0].isupper() for word in run["name"].split())
+    ]
     starts = {run.start("name") for run in runs if any(word not in said for word in run["name"].casefold().split())}
     for fact in _names(text, sources) if starts else ():
         if fact.start in starts and " " in fact.text and not _DENIED.search(text, max(0, fact.start - 80), fact.start):

@@ -46,6 +46,7 @@ _FIRST_OF_TWO = re.compile(
     rf"(?<!\w){_DAY}(?:st|nd|rd|th|\.)?{_TO}\d{{1,2}}(?:st|nd|rd|th|\.)?\s{_MONTH}", re.IGNORECASE
 )
 _LAST_OF_TWO = re.compile(rf"(?<!\w){_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?{_TO}{_DAY}(?![\w%]|[.,]\d)", re.IGNORECASE)
+_WITH_MONTH_FIRST = frozenset([*_NAMED[1:], _LAST_OF_TWO])
 
 _HALF = r"(?:[ap]\.\s?m\.|[ap]\s?m(?![a-z]))"
 _TIME = re.compile(
@@ -78,18 +79,18 @@ _AROUND = 40  # characters of a date before and after its month
 
 def date_spans(text: str) -> Iterator[tuple[int, int]]:
     """Where dates stand, one pattern after the other; no two overlap."""
-    windows = _windows(text)
+    near = _near_months(text)
     for pattern in (*_FIGURES[:3], *_NAMED, *_FIGURES[3:]):
-        spans = [found.span() for found in _matches(pattern, text, windows) if any(True for _ in read_date(found))]
+        spans = [found.span() for found in _matches(pattern, text, near) if any(True for _ in read_date(found))]
         yield from spans
-        text = blanked(text, spans)
+        text = blanked(text, spans) if spans else text
 
 
 def dates(text: str) -> set[Date]:
     """The dates that a text names, in whatever notation; two for 3/4/2026."""
-    windows = _windows(text)
+    near = _near_months(text)
     patterns = (*_FIGURES, *_NAMED, _FIRST_OF_TWO, _LAST_OF_TWO)
-    return {date for pattern in patterns for found in _matches(pattern, text, windows) for date in read_date(found)}
+    return {date for pattern in patterns for found in _matches(pattern, text, near) for date in read_date(found)}
 
 
 def _is_verb(found: re.Match[str]) -> bool:
@@ -108,13 +109,25 @@ def _month_words(text: str) -> tuple[re.Match[str], ...]:
 
 def _found_month_words(text: str) -> Iterator[re.Match[str]]:
     for found in _WORD.finditer(text):
-        around = text[found.start() - 1 : found.start()] + text[found.end() : found.end() + 1]
-        if found.group().lower() in MONTHS and not any(sign.isalpha() for sign in around):
-            yield found
+        if found.group().lower() in MONTHS:
+            around = text[found.start() - 1 : found.start()] + text[found.end() : found.end() + 1]
+            if not any(sign.isalpha() for sign in around):
+                yield found
 
 
-def _windows(text: str) -> list[tuple[int, int]]:
-    """The parts of a text around the names of months, where the patterns with names can match."""
+class _Near(NamedTuple):
+    """Where the patterns with names of months can match.
+
+    Attributes:
+        months: where the names begin.
+        windows: the parts of the text around them.
+    """
+
+    months: list[int]
+    windows: list[tuple[int, int]]
+
+
+def _near_months(text: str) -> _Near:
     windows: list[tuple[int, int]] = []
     for found in _month_words(text):
         start, end = max(0, found.start() - _AROUND), found.end() + _AROUND
@@ -122,14 +135,18 @@ def _windows(text: str) -> list[tuple[int, int]]:
             windows[-1] = (windows[-1][0], end)
         else:
             windows.append((start, end))
-    return windows
+    return _Near([found.start() for found in _month_words(text)], windows)
 
 
-def _matches(pattern: re.Pattern[str], text: str, windows: Iterable[tuple[int, int]]) -> Iterator[re.Match[str]]:
+def _matches(pattern: re.Pattern[str], text: str, near: _Near) -> Iterator[re.Match[str]]:
     if "month" not in pattern.groupindex:
         yield from pattern.finditer(text)
-    for start, end in windows if "month" in pattern.groupindex else ():
-        yield from (found for found in pattern.finditer(text, start, end) if not _is_verb(found))
+    elif pattern in _WITH_MONTH_FIRST:  # to try its many names everywhere takes long
+        found = (pattern.match(text, start) for start in near.months)
+        yield from (each for each in found if each is not None and not _is_verb(each))
+    else:
+        for start, end in near.windows:
+            yield from (each for each in pattern.finditer(text, start, end) if not _is_verb(each))
 
 
 def months(text: str) -> set[int]:

@@ -73,18 +73,22 @@ def number_words(text: str, languages: Iterable[str] = LANGUAGES) -> Iterator[Nu
         yield from _own(text)
     if _WORD.search(text):
         words = [word.casefold() for word in _TOKEN.findall(text)]
-        different = set(words)
+        different = {word for word in set(words) if word[0] < _BEYOND_LATIN}
         spans: list[tuple[int, int]] = []
         for language in languages:
             numbers = _numbers_among(different, language)
             if not numbers:
                 continue
             spans = spans or [found.span() for found in _TOKEN.finditer(text)]
+            near, tokens = list[tuple[int, int]](), list[_Token]()
             for first, end in _runs([place for place, word in enumerate(words) if word in numbers], len(words)):
-                tokens = [_Token(text[start:stop]) for start, stop in spans[first:end]]
-                yield from _found(text, spans[first:end], tokens, language)
+                near += (*spans[first:end], _NOWHERE, _NOWHERE)
+                tokens += (*(_Token(text[start:stop]) for start, stop in spans[first:end]), _STOP, _STOP)
+            yield from _found(text, near, tokens, language)
 
 
+_BEYOND_LATIN = "\u0250"  # in whose letters all these languages are written
+_NOWHERE, _STOP = (0, 0), _Token("|")  # what ends a number
 _HALVES = re.compile("[\ud800-\udfff]")
 _REACH = 3  # words beside a number word that may belong to its number, as "and" does
 _MOST_KNOWN = 50_000
@@ -99,8 +103,7 @@ def _numbers_among(words: set[str], language: str) -> frozenset[str]:
     if len(known) > _MOST_KNOWN:
         known.clear()
     if new := [word for word in words if word not in known]:
-        stop = _Token("|")
-        found = find_numbers([token for word in new for token in (_Token(word), stop, stop)], language, 0.0)
+        found = find_numbers([token for word in new for token in (_Token(word), _STOP, _STOP)], language, 0.0)
         numbers = {one.start // 3 for one in found}
         known.update((word, place in numbers) for place, word in enumerate(new))
     return frozenset(word for word in words if known[word])

@@ -119,9 +119,10 @@ def quantities(text: str, languages: Iterable[str] = LANGUAGES) -> list[Quantity
     blank = _blanked(text, found)
     found += _of_words(text, blank, languages)
     found += (*_of_articles(blank), *_of_halves(text))
+    small = text.lower()
     found += [
         Quantity(*match.span(), match.span(), _of_decade(Decimal(_DECADE_WORDS[match.group().lower()])), decade=True)
-        for match in _DECADE_WORD.finditer(text)
+        for match in (_DECADE_WORD.finditer(text) if any(word in small for word in _DECADE_WORDS) else ())
     ]
     found.sort(key=lambda one: (one.start, one.end))
     found = _compound(text, _sharing_units(text, found))
@@ -223,6 +224,9 @@ def _of_articles(text: str) -> Iterator[Quantity]:
 
 def _of_halves(text: str) -> Iterator[Quantity]:
     """One and a half, and 2 1/2."""
+    small = text.lower()
+    if not any(half in small for half in ("half", "halb", "½", "1/2")):
+        return
     for found in _AND_A_HALF.finditer(text):
         whole = (found["whole"] or "one").lower()
         value = Decimal(whole) if whole.isdecimal() else Decimal(_WORDS_TO_TEN.split("|").index(whole) + 1)
