@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pytest_llmeval.checks.check import check, failed, passed
 from pytest_llmeval.checks.grounded import examined
-from pytest_llmeval.checks.plain_text import text_of, texts_of
+from pytest_llmeval.checks.plain_text import searchable, texts_of
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
 from pytest_llmeval.text import listed, quoted
@@ -28,7 +28,7 @@ def assert_facts(reply: str, expected: str | Sequence[str], *, category: str | N
     Raises:
         LlmevalError: an expected text has no such facts, so that any reply would pass.
     """
-    answer = text_of(reply)
+    answer = searchable("facts", reply)
     nearest = failed("", value=-1)
     for text in texts_of("facts", expected):
         stated, lacking, _ = examined(text, [f"{answer}\n"], 1)

@@ -163,4 +163,4 @@ def test_an_issue_is_opened_when_nothing_could_be_measured(canary: Runner, serve
     (canary.session.path / "test_it.py").write_text("import nonsense\n")
     (canary.session.path / "canary.md").unlink()
     assert canary.week() == "failure"
-    assert "The session wrote no summary." in canary.body()
+    assert "NOT GREEN: the session was stopped before any case had a result" in canary.body()

@@ -219,7 +219,7 @@ def test_a_verdict_that_cannot_be_used_is_asked_for_again(plain_session: Session
     calibrate(plain_session)
     server.answer = lambda request: completion("Fine.") if request.json["model"] == "judge-9" else says(request)
     result = plain_session.run("--llm-baseline=none", "--llm-record")
-    assert told(result, "next: mend the rubric or the judge as the errors say*")
+    assert told(result, "next: fix the rubric or the judge as the errors say*")
     assert "judge-9" not in (plain_session.path / "recordings" / "test_it.jsonl").read_text()
 
     server.answer = says
