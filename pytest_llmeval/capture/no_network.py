@@ -33,6 +33,13 @@ _THIS_MACHINE = "127.0.0.1"
 _THROUGH_PROXY = re.compile(rb"(?:CONNECT ([^\s/]+)|[A-Z]+ (https?://\S+)) HTTP/1\.[01]\r\n")
 
 
+TOLD_LATER = (
+    "only a captured call told later that a model is served there; name it as base_url of the model in [tool.llmeval], "
+    "or record again with --llm-record"
+)
+"""Of a connection that was made in replay."""
+
+
 class Refusal(NamedTuple):
     """A connection that was not made.
 
@@ -50,10 +57,7 @@ class Refusal(NamedTuple):
     def message(self) -> str:
         """What the application is told."""
         if self.made:
-            return (
-                f"--llm-mode=replay connected to {self.server}, and only a captured call told later that a model is "
-                "served there; name it as base_url of the model in [tool.llmeval], or record again with --llm-record"
-            )
+            return f"--llm-mode=replay connected to {self.server}, and {TOLD_LATER}"
         return (
             f"--llm-mode=replay refused a connection to {self.server}, where a model is served; record the "
             "call with --llm-record in a test with llm_capture (httpx, requests, aiohttp, boto3) or llm_gateway (other "

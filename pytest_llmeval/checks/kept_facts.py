@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from pytest_llmeval.checks.check import check, failed, passed
 from pytest_llmeval.checks.grounded import examined
+from pytest_llmeval.checks.meaning import lacking_words
 from pytest_llmeval.checks.plain_text import searchable, texts_of
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import listed, quoted
+from pytest_llmeval.text import quoted
 
 __tracebackhide__ = True
 
@@ -41,7 +42,5 @@ def assert_facts(reply: str, expected: str | Sequence[str], *, category: str | N
             return passed()
         share = 1 - len(lacking) / len(stated)
         if share > nearest.value:
-            claims = listed([fact.text for fact in lacking])
-            reason = f"the reply lacks {claims} of the expected {quoted(text)}, got {quoted(answer)}"
-            nearest = failed(reason, value=share)
+            nearest = failed(lacking_words([fact.text for fact in lacking], text, answer), value=share)
     return nearest

@@ -10,7 +10,7 @@ from operator import mul
 from pytest_llmeval.checks.grounded import assert_grounded
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import first_line
+from pytest_llmeval.text import first_line, listed, quoted
 
 Embedding = Callable[[list[str]], Iterable[Iterable[float]]]
 """Turns texts into vectors, one for each."""
@@ -67,3 +67,8 @@ def lacking(answer: str, target: str) -> Score:
     """Whether a text holds the facts of another one, as `assert_grounded` knows them; the claims are those it lacks."""
     score: Score = inspect.unwrap(assert_grounded)(target, [f"{answer}\n"])
     return score
+
+
+def lacking_words(claims: Sequence[str], target: str, answer: str) -> str:
+    """Which facts of an expected text a reply lacks."""
+    return f"the reply lacks {listed(claims)} of the expected {quoted(target)}, got {quoted(answer)}"

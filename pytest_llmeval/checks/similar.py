@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 from pytest_llmeval.checks.check import check, failed, is_number, passed
-from pytest_llmeval.checks.meaning import Embedding, cosines, lacking
+from pytest_llmeval.checks.meaning import Embedding, cosines, lacking, lacking_words
 from pytest_llmeval.checks.plain_text import text_of, texts_of
 from pytest_llmeval.differences import word_diff
 from pytest_llmeval.errors import LlmevalError
 from pytest_llmeval.score import Score
-from pytest_llmeval.text import SHORT, both_quoted, folded, listed, quoted, shown
+from pytest_llmeval.text import SHORT, both_quoted, folded, quoted, shown
 
 Method = Literal["ratio", "levenshtein", "token_sort", "token_set", "partial"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -98,8 +98,7 @@ def _by_meaning(answer: str, targets: list[str], at_least: object, method: str, 
         if facts.passed:
             return passed(value=value)
         if without is None:
-            claims = listed([claim.text for claim in facts.unsupported])
-            reason = f"the reply lacks {claims} of the expected {quoted(target)}, got {quoted(answer)}"
+            reason = lacking_words([claim.text for claim in facts.unsupported], target, answer)
             without = failed(reason, value=min(value, facts.value))
     value, target = near[0]
     said = f"similarity {int(value * 1000) / 1000:.3f} by meaning is below {at_least:g}"

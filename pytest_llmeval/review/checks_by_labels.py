@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
-from pytest_llmeval.review.decisions import Decision, verdicts
+from pytest_llmeval.review.decisions import Decision, Made, made_of, verdicts
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.labels import LabelledCheck, LabelledPart, kappa, labelled_check
@@ -32,19 +32,6 @@ def label_lines(results: Iterable[CaseResult], decisions: Sequence[Decision]) ->
         if checked is not None and checked.labels:
             lines += [checked.sentence(category), *_quality(checked)]
     return [*(lines or ["no answer of this run has a decision in reviews/"]), *_agreement(decisions)]
-
-
-Made = Mapping[tuple[CaseKey, str], Sequence[Decision]]
-"""The verdicts on each answer, in the order they were made."""
-
-
-def made_of(decisions: Iterable[Decision]) -> Made:
-    """The verdicts by answer."""
-    made: dict[tuple[CaseKey, str], list[Decision]] = {}
-    for decision in sorted(decisions, key=lambda each: each.at):
-        for each in verdicts(decision):
-            made.setdefault((each.key, each.answer), []).append(each)
-    return made
 
 
 def last_of_each(made: Made, result: CaseResult, answer: str) -> list[Decision]:

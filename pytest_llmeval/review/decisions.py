@@ -7,7 +7,7 @@ fails with the category it was rejected for.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -116,6 +116,19 @@ def verdicts(decision: Decision) -> Iterator[Decision]:
                 yield alone._replace(answer=decision.beside, beside=decision.answer, model="")
 
 
+Made = Mapping[tuple[CaseKey, str], Sequence[Decision]]
+"""The verdicts on each answer, in the order they were made."""
+
+
+def made_of(decisions: Iterable[Decision]) -> Made:
+    """The verdicts by answer."""
+    made: dict[tuple[CaseKey, str], list[Decision]] = {}
+    for decision in sorted(decisions, key=lambda each: each.at):
+        for each in verdicts(decision):
+            made.setdefault((each.key, each.answer), []).append(each)
+    return made
+
+
 def read_decisions(name: str, lines: Iterable[str]) -> Iterator[Decision]:
     """The decisions of a file; a last line that was cut off while it was written is left out.
 
@@ -145,10 +158,7 @@ class Decisions:
     """
 
     def __init__(self, decisions: Iterable[Decision] = ()) -> None:
-        self._made: dict[tuple[CaseKey, str], list[Decision]] = {}
-        for each in sorted(decisions, key=lambda each: each.at):
-            for verdict in verdicts(each):
-                self._made.setdefault((verdict.key, verdict.answer), []).append(verdict)
+        self._made = made_of(decisions)
 
     def __len__(self) -> int:
         return len(self._made)

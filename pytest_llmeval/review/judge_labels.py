@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_llmeval.checks.judges.calibration import Calibration
-from pytest_llmeval.review.checks_by_labels import last_of_each, made_of
-from pytest_llmeval.review.decisions import Decision
+from pytest_llmeval.review.checks_by_labels import last_of_each
+from pytest_llmeval.review.decisions import Decision, made_of
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.score import Judge, Labels

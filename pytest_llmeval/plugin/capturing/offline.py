@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.capture.no_network import NoNetwork, Refusal, begin, end, in_use
+from pytest_llmeval.capture.no_network import TOLD_LATER, NoNetwork, Refusal, begin, end, in_use
 from pytest_llmeval.config.settings import ModelSettings
 from pytest_llmeval.errors import ConfigError, LlmevalError, MissingReply, ReplyError
 from pytest_llmeval.formats.registry import find_provider
@@ -25,10 +25,7 @@ from pytest_llmeval.plugin.running.replies import Unanswered
 
 _NAME = "llmeval-offline"
 _TOLD = 5  # refusals, each with a line of its own
-_MADE = (
-    "made, since only a captured call told later that a model is served there; name it as base_url of the model in "
-    "[tool.llmeval], or record again with --llm-record"
-)
+_MADE = f"made, since {TOLD_LATER}"
 _REFUSED = (
     "tried where no case stands for it, and refused by --llm-mode=replay; ask in the test itself, with llm, "
     "llm_capture or llm_gateway"
