@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_llmeval.review.checks_by_labels import check_of, flagged, label_lines, made_of
-from pytest_llmeval.review.decisions import Decision, Word
+from pytest_llmeval.review.checks_by_labels import check_of, flagged, label_lines
+from pytest_llmeval.review.decisions import Decision, Word, made_of
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import CaseResult
 from pytest_llmeval.score import Score
