@@ -69,6 +69,7 @@ class Judgement(NamedTuple):
         rules: what the gate went by.
         verdicts: by error category.
         hidden: the categories that would have regressed if the answers that were lost had failed in them.
+        shared: how many cases judge no answer that another case does not judge.
     """
 
     differ: Differences
@@ -80,6 +81,7 @@ class Judgement(NamedTuple):
     rules: GateRules
     verdicts: dict[str, CategoryVerdict]
     hidden: tuple[str, ...] = ()
+    shared: int = 0
 
 
 class Side(NamedTuple):
@@ -142,7 +144,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     before, after, broken = without_broken_tests(before, after)
     (before, after), as_judged = reviewed_alike(before, after), (before, after)
     saved, answered = baseline.saved, answered_now(baseline.results.values(), candidate.results.values())
-    differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden = judgement(
+    differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden, shared = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
     )
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
@@ -216,6 +218,11 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             *_rejected_alone(as_judged, (before, after)),
             *_compared_otherwise(differ, table, before, after, saved=saved is not None),
             *_copied(table, (before, after), counted),
+            *(
+                [f"{_cases(shared, ' judges', ' judge')} the answer of another case; an answer counts once"]
+                if shared
+                else []
+            ),
             *uncompared,
             *unasked([after[key] for key in judged]),
             *blank_answers([after[key] for key in judged], before),
@@ -250,7 +257,9 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     differ = differences(before, after)
     old, new, uncompared = comparable_wordings(before, after)
     counted = without_copies(old), without_copies(new)
-    old, new = shared_once(*both_with_untraced(*counted))
+    traced = both_with_untraced(*counted)
+    old, new = shared_once(*traced)
+    shared = sum(not new[key].samples for key, result in traced[1].items() if result.samples)
     old_outcomes, new_outcomes = (
         {key: outcomes_of(result) for key, result in side.items() if key not in differ.not_comparable}
         for side in (old, new)
@@ -273,7 +282,7 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     table = replace(table, categories={**table.categories, **groups})
     verdicts = judge(table.categories, overall, each, dispersion=rules.dispersion, families=families)
     hidden = tuple(_hidden(lost_as_failures(table), verdicts, overall, each, rules.dispersion, families))
-    return Judgement(differ, uncompared, len(new), table, counted, families, overall, verdicts, hidden)
+    return Judgement(differ, uncompared, len(new), table, counted, families, overall, verdicts, hidden, shared)
 
 
 def _hidden(

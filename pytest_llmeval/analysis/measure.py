@@ -40,7 +40,9 @@ class Figures(NamedTuple):
         cost_per_resolved: USD of all calls per sample that passed, None when unknown, nothing passed, or some cases are
             unverified.
         latency: p50, p95, p99 of a call's seconds, live or else as recorded; empty without calls.
-        ttft: the same of the seconds to the first token; empty when no call was streamed.
+        answer_latency: p50, p95, p99 of the seconds of all calls of an answer together, as if each had waited for the
+            one before; empty when every answer took one call.
+        ttft: as ``latency``, of the seconds to the first token; empty when no call was streamed.
         tokens_per_second: the median over these calls of output tokens by seconds; None when tokens are unknown.
         cost_per_case: USD of all calls of a case that made any, None when a price is unknown.
         pass_at_1: the chance that one answer passes.
@@ -69,6 +71,7 @@ class Figures(NamedTuple):
     spent: float | None
     cost_per_resolved: Estimate | None
     latency: tuple[Percentile, ...] = ()
+    answer_latency: tuple[Percentile, ...] = ()
     ttft: tuple[Percentile, ...] = ()
     tokens_per_second: Percentile | None = None
     cost_per_case: Estimate | None = None
@@ -128,6 +131,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         judge_cost=_total([call.measures.cost for call in judging]) if judging else 0.0,
         cost_per_resolved=resolved_cost,
         latency=_percentiles(times_by_case(results, "latency")),
+        answer_latency=_percentiles(_times_of_answers(results)),
         ttft=_percentiles(times_by_case(results, "ttft")),
         tokens_per_second=_speed(timed),
         cost_per_case=cost_per_case,
@@ -157,6 +161,22 @@ def times_by_case(results: Sequence[CaseResult], kind: Literal["latency", "ttft"
     """Per case the seconds of its calls, of the live ones where there are any; calls without a TTFT are left out."""
     found = [[getattr(call.measures, kind) for call in calls] for calls in _timed(results)]
     return [[seconds for seconds in case if seconds is not None] for case in found]
+
+
+def _times_of_answers(results: Sequence[CaseResult]) -> list[list[float]]:
+    """Per case the seconds of all calls of each answer, of those that were wholly live where any call was."""
+    answers = [[sample.product_calls for sample in result.samples if sample.product_calls] for result in results]
+    if not any(len(calls) > 1 for of_case in answers for calls in of_case):
+        return []
+    live = any(call.measures.source == "live" for of_case in answers for calls in of_case for call in calls)
+    return [
+        [
+            math.fsum(call.measures.latency for call in calls)
+            for calls in of_case
+            if not live or all(call.measures.source == "live" for call in calls)
+        ]
+        for of_case in answers
+    ]
 
 
 def _timed(results: Sequence[CaseResult]) -> list[list[Call]]:

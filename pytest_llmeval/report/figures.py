@@ -202,6 +202,8 @@ def time_measures(figures: Figures) -> Iterable[Measure]:
     """How long its calls took."""
     for each in figures.latency:
         yield _percentile(f"latency p{100 * each.share:.0f}", each, seconds)
+    for each in figures.answer_latency:
+        yield _percentile(f"latency per answer p{100 * each.share:.0f}", each, seconds, "answer")
     for each in figures.ttft:
         yield _percentile(f"TTFT p{100 * each.share:.0f}", each, seconds)
     if not figures.ttft:
@@ -256,10 +258,10 @@ MEASURES: tuple[Callable[[Figures], Iterable[Measure]], ...] = (
 """Every measure of a model, in order."""
 
 
-def _percentile(name: str, figure: Percentile, show: Show) -> Measure:
+def _percentile(name: str, figure: Percentile, show: Show, of: str = "call") -> Measure:
     if figure.value is None:
         return Measure(name, rests_on=f"{plural(figure.cases, 'case')}, needs {figure.needed}")
-    rests_on = f"{plural(figure.values, 'call')}, {plural(figure.cases, 'case')}"
+    rests_on = f"{plural(figure.values, of)}, {plural(figure.cases, 'case')}"
     return Measure(name, show(figure.value), _interval(figure.low, figure.high, show), rests_on)
 
 

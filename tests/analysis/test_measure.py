@@ -107,6 +107,14 @@ def test_five_samples_of_a_case_are_not_five_cases() -> None:
     ]
 
 
+def test_the_calls_of_one_answer_count_together() -> None:
+    results = [case(n, sample(None, call(1.0), call(n + 2.0))) for n in range(6)]
+    assert [(each.value, each.values) for each in measure("m", results).answer_latency[:1]] == [(5.0, 6)]
+    partly = case("partly", sample(None, call(50.0), call(9.0, source="recording")))
+    assert measure("m", [*results, partly]).answer_latency[0].values == 6
+    assert measure("m", [case(n, sample(None, call(1.0))) for n in range(6)]).answer_latency == ()
+
+
 def test_live_and_recorded_figures_are_never_mixed() -> None:
     replayed = [case(n, sample(None, call(9.0, source="recording"))) for n in range(30)]
     fresh = [case(100 + n, sample(None, call(1.0))) for n in range(10)]

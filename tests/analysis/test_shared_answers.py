@@ -99,3 +99,38 @@ def test_each_setup_of_a_fixture_is_a_group_of_its_own() -> None:
         "test_a.py::t0",
         "test_a.py::t2",
     ]
+
+
+def asked(text: str, category: str | None = None, *, latency: float = 1.0, key: str | None = "k") -> SampleResult:
+    """What a test got that asked for itself."""
+    made = sample(text, category)
+    [call] = made.calls
+    return made._replace(calls=(call._replace(key=key, measures=Measures(latency=latency)),))
+
+
+def alone(name: str, *samples: SampleResult) -> CaseResult:
+    return case(name, *samples, fixture=None)
+
+
+def test_tests_that_asked_the_same_and_got_the_same_answer_are_one_case() -> None:
+    before = side(alone("one", asked("a")), alone("two", asked("a")), alone("other", asked("a", key="l")))
+    after = side(
+        alone("one", asked("b", "tone")), alone("two", asked("b", "tone")), alone("other", asked("b", "tone", key="l"))
+    )
+    _, new = shared_once(before, after)
+    assert outcomes(dict(new)) == {"one": [("fail", "tone")], "two": [], "other": [("fail", "tone")]}
+
+
+def test_answers_that_were_drawn_each_for_itself_are_cases_of_their_own() -> None:
+    before = side(alone("one", asked("a", latency=1.0)), alone("two", asked("a", latency=1.1)))
+    after = side(alone("one", asked("b", latency=2.0)), alone("two", asked("b", latency=2.1)))
+    assert shared_once(before, after) == (before, after)
+    unknown = side(alone("one", asked("c", key=None)), alone("two", asked("c", key=None)))
+    assert shared_once(before, unknown) == (before, unknown)
+
+
+def test_code_that_breaks_on_the_same_answer_breaks_each_test() -> None:
+    """It would hide behind the one answer that many tests begin with, such as a fixed question."""
+    before = side(alone("one", asked("a")), alone("two", asked("a")))
+    after = side(alone("one", asked("a", "exception")), alone("two", asked("a", "exception")))
+    assert shared_once(before, after) == (before, after)

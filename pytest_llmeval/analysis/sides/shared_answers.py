@@ -1,4 +1,4 @@
-"""Answers that several tests judge, since a fixture of wider scope asked for them: as much evidence as answers."""
+"""Answers that several tests judge: a fixture's of wider scope, or one that the store gave to each."""
 
 from __future__ import annotations
 
@@ -6,22 +6,54 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from pytest_llmeval.analysis.comparison import Results
-from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
+from pytest_llmeval.runs.answer_digest import answer_digest
+from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 
 
 def shared_once(before: Results, after: Results) -> tuple[Results, Results]:
-    """Both sides, where tests that judge nothing but a fixture's answers are no more cases than it has answers.
+    """Both sides, where tests that judge the same answers are no more cases than there are answers.
 
     Of those that become one case the first stands for all. It fails in each category in which one of them fails; the
-    others keep no answers, so that they are not compared. Which test judges which of several answers is not known:
-    neighbours are put together.
+    others keep no answers, so that they are not compared. Which test judges which of several answers of a fixture is
+    not known: neighbours are put together.
     """
+    of_fixtures = [keys for group in _by_fixture(before, after) for keys in _parts(sorted(group), before, after)]
+    shared = [keys for keys in (*of_fixtures, *_by_answer(before, after)) if len(keys) > 1]
+    return (_merged(before, shared), _merged(after, shared)) if shared else (before, after)
+
+
+def _by_fixture(before: Results, after: Results) -> Iterable[list[CaseKey]]:
     groups: dict[str, list[CaseKey]] = {}
     for key, result in after.items():
         if result.fixture is not None and key in before and before[key].fixture == result.fixture:
             groups.setdefault(result.fixture, []).append(key)
-    shared = [keys for group in groups.values() for keys in _parts(sorted(group), before, after) if len(keys) > 1]
-    return (_merged(before, shared), _merged(after, shared)) if shared else (before, after)
+    return groups.values()
+
+
+def _by_answer(before: Results, after: Results) -> Iterable[list[CaseKey]]:
+    """The tests without a fixture that asked the same, and got the same answer from the store, on both sides.
+
+    Where both sides say the same, the verdicts differ by the code behind it alone. That is no chance that the tests
+    share, and each counts.
+    """
+    groups: dict[tuple[object, ...], list[CaseKey]] = {}
+    for key, result in after.items():
+        if result.fixture is None and key in before and before[key].fixture is None:
+            old, new = _first_calls(before[key]), _first_calls(result)
+            if old and new and answer_digest(old) != answer_digest(new):
+                groups.setdefault((*_given(old), *_given(new)), []).append(key)
+    return groups.values()
+
+
+def _first_calls(result: CaseResult) -> tuple[Call, ...]:
+    """The calls of a case's first sample; none where the store does not know them."""
+    calls = result.samples[0].calls if result.samples else ()
+    return () if any(call.key is None for call in calls) else calls
+
+
+def _given(calls: Iterable[Call]) -> Iterable[tuple[object, ...]]:
+    """What tells answers from others, even from some with the same words."""
+    return ((call.key, call.answer.response_id, call.answer.text, call.measures.latency) for call in calls)
 
 
 def _parts(keys: list[CaseKey], before: Results, after: Results) -> list[list[CaseKey]]:

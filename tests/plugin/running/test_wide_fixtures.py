@@ -160,6 +160,17 @@ def test_one_bad_answer_that_twenty_tests_judge_does_not_fail_the_gate(plain_ses
     assert plain_session.run("--llm-mode=live").ret == 1
 
 
+def test_tests_that_each_ask_the_same_question_judge_one_answer(plain_session: Session, server: Server) -> None:
+    suite = LAST_WORD.format(ask="return llm", words='digest("digest of the report")')
+    with_baseline(plain_session, server, suite)
+    server.answer = lambda request: completion("cotton")
+    plain_session.write(suite.replace("digest of the report", "digest of the report, in a word"), "test_it.py")
+    result = plain_session.run()
+    assert result.ret == 0, result.stdout.str()
+    assert told(result, "19 cases judge the answer of another case; an answer counts once")
+    assert sum(each.outcome == "fail" for each in plain_session.results()) == 20
+
+
 LAST_WORD = """
 import pytest
 
