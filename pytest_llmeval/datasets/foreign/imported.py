@@ -15,7 +15,7 @@ from pytest_llmeval.datasets.rows import FIELDS, LARGEST_ROW, Problems, Row, cas
 from pytest_llmeval.json_text import canonical_json, parsed_row, readable_json
 
 _ORDER = ("id", "input", *(name for name in FIELDS if name not in ("id", "input", "metadata")), "metadata")
-_LONGEST_MADE = 40  # characters of a made id before its digest
+_LONGEST_MADE = 44  # characters of a made id before its digest
 
 
 class Given(NamedTuple):
@@ -185,7 +185,11 @@ def _words(given: Any) -> str:
 
 
 def _slug(text: str) -> str:
+    """The words of a text; of a long one the first and the last, since questions of one kind begin alike."""
     words = "-".join(re.findall(r"[^\W_]+", text[:400].lower()))
     if len(words) > _LONGEST_MADE:
-        words = words[: _LONGEST_MADE + 1].rpartition("-")[0] or words[:_LONGEST_MADE]
+        half = _LONGEST_MADE // 2
+        first = words[: half + 1].rpartition("-")[0] or words[:half]
+        last = words[-half - 1 :].partition("-")[2] or words[-half:]
+        words = f"{first}--{last}"
     return words or "case"
