@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import Literal, NamedTuple
 
@@ -97,8 +98,9 @@ class Read(NamedTuple):
     others: set[tuple[Kind, str]]
 
 
+@lru_cache(maxsize=32)
 def read(text: str, languages: tuple[str, ...]) -> Read:
-    """What a text states, for others to be compared with."""
+    """What a text states, for others to be compared with; kept, since the samples of a case share its context."""
     plain, found = _apart(text, 9)
     inside = []
     known: dict[str, list[Quantity]] = {}  # the same date or number of an order often stands in a text many times
