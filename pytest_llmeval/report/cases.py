@@ -96,6 +96,8 @@ def case_lines(paper: Paper, comparison: Comparison, category: str, key: CaseKey
         lines += quote_beside(paper, steps_text(passing), steps_text(failing), indent=indent, most=most)
     in_lines = paper.verbosity > 0 or (failing is not None and "format" in failing.categories)
     old, new = reply_text(passing), reply_text(failing)
+    if before is None:
+        return lines + (_quote(paper, "", new, indent=indent, most=most) if new else [])
     return lines + quote_beside(paper, old, new, indent=indent, most=most, in_lines=in_lines)
 
 

@@ -18,6 +18,7 @@ from pytest_llmeval.report.cases import (
     count_words,
     error_lines,
     error_lines_alone,
+    new_failures,
     new_misses,
     not_compared_lines,
 )
@@ -64,8 +65,7 @@ def markdown(session: Session) -> str:
     elif len(comparisons) == 1 and nothing_new(comparisons[0]):
         head, *rest = green_lines(page.long, comparisons[0], session.besides)
         rest += judge_lines_compared(page.long, comparisons[0])
-        missing = [note for note in session.notes if note.startswith("NOT ") and note not in session.red]
-        told = [*(line.text for line in rest), *missing]
+        told = [*(line.text for line in rest), *(note for note in session.notes if note not in session.red)]
         green = "<br>\n".join([f"**{page.escaped(head.text)}**", *map(page.escaped, told)]) + "\n"
         return "\n\n".join([*page.alerts(session), green])
     else:
@@ -134,7 +134,10 @@ class _Page:
             self.fenced(lambda paper: judge_lines_compared(paper, comparison)),
             self.fenced(lambda paper: unverified_lines(paper, comparison)),
             self._fields(results_of([comparison])),
-            *self._misses(comparison),
+            *self._misses(comparison, new_misses(comparison), "new miss"),
+            *self._misses(
+                comparison, _failing_additions(comparison), "failing case", " that the baseline does not have"
+            ),
             self.escaped(count_words(comparison)),
             self.fenced(lambda paper: error_lines(paper, comparison)),
             self.fenced(lambda paper: not_compared_lines(paper, comparison)),
@@ -170,13 +173,14 @@ class _Page:
         ]
         return _table(("right fields", *map(self.code, models)), body) if body else ""
 
-    def _misses(self, comparison: Comparison) -> Iterator[str]:
-        misses = new_misses(comparison)
+    def _misses(
+        self, comparison: Comparison, misses: Sequence[tuple[str, CaseKey]], one: str, which: str = ""
+    ) -> Iterator[str]:
         if not misses:
             return
         shown = misses[:MOST_MISSES]
         rest = f", {len(shown)} shown" if len(shown) < len(misses) else ""
-        yield f"<details open><summary>{plural(len(misses), 'new miss')}{rest}</summary>"
+        yield f"<details open><summary>{plural(len(misses), one)}{which}{rest}</summary>"
         for name, key in shown:
             yield f"{self.code(name)} {self.code(str(key))}"
             yield self.fenced(partial(_miss, comparison, name, key))
@@ -204,9 +208,19 @@ class _Page:
         shown = shown_of(both)
         if not shown:
             return []
-        body = [(self.code(each.model), *(measured.show(measured.value(each)) for measured in shown)) for each in both]
+        names = (f"{self.code(comparison.baseline.model)} (baseline)", self.code(comparison.candidate.model))
+        body = [
+            (name, *(measured.show(measured.value(each)) for measured in shown))
+            for name, each in zip(names, both, strict=True)
+        ]
         reason = not_comparable(*both, saved=comparison.saved)
         return [_table(("model", *(measured.head for measured in shown)), body), self.escaped(reason)]
+
+
+def _failing_additions(comparison: Comparison) -> list[tuple[str, CaseKey]]:
+    """The failing cases that the baseline does not have, with their categories."""
+    found = ((key, comparison.candidate_results[key].category) for key in new_failures(comparison))
+    return [(category or "failed", key) for key, category in found]
 
 
 def _miss(comparison: Comparison, name: str, key: CaseKey, paper: Paper) -> list[Line]:
