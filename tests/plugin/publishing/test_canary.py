@@ -48,11 +48,16 @@ def workflow(name: str) -> dict[str, Any]:
 
 
 class Runner:
-    """Runs the shell steps of the canary's job."""
+    """Runs the shell steps of the canary's job.
+
+    Attributes:
+        titles: of the issues that `calls` has seen opened.
+    """
 
     def __init__(self, session: Session, folder: Path) -> None:
         self.session = session
         self.folder = folder
+        self.titles: list[str] = []
         programs = folder / "bin"
         programs.mkdir()
         without = " ".join(f"-pno:{name}" for name in WITHOUT)
@@ -104,6 +109,7 @@ class Runner:
         file = self.folder / "calls"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
+        self.titles += [found[1] for line in lines if (found := re.search("--title (.+?) --label", line))]
         return [" ".join(line.split()[:2]) for line in lines]
 
     def body(self) -> str:
@@ -143,6 +149,7 @@ def test_an_issue_is_opened_when_another_model_answers_and_when_the_gate_fails(c
     server.answer = answering("prod-1-1106")
     assert canary.week() == "success"
     assert canary.calls() == ["issue list", "label create", "issue create"]
+    assert canary.titles == ["Canary: another language model answers"]
     assert canary.body().startswith("pytest: success, gate: ok, drift: another-model (")
     assert "another model answers under openai/prod" in canary.body()
     assert "in the baseline it was prod" in canary.body()
@@ -158,6 +165,7 @@ def test_an_issue_is_opened_when_nothing_could_be_measured(canary: Runner, serve
     server.answer = lambda _: Reply(status=401, body={"error": {"message": "no key"}})
     assert canary.week() == "failure"
     assert canary.calls() == ["issue list", "label create", "issue create"]
+    assert canary.titles == ["Canary: the language model could not be measured"]
     assert canary.body().startswith("pytest: failure, gate: not-compared, drift: unknown (")
 
     (canary.session.path / "test_it.py").write_text("import nonsense\n")
