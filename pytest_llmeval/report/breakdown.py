@@ -165,7 +165,22 @@ def route_lines(paper: Paper, routes: Sequence[TaskRoute]) -> list[Line]:
     lines += paper.write(f"as good: it fails no more often here, and at worst {most} more often", indent=2, hang=2)
     for route in routes:
         lines += _why(paper, route)
-    return lines
+    return lines + _cost_lines(paper, routes)
+
+
+def _cost_lines(paper: Paper, routes: Sequence[TaskRoute]) -> list[Line]:
+    """What a resolved answer costs per task and model; empty where no price is known."""
+    costs = [{each.model: each.cost.value for each in route.choices if each.cost} for route in routes]
+    choices = [each for route in routes for each in route.choices]
+    models = dict.fromkeys(each.model for each in sorted(choices, key=lambda each: not each.baseline))
+    if not any(costs):
+        return []
+    body = [
+        Column(head=clip(paper.clean(model), 24), cells=[dollars(of_task.get(model)) for of_task in costs])
+        for model in models
+    ]
+    names = [paper.clean(route.task or NO_TASK) for route in routes]
+    return [Line(""), *paper.write("$ per resolved answer by task", "bold"), *table(paper, "task", names, body)]
 
 
 def _failing(head: str, choices: Sequence[Choice | None]) -> Column:

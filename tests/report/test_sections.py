@@ -183,6 +183,10 @@ def test_every_task_gets_a_model_with_the_evidence() -> None:
         "  配送: small, large: not shown to be as good: could fail up to 40 points more,\n"
         "    going by 5 cases"
     )
+    costs = text[text.index("$ per resolved answer by task") :].split("\n\n")[0].splitlines()
+    assert costs[1].split() == ["task", "production", "small", "large"]
+    assert [line.split()[0] for line in costs[3:]] == ["billing", "summaries", "配送"]
+    assert costs[3].split()[1:3] == ["0.011", "0.0011"]
 
 
 def test_where_every_task_stays_the_reasons_are_left_to_v() -> None:
