@@ -38,7 +38,7 @@ EXPECTED = (
 )
 CONTEXTS = (
     *("context", "contexts", "reference_contexts", "retrieval_context", "retrieved_contexts", "documents", "passages"),
-    *("sources", "knowledge", "passage", "document"),
+    *("retrieved_documents", "retrieved_passages", "sources", "source_text", "knowledge", "passage", "document"),
 )
 IDS = ("id", "case_id", "key", "uuid", "name")
 TASKS = ("task", "category", "topic")
