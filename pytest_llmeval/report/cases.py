@@ -288,8 +288,11 @@ def passing_sample(result: CaseResult | None) -> SampleResult | None:
 
 
 def steps_text(sample: SampleResult | None) -> str:
-    """What an agent did, as in ``find_order(id="LK-17") → refund(amount=84) → answer``; "" without a call."""
-    return " → ".join(_called(call.answer) or "answer" for call in sample.product_calls) if sample else ""
+    """What an agent did, as in ``find_order(id="LK-17") → answer``, with its models where these are several."""
+    calls = sample.product_calls if sample else ()
+    several = len({call.request_model for call in calls}) > 1
+    steps = ((call.request_model, _called(call.answer) or "answer") for call in calls)
+    return " → ".join(f"{model}: {step}" if several else step for model, step in steps)
 
 
 def _called(answer: Answer) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llmeval.report.cases import quote_beside
+from pytest_llmeval.report.cases import quote_beside, steps_text
 from pytest_llmeval.report.paper import Paper
+from pytest_llmeval.runs.results import SampleResult
+from tests.analysis.test_compare import call
 
 
 def quoted(old: str, new: str, *, in_lines: bool = False, width: int = 60, most: int = 3) -> list[str]:
@@ -78,3 +80,10 @@ def test_long_and_hostile_replies_fit(width: int, in_lines: bool) -> None:
         assert max(map(len, shown)) <= width
         assert len(shown) <= 8
         assert not any("\x1b" in line or "\u202e" in line or "##[" in line for line in shown)
+
+
+def test_steps_name_their_models_where_these_are_several() -> None:
+    calls = [call("", tool="find"), call("Done.")]
+    assert steps_text(SampleResult(0, "pass", calls=tuple(calls))) == "find() → answer"
+    calls[1] = calls[1]._replace(request_model="writer")
+    assert steps_text(SampleResult(0, "pass", calls=tuple(calls))) == "m: find() → writer: answer"
