@@ -12,6 +12,7 @@ _ITEM = re.compile(r"( {0,3})(?:([-*+])|\d{1,9}([.)]))[ \t]+\S")
 _RULE = re.compile(r" {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})")
 _BLOCK = re.compile(r" {0,3}(?:#{1,6}(?:[ \t]|$)|>|[-*+][ \t]|\d{1,9}[.)][ \t])| {4}")  # what ends a table
 _CELL_END = re.compile(r"(?<!\\)\|")
+_CODE = "\x00"  # ends a list unless it is indented as an item's
 _MARKS = {
     "a heading": re.compile(r" {0,3}#{1,6}[ \t]+\S"),
     "bold text": re.compile(r"(?<![*\w\\])\*\*(?=[^\s*])[^*\n]{0,500}[^\s*\\]\*\*(?!\*)"),
@@ -63,7 +64,7 @@ class List(NamedTuple):
 
 
 def parts(text: str) -> tuple[list[str], list[Fenced]]:
-    """The lines outside of code between fences, and that code."""
+    """The lines outside of code between fences, and that code, in whose place a line with `_CODE` stands."""
     outside, fenced = list[str](), list[Fenced]()
     fence, language, margin, inside = "", "", "", list[str]()
     for line in (line.rstrip("\r") for line in text.split("\n")):
@@ -75,7 +76,7 @@ def parts(text: str) -> tuple[list[str], list[Fenced]]:
             inside.append(line.removeprefix(margin))
         elif found:
             margin, fence, language = found[1], found[2], found[3]
-            outside.append("")
+            outside += ["", margin + _CODE, ""]
         else:
             outside.append(line)
     if fence:

@@ -80,7 +80,7 @@ def test_code_that_breaks_the_answers_of_the_first_run_is_found_all_the_same(
     plain_session.write("def shown(text): return text\n", "shop.py")
     shop = shop.replace("import pytest\n", "import pytest, shop\n")
     save(plain_session, server, shop)
-    plain_session.write(shop + "\n# judged by another file\n")
+    plain_session.write(shop.replace("reply = shop", "judged = None; reply = shop"))
     second(plain_session, server)
     plain_session.write(shop)
     plain_session.write("def shown(text): return text[:2]\n", "shop.py")
