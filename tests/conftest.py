@@ -5,6 +5,7 @@ from __future__ import annotations
 import compileall
 import importlib
 import os
+import pkgutil
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import pytest_llmeval
 
 from tests.damage import FUZZ
 from tests.server import Server
@@ -39,6 +42,11 @@ for name in (
         importlib.import_module(name)
 
 
+# The package, too: a session that runs within this process would spend half of its time on importing it anew.
+for module in pkgutil.walk_packages(pytest_llmeval.__path__, "pytest_llmeval."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+
 TESTS = Path(__file__).parent
 
 # Where Python is told to write no byte code, every process that the tests start would compile the package anew.
@@ -61,20 +69,18 @@ QUICK_SESSIONS = {
 # What these are about happens within one process; of its way from the process that runs a test to the one that reports,
 # one test of each file is enough. A session with two workers takes five times as long as a plain one.
 WITHIN_A_PROCESS = {
-    "plugin/rejudging/test_judged_again.py",
-    "plugin/reporting/test_close_look.py",
-    "plugin/test_errors.py",
-    *(
-        f"plugin/capturing/test_{name}.py"
-        for name in ("agents", "capture", "forked", "gateway", "headers", "judges", "retrieval")
-    ),
-    *(f"plugin/capturing/test_{name}.py" for name in ("models_failures", "no_network", "params")),
-    *(
-        f"plugin/running/test_{name}.py"
-        for name in ("all_checks", "categorising", "failing_answers", "llm", "odd_tests", "own_limit")
-    ),
-    *(f"plugin/running/test_{name}.py" for name in ("categorising", "judged", "samples", "schema_and_images")),
-    *("commands/test_add.py", "datasets/foreign/test_by_fields.py", "plugin/publishing/test_canary.py"),
+    *(f"plugin/capturing/test_{name}.py" for name in ("agents", "capture", "forked", "gateway", "headers", "judges")),
+    *(f"plugin/capturing/test_{name}.py" for name in ("models_failures", "no_network", "own_timeouts", "params")),
+    "plugin/capturing/test_retrieval.py",
+    *(f"plugin/publishing/test_{name}.py" for name in ("canary", "github")),
+    *(f"plugin/rejudging/test_{name}.py" for name in ("append", "judged_again", "pooled", "update_baseline")),
+    *(f"plugin/reporting/test_{name}.py" for name in ("billed", "close_look", "gate", "hostile", "last_failed")),
+    *(f"plugin/reporting/test_{name}.py" for name in ("messages", "runs", "short_summary", "terminal", "verdicts")),
+    *(f"plugin/running/test_{name}.py" for name in ("all_checks", "categorising", "failing_answers", "judged", "llm")),
+    *(f"plugin/running/test_{name}.py" for name in ("failing_statement", "odd_tests", "own_limit", "samples")),
+    "plugin/running/test_schema_and_images.py",
+    *(f"plugin/test_{name}.py" for name in ("errors", "options", "table", "wordings")),
+    *("commands/test_add.py", "datasets/foreign/test_by_fields.py"),
 }
 
 

@@ -514,7 +514,7 @@ import pytest
 import bot
 
 @pytest.mark.parametrize("n", range(4))
-@pytest.mark.parametrize("ask", [bot.answer, bot.streamed, lambda q: asyncio.run(bot.in_async(q))], ids="sta")
+@pytest.mark.parametrize("ask", [bot.answer, bot.streamed, lambda q: asyncio.run(bot.in_async(q + " Please."))], ids="sta")
 def test_bot(FIXTURE, ask, n):
     assert ask(f"question {n}.") == f"{n}: gladly."
 """
