@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import pytest_llmeval
-
 from tests.damage import FUZZ
 from tests.server import Server
 from tests.sessions import Session
