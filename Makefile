@@ -121,7 +121,8 @@ mutants: $(VENV)/test
 # The tests of properties of what is read and written, with fifty times the usual examples.
 fuzz: $(VENV)/test
 	FUZZ=50 $(BIN)/python -m pytest -q -n 2 tests/commands/test_damaged_files.py tests/config tests/datasets \
-	  tests/formats tests/report tests/review tests/runs tests/store -k "damaged or any or garbage or whatever or hostile"
+	  tests/formats tests/plugin/reporting/test_runs.py tests/report tests/review tests/runs tests/store \
+	  -k "damage or any or garbage or whatever or hostile"
 
 # Every fault at once over thousands of cases; then random projects, overlapping and not.
 soak: $(VENV)/test

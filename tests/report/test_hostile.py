@@ -7,7 +7,7 @@ import unicodedata
 from typing import Any, get_args
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_llmeval.analysis.comparison import CategoryRow, Comparison
@@ -21,6 +21,7 @@ from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 from pytest_llmeval.stats.cost import Estimate
 from pytest_llmeval.stats.means import Mean
 from pytest_llmeval.stats.quantiles import percentile
+from tests.damage import few
 
 ODD = [":", "::", "##", "[", "##[error]", "vso[", "\n", "\r", "\t", " ", "\x1b[31m", "\x85", "\u2028", "\u202e"]
 ODD += ["\u200d", "日本", "e\u0301", "…", "-" * 90, "::error::x", "=", " = ", "\ud800", "\x00", "word", "two words "]
@@ -212,7 +213,7 @@ def check(lines: list[Line], width: int, *, only_ascii: bool) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@few(30)
 @given(st.data(), WIDTHS, st.booleans(), st.integers(-2, 2), st.integers(0, 4))
 def test_every_report_fits_and_is_harmless(
     data: st.DataObject, width: int, only_ascii: bool, verbosity: int, candidates: int
@@ -230,7 +231,7 @@ def test_every_report_fits_and_is_harmless(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@few(30)
 @given(st.data(), WIDTHS, st.booleans(), st.integers(0, 1))
 def test_every_list_of_a_category_fits_and_is_harmless(
     data: st.DataObject, width: int, only_ascii: bool, verbosity: int

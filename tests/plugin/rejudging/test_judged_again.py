@@ -513,8 +513,11 @@ import asyncio
 import pytest
 import bot
 
+def later(question):
+    return asyncio.run(bot.in_async(question + " Please."))  # or it would get the answer of the first
+
 @pytest.mark.parametrize("n", range(4))
-@pytest.mark.parametrize("ask", [bot.answer, bot.streamed, lambda q: asyncio.run(bot.in_async(q + " Please."))], ids="sta")
+@pytest.mark.parametrize("ask", [bot.answer, bot.streamed, later], ids="sta")
 def test_bot(FIXTURE, ask, n):
     assert ask(f"question {n}.") == f"{n}: gladly."
 """
