@@ -135,7 +135,7 @@ def _score(name: str, told: list[_Told], at_least: float | None, category: str) 
         if good is None and at_least is None:
             raise LlmevalError(f"{name} gave the score {value:g}: say with check_of(..., at_least=...) what passes")
         good = bool(value >= (at_least or 0.0)) if good is None else good
-        below = f" (score {value:.2f}" + (f", wanted is at least {at_least:g})" if at_least is not None else ")")
+        below = f" (score {value:.2f}" + (f", at least {at_least:g} required)" if at_least is not None else ")")
         reason = (each.reason or f"{name} did not pass").strip() + below
         scores.append(passed(category, value=value) if good else failed(reason, category=category, value=value))
     if not scores:

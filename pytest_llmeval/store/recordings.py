@@ -203,7 +203,7 @@ class Recordings:
                 continue
             if found := find_secrets(line, self._secrets):
                 refused.append(
-                    f"{case} holds {', '.join(found)}. Take it out of the prompt, or out of what is answered"
+                    f"{case} holds {', '.join(found)}. Take it out of the prompt, or out of the answer"
                 )
             elif entry.key not in fit or entry.moment > fit[entry.key].moment:
                 fit[entry.key] = entry

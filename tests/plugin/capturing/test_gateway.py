@@ -358,7 +358,7 @@ def test_other_requests_are_passed_on_but_never_in_replay(
     assert len(server.requests) == 3
     [needs] = [result for result in plain_session.results() if "needs" in result.key.test]
     assert needs.outcome == "error"
-    assert "is no call of a model" in needs.samples[0].reason
+    assert "is not a model call" in needs.samples[0].reason
 
 
 def test_a_process_killed_within_its_stream_leaves_nothing(plain_session: Session, server: Server) -> None:
