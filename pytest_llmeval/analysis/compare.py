@@ -340,8 +340,8 @@ def _compared_otherwise(
         )
     if count := len(differ.judges) - rejudged["not_judged"]:
         yield (
-            f"{_cases(count, ' is', ' are')} not compared: another judge, or the same one asked differently, judged the "
-            "baseline's answers"
+            f"{_cases(count, ' is', ' are')} not compared: another judge, or the same one asked differently, judged "
+            "the baseline's answers"
         )
     if count := len(differ.replies):
         yield (

@@ -55,7 +55,9 @@ def add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     prune.add_argument("--dry-run", action="store_true", help="Only show what would be deleted")
     verify = add("verify", _verify, "Ask the models again for some stored replies and compare; exit 1 when some differ")
     verify.add_argument("--count", type=whole_number, default=10, metavar="N", help="How many at most (default: 10)")
-    verify.add_argument("--model", metavar="NAME", help="Only this model: an alias from [tool.llmeval] or provider/model")
+    verify.add_argument(
+        "--model", metavar="NAME", help="Only this model: an alias from [tool.llmeval] or provider/model"
+    )
     verify.add_argument("--yes", action="store_true", help="Ask; without it only the expected cost is shown")
 
 

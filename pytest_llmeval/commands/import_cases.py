@@ -29,7 +29,11 @@ def add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "-o", "--output", metavar="OUT", default="cases.jsonl", help="Where to write the rows (default: cases.jsonl)"
     )
     parser.add_argument(
-        "--from", dest="tool", metavar="TOOL", choices=list(TOOLS), help=f"The tool that made the file: {', '.join(TOOLS)}"
+        "--from",
+        dest="tool",
+        metavar="TOOL",
+        choices=list(TOOLS),
+        help=f"The tool that made the file: {', '.join(TOOLS)}",
     )
     add_field(parser, COLUMNS)
     parser.add_argument(

@@ -59,9 +59,7 @@ def _no_parameter(name: str) -> str | None:
     try:
         first = path_steps(name)[0]
     except ValueError:
-        return (
-            f"names {quoted_ascii(name)}; allowed: names as in temperature, thinking.budget_tokens, tools[*].strict"
-        )
+        return f"names {quoted_ascii(name)}; allowed: names as in temperature, thinking.budget_tokens, tools[*].strict"
     if first == "stream":
         return "names stream; whether an answer is streamed is said by a test, the application, or params"
     if first in _IS_ASKED:

@@ -75,7 +75,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--llm-concurrency": {
         "metavar": "N",
-        "help": "The most calls in flight, over all workers; the number adapts to what a provider accepts. Default: 32.",
+        "help": "The most calls in flight, over all workers; adapts to what a provider accepts. Default: 32.",
     },
     "--llm-budget": {
         "metavar": "USD",
@@ -113,8 +113,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--llm-report": {
         "action": "append",
         "metavar": "FILE",
-        "help": ".jsonl saves the run as it goes. These are written at the end: .html (a page with every answer), .md (the "
-        "summary), .csv, .json (CTRF), .otlp.json (OpenTelemetry), .inspect.json (inspect_ai), and GitLab's "
+        "help": ".jsonl saves the run as it goes. These are written at the end: .html (a page with every answer), .md "
+        "(the summary), .csv, .json (CTRF), .otlp.json (OpenTelemetry), .inspect.json (inspect_ai), and GitLab's "
         ".codequality.json and .metrics.txt. Repeat it for several files.",
     },
 }

@@ -78,9 +78,7 @@ def add_failing(
     if wrong.expected is None:
         lines.append("it does not yet say what is right: give it expected or checks")
     if added.hidden:
-        lines.append(
-            "a secret or personal data was replaced in it, so it differs from what was asked and answered"
-        )
+        lines.append("a secret or personal data was replaced in it, so it differs from what was asked and answered")
     return [*lines, *remarks]
 
 

@@ -322,9 +322,7 @@ def test_a_file_with_names_of_another_tool_is_told_how_it_is_read(tmp_path: Path
 
 def test_other_kinds_of_files_are_refused_with_the_allowed_ones(tmp_path: Path) -> None:
     [only] = problems(tmp_path, "[]", "t.json")
-    assert only.startswith(
-        "t.json: files of type .json are not datasets; allowed: .jsonl, .csv, .tsv, .yaml and .yml,"
-    )
+    assert only.startswith("t.json: files of type .json are not datasets; allowed: .jsonl, .csv, .tsv, .yaml and .yml,")
     assert only.endswith("and with fields= also .json and .xlsx")
 
 

@@ -48,7 +48,9 @@ def unverified_head(comparison: Comparison, found: Disagreements) -> str:
     number = unverified_words(len(comparison.unverified), len(comparison.compared))
     say = "says" if found.same == 1 else "say"
     if any(map(_is_doubted, (*comparison.baseline_results.values(), *comparison.candidate_results.values()))):
-        return f"{number}: no check can tell whether they are right; {found.same} of all {say} the same as the baseline's"
+        return (
+            f"{number}: no check can tell whether they are right; {found.same} of all {say} the same as the baseline's"
+        )
     return f"{number}: they differ from the baseline's and fail no check; {found.same} {say} the same"
 
 

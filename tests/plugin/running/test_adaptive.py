@@ -391,7 +391,9 @@ def test_workers_that_crash_behind_a_look_leave_no_pass(session: Session, server
     result = session.run(*COMPARE)
     assert samples(session)["candidate", 2] == CASES
     assert result.ret == 1
-    assert told(result, "GATE FAILED: could not be measured: undecided after the samples so far, and * tests were not run")
+    assert told(
+        result, "GATE FAILED: could not be measured: undecided after the samples so far, and * tests were not run"
+    )
 
 
 def test_a_session_that_is_stopped_leaves_no_worker_waiting(session: Session, server: Server) -> None:
