@@ -46,11 +46,11 @@ class _Told(NamedTuple):
 
 
 def check_of(metric: Any, *, at_least: float | None = None, category: str = GENERAL) -> Callable[..., Score]:
-    """Make an assertion of a metric of deepeval, a scorer of autoevals or an evaluator of pydantic-evals.
+    """Turn a metric of deepeval, a scorer of autoevals or an evaluator of pydantic-evals into an assertion.
 
     The assertion takes the reply, and the case or what the metric needs of it: ``(reply, case=None, *, input=None,
-    expected=None, context=None, category=None)``. It keeps the score, the reason and the category like any check. What
-    the metric asks of a model is asked by it: under ``llm_capture`` that is recorded and replayed.
+    expected=None, context=None, category=None)``. It keeps the score, the reason and the category like any check. The
+    metric itself asks its model: under ``llm_capture`` its calls are recorded and replayed.
 
     Args:
         metric: an object with ``measure`` (deepeval), ``eval`` (autoevals) or ``evaluate`` (pydantic-evals).

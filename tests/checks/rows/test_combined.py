@@ -180,8 +180,8 @@ CALL = (
     'it cannot stand within "not": a call whose arguments cannot be read fails it, and then the opposite need not hold'
 )
 WRONG = [
-    ({"any": []}, "any: it takes a list of checks, of which one must hold, not []"),
-    ({"any": {"contains": "x"}}, "any: it takes a list of checks, of which one must hold, not an object with 1 key"),
+    ({"any": []}, "any: it takes a list of checks; one of them must hold, not []"),
+    ({"any": {"contains": "x"}}, "any: it takes a list of checks; one of them must hold, not an object with 1 key"),
     ({"all": [{"contains": 3}]}, "all: check 1: contains: takes a text or a list of texts or true, not 3"),
     ({"not": "x"}, 'not: expected an object such as {"contains": "30 days"}, got "x"'),
     ({"not": {"contain": "x"}}, 'not: unknown check "contain"; did you mean "contains"?'),
