@@ -41,7 +41,8 @@ def assert_judged(
     """Check a reply by what another model says about it.
 
     The judge quotes the reply, and a verdict that quotes what the reply does not say is not used. Its calls are
-    recorded, replayed and priced apart. Until ``llmeval judge-agreement`` has found that it agrees with people, it fails no answer: one that it finds bad and that passes everything else is unverified.
+    recorded, replayed and priced apart. Until ``llmeval judge-agreement`` has found that it agrees with people, it
+    fails no answer: one that it finds bad and that passes everything else is unverified.
 
     Args:
         reply: what ``llm(...)`` returned, or the application's answer as a text.
