@@ -71,7 +71,7 @@ def add_failing(
     wrong, remarks = _wrong_answer(project, run, result, sample, category)
     added = add_row(path, wrong, project.secrets)
     if not added.new:
-        return [f"nothing to add: {_near(path)}  already asks the same, as {quoted(added.id, 60)} on line {added.line}"]
+        return [f"nothing to add: {_near(path)} already asks the same, as {quoted(added.id, 60)} on line {added.line}"]
     lines = [f"{_near(path)}:{added.line}: added {quoted(added.id, 60)}, which failed with {first_line(category, 60)}"]
     if added.line == 1:
         lines.append(f'name it in a test: @pytest.mark.llm_cases("{first_line(path.name)}")')
@@ -96,7 +96,7 @@ def _in_its_dataset(project: Project, result: CaseResult) -> str:
         except DatasetError:  # as where a test reads it by other names of its fields
             return f"{quoted(result.row.case, 60)} came from {_near(path)}"
         if found is not None:
-            return f"{quoted(found.id, 60)}  is already in {_near(path)}, line  {found.line}"
+            return f"{quoted(found.id, 60)} is already in {_near(path)}, line {found.line}"
     return ""
 
 

@@ -339,7 +339,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             MODEL + "prices = { input = 0x" + "f" * 9000 + ", output = 2 }\n",
-            CANDIDATE[:-2] + ".prices] input: is a very large number; allowed are",
+            CANDIDATE[:-2] + ".prices] input: is a very large number; allowed:",
         ),
         (MODEL + "prices = { input = 1 }\n", CANDIDATE[:-2] + ".prices] output: is missing; it is USD per million"),
         (
@@ -367,7 +367,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             "[tool.llmeval.categories.format]\nmax_increase = nan\n",
-            "pyproject.toml: [tool.llmeval.categories.format] max_increase: is the number nan; allowed is",
+            "pyproject.toml: [tool.llmeval.categories.format] max_increase: is the number nan; allowed:",
         ),
         (
             "[tool.llmeval.gate]\nlatency_p95 = '20 %'\n",
@@ -415,7 +415,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
 def test_what_json_cannot_hold_is_told_within_lists_too(tmp_path: Path) -> None:
     table = "[tool.llmeval]\nignore = [{ a = 0x" + "f" * 9000 + ", b = 2024-01-31 }, 'x']\n"
     first, second, third = mistakes(tmp_path, table)
-    assert first.startswith("pyproject.toml: [tool.llmeval.ignore] a: is a very large number; allowed are")
+    assert first.startswith("pyproject.toml: [tool.llmeval.ignore] a: is a very large number; allowed:")
     assert second.startswith("pyproject.toml: [tool.llmeval.ignore] b: is a date or time")
     assert third.startswith("pyproject.toml: [tool.llmeval] ignore: is a table; allowed: text (a JSON path")
 

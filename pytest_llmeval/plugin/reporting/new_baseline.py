@@ -60,7 +60,7 @@ def save_baseline(
     from pytest_llmeval.report.baseline_changes import change_lines
 
     save_run(file, new)
-    kept = f"; {len(broken)}  with an answer that could not be judged left as they were" if broken else ""
+    kept = f"; {len(broken)} with an answer that could not be judged left as they were" if broken else ""
     first, *worse = change_lines(old, new)
     return [f"{file.name} saved: {first}{added}{kept}", *worse]
 

@@ -162,7 +162,7 @@ def _messages(prompt: str | Sequence[Mapping[str, Any]], system: str | None) -> 
         messages = list(prompt)
     else:
         raise ConfigError(
-            f"llm(prompt): expected a string or a list of chat messages, not  {type(prompt).__name__}; "
+            f"llm(prompt): expected a string or a list of chat messages, not {type(prompt).__name__}; "
             'a message is {"role": "user", "content": "..."}'
         )
     if system is not None:
