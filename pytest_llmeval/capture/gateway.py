@@ -144,7 +144,7 @@ class Gateway:
         url = addresses.upstream(f"/{rest}")
         if url is None:
             served = ", ".join(f"/{provider}" for provider in addresses.providers)
-            words = f"llm_gateway does not serve this path; it serves paths that begin with {served}"
+            words = f"llm_gateway does not serve this path; it serves paths that begin with one of {served}"
             await _deliver(exchange, refusal(404, "not_found", words))
             return
         target, head = f"/{rest}", exchange.head

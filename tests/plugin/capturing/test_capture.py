@@ -772,7 +772,7 @@ def test_too_late(project: Session) -> None:
 
 def test_the_fixture_explains_itself(project: Session) -> None:
     result = project.pytester.runpytest("--fixtures", "-pno:xdist", "-pno:asyncio")
-    assert told(result, "llm_capture*Capture what the application under test, unchanged, asks of models*")
+    assert told(result, "llm_capture*Capture what the unchanged application under test asks models*")
 
 
 @pytest.mark.parametrize(

@@ -349,7 +349,7 @@ def test_other_requests_are_passed_on_but_never_in_replay(
             with pytest.raises(urllib.error.HTTPError, match="404") as caught:
                 urllib.request.urlopen(os.environ["OPENAI_BASE_URL"].replace("/openai", "/nobody"))
             message = json.load(caught.value)["error"]["message"]
-            assert "begins with one of /" in message and " /openai, " in message
+            assert "begin with one of /" in message and " /openai, " in message
         """,
     )
     plain_session.run().assert_outcomes(passed=4)

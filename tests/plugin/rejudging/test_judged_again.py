@@ -335,7 +335,7 @@ def test_an_agent_that_takes_another_way_keeps_the_saved_verdict(session: Sessio
     assert result.ret == 0
     assert told(result, "1 case asks the model differently than when the baseline was saved; the saved verdict counts")
     session.write(AGENT.replace("STEPS", "(1,)"), "test_agent.py")
-    assert told(session.run(), "1 case asks the model in another way")
+    assert told(session.run(), "1 case asks the model differently")
     session.write(AGENT.replace("STEPS", "(2, 1)"), "test_agent.py")
     session.run()
     assert of_baseline(session)[""].rejudged == ""
