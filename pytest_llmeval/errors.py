@@ -4,7 +4,7 @@ LlmevalError
 ├── ConfigError            [tool.llmeval], a command line option or a marker is wrong
 ├── DatasetError           rows of a dataset are wrong, each with its file:line
 ├── RunFileError           a saved run cannot be read
-├── Unverified             nothing says whether the answer is right: the case is neither pass, fail nor error
+├── Unverified             no check can tell whether the answer is right: the case is neither pass, fail nor error
 └── ReplyError             there is no reply to judge: the case is an *error*, neither pass nor fail
     ├── MissingReply       replay mode, and the request was never recorded
     │   └── StaleReply     it was, longer ago than max_age allows
@@ -189,14 +189,14 @@ class RefusedInReplay(ConnectionRefusedError):
 
 
 class Unverified(LlmevalError):
-    """Nothing says whether an answer is right. The case is neither pass, fail nor error, and is counted apart."""
+    """No check can tell whether an answer is right. The case is neither pass, fail nor error, and counts separately."""
 
 
 class CheckFailed(AssertionError):
     """A check did not pass.
 
     Args:
-        message: the first line tells what was expected and what came; more lines may follow.
+        message: the first line says what was expected and what came; more lines may follow.
         category: the error category, None for the default of the surrounding ``with category(...)`` or marker.
         score: from 0 to 1, how close the reply came.
         check: name of the check, as in ``assert_similar``.

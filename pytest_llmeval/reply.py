@@ -42,7 +42,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """A function the model wants called, or a tool that the provider has called for it.
+    """A function the model wants called, or a tool that the provider called for it.
 
     Attributes:
         arguments: None when they are not a JSON object.

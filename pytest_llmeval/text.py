@@ -226,7 +226,7 @@ def shown(value: object, width: int = 70) -> str:
 
 
 def described(value: Any, *, mapping: str = "an object") -> str:
-    """What kind of JSON or TOML value it is, for a message such as ``tags is <this>; allowed is ...``.
+    """What kind of JSON or TOML value it is, for a message such as ``tags is <this>; allowed: ...``.
 
     Args:
         mapping: what the file's format calls a mapping.

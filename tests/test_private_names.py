@@ -175,7 +175,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 FILES = ("test_it.py", "test_more.py")
-TOGETHER = "tests wait for each reply, one after another: here is no"
+TOGETHER = "tests wait for each reply, one after another:"
 CACHE = "has no Cache."
 RENAMED = [
     ("_pytest", "runtestprotocol", f"{TOGETHER} pytest's runtestprotocol"),

@@ -82,9 +82,7 @@ def unfinished(comparison: Comparison, lost: int) -> Comparison:
     if not lost or comparison.gate == "not evaluated":
         return comparison
     lost_tests = were(lost, "test")
-    reason = (
-        f"{UNMEASURED}: undecided by the samples so far, and {lost_tests} not run to the end for more; run it again"
-    )
+    reason = f"{UNMEASURED}: undecided after the samples so far, and {lost_tests} not run to the end; run it again"
     return comparison._replace(gate="failed", reasons=(reason, *comparison.reasons))
 
 

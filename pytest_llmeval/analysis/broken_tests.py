@@ -36,7 +36,7 @@ def without_broken_tests(before: Results, after: Results) -> tuple[Results, Resu
     }
     told = [
         f"{test} is broken: {len(keys)} of {judged[test]} cases raise {raised} with both models; "
-        "they are errors and say nothing of either"
+        "they are errors and say nothing about either"
         for (test, raised), keys in sorted(broken.items())
     ]
     cases = {key for keys in broken.values() for key in keys}

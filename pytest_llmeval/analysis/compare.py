@@ -179,7 +179,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     if hidden and not invalid:
         invalid = [f"{UNMEASURED}: {lost}; had these failed as {hidden[0]}, it would have regressed"]
     unverified = tuple(key for key in judged if "unverified" in (before[key].outcome, after[key].outcome))
-    wanting = f"{len(unverified)} of {_cases(len(judged))} could not be verified, and --llm-strict wants all of them"
+    wanting = f"{len(unverified)} of {_cases(len(judged))} could not be verified, and --llm-strict requires all of them"
     fail_now = tuple(key for key in judged if before[key].rejudged == "fails_now" and after[key].outcome == "fail")
     doubts = [wanting] if unverified else []
     if fail_now:
@@ -311,17 +311,17 @@ def _compared_otherwise(
     if saved and (count := len(differ.prompts)):
         yield (
             f"the prompt of {count} of {len(table.cases)} cases changed since the baseline was saved; they are "
-            "compared all the same"
+            "compared anyway"
         )
     if count := rejudged["as_saved"]:
         yield (
-            f"{_cases(count, ' asks', ' ask')} the model in another way than when the baseline was saved; the saved "
+            f"{_cases(count, ' asks', ' ask')} the model differently than when the baseline was saved; the saved "
             "verdict counts"
         )
     if count := rejudged["executed_once"]:
         yield (
-            f"{_cases(count, ' was', ' were')} not judged again, since another plugin must see one execution of each "
-            "test; the saved verdict counts"
+            f"{_cases(count, ' was', ' were')} not judged again, because another plugin must see each test executed "
+            "once; the saved verdict counts"
         )
     if count := rejudged["other_code"]:
         yield (
@@ -330,8 +330,8 @@ def _compared_otherwise(
         )
     if rejudged["fails_now"]:
         yield (
-            "where a test has changed and its saved replies fail now, a stricter check and code that breaks them look "
-            "alike: change the one, and then the other"
+            "where a changed test fails its saved replies, a stricter check and code that breaks them look alike: "
+            "change one at a time"
         )
     if count := rejudged["not_judged"]:
         yield (
@@ -340,13 +340,12 @@ def _compared_otherwise(
         )
     if count := len(differ.judges) - rejudged["not_judged"]:
         yield (
-            f"{_cases(count, ' is', ' are')} not compared: another judge, or the same one asked otherwise, judged the "
-            "baseline's answers"
+            f"{_cases(count, ' is', ' are')} not compared: another judge, or the same one asked differently, judged "
+            "the baseline's answers"
         )
     if count := len(differ.replies):
         yield (
-            f"{_cases(count, ' is', ' are')} not compared: the baseline's replies to the prompts of then fail today's "
-            "tests"
+            f"{_cases(count, ' is', ' are')} not compared: the baseline's replies to its old prompts fail today's tests"
         )
 
 
@@ -354,7 +353,7 @@ def _rejected_alone(sides: tuple[Results, Results], reviewed: tuple[Results, Res
     """How many answers people rejected without a decision on what they are compared with."""
     if count := sum(map(waiting, sides, reviewed)):
         yield (
-            f"{plural(count, 'rejection')} {'does' if count == 1 else 'do'} not count yet: nobody has decided of the "
+            f"{plural(count, 'rejection')} {'does' if count == 1 else 'do'} not count yet: nobody has decided on the "
             "other side's answer to the case"
         )
 
@@ -509,11 +508,11 @@ def _invalid(
     wanted, _, _ = comparable_wordings(before, after)
     ran = len(wanted.keys() & after.keys() - set(differ.rows))
     if ran < LEAST_RUN * len(wanted):
-        yield f"{ran} of the baseline's {_cases(len(wanted))} were run as they were; at least 80% must be"
+        yield f"{ran} of the baseline's {_cases(len(wanted))} ran unchanged; at least 80% must"
     if len(differ.replies) > MOST_UNLIKE * len(after):
         yield (
-            f"{len(differ.replies)} of {_cases(len(after))} cannot be compared: the baseline's replies to the "
-            "prompts of then fail today's tests; at most 10% may"
+            f"{len(differ.replies)} of {_cases(len(after))} cannot be compared: the baseline's replies to its "
+            "old prompts fail today's tests; at most 10% may"
         )
     if len(differ.judges) > MOST_UNLIKE * len(after):
         yield (
@@ -528,7 +527,7 @@ def _invalid(
     if table.cases and count < LEAST_RUN * min(candidates, len(table.cases)):
         yield f"the baseline has an answer to {count} of {len(table.cases)} cases; at least 80% must have one"
     if table.cases and all("unverified" in (before[key].outcome, after[key].outcome) for key in table.cases):
-        yield "no case is verified on both sides, so that nothing says whether an answer is right"
+        yield "no case is verified on both sides, so no check can tell whether an answer is right"
     empty = sum(not after[key].samples for key in table.cases)
     if empty:
         yield f"{empty} of {candidates} cases of the candidate hold no answer at all"
@@ -554,7 +553,7 @@ def _verdict(
     reasons += [_sentence(row) for row in regressed]
     reasons += [reason for reason in failing if not reason.startswith(UNMEASURED)]
     if extent.part and strict:
-        reasons.append(f"only {extent.part} ran, and --llm-strict wants all of them")
+        reasons.append(f"only {extent.part} ran, and --llm-strict requires all of them")
     if strict:
         reasons += doubts
     return ("failed", tuple(reasons)) if reasons else ("passed", ())

@@ -234,5 +234,5 @@ def _errors(results: Results) -> tuple[Fitness, str]:
     errors = samples - sum(len(result.answered) for result in results.values())
     share = errors / samples if samples else 0.0
     if share > MAX_ERRORS:
-        return "too many errors", f"{share:.0%} of its samples could not be judged; at most {MAX_ERRORS:.0%} may be so"
+        return "too many errors", f"{share:.0%} of its samples could not be judged; at most {MAX_ERRORS:.0%} is allowed"
     return "fits", ""

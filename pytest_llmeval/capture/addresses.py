@@ -145,8 +145,8 @@ class Addresses:
             return ""
         variable = next(iter(address_of(provider).variables), "")
         return (
-            f"nothing says where a request to {provider} should go: the model in production has a base_url, so it is "
-            f"not sent to the vendor; set {variable}, or name a model of {provider} in [tool.llmeval]"
+            f"no setting says where a request to {provider} should go: the model in production has a base_url, so it "
+            f"is not sent to the vendor; set {variable}, or name a model of {provider} in [tool.llmeval]"
         )
 
 

@@ -127,7 +127,7 @@ class Gateway:
             Refused: it is not for us, or not for anybody who is still there.
         """
         if head.headers.get("host", "").lower() not in self._hosts:
-            raise Refused(421, "this server answers to 127.0.0.1 alone")
+            raise Refused(421, "this server answers to 127.0.0.1 only")
         token = head.target.split("/", 2)[1].partition("?")[0]
         if token in self._ended:
             raise Refused(410, "the test with llm_gateway that this address was made for is over")
@@ -144,7 +144,7 @@ class Gateway:
         url = addresses.upstream(f"/{rest}")
         if url is None:
             served = ", ".join(f"/{provider}" for provider in addresses.providers)
-            words = f"llm_gateway serves no such path; it serves what begins with one of {served}"
+            words = f"llm_gateway does not serve this path; it serves paths that begin with one of {served}"
             await _deliver(exchange, refusal(404, "not_found", words))
             return
         target, head = f"/{rest}", exchange.head

@@ -34,8 +34,8 @@ _THROUGH_PROXY = re.compile(rb"(?:CONNECT ([^\s/]+)|[A-Z]+ (https?://\S+)) HTTP/
 
 
 TOLD_LATER = (
-    "only a captured call told later that a model is served there; name it as base_url of the model in [tool.llmeval], "
-    "or record again with --llm-record"
+    "only a later captured call showed that a model is served there; name it as base_url of the model in "
+    "[tool.llmeval], or record again with --llm-record"
 )
 """Of a connection that was made in replay."""
 

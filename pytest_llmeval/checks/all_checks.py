@@ -19,9 +19,9 @@ __tracebackhide__ = True
 def all_checks() -> AbstractContextManager[None, bool]:
     """Run every check inside a ``with`` block, whichever of them fail, and fail the answer for all of them at its end.
 
-    In the block a check that fails returns its score and raises nothing, and a ``with category(...)`` that a failed
-    assert leaves ends alone. A failed assert outside of these, or another exception, ends the whole block; what was
-    found is kept. A block in another reports to the outer one.
+    In the block a check that fails returns its score and raises nothing. A failed assert in a ``with category(...)``
+    ends only that inner block. A failed assert outside of these, or another exception, ends the whole block; the
+    failures found so far are kept. A block in another reports to the outer one.
 
     Raises:
         CheckFailed: at the end of the block: something failed. Category and check are those of the first failure, the

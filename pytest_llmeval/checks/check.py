@@ -49,7 +49,7 @@ def is_number(value: object, low: float = -math.inf, high: float = math.inf) -> 
 
 
 def check(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function that returns a `Score` into an assertion.
+    """Turn a function that returns a `Score` into an assertion.
 
     Use it as ``@check`` on a function named ``assert_polite``, or as ``assert_polite = check(polite)``. The assertion
     takes the same arguments and a keyword ``category=``, keeps every score for the report, returns the score when it

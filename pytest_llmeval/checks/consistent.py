@@ -60,7 +60,7 @@ def assert_consistent(
     what = "give the same answer" if field is None else f"agree on {quoted(field, 40)}"
     parts = [f"{count} x {shortened(examples[name], 32)}" for name, count in ranked[:3]]
     summary = ", ".join(parts) + (", ..." if len(ranked) > 3 else "")
-    lines = [f"{ranked[0][1]} of {len(replies)} replies {what}, wanted are {at_least:.0%}: {summary}"]
+    lines = [f"{ranked[0][1]} of {len(replies)} replies {what}, {at_least:.0%} required: {summary}"]
     lines += [f"{count} x {examples[name]}" for name, count in ranked[:_SHOWN]]
     if len(ranked) > _SHOWN:
         lines.append(f"... and {len(ranked) - _SHOWN} other answers")

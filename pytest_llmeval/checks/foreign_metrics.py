@@ -46,11 +46,11 @@ class _Told(NamedTuple):
 
 
 def check_of(metric: Any, *, at_least: float | None = None, category: str = GENERAL) -> Callable[..., Score]:
-    """Make an assertion of a metric of deepeval, a scorer of autoevals or an evaluator of pydantic-evals.
+    """Turn a metric of deepeval, a scorer of autoevals or an evaluator of pydantic-evals into an assertion.
 
     The assertion takes the reply, and the case or what the metric needs of it: ``(reply, case=None, *, input=None,
-    expected=None, context=None, category=None)``. It keeps the score, the reason and the category like any check. What
-    the metric asks of a model is asked by it: under ``llm_capture`` that is recorded and replayed.
+    expected=None, context=None, category=None)``. It keeps the score, the reason and the category like any check. The
+    metric itself asks its model: under ``llm_capture`` its calls are recorded and replayed.
 
     Args:
         metric: an object with ``measure`` (deepeval), ``eval`` (autoevals) or ``evaluate`` (pydantic-evals).
@@ -135,7 +135,7 @@ def _score(name: str, told: list[_Told], at_least: float | None, category: str) 
         if good is None and at_least is None:
             raise LlmevalError(f"{name} gave the score {value:g}: say with check_of(..., at_least=...) what passes")
         good = bool(value >= (at_least or 0.0)) if good is None else good
-        below = f" (score {value:.2f}" + (f", wanted is at least {at_least:g})" if at_least is not None else ")")
+        below = f" (score {value:.2f}" + (f", at least {at_least:g} required)" if at_least is not None else ")")
         reason = (each.reason or f"{name} did not pass").strip() + below
         scores.append(passed(category, value=value) if good else failed(reason, category=category, value=value))
     if not scores:

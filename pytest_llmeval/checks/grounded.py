@@ -57,16 +57,16 @@ def assert_grounded(
 ) -> Score:
     """Check that the numbers, dates, links, addresses, names with digits and quotes in the reply are in the context.
 
-    They are compared by meaning, as ``docs/reference/checks.md`` tells with measured figures. So are names of several
-    words of which the context has none. Other claims invented in prose are found by `names`, `words` and `detector`
-    only. The score is the share of facts that are in the context.
+    They are compared by meaning; ``docs/reference/checks.md`` says how, with measured figures. A name of several words
+    fails if the context has none of the words. Only `names`, `words` and `detector` find other claims invented in
+    prose. The score is the share of facts that are in the context.
 
     Args:
         context: the passages that the answer may use.
         allow: other texts whose facts may be repeated, such as the question.
         names: whether single words with a capital letter inside a sentence must be in the context too.
         words: a share such as 0.5; a sentence is unsupported when the context lacks this share of its content words.
-            It tells little where answers paraphrase.
+            It shows little where answers paraphrase.
         detector: a function of the reply and the list of passages that returns the parts of the reply they do not
             support: pairs ``(start, end)`` in characters, or objects with ``start`` and ``end``.
         category: the error category of a failure; by default ``hallucination``.

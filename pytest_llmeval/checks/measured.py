@@ -88,7 +88,7 @@ def assert_latency(reply: str, *, at_most: float, category: str | None = None) -
     if latency <= limit:
         return passed("slow")
     return failed(
-        f"the reply took {latency:.3g} s, allowed are {limit:g} s", category="slow", value=max(0.0, limit / latency)
+        f"the reply took {latency:.3g} s, the limit is {limit:g} s", category="slow", value=max(0.0, limit / latency)
     )
 
 
@@ -114,7 +114,7 @@ def assert_cost(reply: str, *, at_most: float, category: str | None = None) -> S
     if answer.cost <= limit:
         return passed("expensive")
     return failed(
-        f"the reply cost ${answer.cost:.4g}, allowed are ${limit:g}", category="expensive", value=limit / answer.cost
+        f"the reply cost ${answer.cost:.4g}, the limit is ${limit:g}", category="expensive", value=limit / answer.cost
     )
 
 

@@ -46,7 +46,7 @@ def assert_not_matches(reply: str, pattern: str | re.Pattern[str], *, category: 
     found = _search("not_matches", pattern, answer)
     if found is None:
         return passed()
-    return failed(f"the reply matches {_shown(pattern)}, which it must not: {excerpt(answer, found[0], found[1])}")
+    return failed(f"the reply must not match {_shown(pattern)}: {excerpt(answer, found[0], found[1])}")
 
 
 def _search(name: str, pattern: str | re.Pattern[str], text: str) -> list[int] | None:

@@ -124,7 +124,7 @@ def assert_not_contains(
         place = answer.place_of(unwanted)
         if place is not None:
             where = excerpt(*place)
-            return failed(f"the reply contains {quoted(unwanted, 50)}, which it must not: {where}")
+            return failed(f"the reply must not contain {quoted(unwanted, 50)}: {where}")
     return passed()
 
 
@@ -201,9 +201,9 @@ def _within(noun: str, counted: Callable[[], int], at_least: object, at_most: ob
     count = counted()
     told = f"the reply has {plural(count, noun)}"
     if most is not None and count > most:
-        return failed(f"{told}, allowed are at most {most}", category="format", value=most / count)
+        return failed(f"{told}, at most {most} allowed", category="format", value=most / count)
     if least is not None and count < least:
-        return failed(f"{told}, wanted are at least {least}", category="format", value=count / least)
+        return failed(f"{told}, at least {least} required", category="format", value=count / least)
     return passed("format")
 
 

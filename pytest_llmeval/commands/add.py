@@ -26,8 +26,8 @@ def add_add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     text = "Make a failing answer of a saved run a case of a dataset"
     parser = commands.add_parser("add", help=text, description=text)
     parser.add_argument("run_file", metavar="RUN", help="A run saved with --llm-report")
-    parser.add_argument("case", metavar="CASE", help="The case: its id, its pytest id, or a part that no other has")
-    parser.add_argument("--model", help="The model whose answer it is, when it fails under several")
+    parser.add_argument("case", metavar="CASE", help="The case: its id, its pytest id, or a unique part of one")
+    parser.add_argument("--model", help="The model that gave the answer, when it fails under several")
     parser.add_argument(
         "--to", metavar="DATASET", help="The .jsonl file (default: that of the run's tests, else cases.jsonl beside)"
     )
@@ -96,7 +96,7 @@ def _why_not(result: CaseResult) -> str:
     said = "passed" if result.outcome == "pass" else "is unverified"
     return (
         f"{result.key} {said} under {result.model}, and a failing answer becomes a case; "
-        "if the answer is wrong all the same, reject it first: llmeval review"
+        "if the answer is wrong anyway, reject it first: llmeval review"
     )
 
 

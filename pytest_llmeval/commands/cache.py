@@ -50,12 +50,14 @@ def add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     unused.add_argument("runs", nargs="+", metavar="RUN", help="A complete run, saved with --llm-report")
     prune.add_argument("runs", nargs="*", metavar="RUN", help="Delete what these complete runs did not use")
     prune.add_argument(
-        "--older-than", metavar="AGE", help="Delete replies the cache got longer ago than that, as in 12h, 30d or 4w"
+        "--older-than", metavar="AGE", help="Delete replies that the cache has held for longer, as in 12h, 30d or 4w"
     )
-    prune.add_argument("--dry-run", action="store_true", help="Only say what would be deleted")
+    prune.add_argument("--dry-run", action="store_true", help="Only show what would be deleted")
     verify = add("verify", _verify, "Ask the models again for some stored replies and compare; exit 1 when some differ")
     verify.add_argument("--count", type=whole_number, default=10, metavar="N", help="How many at most (default: 10)")
-    verify.add_argument("--model", metavar="NAME", help="Only this one: an alias from [tool.llmeval] or provider/model")
+    verify.add_argument(
+        "--model", metavar="NAME", help="Only this model: an alias from [tool.llmeval] or provider/model"
+    )
     verify.add_argument("--yes", action="store_true", help="Ask; without it only the expected cost is shown")
 
 

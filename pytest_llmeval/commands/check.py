@@ -34,12 +34,14 @@ _MOST_NAMES = 5
 
 def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    text = "Look for what is wrong with datasets: repeated cases, contradictions, secrets; exit 1 when something is"
+    text = "Find problems in datasets: repeated cases, contradictions, secrets; exit 1 if there are any"
     parser = commands.add_parser("check", help=text, description=text)
     parser.add_argument("datasets", metavar="DATASET", nargs="*", help="A dataset: .jsonl, .csv or .yaml")
     parser.add_argument("--schema", action="store_true", help="Print the JSON Schema of datasets, for an editor")
     parser.add_argument(
-        "--runs", metavar="DIR", help="A folder of saved runs: which cases never or always fail, and what is too small"
+        "--runs",
+        metavar="DIR",
+        help="A folder of saved runs: show which cases never or always fail, and what is too small",
     )
     add_field(parser, MAPPED)
     add_config(parser)
@@ -215,4 +217,6 @@ def _tell_remarks(
             f"{plural(len(runs), 'run')}; they show only what gets worse"
         )
     if over.unjudged:
-        print(f"without a result as the row is now: {plural(len(over.unjudged), 'case')}: {_listed(over.unjudged)}")
+        print(
+            f"without a result for the row as it is now: {plural(len(over.unjudged), 'case')}: {_listed(over.unjudged)}"
+        )

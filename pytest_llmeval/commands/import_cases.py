@@ -22,32 +22,36 @@ _MOST_NAMES = 5
 
 def add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    text = "Make a dataset of a file of another tool, and list what has no place in it"
+    text = "Turn another tool's file into a dataset, and list what has no place in it"
     parser = commands.add_parser("import", help=text, description=text)
     parser.add_argument("file", metavar="FILE", help="A file of another tool, or a table")
     parser.add_argument(
-        "-o", "--output", metavar="OUT", default="cases.jsonl", help="Where the rows are written (default: cases.jsonl)"
+        "-o", "--output", metavar="OUT", default="cases.jsonl", help="Where to write the rows (default: cases.jsonl)"
     )
     parser.add_argument(
-        "--from", dest="tool", metavar="TOOL", choices=list(TOOLS), help=f"Whose file it is: {', '.join(TOOLS)}"
+        "--from",
+        dest="tool",
+        metavar="TOOL",
+        choices=list(TOOLS),
+        help=f"The tool that made the file: {', '.join(TOOLS)}",
     )
     add_field(parser, COLUMNS)
     parser.add_argument(
-        "--sample", metavar="N", type=int, help="Draw so many of the rows, the same whatever the order of the file"
+        "--sample", metavar="N", type=int, help="Draw this many rows, the same ones whatever the order of the file"
     )
     parser.add_argument(
         "--by",
         metavar="FIELD",
-        help="Draw from the rows with each value of FIELD their share: task, tags, model, or a field of the metadata "
+        help="Give the rows with each value of FIELD their share: task, tags, model, or a field of the metadata "
         "(default: the first of these three that tells rows apart)",
     )
-    parser.add_argument("--seed", metavar="NUMBER", type=int, help="Another one draws other rows (default: 0)")
+    parser.add_argument("--seed", metavar="NUMBER", type=int, help="Another number draws other rows (default: 0)")
     parser.add_argument(
         "--personal-data",
         choices=["replace", "keep"],
-        help="What becomes of addresses, phone numbers and the like (default: replaced in logs, kept in other files)",
+        help="What to do with addresses, phone numbers and the like (default: replace in logs, keep in other files)",
     )
-    parser.add_argument("--force", action="store_true", help="Replace OUT if it is there")
+    parser.add_argument("--force", action="store_true", help="Replace OUT if it exists")
     parser.set_defaults(run=_import)
 
 
@@ -104,7 +108,7 @@ def _refuse_what_is_there(output: Path, file: Path, *, force: bool) -> None:
     if same:
         raise ConfigError(f"-o {output} is the file that is read; name another one")
     if exists and not force:
-        raise ConfigError(f"{output} is there already; name another file with -o, or replace it with --force")
+        raise ConfigError(f"{output} already exists; name another file with -o, or replace it with --force")
     if exists and not output.is_file():
         raise ConfigError(f"-o {output} is not a file")
 
@@ -149,7 +153,7 @@ def _tell(imported: Imported, output: str, file: str, *, sampled: bool) -> None:
     if not imported.not_mapped:
         print("Everything else has its place in the rows.")
         return
-    print(f"NOT MAPPED: {plural(len(imported.not_mapped), 'thing')}; look whether your tests need them")
+    print(f"NOT MAPPED: {plural(len(imported.not_mapped), 'thing')}; check whether your tests need them")
     for (what, why), places in imported.not_mapped.items():
         print(f"  {_places(places)}: {first_line(what, 160)}")
         print(f"    {first_line(why, 300)}")

@@ -47,7 +47,7 @@ _NAME = "llmeval judge-agreement"
 
 def add_judge_agreement(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    text = "Compare a judge with people's labels, and write the calibration by which it may gate; exit 1 if it may not"
+    text = "Compare a judge with people's labels, and write the calibration that lets it gate; exit 1 if it may not"
     parser = commands.add_parser("judge-agreement", help=text, description=text)
     parser.add_argument(
         "labels",
@@ -100,7 +100,7 @@ def _write(file: Path, calibration: Calibration, verdicts: Sequence[LabelledVerd
         raise ConfigError(f"{file} cannot be written: {error.strerror or error}") from None
     print(f"wrote {visible(str(file))}")
     if file.suffix != ".json" or file.absolute().parent != (settings.root / FOLDER).absolute():
-        print(f"pytest reads {FOLDER}/*.json beside the project's settings, and so not this file")
+        print(f"pytest reads only {FOLDER}/*.json beside the project's settings, not this file")
 
 
 def _in_run(path: Path, settings: Settings, options: argparse.Namespace) -> _Found:
@@ -144,7 +144,7 @@ class _Row(NamedTuple):
 def _of_rows(path: Path, settings: Settings, options: argparse.Namespace) -> _Found:
     """What the judge says of labelled answers; it is asked now, and what it said before is taken from the cache."""
     if options.rubric is None or options.judge is None:
-        raise ConfigError(f"{_NAME}: say by what and by whom to judge: --rubric=faithfulness --judge=openai/gpt-5.6")
+        raise ConfigError(f"{_NAME}: give the rubric and the judge: --rubric=faithfulness --judge=openai/gpt-5.6")
     rubric, votes = rubric_of(_NAME, options.rubric), valid_votes(_NAME, options.votes)
     rows = _rows(path, rubric)
     asks = _Judges(settings)
@@ -214,7 +214,7 @@ def _row(data: object, rubric: Rubric) -> _Row:
     bad = (not label) if isinstance(label, bool) else _WORDS.get(label) if isinstance(label, str) else None
     if bad is None:
         raise ValueError(
-            f"label={shown(label, 40)}: it is pass, good or true for a good answer, fail, bad or false else"
+            f"label={shown(label, 40)}: it is pass, good or true for a good answer; fail, bad or false for a bad one"
         )
     if not isinstance(category, str):
         raise ValueError("category is no text")

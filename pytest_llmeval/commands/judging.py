@@ -70,7 +70,7 @@ def rules_notes(run: Run, settings: Settings, folder: Path | None = None) -> lis
     """
     kept = run.shards or run.rules
     if kept is None:
-        return ["rules: this run does not say what its session was judged by, so the settings here count"]
+        return ["rules: this run does not say which rules judged its session, so the settings here count"]
     unlike = list(unlike_rules((kept.categories, kept.budgets), (settings.categories, settings.gate)))
     if not unlike or settings.file is None:
         return []

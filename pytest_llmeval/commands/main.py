@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--uncategorised",
         action="store_true",
-        help="List instead the failures of plain asserts that nothing gave a category, grouped by their reasons",
+        help="List instead the failures of plain asserts without a category, grouped by their reasons",
     )
     show.set_defaults(run=_show)
     compare = commands.add_parser(
@@ -89,12 +89,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("baseline", metavar="BASELINE", help="The run to compare with, or a .csv file of results")
     compare.add_argument(
-        "candidate", metavar="CANDIDATE", nargs="?", help="The run on trial; left out, BASELINE holds both models"
+        "candidate", metavar="CANDIDATE", nargs="?", help="The run on trial; leave it out if BASELINE holds both models"
     )
     compare.add_argument(
         "--pass-score", type=_finite, metavar="X", help="The lowest score that passes, in .csv files without outcomes"
     )
-    compare.add_argument("--strict", action="store_true", help="INCONCLUSIVE fails the gate too")
+    compare.add_argument("--strict", action="store_true", help="Fail the gate also for INCONCLUSIVE")
     compare.add_argument(
         "--baseline-again",
         metavar="RUN",
@@ -196,7 +196,7 @@ def _both(options: argparse.Namespace, settings: Settings) -> tuple[Run, Run]:
     tables = [is_table(path) for path in (options.baseline, options.candidate) if path is not None]
     if not any(tables):
         if options.pass_score is not None:
-            raise ConfigError("--pass-score goes with results in .csv or .tsv; a run says itself what passed")
+            raise ConfigError("--pass-score goes with results in .csv or .tsv; a run itself says what passed")
         before = load_run(options.baseline)
         return before, load_run(options.candidate) if options.candidate is not None else before
     if options.candidate is None or options.baseline_again:

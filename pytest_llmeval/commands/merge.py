@@ -22,7 +22,7 @@ def add_merge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     """Add the command."""
     merge = commands.add_parser("merge", help="Join the saved runs of shards; exit 1 when cases are missing")
     merge.add_argument("shards", metavar="SHARD", nargs="+", help="A run of a part of the cases")
-    merge.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="Where the joined run is saved")
+    merge.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="Where to save the joined run")
     merge.set_defaults(run=_merge, gates=True)
 
 

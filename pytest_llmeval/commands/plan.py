@@ -45,7 +45,7 @@ class _Subject:
 
 def add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    parser = commands.add_parser("plan", help="Say what a number of samples could find, and what they cost")
+    parser = commands.add_parser("plan", help="Show what a number of samples could find, and what they cost")
     parser.add_argument("subject", metavar="DATASET|RUN", help="A dataset, or a run saved with --llm-report")
     parser.add_argument("--samples", type=whole_number, metavar="N", help="Samples per case (default: 1, 3, 5 and 10)")
     parser.add_argument(
@@ -54,7 +54,7 @@ def add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="N",
         help="Samples per case the baseline has (default: the run's)",
     )
-    parser.add_argument("--model", help="The model of a run whose failures and costs are taken (default: the baseline)")
+    parser.add_argument("--model", help="The model of a run whose failures and costs are used (default: the baseline)")
     parser.add_argument("--prices", type=_pair, metavar="IN,OUT", help="USD per million input and output tokens")
     parser.add_argument("--tokens", type=_pair, metavar="IN,OUT", help="Tokens of a call, for a dataset")
     add_config(parser)
@@ -163,10 +163,10 @@ def _told(
     lines += paper.write(
         "The smallest rise of an error category, in points of all answers, that N samples per case would find with 80% "
         f"chance, against {against}. Whole cases that break are found earlier than a rise spread over all. A smaller "
-        "rise is mostly NOT SHOWN or INCONCLUSIVE."
+        "rise is usually NOT SHOWN or INCONCLUSIVE."
     )
     if subject.supposed:
-        lines += paper.write(f"No failures are known yet, so {len(planned)} categories are supposed.")
+        lines += paper.write(f"No failures are known yet, so {len(planned)} categories are assumed.")
     lines += [Line(""), *table(paper, "error category", names or ["(none)"], body), Line("")]
     counts = [sum(own or number for own in subject.samples) for number in numbers]
     money = [_money(count, subject.call) for count in counts]

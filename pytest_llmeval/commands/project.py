@@ -36,7 +36,7 @@ def add_field(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
         metavar="NAME=COLUMN",
         action="append",
         default=[],
-        help=f"Which column is {', '.join(names)}, where that is not seen from its name; also a path, as in a.b[0]",
+        help=f"Which column is {', '.join(names)}, where its name does not say so; also a path, as in a.b[0]",
     )
 
 

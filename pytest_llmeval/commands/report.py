@@ -32,11 +32,11 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         type=Path,
         action="append",
         required=True,
-        help=f"What is written, by its ending: {', '.join(FILES)}. Repeat it for several files.",
+        help=f"What to write, by its ending: {', '.join(FILES)}. Repeat it for several files.",
     )
     report.add_argument("--model", help="The model on trial, when the run holds several; the others are left out")
-    report.add_argument("--redacted", action="store_true", help="No text of models or users; for .html")
-    report.add_argument("--strict", action="store_true", help="INCONCLUSIVE fails the gate too, and so does a part")
+    report.add_argument("--redacted", action="store_true", help="Leave out all text of models and users; for .html")
+    report.add_argument("--strict", action="store_true", help="Fail the gate also for INCONCLUSIVE and for a part")
     add_config(report)
     report.set_defaults(run=_report)
 

@@ -23,7 +23,7 @@ DONE = 0
 
 def add_review(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    parser = commands.add_parser("review", help="Decide of a run's answers in the browser, and keep the decisions")
+    parser = commands.add_parser("review", help="Review a run's answers in the browser, and keep the decisions")
     parser.add_argument("run_file", metavar="RUN", help="A saved run; with --apply a file of decisions")
     parser.add_argument(
         "--apply", action="store_true", help=f"Put a file of decisions into {FOLDER}/, which is committed"
@@ -31,10 +31,10 @@ def add_review(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--labels",
         action="store_true",
-        help="Say how good the checks are by these decisions, and whether people agree",
+        help="Measure the checks against these decisions, and show whether people agree",
     )
     parser.add_argument("--model", help="With --labels: the model, when the run holds several")
-    parser.add_argument("--reviewer", metavar="NAME", help="Who decides (default: the name of the user)")
+    parser.add_argument("--reviewer", metavar="NAME", help="Who decides (default: your user name)")
     add_config(parser)
     parser.set_defaults(run=_review)
 
@@ -156,7 +156,7 @@ def _apply(path: Path, settings: Settings, reviewer: str | None) -> int:
     new = [each for each in in_force(decisions) if each not in known]
     gone = sum(each not in decisions for each in known)
     said = ", ".join(filter(None, [counted(new), f"{gone} taken back" if gone else ""])) or "decided anew"
-    print(f"{_near(file)}: {said}; commit it: these answers count so from now on")
+    print(f"{_near(file)}: {said}; commit it: these decisions count from now on")
     return DONE
 
 

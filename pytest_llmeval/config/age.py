@@ -18,7 +18,7 @@ def parsed_age(text: str) -> timedelta:
         ValueError: it is something else.
     """
     if not re.search(AGE, text):
-        raise ValueError("a whole number of hours, days or weeks was expected, as in 12h, 30d or 4w")
+        raise ValueError("expected a whole number of hours, days or weeks, as in 12h, 30d or 4w")
     return int(text[:-1]) * _UNITS[text[-1]]
 
 

@@ -65,7 +65,7 @@ def _violations(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         at = tuple(key for key in error.absolute_path if isinstance(key, str))  # in a list the rest is a position
         keyword, value, rules = str(error.validator), error.instance, cast("dict[str, Any]", error.schema)
         if list(error.schema_path)[-2:-1] == ["propertyNames"]:
-            yield (*at, value), f"is not a name allowed here; allowed are {rules['description']}"
+            yield (*at, value), f"is not a name allowed here; allowed: {rules['description']}"
         elif keyword == "additionalProperties":
             known = rules["properties"]
             for key in value.keys() - known.keys():
@@ -93,7 +93,7 @@ def _refused(value: Any, keyword: str, rules: Mapping[str, Any]) -> str:
             return f"is {_given(value)}{guess} (allowed: {allowed})"
         case "pattern":
             given = _HIDDEN if rules.get("writeOnly") else _given(value)
-            return f"is {given}; allowed is {allowed}{_near_rise(value, allowed)}"
+            return f"is {given}; allowed: {allowed}{_near_rise(value, allowed)}"
         case "type":
             wanted = _TYPES[rules["type"]]
         case "minItems":
@@ -101,7 +101,7 @@ def _refused(value: Any, keyword: str, rules: Mapping[str, Any]) -> str:
         case _:
             upward = f"{rules['minimum']} or more"
             wanted = f"from {rules['minimum']} to {rules['maximum']}" if "maximum" in rules else upward
-    return f"is {_given(value)}; allowed is {wanted}{f': {allowed}' if allowed else ''}"
+    return f"is {_given(value)}; allowed: {wanted}{f' ({allowed})' if allowed else ''}"
 
 
 def _without(value: Any, places: set[Place], at: Place) -> Any:
@@ -159,12 +159,12 @@ def _unfit_values(value: Any, at: Place) -> Iterator[tuple[Place, str]]:
                 yield at, f"holds what looks like a key; {_USE_ENVIRONMENT}"
         case float():
             if not math.isfinite(value):
-                yield at, f"is {_given(value)}; allowed is a finite number"
+                yield at, f"is {_given(value)}; allowed: a finite number"
         case bool():
             pass
         case int():
             if abs(value) > _LARGEST:
-                yield at, f"is {_given(value)}; allowed are numbers up to {_LARGEST}"
+                yield at, f"is {_given(value)}; allowed: numbers up to {_LARGEST}"
         case _:
             yield at, "is a date or time; write it as text in quotes"
 
@@ -191,7 +191,7 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         tags = model.get("thinking_tags") if isinstance(model, dict) else None
         if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) and _wrong_tags(tags):
             allowed = 'two different texts, as in ["<think>", "</think>"]'
-            yield ("models", alias, "thinking_tags"), f"is {_given(tags)}; allowed are {allowed}"
+            yield ("models", alias, "thinking_tags"), f"is {_given(tags)}; allowed: {allowed}"
         for key, text in wrong_params(model) if isinstance(model, dict) else ():
             yield ("models", alias, key), text
         for header, text in wrong_headers(model) if isinstance(model, dict) else ():
@@ -221,7 +221,7 @@ def _wrong_path(path: str) -> str | None:
     try:
         path_steps(path)
     except ValueError:
-        return f"holds {_given(path)}; allowed are JSON paths like metadata.trace, messages[0].name or tools[*].id"
+        return f"holds {_given(path)}; allowed: JSON paths like metadata.trace, messages[0].name or tools[*].id"
     return None
 
 
@@ -246,7 +246,7 @@ def _wrong_address(url: str) -> str | None:
     except ConfigError as error:
         return str(error).removeprefix("base_url ")
     except ValueError:
-        return f"is {_given(url)}; allowed is an http or https URL, as in https://api.example.com/v1"
+        return f"is {_given(url)}; allowed: an http or https URL, as in https://api.example.com/v1"
     return None
 
 

@@ -59,9 +59,7 @@ def _no_parameter(name: str) -> str | None:
     try:
         first = path_steps(name)[0]
     except ValueError:
-        return (
-            f"names {quoted_ascii(name)}; allowed are names as in temperature, thinking.budget_tokens, tools[*].strict"
-        )
+        return f"names {quoted_ascii(name)}; allowed: names as in temperature, thinking.budget_tokens, tools[*].strict"
     if first == "stream":
         return "names stream; whether an answer is streamed is said by a test, the application, or params"
     if first in _IS_ASKED:
@@ -81,7 +79,7 @@ def wrong_headers(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in headers.items():
         plain = name.lower()
         if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-            yield name, "is no name of a header; allowed are letters, digits and - _ ."
+            yield name, "is no name of a header; allowed: letters, digits and - _ ."
         elif _OF_A_SECRET.fullmatch(plain):
             words = (
                 "is where a key stands, and keys do not belong in files; name the environment variable that holds it: "
@@ -92,5 +90,5 @@ def wrong_headers(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         elif plain in seen:
             yield name, "is there twice, since case does not count; keep one of them"
         elif isinstance(value, str) and not (value.isascii() and value.isprintable() and value == value.strip()):
-            yield name, "is a text that no header can hold; allowed is printable ASCII without spaces around it"
+            yield name, "is a text that no header can hold; allowed: printable ASCII without spaces around it"
         seen.add(plain)

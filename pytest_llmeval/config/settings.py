@@ -240,7 +240,7 @@ def _table_of_pyproject(file: Path, name: str) -> dict[str, Any] | None:
         return None
     table = tool["llmeval"]
     if not isinstance(table, dict):
-        raise ConfigError(f"{name}: [tool] llmeval: is no table; allowed is [tool.llmeval] with keys below it")
+        raise ConfigError(f"{name}: [tool] llmeval: is no table; allowed: [tool.llmeval] with keys below it")
     return table
 
 

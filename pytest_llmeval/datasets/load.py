@@ -80,7 +80,7 @@ def _rows(path: Path, problems: Problems) -> Iterator[Row]:
             yield from read_yaml(path, problems)
         case other:
             kind = f"files of type {other}" if other else "files without a suffix"
-            allowed = "allowed are .jsonl, .csv, .tsv, .yaml and .yml, and with fields= also .json and .xlsx"
+            allowed = "allowed: .jsonl, .csv, .tsv, .yaml and .yml, and with fields= also .json and .xlsx"
             problems.add(0, f"{kind} are not datasets; {allowed}")
 
 

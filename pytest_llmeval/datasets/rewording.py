@@ -58,7 +58,7 @@ def with_question(given: Any, text: str) -> Any:
         return text
     place = _last_of_user(given)
     if place is None:
-        raise ValueError("an input of chat messages needs a last user message with one text to have other wordings")
+        raise ValueError("to have other wordings, an input of chat messages needs a last user message with one text")
     message = given[place]
     content: Any = text
     if not isinstance(message["content"], str):

@@ -151,9 +151,9 @@ def _id(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return None if abs(value) < 10 ** (_LONGEST_ID - 1) else " is a very large number; write it as text"
     if not isinstance(value, str):
-        return f" is {described(value)}; allowed is text, as in {quoted_ascii('refund-1')}"
+        return f" is {described(value)}; allowed: text, as in {quoted_ascii('refund-1')}"
     if len(value) > _LONGEST_ID:
-        return f" has {len(value)} characters, {quoted_ascii(value[:40])}...; allowed are at most {_LONGEST_ID}"
+        return f" has {len(value)} characters, {quoted_ascii(value[:40])}...; at most {_LONGEST_ID} allowed"
     if (
         not value.isprintable()
         or value != value.strip()
@@ -161,7 +161,7 @@ def _id(value: Any) -> str | None:
         or harmless(value) != value
         or _LIKE_A_WORDING.search(value)
     ):
-        allowed = "allowed is printable text without spaces at its ends, without :: and without +WORD as its end"
+        allowed = "allowed: printable text without spaces at its ends, without :: and without +WORD as its end"
         return f" is {quoted_ascii(value)}; {allowed}{_near_id(value)}"
     if not _SEGMENTS.isdisjoint(value.split("/")):
         return f" is {quoted_ascii(value)}; no part between slashes may be empty, . or .."
@@ -177,7 +177,7 @@ def _near_id(value: str) -> str:
 def _input(value: Any) -> str | None:
     """Any text, list or object; a list that looks like chat messages must be valid."""
     if not isinstance(value, (str, dict, list)) or value in ([], {}):
-        return f" is {described(value)}; allowed is text, a list of chat messages, an object or a list"
+        return f" is {described(value)}; allowed: text, a list of chat messages, an object or a list"
     if not isinstance(value, list) or not any(isinstance(message, dict) and "role" in message for message in value):
         return None
     for index, message in enumerate(value):
@@ -189,16 +189,16 @@ def _input(value: Any) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    return None if isinstance(value, str) else f" is {described(value)}; allowed is text"
+    return None if isinstance(value, str) else f" is {described(value)}; allowed: text"
 
 
 def _texts(value: Any) -> str | None:
     if not isinstance(value, list):
         example = f", as in [{quoted_ascii(value)}]" if isinstance(value, str) else ""
-        return f" is {described(value)}; allowed is a list of texts{example}"
+        return f" is {described(value)}; allowed: a list of texts{example}"
     for index, item in enumerate(value):
         if not isinstance(item, str):
-            return f"[{index}] is {described(item)}; allowed is text"
+            return f"[{index}] is {described(item)}; allowed: text"
     return None
 
 
@@ -223,13 +223,13 @@ def _why_not_reworded(given: Any, paraphrases: list[str]) -> str | None:
 
 
 def _object(value: Any) -> str | None:
-    return None if isinstance(value, dict) else f" is {described(value)}; allowed is an object"
+    return None if isinstance(value, dict) else f" is {described(value)}; allowed: an object"
 
 
 def _samples(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_SAMPLES:
         return None
-    return f" is {described(value)}; allowed is a whole number from 1 to {_MOST_SAMPLES}"
+    return f" is {described(value)}; allowed: a whole number from 1 to {_MOST_SAMPLES}"
 
 
 _LIKE_A_WORDING = re.compile(r"\+(\w+)$")  # refund-1+2 is the second wording of refund-1

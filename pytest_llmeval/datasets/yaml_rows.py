@@ -151,7 +151,7 @@ class _Builder:
             return None
         cases = fields["cases"]
         if not isinstance(cases, list):
-            self._problems.add(root.lines["cases"], f"cases is {described(cases)}; allowed is a list of rows")
+            self._problems.add(root.lines["cases"], f"cases is {described(cases)}; allowed: a list of rows")
             return None
         return self._rows[id(cases)][0]
 
@@ -160,7 +160,7 @@ class _Builder:
 
     def _open(self, event: Any, line: int) -> bool:
         if self._is_key():
-            self._problems.add(line, "a key is a list or an object; allowed is text")
+            self._problems.add(line, "a key is a list or an object; allowed: text")
             return False
         if len(self._stack) == DEEPEST:
             self._problems.add(line, f"nested too deep; at most {DEEPEST} levels of lists and objects are allowed")
@@ -198,7 +198,7 @@ class _Builder:
             return True
         if not self._stack:
             if text or not event.implicit[0]:
-                self._problems.add(line, f"the file is {described(text)}; allowed is a list of rows")
+                self._problems.add(line, f"the file is {described(text)}; allowed: a list of rows")
             return False
         plain = event.tag is None and event.implicit[0] and not event.style
         self._place(self._resolved(text, line) if plain else text, line)

@@ -51,7 +51,7 @@ class Budget:
         estimate = price(Usage(input_tokens=_tokens_in(body), output_tokens=self._tokens_out(model, body)))
         if estimate is None:
             raise BudgetExceeded(
-                f"not asked: the price of {model} is unknown, so that no budget can be kept; set prices = "
+                f"not asked: the price of {model} is unknown, so no budget can be kept; set prices = "
                 f"{{ input = ..., output = ... }} for it in [tool.llmeval.models] (USD per million tokens)"
             )
         with self._lock:

@@ -240,7 +240,7 @@ def _model_of_run(run: Run, file: Path, settings: Settings) -> str:
 def _samples(text: str | None, *, compares: bool) -> tuple[int | None, int | None, list[str]]:
     """Samples per case at first and at most, and notes on them."""
     if text is None or text.strip().lower() != "auto":
-        return _whole_number(text, "--llm-samples", "a whole number from 1 was expected, or auto"), None, []
+        return _whole_number(text, "--llm-samples", "expected a whole number from 1, or auto"), None, []
     from pytest_llmeval.analysis.adaptive import AT_FIRST, AT_MOST
 
     if compares:
@@ -249,7 +249,7 @@ def _samples(text: str | None, *, compares: bool) -> tuple[int | None, int | Non
     return AT_FIRST, None, [told]
 
 
-def _whole_number(text: str | None, option: str, expected: str = "a whole number from 1 was expected") -> int | None:
+def _whole_number(text: str | None, option: str, expected: str = "expected a whole number from 1") -> int | None:
     if text is None:
         return None
     try:
@@ -274,7 +274,7 @@ def _shard(config: pytest.Config, text: str | None, reports: tuple[Path, ...]) -
     shard = Shard(int(found[1]), int(found[2])) if found else Shard(0, 0)
     if not 1 <= shard.number <= shard.of <= MOST_SHARDS:
         raise ConfigError(
-            f"{option}: I/N was expected, shard I of N, with I from 1 to N and N at most {MOST_SHARDS}: "
+            f"{option}: expected I/N, shard I of N, with I from 1 to N and N at most {MOST_SHARDS}: "
             "1/4, 2/4, 3/4 and 4/4 are four parts"
         )
     if given(config, "llm_update_baseline"):
@@ -303,7 +303,7 @@ def _budget(text: str | None, models: Iterable[ModelSettings]) -> float | None:
     except ValueError:
         budget = -1.0
     if not 0 <= budget < math.inf:
-        raise ConfigError(f"--llm-budget={text}: a sum in USD was expected, such as 2.50")
+        raise ConfigError(f"--llm-budget={text}: expected a sum in USD, such as 2.50")
     from pytest_llmeval.config.prices import cost_of_call
     from pytest_llmeval.reply import Usage
 

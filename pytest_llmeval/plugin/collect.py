@@ -153,7 +153,7 @@ def _trial_for(item: pytest.Item, evaluation: Evaluation) -> Trial:
         known = ", ".join(settings.models)
         where = settings.place if settings.file is not None else "[tool.llmeval] of pyproject.toml"
         raise ConfigError(
-            f"no model on trial: give --llm-model=NAME, or set model in {where} "
+            f"no model is chosen: give --llm-model=NAME, or set model in {where} "
             + (f"(models: {known})" if known else "(NAME is provider/model, such as openai/gpt-5.6-mini)")
             + (f"; {settings.place}" if settings.file is None else "")
         )

@@ -51,10 +51,10 @@ def llm() -> Llm:
 
 @pytest.fixture
 def llm_capture(request: pytest.FixtureRequest) -> Iterator[LlmCapture]:
-    """Capture what the application under test, unchanged, asks of models by httpx, requests, aiohttp or boto3.
+    """Capture what the unchanged application under test asks models through httpx, requests, aiohttp or boto3.
 
-    While the test runs, calls of OpenAI's, Anthropic's, Google's, Bedrock's and Ollama's APIs are recorded, replayed
-    and measured as those of ``llm`` are, and those that name the model in production go to the model on trial.
+    While the test runs, calls to OpenAI's, Anthropic's, Google's, Bedrock's and Ollama's APIs are recorded, replayed
+    and measured like those of ``llm``, and those that name the model in production go to the model on trial.
     ``llm_capture.model`` is the provider's name of the model on trial; ``llm_capture.calls`` holds each call's
     ``request``, ``reply``, ``usage``, ``latency``, ``ttft``, ``cost``, ``tool_calls``.
     """
@@ -69,7 +69,7 @@ def llm_capture(request: pytest.FixtureRequest) -> Iterator[LlmCapture]:
 
 @pytest.fixture
 def llm_gateway(request: pytest.FixtureRequest) -> Iterator[LlmGateway]:
-    """Capture what other processes, other languages and other HTTP clients ask of models, by a server on 127.0.0.1.
+    """Capture what other processes, other languages and other HTTP clients ask models, through a server on 127.0.0.1.
 
     While the test runs, OPENAI_BASE_URL, ANTHROPIC_BASE_URL, GOOGLE_GEMINI_BASE_URL, GROQ_BASE_URL, OLLAMA_HOST and
     those of litellm lead to it: what SDKs, urllib, curl or node ask there is recorded, replayed, measured

@@ -28,9 +28,9 @@ def pytest_llmeval_providers() -> dict[str, Provider]:
 
 @pytest.hookspec(firstresult=True)
 def pytest_llmeval_normalize(text: str) -> str | None:
-    """Say what of a text counts when a stored reply is looked up; what is sent to the model stays as it is.
+    """Say which part of a text counts when a stored reply is looked up; the request itself does not change.
 
-    Called with every text of a request, for what is different in every run: the time, a random id, a temporary path.
+    Called with every text of a request, to drop what differs in every run: the time, a random id, a temporary path.
 
     Args:
         text: a text anywhere in the body of a request.
@@ -58,7 +58,7 @@ def pytest_llmeval_category(case: Case | None, reply: Reply | None, error: BaseE
     """Name the error category of a failure, by what the answer and the reason say.
 
     Called for each failure of an answer that neither ``category=``, ``with category(...)`` nor the test's marker has
-    given a category: plain asserts, exceptions, and checks, which have one of their own.
+    given a category: plain asserts, exceptions, and checks, which have their own.
 
     Args:
         case: None without one.

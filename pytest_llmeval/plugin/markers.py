@@ -26,7 +26,7 @@ def add_markers(config: pytest.Config) -> None:
         (
             "llm_cases(cases, *, fields=None, paraphrases=True, perturb=(), seed=0): run the test once per row of a "
             "dataset (.jsonl, .csv, .yaml; path relative to the test file) or per Case of a list, and once more per "
-            "paraphrase of a row. With fields the columns of a file have names of its own, as in "
+            "paraphrase of a row. fields maps a file's own column names, as in "
             "{'input': 'question'}. The test takes the row as its argument `case`. Each rule in perturb (case, typos, "
             "whitespace, options) asks every case once more with its input changed; another seed changes it elsewhere."
         ),

@@ -47,17 +47,17 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--llm-samples": {
         "metavar": "N|auto",
-        "help": "Samples per case, over the markers. auto: 2 at first; beside a baseline up to 4, 7 and 10 while "
+        "help": "Samples per case; overrides the markers. auto: 2 at first; beside a baseline up to 4, 7 and 10 while "
         "an error category is undecided.",
     },
     "--llm-wordings": {
         "metavar": "WHICH",
-        "help": "Wordings each case is asked in beside its own, over the markers: paraphrases and the rules case, "
-        "typos, whitespace, options, with commas between them; or own, for none of them.",
+        "help": "Other wordings to ask each case in; overrides the markers. Separated by commas: paraphrases and the "
+        "rules case, typos, whitespace, options; or own, for none of them.",
     },
     "--llm-strict": {
         "action": "store_true",
-        "help": "INCONCLUSIVE fails the gate too, and so do a part of the cases and cases that are unverified",
+        "help": "Fail the gate also for INCONCLUSIVE, for a part of the cases, and for unverified cases",
     },
     "--llm-mode": {
         "choices": MODES,
@@ -75,23 +75,23 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--llm-concurrency": {
         "metavar": "N",
-        "help": "The most calls in flight, over all workers; the number adapts to what a provider takes. Default: 32.",
+        "help": "The most calls in flight, over all workers; adapts to what a provider accepts. Default: 32.",
     },
     "--llm-budget": {
         "metavar": "USD",
-        "help": "The most money to spend. No call is made that could pass it; the cases left are errors.",
+        "help": "The most money to spend. No call is made that could exceed it; the cases left are errors.",
     },
     # Each an option of its own: one that may take a value would take the path that follows it on the command line.
     "--llm-update-baseline": {
         "action": "append_const",
         "const": "all",
-        "help": "Save this run, of all cases, as the baseline run, and tell what got worse. Not in CI.",
+        "help": "Save this run, of all cases, as the baseline run, and show what got worse. Not in CI.",
     },
     "--llm-update-baseline=merge": {
         "action": "append_const",
         "const": "merge",
         "dest": "llm_update_baseline",
-        "help": "Put the cases of this run into the baseline run, and keep its others",
+        "help": "Replace the cases of this run in the baseline run, and keep its others",
     },
     "--llm-update-baseline=append": {
         "action": "append_const",
@@ -113,8 +113,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--llm-report": {
         "action": "append",
         "metavar": "FILE",
-        "help": ".jsonl saves the run as it goes. Written at the end are .html (a page with every answer), .md (the "
-        "summary), .csv, .json (CTRF), .otlp.json (OpenTelemetry), .inspect.json (inspect_ai), and GitLab's "
+        "help": ".jsonl saves the run as it goes. These are written at the end: .html (a page with every answer), .md "
+        "(the summary), .csv, .json (CTRF), .otlp.json (OpenTelemetry), .inspect.json (inspect_ai), and GitLab's "
         ".codequality.json and .metrics.txt. Repeat it for several files.",
     },
 }

@@ -130,7 +130,7 @@ def _check_fields(fields: Mapping[str, str | None], *, listed: bool) -> None:
         raise TypeError(f"fields must be a dict such as {{'input': 'question'}}, not {shortened(repr(fields), 80)}")
     turned = {theirs: str(ours) for ours, theirs in fields.items() if isinstance(theirs, str)}
     if fields and len(turned) == len(fields) and turned.keys() <= {*MAPPED} - fields.keys():
-        raise ConfigError(f"@pytest.mark.llm_cases: turned round? fields={json_words(turned, width=500)}")
+        raise ConfigError(f"@pytest.mark.llm_cases: the wrong way round? fields={json_words(turned, width=500)}")
     for ours, theirs in fields.items():
         if ours not in MAPPED:
             guess = did_you_mean(str(ours), MAPPED)

@@ -231,7 +231,7 @@ def wording_lines(paper: Paper, models: Mapping[str, Sensitivity], *, worst_of: 
     most = max(models.values(), key=lambda each: each.wordings)
     title = f"wordings: {plural(most.cases, 'case')} in {most.wordings} wordings"
     if paper.verbosity <= 0 and not any(model.worst for model in models.values()):
-        return paper.write(f"{title}, of which none made a difference", hang=2)
+        return paper.write(f"{title}; none made a difference", hang=2)
     lines = paper.write(title, "bold")
     ways = list(dict.fromkeys(each.name for model in models.values() for each in model.reworded))
     ways.sort(key=lambda way: way != PARAPHRASES)
@@ -248,7 +248,7 @@ def wording_lines(paper: Paper, models: Mapping[str, Sensitivity], *, worst_of: 
     legend = "passing answers, and points against the same cases in their own words"
     legend += "; spread: standard deviation of a case's pass rate over its wordings"
     if any(model.spread.noise for model in models.values()):
-        legend += ", which includes chance where each was answered once (--llm-samples=3 takes it out)"
+        legend += ", which includes chance where each was answered once (--llm-samples=3 removes it)"
     lines += paper.write(legend, indent=2)
     for name in worst_of:
         if name in models:

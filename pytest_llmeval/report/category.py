@@ -81,7 +81,7 @@ def uncategorised_lines(
     if not answers:
         none = "no answer failed" if not failing else f"every failing answer has a category ({failing} failed)"
         return paper.write(none, "green")
-    asserts = f"{answers} of {plural(failing, 'failing answer')} failed in plain asserts that nothing gives a category"
+    asserts = f"{answers} of {plural(failing, 'failing answer')} failed in plain asserts without a category"
     lines = paper.write(f"{asserts}; they count as wrong_answer", "bold", hang=2)
     several = len({result.model for result in results}) > 1
     for group in alike_reasons(results, by, who):
@@ -98,11 +98,11 @@ def uncategorised_lines(
 
 
 def _without_category(paper: Paper, results: Iterable[CaseResult], name: str) -> list[Line]:
-    """A line on failures that count in the category only since nothing gives them another."""
+    """A line on failures that count in the category only because nothing gives them another."""
     if name != GENERAL:
         return []
     number = sum(bool(sample.uncategorised) for result in results for sample in result.samples)
-    told = f"{plural(number, 'answer')} failed in plain asserts that nothing gives a category"
+    told = f"{plural(number, 'answer')} failed in plain asserts without a category"
     return paper.write(f"{told} (llmeval show RUN --uncategorised groups them)", indent=2, hang=2) if number else []
 
 

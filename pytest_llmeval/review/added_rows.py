@@ -61,7 +61,7 @@ class Added(NamedTuple):
     """What became of a row.
 
     Attributes:
-        id: of the row, or of the one that asks the same already.
+        id: of the row, or of the one that already asks the same.
         line: of that row, from 1.
         new: whether the row was added.
         hidden: whether a secret or personal data was replaced in it.

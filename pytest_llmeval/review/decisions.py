@@ -147,7 +147,7 @@ def read_decisions(name: str, lines: Iterable[str]) -> Iterator[Decision]:
         except (ValueError, RecursionError) as error:
             if isinstance(error, json.JSONDecodeError) and not line.endswith("\n"):
                 return
-            raise ConfigError(f"{name}:{number}: {first_line(str(error))}; remove the line, or mend it") from None
+            raise ConfigError(f"{name}:{number}: {first_line(str(error))}; remove the line, or fix it") from None
 
 
 class Decisions:
@@ -250,5 +250,5 @@ def added_words(before: Decisions, after: Decisions) -> str:
     moved = [place for place in old.keys() & new.keys() if _moved(old[place], new[place])]
     told += [f"rejects {plural(len(moved), 'answer')} for another category"] if moved else []
     gone = sum(place not in new for place in old)
-    told += [f"takes back what was decided of {plural(gone, 'answer')}"] if gone else []
+    told += [f"takes back the decisions on {plural(gone, 'answer')}"] if gone else []
     return f"this change {' and '.join(told)}" if told else ""

@@ -71,16 +71,14 @@ def add_failing(
     wrong, remarks = _wrong_answer(project, run, result, sample, category)
     added = add_row(path, wrong, project.secrets)
     if not added.new:
-        return [f"nothing to add: {_near(path)} asks the same already, as {quoted(added.id, 60)} on line {added.line}"]
+        return [f"nothing to add: {_near(path)} already asks the same, as {quoted(added.id, 60)} on line {added.line}"]
     lines = [f"{_near(path)}:{added.line}: added {quoted(added.id, 60)}, which failed with {first_line(category, 60)}"]
     if added.line == 1:
         lines.append(f'name it in a test: @pytest.mark.llm_cases("{first_line(path.name)}")')
     if wrong.expected is None:
-        lines.append("it does not say yet what is right: give it expected or checks")
+        lines.append("it does not yet say what is right: give it expected or checks")
     if added.hidden:
-        lines.append(
-            "a secret or personal data was replaced in it, so it is not word by word what was asked and answered"
-        )
+        lines.append("a secret or personal data was replaced in it, so it differs from what was asked and answered")
     return [*lines, *remarks]
 
 
@@ -98,7 +96,7 @@ def _in_its_dataset(project: Project, result: CaseResult) -> str:
         except DatasetError:  # as where a test reads it by other names of its fields
             return f"{quoted(result.row.case, 60)} came from {_near(path)}"
         if found is not None:
-            return f"{quoted(found.id, 60)} is in {_near(path)} already, line {found.line}"
+            return f"{quoted(found.id, 60)} is already in {_near(path)}, line {found.line}"
     return ""
 
 
@@ -178,9 +176,9 @@ def _wrong_answer(
     elif has_row:
         plain = Case(id=result.key.case, input=given, expected=result.expected)
         if result.content not in ("", plain.digest):
-            remarks.append("what else the case holds (context, checks, metadata) is not in a run: copy it by hand")
+            remarks.append("a run does not hold the rest of the case (context, checks, metadata): copy it by hand")
     elif not calls:
-        raise ConfigError(f"{result.key}: no call of a model was seen in it, so there is no prompt to keep")
+        raise ConfigError(f"{result.key}: no model call was seen in it, so there is no prompt to keep")
     else:
         asked = result.asked or _stored(project, result, sample)
         given = _input_of(asked, result)

@@ -91,7 +91,7 @@ class ReviewServer:
         if head.method == "GET" and head.target.startswith("/?key="):
             await self._open(exchange, head.target.removeprefix("/?key="))
         elif not self._has_cookie(head):
-            await _say(exchange, 403, "open the address that llmeval review has printed; its key works once")
+            await _say(exchange, 403, "open the address that llmeval review printed; its key works once")
         elif (head.method, head.target) == ("GET", "/"):
             page = await asyncio.to_thread(self._page)
             headers = {**_HEADERS, "content-type": "text/html; charset=utf-8"}

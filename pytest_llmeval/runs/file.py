@@ -259,7 +259,7 @@ def _parsed(
         except (ValueError, RecursionError) as error:
             raise RunFileError(f"{path}:{number}: {error}") from None
     if not isinstance(data, dict):
-        raise RunFileError(f"{path}:{number}: a JSON object was expected, not {type(data).__name__}")
+        raise RunFileError(f"{path}:{number}: expected a JSON object, not {type(data).__name__}")
     return data
 
 

@@ -319,7 +319,7 @@ def _place(result: CaseResult) -> tuple[str, int, str, list[tuple[int, str]]]:
 def unasked(results: Sequence[CaseResult]) -> list[str]:
     """A line when some cases asked no model, as when the application's HTTP client is not captured."""
     count = sum(not result.calls for result in results)
-    return [f"no call of a model was seen in {count} of {len(results)} cases: they say nothing of it"] if count else []
+    return [f"no model call was seen in {count} of {len(results)} cases: they say nothing about it"] if count else []
 
 
 def blank_answers(results: Iterable[CaseResult], before: Mapping[CaseKey, CaseResult] | None = None) -> list[str]:
@@ -330,7 +330,7 @@ def blank_answers(results: Iterable[CaseResult], before: Mapping[CaseKey, CaseRe
     """
     expected = {key for key, result in (before or {}).items() if _blanks(result)}
     count = sum(_blanks(result) for result in results if result.key not in expected)
-    return [f"{plural(count, 'answer')} without a word passed: check what must be in an answer, too"] if count else []
+    return [f"{plural(count, 'answer')} without a word passed: also check what an answer must contain"] if count else []
 
 
 def _blanks(result: CaseResult) -> int:

@@ -54,7 +54,7 @@ def runs_in(folder: Path, keep: Callable[[str, Run], T]) -> Found[T]:
             continue
         moment = moment_of(run.created)
         if moment is None:
-            not_counted.append((path.name, f"it was saved at no date: {first_line(run.created, 40)}"))
+            not_counted.append((path.name, f"its date is missing or wrong: {first_line(run.created, 40)}"))
         elif digest in known:
             not_counted.append((path.name, f"it is a copy of {known[digest]}"))
         else:

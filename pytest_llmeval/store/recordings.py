@@ -202,9 +202,7 @@ class Recordings:
                 refused.append(f"{case}: {error}")
                 continue
             if found := find_secrets(line, self._secrets):
-                refused.append(
-                    f"{case} holds {', '.join(found)}. Take it out of the prompt, or out of what is answered"
-                )
+                refused.append(f"{case} holds {', '.join(found)}. Take it out of the prompt, or out of the answer")
             elif entry.key not in fit or entry.moment > fit[entry.key].moment:
                 fit[entry.key] = entry
         return fit, refused

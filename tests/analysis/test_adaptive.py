@@ -140,7 +140,7 @@ def test_a_candidate_that_was_undecided_does_not_pass_when_further_samples_are_l
     for lost, told in ((1, "1 test was not run"), (2, "2 tests were not run")):
         found = unfinished(passed, lost)
         assert found.gate == "failed"
-        assert found.reasons[0].startswith("could not be measured: undecided by the samples so far, and " + told)
+        assert found.reasons[0].startswith("could not be measured: undecided after the samples so far, and " + told)
     assert unfinished(passed, 0) == passed
     failed = compare(Side("a", before), Side("m", by_key([case(n, *["hallucination"] * 3) for n in range(10)])))
     assert failed.gate == "failed"

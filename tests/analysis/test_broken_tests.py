@@ -45,7 +45,7 @@ def test_what_five_cases_raise_on_both_sides_is_an_error_of_the_test() -> None:
     [sentence] = told
     assert sentence == (
         f"tests/test_mail.py::test_mail is broken: 5 of 5 cases raise {BROKEN} with both models; "
-        "they are errors and say nothing of either"
+        "they are errors and say nothing about either"
     )
 
 

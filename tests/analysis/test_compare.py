@@ -121,7 +121,7 @@ def test_a_category_that_is_configured_has_the_same_share_as_one_that_is_not(oth
 
 def test_blank_answers_that_pass_are_told_unless_the_baselines_are_blank_too() -> None:
     blank = side(*(case(f"c{number}", [""], calls=[call(" ")]) for number in range(3)), case("c3", [""]))
-    told = "3 answers without a word passed: check what must be in an answer, too"
+    told = "3 answers without a word passed: also check what an answer must contain"
     assert told in compare("m", answers(*[""] * 4), "m", blank).notes
     assert told not in compare("m", blank, "m", blank).notes
     tools = side(*(case(f"c{number}", [""], calls=[call("", tool="find")]) for number in range(4)))
@@ -671,10 +671,10 @@ def test_a_reader_is_told_what_else_there_is_to_know(count: int) -> None:
 
     plain = answers(*[""] * 5)
     assert compare("m", some(rejudged="as_saved"), "m", plain).notes == told(
-        "1 case asks the model in another way than when the baseline was saved; the saved verdict counts",
-        "2 cases ask the model in another way than when the baseline was saved; the saved verdict counts",
+        "1 case asks the model differently than when the baseline was saved; the saved verdict counts",
+        "2 cases ask the model differently than when the baseline was saved; the saved verdict counts",
     )
-    once = "not judged again, since another plugin must see one execution of each test; the saved verdict counts"
+    once = "not judged again, because another plugin must see each test executed once; the saved verdict counts"
     assert compare("m", some(rejudged="executed_once"), "m", plain).notes == told(
         f"1 case was {once}", f"2 cases were {once}"
     )
@@ -683,7 +683,7 @@ def test_a_reader_is_told_what_else_there_is_to_know(count: int) -> None:
         f"1 case fails today on replies that passed when the baseline was saved, {code}",
         f"2 cases fail today on replies that passed when the baseline was saved, {code}",
     )
-    changed = "cases changed since the baseline was saved; they are compared all the same"
+    changed = "cases changed since the baseline was saved; they are compared anyway"
     before = side(*(case(f"c{number}", [""], calls=[call(prompt="1")]) for number in range(5)))
     after = before | side(*(case(f"c{number}", [""], calls=[call(prompt="2")]) for number in range(count)))
     assert compare("m", before, "m", after, saved="run").notes == told(
@@ -719,4 +719,4 @@ def test_where_no_case_is_verified_on_both_sides_nothing_could_be_measured() -> 
     some = {**none, **answers("", "")}
     assert compare("old", all_pass, "new", some, saved="main.jsonl").gate == "passed"
     strict = compare("old", all_pass, "new", some, saved="main.jsonl", strict=True)
-    assert strict.reasons == ("18 of 20 cases could not be verified, and --llm-strict wants all of them",)
+    assert strict.reasons == ("18 of 20 cases could not be verified, and --llm-strict requires all of them",)

@@ -157,7 +157,7 @@ def test_wordings_of_one_side_alone_are_told_and_not_taken_for_missing_cases(old
     why = "not asked now" if old > new else "not asked of the baseline"
     assert comparison.notes == (
         f"240 other wordings of cases were {why} and are not compared",
-        "no call of a model was seen in 80 of 80 cases: they say nothing of it",  # these results are made by hand
+        "no model call was seen in 80 of 80 cases: they say nothing about it",  # these results are made by hand
     )
 
 

@@ -93,7 +93,7 @@ def test_where_no_answer_came_the_commonest_cause_is_told(category: str, reason:
 
 
 def test_where_nothing_was_asked_there_is_no_other_cause() -> None:
-    assert nothing_seen(side(("pass", False)).values()) == ["no call of a model was seen in any case"]
+    assert nothing_seen(side(("pass", False)).values()) == ["no model call was seen in any case"]
     assert lost_cause(lost(3, NOTHING_ASKED, "no call")) == ""
 
 

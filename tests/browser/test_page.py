@@ -411,7 +411,7 @@ def test_a_second_key_decides_nothing_of_the_next_case_and_the_bar_is_in_sight(c
 
 
 def added(key: CaseKey, model: str, answer: str) -> str:
-    return f"cases.jsonl:1: added {key} of {model}\nit does not say yet what is right"
+    return f"cases.jsonl:1: added {key} of {model}\nit does not yet say what is right"
 
 
 NODE = "t.py::test_mail[c0]"

@@ -232,7 +232,7 @@ def test_consistent_replies() -> None:
     assert assert_consistent(["a", "a", "b"], at_least=2 / 3).value == pytest.approx(2 / 3)
     failed = failure(assert_consistent, ["Paris", "paris.", "Lyon"], at_least=0.9)
     assert str(failed).split("\n") == [
-        '2 of 3 replies give the same answer, wanted are 90%: 2 x "Paris", 1 x "Lyon"',
+        '2 of 3 replies give the same answer, 90% required: 2 x "Paris", 1 x "Lyon"',
         '2 x "Paris"',
         '1 x "Lyon"',
     ]
@@ -311,10 +311,10 @@ def test_finish() -> None:
 def test_latency_and_cost() -> None:
     assert_latency(reply(latency=2.0), at_most=2)
     failed = failure(assert_latency, reply(latency=4.0), at_most=2)
-    assert (str(failed), category_of(failed), failed.score) == ("the reply took 4 s, allowed are 2 s", "slow", 0.5)
+    assert (str(failed), category_of(failed), failed.score) == ("the reply took 4 s, the limit is 2 s", "slow", 0.5)
     assert_cost(reply(cost=0.0), at_most=0)
     failed = failure(assert_cost, reply(cost=0.02), at_most=0.005)
-    assert (str(failed), category_of(failed)) == ("the reply cost $0.02, allowed are $0.005", "expensive")
+    assert (str(failed), category_of(failed)) == ("the reply cost $0.02, the limit is $0.005", "expensive")
 
 
 def test_an_unknown_cost_is_an_error_and_no_pass() -> None:

@@ -93,7 +93,7 @@ def test_a_scorer_passes_from_its_limit_on() -> None:
     assert scorer.seen == {
         "output": "red", "expected": "the red one", "input": "Which bike?", "context": ["The red one is here."]
     }  # fmt: skip
-    with pytest.raises(CheckFailed, match=r"^mostly right \(score 0.80, wanted is at least 0.9\)$"):
+    with pytest.raises(CheckFailed, match=r"^mostly right \(score 0.80, at least 0.9 required\)$"):
         check_of(scorer, at_least=0.9)("red", CASE)
 
 

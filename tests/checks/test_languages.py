@@ -92,10 +92,10 @@ def test_sentences_lose_nothing_that_is_a_letter(text: str) -> None:
 
 
 def test_too_many_and_too_few_sentences_fail_as_format() -> None:
-    with pytest.raises(CheckFailed, match="the reply has 2 sentences, allowed are at most 1") as caught:
+    with pytest.raises(CheckFailed, match="the reply has 2 sentences, at most 1 allowed") as caught:
         assert_sentences("One. Two.", at_most=1)
     assert (caught.value.category, caught.value.score) == ("format", 0.5)
-    with pytest.raises(CheckFailed, match="the reply has 0 sentences, wanted are at least 1"):
+    with pytest.raises(CheckFailed, match="the reply has 0 sentences, at least 1 required"):
         assert_sentences("", at_least=1)
     with pytest.raises(LlmevalError, match="assert_sentences needs at_least= or at_most=, in sentences"):
         assert_sentences("One.")

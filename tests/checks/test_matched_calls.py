@@ -255,8 +255,8 @@ def test_a_row_says_which_calls_are_right() -> None:
     [
         ("refund", 'a list of calls such as {"name": "refund", "args": {"amount": 84}}, not "refund"'),
         ({"name": "refund"}, "not an object with 1 key"),
-        ([], "the list is empty; that no tool is called is what no_tool_called checks"),
-        ([3], 'call 1: the name of a tool or {"name": ..., "args": {...}} was expected, not 3'),
+        ([], "the list is empty; no_tool_called checks that no tool is called"),
+        ([3], 'call 1: expected the name of a tool or {"name": ..., "args": {...}}, not 3'),
         (["a", {"args": {}}], "call 2: name is missing"),
         ([{"name": ""}], 'call 1: name is the name of a tool, not ""'),
         ([{"name": "a", "arg": {}}], 'call 1: unknown key "arg"; did you mean "args"?'),

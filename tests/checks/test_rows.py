@@ -119,7 +119,7 @@ def test_all_failing_checks_are_told_and_the_first_gives_the_category() -> None:
     recorder.reset(token)
     assert str(caught.value).split("\n") == [
         'the reply does not contain "30 days": "Refund within 60 days" (first of 2 failed checks)',
-        "words [format]: the reply has 4 words, allowed are at most 2",
+        "words [format]: the reply has 4 words, at most 2 allowed",
     ]
     assert (category_of(caught.value), caught.value.check, caught.value.score) == ("hallucination", "contains", 0.0)
     assert [(score.check, score.passed, score.category) for score in kept] == [

@@ -65,7 +65,7 @@ def test_a_check_that_passes_gives_its_score_back_and_every_score_is_kept(scores
         Score(
             value=0.5,
             passed=False,
-            reason="the reply has 2 words, allowed are at most 1",
+            reason="the reply has 2 words, at most 1 allowed",
             category="format",
             check="words",
         ),

@@ -183,10 +183,10 @@ def test_how_often_a_tool_was_called() -> None:
     assert_tool_called(calls, "search", {"q": "a"}, times=2, at_most=2)
     assert failure(assert_tool_called, calls, "search", times=1)[0] == '"search" was called 3 times, expected 1'
     assert failure(assert_tool_called, calls, "search", at_most=2)[0] == (
-        '"search" was called 3 times, allowed are at most 2'
+        '"search" was called 3 times, at most 2 allowed'
     )
     assert failure(assert_tool_called, calls, "search", {"q": "a"}, at_most=1)[0] == (
-        '"search" was called twice with these arguments, allowed are at most 1'
+        '"search" was called twice with these arguments, at most 1 allowed'
     )
 
 
@@ -195,9 +195,7 @@ def test_no_tool_or_none_of_these() -> None:
     assert_no_tool_called([])
     assert_no_tool_called(AGENT, "delete_account")
     assert failure(assert_no_tool_called, AGENT)[0] == 'no tool should be called, but "find_order" was (step 1)'
-    assert failure(assert_no_tool_called, AGENT, ["x", "refund"])[0] == (
-        '"refund" was called (step 2), which it must not be'
-    )
+    assert failure(assert_no_tool_called, AGENT, ["x", "refund"])[0] == ('"refund" must not be called, but was')
     assert failure(assert_no_tool_called, AGENT[0]) == [
         'no tool should be called, but "find_order" was',
         'step 1: find_order(id="LK-17")',
@@ -246,10 +244,10 @@ def _passes(check: Any, *arguments: Any, **options: Any) -> bool:
 
 def test_the_number_of_steps() -> None:
     assert_steps(AGENT, at_most=3, tool_calls_at_most=3)
-    with pytest.raises(CheckFailed, match=r"^the model was asked 3 times, allowed are at most 2\n") as caught:
+    with pytest.raises(CheckFailed, match=r"^the model was asked 3 times, at most 2 allowed\n") as caught:
         assert_steps(AGENT, at_most=2)
     assert caught.value.score == pytest.approx(2 / 3)
-    with pytest.raises(CheckFailed, match=r"^the model called tools 3 times, allowed are at most 1\n") as caught:
+    with pytest.raises(CheckFailed, match=r"^the model called tools 3 times, at most 1 allowed\n") as caught:
         assert_steps(AGENT, at_most=3, tool_calls_at_most=1)
     assert caught.value.score == pytest.approx(1 / 3)
 

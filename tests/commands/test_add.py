@@ -74,7 +74,7 @@ def test_a_failing_test_without_a_dataset_becomes_a_row_once(
     assert said(capsys, "test_river") == (
         'cases.jsonl:1: added "test_river", which failed with rivers\n'
         'name it in a test: @pytest.mark.llm_cases("cases.jsonl")\n'
-        "it does not say yet what is right: give it expected or checks\n"
+        "it does not yet say what is right: give it expected or checks\n"
     )
     [row] = rows(failed.path / "cases.jsonl")
     assert row["input"] == [
@@ -89,7 +89,7 @@ def test_a_failing_test_without_a_dataset_becomes_a_row_once(
         "category": "rivers",
         "test": "test_it.py::test_river",
     }
-    assert said(capsys, "river") == 'nothing to add: cases.jsonl asks the same already, as "test_river" on line 1\n'
+    assert said(capsys, "river") == 'nothing to add: cases.jsonl already asks the same, as "test_river" on line 1\n'
     assert "cases.jsonl:2" in said(capsys, "test_it.py::test_city[Graz]")
     assert rows(failed.path / "cases.jsonl")[1]["input"] == "Say Graz."
 
@@ -116,7 +116,7 @@ def test_what_an_inline_case_expects_goes_along_and_what_a_run_lacks_is_named(
         "task": "lakes",
         "tags": ["at"],
     }
-    assert "what else the case holds (context, checks, metadata)" in said(capsys, "hill", "--to", "geo.jsonl")
+    assert "the rest of the case (context, checks, metadata)" in said(capsys, "hill", "--to", "geo.jsonl")
 
 
 def test_a_wrong_name_is_answered_with_those_that_there_are(
@@ -147,8 +147,8 @@ def test_a_case_of_a_dataset_is_in_it_already(
             assert llm("Say z.") == "z"
     """)
     plain_session.run("--llm-baseline=none")
-    assert said(capsys, "b") == 'nothing to add: "b" is in letters.jsonl already, line 2\n'
-    assert "is in letters.jsonl already" in said(capsys, "b", "--to", "others.jsonl")
+    assert said(capsys, "b") == 'nothing to add: "b" is already in letters.jsonl, line 2\n'
+    assert "is already in letters.jsonl" in said(capsys, "b", "--to", "others.jsonl")
     assert not Path("others.jsonl").exists()
     # The file of the tests beside it is the dataset, and its last line has no end.
     assert "letters.jsonl:3: added" in said(capsys, "test_alone")
@@ -176,7 +176,7 @@ def test_what_a_shadow_test_finds_wrong_becomes_a_case_though_the_log_has_the_re
     server.answer = shadow_answer
     plain_session.run("--llm-model=candidate")
     assert said(capsys, "r2").startswith('cases.jsonl:1: added "r2", which failed with format\n')
-    assert said(capsys, "r2").startswith("nothing to add: cases.jsonl asks the same already")
+    assert said(capsys, "r2").startswith("nothing to add: cases.jsonl already asks the same")
     [row] = rows(Path("cases.jsonl"))
     assert row["input"] == [{"role": "user", "content": "Order 2"}]
     assert row["metadata"]["request"] == {"temperature": 0}
@@ -332,7 +332,7 @@ def test_what_an_application_embeds_is_not_what_it_asks(here: Path, capsys: pyte
     assert said(capsys, "c", "--to", "d.jsonl").splitlines() == [
         'd.jsonl:1: added "test_it-c", which failed with tone',
         'name it in a test: @pytest.mark.llm_cases("d.jsonl")',
-        "it does not say yet what is right: give it expected or checks",
+        "it does not yet say what is right: give it expected or checks",
         "not in the row: the request's tools look",
     ]
     [row] = rows(Path("d.jsonl"))

@@ -163,7 +163,7 @@ def test_cases_that_never_or_always_fail(capsys: pytest.CaptureFixture[str]) -> 
         "ALWAYS FAILED: 1 case in every result of 2 runs; is it right?",
         '  cases.jsonl:2 "r1"',
         "never failed: 1 of 3 cases with several results in 2 runs; they show only what gets worse",
-        'without a result as the row is now: 2 cases: cases.jsonl:4 "r3", cases.jsonl:5 "r4"',
+        'without a result for the row as it is now: 2 cases: cases.jsonl:4 "r3", cases.jsonl:5 "r4"',
     ]
 
 
@@ -174,7 +174,7 @@ def test_a_result_of_the_row_as_it_was_counts_no_more(capsys: pytest.CaptureFixt
     assert any(line.startswith("ALWAYS FAILED") for line in told(capsys, "cases.jsonl", "--runs", "runs"))
     dataset({"input": "pay", "expected": "y"})
     assert told(capsys, "cases.jsonl", "--runs", "runs", code=0)[1:] == [
-        'without a result as the row is now: 1 case: cases.jsonl:1 "r0"',
+        'without a result for the row as it is now: 1 case: cases.jsonl:1 "r0"',
         "nothing was found",
     ]
 
@@ -263,7 +263,7 @@ def test_an_embedding_of_the_project_finds_what_is_asked_in_other_words(capsys: 
         ("shop_vectors:embd", 'the module has no such function; did you mean "embed"?'),
         ("no_such_module_here:embed", "the module cannot be imported: ModuleNotFoundError"),
         ("shop_vectors:broken", "gave a vector without a direction"),
-        ("shop_vectors", "allowed is a function that turns a list of texts into vectors"),
+        ("shop_vectors", "allowed: a function that turns a list of texts into vectors"),
     ],
 )
 def test_an_embedding_that_is_none_is_told(capsys: pytest.CaptureFixture[str], embed: str, problem: str) -> None:

@@ -61,7 +61,7 @@ def test_a_regression_of_any_tool_fails_the_gate(capsys: pytest.CaptureFixture[s
     assert code == 1
     assert "GATE FAILED: facts regressed from 0 of 60 to 12 of 60 answers" in text
     assert "facts: q0" in text
-    assert "no call of a model" not in text
+    assert "no model call" not in text
     assert told(capsys, after, before)[0] == 0
 
 

@@ -51,7 +51,7 @@ def test_it_says_what_it_made_what_to_write_and_what_it_left_out(capsys: pytest.
         "Write this in a test file beside it, below `import pytest` and `from pytest_llmeval import assert_case`:",
         '  @pytest.mark.llm_cases("shop.jsonl")',
         "  def test_cases(llm, case): assert_case(llm(case.input), case)",
-        "NOT MAPPED: 1 thing; look whether your tests need them",
+        "NOT MAPPED: 1 thing; check whether your tests need them",
         '  shop.yaml:6: assert llm-rubric: "is friendly"',
         "    it asks another model; write it as a check of your own",
     ]
@@ -76,7 +76,7 @@ def test_nothing_is_overwritten_without_force(capsys: pytest.CaptureFixture[str]
     Path("shop.yaml").write_text(TESTS)
     Path("cases.jsonl").write_text("mine\n")
     assert refused(capsys, "shop.yaml") == (
-        "llmeval: cases.jsonl is there already; name another file with -o, or replace it with --force"
+        "llmeval: cases.jsonl already exists; name another file with -o, or replace it with --force"
     )
     assert Path("cases.jsonl").read_text() == "mine\n"
     assert main(["import", "shop.yaml", "--force"]) == 0

@@ -139,13 +139,13 @@ def test_answers_without_a_verdict_are_left_out_and_told(
     told = capsys.readouterr().out
     assert "54 labels of people" in told
     assert "1 answer without a verdict, left out: the judge openai/judge-9 gave no verdict: it wrote no JSON" in told
-    assert "pytest reads judges/*.json beside the project's settings, and so not this file" in told
+    assert "pytest reads only judges/*.json beside the project's settings, not this file" in told
 
 
 @pytest.mark.parametrize(
     ("labels", "options", "why"),
     [
-        (rows(1, 1), ["--judge=judge"], "say by what and by whom to judge"),
+        (rows(1, 1), ["--judge=judge"], "give the rubric and the judge"),
         (rows(1, 1), ["--judge=judge", "--rubric=faithfull"], "did you mean"),
         (rows(1, 1), ["--judge=jugde", "--rubric=faithfulness"], "unknown model"),
         (rows(1, 1), [*BY, "--votes=2"], "odd number"),

@@ -187,7 +187,7 @@ def test_a_run_without_a_judged_answer_is_planned_like_a_dataset(
     sample = SampleResult(index=0, outcome="error", category="timeout")
     run = Run(created="", models={"m": {}}, results=(CaseResult(key=CaseKey("t", "c"), model="m", samples=(sample,)),))
     RunWriter(tmp_path / "run.jsonl", run).finish(complete=True)
-    assert any("categories are supposed" in line for line in told(capsys, "run.jsonl"))
+    assert any("categories are assumed" in line for line in told(capsys, "run.jsonl"))
 
 
 def test_a_run_without_results_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,7 @@ def test_decisions_are_put_into_the_project_once(project: Path, capsys: pytest.C
     path = saved(project, accepted, Decision(KEY, "d2", "rejected", "tone", reviewer="ana"))
     assert main(["review", str(path), "--apply"]) == 0
     assert capsys.readouterr().out == (
-        "reviews/release.jsonl: 1 accepted, 1 rejected; commit it: these answers count so from now on\n"
+        "reviews/release.jsonl: 1 accepted, 1 rejected; commit it: these decisions count from now on\n"
     )
     assert len(decisions_in(project)) == 2
     saved(project, Decision(KEY, "d3", "accepted", reviewer="ana"))

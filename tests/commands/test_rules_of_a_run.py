@@ -104,7 +104,7 @@ def test_a_run_that_says_nothing_of_rules_is_judged_as_before(
     save_run(here / "run.jsonl", run())
     code, told = llmeval("compare", "run.jsonl")
     assert code == 1
-    assert "rules: this run does not say what its session was judged by, so the settings here count" in told
+    assert "rules: this run does not say which rules judged its session, so the settings here count" in told
     configure(here, "low")
     assert llmeval("compare", "run.jsonl")[0] == 0
 

@@ -141,7 +141,7 @@ def test_a_broken_pyproject_that_never_names_llmeval_is_left_to_others(tmp_path:
         (b"[tool.llmeval]\nmodel = '\xfc'\n", "pyproject.toml:2: not UTF-8; save the file as UTF-8"),
         ("[tool.llmeval]\nx = " + "[" * 5000, "pyproject.toml: nested too deep"),
         ("[tool.llmeval]\nx = " + "9" * 5000, "pyproject.toml: not TOML: "),
-        ("[tool]\nllmeval = 3\n", "pyproject.toml: [tool] llmeval: is no table; allowed is [tool.llmeval]"),
+        ("[tool]\nllmeval = 3\n", "pyproject.toml: [tool] llmeval: is no table; allowed: [tool.llmeval]"),
         (b"# llmeval" + b" " * 10_000_000, "pyproject.toml: the file has over 10,000,000 bytes"),
     ],
 )
@@ -181,11 +181,11 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         (MODEL + 'api_key_environment = "X"\n', CANDIDATE + 'api_key_environment: unknown key; did you mean "api_key_'),
         (
             "[tool.llmeval]\nrecordings = 3\n",
-            "pyproject.toml: [tool.llmeval] recordings: is the number 3; allowed is tex",
+            "pyproject.toml: [tool.llmeval] recordings: is the number 3; allowed: tex",
         ),
         (
             '[tool.llmeval]\ncache = ""\n',
-            'pyproject.toml: [tool.llmeval] cache: is the text ""; allowed is the path of',
+            'pyproject.toml: [tool.llmeval] cache: is the text ""; allowed: the path of',
         ),
         (
             '[tool.llmeval]\ncache = "a\\u0000b"\n',
@@ -193,15 +193,15 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             "[tool.llmeval]\nignore = ['a.b', 3, 4]\n",
-            "pyproject.toml: [tool.llmeval] ignore: is the number 3; allowed is text: a JSON path",
+            "pyproject.toml: [tool.llmeval] ignore: is the number 3; allowed: text (a JSON path",
         ),
         (
             "[tool.llmeval]\nmodels = []\n",
-            "pyproject.toml: [tool.llmeval] models: is an empty list; allowed is a table",
+            "pyproject.toml: [tool.llmeval] models: is an empty list; allowed: a table",
         ),
         (
             "[tool.llmeval.models]\na = 1\n",
-            "pyproject.toml: [tool.llmeval.models] a: is the number 1; allowed is a table",
+            "pyproject.toml: [tool.llmeval.models] a: is the number 1; allowed: a table",
         ),
         (
             "[tool.llmeval.models.a]\n",
@@ -209,7 +209,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             '[tool.llmeval.models."a/b"]\nmodel = "x/y"\n',
-            'pyproject.toml: [tool.llmeval.models] "a/b": is not a name allowed here; allowed are letters, digits',
+            'pyproject.toml: [tool.llmeval.models] "a/b": is not a name allowed here; allowed: letters, digits',
         ),
         (
             '[tool.llmeval.models."a\\n"]\nmodel = "x/y"\n',
@@ -217,25 +217,25 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             '[tool.llmeval.models.a]\nmodel = "gpt"\n',
-            'pyproject.toml: [tool.llmeval.models.a] model: is the text "gpt"; allowed is provider/model',
+            'pyproject.toml: [tool.llmeval.models.a] model: is the text "gpt"; allowed: provider/model',
         ),
-        (MODEL + 'thinking_tags = ["<think>"]\n', CANDIDATE + "thinking_tags: is a list; allowed are two different"),
-        (MODEL + 'thinking_tags = ["a", "a"]\n', CANDIDATE + "thinking_tags: is a list; allowed are two different"),
-        (MODEL + 'thinking_tags = ["a", ""]\n', CANDIDATE + "thinking_tags: is a list; allowed are two different"),
-        (MODEL + "thinking_tags = true\n", CANDIDATE + "thinking_tags: is true; allowed is a list: what stands before"),
-        (MODEL + "thinking_tags = [1, 2]\n", CANDIDATE + "thinking_tags: is the number 1; allowed is text: a text"),
-        (MODEL + "judge = 1\n", CANDIDATE + "judge: is the number 1; allowed is true or false: true for a model that"),
+        (MODEL + 'thinking_tags = ["<think>"]\n', CANDIDATE + "thinking_tags: is a list; allowed: two different"),
+        (MODEL + 'thinking_tags = ["a", "a"]\n', CANDIDATE + "thinking_tags: is a list; allowed: two different"),
+        (MODEL + 'thinking_tags = ["a", ""]\n', CANDIDATE + "thinking_tags: is a list; allowed: two different"),
+        (MODEL + "thinking_tags = true\n", CANDIDATE + "thinking_tags: is true; allowed: a list (what stands before"),
+        (MODEL + "thinking_tags = [1, 2]\n", CANDIDATE + "thinking_tags: is the number 1; allowed: text (a text"),
+        (MODEL + "judge = 1\n", CANDIDATE + "judge: is the number 1; allowed: true or false (true for a model that"),
         (
             '[tool.llmeval]\nmodel = "candidate"\n' + MODEL + "judge = true\n",
             'pyproject.toml: [tool.llmeval] model: "candidate" has judge = true: it judges answers',
         ),
-        (MODEL + "timeout = 0\n", CANDIDATE + "timeout: is the number 0; allowed is from 1 to 86400: seconds for one"),
-        (MODEL + "timeout = -3.5\n", CANDIDATE + "timeout: is the number -3.5; allowed is from 1 to 86400"),
-        (MODEL + "timeout = 1e9\n", CANDIDATE + "timeout: is the number 1000000000.0; allowed is from 1 to 86400"),
-        (MODEL + "timeout = nan\n", CANDIDATE + "timeout: is the number nan; allowed is a finite number"),
-        (MODEL + "timeout = true\n", CANDIDATE + "timeout: is true; allowed is a number: seconds for one answer"),
-        (MODEL + 'timeout = "5m"\n', CANDIDATE + 'timeout: is the text "5m"; allowed is a number: seconds for one'),
-        (MODEL + "params = 3\n", CANDIDATE + "params: is the number 3; allowed is a table"),
+        (MODEL + "timeout = 0\n", CANDIDATE + "timeout: is the number 0; allowed: from 1 to 86400 (seconds for one"),
+        (MODEL + "timeout = -3.5\n", CANDIDATE + "timeout: is the number -3.5; allowed: from 1 to 86400"),
+        (MODEL + "timeout = 1e9\n", CANDIDATE + "timeout: is the number 1000000000.0; allowed: from 1 to 86400"),
+        (MODEL + "timeout = nan\n", CANDIDATE + "timeout: is the number nan; allowed: a finite number"),
+        (MODEL + "timeout = true\n", CANDIDATE + "timeout: is true; allowed: a number (seconds for one answer"),
+        (MODEL + 'timeout = "5m"\n', CANDIDATE + 'timeout: is the text "5m"; allowed: a number (seconds for one'),
+        (MODEL + "params = 3\n", CANDIDATE + "params: is the number 3; allowed: a table"),
         (
             MODEL + "params = { day = 2024-01-31 }\n",
             CANDIDATE[:-2] + ".params] day: is a date or time; write it as text",
@@ -246,12 +246,12 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             MODEL + 'drop_params = "temperature"\n',
-            CANDIDATE + 'drop_params: is the text "temperature"; allowed is a list: names of parameters that are not',
+            CANDIDATE + 'drop_params: is the text "temperature"; allowed: a list (names of parameters that are not',
         ),
-        (MODEL + "drop_params = [3]\n", CANDIDATE + "drop_params: is the number 3; allowed is text: the name of a"),
+        (MODEL + "drop_params = [3]\n", CANDIDATE + "drop_params: is the number 3; allowed: text (the name of a"),
         (
             MODEL + 'drop_params = ["top p["]\n',
-            CANDIDATE + 'drop_params: names "top p["; allowed are names as in temperature, thinking.budget_tokens',
+            CANDIDATE + 'drop_params: names "top p["; allowed: names as in temperature, thinking.budget_tokens',
         ),
         (
             MODEL + 'drop_params = ["messages"]\n',
@@ -279,7 +279,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             MODEL + "rename_params = { seed = 1 }\n",
-            CANDIDATE[:-2] + ".rename_params] seed: is the number 1; allowed is text: the name that is sent",
+            CANDIDATE[:-2] + ".rename_params] seed: is the number 1; allowed: text (the name that is sent",
         ),
         (
             MODEL + 'headers = { X-Auth-Token = "t" }\n',
@@ -309,7 +309,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             MODEL + 'headers = { "x team" = "t" }\n',
-            CANDIDATE[:-2] + '.headers] "x team": is no name of a header; allowed are letters',
+            CANDIDATE[:-2] + '.headers] "x team": is no name of a header; allowed: letters',
         ),
         (
             MODEL + 'headers = { x-team = "a", X-Team = "b" }\n',
@@ -317,9 +317,9 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             MODEL + 'headers = { x-team = "a\\r\\nb: c" }\n',
-            CANDIDATE[:-2] + ".headers] x-team: is a text that no header can hold; allowed is printable ASCII",
+            CANDIDATE[:-2] + ".headers] x-team: is a text that no header can hold; allowed: printable ASCII",
         ),
-        (MODEL + "headers = { x-team = 3 }\n", CANDIDATE[:-2] + ".headers] x-team: is the number 3; allowed is text"),
+        (MODEL + "headers = { x-team = 3 }\n", CANDIDATE[:-2] + ".headers] x-team: is the number 3; allowed: text"),
         (
             MODEL.replace("openai/gpt", "python:bot.ask") + 'headers = { x-team = "a" }\n',
             CANDIDATE + "headers: are never sent: a python: model is called by this process; take them out",
@@ -332,19 +332,19 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
             MODEL + 'params = { model = "other" }\n',
             CANDIDATE + "params: sets model, which is what a test asks, no parameter; take it out",
         ),
-        (MODEL + "params = { t = [nan] }\n", CANDIDATE[:-2] + ".params] t: is the number nan; allowed is a finite"),
+        (MODEL + "params = { t = [nan] }\n", CANDIDATE[:-2] + ".params] t: is the number nan; allowed: a finite"),
         (
             MODEL + "params = { seed = 0x" + "f" * 9000 + " }\n",
-            CANDIDATE[:-2] + ".params] seed: is a very large number; allowed are numbers up to 9223372036854775807",
+            CANDIDATE[:-2] + ".params] seed: is a very large number; allowed: numbers up to 9223372036854775807",
         ),
         (
             MODEL + "prices = { input = 0x" + "f" * 9000 + ", output = 2 }\n",
-            CANDIDATE[:-2] + ".prices] input: is a very large number; allowed are",
+            CANDIDATE[:-2] + ".prices] input: is a very large number; allowed:",
         ),
         (MODEL + "prices = { input = 1 }\n", CANDIDATE[:-2] + ".prices] output: is missing; it is USD per million"),
         (
             MODEL + "prices = { input = -1, output = 2 }\n",
-            CANDIDATE[:-2] + ".prices] input: is the number -1; allowed is 0",
+            CANDIDATE[:-2] + ".prices] input: is the number -1; allowed: 0",
         ),
         (
             MODEL + "prices = { input = inf, output = 2 }\n",
@@ -352,7 +352,7 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             MODEL + "prices = { input = true, output = 2 }\n",
-            CANDIDATE[:-2] + ".prices] input: is true; allowed is a numb",
+            CANDIDATE[:-2] + ".prices] input: is true; allowed: a numb",
         ),
         (
             "[tool.llmeval.categories.format]\nseverity = 'hihg'\n",
@@ -363,25 +363,25 @@ GATE = "pyproject.toml: [tool.llmeval.gate] "
         ),
         (
             "[tool.llmeval.categories.format]\nmax_increase = 2\n",
-            "pyproject.toml: [tool.llmeval.categories.format] max_increase: is the number 2; allowed is from 0 to 1",
+            "pyproject.toml: [tool.llmeval.categories.format] max_increase: is the number 2; allowed: from 0 to 1",
         ),
         (
             "[tool.llmeval.categories.format]\nmax_increase = nan\n",
-            "pyproject.toml: [tool.llmeval.categories.format] max_increase: is the number nan; allowed is",
+            "pyproject.toml: [tool.llmeval.categories.format] max_increase: is the number nan; allowed:",
         ),
         (
             "[tool.llmeval.gate]\nlatency_p95 = '20 %'\n",
-            GATE + 'latency_p95: is the text "20 %"; allowed is a rise, as in',
+            GATE + 'latency_p95: is the text "20 %"; allowed: a rise, as in',
         ),
         (
             "[tool.llmeval.gate]\nlatency_p95 = 0.2\n",
-            GATE + "latency_p95: is the number 0.2; allowed is text: a rise, as",
+            GATE + "latency_p95: is the number 0.2; allowed: text (a rise, as",
         ),
         (
             "[tool.llmeval.gate]\nmax_loss = '5%'\n",
-            GATE + 'max_loss: is the text "5%"; allowed is a number: a share of the answers',
+            GATE + 'max_loss: is the text "5%"; allowed: a number (a share of the answers',
         ),
-        ("[tool.llmeval.gate]\nmax_loss = 5\n", GATE + "max_loss: is the number 5; allowed is from 0 to 1: a share"),
+        ("[tool.llmeval.gate]\nmax_loss = 5\n", GATE + "max_loss: is the number 5; allowed: from 0 to 1 (a share"),
         ("[tool.llmeval.gate]\nlatency_p96 = '+2%'\n", GATE + 'latency_p96: unknown key; did you mean "latency_p9'),
         (
             MODEL + '[tool.llmeval]\nmodel = "candiate"\n',
@@ -415,9 +415,9 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
 def test_what_json_cannot_hold_is_told_within_lists_too(tmp_path: Path) -> None:
     table = "[tool.llmeval]\nignore = [{ a = 0x" + "f" * 9000 + ", b = 2024-01-31 }, 'x']\n"
     first, second, third = mistakes(tmp_path, table)
-    assert first.startswith("pyproject.toml: [tool.llmeval.ignore] a: is a very large number; allowed are")
+    assert first.startswith("pyproject.toml: [tool.llmeval.ignore] a: is a very large number; allowed:")
     assert second.startswith("pyproject.toml: [tool.llmeval.ignore] b: is a date or time")
-    assert third.startswith("pyproject.toml: [tool.llmeval] ignore: is a table; allowed is text: a JSON path")
+    assert third.startswith("pyproject.toml: [tool.llmeval] ignore: is a table; allowed: text (a JSON path")
 
 
 def test_a_table_in_the_wrong_place_of_llmeval_toml_is_told(tmp_path: Path) -> None:

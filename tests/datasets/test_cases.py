@@ -136,25 +136,25 @@ def test_input_is_required(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "complaint"),
     [
-        ("input", 5, "input is the number 5; allowed is text, a list of chat messages, an object or a list"),
+        ("input", 5, "input is the number 5; allowed: text, a list of chat messages, an object or a list"),
         ("input", [], "input is an empty list; allowed"),
         ("input", {}, "input is an object; allowed"),
         ("input", ["hi", {"role": "user", "content": "x"}], 'input[0] is the text "hi"; a chat message is an object'),
         ("input", [{"role": "user"}, {"content": "x"}], 'input[1] has no "role"'),
-        ("context", ["a", 2], "context[1] is the number 2; allowed is text"),
-        ("tags", "text", 'tags is the text "text"; allowed is a list of texts, as in ["text"]'),
-        ("tags", ["a", 2], "tags[1] is the number 2; allowed is text"),
-        ("paraphrases", {}, "paraphrases is an object; allowed is a list of texts"),
-        ("task", True, "task is true; allowed is text"),
-        ("metadata", [], "metadata is an empty list; allowed is an object"),
+        ("context", ["a", 2], "context[1] is the number 2; allowed: text"),
+        ("tags", "text", 'tags is the text "text"; allowed: a list of texts, as in ["text"]'),
+        ("tags", ["a", 2], "tags[1] is the number 2; allowed: text"),
+        ("paraphrases", {}, "paraphrases is an object; allowed: a list of texts"),
+        ("task", True, "task is true; allowed: text"),
+        ("metadata", [], "metadata is an empty list; allowed: an object"),
         ("checks", {"contains": "x"}, 'checks is a list such as [{"contains": "30 days"}], not an object with 1 key'),
         ("checks", ["contains"], 'check 1: expected an object such as {"contains": "30 days"}, got "contains"'),
-        ("samples", 0, "samples is the number 0; allowed is a whole number from 1 to 1000"),
+        ("samples", 0, "samples is the number 0; allowed: a whole number from 1 to 1000"),
         ("samples", 1001, "samples is the number 1001; allowed"),
         ("samples", True, "samples is true; allowed"),
         ("samples", 2.0, "samples is the number 2.0; allowed"),
-        ("id", 1.5, "id is the number 1.5; allowed is text"),
-        ("id", True, "id is true; allowed is text"),
+        ("id", 1.5, "id is the number 1.5; allowed: text"),
+        ("id", True, "id is true; allowed: text"),
     ],
 )
 def test_a_wrong_type_is_told_with_what_is_allowed(tmp_path: Path, field: str, value: Any, complaint: str) -> None:
@@ -164,7 +164,7 @@ def test_a_wrong_type_is_told_with_what_is_allowed(tmp_path: Path, field: str, v
 @pytest.mark.parametrize(
     ("bad", "complaint"),
     [
-        (" a b", 'id is " a b"; allowed is printable text without spaces at its ends, without ::'),
+        (" a b", 'id is " a b"; allowed: printable text without spaces at its ends, without ::'),
         (" a b", '; for example "a-b"'),
         ("re\u202efund", 'id is "re\\u202efund"; allowed'),
         ("refund+2", '; for example "refund-2"'),
@@ -322,9 +322,7 @@ def test_a_file_with_names_of_another_tool_is_told_how_it_is_read(tmp_path: Path
 
 def test_other_kinds_of_files_are_refused_with_the_allowed_ones(tmp_path: Path) -> None:
     [only] = problems(tmp_path, "[]", "t.json")
-    assert only.startswith(
-        "t.json: files of type .json are not datasets; allowed are .jsonl, .csv, .tsv, .yaml and .yml,"
-    )
+    assert only.startswith("t.json: files of type .json are not datasets; allowed: .jsonl, .csv, .tsv, .yaml and .yml,")
     assert only.endswith("and with fields= also .json and .xlsx")
 
 

@@ -231,7 +231,7 @@ def test_a_newcomer_without_a_model_is_told_exactly_what_to_do(session: Session)
     session.write(ASKS)
     result = session.run()
     told = (
-        "no model on trial: give --llm-model=NAME, or set model in [tool.llmeval] of pyproject.toml "
+        "no model is chosen: give --llm-model=NAME, or set model in [tool.llmeval] of pyproject.toml "
         "(NAME is provider/model, such as openai/gpt-5.6-mini); no [tool.llmeval] in pyproject.toml"
     )
     assert told in result.outlines
@@ -253,8 +253,8 @@ UNKNOWN = (
         (["--llm-model=prodction"], UNKNOWN),
         (["--llm-baseline=prodction"], UNKNOWN),
         (["--llm-model=opnai/gpt-5"], "there is no provider 'opnai'. Did you mean 'openai'? *"),
-        (["--llm-samples=0"], "--llm-samples=0: a whole number from 1 was expected*"),
-        (["--llm-samples=many"], "--llm-samples=many: a whole number from 1 was expected*"),
+        (["--llm-samples=0"], "--llm-samples=0: expected a whole number from 1*"),
+        (["--llm-samples=many"], "--llm-samples=many: expected a whole number from 1*"),
         (["--llm-report=x.txt"], "--llm-report=x.txt: unknown kind of report (allowed: *.jsonl*)"),
         (["--llm-report=folder.jsonl"], "--llm-report=folder.jsonl: is a folder; name a file in it, *"),
         (["--llm-report=test_it.py/x.jsonl"], "--llm-report=test_it.py/x.jsonl: cannot be written: * is no folder"),

@@ -153,7 +153,7 @@ def test_a_rejection_counts_once_both_answers_are_decided(plain_session: Session
     )
     one_sided = plain_session.run("--llm-model=candidate")
     assert one_sided.ret == 0
-    assert told(one_sided, "10 rejections do not count yet: nobody has decided of the other side's answer")
+    assert told(one_sided, "10 rejections do not count yet: nobody has decided on the other side's answer")
     assert told(one_sided, "14 of 24 cases are unverified")
     both = [
         each._replace(decision="both_bad", beside=answer_digest(old.samples[0].calls))

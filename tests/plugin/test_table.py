@@ -84,7 +84,7 @@ def test_where_no_table_is_found_the_place_is_told(session: Session) -> None:
     session.write(ASKS)
     assert told(
         session.run(),
-        "no model on trial: give --llm-model=NAME, or set model in [[]tool.llmeval] of pyproject.toml "
+        "no model is chosen: give --llm-model=NAME, or set model in [[]tool.llmeval] of pyproject.toml "
         "(NAME is provider/model, such as openai/gpt-5.6-mini); no [[]tool.llmeval] in pyproject.toml; "
         "pyproject.toml has [[]tool.llmevel]: did you mean that[?]*",
     )

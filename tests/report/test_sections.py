@@ -139,7 +139,7 @@ def test_wordings_are_told_with_the_change_and_the_worst() -> None:
 
 def test_wordings_that_make_no_difference_take_a_line() -> None:
     same = [case("a", "pp"), case("a", "pp", wording="2")]
-    assert told(same) == "wordings: 1 case in 2 wordings, of which none made a difference\n"
+    assert told(same) == "wordings: 1 case in 2 wordings; none made a difference\n"
 
 
 def test_a_terminal_without_unicode_gets_the_same_words() -> None:

@@ -160,13 +160,13 @@ def test_a_decision_that_a_change_moves_to_another_row_is_told(content: str) -> 
     """Else a change could accept a wrong answer to the row that it edits, and nobody would read of it."""
     old = Decisions([decided("accepted")._replace(content="row 1")])
     new = Decisions([decided("accepted")._replace(content=content)])
-    assert added_words(old, new) == "this change accepts 1 answer and takes back what was decided of 1 answer"
+    assert added_words(old, new) == "this change accepts 1 answer and takes back the decisions on 1 answer"
 
 
 def test_what_a_change_decides_is_told() -> None:
     old = Decisions([decided("accepted"), decided("accepted", answer="d2")])
     new = Decisions([decided("accepted"), *(decided("accepted", answer=f"n{n}") for n in range(7))])
-    assert added_words(old, new) == "this change accepts 7 answers and takes back what was decided of 1 answer"
+    assert added_words(old, new) == "this change accepts 7 answers and takes back the decisions on 1 answer"
     assert added_words(old, old) == ""
     other = Decisions([decided("rejected")._replace(category="format")])
     assert added_words(Decisions([decided("rejected")]), other) == "this change rejects 1 answer for another category"

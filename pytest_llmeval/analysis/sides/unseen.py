@@ -13,7 +13,7 @@ NOTHING_ASKED = "nothing_asked"
 """The kind of error of a sample that asked no model."""
 
 _LONGEST = 150  # characters of an error's reason
-_WHY = "no call of a model was seen, though another answer of this case has one: does the application cache?"
+_WHY = "no model call was seen, though another answer of this case has one: does the application cache?"
 
 
 def without_unseen(before: Results, after: Results) -> tuple[Results, Results]:
@@ -40,7 +40,7 @@ def nothing_seen(results: Iterable[CaseResult]) -> list[str]:
     results = list(results)
     if not results or any(result.calls for result in results):
         return []
-    return [lost_cause(results) or "no call of a model was seen in any case"]
+    return [lost_cause(results) or "no model call was seen in any case"]
 
 
 def lost_cause(results: Iterable[CaseResult]) -> str:

@@ -67,7 +67,7 @@ def mistakes_in_calls(expected: object) -> Iterator[str]:
         yield f'it takes a list of calls such as {{"name": "refund", "args": {{"amount": 84}}}}, not {shown(expected)}'
         return
     if not expected:
-        yield "the list is empty; that no tool is called is what no_tool_called checks"
+        yield "the list is empty; no_tool_called checks that no tool is called"
     for number, one in enumerate(expected, start=1):
         yield from (f"call {number}: {problem}" for problem in _mistakes_in_call(one))
 
@@ -76,7 +76,7 @@ def _mistakes_in_call(one: object) -> Iterator[str]:
     if isinstance(one, str) and one.strip():
         return
     if not isinstance(one, Mapping):
-        yield f'the name of a tool or {{"name": ..., "args": {{...}}}} was expected, not {shown(one)}'
+        yield f'expected the name of a tool or {{"name": ..., "args": {{...}}}}, not {shown(one)}'
         return
     for key in one:
         if key not in ExpectedCall._fields:

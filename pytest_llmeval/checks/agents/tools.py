@@ -64,7 +64,7 @@ def assert_tool_called(
     wrong = (times is not None and right != times) or (at_most is not None and right > at_most)
     if not wrong:
         return passed(CATEGORY)
-    wanted = f"expected {times}" if times is not None else f"allowed are at most {at_most}"
+    wanted = f"expected {times}" if times is not None else f"at most {at_most} allowed"
     how = " with these arguments" if args is not None else ""
     return _told(trajectory, f"{quoted(name)} was called {_times(right)}{how}, {wanted}")
 
@@ -87,7 +87,7 @@ def assert_no_tool_called(calls: Calls, names: str | Sequence[str] = (), *, cate
         if not forbidden:
             return _told(trajectory, f"no tool should be called, but {quoted(call.name)} was{trajectory.named(step)}")
         if call.name in forbidden:
-            return _told(trajectory, f"{quoted(call.name)} was called{trajectory.named(step)}, which it must not be")
+            return _told(trajectory, f"{quoted(call.name)} must not be called, but was")
     return passed(CATEGORY)
 
 
@@ -148,13 +148,13 @@ def assert_steps(
         if not trajectory.whole:
             raise LlmevalError("assert_steps: at_most= counts calls of the model; give it the replies, not tool calls")
         if len(trajectory.steps) > at_most:
-            told = f"the model was asked {_times(len(trajectory.steps))}, allowed are at most {at_most}"
+            told = f"the model was asked {_times(len(trajectory.steps))}, at most {at_most} allowed"
             return _told(trajectory, told, value=at_most / len(trajectory.steps))
     if tool_calls_at_most is not None:
         _limit("steps", "tool_calls_at_most", tool_calls_at_most)
         count = len(trajectory.calls())
         if count > tool_calls_at_most:
-            told = f"the model called tools {_times(count)}, allowed are at most {tool_calls_at_most}"
+            told = f"the model called tools {_times(count)}, at most {tool_calls_at_most} allowed"
             return _told(trajectory, told, value=tool_calls_at_most / count)
     return passed(CATEGORY)
 

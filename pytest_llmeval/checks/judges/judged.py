@@ -38,11 +38,11 @@ def assert_judged(
     votes: int = 1,
     category: str | None = None,
 ) -> Score:
-    """Check a reply by what another model says of it.
+    """Check a reply by what another model says about it.
 
     The judge quotes the reply, and a verdict that quotes what the reply does not say is not used. Its calls are
     recorded, replayed and priced apart. Until ``llmeval judge-agreement`` has found that it agrees with people, it
-    fails no answer: one that it finds bad and that passes all else is unverified.
+    fails no answer: one that it finds bad and that passes everything else is unverified.
 
     Args:
         reply: what ``llm(...)`` returned, or the application's answer as a text.

@@ -38,8 +38,8 @@ def assert_preferred(
 ) -> Score:
     """Check that another model does not find another answer better than the reply.
 
-    Judges favour what stands first, or last. So each vote asks twice, with the answers in both orders, and a verdict
-    that changes with the order is a tie. A tie passes with a score of 0.5. Equal texts are a tie, and nobody is asked.
+    Judges favour the first answer, or the last. So each vote asks twice, with the answers in both orders, and a verdict
+    that changes with the order is a tie. A tie passes with a score of 0.5. Equal texts are a tie without asking.
 
     Args:
         reply: what ``llm(...)`` returned, or the application's answer as a text.

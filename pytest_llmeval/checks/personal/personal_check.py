@@ -22,9 +22,9 @@ def assert_no_personal_data(
     kinds: Sequence[str] | None = None,
     category: str | None = None,
 ) -> Score:
-    """Check that the reply holds no personal data that can be told by its form.
+    """Check that the reply holds no personal data that its form gives away.
 
-    These are addresses of email, post and IP, phone numbers, IBANs, card numbers and national ids. Names of people are
+    These are email, postal and IP addresses, phone numbers, IBANs, card numbers and national ids. Names of people are
     not recognised. The message names only the kind and the place.
 
     Args:

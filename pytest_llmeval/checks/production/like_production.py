@@ -44,9 +44,9 @@ class _Inferred(Protocol):
 
 
 def assert_like_production(reply: str, case: Case, *, category: str | None = None) -> None:
-    """Check that a reply is no worse than what production answered, in the ways that can be told from the two answers.
+    """Check that a reply is no worse than production's answer, in the ways that the two answers show.
 
-    What production's answer was, the reply must be too: no refusal, not cut off, JSON with the same fields, calls of
+    The reply must be what production's answer was: no refusal, not cut off, JSON with the same fields, calls of
     the same tools, in the same script, neither three times as long nor a third. The numbers and names of an answer of
     up to 60 words must be kept. A reply that says the same as production passes.
 
@@ -58,8 +58,8 @@ def assert_like_production(reply: str, case: Case, *, category: str | None = Non
 
     Raises:
         CheckFailed: the reply is worse.
-        Unverified: it is no worse and says something else, so that nothing tells whether it is right; in `all_checks`
-            at the end of the block, where nothing in it fails.
+        Unverified: it is no worse and says something else, so no check can tell whether it is right; in `all_checks`
+            at the end of the block, if nothing in it fails.
         LlmevalError: the case holds no answer of production.
     """
     explicit = valid_category(category)

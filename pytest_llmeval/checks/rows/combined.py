@@ -58,7 +58,7 @@ def not_of(reply: str, one: Mapping[str, Any], measured: Measured) -> Score:
     if not score.passed:
         return passed()
     said = f": {quoted(str(reply))}" if str(reply).strip() else ""
-    return failed(f"{json_words(one)} holds, which it must not{said}")
+    return failed(f"{json_words(one)} must not hold{said}")
 
 
 @check

@@ -247,7 +247,7 @@ FORMS: Mapping[str, Form] = {
 
 COMBINED: Mapping[str, str] = {
     "all": "a list of checks, which must all hold",
-    "any": "a list of checks, of which one must hold",
+    "any": "a list of checks; one of them must hold",
     "not": "a check, which must not hold",
     "if": "a check; when it holds, `then` must hold, otherwise `else`, where there is one",
 }

@@ -56,9 +56,9 @@ def _count(name: str, noun: str, limit: object) -> int | None:
 def within(noun: str, count: int, fewest: int | None, most: int | None, what: str = "the reply") -> Score:
     """The score for a count within its limits, in the category ``format``."""
     if most is not None and count > most:
-        reason = f"{what} has {plural(count, noun)}, allowed are at most {most}"
+        reason = f"{what} has {plural(count, noun)}, at most {most} allowed"
         return failed(reason, category="format", value=most / count)
     if fewest is not None and count < fewest:
-        reason = f"{what} has {plural(count, noun)}, wanted are at least {fewest}"
+        reason = f"{what} has {plural(count, noun)}, at least {fewest} required"
         return failed(reason, category="format", value=count / fewest)
     return passed("format")

@@ -19,7 +19,7 @@ def read_log(source: Source, imported: Imported) -> None:
     others = 0
     for place, call, fields in entries_of(source):
         if call is None or call.failed or call.asked is None:
-            why = "it is no call of a model" if call is None else "the call failed" if call.failed else NO_REQUEST
+            why = "it is not a model call" if call is None else "the call failed" if call.failed else NO_REQUEST
             imported.leave(place, "an entry of the log", why)
             continue
         others += 1

@@ -260,7 +260,7 @@ class CapturedCalls:
 
     def _never_asked(self, asked: list[str]) -> str:
         trial, production = self._models.trial, [model.full_name for model in self._models.production]
-        named = f"in production is {', '.join(production)}" if production else "no model is configured as production"
+        named = f"production uses {', '.join(production)}" if production else "no model is configured as production"
         if production == [trial.full_name]:
             named = "the one in production"
         return (

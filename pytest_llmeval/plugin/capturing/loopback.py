@@ -55,7 +55,7 @@ class GatewayCalls:
         path = first_line(f"/{urlsplit(target).path.split('/', 2)[-1]}", 100)
         if self._replays:
             error: ReplyError = MissingReply(
-                f"the application asked {method} {path} through {self._fixture}, which is no call of a model that can "
+                f"the application asked {method} {path} through {self._fixture}, which is not a model call that can "
                 "be recorded, and --llm-mode=replay uses no network; keep it out of the test, or run it in another mode"
             )
         elif any(NO_KEY in value for value in headers.values()) or NO_KEY in target:

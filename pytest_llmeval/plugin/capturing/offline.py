@@ -27,7 +27,7 @@ _NAME = "llmeval-offline"
 _TOLD = 5  # refusals, each with a line of its own
 _MADE = f"made, since {TOLD_LATER}"
 _REFUSED = (
-    "tried where no case stands for it, and refused by --llm-mode=replay; ask in the test itself, with llm, "
+    "tried outside any case, and refused by --llm-mode=replay; ask in the test itself, with llm, "
     "llm_capture or llm_gateway"
 )
 

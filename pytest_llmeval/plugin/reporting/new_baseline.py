@@ -50,7 +50,7 @@ def save_baseline(
         found = appended(old, run, again, renamed, left=left, keep_others=baseline.merge)
         if found.nothing:
             draws = "pytest --llm-mode=live --llm-update-baseline=append draws fresh ones"
-            return [f"NOT APPENDED: every answer of this session is in {file.name} already; {draws}"]
+            return [f"NOT APPENDED: every answer of this session is already in {file.name}; {draws}"]
         new, added = found.run, f"; {found.words}"
     elif baseline.merge and old is not None:
         from pytest_llmeval.runs.merge import with_cases_replaced

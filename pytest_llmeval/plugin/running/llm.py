@@ -70,12 +70,12 @@ class Llm:
             prompt: a string, or chat messages as ``{"role": ..., "content": ...}``.
             system: a system message that goes before the others.
             tools: functions the model may call: ``{"name", "description", "parameters"}``, or what an MCP server lists.
-            schema: what the answer must obey (structured output): a JSON schema, or a pydantic model, TypedDict,
-                ``list[...]`` or union, of which pydantic makes one.
+            schema: what the answer must satisfy (structured output): a JSON schema, or a pydantic model, TypedDict,
+                ``list[...]`` or union, which pydantic turns into one.
             images: belong to the last user message; each an https: or data: URL, the path of a file, or bytes.
             files: PDF and sounds, given like images.
             stream: stream the answer, which measures the time to first token.
-            **params: sampling parameters, passed on as they are, over those of the configuration.
+            **params: sampling parameters, passed on as they are; they override those of the configuration.
 
         Returns:
             The reply, a ``str`` with ``.json()``, ``.usage``, ``.latency``, ``.cost`` and more.
@@ -162,7 +162,7 @@ def _messages(prompt: str | Sequence[Mapping[str, Any]], system: str | None) -> 
         messages = list(prompt)
     else:
         raise ConfigError(
-            f"llm(prompt): a string or a list of chat messages was expected, not {type(prompt).__name__}; "
+            f"llm(prompt): expected a string or a list of chat messages, not {type(prompt).__name__}; "
             'a message is {"role": "user", "content": "..."}'
         )
     if system is not None:

@@ -49,13 +49,13 @@ def _words(taken: str, trial: Trial) -> str:
         )
     if taken == "llm_gateway":
         return (
-            f"no call of a model was seen{though}: does the application set its own base_url and so go past the "
+            f"no model call was seen{though}: does the application set its own base_url and so go past the "
             "gateway (give it llm_gateway.base_url), make its client before the test, cache answers, or ask in a "
             "fixture of wider scope? (llm_gateway sees what asks by its address, in OPENAI_BASE_URL and its kin; "
             "clear caches before each test; embeddings and their like are no answers)"
         )
     return (
-        f"no call of a model was seen{though}: does the application cache answers, ask in a fixture of wider scope, at "
+        f"no model call was seen{though}: does the application cache answers, ask in a fixture of wider scope, at "
         "import, from another process, or by another client than httpx, requests, aiohttp and boto3? (llm_gateway sees "
         "other processes and clients by its address, in OPENAI_BASE_URL and its kin; clear caches before each test; "
         "embeddings and their like are no answers)"

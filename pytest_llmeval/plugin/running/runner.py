@@ -106,7 +106,7 @@ class Runner:
             self.scheduler = scheduler
             faults.waiting = scheduler.pending
         elif lacks := missing(session):
-            self.evaluation.notes.append(f"tests wait for each reply, one after another: here is no {lacks}")
+            self.evaluation.notes.append(f"tests wait for each reply, one after another: {lacks} is missing")
         baseline = self.evaluation.baseline
         saved = baseline.old if isinstance(baseline, NewBaseline) and baseline.append else baseline
         if isinstance(saved, SavedBaseline):  # whose answers are compared, or kept beside those of today

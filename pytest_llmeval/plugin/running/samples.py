@@ -37,7 +37,7 @@ from pytest_llmeval.score import examined
 
 Body = Callable[..., Any]
 
-SWALLOWED = "the test catches every exception, so that it cannot be left while it waits"
+SWALLOWED = "the test catches every exception, so pytest cannot run others while it waits"
 
 
 def sampled(trial: Trial, body: Body) -> Body:

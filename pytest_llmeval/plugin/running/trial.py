@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.plugin.asking.session_judges import Judges
     from pytest_llmeval.review.decisions import Decisions
 
-DIFFERS = "its prompt differs each time the test runs, so that it can be neither overlapped nor replayed"
+DIFFERS = "its prompt differs each time the test runs, so it can be neither overlapped nor replayed"
 
 
 class _Lane(NamedTuple):

@@ -49,7 +49,7 @@ def logged_in(function: pytest.Item, log: str, notes: list[str]) -> tuple[Case, 
         found = logged_cases(path, log)
         loaded[path] = found.cases
         if found.left_out:
-            notes.append(f"{plural(found.left_out, 'entry')} of {log} left out: no call of a model, or no answer")
+            notes.append(f"{plural(found.left_out, 'entry')} of {log} left out: not a model call, or no answer")
     return loaded[path]
 
 

@@ -33,7 +33,7 @@
     ["state:new", "new, miss, error, unverified, flaky, fixed, known, not-compared, pass"],
     ["category:tone", "cases with this error category"],
     ["task:billing tag:slow model:x", "of a task, with a tag, of a model"],
-    ["reply:differs", "another answer than the baseline's: reply:same for the rest"],
+    ["reply:differs", "an answer that differs from the baseline's; reply:same for the rest"],
     ["refund text:\"60 days\"", "both texts somewhere in the case"],
     ["!tag:slow", "without"],
   ];
@@ -584,7 +584,7 @@
     aimed = false;
     refresh();
     if (halfDecided(trials[chosen])) {
-      return say("Now the other answer: that one of two is wrong counts once both are decided.");
+      return say("Now the other answer: a rejection counts once both answers have a decision.");
     }
     const from = rows.indexOf(chosen);
     const next = rows.find((index, at) => at > from && !(decisionOn(trials[index]) && !halfDecided(trials[index])));

@@ -149,7 +149,7 @@ def _differences(session: Session, paper: Paper, *, redacted: bool) -> Tab:
         for row in found.rows:
             named = ", ".join(key.case or str(key) for key in row.cases[:width])
             rows.append(Row((*kind_cells(row, found), *([] if redacted else [named]))))
-        caption = f"Where {comparison.candidate.model} answers otherwise than {comparison.baseline.model}"
+        caption = f"Where {comparison.candidate.model} answers differently from {comparison.baseline.model}"
         notes = [unverified_head(comparison, found), calls_words(paper, comparison)]
         tables.append(Table(caption, head, rows, frozenset({4}), notes))
     return Tab("differences", "Differences", tables)

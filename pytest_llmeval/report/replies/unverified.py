@@ -1,4 +1,4 @@
-"""The answers of which nothing says whether they are right: how many, and in what they differ from the baseline's."""
+"""The answers that no check can tell right from wrong: how many, and in what they differ from the baseline's."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def unverified_head(comparison: Comparison, found: Disagreements) -> str:
     number = unverified_words(len(comparison.unverified), len(comparison.compared))
     say = "says" if found.same == 1 else "say"
     if any(map(_is_doubted, (*comparison.baseline_results.values(), *comparison.candidate_results.values()))):
-        return f"{number}: nothing says whether they are right; {found.same} of all {say} the same as the baseline's"
+        return (
+            f"{number}: no check can tell whether they are right; {found.same} of all {say} the same as the baseline's"
+        )
     return f"{number}: they differ from the baseline's and fail no check; {found.same} {say} the same"
 
 
@@ -83,4 +85,4 @@ def unverified_alone(paper: Paper, results: Sequence[CaseResult]) -> list[Line]:
     """The same where nothing is compared."""
     number = sum(result.outcome == "unverified" for result in results)
     said = unverified_words(number, len(results))
-    return paper.write(f"{said}: nothing says whether they are right", "yellow", "bold", hang=2) if said else []
+    return paper.write(f"{said}: no check can tell whether they are right", "yellow", "bold", hang=2) if said else []

@@ -154,7 +154,7 @@ def test_a_failure_says_what_failed_within() -> None:
     ]
     with pytest.raises(CheckFailed) as caught:
         assert_case("We open at ten.", case({"not": {"contains": "ten"}}))
-    assert str(caught.value) == '{"contains": "ten"} holds, which it must not: "We open at ten."'
+    assert str(caught.value) == '{"contains": "ten"} must not hold: "We open at ten."'
 
 
 def test_checks_of_tools_can_be_combined_and_take_the_cases_tools() -> None:
@@ -167,7 +167,7 @@ def test_checks_of_tools_can_be_combined_and_take_the_cases_tools() -> None:
     assert_case("", row, calls=[ToolCall(name="book", arguments={"seats": 2})])
     with pytest.raises(CheckFailed, match=r'"book": \$\.seats: expected integer, got "two"'):
         assert_case("", row, calls=[ToolCall(name="book", arguments={"seats": "two"})])
-    with pytest.raises(CheckFailed, match=r'not \[wrong_answer\]: {"tool_called": "cancel"} holds, which it must not$'):
+    with pytest.raises(CheckFailed, match=r'not \[wrong_answer\]: {"tool_called": "cancel"} must not hold$'):
         assert_case("", row, calls=[ToolCall(name="cancel", arguments={})])
     with pytest.raises(LlmevalError, match=r"needs tools, and metadata.request holds none"):
         assert_case("", case({"valid_tool_calls": True}), calls=[ToolCall(name="book", arguments={})])
@@ -180,8 +180,8 @@ CALL = (
     'it cannot stand within "not": a call whose arguments cannot be read fails it, and then the opposite need not hold'
 )
 WRONG = [
-    ({"any": []}, "any: it takes a list of checks, of which one must hold, not []"),
-    ({"any": {"contains": "x"}}, "any: it takes a list of checks, of which one must hold, not an object with 1 key"),
+    ({"any": []}, "any: it takes a list of checks; one of them must hold, not []"),
+    ({"any": {"contains": "x"}}, "any: it takes a list of checks; one of them must hold, not an object with 1 key"),
     ({"all": [{"contains": 3}]}, "all: check 1: contains: takes a text or a list of texts or true, not 3"),
     ({"not": "x"}, 'not: expected an object such as {"contains": "30 days"}, got "x"'),
     ({"not": {"contain": "x"}}, 'not: unknown check "contain"; did you mean "contains"?'),

@@ -57,11 +57,11 @@ def reason(function: Any, *arguments: Any, **options: Any) -> str:
 
 def test_characters_are_counted_within_white_space() -> None:
     assert_characters("  größer \n", at_least=6, at_most=6)
-    assert reason(assert_characters, "four", at_most=3) == "the reply has 4 characters, allowed are at most 3"
+    assert reason(assert_characters, "four", at_most=3) == "the reply has 4 characters, at most 3 allowed"
     with pytest.raises(CheckFailed) as caught:
         assert_characters("four", at_most=3)
     assert (caught.value.category, caught.value.score) == ("format", 0.75)
-    assert reason(assert_characters, "", at_least=1) == "the reply has 0 characters, wanted are at least 1"
+    assert reason(assert_characters, "", at_least=1) == "the reply has 0 characters, at least 1 required"
     for options in ({}, {"at_most": -1}, {"at_most": 1.5}, {"at_least": True}, {"at_least": 3, "at_most": 2}):
         with pytest.raises(LlmevalError, match="assert_characters"):
             assert_characters("x", **options)
@@ -72,8 +72,8 @@ def test_characters_are_counted_within_white_space() -> None:
     [
         ({}, ""),
         ({"columns": ["country", "fee"], "at_least": 2, "at_most": 2}, ""),
-        ({"at_least": 3}, "the table has 2 rows, wanted are at least 3"),
-        ({"at_most": 1}, "the table has 2 rows, allowed are at most 1"),
+        ({"at_least": 3}, "the table has 2 rows, at least 3 required"),
+        ({"at_most": 1}, "the table has 2 rows, at most 1 allowed"),
         ({"columns": ["Fee", "Country"]}, 'no table has the columns "Fee", "Country"; there are "Country", "*Fee*"'),
     ],
 )
@@ -96,8 +96,8 @@ def test_a_torn_table_fails() -> None:
     [
         ({}, ""),
         ({"numbered": True, "at_least": 3, "at_most": 3}, ""),
-        ({"at_most": 2}, "the list has 3 items, allowed are at most 2"),
-        ({"at_least": 5}, "the list has 3 items, wanted are at least 5"),
+        ({"at_most": 2}, "the list has 3 items, at most 2 allowed"),
+        ({"at_least": 5}, "the list has 3 items, at least 5 required"),
     ],
 )
 def test_a_list_of_markdown(options: dict[str, Any], told: str) -> None:

@@ -225,7 +225,7 @@ def test_a_test_names_the_columns_of_its_file(plain_session: Session, server: Se
         ({"inptu": "Frage"}, "fields has an unknown field 'inptu'; did you mean 'input'?"),
         (
             {"question": "input", "answer": "expected"},
-            'turned round? fields={"input": "question", "expected": "answer"}',
+            'the wrong way round? fields={"input": "question", "expected": "answer"}',
         ),
         ({"input": 3}, "fields names the column of input as text, or None for no column, not 3"),
         ("Frage", "fields must be a dict such as {'input': 'question'}"),

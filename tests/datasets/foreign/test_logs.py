@@ -467,5 +467,5 @@ def test_answers_without_their_request_are_listed_with_what_helps(tmp_path: Path
 
 def test_a_file_without_calls_is_no_log_to_another_module(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"question": "a"}\n')
-    with pytest.raises(DatasetError, match=r"^rows.jsonl: no call of a model was found"):
+    with pytest.raises(DatasetError, match=r"^rows.jsonl: no model call was found"):
         logged_calls(tmp_path / "rows.jsonl", "rows.jsonl")

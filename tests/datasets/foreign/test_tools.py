@@ -347,7 +347,7 @@ def test_calls_that_failed_are_listed(tmp_path: Path) -> None:
     call = {"id": "r", "call_type": "completion", "messages": [REQUEST], "response": COMPLETION, "status": "success"}
     imported = read(tmp_path, [call, {**call, "status": "failure"}, {"id": "x"}], "log.jsonl")
     assert len(imported.rows) == 1
-    assert [why for _, why in imported.not_mapped][:2] == ["the call failed", "it is no call of a model"]
+    assert [why for _, why in imported.not_mapped][:2] == ["the call failed", "it is not a model call"]
 
 
 @pytest.mark.parametrize(

@@ -772,7 +772,7 @@ def test_too_late(project: Session) -> None:
 
 def test_the_fixture_explains_itself(project: Session) -> None:
     result = project.pytester.runpytest("--fixtures", "-pno:xdist", "-pno:asyncio")
-    assert told(result, "llm_capture*Capture what the application under test, unchanged, asks of models*")
+    assert told(result, "llm_capture*Capture what the unchanged application under test asks models*")
 
 
 @pytest.mark.parametrize(
@@ -862,4 +862,4 @@ def test_an_application_whose_calls_are_not_seen_is_told_of(project: Session, se
     """)
     for options in (("--llm-model=candidate", "--llm-baseline=production"), ("--llm-mode=replay",)):
         result = project.run(*options)
-        assert told(result, "no call of a model was seen in 1 of 1 cases: they say nothing of it")
+        assert told(result, "no model call was seen in 1 of 1 cases: they say nothing about it")

@@ -349,7 +349,7 @@ def test_other_requests_are_passed_on_but_never_in_replay(
             with pytest.raises(urllib.error.HTTPError, match="404") as caught:
                 urllib.request.urlopen(os.environ["OPENAI_BASE_URL"].replace("/openai", "/nobody"))
             message = json.load(caught.value)["error"]["message"]
-            assert "begins with one of /" in message and " /openai, " in message
+            assert "begin with one of /" in message and " /openai, " in message
         """,
     )
     plain_session.run().assert_outcomes(passed=4)
@@ -358,7 +358,7 @@ def test_other_requests_are_passed_on_but_never_in_replay(
     assert len(server.requests) == 3
     [needs] = [result for result in plain_session.results() if "needs" in result.key.test]
     assert needs.outcome == "error"
-    assert "is no call of a model" in needs.samples[0].reason
+    assert "is not a model call" in needs.samples[0].reason
 
 
 def test_a_process_killed_within_its_stream_leaves_nothing(plain_session: Session, server: Server) -> None:

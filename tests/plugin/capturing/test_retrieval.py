@@ -286,7 +286,7 @@ def test_what_asks_no_answer_says_nothing_of_the_model(plain_session: Session) -
     plain_session.write("import bot\n\ndef test_it(llm_capture):\n    assert len(bot.vector('Tea')) == 2\n")
     result = plain_session.run()
     result.assert_outcomes(errors=1)
-    assert told(result, "*no call of a model was seen*embeddings*")
+    assert told(result, "*no model call was seen*embeddings*")
 
 
 def test_a_saved_baseline_finds_them(plain_session: Session, server: Server) -> None:
@@ -359,6 +359,6 @@ def test_by_the_gateway_they_stay_with_the_server_in_production(
     assert {request.headers["authorization"] for request in server.requests} == {"Bearer sk-production"}
     assert asked_for(server) == ["/v1/chat/completions", "/v1/chat/completions", "/v1/embeddings"]
     [case] = [result for result in plain_session.results() if result.outcome == "error"]
-    assert case.samples[0].reason.startswith("nothing says where a request to anthropic should go")
+    assert case.samples[0].reason.startswith("no setting says where a request to anthropic should go")
     plain_session.run("--llm-mode=replay", "-k", "bot").assert_outcomes(passed=1)
     assert len(server.requests) == 3

@@ -17,7 +17,7 @@ APPEND = "--llm-update-baseline=append"
 LIVE = "--llm-mode=live"
 THREE = SUITE.replace("def test_row", "@pytest.mark.llm_samples(3)\ndef test_row")
 NOTHING = (
-    "NOT APPENDED: every answer of this session is in b.jsonl already; "
+    "NOT APPENDED: every answer of this session is already in b.jsonl; "
     "pytest --llm-mode=live --llm-update-baseline=append draws fresh ones"
 )
 

@@ -151,7 +151,7 @@ def test_a_file_with_a_broken_line_ends_the_session_in_one_line(plain_session: S
     result = plain_session.run("--llm-model=production")
     assert result.ret != 0
     said = "\n".join([*result.outlines, *result.errlines])
-    assert "reviews/x.jsonl:1: test is missing or no text; remove the line, or mend it" in said
+    assert "reviews/x.jsonl:1: test is missing or no text; remove the line, or fix it" in said
     assert "Traceback" not in said
 
 

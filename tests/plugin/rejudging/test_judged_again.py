@@ -243,7 +243,7 @@ def test_many_rows_with_another_input_cannot_be_measured(plain_session: Session,
     (plain_session.path / "cases.jsonl").write_text(rows(*range(CASES)).replace("question 1", "question 9"))
     result = plain_session.run()
     assert result.ret == 1
-    assert told(result, "GATE FAILED: could not be measured: 9 of the baseline's 20 cases were run as they were")
+    assert told(result, "GATE FAILED: could not be measured: 9 of the baseline's 20 cases ran unchanged")
 
 
 @pytest.mark.parametrize("arguments", [("-m", "not slow"), ("-k", "row"), ("--deselect=test_slow.py",)])
@@ -275,7 +275,7 @@ def test_tests_that_are_gone_cannot_be_measured(session: Session, server: Server
     (session.path / "cases.jsonl").write_text(rows(*range(10)))
     result = session.run()
     assert result.ret == 1
-    assert told(result, "GATE FAILED: could not be measured: 10 of the baseline's 20 cases were run as they were")
+    assert told(result, "GATE FAILED: could not be measured: 10 of the baseline's 20 cases ran unchanged")
 
 
 def test_a_baseline_with_a_name_too_long_for_a_file_system_is_compared_all_the_same(
@@ -314,7 +314,7 @@ def test_a_case_that_is_not_compared_and_fails_is_a_failing_test(plain_session: 
     result = plain_session.run()
     assert result.ret == 1
     result.stdout.fnmatch_lines(["FAILED test_one.py::test_one*", "*1 failed, 20 passed*"])
-    assert told(result, "1 case is not compared: the baseline's replies to the prompts of then fail today's tests")
+    assert told(result, "1 case is not compared: the baseline's replies to its old prompts fail today's tests")
 
 
 AGENT = """
@@ -333,11 +333,9 @@ def test_an_agent_that_takes_another_way_keeps_the_saved_verdict(session: Sessio
     session.write(AGENT.replace("STEPS", "(1, 2, 3)"), "test_agent.py")
     result = session.run()
     assert result.ret == 0
-    assert told(
-        result, "1 case asks the model in another way than when the baseline was saved; the saved verdict counts"
-    )
+    assert told(result, "1 case asks the model differently than when the baseline was saved; the saved verdict counts")
     session.write(AGENT.replace("STEPS", "(1,)"), "test_agent.py")
-    assert told(session.run(), "1 case asks the model in another way")
+    assert told(session.run(), "1 case asks the model differently")
     session.write(AGENT.replace("STEPS", "(2, 1)"), "test_agent.py")
     session.run()
     assert of_baseline(session)[""].rejudged == ""
@@ -647,4 +645,4 @@ def test_tests_that_are_taken_away_in_silence_were_to_run(session: Session, serv
     session.write("def pytest_collection_modifyitems(items): del items[3:]\n", "conftest.py")
     result = session.run()
     assert result.ret == 1
-    assert told(result, "GATE FAILED: could not be measured: 3 of the baseline's 20 cases were run as they were")
+    assert told(result, "GATE FAILED: could not be measured: 3 of the baseline's 20 cases ran unchanged")

@@ -271,7 +271,7 @@ def test_a_scheduler_that_ends_the_workers_leaves_no_pass(pytester: pytest.Pytes
     result = session.run(*COMPARE)
     assert (result.ret, len(server.requests)) == (1, 2 * 2 * CASES)
     assert told(
-        result, "GATE FAILED: could not be measured: undecided by the samples so far, and 24 tests were not run"
+        result, "GATE FAILED: could not be measured: undecided after the samples so far, and 24 tests were not run"
     )
     assert told(result, "samples: 2, 4, 7, 10 - not decided")
 
@@ -391,7 +391,9 @@ def test_workers_that_crash_behind_a_look_leave_no_pass(session: Session, server
     result = session.run(*COMPARE)
     assert samples(session)["candidate", 2] == CASES
     assert result.ret == 1
-    assert told(result, "GATE FAILED: could not be measured: undecided by the samples so far, and * tests were not run")
+    assert told(
+        result, "GATE FAILED: could not be measured: undecided after the samples so far, and * tests were not run"
+    )
 
 
 def test_a_session_that_is_stopped_leaves_no_worker_waiting(session: Session, server: Server) -> None:
@@ -427,4 +429,4 @@ def test_what_a_fixture_asks_is_asked_alike_each_time(plain_session: Session, se
 def test_a_word_that_is_no_number_is_named_with_what_is_allowed(plain_session: Session, server: Server) -> None:
     Models(plain_session, server)
     result = plain_session.run("--llm-samples=many")
-    result.stderr.fnmatch_lines(["*--llm-samples=many: a whole number from 1 was expected, or auto*"])
+    result.stderr.fnmatch_lines(["*--llm-samples=many: expected a whole number from 1, or auto*"])

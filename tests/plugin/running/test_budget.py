@@ -55,7 +55,7 @@ def test_a_budget_needs_to_know_the_price(plain_session: Session, server: Server
     result.stderr.fnmatch_lines(["*the price of openai/no-such-model-0 is unknown*prices = *"])
     wrong = plain_session.run("--llm-budget=much")
     assert wrong.ret == pytest.ExitCode.USAGE_ERROR
-    wrong.stderr.fnmatch_lines(["*--llm-budget=much: a sum in USD was expected*"])
+    wrong.stderr.fnmatch_lines(["*--llm-budget=much: expected a sum in USD*"])
 
 
 def test_concurrency_is_a_ceiling(plain_session: Session, server: Server) -> None:

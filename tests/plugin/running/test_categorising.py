@@ -75,7 +75,7 @@ def test_failures_that_nothing_gives_a_category_are_kept_and_grouped(
     assert main(["show", str(plain_session.report), "--uncategorised", f"--config={plain_session.path}"]) == 0
     printed = capsys.readouterr().out
     lines = printed.splitlines()
-    assert lines[0] == "5 of 11 failing answers failed in plain asserts that nothing gives a category;"
+    assert lines[0] == "5 of 11 failing answers failed in plain asserts without a category; they count"
     groups = [line.strip() for line in lines if " x " in line]
     assert groups[0] == '3 x assert "..." in "..."'
     assert sorted(group[:4] for group in groups[1:]) == ["1 x ", "1 x "]
@@ -87,7 +87,7 @@ def test_failures_that_nothing_gives_a_category_are_kept_and_grouped(
     assert lines[-2].startswith("give them one: with category")
 
     assert main(["show", str(plain_session.report), "-q", "--show=wrong_answer", f"--config={plain_session.path}"]) == 0
-    assert "5 answers failed in plain asserts that nothing gives a category" in capsys.readouterr().out
+    assert "5 answers failed in plain asserts without a category" in capsys.readouterr().out
 
 
 HOOK = """

@@ -174,7 +174,7 @@ def test_the_key_is_sent_and_never_shown(session: Session, server: Server, monke
 def test_wrong_arguments_are_told_in_one_line(session: Session) -> None:
     session.write("def test_number(llm): llm(42)")
     result = session.run()
-    result.stdout.fnmatch_lines(["E *a string or a list of chat messages was expected, not int*"])
+    result.stdout.fnmatch_lines(["E *expected a string or a list of chat messages, not int*"])
     result.stdout.no_fnmatch_line("*llm.py*")
 
 

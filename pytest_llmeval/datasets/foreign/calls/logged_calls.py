@@ -53,7 +53,7 @@ def logged_calls(path: Path, name: str) -> list[Entry]:
     """
     entries = list(entries_of(read_source(path, name, Imported("log"))))
     if not any(entry.call for entry in entries):
-        raise refusal(name, 0, "no call of a model was found in it; llmeval import --help names the logs that are read")
+        raise refusal(name, 0, "no model call was found in it; llmeval import --help names the logs that are read")
     return entries
 
 

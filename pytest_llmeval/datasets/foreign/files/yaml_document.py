@@ -104,12 +104,12 @@ class _Builder:
                 value, size = self._anchors[anchor]
                 self._counted(size, line)
                 if self._awaits_key() and not isinstance(value, str):
-                    self._refuse(line, "a key is a list or an object; allowed is text")
+                    self._refuse(line, "a key is a list or an object; allowed: text")
                 self._place(value, line)
 
     def _start(self, event: Any, line: int) -> None:
         if self._awaits_key():
-            self._refuse(line, "a key is a list or an object; allowed is text")
+            self._refuse(line, "a key is a list or an object; allowed: text")
         if len(self._open) == DEEPEST:
             self._refuse(line, f"nested too deep; at most {DEEPEST} levels of lists and objects are allowed")
         if event.tag not in _PLAIN_TAGS:
