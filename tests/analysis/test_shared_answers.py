@@ -134,3 +134,27 @@ def test_code_that_breaks_on_the_same_answer_breaks_each_test() -> None:
     before = side(alone("one", asked("a")), alone("two", asked("a")))
     after = side(alone("one", asked("a", "exception")), alone("two", asked("a", "exception")))
     assert shared_once(before, after) == (before, after)
+
+
+def test_code_that_breaks_a_saved_answer_breaks_each_test_though_the_model_says_something_else() -> None:
+    """The saved answer fails today in a test that has not changed: nothing that the model says now explains it."""
+    broken = [alone(name, asked("a"))._replace(rejudged="other_code") for name in ("one", "two")]
+    before = side(*broken, alone("three", asked("a")), alone("four", asked("a")))
+    after = side(*(alone(name, asked("b", "tone")) for name in ("one", "two", "three", "four")))
+    _, new = shared_once(before, after)
+    assert [key.test[-3:] for key, result in new.items() if result.samples] == ["one", "two", "ree"]
+
+
+def test_code_that_breaks_the_answer_of_a_fixture_breaks_each_test() -> None:
+    before = side(case("one", sample("a")), case("two", sample("a")), case("fine", sample("a")))
+    after = side(case("one", sample("a", "tone")), case("two", sample("a", "tone")), case("fine", sample("a")))
+    assert shared_once(before, after) == (before, after)
+    saved = {key: result._replace(rejudged="other_code") for key, result in before.items() if "fine" not in key.test}
+    spoken = side(case("one", sample("b", "tone")), case("two", sample("b", "tone")), case("fine", sample("b")))
+    assert shared_once({**before, **saved}, spoken)[1] == spoken
+
+
+def test_an_answer_of_a_fixture_that_was_slow_this_time_is_slow_once() -> None:
+    before = side(case("one", sample("a")), case("two", sample("a")))
+    after = side(case("one", sample("a", "slow")), case("two", sample("a", "slow")))
+    assert outcomes(dict(shared_once(before, after)[1])) == {"one": [("fail", "slow")], "two": []}

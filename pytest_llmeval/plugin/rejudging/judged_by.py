@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,9 @@ import pytest
 
 _known = pytest.StashKey[dict[tuple[Path, str], str]]()
 _read = pytest.StashKey[dict[Path, "bytes | list[_Part]"]]()
+
+_FOR_TESTS = re.compile(r"(?<![a-z])(?:tests?|testing|evals?|evaluations?)(?![a-z])")
+"""Finds what the name of a folder says that holds tests and what helps them."""
 
 _NO_HELPERS = ("test_*.py", "*_test.py", "conftest.py")
 
@@ -141,6 +145,7 @@ def _files(file: Path, root: Path) -> list[Path]:
         return [file]
     folders = [folder for folder in file.parents if folder.is_relative_to(root)]
     above = [folder / "conftest.py" for folder in folders if (folder / "conftest.py").is_file()]
-    top = folders[-2] if len(folders) > 1 else None  # tests/, say; next to a test at the root lies the application
+    # In myapp/tests/, say, that folder alone: beside it, and beside a test in no such folder, lies the application.
+    top = next((folder for folder in reversed(folders[:-1]) if _FOR_TESTS.search(folder.name.lower())), None)
     below = sorted(top.rglob("*.py")) if top is not None else []
     return [file, *above, *(path for path in below if not any(map(path.match, _NO_HELPERS)))]

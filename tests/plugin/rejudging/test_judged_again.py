@@ -121,6 +121,25 @@ def test_code_behind_the_replies_that_breaks_them_is_red(session: Session, serve
     assert session.run("--llm-strict", subprocess=True).ret == 1
 
 
+@pytest.mark.parametrize("folder", ["shop/tests", "retrieval"])
+def test_an_application_around_its_tests_is_no_helper_of_theirs(
+    plain_session: Session, server: Server, folder: str
+) -> None:
+    """A change of it would else look like a stricter check, and every answer that it breaks like a known miss."""
+    code = plain_session.path / folder.partition("/")[0] / "shown.py"
+    (plain_session.path / folder).mkdir(parents=True)
+    code.write_text("def shown(text): return text\n")
+    plain_session.write(f"import sys; sys.path[:0] = [{str(code.parent)!r}]\n", "conftest.py")
+    save(plain_session, server)
+    (plain_session.path / "cases.jsonl").rename(plain_session.path / folder / "cases.jsonl")
+    plain_session.write(SHOWN.replace("shop", "shown"), f"{folder}/test_bot.py")
+    (plain_session.path / "test_it.py").unlink()
+    assert plain_session.run("--llm-update-baseline", subprocess=True).ret == 0
+    code.write_text("def shown(text): return text[:2]\n")
+    result = plain_session.run(subprocess=True)
+    assert (result.ret, told(result, "wrong_answer regressed from 0 of 20 to 20 of 20 answers")) == (1, True)
+
+
 @pytest.mark.parametrize("name", ["test_it.py", "checks.py", "conftest.py", "cases.jsonl"])
 def test_what_judges_lies_beside_the_test(plain_session: Session, server: Server, name: str) -> None:
     """A change of any of it may be a stricter check; the application lies elsewhere."""
