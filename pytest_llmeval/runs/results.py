@@ -36,6 +36,9 @@ Rejudged = Literal["", "as_saved", "other_code", "fails_now", "not_compared", "n
 JUDGE_FAILED: Final = "judge"
 """The kind of error of a sample on which a judge gave no verdict."""
 
+JUDGED_TODAY: Final = ("", "fails_now", "not_compared")
+"""Of what `CaseResult.rejudged` may be, that which says that the verdicts are those of today's tests."""
+
 NOT_COMPARED: Final = ("not_compared", "not_judged")
 """Of these, what leaves a case out of the comparison."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pytest_llmeval.commands.main import main as llmeval
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult
 from tests.server import Request, Server, completion
@@ -209,6 +210,37 @@ def test_a_check_of_a_severe_kind_that_is_taken_away_cannot_be_measured(plain_se
     result = plain_session.run()
     assert result.ret == 1
     assert told(result, "could not be measured: no answer is examined for rude any more, which is of high severity")
+    assert llmeval(["compare", str(plain_session.report), "-q"]) == 1  # the saved run says the same
+    plain_session.write(
+        rude.replace("    assert_contains(reply, ':'", "    if case.id < 'c5': assert_contains(reply, ':'")
+    )
+    result = plain_session.run()
+    assert result.ret == 1
+    assert told(result, "could not be measured: 5 of 20 cases are not examined for rude any more, which is of high")
+    assert llmeval(["compare", str(plain_session.report), "-q"]) == 1
+
+
+def test_a_severe_mistake_that_no_answer_makes_any_more_is_green(plain_session: Session, server: Server) -> None:
+    """Where a test raises `CheckFailed` itself, nothing tells that an answer was examined but that it fails."""
+    raises = SUITE.replace("import assert_contains", "import CheckFailed").replace(
+        'assert_contains(reply, "gladly")', 'if "no" in reply: raise CheckFailed("no", category="rude")'
+    )
+    save(plain_session, server, raises.replace("kettles.", "kettles. Be brief."))
+    table = plain_session.path / "pyproject.toml"
+    table.write_text(table.read_text() + '[tool.llmeval.categories.rude]\nseverity = "high"\n')
+    plain_session.write(raises)
+    assert plain_session.run().ret == 0
+
+
+def test_what_an_older_baseline_was_examined_for_is_not_known(plain_session: Session, server: Server) -> None:
+    save(plain_session, server)
+    baseline, table = plain_session.path / "b.jsonl", plain_session.path / "pyproject.toml"
+    older = [json.loads(line) for line in baseline.read_text().splitlines()]
+    for sample in (sample for line in older for sample in line.get("samples", ())):
+        del sample["examined"]
+    baseline.write_text("".join(json.dumps(line) + "\n" for line in older))
+    table.write_text(table.read_text() + '[tool.llmeval.categories.rude]\nseverity = "high"\n')
+    assert plain_session.run().ret == 0
 
 
 def test_a_candidate_that_regressed_is_red(session: Session, server: Server) -> None:
