@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest_llmeval.analysis.sides.shared_answers import shared_once
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
@@ -158,3 +160,23 @@ def test_an_answer_of_a_fixture_that_was_slow_this_time_is_slow_once() -> None:
     before = side(case("one", sample("a")), case("two", sample("a")))
     after = side(case("one", sample("a", "slow")), case("two", sample("a", "slow")))
     assert outcomes(dict(shared_once(before, after)[1])) == {"one": [("fail", "slow")], "two": []}
+
+
+def test_answers_with_the_same_words_that_were_drawn_each_for_itself_count_each() -> None:
+    """Some providers name no answer by an id; a rate that rose would else be one yes and one no as before."""
+
+    def drawn(*categories: str | None, start: float) -> list[SampleResult]:
+        made = [
+            asked("no" if name else "yes", name, latency=start + place)._replace(index=place)
+            for place, name in enumerate(categories)
+        ]
+        calls = [[call._replace(answer=replace(call.answer, response_id=None)) for call in each.calls] for each in made]
+        return [each._replace(calls=tuple(of)) for each, of in zip(made, calls, strict=True)]
+
+    before, after = (
+        side(alone("one", *drawn(*names, start=start)), alone("two", *drawn(*names, start=start)))
+        for names, start in (((None, None, None, "tone"), 1.0), (("tone", "tone", "tone", None), 9.0))
+    )
+    old, new = shared_once(before, after)
+    counts = [sum(s.outcome == "fail" for s in each[CaseKey("test_a.py::one", "")].samples) for each in (old, new)]
+    assert counts == [1, 3]

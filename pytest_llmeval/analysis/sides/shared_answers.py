@@ -45,7 +45,8 @@ def _by_answer(before: Results, after: Results) -> Iterable[list[CaseKey]]:
             old, new = _first_calls(before[key]), _first_calls(result)
             other_words = old and new and answer_digest(old) != answer_digest(new)
             if other_words and not _broken_by_code(before[key], result):
-                groups.setdefault((*_given(old), *_given(new)), []).append(key)
+                keys = tuple(call.key for call in (*old, *new))
+                groups.setdefault((keys, *_given(old), *_given(new)), []).append(key)
     return groups.values()
 
 
@@ -71,7 +72,7 @@ def _first_calls(result: CaseResult) -> tuple[Call, ...]:
 
 def _given(calls: Iterable[Call]) -> Iterable[tuple[object, ...]]:
     """What tells answers from others, even from some with the same words."""
-    return ((call.key, call.answer.response_id, call.answer.text, call.measures.latency) for call in calls)
+    return ((call.words_digest, call.answer.response_id, call.answer.text, call.measures.latency) for call in calls)
 
 
 def _parts(keys: list[CaseKey], before: Results, after: Results) -> list[list[CaseKey]]:
@@ -97,8 +98,7 @@ def _samples(results: list[CaseResult]) -> Iterable[SampleResult]:
     judged: dict[tuple[object, ...], list[SampleResult]] = {}
     for result in results:
         for sample in result.samples:
-            said = tuple((call.words_digest, call.answer.response_id, call.answer.text) for call in sample.calls)
-            judged.setdefault(said, []).append(sample)
+            judged.setdefault(tuple(_given(sample.calls)), []).append(sample)
     for index, samples in enumerate(judged.values()):
         yield _one(samples)._replace(index=index)
 
