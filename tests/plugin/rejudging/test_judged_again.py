@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_llmeval.commands.main import main as llmeval
+from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult
 from tests.server import Request, Server, completion
@@ -111,15 +113,72 @@ def test_code_behind_the_replies_that_breaks_them_is_red(session: Session, serve
         result, "20 cases fail today on replies that passed when the baseline was saved, in tests that have not"
     )
     # What is added beside the test hides nothing; who changes the test itself may have made it stricter.
-    session.write(
-        SHOWN.replace("import shop\n", "import re\nimport shop  # ours\n") + "\ndef test_other(): re.search('', '')\n"
-    )
+    beside = "\nWORD = 1\n\n@pytest.fixture(scope='module')\ndef other():\n    return search()\n"
+    beside += "\ndef search(): return re.search('', str(WORD))\n\ndef test_other(other): pass\n"
+    session.write(SHOWN.replace("import shop\n", "import re\nimport shop  # ours\n") + beside)
+    session.write(f"import pytest, re\n{beside.replace('test_other', 'other_helper')}", "conftest.py")
     assert session.run(subprocess=True).ret == 1
     session.write(SHOWN.replace("gladly", "gladly!"))
     result = session.run(subprocess=True)
     assert result.ret == 0
     assert told(result, "but 20 cases that passed when the baseline was saved fail on both sides now")
     assert session.run("--llm-strict", subprocess=True).ret == 1
+
+
+USED = """
+import functools, pytest
+
+LIMIT = 1
+
+def limit():
+    return LIMIT
+
+@pytest.fixture
+def by_name():
+    pass
+
+@pytest.fixture(autouse=True)
+def always():
+    pass
+
+@functools.cache
+def registered():
+    pass
+
+def pytest_configure():
+    pass
+
+@pytest.mark.usefixtures("by_name")
+class TestIt:
+    def test_it(self, llm):
+        assert len(llm("x")) > limit()
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("LIMIT = 1", "LIMIT = 2", True),
+        *(
+            (f"def {name}():\n    pass", f"def {name}():\n    return 2", True)
+            for name in ("by_name", "always", "registered", "pytest_configure")
+        ),
+        ("LIMIT = 1", "LIMIT = 1\nOTHER = 2\n", False),
+        ("LIMIT = 1", "LIMIT = 1\nOTHER = limit()\n", True),
+        ("def limit", "def other():\n    return limit()\n\ndef limit", False),
+        ("@functools", "@pytest.fixture\ndef other():\n    return limit()\n\n@functools", False),
+        ("@functools", "class Other:\n    limit = 2\n\n@functools", False),
+    ],
+)
+def test_what_a_test_uses_judges_it_and_what_lies_beside_does_not(
+    pytester: pytest.Pytester, old: str, new: str, counts: bool
+) -> None:
+    def digest(code: str) -> str:
+        file = pytester.makepyfile(test_used=code)
+        item = SimpleNamespace(path=file, nodeid="test_used.py::TestIt::test_it", config=SimpleNamespace(stash={}))
+        return judged_by(item, file.parent)  # type: ignore[arg-type]
+
+    assert (digest(USED.replace(old, new)) != digest(USED)) is counts
 
 
 @pytest.mark.parametrize("folder", ["shop/tests", "retrieval"])
