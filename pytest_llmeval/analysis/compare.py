@@ -40,7 +40,7 @@ from pytest_llmeval.analysis.sides.unseen import lost_cause, without_unseen
 from pytest_llmeval.checks.categories import OF_THE_SESSION
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.answered import answered_now
-from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, unasked
+from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, cut_answers, unasked
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.evidence import UNITS_PER_BIT
 from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, failing, judge
@@ -226,6 +226,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             *uncompared,
             *unasked([after[key] for key in judged]),
             *blank_answers([after[key] for key in judged], before),
+            *cut_answers([after[key] for key in judged], before),
             *([skipped] if others else []),
         ),
         saved=saved,

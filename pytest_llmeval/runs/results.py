@@ -336,14 +336,33 @@ def blank_answers(results: Iterable[CaseResult], before: Mapping[CaseKey, CaseRe
     return [f"{plural(count, 'answer')} without a word passed: check what must be in an answer, too"] if count else []
 
 
+def cut_answers(results: Iterable[CaseResult], before: Mapping[CaseKey, CaseResult]) -> list[str]:
+    """A line when answers were cut at the limit of tokens and pass all the same: nothing looks at how they end.
+
+    Args:
+        before: results of the baseline; a case whose answers were cut there too is as it should be.
+    """
+    expected = {key for key, result in before.items() if _cut(result)}
+    count = sum(_cut(result) for result in results if result.key not in expected)
+    were = "was" if count == 1 else "were"
+    told = f"{plural(count, 'answer')} that {were} cut at the limit of tokens passed: assert_finish finds such"
+    return [told] if count else []
+
+
 def _blanks(result: CaseResult) -> int:
     """How many answers of a case hold nothing and pass."""
-    last = [
-        sample.product_calls[-1].answer
-        for sample in result.samples
-        if sample.outcome == "pass" and sample.product_calls
-    ]
+    last = _last_that_pass(result)
     return sum(not (a.text.strip() or a.tool_calls or a.provider_tool_calls or a.refusal) for a in last)
+
+
+def _cut(result: CaseResult) -> int:
+    """How many answers of a case were cut and pass."""
+    return sum(answer.finish_reason == "length" for answer in _last_that_pass(result))
+
+
+def _last_that_pass(result: CaseResult) -> list[Answer]:
+    passed = (sample.product_calls for sample in result.samples if sample.outcome == "pass")
+    return [calls[-1].answer for calls in passed if calls]
 
 
 def number_place(text: str) -> list[tuple[int, str]]:
