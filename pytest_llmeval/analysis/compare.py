@@ -521,6 +521,13 @@ def _invalid(
             f"{len(differ.judges)} of {_cases(len(after))} cannot be compared: no verdict of today's judge on the "
             "baseline's answers; at most 10% may"
         )
+    raising = sum(before[key].rejudged == "fails_now" and before[key].outcome == "error" for key in table.cases)
+    if raising:  # no stricter check raises the same whatever is answered
+        passed = "that passed when the baseline was saved"
+        yield (
+            f"{_cases(raising, f' {passed} raises', f' {passed} raise')} the same on both sides now: their tests, or "
+            "the code behind the replies, are broken"
+        )
     if before or not after:
         cause = lost_cause([*after.values(), *before.values()])
         for reason in table.why_invalid(min_overlap=0.0):
