@@ -55,6 +55,7 @@ def merge_shards(shards: Sequence[Named]) -> Run:
         rules=_rules_of([run.rules for _, run in shards]),
         shards=_joined([run.shards for _, run in shards if run.shards is not None]),
         failed=sum(run.failed for _, run in shards),
+        skip_themselves=tuple(dict.fromkeys(key for _, run in shards for key in run.skip_themselves)),
     )
     runs = [run for _, run in shards]
     if any(run.complete is None for run in runs):

@@ -286,6 +286,7 @@ class Run(NamedTuple):
         shards: those that are in the run; None for a session without ``--llm-shard``.
         failed: how many tests failed in its sessions, and what else but the gate made these red.
         rules: what the session was judged by, None where the run does not say; those of shards are in ``shards``.
+        skip_themselves: the cases whose tests had an answer and skipped themselves; it counts as lost.
     """
 
     created: str
@@ -298,6 +299,7 @@ class Run(NamedTuple):
     shards: Shards | None = None
     failed: int = 0
     rules: RunRules | None = None
+    skip_themselves: tuple[CaseKey, ...] = ()
 
     def of_model(self, name: str) -> dict[CaseKey, CaseResult]:
         """The results under one model by case, in the order of tests and cases."""

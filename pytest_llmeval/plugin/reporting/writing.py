@@ -63,7 +63,14 @@ class Writing:
             return
         complete = gathered.complete
         left_out = gathered.selection.left_out if not complete and not gathered.missing() else ()
-        last = partial(RunWriter.finish, complete=complete, left_out=left_out, failed=failed, unmeasurable=unmeasurable)
+        last = partial(
+            RunWriter.finish,
+            complete=complete,
+            left_out=left_out,
+            failed=failed,
+            unmeasurable=unmeasurable,
+            skip_themselves=gathered.skip_themselves,
+        )
         self._write(last)
 
     def record(self) -> None:
