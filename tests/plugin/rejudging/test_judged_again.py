@@ -626,7 +626,7 @@ import bot
 @pytest.mark.parametrize("n", range(4))
 @pytest.mark.parametrize("ask", [bot.answer, bot.streamed, lambda q: asyncio.run(bot.in_async(q))], ids="sta")
 def test_bot(FIXTURE, ask, n):
-    assert ask(f"question {n}.") == f"{n}: gladly."
+    assert ask(f"question {n}. {ask.__name__}") == f"{n}: gladly."  # each way asks its own
 """
 
 
