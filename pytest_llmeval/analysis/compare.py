@@ -40,7 +40,7 @@ from pytest_llmeval.analysis.sides.unseen import lost_cause, without_unseen
 from pytest_llmeval.checks.categories import OF_THE_SESSION
 from pytest_llmeval.config.settings import CategorySettings, GateSettings
 from pytest_llmeval.runs.answered import answered_now
-from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, unasked
+from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult, blank_answers, cut_answers, unasked
 from pytest_llmeval.stats.dependence import Dispersion
 from pytest_llmeval.stats.evidence import UNITS_PER_BIT
 from pytest_llmeval.stats.gate import CategoryRule, CategoryVerdict, GateRules, Verdict, failing, judge
@@ -226,6 +226,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             *uncompared,
             *unasked([after[key] for key in judged]),
             *blank_answers([after[key] for key in judged], before),
+            *cut_answers([after[key] for key in judged], before),
             *([skipped] if others else []),
         ),
         saved=saved,
@@ -518,6 +519,13 @@ def _invalid(
         yield (
             f"{len(differ.judges)} of {_cases(len(after))} cannot be compared: no verdict of today's judge on the "
             "baseline's answers; at most 10% may"
+        )
+    raising = sum(before[key].rejudged == "fails_now" and before[key].outcome == "error" for key in table.cases)
+    if raising:  # no stricter check raises the same whatever is answered
+        passed = "that passed when the baseline was saved"
+        yield (
+            f"{_cases(raising, f' {passed} raises', f' {passed} raise')} the same on both sides now: their tests, or "
+            "the code behind the replies, are broken"
         )
     if before or not after:
         cause = lost_cause([*after.values(), *before.values()])

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
 
+MOST_LOST = 0.2  # of the cases that were examined for a category of high severity, those that may not be any more
+
 Untraced = dict[str, set[str]]
 """By test function the categories that leave no trace in an answer that passes."""
 
@@ -63,21 +65,38 @@ def total_in(results: Iterable[CaseResult], category: str) -> tuple[int, int]:
 
 
 def no_longer_examined(
-    saved: Mapping[CaseKey, CaseResult], now: Mapping[CaseKey, CaseResult], categories: Iterable[str]
+    saved: Mapping[CaseKey, CaseResult], today: Mapping[CaseKey, CaseResult], categories: Iterable[str]
 ) -> list[str]:
-    """The categories that a saved run examined and the same cases are not examined for any more, a sentence each.
+    """The categories that a saved run examined and its cases are not examined for any more, a sentence each.
 
-    A change that takes such a check away would else be green whatever the answers say.
+    A change that takes such a check away would else be green whatever the answers say. A case that a test fails before
+    it comes to the check has not lost it, and an older run does not say what it examined.
 
     Args:
         saved: the results as they were saved.
-        now: those of today.
+        today: those of today's tests, best on the same answers.
         categories: those to look at.
     """
-    both = saved.keys() & now.keys()
     told = []
     for name in categories:
-        before, after = ([side[key] for key in both] for side in (saved, now))
-        if total_in(before, name)[1] and not total_in(after, name)[1] and any(result.answered for result in after):
+        before = [today[key] for key, result in saved.items() if key in today and _examines(result.answered, name)]
+        if not any(result.answered for result in before):
+            continue
+        lost = sum(_lost(result, name) for result in before)
+        if not any(_examines(result.answered, name) for result in before):
             told.append(f"no answer is examined for {name} any more, which is of high severity")
+        elif lost > MOST_LOST * len(before):
+            told.append(
+                f"{lost} of {len(before)} cases are not examined for {name} any more, which is of high severity"
+            )
     return told
+
+
+def _examines(samples: Iterable[SampleResult], category: str) -> bool:
+    return any(category in (sample.examined or ()) for sample in samples)
+
+
+def _lost(result: CaseResult, category: str) -> bool:
+    """Whether answers of a case pass, and none of all was examined for a category."""
+    passed = [sample for sample in result.answered if sample.outcome == "pass" and sample.examined is not None]
+    return bool(passed) and not _examines(result.answered, category)

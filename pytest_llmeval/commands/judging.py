@@ -89,10 +89,12 @@ def extent_of(run: Run, ran: int) -> Extent:
     """
     cases = len({result.key for result in run.results} | {key for key, _ in run.left_out})
     kept = run.shards or run.rules
+    skipped = len(run.skip_themselves), run.skip_themselves
     if kept is None:
-        return Extent(stopped_words(run), part_of(ran, cases))
+        return Extent(stopped_words(run), part_of(ran, cases), (), *skipped)
     unmeasurable = [*kept.unmeasurable, *nothing_seen(result for result in run.results if _on_trial(run, result))]
-    return Extent(stopped_words(run), part_of(ran, run.shards.cases if run.shards is not None else cases), unmeasurable)
+    part = part_of(ran, run.shards.cases if run.shards is not None else cases)
+    return Extent(stopped_words(run), part, unmeasurable, *skipped)
 
 
 def decided_in(run: Run, comparison: Comparison) -> Comparison:

@@ -59,15 +59,54 @@ class Base(NamedTuple):
 def named_base(config: pytest.Config) -> str | None:
     """The name of the branch to compare with: by option, else by what GitHub says of a pull request or a merge queue.
 
+    An option in ``addopts`` comes last: a change may edit it.
+
     Raises:
         ConfigError: it cannot be the name of a branch.
     """
     option: str | None = given(config, "llm_baseline_ref")
-    name = option or os.environ.get("GITHUB_BASE_REF") or _of_merge_queue()
+    by_ci = os.environ.get("GITHUB_BASE_REF") or _of_merge_queue()
+    counts = option if _on_command_line(config, "--llm-baseline-ref") or not by_ci else None
+    name = counts or by_ci
     if name is not None and not _REF.fullmatch(name):
-        said = "--llm-baseline-ref" if option else "GITHUB_BASE_REF"
+        said = "--llm-baseline-ref" if counts else "GITHUB_BASE_REF"
         raise ConfigError(f"{said}={first_line(name, 80)}: no name of a branch, tag or commit (as in main)")
     return name
+
+
+def brought_by_addopts(config: pytest.Config, base: Base) -> str | None:
+    """That a change names its own baseline by ``addopts``, in a sentence; None where it does not."""
+    options: list[str] = config.getini("addopts")
+    named = [
+        option.partition("=")[2] or "".join(options[place + 1 : place + 2])
+        for place, option in enumerate(options)
+        if option.partition("=")[0] == "--llm-baseline"
+    ]
+    if not named or config.inipath is None or _on_command_line(config, "--llm-baseline"):
+        return None
+    theirs = base.read(config.inipath) or b""
+    if b"--llm-baseline" in theirs and named[-1].encode() in theirs:
+        return None
+    return (
+        f"this change puts --llm-baseline={first_line(named[-1], 80)} into addopts, where {base.ref} has it not; "
+        "name a baseline in [tool.llmeval], or on the command line"
+    )
+
+
+def refuse_to_save_always(config: pytest.Config) -> None:
+    """Refuse ``--llm-update-baseline`` in ``addopts``.
+
+    Raises:
+        ConfigError: it is there, so that each session would save what it is to be compared with.
+    """
+    name = "--llm-update-baseline"
+    in_addopts = any(option.partition("=")[0] == name for option in config.getini("addopts"))
+    if in_addopts and not _on_command_line(config, name):
+        raise ConfigError(f"{name} in addopts would save a baseline in every session and compare none: pass it by hand")
+
+
+def _on_command_line(config: pytest.Config, option: str) -> bool:
+    return any(str(given).partition("=")[0] == option for given in config.invocation_params.args)
 
 
 def _of_merge_queue() -> str | None:

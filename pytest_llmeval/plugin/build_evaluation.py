@@ -15,7 +15,14 @@ import pytest
 from pytest_llmeval.config.settings import ModelSettings, Settings
 from pytest_llmeval.errors import ConfigError, RunFileError
 from pytest_llmeval.formats.registry import find_provider, register_provider
-from pytest_llmeval.plugin.base_branch import Base, as_base_says, find_base, named_base
+from pytest_llmeval.plugin.base_branch import (
+    Base,
+    as_base_says,
+    brought_by_addopts,
+    find_base,
+    named_base,
+    refuse_to_save_always,
+)
 from pytest_llmeval.plugin.baseline import Baseline, ModelBaseline, NewBaseline, NoBaseline, SavedBaseline, model_in
 from pytest_llmeval.plugin.config_table import settings_of
 from pytest_llmeval.plugin.evaluation import CONCURRENCY, Evaluation, evaluation_key, header_of
@@ -137,12 +144,13 @@ def _as_base_says(
     config: pytest.Config, settings: Settings
 ) -> tuple[Base | None, Settings, list[str], tuple[str, ...]]:
     """The settings that count, notes on them, and what makes the gate worthless."""
+    refuse_to_save_always(config)
     name = named_base(config)
     if name is None or given(config, "llm_update_baseline"):
         return None, settings, [], ()
     base = find_base(name, settings.root)
     if base is not None:
-        return base, *as_base_says(settings, base), ()
+        return base, *as_base_says(settings, base), tuple(filter(None, [brought_by_addopts(config, base)]))
     told = f"git has neither origin/{name} nor {name}, so this change is judged by its own baseline and gate settings"
     if os.environ.get("GITHUB_ACTIONS"):
         return None, settings, [], (f"{told}; let the job fetch it: git fetch --depth=1 origin {name}:{name}",)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -58,15 +58,25 @@ class RunWriter:
         """Write one result and flush."""
         self._line(result_to_json(result))
 
-    def finish(self, *, complete: bool, left_out: Sequence[TrialKey] = (), failed: int = 0) -> None:
+    def finish(
+        self,
+        *,
+        complete: bool,
+        left_out: Sequence[TrialKey] = (),
+        failed: int = 0,
+        unmeasurable: Sequence[str] = (),
+        skip_themselves: Iterable[CaseKey] = (),
+    ) -> None:
         """Write the last line and close the file.
 
         Args:
             complete: whether every case that exists was run.
             left_out: as `Run.left_out`.
             failed: as `Run.failed`.
+            unmeasurable: what only the end has shown of `RunRules.unmeasurable`.
+            skip_themselves: as `Run.skip_themselves`.
         """
-        self._line(_last_line(complete, left_out, failed))
+        self._line(_last_line(complete, left_out, failed, unmeasurable, skip_themselves))
         self.close()
 
     def close(self) -> None:
@@ -100,7 +110,7 @@ def save_run(path: Path, run: Run) -> None:
 
     lines = [_header(run), *map(result_to_json, run.in_order())]
     if run.complete is not None:
-        lines.append(_last_line(run.complete, run.left_out, run.failed))
+        lines.append(_last_line(run.complete, run.left_out, run.failed, skip_themselves=run.skip_themselves))
     blobs = NewBlobs()
     texts = [text for line in lines for text in _lines_of(line, {}, blobs)]
     path = Path(os.path.realpath(path))  # replaces what a link leads to, not the link
@@ -135,12 +145,22 @@ def _header(run: Run) -> dict[str, Any]:
     }
 
 
-def _last_line(complete: bool, left_out: Sequence[TrialKey], failed: int) -> dict[str, Any]:
+def _last_line(
+    complete: bool,
+    left_out: Sequence[TrialKey],
+    failed: int,
+    unmeasurable: Sequence[str] = (),
+    skip_themselves: Iterable[CaseKey] = (),
+) -> dict[str, Any]:
     line: dict[str, Any] = {"complete": complete}
     if left_out:
         line["left_out"] = [[key.test, key.case, model] for key, model in left_out]
     if failed:
         line["failed"] = failed
+    if unmeasurable:
+        line["unmeasurable"] = list(unmeasurable)
+    if skipped := [list(key) for key in sorted(skip_themselves)]:
+        line["skip_themselves"] = skipped
     return line
 
 
@@ -188,6 +208,8 @@ def read_run(text: str, path: str | os.PathLike[str]) -> Run:
             data = _parsed(line, path, number, blobs)
             if "complete" in data:
                 run = run._replace(complete=bool(data["complete"]), left_out=_left_out(data), failed=_failed(data))
+                run = _with_unmeasurable(run, data.get("unmeasurable", []))
+                run = run._replace(skip_themselves=_skip_themselves(data))
             else:
                 result = result_from_json(data)
                 results[result.trial] = result
@@ -235,6 +257,25 @@ def _left_out(data: Mapping[str, Any]) -> tuple[TrialKey, ...]:
     if not isinstance(trials, list) or not all(TEXTS.holds(trial) and len(trial) == 3 for trial in trials):
         raise ValueError("'left_out' is not a list of test, case and model")
     return tuple((CaseKey(test, case), model) for test, case, model in trials)
+
+
+def _skip_themselves(data: Mapping[str, Any]) -> tuple[CaseKey, ...]:
+    keys = data.get("skip_themselves", [])
+    if not isinstance(keys, list) or not all(TEXTS.holds(key) and len(key) == 2 for key in keys):
+        raise ValueError("'skip_themselves' is not a list of test and case")
+    return tuple(CaseKey(test, case) for test, case in keys)
+
+
+def _with_unmeasurable(run: Run, told: Any) -> Run:
+    """A run with what its last line adds to the rules of its session."""
+    if not TEXTS.holds(told):
+        raise ValueError(f"'unmeasurable' is not {TEXTS.words}")
+    rules, shards = run.rules, run.shards
+    if rules is not None:
+        rules = rules._replace(unmeasurable=(*rules.unmeasurable, *told))
+    if shards is not None:
+        shards = shards._replace(unmeasurable=(*shards.unmeasurable, *told))
+    return run._replace(rules=rules, shards=shards)
 
 
 def _failed(data: Mapping[str, Any]) -> int:

@@ -52,9 +52,10 @@ def merge_shards(shards: Sequence[Named]) -> Run:
         created=min(run.created for _, run in shards),
         commit=first.commit if all(run.commit == first.commit for _, run in shards) else None,
         results=tuple(result for _, result in results.values()),
-        rules=first.rules if all(run.rules == first.rules for _, run in shards) else None,
+        rules=_rules_of([run.rules for _, run in shards]),
         shards=_joined([run.shards for _, run in shards if run.shards is not None]),
         failed=sum(run.failed for _, run in shards),
+        skip_themselves=tuple(dict.fromkeys(key for _, run in shards for key in run.skip_themselves)),
     )
     runs = [run for _, run in shards]
     if any(run.complete is None for run in runs):
@@ -139,6 +140,14 @@ def _joined(shards: Sequence[Shards]) -> Shards | None:
         unmeasurable=tuple(dict.fromkeys(reason for each in shards for reason in each.unmeasurable)),
         decided="; ".join(dict.fromkeys(each.decided for each in shards if each.decided)),
     )
+
+
+def _rules_of(all_rules: Sequence[RunRules | None]) -> RunRules | None:
+    """The rules of several runs, None where they differ; what one of them could not measure all of them cannot."""
+    known = [rules for rules in all_rules if rules is not None]
+    reasons = tuple(dict.fromkeys(reason for rules in known for reason in rules.unmeasurable))
+    alike = [rules._replace(unmeasurable=reasons) for rules in known]
+    return alike[0] if len(known) == len(all_rules) and all(rules == alike[0] for rules in alike) else None
 
 
 def _united(first: CaseResult, second: CaseResult) -> CaseResult | str:

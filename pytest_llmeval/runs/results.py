@@ -36,6 +36,9 @@ Rejudged = Literal["", "as_saved", "other_code", "fails_now", "not_compared", "n
 JUDGE_FAILED: Final = "judge"
 """The kind of error of a sample on which a judge gave no verdict."""
 
+JUDGED_TODAY: Final = ("", "fails_now", "not_compared")
+"""Of what `CaseResult.rejudged` may be, that which says that the verdicts are those of today's tests."""
+
 NOT_COMPARED: Final = ("not_compared", "not_judged")
 """Of these, what leaves a case out of the comparison."""
 
@@ -283,6 +286,7 @@ class Run(NamedTuple):
         shards: those that are in the run; None for a session without ``--llm-shard``.
         failed: how many tests failed in its sessions, and what else but the gate made these red.
         rules: what the session was judged by, None where the run does not say; those of shards are in ``shards``.
+        skip_themselves: the cases whose tests had an answer and skipped themselves; it counts as lost.
     """
 
     created: str
@@ -295,6 +299,7 @@ class Run(NamedTuple):
     shards: Shards | None = None
     failed: int = 0
     rules: RunRules | None = None
+    skip_themselves: tuple[CaseKey, ...] = ()
 
     def of_model(self, name: str) -> dict[CaseKey, CaseResult]:
         """The results under one model by case, in the order of tests and cases."""
@@ -333,14 +338,33 @@ def blank_answers(results: Iterable[CaseResult], before: Mapping[CaseKey, CaseRe
     return [f"{plural(count, 'answer')} without a word passed: also check what an answer must contain"] if count else []
 
 
+def cut_answers(results: Iterable[CaseResult], before: Mapping[CaseKey, CaseResult]) -> list[str]:
+    """A line when answers were cut at the limit of tokens and pass all the same: nothing looks at how they end.
+
+    Args:
+        before: results of the baseline; a case whose answers were cut there too is as it should be.
+    """
+    expected = {key for key, result in before.items() if _cut(result)}
+    count = sum(_cut(result) for result in results if result.key not in expected)
+    were = "was" if count == 1 else "were"
+    told = f"{plural(count, 'answer')} that {were} cut at the limit of tokens passed: assert_finish finds such"
+    return [told] if count else []
+
+
 def _blanks(result: CaseResult) -> int:
     """How many answers of a case hold nothing and pass."""
-    last = [
-        sample.product_calls[-1].answer
-        for sample in result.samples
-        if sample.outcome == "pass" and sample.product_calls
-    ]
+    last = _last_that_pass(result)
     return sum(not (a.text.strip() or a.tool_calls or a.provider_tool_calls or a.refusal) for a in last)
+
+
+def _cut(result: CaseResult) -> int:
+    """How many answers of a case were cut and pass."""
+    return sum(answer.finish_reason == "length" for answer in _last_that_pass(result))
+
+
+def _last_that_pass(result: CaseResult) -> list[Answer]:
+    passed = (sample.product_calls for sample in result.samples if sample.outcome == "pass")
+    return [calls[-1].answer for calls in passed if calls]
 
 
 def number_place(text: str) -> list[tuple[int, str]]:

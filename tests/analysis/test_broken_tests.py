@@ -112,3 +112,16 @@ def test_nothing_becomes_better_and_nothing_is_lost(before: list[list[str]], aft
         for key, result in kept.items():
             for now, was in zip(result.samples, results[key].samples, strict=True):
                 assert now == was or (was.raised and now == was._replace(outcome="error", category="exception"))
+
+
+def test_a_test_that_a_change_broke_could_not_be_measured() -> None:
+    """It passed when the baseline was saved: else what makes each of its answers raise would be green."""
+    well = side(*[[""]] * 90, test="tests/test_well.py::test_well")
+    raising = side(*[[BROKEN]] * 6)
+    saved = {key: result._replace(rejudged="fails_now") for key, result in raising.items()}
+    reason = (
+        "could not be measured: 6 cases that passed when the baseline was saved raise the same on both sides now: "
+        "their tests, or the code behind the replies, are broken"
+    )
+    assert reason in compare(Side("m", well | saved), Side("m", well | raising)).reasons
+    assert compare(Side("m", well | raising), Side("m", well | raising)).gate == "passed"

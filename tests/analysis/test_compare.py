@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -126,6 +127,17 @@ def test_blank_answers_that_pass_are_told_unless_the_baselines_are_blank_too() -
     assert told not in compare("m", blank, "m", blank).notes
     tools = side(*(case(f"c{number}", [""], calls=[call("", tool="find")]) for number in range(4)))
     assert not any("without a word" in note for note in compare("m", answers(*[""] * 4), "m", tools).notes)
+
+
+def test_answers_that_were_cut_and_pass_are_told_unless_the_baselines_were_cut_too() -> None:
+    whole = call("Within 30")
+    half = whole._replace(answer=replace(whole.answer, finish_reason="length"))
+    before, after = (side(*(case(f"c{n}", [""], calls=[each]) for n in range(3))) for each in (whole, half))
+    told = "3 answers that were cut at the limit of tokens passed: assert_finish finds such"
+    assert told in compare("m", before, "m", after).notes
+    assert told not in compare("m", after, "m", after).notes
+    failed = side(*(case(f"c{n}", ["truncated"], calls=[half]) for n in range(3)))
+    assert not any("cut" in note for note in compare("m", before, "m", failed).notes)
 
 
 def test_a_category_of_low_severity_fails_nothing() -> None:

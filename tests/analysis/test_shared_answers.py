@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest_llmeval.analysis.sides.shared_answers import shared_once
 from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
@@ -134,3 +136,47 @@ def test_code_that_breaks_on_the_same_answer_breaks_each_test() -> None:
     before = side(alone("one", asked("a")), alone("two", asked("a")))
     after = side(alone("one", asked("a", "exception")), alone("two", asked("a", "exception")))
     assert shared_once(before, after) == (before, after)
+
+
+def test_code_that_breaks_a_saved_answer_breaks_each_test_though_the_model_says_something_else() -> None:
+    """The saved answer fails today in a test that has not changed: nothing that the model says now explains it."""
+    broken = [alone(name, asked("a"))._replace(rejudged="other_code") for name in ("one", "two")]
+    before = side(*broken, alone("three", asked("a")), alone("four", asked("a")))
+    after = side(*(alone(name, asked("b", "tone")) for name in ("one", "two", "three", "four")))
+    _, new = shared_once(before, after)
+    assert [key.test[-3:] for key, result in new.items() if result.samples] == ["one", "two", "ree"]
+
+
+def test_code_that_breaks_the_answer_of_a_fixture_breaks_each_test() -> None:
+    before = side(case("one", sample("a")), case("two", sample("a")), case("fine", sample("a")))
+    after = side(case("one", sample("a", "tone")), case("two", sample("a", "tone")), case("fine", sample("a")))
+    assert shared_once(before, after) == (before, after)
+    saved = {key: result._replace(rejudged="other_code") for key, result in before.items() if "fine" not in key.test}
+    spoken = side(case("one", sample("b", "tone")), case("two", sample("b", "tone")), case("fine", sample("b")))
+    assert shared_once({**before, **saved}, spoken)[1] == spoken
+
+
+def test_an_answer_of_a_fixture_that_was_slow_this_time_is_slow_once() -> None:
+    before = side(case("one", sample("a")), case("two", sample("a")))
+    after = side(case("one", sample("a", "slow")), case("two", sample("a", "slow")))
+    assert outcomes(dict(shared_once(before, after)[1])) == {"one": [("fail", "slow")], "two": []}
+
+
+def test_answers_with_the_same_words_that_were_drawn_each_for_itself_count_each() -> None:
+    """Some providers name no answer by an id; a rate that rose would else be one yes and one no as before."""
+
+    def drawn(*categories: str | None, start: float) -> list[SampleResult]:
+        made = [
+            asked("no" if name else "yes", name, latency=start + place)._replace(index=place)
+            for place, name in enumerate(categories)
+        ]
+        calls = [[call._replace(answer=replace(call.answer, response_id=None)) for call in each.calls] for each in made]
+        return [each._replace(calls=tuple(of)) for each, of in zip(made, calls, strict=True)]
+
+    before, after = (
+        side(alone("one", *drawn(*names, start=start)), alone("two", *drawn(*names, start=start)))
+        for names, start in (((None, None, None, "tone"), 1.0), (("tone", "tone", "tone", None), 9.0))
+    )
+    old, new = shared_once(before, after)
+    counts = [sum(s.outcome == "fail" for s in each[CaseKey("test_a.py::one", "")].samples) for each in (old, new)]
+    assert counts == [1, 3]

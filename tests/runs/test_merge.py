@@ -15,6 +15,7 @@ from pytest_llmeval.reply import Answer, Measures
 from pytest_llmeval.runs.file import load_run, save_run
 from pytest_llmeval.runs.merge import merge_shards
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Outcome, Run, SampleResult
+from pytest_llmeval.runs.rules import RunRules
 from pytest_llmeval.runs.shards import Shards
 from tests.server import Request, Server, completion
 from tests.sessions import Session
@@ -180,6 +181,20 @@ def test_a_case_of_two_shards_is_one_case() -> None:
 def test_what_contradicts_is_named_with_both_files(other: Run, told: str) -> None:
     with pytest.raises(RunFileError, match=told):
         merge_shards([("1.jsonl", run(case("a"))), ("2.jsonl", other)])
+
+
+def test_what_one_run_could_not_measure_or_has_skipped_holds_for_all_and_is_saved(tmp_path: Path) -> None:
+    key = CaseKey("test_it.py::test_row", "c3")
+    first = run(case("c1"))._replace(rules=RunRules(unmeasurable=("no answer is examined for rude any more",)))
+    second = run(case("c2"))._replace(rules=RunRules(), skip_themselves=(key,))
+    merged = merge_shards([("a", first), ("b", second)])
+    save_run(tmp_path / "merged.jsonl", merged)
+    for joined in (merged, load_run(tmp_path / "merged.jsonl")):
+        assert joined.rules == first.rules
+        assert joined.skip_themselves == (key,)
+    other = second._replace(rules=RunRules(strict=True))
+    with pytest.raises(RunFileError, match="gated by other settings"):
+        merge_shards([("a", first), ("b", other)])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from pytest_llmeval.analysis.comparison import Results
+from pytest_llmeval.checks.categories import OF_THE_SESSION
 from pytest_llmeval.runs.answer_digest import answer_digest
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, SampleResult
 
@@ -15,7 +16,8 @@ def shared_once(before: Results, after: Results) -> tuple[Results, Results]:
 
     Of those that become one case the first stands for all. It fails in each category in which one of them fails; the
     others keep no answers, so that they are not compared. Which test judges which of several answers of a fixture is
-    not known: neighbours are put together.
+    not known: neighbours are put together. A test that the code behind the answer breaks stays a case of its own: that
+    is no chance that the tests share.
     """
     of_fixtures = [keys for group in _by_fixture(before, after) for keys in _parts(sorted(group), before, after)]
     shared = [keys for keys in (*of_fixtures, *_by_answer(before, after)) if len(keys) > 1]
@@ -25,7 +27,9 @@ def shared_once(before: Results, after: Results) -> tuple[Results, Results]:
 def _by_fixture(before: Results, after: Results) -> Iterable[list[CaseKey]]:
     groups: dict[str, list[CaseKey]] = {}
     for key, result in after.items():
-        if result.fixture is not None and key in before and before[key].fixture == result.fixture:
+        if result.fixture is None or key not in before or before[key].fixture != result.fixture:
+            continue
+        if not _broken_by_code(before[key], result):
             groups.setdefault(result.fixture, []).append(key)
     return groups.values()
 
@@ -33,16 +37,31 @@ def _by_fixture(before: Results, after: Results) -> Iterable[list[CaseKey]]:
 def _by_answer(before: Results, after: Results) -> Iterable[list[CaseKey]]:
     """The tests without a fixture that asked the same, and got the same answer from the store, on both sides.
 
-    Where both sides say the same, the verdicts differ by the code behind it alone. That is no chance that the tests
-    share, and each counts.
+    Where both sides say the same, the verdicts differ by the code behind it alone, and each counts.
     """
     groups: dict[tuple[object, ...], list[CaseKey]] = {}
     for key, result in after.items():
         if result.fixture is None and key in before and before[key].fixture is None:
             old, new = _first_calls(before[key]), _first_calls(result)
-            if old and new and answer_digest(old) != answer_digest(new):
-                groups.setdefault((*_given(old), *_given(new)), []).append(key)
+            other_words = old and new and answer_digest(old) != answer_digest(new)
+            if other_words and not _broken_by_code(before[key], result):
+                keys = tuple(call.key for call in (*old, *new))
+                groups.setdefault((keys, *_given(old), *_given(new)), []).append(key)
     return groups.values()
+
+
+def _broken_by_code(old: CaseResult, new: CaseResult) -> bool:
+    """Whether a test's verdicts differ for what no model said.
+
+    Its saved replies fail today though it has not changed, or both sides say the same and it finds other mistakes. How
+    long an answer took and what it cost may differ with the same words.
+    """
+    if old.rejudged == "other_code":
+        return True
+    mistakes = [
+        {name for sample in result.samples for name in sample.categories} - OF_THE_SESSION for result in (old, new)
+    ]
+    return mistakes[0] != mistakes[1] and answer_digest(old.calls) == answer_digest(new.calls)
 
 
 def _first_calls(result: CaseResult) -> tuple[Call, ...]:
@@ -53,7 +72,7 @@ def _first_calls(result: CaseResult) -> tuple[Call, ...]:
 
 def _given(calls: Iterable[Call]) -> Iterable[tuple[object, ...]]:
     """What tells answers from others, even from some with the same words."""
-    return ((call.key, call.answer.response_id, call.answer.text, call.measures.latency) for call in calls)
+    return ((call.words_digest, call.answer.response_id, call.answer.text, call.measures.latency) for call in calls)
 
 
 def _parts(keys: list[CaseKey], before: Results, after: Results) -> list[list[CaseKey]]:
@@ -79,8 +98,7 @@ def _samples(results: list[CaseResult]) -> Iterable[SampleResult]:
     judged: dict[tuple[object, ...], list[SampleResult]] = {}
     for result in results:
         for sample in result.samples:
-            said = tuple((call.words_digest, call.answer.response_id, call.answer.text) for call in sample.calls)
-            judged.setdefault(said, []).append(sample)
+            judged.setdefault(tuple(_given(sample.calls)), []).append(sample)
     for index, samples in enumerate(judged.values()):
         yield _one(samples)._replace(index=index)
 

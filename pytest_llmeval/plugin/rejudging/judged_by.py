@@ -2,14 +2,15 @@
 
 If so, and saved replies that passed then fail now, the code behind the replies has changed: what a user sees broke.
 If not, a check may be stricter, and both sides are judged alike. Of the test's file and of each ``conftest.py`` the
-code counts, without comments, docstrings, other tests and unused imports: a test that is added beside it must not hide
-that the code broke. Other files are compared as they are.
+code counts, without comments, docstrings, other tests and whatever the test does not use: what a change adds beside it
+must not hide that the code broke. Other files are compared as they are.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,9 @@ import pytest
 
 _known = pytest.StashKey[dict[tuple[Path, str], str]]()
 _read = pytest.StashKey[dict[Path, "bytes | list[_Part]"]]()
+
+_FOR_TESTS = re.compile(r"(?<![a-z])(?:tests?|testing|evals?|evaluations?)(?![a-z])")
+"""Finds what the name of a folder says that holds tests and what helps them."""
 
 _NO_HELPERS = ("test_*.py", "*_test.py", "conftest.py")
 
@@ -30,14 +34,17 @@ class _Part(NamedTuple):
         test: the classes and the function that it belongs to, as in ``("TestRefunds", "test_late")``; () for what is of
             all tests.
         code: what it does.
-        binds: the name that an import binds, "" for what is no import, or binds what nobody knows.
-        uses: the names that occur in it.
+        binds: the name under which it is used, by an import or a helper, and without which it does nothing; "" for what
+            counts always.
+        uses: the names that occur in it, as a text too, as those of fixtures do.
+        imports: whether it is an import; the order of these does not matter.
     """
 
     test: tuple[str, ...]
     code: str
     binds: str
     uses: frozenset[str]
+    imports: bool = False
 
 
 def judged_by(item: pytest.Item, root: Path) -> str:
@@ -53,25 +60,49 @@ def judged_by(item: pytest.Item, root: Path) -> str:
 def _digest(file: Path, test: tuple[str, ...], root: Path, files: dict[Path, bytes | list[_Part]]) -> str:
     found = hashlib.sha256(version("pytest-llmeval").encode())
     try:
-        for path in _files(file, root):
-            if path not in files:
-                files[path] = _parts(path, parsed=path == file or path.name == "conftest.py")
-            code = files[path]
-            if not isinstance(code, bytes):
-                code = _of_test(code, test if path == file else None)
-            if code:
-                found.update(path.name.encode() + b"\0" + code + b"\0")
+        judging = {
+            path: _read_once(path, files, parsed=path == file or path.name == "conftest.py")
+            for path in _files(file, root)
+        }
     except OSError:
         return ""  # not known, and so never the same
+    parts = {
+        path: [part for part in read if path != file or part.test == test[: len(part.test)]]
+        for path, read in judging.items()
+        if not isinstance(read, bytes)
+    }
+    used = _used(test, [part for own in parts.values() for part in own])
+    for path, read in judging.items():
+        code = read if isinstance(read, bytes) else _code(parts[path], used)
+        if code:
+            found.update(path.name.encode() + b"\0" + code + b"\0")
     return found.hexdigest()[:16]
 
 
-def _of_test(parts: list[_Part], test: tuple[str, ...] | None) -> bytes:
-    """What counts for one test, or, without one, for all."""
-    own = [part for part in parts if test is None or part.test == test[: len(part.test)]]
-    used = frozenset[str]().union(*(part.uses for part in own))
-    imports = sorted({part.code for part in own if part.binds in used and part.binds})
-    return "\n".join([*imports, *(part.code for part in own if not part.binds)]).encode("utf-8", "surrogatepass")
+def _used(test: tuple[str, ...], parts: list[_Part]) -> set[str]:
+    """The names that a test uses, by itself or by what it uses; "" for what counts always."""
+    by_name: dict[str, list[_Part]] = {}
+    for part in parts:
+        by_name.setdefault(part.binds, []).append(part)
+    used, new = set[str](), {"", *test}
+    while new:
+        used |= new
+        new = {name for each in new for part in by_name.get(each, ()) for name in part.uses} - used
+    return used
+
+
+def _code(parts: list[_Part], used: set[str]) -> bytes:
+    """What of a file counts: the parts that are used, and what these import."""
+    own = [part for part in parts if part.binds in used and not part.imports]
+    here = {"", *(name for part in own for name in part.uses)}
+    imports = sorted({part.code for part in parts if part.imports and part.binds in here})
+    return "\n".join([*imports, *(part.code for part in own)]).encode("utf-8", "surrogatepass")
+
+
+def _read_once(path: Path, files: dict[Path, bytes | list[_Part]], *, parsed: bool) -> bytes | list[_Part]:
+    if path not in files:
+        files[path] = _parts(path, parsed=parsed)
+    return files[path]
 
 
 def _parts(path: Path, *, parsed: bool) -> bytes | list[_Part]:
@@ -101,7 +132,7 @@ def _parts_of(owner: ast.Module | ast.ClassDef, test: tuple[str, ...]) -> Iterat
             place = f"{'.' * node.level}{node.module or ''}" if isinstance(node, ast.ImportFrom) else ""
             for name in node.names:
                 binds = "" if name.name == "*" else name.asname or name.name.partition(".")[0]
-                yield _Part(test, f"{place} {_told(name)}", binds, frozenset())
+                yield _Part(test, f"{place} {_told(name)}", binds, frozenset({name.name}), imports=True)
         else:
             left.append(node)
     if isinstance(owner, ast.ClassDef):
@@ -112,9 +143,44 @@ def _parts_of(owner: ast.Module | ast.ClassDef, test: tuple[str, ...]) -> Iterat
 
 
 def _part(test: tuple[str, ...], node: ast.stmt) -> _Part:
-    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-    fixtures = {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}
-    return _Part(test, _told(node), "", frozenset(names | fixtures))
+    return _Part(test, _told(node), "" if test else _helper(node), frozenset(_names_in(node)))
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name):
+            yield each.id
+        elif isinstance(each, ast.arg):
+            yield each.arg
+        elif isinstance(each, ast.Attribute):
+            yield each.attr
+        elif isinstance(each, ast.Constant) and isinstance(each.value, str) and each.value.isidentifier():
+            yield each.value
+
+
+def _helper(node: ast.stmt) -> str:
+    """The name of a function, a class or a constant that does nothing unless it is used; "" for anything else.
+
+    What pytest calls by its name, what a decorator or a base class may tell others of, and a value that is called for
+    count always.
+    """
+    name = ""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        name = node.name if all(map(_is_fixture, node.decorator_list)) else ""
+    elif isinstance(node, ast.ClassDef) and not (node.decorator_list or node.bases or node.keywords):
+        name = node.name if not any(isinstance(each, ast.Call) for each in ast.walk(node)) else ""
+    elif isinstance(node, ast.Assign) and not any(isinstance(each, ast.Call) for each in ast.walk(node.value)):
+        [target, *others] = node.targets
+        name = target.id if isinstance(target, ast.Name) and not others else ""
+    return "" if name.lower().startswith(_CALLED_BY_PYTEST) else name
+
+
+def _is_fixture(decorator: ast.expr) -> bool:
+    """Whether a decorator makes a fixture that is set up for nobody but those who name it."""
+    call = decorator if isinstance(decorator, ast.Call) else None
+    named = call.func if call is not None else decorator
+    scoped = call is None or (not call.args and all(each.arg in ("scope", "params", "ids") for each in call.keywords))
+    return scoped and _told(named) in _FIXTURE
 
 
 def _told(node: Any) -> str:
@@ -129,7 +195,11 @@ def _told(node: Any) -> str:
     return f"{type(node).__name__}({','.join(told)})"
 
 
+_CALLED_BY_PYTEST = ("pytest", "setup", "teardown", "load_tests", "__")
 _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+_FIXTURE = {_told(ast.parse(name, mode="eval").body) for name in ("pytest.fixture", "fixture")}
 
 
 def _without_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.stmt]:
@@ -141,6 +211,7 @@ def _files(file: Path, root: Path) -> list[Path]:
         return [file]
     folders = [folder for folder in file.parents if folder.is_relative_to(root)]
     above = [folder / "conftest.py" for folder in folders if (folder / "conftest.py").is_file()]
-    top = folders[-2] if len(folders) > 1 else None  # tests/, say; next to a test at the root lies the application
+    # In myapp/tests/, say, that folder alone: beside it, and beside a test in no such folder, lies the application.
+    top = next((folder for folder in reversed(folders[:-1]) if _FOR_TESTS.search(folder.name.lower())), None)
     below = sorted(top.rglob("*.py")) if top is not None else []
     return [file, *above, *(path for path in below if not any(map(path.match, _NO_HELPERS)))]

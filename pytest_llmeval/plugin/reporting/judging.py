@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llmeval.analysis.comparison import Comparison, Results
+from pytest_llmeval.analysis.comparison import Comparison
 from pytest_llmeval.analysis.examined import no_longer_examined
 from pytest_llmeval.analysis.sides.unseen import nothing_seen
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
 from pytest_llmeval.plugin.reporting.gathering import Gathered
 from pytest_llmeval.plugin.reporting.new_baseline import changes_of_baseline
 from pytest_llmeval.runs.answered import answered_under_one_name
-from pytest_llmeval.runs.results import Run, was_another
+from pytest_llmeval.runs.results import JUDGED_TODAY, Run, was_another
 from pytest_llmeval.runs.saved_when import when_words
 from pytest_llmeval.text import harmless, plural
 
@@ -25,10 +25,12 @@ class Judging:
 
     Attributes:
         comparisons: one per candidate, once they are compared; empty without a baseline.
+        unexamined: the checks of high severity that tests have lost since the baseline was saved, a sentence each.
     """
 
     def __init__(self, gathered: Gathered, notes: list[str]) -> None:
         self.comparisons: list[Comparison] = []
+        self.unexamined: list[str] = []
         self._gathered = gathered
         self._evaluation = gathered.evaluation
         self._notes = notes
@@ -50,6 +52,8 @@ class Judging:
             stopped: why the session did not come to its end, None when it did.
         """
         baseline, gathered = self._evaluation.baseline, self._gathered
+        if isinstance(baseline, SavedBaseline):
+            self.unexamined = self._no_longer_examined(baseline)
         if self._evaluation.shard is not None:
             self._notes.append(gathered.shard_words(self._evaluation.shard, stopped))
             self._note_changes()
@@ -61,10 +65,8 @@ class Judging:
 
         run = gathered.run()
         self._notes += answered_under_one_name(gathered.results.values())
-        rules, unmeasurable = (
-            self._rules(baseline),
-            [*self._evaluation.unmeasurable, *nothing_seen(gathered.results.values())],
-        )
+        unseen = nothing_seen(gathered.results.values())
+        rules, unmeasurable = self._rules(baseline), [*self._evaluation.unmeasurable, *unseen, *self.unexamined]
         skipped, skip_themselves = set(gathered.skipped.values()), gathered.skip_themselves
         for name in self._evaluation.candidates:
             # A candidate that is decided is judged by the samples of then, though the baseline got more for another:
@@ -72,8 +74,7 @@ class Judging:
             _, then = self._decided.get(name, (0, run))
             before, candidate = self._sides(baseline, then, run, name)
             part = gathered.part(len(candidate.results))
-            unexamined = self._unexamined(baseline, candidate.results)
-            extent = Extent(stopped, part, [*unmeasurable, *unexamined], len(skipped), skip_themselves)
+            extent = Extent(stopped, part, unmeasurable, len(skipped), skip_themselves)
             compared = compare(before, candidate, rules, extent)
             if decided := self._evaluation.decided_here:
                 compared = compared._replace(notes=(decided, *compared.notes))
@@ -82,11 +83,23 @@ class Judging:
         if stopped is None:
             self._note_drift(baseline)
 
-    def _unexamined(self, baseline: Compared, results: Results) -> list[str]:
-        if not isinstance(baseline, SavedBaseline):
-            return []
+    def _no_longer_examined(self, baseline: SavedBaseline) -> list[str]:
+        """What today's tests do not examine the saved answers for, or the candidates' where those are not judged."""
         high = [name for name, each in self._evaluation.settings.categories.items() if each.severity == "high"]
-        return no_longer_examined(baseline.run.of_model(baseline.name), results, high) if high else []
+        if not high:
+            return []
+        now = {old: new for new, old in self._gathered.selection.moved}
+        saved = {
+            key._replace(test=now.get(key.test, key.test)): result
+            for key, result in baseline.run.of_model(baseline.name).items()
+        }
+        again = {key: each for key, each in self._gathered.again.items() if each.rejudged in JUDGED_TODAY}
+        told = [
+            sentence
+            for name in self._evaluation.candidates
+            for sentence in no_longer_examined(saved, {**self._gathered.run().of_model(name), **again}, high)
+        ]
+        return list(dict.fromkeys(told))
 
     def _note_changes(self) -> None:
         """Say what the change does to a saved baseline, and what it has renamed."""

@@ -73,7 +73,8 @@ class Parts:
         told, unwritten = publish(self.gathered, self.judging.comparisons, lines, failed=failed, stopped=stopped)
         self.notes.lines += told
         self.writing.unwritten += unwritten
-        self.writing.close(failed + self.writing.unwritten + faults_of(self._config).told)
+        failures = failed + self.writing.unwritten + faults_of(self._config).told
+        self.writing.close(failures, self.judging.unexamined)
         return len(self.judging.failed) + self.writing.unwritten
 
     def count_failures(self, tests_failed: int) -> None:

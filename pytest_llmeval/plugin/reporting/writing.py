@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from pytest_llmeval.errors import LlmevalError, RunFileError
 from pytest_llmeval.plugin.baseline import NewBaseline, SavedBaseline
@@ -49,11 +50,12 @@ class Writing:
             as_saved = [each for key, each in gathered.before(baseline).items() if key not in gathered.again]
             self.add(gathered.named_as_saved(as_saved))
 
-    def close(self, failed: int) -> None:
+    def close(self, failed: int, unmeasurable: Sequence[str]) -> None:
         """Write the last line of the saved runs, unless the session was stopped.
 
         Args:
             failed: how many failures the session has besides its gates, those of this plugin included.
+            unmeasurable: what else than the rules say makes a comparison worthless.
         """
         gathered = self._gathered
         if not gathered.ended:
@@ -61,7 +63,15 @@ class Writing:
             return
         complete = gathered.complete
         left_out = gathered.selection.left_out if not complete and not gathered.missing() else ()
-        self._write(lambda writer: writer.finish(complete=complete, left_out=left_out, failed=failed))
+        last = partial(
+            RunWriter.finish,
+            complete=complete,
+            left_out=left_out,
+            failed=failed,
+            unmeasurable=unmeasurable,
+            skip_themselves=gathered.skip_themselves,
+        )
+        self._write(last)
 
     def record(self) -> None:
         """Write the recordings."""

@@ -105,6 +105,31 @@ def test_a_change_that_names_another_baseline_is_judged_by_that_of_main(main: Se
     assert main.run().ret == 1
 
 
+@pytest.mark.parametrize(
+    ("option", "ret", "words"),
+    [
+        ("--llm-baseline mine.jsonl", 1, "could not be measured: this change puts --llm-baseline=mine.jsonl into add"),
+        ("--llm-baseline-ref=HEAD", 1, "GATE FAILED: wrong_answer regressed from 0 of 20 to 20 of 20 answers"),
+        ("--llm-update-baseline", 4, "--llm-update-baseline in addopts would save a baseline in every session"),
+    ],
+)
+def test_a_change_of_addopts_does_not_excuse_it(main: Session, option: str, ret: int, words: str) -> None:
+    brief(main)
+    main.run("--llm-update-baseline")
+    (main.path / "mine.jsonl").write_bytes((main.path / "b.jsonl").read_bytes())
+    git(main, "commit", "-qam", "mine")
+    table = main.path / "pyproject.toml"
+    table.write_text(
+        table.read_text().replace("[tool.pytest.ini_options]", f"[tool.pytest.ini_options]\naddopts='{option}'")
+    )
+    result = main.run("--llm-model=candidate")
+    assert result.ret == ret
+    assert words in " ".join(map(str.strip, [*result.outlines, *result.errlines]))
+    git(main, "commit", "-qam", "addopts")
+    git(main, "branch", "-f", "main")
+    assert main.run("--llm-model=candidate").ret in (0, 4)  # what main says, it says
+
+
 def test_a_change_that_removes_the_baseline_is_judged_by_that_of_main(main: Session) -> None:
     (main.path / "b.jsonl").unlink()
     result = main.run()

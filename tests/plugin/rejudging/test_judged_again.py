@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
+from pytest_llmeval.commands.main import main as llmeval
+from pytest_llmeval.plugin.rejudging.judged_by import judged_by
 from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseResult
 from tests.server import Request, Server, completion
@@ -110,15 +113,91 @@ def test_code_behind_the_replies_that_breaks_them_is_red(session: Session, serve
         result, "20 cases fail today on replies that passed when the baseline was saved, in tests that have not"
     )
     # What is added beside the test hides nothing; who changes the test itself may have made it stricter.
-    session.write(
-        SHOWN.replace("import shop\n", "import re\nimport shop  # ours\n") + "\ndef test_other(): re.search('', '')\n"
-    )
+    beside = "\nWORD = 1\n\n@pytest.fixture(scope='module')\ndef other():\n    return search()\n"
+    beside += "\ndef search(): return re.search('', str(WORD))\n\ndef test_other(other): pass\n"
+    session.write(SHOWN.replace("import shop\n", "import re\nimport shop  # ours\n") + beside)
+    session.write(f"import pytest, re\n{beside.replace('test_other', 'other_helper')}", "conftest.py")
     assert session.run(subprocess=True).ret == 1
     session.write(SHOWN.replace("gladly", "gladly!"))
     result = session.run(subprocess=True)
     assert result.ret == 0
     assert told(result, "but 20 cases that passed when the baseline was saved fail on both sides now")
     assert session.run("--llm-strict", subprocess=True).ret == 1
+
+
+USED = """
+import functools, pytest
+
+LIMIT = 1
+
+def limit():
+    return LIMIT
+
+@pytest.fixture
+def by_name():
+    pass
+
+@pytest.fixture(autouse=True)
+def always():
+    pass
+
+@functools.cache
+def registered():
+    pass
+
+def pytest_configure():
+    pass
+
+@pytest.mark.usefixtures("by_name")
+class TestIt:
+    def test_it(self, llm):
+        assert len(llm("x")) > limit()
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("LIMIT = 1", "LIMIT = 2", True),
+        *(
+            (f"def {name}():\n    pass", f"def {name}():\n    return 2", True)
+            for name in ("by_name", "always", "registered", "pytest_configure")
+        ),
+        ("LIMIT = 1", "LIMIT = 1\nOTHER = 2\n", False),
+        ("LIMIT = 1", "LIMIT = 1\nOTHER = limit()\n", True),
+        ("def limit", "def other():\n    return limit()\n\ndef limit", False),
+        ("@functools", "@pytest.fixture\ndef other():\n    return limit()\n\n@functools", False),
+        ("@functools", "class Other:\n    limit = 2\n\n@functools", False),
+    ],
+)
+def test_what_a_test_uses_judges_it_and_what_lies_beside_does_not(
+    pytester: pytest.Pytester, old: str, new: str, counts: bool
+) -> None:
+    def digest(code: str) -> str:
+        file = pytester.makepyfile(test_used=code)
+        item = SimpleNamespace(path=file, nodeid="test_used.py::TestIt::test_it", config=SimpleNamespace(stash={}))
+        return judged_by(item, file.parent)  # type: ignore[arg-type]
+
+    assert (digest(USED.replace(old, new)) != digest(USED)) is counts
+
+
+@pytest.mark.parametrize("folder", ["shop/tests", "retrieval"])
+def test_an_application_around_its_tests_is_no_helper_of_theirs(
+    plain_session: Session, server: Server, folder: str
+) -> None:
+    """A change of it would else look like a stricter check, and every answer that it breaks like a known miss."""
+    code = plain_session.path / folder.partition("/")[0] / "shown.py"
+    (plain_session.path / folder).mkdir(parents=True)
+    code.write_text("def shown(text): return text\n")
+    plain_session.write(f"import sys; sys.path[:0] = [{str(code.parent)!r}]\n", "conftest.py")
+    save(plain_session, server)
+    (plain_session.path / "cases.jsonl").rename(plain_session.path / folder / "cases.jsonl")
+    plain_session.write(SHOWN.replace("shop", "shown"), f"{folder}/test_bot.py")
+    (plain_session.path / "test_it.py").unlink()
+    assert plain_session.run("--llm-update-baseline", subprocess=True).ret == 0
+    code.write_text("def shown(text): return text[:2]\n")
+    result = plain_session.run(subprocess=True)
+    assert (result.ret, told(result, "wrong_answer regressed from 0 of 20 to 20 of 20 answers")) == (1, True)
 
 
 @pytest.mark.parametrize("name", ["test_it.py", "checks.py", "conftest.py", "cases.jsonl"])
@@ -190,6 +269,37 @@ def test_a_check_of_a_severe_kind_that_is_taken_away_cannot_be_measured(plain_se
     result = plain_session.run()
     assert result.ret == 1
     assert told(result, "could not be measured: no answer is examined for rude any more, which is of high severity")
+    assert llmeval(["compare", str(plain_session.report), "-q"]) == 1  # the saved run says the same
+    plain_session.write(
+        rude.replace("    assert_contains(reply, ':'", "    if case.id < 'c5': assert_contains(reply, ':'")
+    )
+    result = plain_session.run()
+    assert result.ret == 1
+    assert told(result, "could not be measured: 5 of 20 cases are not examined for rude any more, which is of high")
+    assert llmeval(["compare", str(plain_session.report), "-q"]) == 1
+
+
+def test_a_severe_mistake_that_no_answer_makes_any_more_is_green(plain_session: Session, server: Server) -> None:
+    """Where a test raises `CheckFailed` itself, nothing tells that an answer was examined but that it fails."""
+    raises = SUITE.replace("import assert_contains", "import CheckFailed").replace(
+        'assert_contains(reply, "gladly")', 'if "no" in reply: raise CheckFailed("no", category="rude")'
+    )
+    save(plain_session, server, raises.replace("kettles.", "kettles. Be brief."))
+    table = plain_session.path / "pyproject.toml"
+    table.write_text(table.read_text() + '[tool.llmeval.categories.rude]\nseverity = "high"\n')
+    plain_session.write(raises)
+    assert plain_session.run().ret == 0
+
+
+def test_what_an_older_baseline_was_examined_for_is_not_known(plain_session: Session, server: Server) -> None:
+    save(plain_session, server)
+    baseline, table = plain_session.path / "b.jsonl", plain_session.path / "pyproject.toml"
+    older = [json.loads(line) for line in baseline.read_text().splitlines()]
+    for sample in (sample for line in older for sample in line.get("samples", ())):
+        del sample["examined"]
+    baseline.write_text("".join(json.dumps(line) + "\n" for line in older))
+    table.write_text(table.read_text() + '[tool.llmeval.categories.rude]\nseverity = "high"\n')
+    assert plain_session.run().ret == 0
 
 
 def test_a_candidate_that_regressed_is_red(session: Session, server: Server) -> None:
@@ -517,7 +627,7 @@ def later(question):
 @pytest.mark.parametrize("n", range(4))
 @pytest.mark.parametrize("ask", [bot.answer, bot.streamed, later], ids="sta")
 def test_bot(FIXTURE, ask, n):
-    assert ask(f"question {n}.") == f"{n}: gladly."
+    assert ask(f"question {n}. {ask.__name__}") == f"{n}: gladly."  # each way asks its own
 """
 
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from pytest_llmeval.commands.main import main as llmeval
 from tests.server import Request, Server, completion
 from tests.sessions import Session, told
 
@@ -175,6 +176,7 @@ def test_a_test_that_skips_itself_on_a_bad_answer_loses_it(session: Session, ser
     result = session.run(*COMPARE)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*GATE FAILED: *", "*8 of 60 answers of the candidate were lost (skipped 8)*"])
+    assert llmeval(["compare", str(session.report), "-q"]) == 1  # nor does the run that it saves forget them
 
 
 def test_a_test_that_is_expected_to_fail_is_no_way_to_drop_the_bad_answers(session: Session, server: Server) -> None:
