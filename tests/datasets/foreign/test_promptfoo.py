@@ -319,7 +319,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("tests: &a [*a]\nprompts: []\n", "names nothing that ended before it"),
         ("tests:\n  - !!python/object/apply:os.system ['touch ran']\n", 'shop.yaml:2: the tag "!!python/object'),
         ("tests: " + "[" * 101 + "]" * 101, "nested too deep"),
-        ("tests: " + "[" * 5000, "maximum nesting depth"),
+        ("tests: " + "[" * 5000, "nest"),  # in the words of the YAML parser, or in ours
         ("tests: [\n", "not YAML"),
         ("a: 1\n---\nb: 2\n", "a second document"),
         ("? [a]\n: b\n", "a key is a list"),
