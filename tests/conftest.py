@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import pytest_llmeval
+from pytest_llmeval.formats import registry
 from tests.damage import FUZZ
 from tests.server import Server
 from tests.sessions import Session
@@ -128,6 +129,12 @@ def server() -> Iterator[Server]:
     """A real HTTP server on 127.0.0.1 that answers as the test tells it to."""
     with Server() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _providers_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a session within this process registers is gone with its test."""
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
 
 
 @pytest.fixture(autouse=True)

@@ -69,7 +69,6 @@ class Judgement(NamedTuple):
         rules: what the gate went by.
         verdicts: by error category.
         hidden: the categories that would have regressed if the answers that were lost had failed in them.
-        shared: how many cases judge no answer that another case does not judge.
     """
 
     differ: Differences
@@ -81,7 +80,6 @@ class Judgement(NamedTuple):
     rules: GateRules
     verdicts: dict[str, CategoryVerdict]
     hidden: tuple[str, ...] = ()
-    shared: int = 0
 
 
 class Side(NamedTuple):
@@ -144,7 +142,7 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
     before, after, broken = without_broken_tests(before, after)
     (before, after), as_judged = reviewed_alike(before, after), (before, after)
     saved, answered = baseline.saved, answered_now(baseline.results.values(), candidate.results.values())
-    differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden, shared = judgement(
+    differ, uncompared, candidates, table, counted, families, rules_used, verdicts, hidden = judgement(
         baseline._replace(results=before), candidate._replace(results=after), rules
     )
     judged = [key for key in table.cases if before[key].outcome != "error" and after[key].outcome != "error"]
@@ -218,11 +216,6 @@ def compare(baseline: Side, candidate: Side, rules: Rules = DEFAULTS, extent: Ex
             *_rejected_alone(as_judged, (before, after)),
             *_compared_otherwise(differ, table, before, after, saved=saved is not None),
             *_copied(table, (before, after), counted),
-            *(
-                [f"{_cases(shared, ' judges', ' judge')} the answer of another case; an answer counts once"]
-                if shared
-                else []
-            ),
             *uncompared,
             *unasked([after[key] for key in judged]),
             *blank_answers([after[key] for key in judged], before),
@@ -258,13 +251,12 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     differ = differences(before, after)
     old, new, uncompared = comparable_wordings(before, after)
     counted = without_copies(old), without_copies(new)
-    traced = both_with_untraced(*counted)
-    old, new = shared_once(*traced)
-    shared = sum(not new[key].samples for key, result in traced[1].items() if result.samples)
-    old_outcomes, new_outcomes = (
-        {key: outcomes_of(result) for key, result in side.items() if key not in differ.not_comparable}
-        for side in (old, new)
-    )
+    comparable = [
+        {key: result for key, result in side.items() if key not in differ.not_comparable}
+        for side in both_with_untraced(*counted)
+    ]
+    old, new = shared_once(*comparable)
+    old_outcomes, new_outcomes = ({key: outcomes_of(each) for key, each in side.items()} for side in (old, new))
     table = tabulate(old_outcomes, new_outcomes, also=rules.categories)
     families = families_of(after, table.cases)
     groups = group_strata(rules.budgets.by, table.cases, after, any_failure(table.cases, old, new))
@@ -283,7 +275,7 @@ def judgement(baseline: Side, candidate: Side, rules: Rules) -> Judgement:
     table = replace(table, categories={**table.categories, **groups})
     verdicts = judge(table.categories, overall, each, dispersion=rules.dispersion, families=families)
     hidden = tuple(_hidden(lost_as_failures(table), verdicts, overall, each, rules.dispersion, families))
-    return Judgement(differ, uncompared, len(new), table, counted, families, overall, verdicts, hidden, shared)
+    return Judgement(differ, uncompared, len(counted[1]), table, counted, families, overall, verdicts, hidden)
 
 
 def _hidden(
@@ -416,6 +408,9 @@ def _row(
 ) -> CategoryRow:
     cases = table.cases
     new = [key for key in cases if fails_in(after[key], name) and not fails_in(before[key], name)]
+    strata = zip(cases, table.categories[name], strict=True)
+    unknown = {key for key, stratum in strata if stratum.n_baseline and not stratum.n_candidate}
+    mended = {key for key in cases if fails_in(before[key], name) and not fails_in(after[key], name)} - unknown
     evidence = dict(zip(cases, verdict.contributions, strict=True))
     return CategoryRow(
         name=name,
@@ -431,7 +426,7 @@ def _row(
         samples_needed=verdict.samples_needed,
         both_drawn=both_drawn,
         new=tuple(sorted(new, key=lambda key: -evidence[key])),
-        fixed=tuple(key for key in cases if fails_in(before[key], name) and not fails_in(after[key], name)),
+        fixed=tuple(key for key in cases if key in mended),
         note=verdict.method_reason,
         worse=verdict.worse,
         better=verdict.better,

@@ -79,7 +79,7 @@ def no_longer_examined(
     """
     told = []
     for name in categories:
-        before = [today[key] for key, result in saved.items() if key in today and _examines(result.answered, name)]
+        before = [today[key] for key, result in saved.items() if key in today and _examined(result, name)]
         if not any(result.answered for result in before):
             continue
         lost = sum(_lost(result, name) for result in before)
@@ -94,6 +94,11 @@ def no_longer_examined(
 
 def _examines(samples: Iterable[SampleResult], category: str) -> bool:
     return any(category in (sample.examined or ()) for sample in samples)
+
+
+def _examined(saved: CaseResult, category: str) -> bool:
+    """Whether a check looked for a category; a failure that leaves no trace in an answer that passes is not enough."""
+    return any(category in (sample.examined or frozenset()) - sample.untraced for sample in saved.answered)
 
 
 def _lost(result: CaseResult, category: str) -> bool:

@@ -106,7 +106,8 @@ def refuse_to_save_always(config: pytest.Config) -> None:
 
 
 def _on_command_line(config: pytest.Config, option: str) -> bool:
-    return any(str(given).partition("=")[0] == option for given in config.invocation_params.args)
+    by_variable = os.environ.get("PYTEST_ADDOPTS", "").split()  # which CI sets, and no change
+    return any(str(given).partition("=")[0] == option for given in (*config.invocation_params.args, *by_variable))
 
 
 def _of_merge_queue() -> str | None:

@@ -91,7 +91,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "action": "append_const",
         "const": "merge",
         "dest": "llm_update_baseline",
-        "help": "Replace the cases of this run in the baseline run, and keep its others",
+        "help": "Add the cases of this run to the baseline run in place of those it has, and keep its others",
     },
     "--llm-update-baseline=append": {
         "action": "append_const",

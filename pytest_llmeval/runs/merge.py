@@ -143,11 +143,12 @@ def _joined(shards: Sequence[Shards]) -> Shards | None:
 
 
 def _rules_of(all_rules: Sequence[RunRules | None]) -> RunRules | None:
-    """The rules of several runs, None where they differ; what one of them could not measure all of them cannot."""
+    """The rules of several runs, None where they differ, unless one of them could not measure something."""
     known = [rules for rules in all_rules if rules is not None]
     reasons = tuple(dict.fromkeys(reason for rules in known for reason in rules.unmeasurable))
     alike = [rules._replace(unmeasurable=reasons) for rules in known]
-    return alike[0] if len(known) == len(all_rules) and all(rules == alike[0] for rules in alike) else None
+    same = len(known) == len(all_rules) and all(rules == alike[0] for rules in alike)
+    return alike[0] if same or reasons else None
 
 
 def _united(first: CaseResult, second: CaseResult) -> CaseResult | str:

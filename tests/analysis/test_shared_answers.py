@@ -47,8 +47,9 @@ def test_the_first_test_stands_for_all_that_judge_nothing_else() -> None:
 
 
 def test_an_answer_fails_in_every_category_that_a_test_names() -> None:
-    both = side(case("one", sample("a", "slow")), case("two", sample("a", "format")), case("three", sample("a")))
-    _, new = shared_once(both, both)
+    before = side(*(case(name, sample("a")) for name in ("one", "two", "three")))
+    after = side(case("one", sample("b", "slow")), case("two", sample("b", "format")), case("three", sample("b")))
+    _, new = shared_once(before, after)
     [merged] = new[CaseKey("test_a.py::one", "")].samples
     assert set(merged.categories) == {"slow", "format"}
     assert merged.examined is not None
@@ -84,8 +85,9 @@ def test_tests_of_a_fixture_with_an_answer_for_each_are_cases_of_their_own() -> 
 
 
 def test_more_tests_than_answers_are_as_many_cases_as_answers() -> None:
-    both = side(*(case(f"t{n}", several("a", "b", failing="tone" if n > 2 else None)) for n in range(5)))
-    _, new = shared_once(both, both)
+    before = side(*(case(f"t{n}", several("a", "b")) for n in range(5)))
+    after = side(*(case(f"t{n}", several("c", "d", failing="tone" if n > 2 else None)) for n in range(5)))
+    _, new = shared_once(before, after)
     assert outcomes(dict(new)) == {
         "t0": [("pass",)],
         "t1": [],
@@ -180,3 +182,24 @@ def test_answers_with_the_same_words_that_were_drawn_each_for_itself_count_each(
     old, new = shared_once(before, after)
     counts = [sum(s.outcome == "fail" for s in each[CaseKey("test_a.py::one", "")].samples) for each in (old, new)]
     assert counts == [1, 3]
+
+
+def test_the_known_miss_of_one_test_hides_no_regression_of_another() -> None:
+    before = side(
+        *(alone(name, asked("a", "tone" if name == "style" else None)) for name in ("style", "facts", "days"))
+    )
+    after = side(*(alone(name, asked("b", "tone")) for name in ("style", "facts", "days")))
+    _, new = shared_once(before, after)
+    assert outcomes(dict(new)) == {"style": [("fail", "tone")], "facts": [("fail", "tone")], "days": []}
+    of_fixture = [
+        side(*(case(key.test.split("::")[1], *each.samples) for key, each in one.items())) for one in (before, after)
+    ]
+    assert sum(bool(each.samples) for each in shared_once(*of_fixture)[1].values()) == 2
+
+
+def test_a_test_that_lost_its_answer_takes_none_from_others() -> None:
+    lost = asked("a")._replace(outcome="error", category="judge")
+    before = side(alone("judged", lost), alone("facts", asked("a")), alone("days", asked("a")))
+    after = side(*(alone(name, asked("b", "tone")) for name in ("judged", "facts", "days")))
+    _, new = shared_once(before, after)
+    assert outcomes(dict(new)) == {"judged": [("fail", "tone")], "facts": [("fail", "tone")], "days": []}

@@ -16,8 +16,9 @@ def shared_once(before: Results, after: Results) -> tuple[Results, Results]:
 
     Of those that become one case the first stands for all. It fails in each category in which one of them fails; the
     others keep no answers, so that they are not compared. Which test judges which of several answers of a fixture is
-    not known: neighbours are put together. A test that the code behind the answer breaks stays a case of its own: that
-    is no chance that the tests share.
+    not known: neighbours are put together. Only tests that fail alike on the baseline's side become one, or the known
+    miss of one would hide what another finds. A test that the code behind the answer breaks stays a case of its own,
+    too: that is no chance that the tests share.
     """
     of_fixtures = [keys for group in _by_fixture(before, after) for keys in _parts(sorted(group), before, after)]
     shared = [keys for keys in (*of_fixtures, *_by_answer(before, after)) if len(keys) > 1]
@@ -37,16 +38,16 @@ def _by_fixture(before: Results, after: Results) -> Iterable[list[CaseKey]]:
 def _by_answer(before: Results, after: Results) -> Iterable[list[CaseKey]]:
     """The tests without a fixture that asked the same, and got the same answer from the store, on both sides.
 
-    Where both sides say the same, the verdicts differ by the code behind it alone, and each counts.
+    One that lost an answer stays alone, so that the others' answers are not lost with it.
     """
     groups: dict[tuple[object, ...], list[CaseKey]] = {}
     for key, result in after.items():
         if result.fixture is None and key in before and before[key].fixture is None:
             old, new = _first_calls(before[key]), _first_calls(result)
-            other_words = old and new and answer_digest(old) != answer_digest(new)
-            if other_words and not _broken_by_code(before[key], result):
+            whole = not any(sample.outcome == "error" for sample in (*before[key].samples, *result.samples))
+            if old and new and whole and not _broken_by_code(before[key], result):
                 keys = tuple(call.key for call in (*old, *new))
-                groups.setdefault((keys, *_given(old), *_given(new)), []).append(key)
+                groups.setdefault((keys, *_given(old), *_given(new), _mistakes(before[key])), []).append(key)
     return groups.values()
 
 
@@ -58,10 +59,11 @@ def _broken_by_code(old: CaseResult, new: CaseResult) -> bool:
     """
     if old.rejudged == "other_code":
         return True
-    mistakes = [
-        {name for sample in result.samples for name in sample.categories} - OF_THE_SESSION for result in (old, new)
-    ]
-    return mistakes[0] != mistakes[1] and answer_digest(old.calls) == answer_digest(new.calls)
+    return _mistakes(old) != _mistakes(new) and answer_digest(old.calls) == answer_digest(new.calls)
+
+
+def _mistakes(result: CaseResult) -> frozenset[str]:
+    return frozenset(name for sample in result.samples for name in sample.categories) - OF_THE_SESSION
 
 
 def _first_calls(result: CaseResult) -> tuple[Call, ...]:
@@ -80,7 +82,14 @@ def _parts(keys: list[CaseKey], before: Results, after: Results) -> list[list[Ca
     samples = (sample for side in (before, after) for key in keys for sample in side[key].samples)
     parts = min(len(keys), max((len(sample.calls) for sample in samples), default=1) or 1)
     ends = [len(keys) * part // parts for part in range(parts + 1)]
-    return [keys[start:end] for start, end in pairwise(ends)]
+    return [alike for start, end in pairwise(ends) for alike in _failing_alike(keys[start:end], before)]
+
+
+def _failing_alike(keys: list[CaseKey], results: Results) -> Iterable[list[CaseKey]]:
+    groups: dict[frozenset[str], list[CaseKey]] = {}
+    for key in keys:
+        groups.setdefault(_mistakes(results[key]), []).append(key)
+    return groups.values()
 
 
 def _merged(results: Results, shared: list[list[CaseKey]]) -> Results:

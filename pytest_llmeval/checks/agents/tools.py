@@ -87,7 +87,7 @@ def assert_no_tool_called(calls: Calls, names: str | Sequence[str] = (), *, cate
         if not forbidden:
             return _told(trajectory, f"no tool should be called, but {quoted(call.name)} was{trajectory.named(step)}")
         if call.name in forbidden:
-            return _told(trajectory, f"{quoted(call.name)} must not be called, but was")
+            return _told(trajectory, f"{quoted(call.name)} must not be called, but was{trajectory.named(step)}")
     return passed(CATEGORY)
 
 

@@ -19,12 +19,13 @@ from typing import Any, NamedTuple
 import pytest
 
 _known = pytest.StashKey[dict[tuple[Path, str], str]]()
-_read = pytest.StashKey[dict[Path, "bytes | list[_Part]"]]()
+_read = pytest.StashKey[dict[tuple[Path, bool], "bytes | list[_Part]"]]()
 
-_FOR_TESTS = re.compile(r"(?<![a-z])(?:tests?|testing|evals?|evaluations?)(?![a-z])")
+_FOR_TESTS = re.compile(r"(?<![a-z])(?:unittests?|tests?|testing|specs?|e2e|qa|(?:llm)?evals?|evaluations?)(?![a-z])")
 """Finds what the name of a folder says that holds tests and what helps them."""
 
 _NO_HELPERS = ("test_*.py", "*_test.py", "conftest.py")
+"""Beside what ``python_files`` names."""
 
 
 class _Part(NamedTuple):
@@ -53,17 +54,20 @@ def judged_by(item: pytest.Item, root: Path) -> str:
     named = item.nodeid.split("::", 1)[-1].split("[")[0]
     if (item.path, named) not in known:
         files = item.config.stash.setdefault(_read, {})
-        known[item.path, named] = _digest(item.path, tuple(named.split("::")), root, files)
+        named_tests = [pattern for pattern in item.config.getini("python_files") if pattern != "*.py"]
+        no_helpers = (*_NO_HELPERS, *named_tests)
+        known[item.path, named] = _digest(
+            item.path, tuple(named.split("::")), _files(item.path, root, no_helpers), files
+        )
     return known[item.path, named]
 
 
-def _digest(file: Path, test: tuple[str, ...], root: Path, files: dict[Path, bytes | list[_Part]]) -> str:
+def _digest(
+    file: Path, test: tuple[str, ...], paths: list[Path], files: dict[tuple[Path, bool], bytes | list[_Part]]
+) -> str:
     found = hashlib.sha256(version("pytest-llmeval").encode())
     try:
-        judging = {
-            path: _read_once(path, files, parsed=path == file or path.name == "conftest.py")
-            for path in _files(file, root)
-        }
+        judging = {path: _read_once(path, files, parsed=path == file or path.name == "conftest.py") for path in paths}
     except OSError:
         return ""  # not known, and so never the same
     parts = {
@@ -99,10 +103,10 @@ def _code(parts: list[_Part], used: set[str]) -> bytes:
     return "\n".join([*imports, *(part.code for part in own)]).encode("utf-8", "surrogatepass")
 
 
-def _read_once(path: Path, files: dict[Path, bytes | list[_Part]], *, parsed: bool) -> bytes | list[_Part]:
-    if path not in files:
-        files[path] = _parts(path, parsed=parsed)
-    return files[path]
+def _read_once(path: Path, files: dict[tuple[Path, bool], bytes | list[_Part]], *, parsed: bool) -> bytes | list[_Part]:
+    if (path, parsed) not in files:
+        files[path, parsed] = _parts(path, parsed=parsed)
+    return files[path, parsed]
 
 
 def _parts(path: Path, *, parsed: bool) -> bytes | list[_Part]:
@@ -206,7 +210,7 @@ def _without_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.A
     return node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
 
 
-def _files(file: Path, root: Path) -> list[Path]:
+def _files(file: Path, root: Path, no_helpers: tuple[str, ...]) -> list[Path]:
     if not file.is_relative_to(root):
         return [file]
     folders = [folder for folder in file.parents if folder.is_relative_to(root)]
@@ -214,4 +218,4 @@ def _files(file: Path, root: Path) -> list[Path]:
     # In myapp/tests/, say, that folder alone: beside it, and beside a test in no such folder, lies the application.
     top = next((folder for folder in reversed(folders[:-1]) if _FOR_TESTS.search(folder.name.lower())), None)
     below = sorted(top.rglob("*.py")) if top is not None else []
-    return [file, *above, *(path for path in below if not any(map(path.match, _NO_HELPERS)))]
+    return [file, *above, *(path for path in below if not any(map(path.match, no_helpers)))]

@@ -167,7 +167,6 @@ def test_tests_that_each_ask_the_same_question_judge_one_answer(plain_session: S
     plain_session.write(suite.replace("digest of the report", "digest of the report, in a word"), "test_it.py")
     result = plain_session.run()
     assert result.ret == 0, result.stdout.str()
-    assert told(result, "19 cases judge the answer of another case; an answer counts once")
     assert sum(each.outcome == "fail" for each in plain_session.results()) == 20
 
 
