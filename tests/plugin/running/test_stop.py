@@ -30,6 +30,7 @@ def pytest_sessionfinish(session):
 """
 
 SUITE = """
+import urllib.request
 import pytest
 
 @pytest.mark.parametrize("number", range(8))
@@ -51,12 +52,15 @@ class Stoppable:
     def __init__(self, session: Session, server: Server, stops: str = "pass", options: tuple[str, ...] = ()) -> None:
         self.server = server
         self.workers = 2 if "-n2" in session.arguments else 1
+        self.waits = stops != "pass"  # for the calls that are to be in flight when it stops the session
         self.gate = server.gate()
+        self.ready = server.gate()
         self.ended = server.gate()
         self.output = ""
         server.answer = self._answer
         session.write(CONFTEST.format(base_url=server.base_url), "conftest.py")
-        session.write(SUITE.replace("STOPS", stops))
+        waiting = f"urllib.request.urlopen({server.base_url + '/ready'!r}).read()\n    "
+        session.write(SUITE.replace("STOPS", waiting * self.waits + stops))
         without = [f"-pno:{name}" for name in WITHOUT]
         concurrency = f"--llm-concurrency={IN_FLIGHT}"
         self.child = subprocess.Popen(
@@ -69,7 +73,8 @@ class Stoppable:
         )
 
     def __enter__(self) -> Self:
-        self.server.wait_for_requests(IN_FLIGHT, timeout=60)
+        self.server.wait_for_requests(IN_FLIGHT + self.waits, timeout=60)
+        self.ready.open()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,7 +84,7 @@ class Stoppable:
 
     def asked_until_the_end(self) -> int:
         """Answer what is in flight once every process knows that it is stopped; how often models were asked at all."""
-        self.server.wait_for_requests(IN_FLIGHT + self.workers, timeout=60)
+        self.server.wait_for_requests(IN_FLIGHT + self.waits + self.workers, timeout=60)
         self.gate.open()
         self.ended.open()
         self.output, _ = self.child.communicate(timeout=60)
@@ -87,7 +92,8 @@ class Stoppable:
         return sum(request.method == "POST" for request in self.server.requests)
 
     def _answer(self, request: Request) -> Reply:
-        return Reply(body=completion("Paris"), gate=self.ended if request.method == "GET" else self.gate)
+        gates = {"/v1/ready": self.ready, "/v1/ended": self.ended}
+        return Reply(body=completion("Paris"), gate=gates.get(request.path, self.gate))
 
 
 @pytest.mark.parametrize("kill", [os.kill, os.killpg], ids=["pytest", "its group"])
