@@ -78,9 +78,9 @@ WITHIN_A_PROCESS = {
     *(f"plugin/reporting/test_{name}.py" for name in ("messages", "runs", "short_summary", "terminal", "verdicts")),
     *(f"plugin/running/test_{name}.py" for name in ("all_checks", "categorising", "failing_answers", "judged", "llm")),
     *(f"plugin/running/test_{name}.py" for name in ("failing_statement", "odd_tests", "own_limit", "samples")),
-    "plugin/running/test_schema_and_images.py",
-    *(f"plugin/test_{name}.py" for name in ("errors", "options", "table", "wordings")),
-    *("commands/test_add.py", "datasets/foreign/test_by_fields.py"),
+    *(f"plugin/running/test_{name}.py" for name in ("beside", "out_of_reach", "schema_and_images")),
+    *(f"plugin/test_{name}.py" for name in ("errors", "no_session_lost", "options", "shard", "table", "wordings")),
+    *("commands/test_add.py", "datasets/foreign/test_by_fields.py", "store/test_elsewhere.py"),
 }
 
 

@@ -195,7 +195,7 @@ def test_no_tool_or_none_of_these() -> None:
     assert_no_tool_called([])
     assert_no_tool_called(AGENT, "delete_account")
     assert failure(assert_no_tool_called, AGENT)[0] == 'no tool should be called, but "find_order" was (step 1)'
-    assert failure(assert_no_tool_called, AGENT, ["x", "refund"])[0] == ('"refund" must not be called, but was')
+    assert failure(assert_no_tool_called, AGENT, ["x", "refund"])[0] == '"refund" must not be called, but was (step 2)'
     assert failure(assert_no_tool_called, AGENT[0]) == [
         'no tool should be called, but "find_order" was',
         'step 1: find_order(id="LK-17")',

@@ -220,7 +220,10 @@ def test_cases_may_be_given_in_the_marker_itself(session: Session, server: Serve
         ("[Case(id='a', input='x'), Case(id='a', input='y')]", "llm_cases: two cases have the id a; *must be unique"),
         ("[]", "cases must be the path of a dataset or a list of Case, not []*"),
         ("['a.jsonl', 'b.jsonl']", "cases must be the path of a dataset or a list of Case, not ['a.jsonl', *"),
-        ("[Case(id='a', input=[], paraphrases=('x',))]", "llm_cases: an input of chat messages needs a last user*"),
+        (
+            "[Case(id='a', input=[], paraphrases=('x',))]",
+            "llm_cases: to have other wordings, an input of chat messages needs a last user*",
+        ),
     ],
 )
 def test_cases_that_cannot_be_told_apart_or_asked_are_refused(plain_session: Session, cases: str, message: str) -> None:

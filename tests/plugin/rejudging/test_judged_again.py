@@ -175,7 +175,9 @@ def test_what_a_test_uses_judges_it_and_what_lies_beside_does_not(
 ) -> None:
     def digest(code: str) -> str:
         file = pytester.makepyfile(test_used=code)
-        item = SimpleNamespace(path=file, nodeid="test_used.py::TestIt::test_it", config=SimpleNamespace(stash={}))
+        item = SimpleNamespace(
+            path=file, nodeid="test_used.py::TestIt::test_it", config=SimpleNamespace(stash={}, getini=lambda _: [])
+        )
         return judged_by(item, file.parent)  # type: ignore[arg-type]
 
     assert (digest(USED.replace(old, new)) != digest(USED)) is counts

@@ -457,7 +457,7 @@ def test_a_saved_verdict_counts_where_a_plugin_must_see_one_execution_of_the_sam
     result = with_a_baseline.run("-ppytest_isolate", "--llm-mode=replay", "-W", "ignore")
     assert result.ret == int(changed)
     assert told(result, "gate ok") is not changed
-    assert told(result, "10 cases were not judged again, since another plugin must see one execution") is not changed
+    assert told(result, "10 cases were not judged again, because another plugin must see each test") is not changed
 
 
 def test_a_test_that_looks_for_llm_too_late_is_told_what_helps(plain_session: Session) -> None:

@@ -67,13 +67,13 @@ def two_tests(name: str, fixture: str = "", around: str = "if True:") -> str:
 
 
 def test_nothing_that_a_test_replaces_reaches_its_calls(
-    session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
+    plain_session: Session, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Live, with a second attempt for each call, and replayed; with true dates and latencies in the recordings."""
     for name in ("time_machine", "pyfakefs", "pytest_httpx", "pytest_socket"):
         pytest.importorskip(name)
     monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-tests")
-    session.configure(f"""
+    plain_session.configure(f"""
         [tool.llmeval]
         model = "m"
         recordings = "recordings"
@@ -85,7 +85,7 @@ def test_nothing_that_a_test_replaces_reaches_its_calls(
     """)
     tests = [two_tests(name, around=around) for name, around in AROUND.items()]
     tests += [two_tests(name, fixture=f", {name}") for name in FIXTURES]
-    session.write(BEGINNING + "".join(tests) + two_tests("after"))
+    plain_session.write(BEGINNING + "".join(tests) + two_tests("after"))
     count = 2 * len(tests) + 2
     seen: set[str] = set()
 
@@ -98,23 +98,23 @@ def test_nothing_that_a_test_replaces_reaches_its_calls(
 
     def ran(*arguments: str) -> None:
         plugins = ("pytest_httpx", "fakefs", "socket")
-        session.run(*arguments, plugins=plugins, subprocess=True).assert_outcomes(passed=count)
+        plain_session.run(*arguments, plugins=plugins, subprocess=True).assert_outcomes(passed=count)
 
     server.answer = lambda request: completion(request.json["messages"][-1]["content"])
     ran("--llm-mode=live")
     server.answer = answer
     ran("--llm-record")
-    calls = [call for each in session.results() for sample in each.samples for call in sample.calls]
+    calls = [call for each in plain_session.results() for sample in each.samples for call in sample.calls]
     assert [call.measures.attempts for call in calls] == [2] * count
     assert all(0 < (call.measures.latency or 0) < 20 for call in calls)
     asked = len(server.requests)
     assert asked == 3 * count
-    [file] = (session.path / "recordings").glob("*.jsonl")
+    [file] = (plain_session.path / "recordings").glob("*.jsonl")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     dates = [datetime.fromisoformat(line["recorded_at"]) for line in lines if "recorded_at" in line]
     assert len(dates) == count
     assert all(abs(datetime.now(UTC) - date) < timedelta(hours=1) for date in dates)
-    (session.path / ".llmeval").rename(session.path / "cache-of-before")
+    (plain_session.path / ".llmeval").rename(plain_session.path / "cache-of-before")
     ran("--llm-mode=replay")
     assert len(server.requests) == asked
 
