@@ -193,6 +193,7 @@ def ways(name: str, check: Any, text: str) -> list[Called]:
         "contains": against_other,
         "cost": [partial(check, reply(text), at_most=0.01)],
         "equal": against_other,
+        "facts": [partial(check, text, text[:50] or "a"), partial(check, text, other)],
         "finish": [partial(check, reply(text))],
         "grounded": [partial(check, text, [other]), partial(check, text, [text]), partial(check, text, ["Nothing."])],
         "json": [partial(check, text), partial(check, text, {"a": 1}), partial(check, f"```json\n{text}\n```")],
