@@ -38,7 +38,8 @@ def llama_cpp(folder: Path) -> Iterator[str]:
         folder: for the model.
     """
     command = [sys.executable, str(Path(__file__).with_name("tiny_llama.py")), str(folder / "tiny.gguf")]
-    with _running(command, r"listening on (http://127\.0\.0\.1:\d+)") as url:
+    # The time of another thread's line, as in 0.00.125, may stand right behind.
+    with _running(command, r"listening on (http://127\.0\.0\.1:\d+?)(?=\s|0\.\d\d\.\d)") as url:
         yield url
 
 
