@@ -409,8 +409,7 @@ def _row(
     cases = table.cases
     new = [key for key in cases if fails_in(after[key], name) and not fails_in(before[key], name)]
     strata = zip(cases, table.categories[name], strict=True)
-    unknown = {key for key, stratum in strata if stratum.n_baseline and not stratum.n_candidate}
-    mended = {key for key in cases if fails_in(before[key], name) and not fails_in(after[key], name)} - unknown
+    known = (key for key, stratum in strata if stratum.n_candidate or not stratum.n_baseline)
     evidence = dict(zip(cases, verdict.contributions, strict=True))
     return CategoryRow(
         name=name,
@@ -426,7 +425,7 @@ def _row(
         samples_needed=verdict.samples_needed,
         both_drawn=both_drawn,
         new=tuple(sorted(new, key=lambda key: -evidence[key])),
-        fixed=tuple(key for key in cases if key in mended),
+        fixed=tuple(key for key in known if fails_in(before[key], name) and not fails_in(after[key], name)),
         note=verdict.method_reason,
         worse=verdict.worse,
         better=verdict.better,
@@ -471,7 +470,7 @@ def _total(
     cases: Sequence[CaseKey], before: Results, after: Results, families: Sequence[tuple[str, str]]
 ) -> CategoryRow:
     """Any failure, over the cases with an answer on both sides; one that nothing verifies fails in no category."""
-    strata = [Stratum(*_failing_and_answered(before[key]), *_failing_and_answered(after[key])) for key in cases]
+    strata = [Stratum(*_failing(before[key].answered), *_failing(after[key].answered)) for key in cases]
     counts = [stratum for stratum in strata if stratum.compared]
     changes = [stratum.change for stratum in by_family(strata, families)]
     return CategoryRow(
@@ -486,15 +485,12 @@ def _total(
 
 def any_failure(cases: Sequence[CaseKey], before: Results, after: Results) -> list[Stratum]:
     """How often each case failed in any category, in results without copies."""
-    return [Stratum(*_failing_and_judged(before[key]), *_failing_and_judged(after[key])) for key in cases]
+    return [Stratum(*_failing(before[key].judged), *_failing(after[key].judged)) for key in cases]
 
 
-def _failing_and_judged(result: CaseResult) -> tuple[int, int]:
-    return sum(sample.outcome == "fail" for sample in result.judged), len(result.judged)
-
-
-def _failing_and_answered(result: CaseResult) -> tuple[int, int]:
-    return sum(sample.outcome == "fail" for sample in result.answered), len(result.answered)
+def _failing(samples: Sequence[SampleResult]) -> tuple[int, int]:
+    """How many samples fail, and of how many."""
+    return sum(sample.outcome == "fail" for sample in samples), len(samples)
 
 
 def _invalid(

@@ -69,8 +69,8 @@ def no_longer_examined(
 ) -> list[str]:
     """The categories that a saved run examined and its cases are not examined for any more, a sentence each.
 
-    A change that takes such a check away would else be green whatever the answers say. A case that a test fails before
-    it comes to the check has not lost it, and an older run does not say what it examined.
+    Without this, a change that takes such a check away would be green whatever the answers say. A case whose test fails
+    before it comes to the check has not lost it, and an older run does not say what it examined.
 
     Args:
         saved: the results as they were saved.

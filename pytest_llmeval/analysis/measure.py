@@ -122,7 +122,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         samples=sum(len(result.judged) for result in results),
         unverified_answers=sum(len(result.answered) - len(result.judged) for result in results),
         most_samples=max((len(result.samples) for result in results), default=0),
-        live_figures=any(call.measures.source == "live" for call in calls),
+        live_figures=_any_live(results),
         live=live,
         replayed=len(every) - live,
         cost=cost,
@@ -168,7 +168,7 @@ def _times_of_answers(results: Sequence[CaseResult]) -> list[list[float]]:
     answers = [[sample.product_calls for sample in result.samples if sample.product_calls] for result in results]
     if not any(len(calls) > 1 for of_case in answers for calls in of_case):
         return []
-    live = any(call.measures.source == "live" for of_case in answers for calls in of_case for call in calls)
+    live = _any_live(results)
     return [
         [
             math.fsum(call.measures.latency for call in calls)
@@ -180,8 +180,13 @@ def _times_of_answers(results: Sequence[CaseResult]) -> list[list[float]]:
 
 
 def _timed(results: Sequence[CaseResult]) -> list[list[Call]]:
-    live = any(call.measures.source == "live" for result in results for call in result.product_calls)
+    live = _any_live(results)
     return [[call for call in result.product_calls if not live or call.measures.source == "live"] for result in results]
+
+
+def _any_live(results: Iterable[CaseResult]) -> bool:
+    """Whether the product's model was called in this session, so that recorded times do not count."""
+    return any(call.measures.source == "live" for result in results for call in result.product_calls)
 
 
 def _percentiles(values_by_case: Sequence[Sequence[float]]) -> tuple[Percentile, ...]:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -100,14 +101,17 @@ def refuse_to_save_always(config: pytest.Config) -> None:
         ConfigError: it is there, so that each session would save what it is to be compared with.
     """
     name = "--llm-update-baseline"
-    in_addopts = any(option.partition("=")[0] == name for option in config.getini("addopts"))
-    if in_addopts and not _on_command_line(config, name):
+    if _is_among(config.getini("addopts"), name) and not _on_command_line(config, name):
         raise ConfigError(f"{name} in addopts would save a baseline in every session and compare none: pass it by hand")
 
 
 def _on_command_line(config: pytest.Config, option: str) -> bool:
     by_variable = os.environ.get("PYTEST_ADDOPTS", "").split()  # which CI sets, and no change
-    return any(str(given).partition("=")[0] == option for given in (*config.invocation_params.args, *by_variable))
+    return _is_among((*map(str, config.invocation_params.args), *by_variable), option)
+
+
+def _is_among(arguments: Iterable[str], option: str) -> bool:
+    return any(argument.partition("=")[0] == option for argument in arguments)
 
 
 def _of_merge_queue() -> str | None:
