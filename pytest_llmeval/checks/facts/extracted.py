@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain
+from math import inf
 from typing import Literal, NamedTuple
 
 from pytest_llmeval.checks.facts.dates import blanked, date_spans, month_spans, time_spans
@@ -63,7 +64,9 @@ class Fact(NamedTuple):
     quantity: Quantity | None = None
 
 
-def facts(text: str, languages: tuple[str, ...] = LANGUAGES, sources: int = 9) -> Iterator[Fact]:
+def facts(
+    text: str, languages: tuple[str, ...] = LANGUAGES, sources: int = 9, most_numbers: float = inf
+) -> Iterator[Fact]:
     """The facts of a text, by kind.
 
     No fact is part of another, but for those in quotes. Numbers that count a list and marks that cite are left out, and
@@ -72,12 +75,16 @@ def facts(text: str, languages: tuple[str, ...] = LANGUAGES, sources: int = 9) -
     Args:
         languages: those that number words are read in.
         sources: how many sources a citation in round brackets may name.
+        most_numbers: how many figures there may be, and as many readings of number words.
+
+    Raises:
+        TooManyNumbers: there are more.
     """
     yield from (Fact("quote", found.text, found.start, found.end) for found in quotations(text))
     plain, found = _apart(text, sources)
     yield from found
     yield from (Fact("proportion", text[start:end], start, end) for start, end in proportions(plain))
-    for one in quantities(plain, languages):
+    for one in quantities(plain, languages, most_numbers):
         start, end = one.number
         if one.word and not _is_figure(one, text[start:end], languages):
             continue

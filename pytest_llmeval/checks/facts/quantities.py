@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from math import inf
 from typing import NamedTuple
 
 from pytest_llmeval.checks.facts.bounds import Bound, bound_of
@@ -109,15 +110,30 @@ _MOST_EXPONENT = 300  # of a float
 _SENTENCE_END = re.compile(r"[.!?;。\uff01\uff1f\n]")
 
 
-def quantities(text: str, languages: Iterable[str] = LANGUAGES) -> list[Quantity]:
+class TooManyNumbers(Exception):
+    """A text has more numbers than were to be read."""
+
+
+def quantities(text: str, languages: Iterable[str] = LANGUAGES, most: float = inf) -> list[Quantity]:
     """The quantities of a text, in order.
 
     A number torn apart and a date's or a link's digits are the business of others: blank them before.
+
+    Args:
+        languages: those that number words are read in.
+        most: how many figures there may be, and as many readings of number words.
+
+    Raises:
+        TooManyNumbers: there are more; what they mean, which takes most of the time, is not read then.
     """
-    found = [_with_unit(text, one) for one in numerals(text)]
+    found = list[Quantity]()
+    for one in numerals(text):
+        if len(found) == most:
+            raise TooManyNumbers
+        found.append(_with_unit(text, one))
     _short_years(text, found)
     blank = _blanked(text, found)
-    found += _of_words(text, blank, languages)
+    found += _of_words(text, blank, languages, most)
     found += (*_of_articles(blank), *_of_halves(text))
     small = text.lower()
     found += [
@@ -202,8 +218,10 @@ def _blanked(text: str, found: Iterable[Quantity]) -> str:
     return "".join([*pieces, text[last:]])
 
 
-def _of_words(text: str, blank: str, languages: Iterable[str]) -> Iterator[Quantity]:
+def _of_words(text: str, blank: str, languages: Iterable[str], most: float) -> Iterator[Quantity]:
     numbers = {*number_words(blank, languages), *chinese_numbers(blank)}
+    if len(numbers) > most:
+        raise TooManyNumbers
     widest = 0
     for word in sorted(numbers, key=lambda one: (one.start, -one.end)):
         end, units = (word.end, ()) if word.ordinal else units_after(text, word.end)
