@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, overload
 
 # A key starts where no word goes on. The letter of a JSON escape such as \n may come right before it, or the m that
 # ends a terminal's colour sequence.
-_ESCAPED = r"(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4})|(?<=[\[0-9;]m)"
+_COLOUR = "|".join(rf"(?<=[\[;:]\d{{{digits}}}m)" for digits in range(4))
+_ESCAPED = rf"(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{{4}})|{_COLOUR}"
 _START = rf"(?:(?<![A-Za-z0-9_-])|{_ESCAPED})"
 _UNLIKE_BASE64 = rf"(?:(?<![A-Za-z0-9_+/-])|{_ESCAPED})"
 SHORTEST_SECRET = 8

@@ -49,7 +49,7 @@ def read(name: str, status: int, headers: dict[str, str], content: bytes, places
         assert isinstance(response.answer, Answer)
         words = canonical_json(response.body)
     except ProviderError as error:
-        words = str(error).replace("\n", "")
+        words = str(error).replace("\n", "").replace("\t", "")
     assert words.isprintable()
 
 
