@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from pytest_llmeval.analysis.examined import counts_in, untraced_in, with_untraced
 from pytest_llmeval.checks.structure.json_parts import json_of
+from pytest_llmeval.reply import Usage
 from pytest_llmeval.runs.results import Call, CaseKey, CaseResult, Run, SampleResult
 from pytest_llmeval.stats.agreement import pairwise_agreement, pass_hat_k
 from pytest_llmeval.stats.cost import Estimate, cost_per_resolved
@@ -36,7 +37,8 @@ class Figures(NamedTuple):
         judge_calls: calls of models that judge, which no other figure but ``live``, ``replayed`` and ``spent`` holds.
         judge_cost: USD of these, None when a price is unknown.
         cost: USD of all calls as they were or would have been billed, None when a price is unknown.
-        spent: USD spent in this session, None when a price of a live call is unknown.
+        spent: USD spent in this session, None when the cost of a live call is unknown.
+        uncounted: whether the cost of a live call is unknown since its answer says no number of tokens.
         cost_per_resolved: USD of all calls per sample that passed, None when unknown, nothing passed, or some cases are
             unverified.
         latency: p50, p95, p99 of a call's seconds, live or else as recorded; empty without calls.
@@ -89,6 +91,11 @@ class Figures(NamedTuple):
     judge_cost: float | None = 0.0
     unverified: int = 0
     unverified_answers: int = 0
+    uncounted: bool = False
+
+
+def _lacks_counts(usage: Usage) -> bool:
+    return usage.input_tokens is None or usage.output_tokens is None
 
 
 def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseResult] = ()) -> Figures:
@@ -127,6 +134,7 @@ def measure(model: str, results: Iterable[CaseResult], *, beside: Iterable[CaseR
         replayed=len(every) - live,
         cost=cost,
         spent=_total([call.spent for call in every]) if every else 0.0,
+        uncounted=any(call.spent is None and _lacks_counts(call.answer.usage) for call in every),
         judge_calls=len(judging),
         judge_cost=_total([call.measures.cost for call in judging]) if judging else 0.0,
         cost_per_resolved=resolved_cost,

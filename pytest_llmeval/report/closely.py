@@ -201,11 +201,12 @@ def _who(call: Call, side: LookSide) -> str:
 def _facts(paper: Paper, call: Call) -> str:
     usage, measures = call.answer.usage, call.measures
     first = f" (TTFT {seconds(measures.ttft)})" if measures.ttft is not None else ""
+    uncounted = usage.input_tokens is None or usage.output_tokens is None
     facts = [
         f"finish reason {call.answer.finish_reason or 'unknown'}",
         _tokens(usage.input_tokens, usage.output_tokens),
         seconds(measures.latency) + first,
-        f"${dollars(measures.cost)}" if measures.cost is not None else "cost unknown",
+        f"${dollars(measures.cost)}" if measures.cost is not None else "cost unknown" if uncounted else "no price",
     ]
     if measures.attempts > 1:
         facts.append(f"{measures.attempts} attempts")

@@ -136,5 +136,9 @@ def spent_words(models: Sequence[Figures], besides: Billed) -> list[str]:
     if not besides.calls and not any(figures.live for figures in models):
         return ["nothing spent"]
     if len(known) < len(spent):
-        return [f"${dollars(sum(known))} spent, and calls without a price"] if sum(known) else ["cost unknown"]
+        if sum(known):
+            return [f"${dollars(sum(known))} spent, and calls of unknown cost"]
+        unknown = [figures for figures in models if figures.spent is None]
+        why = "no token counts" if any(figures.uncounted for figures in unknown) else "no price" if unknown else ""
+        return [f"cost unknown ({why})" if why else "cost unknown"]
     return [f"${dollars(sum(known))} spent"]

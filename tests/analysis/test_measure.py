@@ -67,8 +67,11 @@ def test_cases_samples_and_calls_are_counted() -> None:
     assert figures.spent == pytest.approx(0.28)
     assert figures.cost_per_resolved is not None
     assert figures.cost_per_resolved.value == pytest.approx(0.29 / 2)
-    unknown = [case("d", sample(None, call()._replace(spent=None)))]
+    unknown = [case("d", sample(None, call(tokens=(5, 5))._replace(spent=None)))]
     assert measure("m", [*results, *unknown]).spent is None
+    assert not measure("m", [*results, *unknown]).uncounted
+    uncounted = [case("d", sample(None, call(tokens=(5, None))._replace(spent=None)))]
+    assert measure("m", [*results, *uncounted]).uncounted
 
 
 def test_a_call_without_time_has_no_speed() -> None:

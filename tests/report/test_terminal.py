@@ -444,7 +444,8 @@ def test_a_gate_that_passed_shows_all_with_v() -> None:
 
 PARTIAL_REPORT = """\
 candidate acme-large-2 vs baseline acme-large-1 (saved run main.jsonl)
-4 cases, up to 5 samples each · 250 calls replayed, 1000 live · cost unknown
+4 cases, up to 5 samples each · 250 calls replayed, 1000 live · cost unknown (no
+  price)
 
 GATE NOT EVALUATED: only 4 of 250 cases were run (-k refund)
 

@@ -94,7 +94,7 @@ def test_attempts_in_which_the_model_wrote_something_are_billed(
     assert len(server.requests) == 2
     result.assert_outcomes(passed=1)
     more = ", 1 of them in no result" if billed == 2 else ""
-    priced = ", and calls without a price" if billed == 2 else ""
+    priced = ", and calls of unknown cost" if billed == 2 else ""
     assert told(result, f"{plural(billed, 'live call')}{more} * $1.* spent{priced}")
 
 
