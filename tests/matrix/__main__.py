@@ -50,17 +50,21 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no row {', '.join(unknown)} (there are: {', '.join(ROWS)})")
     ends = time.monotonic() + options.seconds
-    table = []
-    for name in chosen:
-        left = ends - time.monotonic()
-        if left < _LEAST:
-            table.append((name, "not run: no time was left"))
-            continue
-        began = time.monotonic()
-        entry, result = _tried(name, ROWS[name], left)
-        table.append((name, f"{result}, {time.monotonic() - began:.0f} s"))
-        print(f"matrix: {name}: {table[-1][1]}", flush=True)
-        if entry and not options.report:
+    table, entries = [], dict[str, dict[str, str]]()
+    try:
+        for name in chosen:
+            left = ends - time.monotonic()
+            if left < _LEAST:
+                table.append((name, "not run: no time was left"))
+                continue
+            began = time.monotonic()
+            entry, result = _tried(name, ROWS[name], left)
+            table.append((name, f"{result}, {time.monotonic() - began:.0f} s"))
+            print(f"matrix: {name}: {table[-1][1]}", flush=True)
+            if entry and not options.report:
+                entries[name] = entry
+    finally:  # not before: a test of the next row sees that the page is older than what was found
+        for name, entry in entries.items():
             keep(name, entry)
     print("", *(f"matrix: {name:<12} {ROWS[name].what}: {result}" for name, result in table), sep="\n")
     if not options.report:

@@ -24,7 +24,7 @@ def answers(*moments: str | None) -> list[CaseResult]:
 def test_ages_in_words() -> None:
     assert when_words(ago(hours=3), None) == "saved today"
     assert when_words(ago(days=1, hours=1), "0123456789") == "saved 1 day ago, at commit 0123456"
-    assert when_words(ago(days=40), None) == "saved 40 days ago"
+    assert when_words(ago(days=40, hours=1), None) == "saved 40 days ago"
     assert when_words(ago(days=-3), None) == "saved today"
     assert when_words("then", None) == ""
 
