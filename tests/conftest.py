@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import compileall
 import importlib
+import importlib.metadata
 import os
 import pkgutil
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,12 +37,17 @@ settings.load_profile("slow machines too")
 
 # Before pytester, which gives each session its modules anew, while httpx keeps the first: what these import late would
 # not know a socket of the other's any more, and no connection would be used twice.
+# And the SDKs, which each session would spend a second on importing anew.
 for name in (
     "httpcore",
     "httpcore._backends.anyio",
     "httpcore2",
     "httpcore2._backends.anyio",
     "anyio._backends._asyncio",
+    "openai",
+    "openai.resources.chat",
+    "openai.resources.responses",
+    "anthropic",
 ):
     with suppress(ImportError):
         importlib.import_module(name)
@@ -48,6 +57,36 @@ for name in (
 for module in pkgutil.walk_packages(pytest_llmeval.__path__, "pytest_llmeval."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
+
+
+# And what is installed, which pytest reads in a few hundred files at the start of every session.
+class _Read(importlib.metadata.PathDistribution):
+    @cached_property
+    def entry_points(self) -> Any:
+        return super().entry_points
+
+    @cached_property
+    def files(self) -> Any:
+        return super().files
+
+
+_found = importlib.metadata.distributions
+
+
+@cache
+def _installed(_: tuple[str, ...]) -> list[importlib.metadata.Distribution]:
+    found = list(_found())
+    for each in found:
+        if type(each) is importlib.metadata.PathDistribution:
+            each.__class__ = _Read
+    return found
+
+
+def _distributions(**context: Any) -> Iterable[importlib.metadata.Distribution]:
+    return _found(**context) if context else _installed(tuple(sys.path))
+
+
+importlib.metadata.distributions = _distributions
 
 TESTS = Path(__file__).parent
 

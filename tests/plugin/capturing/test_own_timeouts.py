@@ -219,7 +219,7 @@ def test_a_call_that_was_given_up_on_is_no_wrong_answer(plain_session: Session, 
         @pytest.mark.parametrize("said", ["Paris", shop.FALLBACK], ids=["answer", "fallback"])
         @pytest.mark.parametrize("way", ["openai", "openai streamed", "wait_for", "move_on_after"])
         def test_it(llm_capture, way, said):
-            assert shop.WAYS[way](0.3) == said
+            assert shop.WAYS[way](0.1) == said
         """
     )
     plain_session.run("-Wdefault").assert_outcomes(passed=4, errors=4)

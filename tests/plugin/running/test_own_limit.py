@@ -39,15 +39,15 @@ def test_a_waiting_test_ends_at_its_limit_and_the_others_go_on(hangs: Session, s
             assert llm("another question") == "Paris"
         """
     )
-    result = hangs.run("--timeout=6", f"--timeout-method={method}", plugins=("timeout",))
-    assert told(result, "Timeout (>6s) from pytest-timeout, while the test was waiting for a reply")
+    result = hangs.run("--timeout=3", f"--timeout-method={method}", plugins=("timeout",))
+    assert told(result, "Timeout (>3s) from pytest-timeout, while the test was waiting for a reply")
     assert outcomes(hangs) == {"test_hangs": "error", "test_behind": "pass", "test_last": "pass"}
     server.wait_until_idle()
 
 
 @pytest.mark.parametrize(
     ("marker", "options"),
-    [("@pytest.mark.timeout(6)", ()), ("", ("-otimeout=6",))],
+    [("@pytest.mark.timeout(3)", ()), ("", ("-otimeout=3",))],
     ids=["marker", "ini"],
 )
 def test_the_limit_may_be_a_marker_or_a_setting(hangs: Session, marker: str, options: tuple[str, ...]) -> None:
@@ -84,7 +84,7 @@ def test_an_application_cannot_cope_with_the_end_of_its_test(hangs: Session) -> 
         import httpx
         import pytest
 
-        @pytest.mark.timeout(6)
+        @pytest.mark.timeout(3)
         def test_hangs(llm_capture):
             body = {"model": "prod-1", "messages": [{"role": "user", "content": "riddle"}]}
             try:
@@ -137,7 +137,7 @@ def test_a_test_that_is_run_again_asks_anew_what_came_too_late(plain_session: Se
             assert llm("question") == "Paris"
         """
     )
-    result = plain_session.run("--timeout=5", "--reruns=1", plugins=("timeout", "rerunfailures"))
+    result = plain_session.run("--timeout=2", "--reruns=1", plugins=("timeout", "rerunfailures"))
     assert told(result, "2 passed, 1 rerun")
     assert outcomes(plain_session) == {"test_hangs_once": "pass", "test_behind": "pass"}
     assert sum("easy" in request.body.decode() for request in server.requests) == 1  # what came in time stays
@@ -231,7 +231,7 @@ def test_tests_that_ask_the_same_each_have_their_own_limit(
                 raise
         """.replace("BASE_URL", server.base_url)
     tests = {
-        "hurried": "\n        @pytest.mark.timeout(4)" + body.replace("NAME", "hurried"),
+        "hurried": "\n        @pytest.mark.timeout(2)" + body.replace("NAME", "hurried"),
         "patient": body.replace("NAME", "patient"),
     }
     behind = """
