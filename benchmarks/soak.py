@@ -402,7 +402,7 @@ def resumed(
         )
         windows += ended.windows
         wrong += [f"session {number}: {complaint}" for complaint in ended.complaints]
-        provider.server.wait_until_idle()
+        provider.server.wait_until_idle(60)
         run = list(load_run(report).of_model("product").values())
         stopped = any(kill.what is not None for kill in kills)
         outcomes = Counter(result.category if result.outcome == "error" else "judged" for result in run)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pytest_llmeval.runs.results import CaseKey, CaseResult, SampleResult
+from pytest_llmeval.runs.results import ALWAYS_EXAMINED, CaseKey, CaseResult, SampleResult
+from pytest_llmeval.stats.labels import mcnemar
 
-MOST_LOST = 0.2  # of the cases that were examined for a category of high severity, those that may not be any more
+MOST_LOST = 0.2  # of the cases that were examined for a category, those that may not be any more
+_CHANCE = 0.01  # that as many cases or more lose a check, where as many lose as gain it
 
 Untraced = dict[str, set[str]]
 """By test function the categories that leave no trace in an answer that passes."""
@@ -84,12 +86,40 @@ def no_longer_examined(
             continue
         lost = sum(_lost(result, name) for result in before)
         if not any(_examines(result.answered, name) for result in before):
-            told.append(f"no answer is examined for {name} any more, which is of high severity")
+            told.append(f"no answer is examined for {name} any more")
         elif lost > MOST_LOST * len(before):
-            told.append(
-                f"{lost} of {len(before)} cases are not examined for {name} any more, which is of high severity"
-            )
+            told.append(f"{lost} of {len(before)} cases are not examined for {name} any more")
     return told
+
+
+def answers_seldom_examined(
+    saved: Mapping[CaseKey, CaseResult], today: Mapping[CaseKey, CaseResult], categories: Iterable[str]
+) -> list[str]:
+    """The categories that a model's own answers are examined for more seldom than the saved ones, a sentence each.
+
+    A check that looks at a part of an answer alone, such as its list of facts, says nothing where the part is gone.
+    Where answers have such a part by chance, about as many cases gain the check as lose it.
+
+    Args:
+        saved: the results as they were saved.
+        today: the model's results.
+        categories: those to look at.
+    """
+    told = []
+    for name in categories:
+        pairs = [(result, today[key]) for key, result in saved.items() if key in today]
+        before = [after for then, after in pairs if _examined(then, name)]
+        lost = sum(_lost(after, name) for after in before)
+        gained = sum(_examines(after.answered, name) and not _examined(then, name) for then, after in pairs)
+        if lost > MOST_LOST * len(before) and lost > gained and mcnemar(lost, gained) < _CHANCE:
+            told.append(f"the answers of {lost} of {len(before)} cases are not examined for {name} any more")
+    return told
+
+
+def categories_examined(results: Iterable[CaseResult]) -> set[str]:
+    """The categories that checks have looked for in any answer."""
+    samples = (sample for result in results for sample in result.answered)
+    return {name for sample in samples for name in (sample.examined or frozenset()) - sample.untraced - ALWAYS_EXAMINED}
 
 
 def _examines(samples: Iterable[SampleResult], category: str) -> bool:

@@ -85,8 +85,9 @@ def brought_by_addopts(config: pytest.Config, base: Base) -> str | None:
     ]
     if not named or config.inipath is None or _on_command_line(config, "--llm-baseline"):
         return None
-    theirs = base.read(config.inipath) or b""
-    if b"--llm-baseline" in theirs and named[-1].encode() in theirs:
+    theirs = (base.read(config.inipath) or b"").decode("utf-8", "replace")
+    between = r"(?:=|[\s\"',]+)"  # as in a line of words, or in TOML's list of texts
+    if re.search(rf"--llm-baseline{between}{re.escape(named[-1])}(?=[\s\"',\]]|$)", theirs):
         return None
     return (
         f"this change puts --llm-baseline={first_line(named[-1], 80)} into addopts, where {base.ref} has it not; "

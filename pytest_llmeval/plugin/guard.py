@@ -306,9 +306,12 @@ def _guarded_wrapper(hook: Hook, faults: Faults) -> Hook:
         except StopIteration as stop:
             raised, result = None, stop.value
         except Exception as error:
-            if error is raised or _goes_on(name, error):
+            # Python makes a RuntimeError of a StopIteration that leaves a generator; pluggy takes it back.
+            passed_on = error is raised or (isinstance(raised, StopIteration) and error.__cause__ is raised)
+            if not passed_on and _goes_on(name, error):
                 raise
-            broken(error, values)
+            if not passed_on:
+                broken(error, values)
         if raised is not None:
             raise raised
         if item is not None:

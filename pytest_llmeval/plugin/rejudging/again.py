@@ -62,9 +62,12 @@ class Again:
             )
             if then.outcome == "pass" and today.outcome == "fail" and not _rejected_by_people(today)
         }
-        same_judges = _judges(again.samples) == _judges(self.saved.samples)
-        if same_tests and same_judges and any(place < self._judged_alike for place in fail_now):
-            return saved._replace(rejudged="other_code")
+        known = _judges(self.saved.samples)
+        alike = list(zip(saved.samples, again.samples, strict=False))
+        new = [_new_errors(then, today, known) for then, today in alike]
+        if same_tests and any(new):
+            samples = tuple(_examined_for(then, names) for (then, _), names in zip(alike, new, strict=True))
+            return saved._replace(samples=samples, rejudged="other_code")
         if any(fail_now.values()):
             return again._replace(rejudged="not_compared")
         return again._replace(rejudged="fails_now" if fail_now and not same_tests else "")
@@ -82,9 +85,32 @@ def _went_another_way(today: Iterable[SampleResult], saved: Iterable[SampleResul
 
 
 def _judges(samples: Iterable[SampleResult]) -> set[tuple[str, str]]:
-    """The models that gave verdicts, each with what it was asked."""
+    """The models whose verdicts counted, each with what it was asked."""
     scores = (score for sample in samples for score in sample.scores)
-    return {(score.judge.model, score.judge.prompt) for score in scores if score.judge is not None}
+    return {(score.judge.model, score.judge.prompt) for score in scores if score.judge is not None and score.gated}
+
+
+def _new_errors(then: SampleResult, today: SampleResult, known: set[tuple[str, str]]) -> set[str]:
+    """The categories in which a saved answer fails by today's code and did not, though the tests are the same.
+
+    What people or other judges say of it does not count.
+
+    Args:
+        known: the judges whose verdicts counted then: one of these that rejects the answer now is shown other words.
+    """
+    if _rejected_by_people(today):
+        return set()
+    by_others = {
+        score.category
+        for score in today.scores
+        if score.judge is not None and not score.passed and (score.judge.model, score.judge.prompt) not in known
+    }
+    return set(today.categories) - by_others.union(then.categories)
+
+
+def _examined_for(then: SampleResult, names: set[str]) -> SampleResult:
+    """A saved answer that did not fail in these categories, in a test that would have said so."""
+    return then if then.noted is None else then._replace(noted=tuple(sorted(names.union(then.noted))))
 
 
 def _no_verdict(sample: SampleResult) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.analysis.comparison import Comparison
-from pytest_llmeval.analysis.examined import no_longer_examined
+from pytest_llmeval.analysis.examined import answers_seldom_examined, categories_examined, no_longer_examined
 from pytest_llmeval.analysis.sides.unseen import nothing_seen
 from pytest_llmeval.plugin.baseline import Compared, ModelBaseline, SavedBaseline
 from pytest_llmeval.plugin.reporting.gathering import Gathered
@@ -53,7 +53,7 @@ class Judging:
         """
         baseline, gathered = self._evaluation.baseline, self._gathered
         if isinstance(baseline, SavedBaseline):
-            self.unexamined = self._no_longer_examined(baseline)
+            self._look_for_lost_checks(baseline)
         if self._evaluation.shard is not None:
             self._notes.append(gathered.shard_words(self._evaluation.shard, stopped))
             self._note_changes()
@@ -83,23 +83,32 @@ class Judging:
         if stopped is None:
             self._note_drift(baseline)
 
-    def _no_longer_examined(self, baseline: SavedBaseline) -> list[str]:
-        """What today's tests do not examine the saved answers for, or the candidates' where those are not judged."""
-        high = [name for name, each in self._evaluation.settings.categories.items() if each.severity == "high"]
-        if not high:
-            return []
+    def _look_for_lost_checks(self, baseline: SavedBaseline) -> None:
+        """What today's tests do not examine the saved answers for, or the candidates' where those are not judged.
+
+        And what the candidates' answers give the same tests no more to examine for. Without a check of high severity
+        nothing can be measured, and of others it is said.
+        """
         now = {old: new for new, old in self._gathered.selection.moved}
         saved = {
             key._replace(test=now.get(key.test, key.test)): result
             for key, result in baseline.run.of_model(baseline.name).items()
         }
         again = {key: each for key, each in self._gathered.again.items() if each.rejudged in JUDGED_TODAY}
-        told = [
-            sentence
-            for name in self._evaluation.candidates
-            for sentence in no_longer_examined(saved, {**self._gathered.run().of_model(name), **again}, high)
-        ]
-        return list(dict.fromkeys(told))
+        names = categories_examined(saved.values())
+        high = {name for name, each in self._evaluation.settings.categories.items() if each.severity == "high"}
+
+        def lost(categories: set[str]) -> list[str]:
+            told = []
+            for name in self._evaluation.candidates:
+                own = self._gathered.run().of_model(name)
+                told += no_longer_examined(saved, {**own, **again}, sorted(categories)) or answers_seldom_examined(
+                    saved, own, sorted(categories)
+                )
+            return list(dict.fromkeys(told))
+
+        self.unexamined = [f"{sentence}, which is of high severity" for sentence in lost(names & high)]
+        self._notes += lost(names - high)
 
     def _note_changes(self) -> None:
         """Say what the change does to a saved baseline, and what it has renamed."""

@@ -114,11 +114,14 @@ def test_a_change_that_names_another_baseline_is_judged_by_that_of_main(main: Se
     ],
 )
 def test_a_change_of_addopts_does_not_excuse_it(main: Session, option: str, ret: int, words: str) -> None:
+    table = main.path / "pyproject.toml"
+    table.write_text(f"{table.read_text()}\n# mine.jsonl is nothing for --llm-baseline-ref\n")
+    git(main, "commit", "-qam", "a remark")
+    git(main, "branch", "-f", "main")
     brief(main)
     main.run("--llm-update-baseline")
     (main.path / "mine.jsonl").write_bytes((main.path / "b.jsonl").read_bytes())
     git(main, "commit", "-qam", "mine")
-    table = main.path / "pyproject.toml"
     table.write_text(
         table.read_text().replace("[tool.pytest.ini_options]", f"[tool.pytest.ini_options]\naddopts='{option}'")
     )
@@ -127,7 +130,9 @@ def test_a_change_of_addopts_does_not_excuse_it(main: Session, option: str, ret:
     assert words in " ".join(map(str.strip, [*result.outlines, *result.errlines]))
     git(main, "commit", "-qam", "addopts")
     git(main, "branch", "-f", "main")
-    assert main.run("--llm-model=candidate").ret in (0, 4)  # what main says, it says
+    result = main.run("--llm-model=candidate")
+    assert result.ret == (ret if ret == 4 else 0)  # what main says, it says
+    assert "this change puts" not in " ".join(map(str.strip, result.outlines))
 
 
 def test_a_change_that_removes_the_baseline_is_judged_by_that_of_main(main: Session) -> None:

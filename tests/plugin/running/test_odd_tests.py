@@ -283,3 +283,21 @@ def test_a_report_that_cannot_be_sent_is_made_one_that_can(project: Session) -> 
     assert not lost(result)
     result.assert_outcomes(passed=5)
     assert samples(project, "::test_it") == [("pass", None)]
+
+
+def test_a_stop_iteration_is_an_error_of_its_test_alone(project: Session) -> None:
+    """Python makes a RuntimeError of it wherever it leaves a generator, and the hooks of a test are some."""
+    project.write(
+        """
+        def test_asks(llm):
+            llm("question")
+            next(number for number in [1] if number == 2)
+
+        def test_plain():
+            next(number for number in [1] if number == 2)
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(passed=4, failed=2)
+    assert result.stdout.str().count("E       StopIteration") == 2
+    assert not told(result, "llmeval broke")
