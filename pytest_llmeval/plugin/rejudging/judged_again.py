@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from copy import deepcopy
 
 import pytest
 
+from pytest_llmeval.case import Case
 from pytest_llmeval.plugin.baseline import SavedBaseline
 from pytest_llmeval.plugin.identity import identity_of
 from pytest_llmeval.plugin.items import WIDE, uses_llm
@@ -20,6 +22,8 @@ from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.own_limit import starts_anew
 from pytest_llmeval.plugin.running.scheduler import cannot_execute, execute
 from pytest_llmeval.plugin.running.trial import trial_key
+
+_WRITTEN_INTO = (Case, list, dict, set, bytearray)
 
 
 class JudgedAgain:
@@ -58,6 +62,10 @@ def _judge(item: pytest.Item, again: Again) -> None:
     sections: list[object] = getattr(item, "_report_sections", [])
     reported = len(sections)
     wide = item.config.pluginmanager.get_plugin(WIDE)
+    params: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+    given = dict(params)
+    # What a test writes into its row, or into a list it is given, is not there when it is executed for today's answers.
+    params.update({name: deepcopy(value) for name, value in given.items() if isinstance(value, _WRITTEN_INTO)})
     item.stash[again_key] = again
     try:
         # Not with the next test: what the test shares with others stays up for its own execution.
@@ -67,6 +75,7 @@ def _judge(item: pytest.Item, again: Again) -> None:
         del item.stash[again_key]
         item.stash.setdefault(trial_key, None)  # type: ignore[misc]
         del item.stash[trial_key]
+        params.update(given)
         del item.user_properties[properties:]
         item.own_markers[:] = markers
         del sections[reported:]

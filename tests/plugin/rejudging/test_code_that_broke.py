@@ -133,3 +133,34 @@ def test_a_lost_check_of_another_kind_is_said(
     result = plain_session.run()
     assert result.ret == 0
     assert told(result, said)
+
+
+@pytest.mark.parametrize(
+    ("mark", "name", "seen"),
+    [
+        ('parametrize("history", [[] for _ in range(20)])', "history", "history"),
+        ('llm_cases("rows.jsonl")', "case", "case.metadata['seen']"),
+    ],
+    ids=["a list", "a row"],
+)
+def test_what_a_test_writes_into_its_parameters_for_the_baseline_is_gone(
+    plain_session: Session, server: Server, mark: str, name: str, seen: str
+) -> None:
+    suite = f"""
+        import pytest
+
+        @pytest.mark.{mark}
+        def test_row(llm, request, {name}):
+            seen = {seen}
+            seen.append(llm("PROMPT question " + request.node.name))
+            assert "30 days" in " ".join(seen)
+        """
+    rows = [json.dumps({"id": str(n), "input": f"question {n}", "metadata": {"seen": []}}) for n in range(20)]
+    (plain_session.path / "rows.jsonl").write_text("\n".join(rows))
+    saved(plain_session, server, "")
+    plain_session.write(suite.replace("PROMPT ", ""))
+    assert plain_session.run("--llm-update-baseline=force").ret == 0
+    plain_session.write(suite.replace("PROMPT", "short:"))
+    result = plain_session.run()
+    assert result.ret == 1
+    assert told(result, "GATE FAILED: wrong_answer regressed from 0 of 20 to 20 of 20 answers")
