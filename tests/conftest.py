@@ -115,6 +115,7 @@ WITHIN_A_PROCESS = {
     "plugin/capturing/test_retrieval.py",
     *(f"plugin/publishing/test_{name}.py" for name in ("canary", "github")),
     *(f"plugin/rejudging/test_{name}.py" for name in ("append", "judged_again", "pooled", "update_baseline")),
+    "plugin/rejudging/test_code_that_broke.py",
     *(f"plugin/reporting/test_{name}.py" for name in ("billed", "close_look", "gate", "hostile", "last_failed")),
     *(f"plugin/reporting/test_{name}.py" for name in ("messages", "runs", "short_summary", "terminal", "verdicts")),
     *(f"plugin/running/test_{name}.py" for name in ("all_checks", "categorising", "failing_answers", "judged", "llm")),
@@ -126,9 +127,10 @@ WITHIN_A_PROCESS = {
 
 
 def _further_with_xdist(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The tests beside pytest-xdist that say no more than the first of their file.
+    """The tests beside pytest-xdist that say no more than another.
 
-    With ``-n 0`` xdist is there and does nothing; with workers that holds where the subject is within a process.
+    With ``-n 0`` xdist is there and does nothing, so that one of a folder is enough. With workers one of a file is,
+    where its subject is within a process.
     """
     seen: set[tuple[str, str]] = set()
     further = []
@@ -138,17 +140,18 @@ def _further_with_xdist(items: list[pytest.Item]) -> list[pytest.Item]:
         kind = callspec.params.get("session") if callspec is not None else None
         if kind != "n0" and not (kind == "n2" and name in WITHIN_A_PROCESS):
             continue
-        if (name, kind) in seen:
+        place = name if kind == "n2" else name.rpartition("/")[0]
+        if (place, kind) in seen:
             further.append(item)
-        seen.add((name, kind))
+        seen.add((place, kind))
     return further
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks as ``quick``, for ``make quick``, whatever runs no session of pytest, and some plain sessions.
 
-    What is marked ``slow`` is not quick. Of the tests with ``-n 0``, and of those with two workers whose
-    subject is `WITHIN_A_PROCESS`, the first of each file runs, unless ``-k n0`` or ``-k n2`` asks for all.
+    What is marked ``slow`` is not quick. Of the tests with ``-n 0`` the first of each folder runs, and of those with
+    two workers whose subject is `WITHIN_A_PROCESS` the first of each file, unless ``-k n0`` or ``-k n2`` asks for all.
     """
     further = [] if {"n0", "n2"} & {*config.option.keyword.split()} else _further_with_xdist(items)
     if further:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+
 import pytest
 
 from tests.server import Reply, Server
-from tests.sessions import CONFIGURATION, Session
+from tests.sessions import CONFIGURATION, Session, told
 
 # Writes down what threads other than the main one import.
 WATCHED = """
@@ -54,18 +57,26 @@ def test_the_main_thread_imports_what_a_live_call_needs(session: Session, server
     assert imported(session) == []
 
 
-def test_a_name_and_a_certificate_are_looked_up_without_an_import(plain_session: Session, server: Server) -> None:
-    plain_session.configure(
-        f"""
-        [tool.llmeval]
-        model = "openai/prod-1"
-        models.broken = {{ model = "openai/x", base_url = "https://localhost:{server.port}/v1" }}
-        """
-    )
-    plain_session.write(WATCHED, "conftest.py")
-    plain_session.write("def test_it(llm):\n    assert llm('x')\n")
-    result = plain_session.run("--llm-model=broken", subprocess=True)
+def test_a_name_and_a_certificate_are_looked_up_without_an_import(plain_session: Session) -> None:
+    def speaks_no_tls() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=speaks_no_tls, daemon=True).start()
+        plain_session.configure(
+            f"""
+            [tool.llmeval]
+            model = "openai/prod-1"
+            models.broken = {{ model = "openai/x", base_url = "https://localhost:{listening.getsockname()[1]}/v1" }}
+            """
+        )
+        plain_session.write(WATCHED, "conftest.py")
+        plain_session.write("def test_it(llm):\n    assert llm('x')\n")
+        result = plain_session.run("--llm-model=broken", subprocess=True)
     assert result.ret == 1
+    assert told(result, "no TLS connection")
     assert imported(plain_session) == []
 
 
