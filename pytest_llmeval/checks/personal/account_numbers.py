@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from pytest_llmeval.checks.personal.written import ENDS, STARTS, Number, stands_for
+from pytest_llmeval.checks.personal.written import ENDS, SAYS_ANYTHING, STARTS, Number, stands_for
 
 # Length of an IBAN by country: the registry of SWIFT, release 99.
 _IBAN_LENGTHS = {
@@ -125,7 +125,8 @@ def national_ids(text: str) -> Iterator[Number]:
     yield from (_id(found) for found in _RESIDENT.finditer(text) if _is_resident(found[0], found[1]))
     for found in _NAMED.finditer(text):
         several = sum(map(str.isdigit, found["id"])) >= 6
-        if several and _NAME.search(text[max(0, found.start() - 48) : found.start()]):
+        before = text[max(0, found.start() - 48) : found.start()]
+        if several and SAYS_ANYTHING.search(before) and _NAME.search(before):
             yield Number(*found.span("id"), _folded(found["id"]))
 
 

@@ -27,7 +27,9 @@ _THING = re.compile(
     r"[ \t\"'(:=#]{0,5}(?:is|was|ist|are)?[ \t\"'(:=#]{0,5}$",
     re.IGNORECASE,
 )
-_SAYS_ANYTHING = re.compile(r"[^\W\d_]|#")  # where a text is a table of figures, nothing does
+SAYS_ANYTHING = re.compile(r"[^\W\d_]|#")
+"""Finds what may say what a number is: in a table of figures there is nothing."""
+
 _PHONE = re.compile(
     r"(?<![^\W_])(?:(?:tele|mobile[ _-]?|cell[ _-]?|home[ _-]?|work[ _-]?)?phone|tel|mobile|cell|fax|telefax|whatsapp|"
     r"sms|handy|telefon|telefonnummer|handynummer|mobil|mobilnummer|rufnummer|rückruf|téléphone|tél|portable|teléfono|"
@@ -54,7 +56,7 @@ class Number(NamedTuple):
 def stands_for(text: str, start: int) -> Literal["phone", "thing", ""]:
     """What the words right before a number say of it: that it is a phone's, or a thing's such as an order."""
     before = text[max(0, start - 48) : start]
-    if not _SAYS_ANYTHING.search(before):
+    if not SAYS_ANYTHING.search(before):
         return ""
     if _THING.search(before):
         return "thing"
