@@ -84,10 +84,10 @@ class Judging:
             self._note_drift(baseline)
 
     def _look_for_lost_checks(self, baseline: SavedBaseline) -> None:
-        """What today's tests do not examine the saved answers for, or the candidates' where those are not judged.
+        """Find what today's tests no longer examine the saved answers for, or the candidates' where none are judged.
 
-        And what the candidates' answers give the same tests no more to examine for. Without a check of high severity
-        nothing can be measured, and of others it is said.
+        Find also what the candidates' own answers give these tests nothing to examine for. Where a check of high
+        severity is lost, nothing can be measured; any other is only named.
         """
         now = {old: new for new, old in self._gathered.selection.moved}
         saved = {
@@ -97,11 +97,12 @@ class Judging:
         again = {key: each for key, each in self._gathered.again.items() if each.rejudged in JUDGED_TODAY}
         names = categories_examined(saved.values())
         high = {name for name, each in self._evaluation.settings.categories.items() if each.severity == "high"}
+        run = self._gathered.run()
+        candidates = [run.of_model(name) for name in self._evaluation.candidates]
 
         def lost(categories: set[str]) -> list[str]:
             told = []
-            for name in self._evaluation.candidates:
-                own = self._gathered.run().of_model(name)
+            for own in candidates:
                 told += no_longer_examined(saved, {**own, **again}, sorted(categories)) or answers_seldom_examined(
                     saved, own, sorted(categories)
                 )
