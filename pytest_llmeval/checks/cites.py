@@ -29,6 +29,8 @@ _LISTED = re.compile(
 _BRACKETED = re.compile(
     r"[\[\u3010(]\s?(?P<name>[^\[\]\u3010\u3011()\s][^\[\]\u3010\u3011()\n]{0,99}?)(?:\u2020[^\u3011\n]{0,99})?\s?[\]\u3011)](?!\()"
 )
+_BETWEEN_NAMES = re.compile(r"[,;]")
+_LETTERS, _DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 _ADDRESS = re.compile(r"https?://[^\s<>\"'`|\\^{}]+", re.IGNORECASE)
 __tracebackhide__ = True
 
@@ -213,7 +215,7 @@ def _marks(text: str, texts: Mapping[str, str], *, numbered: bool) -> list[Mark]
     elif names:
         shapes = {_shape(name) for name in names}
         for match in _BRACKETED.finditer(text):
-            cited = tuple(piece.strip() for piece in re.split(r"[,;]", match["name"]) if piece.strip())
+            cited = tuple(piece.strip() for piece in _BETWEEN_NAMES.split(match["name"]) if piece.strip())
             if cited and all(name in texts or _shape(name) in shapes for name in cited):
                 found.append(Mark(*match.span(), cited))
     plain = citation_marks(text, len(texts))
@@ -230,7 +232,7 @@ def _marks(text: str, texts: Mapping[str, str], *, numbered: bool) -> list[Mark]
 
 def _shape(name: str) -> str:
     """The form of a name: a-0 for doc-12."""
-    return re.sub(r"\d+", "0", re.sub(r"[^\W\d_]+", "a", name))
+    return _DIGITS.sub("0", _LETTERS.sub("a", name))
 
 
 def _groups(text: str, marks: Sequence[Mark]) -> Iterator[_Group]:

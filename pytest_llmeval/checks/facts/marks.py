@@ -31,6 +31,8 @@ _ROUND = re.compile(r"(?<=[^\s(])\s?\((?P<numbers>\d{1,2}(?:,\s?\d{1,2}){0,10})\
 _RAISED = re.compile(
     rf"(?<=[^\W\d_]|[.,;:!?)\]\"'\u201d\u2019])(?P<numbers>[{_SUPERSCRIPTS}]{{1,3}}(?:[,\u02d2\u22c5\u00b7][{_SUPERSCRIPTS}]{{1,3}})*)"
 )
+_FROM_TO = re.compile(r"([A-Za-z]?)(\d{1,3})(?:\s?[-\u2013]\s?(\d{1,3}))?")
+_PLACE_IN_SOURCE = re.compile(r"\s?(\d{1,3}:\d{1,4})")
 _UNIT_BEFORE = re.compile(r"(?:^|[\d\s/])(?:[kcdm]?m|in|ft|s|k?g)$")
 
 _KEYCAP = re.compile(r"\d\ufe0f?\u20e3")
@@ -65,7 +67,7 @@ def citation_marks(text: str, sources: int = 9) -> list[Mark]:
         names = _named(match["numbers"])
         if all(1 <= int(name) <= max(sources, 9) for name in names):
             found.append(Mark(match.start() + match.group().index("("), match.end(), names))
-    for match in _RAISED.finditer(text):
+    for match in _RAISED.finditer(text) if any(sign in text for sign in _SUPERSCRIPTS) else ():
         if not _UNIT_BEFORE.search(text[max(0, match.start() - 4) : match.start()]):
             pieces = re.split(r"[^\d]+", match["numbers"].translate(_DIGITS))
             found.append(Mark(*match.span(), tuple(piece for piece in pieces if piece)))
@@ -83,11 +85,13 @@ def in_order(found: Iterable[Mark]) -> list[Mark]:
 
 def _named(text: str) -> tuple[str, ...]:
     """The names in a mark; every one of "2-4", and "4:0" of "4:0†source"."""
+    if text.isdecimal():
+        return (str(int(text)),)
     text = text.split("\u2020", maxsplit=1)[0]
-    if found := re.match(r"\s?(\d{1,3}:\d{1,4})", text):
+    if found := _PLACE_IN_SOURCE.match(text):
         return (found[1],)
     names: list[str] = []
-    for letter, first, last in re.findall(r"([A-Za-z]?)(\d{1,3})(?:\s?[-\u2013]\s?(\d{1,3}))?", text):
+    for letter, first, last in _FROM_TO.findall(text):
         one, other = int(first), int(last or first)
         numbers = range(one, min(other, one + _MOST_IN_ONE) + 1) if other > one else [one]
         names += [f"{letter}{number}" for number in numbers]

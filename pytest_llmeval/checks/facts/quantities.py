@@ -89,12 +89,15 @@ _FRACTION_WORDS = (
     ("0.25", r"quarter|viertel|quart|cuarto|¼|1/4"),
     ("0.75", r"three[\s-]quarters|drei viertel|dreiviertel|¾|3/4"),
 )
-_FRACTION = re.compile(
-    "|".join(rf"(?P<f{n}>(?<!\w)(?:{words})(?!\w))" for n, (_, words) in enumerate(_FRACTION_WORDS)), re.IGNORECASE
+_FRACTION = re.compile(  # the first letters alone, since to try all words everywhere takes long
+    r"(?<!\w)(?=[hmodtzqcv½⅓⅔¼¾123])(?:"
+    + "|".join(rf"(?P<f{n}>{words})" for n, (_, words) in enumerate(_FRACTION_WORDS))
+    + r")(?!\w)",
+    re.IGNORECASE,
 )
 
 _ONE = re.compile(
-    r"(?<!\w)(?:(?:half|halbe[nrs]?)\s)?(?:an?|eine?[mnrs]?|une?|una?|een|uma?)"
+    r"(?<!\w)(?=[aeuh])(?:(?:half|halbe[nrs]?)\s)?(?:an?|eine?[mnrs]?|une?|una?|een|uma?)"
     r"(?:\s(?:half|halbe[nrs]?|demi-|media|medio|mezz[oa]|halve?))?(?=[\s-])|(?<!\w)half(?=[\s-])",
     re.IGNORECASE,
 )

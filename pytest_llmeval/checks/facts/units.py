@@ -102,14 +102,14 @@ _ALIKE = ({"dollar", "USD", "CAD", "AUD"}, {"yen", "JPY"}, {"yen", "CNY"})
 _CURRENCIES = {line.split()[0] for line in _TABLE.strip().splitlines() if line.split()[0].isupper()}
 MONEY = _CURRENCIES | {"dollar", "yen", "crown"}
 
-# What may stand between a number and its unit.
+# What may stand between a number and its unit. First letters are looked at before words: to try all takes long.
 _ADJECTIVES = (
     "working|business|calendar|full|whole|consecutive|more|additional|further|extra|us|us-|american|official|"
     "volle|vollen|weitere|weiteren|ganze|ganzen|zusätzliche|zusätzlichen"
 )
 _AFTER = re.compile(
-    r"(?:[\s\u00a0\u202f-]{0,2}(?:(?:" + _ADJECTIVES + r")[\s-])?)"
-    r"(?P<unit>(?:kilomet(?:er|re)s?|km|miles)\sper\shour|stundenkilometer|per\s?cent|percentage\spoints?|por\sciento|por\scento|per\scento|pour\scent|km/h|us\$|°\s?[cf]"
+    r"(?:[\s\u00a0\u202f-]{0,2}(?:(?=[wbcfmaeuvgz])(?:" + _ADJECTIVES + r")[\s-])?)"
+    r"(?P<unit>(?=[kmspu°])(?:(?:kilomet(?:er|re)s?|km|miles)\sper\shour|stundenkilometer|per\s?cent|percentage\spoints?|por\sciento|por\scento|per\scento|pour\scent|km/h|us\$|°\s?[cf])"
     r"|[%\uff05‰€£¥￥₹₩₽¢$\uff04℃℉″]|分钟|分間|小时|時間|日間|週間|年間|个月|ヶ月|か月|개월|시간|人民币|ユーロ|ドル|欧元|美元|달러|유로|퍼센트"
     r"|[秒初초分분天日일周週주年년円元원]|[^\W\d_]{1,20})",
     re.IGNORECASE,
