@@ -17,8 +17,7 @@ demo: $(VENV)/demo
 test: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -n 2 --ignore=tests/browser
+	$(BIN)/mypy & types=$$!; $(BIN)/python -m pytest -q -n 2 --ignore=tests/browser; tests=$$?; wait $$types && exit $$tests
 
 # The tests that are fast: tests/conftest.py says which.
 quick: $(VENV)/test

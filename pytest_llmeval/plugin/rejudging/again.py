@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,11 @@ from pytest_llmeval.engine.fulfilled import Fulfilled
 from pytest_llmeval.plugin.rejudging.saved_answers import SavedAnswers
 from pytest_llmeval.runs.results import JUDGE_FAILED, CaseResult, SampleResult
 
+if TYPE_CHECKING:
+    from pytest_llmeval.plugin.running.trial import Trial
+
+    Phase = tuple[Trial | None, pytest.CallInfo[None], pytest.TestReport]
+
 
 class Again:
     """A saved case while it is judged again.
@@ -18,6 +24,11 @@ class Again:
     Attributes:
         model: what its model's name stood for.
         executed: whether the test is executed for it.
+        params: what the test is given by ``parametrize`` and its row.
+        begun: whether that execution has begun.
+        first: whether it came before the test was executed for the model on trial.
+        held: the phases of the test for the model on trial, which are told once this is judged; None where nothing
+            waits for it.
         answers: its replies; None until a fixture has asked for them.
         verdicts: what judges said of them.
         result: what today's test says of them; None until the test was run to its end.
@@ -27,10 +38,21 @@ class Again:
             others are of another run.
     """
 
-    def __init__(self, saved: CaseResult, model: ModelSettings, *, executed: bool, judged_alike: int) -> None:
+    def __init__(
+        self,
+        saved: CaseResult,
+        model: ModelSettings,
+        params: Mapping[str, object],
+        *,
+        executed: bool,
+        judged_alike: int,
+    ) -> None:
         self.saved = saved
         self._judged_alike = judged_alike
         self.executed = executed
+        self.params = params
+        self.begun = self.first = False
+        self.held: list[Phase] | None = None
         self.model = model
         self.answers: SavedAnswers | None = None
         self.verdicts: list[Fulfilled] = []

@@ -31,6 +31,7 @@ class Judging:
     def __init__(self, gathered: Gathered, notes: list[str]) -> None:
         self.comparisons: list[Comparison] = []
         self.unexamined: list[str] = []
+        self._lost: list[str] = []  # checks of other kinds that are not made any more, a sentence each
         self._gathered = gathered
         self._evaluation = gathered.evaluation
         self._notes = notes
@@ -55,7 +56,7 @@ class Judging:
         if isinstance(baseline, SavedBaseline):
             self._look_for_lost_checks(baseline)
         if self._evaluation.shard is not None:
-            self._notes.append(gathered.shard_words(self._evaluation.shard, stopped))
+            self._notes += [*self._lost, gathered.shard_words(self._evaluation.shard, stopped)]
             self._note_changes()
             return
         if not isinstance(baseline, Compared):
@@ -76,9 +77,8 @@ class Judging:
             part = gathered.part(len(candidate.results))
             extent = Extent(stopped, part, unmeasurable, len(skipped), skip_themselves)
             compared = compare(before, candidate, rules, extent)
-            if decided := self._evaluation.decided_here:
-                compared = compared._replace(notes=(decided, *compared.notes))
-            self.comparisons.append(compared)
+            decided = filter(None, [self._evaluation.decided_here])
+            self.comparisons.append(compared._replace(notes=(*decided, *self._lost, *compared.notes)))
         self._note_changes()
         if stopped is None:
             self._note_drift(baseline)
@@ -87,7 +87,7 @@ class Judging:
         """Find what today's tests no longer examine the saved answers for, or the candidates' where none are judged.
 
         Find also what the candidates' own answers give these tests nothing to examine for. Where a check of high
-        severity is lost, nothing can be measured; any other is only named.
+        severity is lost, nothing can be measured; any other is named with the verdict.
         """
         now = {old: new for new, old in self._gathered.selection.moved}
         saved = {
@@ -103,13 +103,14 @@ class Judging:
         def lost(categories: set[str]) -> list[str]:
             told = []
             for own in candidates:
-                told += no_longer_examined(saved, {**own, **again}, sorted(categories)) or answers_seldom_examined(
-                    saved, own, sorted(categories)
-                )
+                for name in sorted(categories):
+                    told += no_longer_examined(saved, {**own, **again}, [name]) or answers_seldom_examined(
+                        saved, own, [name]
+                    )
             return list(dict.fromkeys(told))
 
         self.unexamined = [f"{sentence}, which is of high severity" for sentence in lost(names & high)]
-        self._notes += lost(names - high)
+        self._lost = lost(names - high)
 
     def _note_changes(self) -> None:
         """Say what the change does to a saved baseline, and what it has renamed."""

@@ -220,7 +220,8 @@ def tell_of_executions(report: pytest.TestReport, item: pytest.Item, error: Base
     """Add a section to the report of a test whose state of its own may have been changed by an earlier execution."""
     attempts = item.stash.get(attempts_key, None)
     own = attempts.number if attempts is not None else 1
-    again = item.stash.get(judged_again_key, None) is not None
+    saved = item.stash.get(judged_again_key, None)
+    again = saved is not None and saved.first
     if not report.failed or own + again < 2 or isinstance(error, _OF_THE_ANSWER):
         return
     told = f"executed {own + again} times, "

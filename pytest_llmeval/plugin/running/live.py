@@ -92,6 +92,21 @@ class LiveFixtures:
         return not all(_holds(live.node, item) for live in self._live.values())
 
 
+_NOTHING_TWICE = ("_pytest.", "pytest_asyncio.", "anyio.")
+"""Modules whose fixtures of wider scope may be set up once more without anybody noticing."""
+
+
+def takes_wider(item: pytest.Item) -> bool:
+    """Whether a test takes fixtures of wider scope than its own that must not be set up twice."""
+    info: Any = getattr(item, "_fixtureinfo", None)
+    taken = info.name2fixturedefs.values() if info is not None else ()
+    return any(
+        each.scope != "function" and not str(getattr(each.func, "__module__", "")).startswith(_NOTHING_TWICE)
+        for definitions in taken
+        for each in definitions[-1:]
+    )
+
+
 def _left(live: _Live, item: pytest.Item, nextitem: pytest.Item) -> bool:
     """Whether something is torn down between an item and the next."""
     return _holds(live.node, item) and not _under(live, nextitem)

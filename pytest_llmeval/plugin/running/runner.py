@@ -107,18 +107,27 @@ class Runner:
             faults.waiting = scheduler.pending
         elif lacks := missing(session):
             self.evaluation.notes.append(f"tests wait for each reply, one after another: {lacks} is missing")
-        baseline = self.evaluation.baseline
-        saved = baseline.old if isinstance(baseline, NewBaseline) and baseline.append else baseline
-        if isinstance(saved, SavedBaseline):  # whose answers are compared, or kept beside those of today
-            from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
-
-            register(config, JudgedAgain(saved, beside, self.selected.moved), "llmeval-judged-again")
+        self._judge_saved_replies(config, beside)
         if self.evaluation.most_samples is not None:  # behind all others, so that it is asked before them
             from pytest_llmeval.plugin.running.looks import LooksHere, LooksInWorker
 
             places = config.pluginmanager.get_plugin("llmeval-places")
             looks = LooksHere(reporting.look) if reporting is not None else LooksInWorker(places)
             register(config, looks, "llmeval-looks")
+
+    def _judge_saved_replies(self, config: pytest.Config, beside: Beside) -> None:
+        """Have the replies of a saved baseline judged, which are compared, or kept beside those of today."""
+        baseline = self.evaluation.baseline
+        saved = baseline.old if isinstance(baseline, NewBaseline) and baseline.append else baseline
+        if not isinstance(saved, SavedBaseline):
+            return
+        from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
+
+        judged_again = JudgedAgain(saved, beside, self.selected.moved, self._tell_later)
+        if self.scheduler is not None:
+            self.scheduler.saved = judged_again
+        else:
+            register(config, judged_again, "llmeval-judged-again")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
@@ -179,12 +188,29 @@ class Runner:
             note_subtest(trial, call, report, shown=again is None, misses=self._misses(item))
         elif again is not None:
             _keep_for_baseline(item, trial, call, report, again)
+        elif (saved := item.stash.get(judged_again_key, None)) is not None and saved.held is not None:
+            saved.held.append((trial, call, report))
+            return report
         else:
-            self._report(item, trial, call, report)
-        if again is None:
-            tell_of_executions(report, item, call.excinfo.value if call.excinfo is not None else None)
+            self._tell(item, trial, call, report)
+            return report
         make_harmless(report, self._secrets)
         return report
+
+    def _tell(
+        self, item: pytest.Item, trial: Trial | None, call: pytest.CallInfo[None], report: pytest.TestReport
+    ) -> None:
+        """Say on the report of one of a test's phases what became of its case, and how often it was executed."""
+        self._report(item, trial, call, report)
+        tell_of_executions(report, item, call.excinfo.value if call.excinfo is not None else None)
+        make_harmless(report, self._secrets)
+
+    def _tell_later(
+        self, item: pytest.Item, trial: Trial | None, call: pytest.CallInfo[None], report: pytest.TestReport
+    ) -> None:
+        """As `_tell`, of a report whose hooks have ended: what went wrong in one of these counts still."""
+        self._tell(item, trial, call, report)
+        faults_of(item.config).tell(report, item)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Close connections and files."""
@@ -238,6 +264,7 @@ class Runner:
             if self.evaluation.most_samples is not None:
                 item.stash[drawn_key] = _drawn(trial)
             # What a test asked and got is on its report now; kept until the end it would be most of a session's memory.
+            item.stash.setdefault(trial_key, trial)
             del item.stash[trial_key]
 
     def _misses(self, item: pytest.Item) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,11 +30,14 @@ from pytest_llmeval.plugin.guard import ReportWrapper, register, xdist_worker
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.markers import closest_markers
 from pytest_llmeval.plugin.running.beside import Beside
-from pytest_llmeval.plugin.running.live import LiveFixtures
+from pytest_llmeval.plugin.running.live import LiveFixtures, takes_wider
 from pytest_llmeval.plugin.running.looks import Place
 from pytest_llmeval.plugin.running.own_limit import limit_of, on_the_wire, out_of_time, starts_anew
 from pytest_llmeval.plugin.running.replies import Attempts, Suspended, attempts_key
 from pytest_llmeval.plugin.running.trial import DIFFERS, trial_key
+
+if TYPE_CHECKING:
+    from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
 
 MOST_EXECUTIONS = 50
 _WAITED = "llmeval-waited"
@@ -82,6 +85,9 @@ class Scheduler:
         window: the most tests that wait for replies.
         runs_dry: whether there may soon be nothing to send.
         tick: called now and then while nothing but waiting is to be done.
+
+    Attributes:
+        saved: judges the replies of a baseline by the tests; None without one.
     """
 
     def __init__(
@@ -98,6 +104,7 @@ class Scheduler:
         self._runs_dry = runs_dry if not session.config.getoption("maxfail", default=0) else lambda: False
         self._tick = tick
         self.session = session
+        self.saved: JudgedAgain | None = None
         self.live = live
         self.window = window
         self.pending: dict[pytest.Item, Attempts] = {}
@@ -116,11 +123,20 @@ class Scheduler:
         others = (other for other in self.pending if other is not item)
         first = self.live.must_run_first(item, nextitem, others)
         following = first[0] if first else nextitem
-        if not uses_llm(item) or not _may_be_left(item) or self._beside.concerning(item):
+        if not self._executes(item):
+            if self.saved is not None:
+                self.saved.judge_first(item)
             return self._pass_on(item, following, nextitem)
         attempts = item.stash.setdefault(attempts_key, Attempts())
         last = self.live.is_last(item, following)
-        reports = self._execute(item, attempts, following, may_leave=not last)
+        may_leave = not last and not runs_once(item, closest_markers(item))
+        execution = partial(self._execute, item, attempts, following, may_leave=may_leave)
+        if self.saved is not None and last and takes_wider(item):
+            self.saved.judge_first(item)
+        if self.saved is not None and self.saved.is_due(item):
+            reports = self.saved.judge_behind(item, following, execution)
+        else:
+            reports = execution()
         if reports is None:
             self.pending[item] = attempts
             if not self.session.config.pluginmanager.has_plugin(_WAITED):
@@ -141,6 +157,17 @@ class Scheduler:
             hooks.pytest_runtest_logreport(report=report)
         hooks.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+    def _executes(self, item: pytest.Item) -> bool:
+        """Whether a test is executed here, and not left to pytest.
+
+        One that must run once needs it only for its saved replies, which are judged between its end and its reports.
+        """
+        if not uses_llm(item) or not _reports_at_its_end(item) or self._beside.concerning(item):
+            return False
+        if not runs_once(item, closest_markers(item)):
+            return True
+        return self.saved is not None and self.saved.is_due(item) and not self._runs_again(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -389,12 +416,11 @@ class Outermost:
         return result
 
 
-def _may_be_left(item: pytest.Item) -> bool:
-    """Whether a test may be executed more than once."""
+def _reports_at_its_end(item: pytest.Item) -> bool:
+    """Whether all that is reported of a test can be told once it was torn down."""
     case = getattr(item, "cls", None)
     return (
         isinstance(item, pytest.Function)
-        and not runs_once(item, closest_markers(item))
         and not (isinstance(case, type) and issubclass(case, unittest.TestCase))
         # These report while the test runs, or run its body many times.
         and _REPORT_AT_ONCE.isdisjoint(item.fixturenames)

@@ -114,6 +114,18 @@ def test_answers_that_a_severe_check_finds_nothing_in_cannot_be_measured(
     )
 
 
+def test_a_check_that_the_tests_lose_hides_none_that_the_answers_lose(plain_session: Session, server: Server) -> None:
+    severe = "[tool.llmeval.categories.{}]\nseverity = 'high'\n"
+    tone = "    assert_not_contains(reply, 'rude', category='tone')\n"
+    saved(plain_session, server, GROUNDED + tone, more=severe.format("hallucination") + severe.format("tone"))
+    plain_session.write(SHOP.replace('PROMPT = ""', 'PROMPT = "short: "'), "shop.py")
+    plain_session.write(SUITE + GROUNDED)
+    result = plain_session.run()
+    assert result.ret == 1
+    assert told(result, "no answer is examined for tone any more, which is of high severity")
+    assert told(result, "the answers of 20 of 20 cases are not examined for hallucination any more")
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
@@ -130,9 +142,10 @@ def test_a_lost_check_of_another_kind_is_said(
 ) -> None:
     saved(plain_session, server, GROUNDED)
     plain_session.write(SHOP.replace(before, after), "shop.py")
-    result = plain_session.run()
-    assert result.ret == 0
-    assert told(result, said)
+    for quiet in ((), ("-q",)):
+        result = plain_session.run(*quiet)
+        assert result.ret == 0
+        assert told(result, said)
 
 
 @pytest.mark.parametrize(
