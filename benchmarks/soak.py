@@ -189,7 +189,8 @@ def _content_type(rng: random.Random) -> dict[str, str]:
 
 def _cut(final: Reply, *, reset: bool = False, stall: bool = False) -> Reply:
     """The answer, which ends in its middle, or stays away from there."""
-    middle = sum(map(len, final.chunks)) // 2 + 3 if final.chunks is not None else 60
+    whole = final.chunks if final.chunks is not None else [json.dumps(final.body)]
+    middle = sum(map(len, whole)) // 2 + 3
     return replace(final, cut_after=middle, reset=reset, stall=stall, delay=0.0)
 
 

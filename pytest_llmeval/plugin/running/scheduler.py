@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -35,9 +35,6 @@ from pytest_llmeval.plugin.running.looks import Place
 from pytest_llmeval.plugin.running.own_limit import limit_of, on_the_wire, out_of_time, starts_anew
 from pytest_llmeval.plugin.running.replies import Attempts, Suspended, attempts_key
 from pytest_llmeval.plugin.running.trial import DIFFERS, trial_key
-
-if TYPE_CHECKING:
-    from pytest_llmeval.plugin.rejudging.judged_again import JudgedAgain
 
 MOST_EXECUTIONS = 50
 _WAITED = "llmeval-waited"
@@ -77,6 +74,21 @@ def can_schedule(session: pytest.Session) -> bool:
     return not wants_order and not missing(session)
 
 
+class _SavedJudge(Protocol):
+    """Executes tests for a baseline's saved replies: `JudgedAgain`, which needs what is below."""
+
+    def judge_first(self, item: pytest.Item) -> None: ...
+
+    def is_due(self, item: pytest.Item) -> bool: ...
+
+    def judge_behind(
+        self,
+        item: pytest.Item,
+        nextitem: pytest.Item | None,
+        execution: Callable[[], list[pytest.TestReport] | None],
+    ) -> list[pytest.TestReport] | None: ...
+
+
 class Scheduler:
     """Executes the tests that ask models.
 
@@ -104,7 +116,7 @@ class Scheduler:
         self._runs_dry = runs_dry if not session.config.getoption("maxfail", default=0) else lambda: False
         self._tick = tick
         self.session = session
-        self.saved: JudgedAgain | None = None
+        self.saved: _SavedJudge | None = None
         self.live = live
         self.window = window
         self.pending: dict[pytest.Item, Attempts] = {}
