@@ -9,6 +9,10 @@ must have the same reports with the same outcome, words and captured output, its
 fixture of wider scope must be set up and torn down once, and live while a test uses it. The model answers after a time
 that depends on the question, so that the order of the answers is not that of the questions. Exit code 1 when a project
 differs; its seed and number make it again, and ``--keep`` keeps its files.
+
+A third session compares with what the first has saved, so that each test is executed for the saved answers too. It must
+have the same reports, but for those of known misses, which do not fail. A fixture of wider scope that asks no model
+must be set up and torn down once there too.
 """
 
 from __future__ import annotations
@@ -113,28 +117,31 @@ class Fixture(NamedTuple):
     scope: str
     needs: tuple[str, ...]
     code: str
+    asks: bool  # by itself or by what it needs
 
 
 class Made(NamedTuple):
-    """The files of a project, and the names of its fixtures of wider scope."""
+    """The files of a project, and the names of its fixtures of wider scope: all, and those that ask no model."""
 
     files: dict[str, str]
     wide: frozenset[str]
+    silent: frozenset[str]
 
 
 def project(rng: random.Random) -> Made:
     """A random project."""
     shared = list(_fixtures(rng, "shared", rng.randint(1, 4)))
     files = {"conftest.py": CONFTEST + "\n".join(each.code for each in shared)}
-    wide = [each.name for each in shared if each.scope != "function"]
+    every = [*shared]
     for number in range(rng.randint(2, 6)):
         own = list(_fixtures(rng, f"own{number}", rng.randint(0, 4), shared))
-        wide += [each.name for each in own if each.scope != "function"]
+        every += own
         head = IMPORTS
         parts = [each.code for each in own]
         parts += [_test(rng, f"{number}_{place}", [*shared, *own]) for place in range(rng.randint(3, 9))]
         files[f"test_{number}.py"] = "\n".join([head, *parts])
-    return Made(files, frozenset(wide))
+    wide = [each for each in every if each.scope != "function"]
+    return Made(files, frozenset(each.name for each in wide), frozenset(each.name for each in wide if not each.asks))
 
 
 def _fixtures(rng: random.Random, prefix: str, count: int, others: list[Fixture] | None = None) -> Iterator[Fixture]:
@@ -170,7 +177,8 @@ def _fixtures(rng: random.Random, prefix: str, count: int, others: list[Fixture]
                 lines.append("    assert made.name == 'other', 'the teardown fails'")
         else:
             lines.append("    return made")
-        fixture = Fixture(name, scope, tuple(needs), "\n".join([*lines, ""]))
+        asks = asks or any(each.asks for each in known if each.name in needs)
+        fixture = Fixture(name, scope, tuple(needs), "\n".join([*lines, ""]), asks)
         known.append(fixture)
         yield fixture
 
@@ -293,7 +301,7 @@ def answer(request: Request) -> Reply:
     return Reply(body=completion(f"echo {question}"), delay=delay)
 
 
-def run(folder: Path, made: Made, base_url: str, *, blocking: bool) -> list[dict[str, Any]]:
+def run(folder: Path, made: Made, base_url: str, *options: str, blocking: bool = False) -> list[dict[str, Any]]:
     """Run a project; what it wrote down."""
     folder.mkdir()
     for name, text in {**made.files, "pyproject.toml": CONFIGURATION.format(base_url=base_url)}.items():
@@ -302,7 +310,7 @@ def run(folder: Path, made: Made, base_url: str, *, blocking: bool) -> list[dict
     environment.pop("CI", None)
     command = [sys.executable, "-m", "pytest", "-q", *(f"-pno:{name}" for name in WITHOUT)]
     ended = subprocess.run(
-        [*command, "--llm-mode=live"],
+        [*command, "--llm-mode=live", *options],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -337,6 +345,35 @@ def differences(overlapping: list[dict[str, Any]], blocking: list[dict[str, Any]
     ]
     codes = [trace[-1]["code"] for trace in (overlapping, blocking)]
     return [*told, *([f"exit codes {codes[0]} and {codes[1]}"] if codes[0] != codes[1] else [])]
+
+
+def differences_with_baseline(
+    compared: list[dict[str, Any]], alone: list[dict[str, Any]], silent: frozenset[str]
+) -> list[str]:
+    """What is not the same in a session that compares with a baseline, but for known misses."""
+    one, other = ({name: list(filter(_is_seen, each)) for name, each in _reports(t).items()} for t in (compared, alone))
+    for name, reports in one.items():
+        for now, before in zip(reports, other.get(name, []), strict=False):
+            if now["outcome"] == "skipped" and before["outcome"] == "failed":
+                now |= {"outcome": "failed", "xfail": None, "words": before["words"]}
+    told = [
+        f"reports of {name}:\n    compared {_without(one.get(name), other.get(name))}"
+        f"\n    alone    {_without(other.get(name), one.get(name))}"
+        for name in dict.fromkeys([*other, *one])
+        if one.get(name) != other.get(name)
+    ]
+    wider, once = _wide_steps(compared, silent), _wide_steps(alone, silent)
+    told += [
+        f"{of}, {step}: {wider[of, step]} times with a baseline, {once[of, step]} times without"
+        for of, step in sorted({*wider, *once})
+        if wider[of, step] != once[of, step]
+    ]
+    return told
+
+
+def _is_seen(report: Mapping[str, Any]) -> bool:
+    """Whether pytest shows something of a report; of a set-up that passes it does not."""
+    return (report["when"], report["outcome"]) != ("setup", "passed")
 
 
 def _without(these: list[Any] | None, others: list[Any] | None) -> list[Any]:
@@ -399,11 +436,12 @@ def main() -> int:
             made = project(random.Random(f"{arguments.seed} {number}"))
             folder = Path(name, str(number))
             folder.mkdir()
-            overlapping, blocking = (
-                run(folder / kind, made, server.base_url, blocking=kind == "blocking")
-                for kind in ("overlapping", "blocking")
-            )
+            saved = f"--llm-report={folder / 'saved.jsonl'}"
+            overlapping = run(folder / "overlapping", made, server.base_url, saved)
+            blocking = run(folder / "blocking", made, server.base_url, blocking=True)
+            compared = run(folder / "compared", made, server.base_url, f"--llm-baseline={folder / 'saved.jsonl'}")
             found = differences(overlapping, blocking, made.wide)
+            found += differences_with_baseline(compared, overlapping, made.silent)
             differ += bool(found)
             reports += len(_reports(blocking))
             outcomes.update(line["outcome"] for line in blocking if line["kind"] == "report" and line["when"] == "call")

@@ -40,6 +40,10 @@ from pytest_llmeval.runs.file import load_run
 from pytest_llmeval.runs.results import CaseKey, CaseResult
 from tests.server import Reply, Request, Server, completion, streamed
 
+# A shell lets what it runs in the background ignore SIGINT, and the sessions would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).resolve().parent.parent
 CASES = 5_000
 SHARE = 0.05  # of the questions that meet each kind of fault, once or twice

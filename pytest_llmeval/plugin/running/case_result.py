@@ -147,15 +147,14 @@ def note_subtest(
         shown: whether the report is to be seen; not that of saved replies that are judged again.
         misses: whether the gate decides about a failing case.
     """
-    if not report.failed:
-        return
-    reason = _reason_of(report)
-    trial.sample.soft_failures.append(call.excinfo.value if call.excinfo is not None else AssertionError(reason))
+    failed, reason = report.failed, _reason_of(report)
+    if failed:
+        trial.sample.soft_failures.append(call.excinfo.value if call.excinfo is not None else AssertionError(reason))
     if not shown:
         report.outcome = "passed"
         report.longrepr = None
         report.when = "setup"  # pytest does not show that a setup passed
-    elif misses:
+    elif failed and misses:
         report.outcome = "skipped"
         report.wasxfail = first_line(reason)
 

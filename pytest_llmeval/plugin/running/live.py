@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -87,6 +87,19 @@ class LiveFixtures:
         """Whether something this item has set up is torn down right after it."""
         return nextitem is None or any(_left(live, item, nextitem) for live in self._live.values())
 
+    def will_tear_down(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Whether a test takes fixtures that must not be set up twice, and that are torn down right after it.
+
+        Unlike `is_last` it may be asked before these are set up.
+        """
+        return any(
+            nextitem is None
+            or (each.scope != "session" and not _holds(_node_of(each, item), nextitem))
+            or (bool(each.params) and _parameter(item, each.argname) != _parameter(nextitem, each.argname))
+            or (each in self._asking and _parameter(item, "llm_model") != _parameter(nextitem, "llm_model"))
+            for each in _wider(item)
+        )
+
     def would_tear_down(self, item: pytest.Item) -> bool:
         """Whether executing an item now would tear something down that other tests still use."""
         return not all(_holds(live.node, item) for live in self._live.values())
@@ -96,15 +109,20 @@ _NOTHING_TWICE = ("_pytest.", "pytest_asyncio.", "anyio.")
 """Modules whose fixtures of wider scope may be set up once more without anybody noticing."""
 
 
-def takes_wider(item: pytest.Item) -> bool:
-    """Whether a test takes fixtures of wider scope than its own that must not be set up twice."""
+def _wider(item: pytest.Item) -> Iterator[pytest.FixtureDef[Any]]:
+    """The fixtures of wider scope that a test takes, but for those that nobody notices."""
     info: Any = getattr(item, "_fixtureinfo", None)
-    taken = info.name2fixturedefs.values() if info is not None else ()
-    return any(
-        each.scope != "function" and not str(getattr(each.func, "__module__", "")).startswith(_NOTHING_TWICE)
-        for definitions in taken
-        for each in definitions[-1:]
-    )
+    for definitions in info.name2fixturedefs.values() if info is not None else ():
+        for each in definitions[-1:]:
+            known = str(getattr(each.func, "__module__", "")).startswith(_NOTHING_TWICE)
+            if each.scope != "function" and not known:
+                yield each
+
+
+def _node_of(definition: pytest.FixtureDef[Any], item: pytest.Item) -> pytest.Collector:
+    """What a fixture lives as long as; of a package its last module is near enough."""
+    kind = pytest.Class if definition.scope == "class" else pytest.Module
+    return item.getparent(kind) or item.getparent(pytest.Module) or item.session
 
 
 def _left(live: _Live, item: pytest.Item, nextitem: pytest.Item) -> bool:

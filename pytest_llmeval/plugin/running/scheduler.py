@@ -30,7 +30,7 @@ from pytest_llmeval.plugin.guard import ReportWrapper, register, xdist_worker
 from pytest_llmeval.plugin.items import uses_llm
 from pytest_llmeval.plugin.markers import closest_markers
 from pytest_llmeval.plugin.running.beside import Beside
-from pytest_llmeval.plugin.running.live import LiveFixtures, takes_wider
+from pytest_llmeval.plugin.running.live import LiveFixtures
 from pytest_llmeval.plugin.running.looks import Place
 from pytest_llmeval.plugin.running.own_limit import limit_of, on_the_wire, out_of_time, starts_anew
 from pytest_llmeval.plugin.running.replies import Attempts, Suspended, attempts_key
@@ -143,7 +143,7 @@ class Scheduler:
         last = self.live.is_last(item, following)
         may_leave = not last and not runs_once(item, closest_markers(item))
         execution = partial(self._execute, item, attempts, following, may_leave=may_leave)
-        if self.saved is not None and last and takes_wider(item):
+        if self.saved is not None and self.live.will_tear_down(item, following):
             self.saved.judge_first(item)
         if self.saved is not None and self.saved.is_due(item):
             reports = self.saved.judge_behind(item, following, execution)
