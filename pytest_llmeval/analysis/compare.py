@@ -321,6 +321,12 @@ def _compared_otherwise(
             f"{_cases(count, ' fails', ' fail')} today on replies that passed when the baseline was saved, in tests "
             "that have not changed: the code behind the replies has; the saved verdict counts"
         )
+    if count := rejudged["passes_now"]:
+        yield (
+            f"{_cases(count, ' passes', ' pass')} today on replies that failed when the baseline was saved, in tests "
+            "that have not changed: the code behind the replies has, or a test finds today's reply beside the saved "
+            "one; the saved verdict counts"
+        )
     if rejudged["fails_now"]:
         yield (
             "where a changed test fails its saved replies, a stricter check and code that breaks them look alike: "

@@ -32,7 +32,9 @@ ALWAYS_EXAMINED = frozenset({"exception", "refusal", "truncated"})
 
 Outcome = Literal["pass", "fail", "unverified", "error"]
 """``unverified`` has an answer of which nothing says whether it is right; ``error`` has none."""
-Rejudged = Literal["", "as_saved", "other_code", "fails_now", "not_compared", "not_judged", "executed_once"]
+Rejudged = Literal[
+    "", "as_saved", "other_code", "passes_now", "fails_now", "not_compared", "not_judged", "executed_once"
+]
 JUDGE_FAILED: Final = "judge"
 """The kind of error of a sample on which a judge gave no verdict."""
 
@@ -176,7 +178,8 @@ class CaseResult(NamedTuple):
         judged_by: digest of the files that judge it, "" when unknown.
         rejudged: how today's tests judged the replies of a saved run. ``as_saved``: the test now asks differently, so
             the saved verdict counts. ``other_code``: replies that passed now fail in unchanged tests, so the saved
-            verdict counts too. ``fails_now``: replies that passed fail in changed tests, by whose verdict both sides
+            verdict counts too. ``passes_now``: replies that failed pass in unchanged tests; the saved verdict counts.
+            ``fails_now``: replies that passed fail in changed tests, by whose verdict both sides
             are compared. ``not_compared``: replies that passed, to other requests, fail in changed tests.
             ``not_judged``: a judge gave no verdict on the saved replies.
             ``executed_once``: the test must not be executed once more, so the saved verdict counts. Otherwise "".

@@ -54,10 +54,10 @@ def _by_answer(before: Results, after: Results) -> Iterable[list[CaseKey]]:
 def _broken_by_code(old: CaseResult, new: CaseResult) -> bool:
     """Whether a test's verdicts differ for what no model said.
 
-    Its saved replies fail today though it has not changed, or both sides say the same and it finds other mistakes. How
-    long an answer took and what it cost may differ with the same words.
+    Its saved replies fail or pass today as they did not, though it has not changed, or both sides say the same and it
+    finds other mistakes. How long an answer took and what it cost may differ with the same words.
     """
-    if old.rejudged == "other_code":
+    if old.rejudged in ("other_code", "passes_now"):
         return True
     return _mistakes(old) != _mistakes(new) and answer_digest(old.calls) == answer_digest(new.calls)
 

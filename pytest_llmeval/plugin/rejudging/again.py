@@ -87,9 +87,9 @@ class Again:
         known = _judges(self.saved.samples)
         alike = list(zip(saved.samples, again.samples, strict=False))
         new = [_new_errors(then, today, known) for then, today in alike]
-        if same_tests and any(new):
+        if same_tests and (any(new) or any(_errors_gone(then, today) for then, today in alike)):
             samples = tuple(_examined_for(then, names) for (then, _), names in zip(alike, new, strict=True))
-            return saved._replace(samples=samples, rejudged="other_code")
+            return saved._replace(samples=samples, rejudged="other_code" if any(new) else "passes_now")
         if any(fail_now.values()):
             return again._replace(rejudged="not_compared")
         return again._replace(rejudged="fails_now" if fail_now and not same_tests else "")
@@ -128,6 +128,14 @@ def _new_errors(then: SampleResult, today: SampleResult, known: set[tuple[str, s
         if score.judge is not None and not score.passed and (score.judge.model, score.judge.prompt) not in known
     }
     return set(today.categories) - by_others.union(then.categories)
+
+
+def _errors_gone(then: SampleResult, today: SampleResult) -> bool:
+    """Whether a saved answer failed and passes today, though the tests are the same and nobody else has decided it."""
+    if then.outcome != "fail" or today.outcome != "pass" or any(score.check == "review" for score in today.scores):
+        return False
+    by_judges = {score.category for score in then.scores if score.judge is not None and not score.passed}
+    return bool(set(then.categories) - by_judges)
 
 
 def _examined_for(then: SampleResult, names: set[str]) -> SampleResult:

@@ -110,11 +110,15 @@ _NOTHING_TWICE = ("_pytest.", "pytest_asyncio.", "anyio.")
 
 
 def _wider(item: pytest.Item) -> Iterator[pytest.FixtureDef[Any]]:
-    """The fixtures of wider scope that a test takes, but for those that nobody notices."""
+    """The fixtures of wider scope that a test takes, also by one that overrides them, but for those nobody notices.
+
+    Those that pytest makes of ``setup_module`` and its like are noticed.
+    """
     info: Any = getattr(item, "_fixtureinfo", None)
     for definitions in info.name2fixturedefs.values() if info is not None else ():
-        for each in definitions[-1:]:
+        for each in definitions:
             known = str(getattr(each.func, "__module__", "")).startswith(_NOTHING_TWICE)
+            known = known and not each.argname.startswith("_xunit_")
             if each.scope != "function" and not known:
                 yield each
 

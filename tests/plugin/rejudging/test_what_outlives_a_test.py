@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from tests.server import Request, Server, completion
@@ -135,6 +137,67 @@ def test_saved_answers_are_judged_with_what_no_answer_of_today_has_written(
     result = plain_session.run()
     assert told(result, "wrong_answer regressed from 0 of 20 to 20 of 20")
     assert not told(result, "the code behind the replies has")
+
+
+def test_a_saved_miss_stays_one_where_its_test_finds_todays_answer(plain_session: Session, server: Server) -> None:
+    saved(plain_session, server, IN_A_LIST)
+
+    def answer(request: Request) -> object:
+        asked = request.json["messages"][-1]["content"]
+        number = int(asked.rstrip("?").rpartition(" ")[2])
+        return completion("60" if number % 4 == (2 if "short" in asked else 1) else "30")
+
+    server.answer = answer
+    assert plain_session.run("--llm-update-baseline", "--llm-mode=live").ret == 0
+    plain_session.write(SHOP.replace('PROMPT = ""', 'PROMPT = "short: "'), "shop.py")
+    result = plain_session.run()
+    assert result.ret == 0
+    assert told(result, "pass today on replies that failed when the baseline was saved")
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        """
+        def setup_module():
+            note("up")
+
+        def teardown_module():
+            note("down")
+
+        def test_row(llm):
+            assert "30" in llm("How many days?")
+        """,
+        """
+        @pytest.fixture(scope="session")
+        def shop():
+            note("up")
+            yield
+            note("down")
+
+        class TestShop:
+            @pytest.fixture
+            def shop(self, shop):
+                return shop
+
+            def test_row(self, llm, shop):
+                assert "30" in llm("How many days?")
+        """,
+    ],
+)
+def test_what_the_last_test_shares_is_set_up_once(session: Session, server: Server, suite: str) -> None:
+    head = """
+    import pytest
+    from pathlib import Path
+
+    def note(word):
+        with Path("steps.txt").open("a") as steps:
+            steps.write(word + " ")
+    """
+    saved(session, server, textwrap.dedent(head) + textwrap.dedent(suite))
+    (session.path / "steps.txt").unlink()
+    assert session.run().ret == 0
+    assert (session.path / "steps.txt").read_text() == "up down "
 
 
 def test_parameters_that_cannot_be_copied_are_shared(plain_session: Session, server: Server) -> None:
