@@ -330,19 +330,8 @@ def differences(overlapping: list[dict[str, Any]], blocking: list[dict[str, Any]
     looks: dict[str, Callable[[list[dict[str, Any]]], Mapping[str, list[Any]]]]
     looks = {"reports": _reports, "steps": _last_steps, "log": _logged}
     for what, look in looks.items():
-        one, other = look(overlapping), look(blocking)
-        told += [
-            f"{what} of {name}:\n    overlapping {_without(one.get(name), other.get(name))}"
-            f"\n    blocking    {_without(other.get(name), one.get(name))}"
-            for name in dict.fromkeys([*other, *one])
-            if one.get(name) != other.get(name)
-        ]
-    wider, blocked = _wide_steps(overlapping, wide), _wide_steps(blocking, wide)
-    told += [
-        f"{of}, {step}: {wider[of, step]} times, blocking {blocked[of, step]} times"
-        for of, step in sorted({*wider, *blocked})
-        if wider[of, step] != blocked[of, step]
-    ]
+        told += _that_differ(what, overlapping=look(overlapping), blocking=look(blocking))
+    told += _counts_that_differ(overlapping=_wide_steps(overlapping, wide), blocking=_wide_steps(blocking, wide))
     codes = [trace[-1]["code"] for trace in (overlapping, blocking)]
     return [*told, *([f"exit codes {codes[0]} and {codes[1]}"] if codes[0] != codes[1] else [])]
 
@@ -356,19 +345,29 @@ def differences_with_baseline(
         for now, before in zip(reports, other.get(name, []), strict=False):
             if now["outcome"] == "skipped" and before["outcome"] == "failed":
                 now |= {"outcome": "failed", "xfail": None, "words": before["words"]}
-    told = [
-        f"reports of {name}:\n    compared {_without(one.get(name), other.get(name))}"
-        f"\n    alone    {_without(other.get(name), one.get(name))}"
-        for name in dict.fromkeys([*other, *one])
-        if one.get(name) != other.get(name)
+    return [
+        *_that_differ("reports", compared=one, alone=other),
+        *_counts_that_differ(compared=_wide_steps(compared, silent), alone=_wide_steps(alone, silent)),
     ]
-    wider, once = _wide_steps(compared, silent), _wide_steps(alone, silent)
-    told += [
-        f"{of}, {step}: {wider[of, step]} times with a baseline, {once[of, step]} times without"
-        for of, step in sorted({*wider, *once})
-        if wider[of, step] != once[of, step]
-    ]
-    return told
+
+
+def _that_differ(what: str, **sessions: Mapping[str, list[Any]]) -> Iterator[str]:
+    """What two sessions, by their names, wrote down of a test where it is not the same."""
+    (title, one), (other_title, other) = sessions.items()
+    for name in dict.fromkeys([*other, *one]):
+        if one.get(name) != other.get(name):
+            yield (
+                f"{what} of {name}:\n    {title:<11} {_without(one.get(name), other.get(name))}"
+                f"\n    {other_title:<11} {_without(other.get(name), one.get(name))}"
+            )
+
+
+def _counts_that_differ(**sessions: Counter[tuple[str, str]]) -> Iterator[str]:
+    """How often two sessions, by their names, took a step where it is not the same."""
+    (title, one), (other_title, other) = sessions.items()
+    for of, step in sorted({*one, *other}):
+        if one[of, step] != other[of, step]:
+            yield f"{of}, {step}: {title} {one[of, step]} times, {other_title} {other[of, step]} times"
 
 
 def _is_seen(report: Mapping[str, Any]) -> bool:

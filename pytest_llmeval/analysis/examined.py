@@ -66,10 +66,8 @@ def total_in(results: Iterable[CaseResult], category: str) -> tuple[int, int]:
     return sum(failed for failed, _ in counts), sum(examined for _, examined in counts)
 
 
-def no_longer_examined(
-    saved: Mapping[CaseKey, CaseResult], today: Mapping[CaseKey, CaseResult], categories: Iterable[str]
-) -> list[str]:
-    """The categories that a saved run examined and its cases are not examined for any more, a sentence each.
+def no_longer_examined(saved: Mapping[CaseKey, CaseResult], today: Mapping[CaseKey, CaseResult], category: str) -> str:
+    """Whether a saved run examined its cases for a category and they are not any more: a sentence, "" if they are.
 
     Without this, a change that takes such a check away would be green whatever the answers say. A case whose test fails
     before it comes to the check has not lost it, and an older run does not say what it examined.
@@ -77,25 +75,23 @@ def no_longer_examined(
     Args:
         saved: the results as they were saved.
         today: those of today's tests, best on the same answers.
-        categories: those to look at.
+        category: the one to look at.
     """
-    told = []
-    for name in categories:
-        before = [today[key] for key, result in saved.items() if key in today and _examined(result, name)]
-        if not any(result.answered for result in before):
-            continue
-        lost = sum(_lost(result, name) for result in before)
-        if not any(_examines(result.answered, name) for result in before):
-            told.append(f"no answer is examined for {name} any more")
-        elif lost > MOST_LOST * len(before):
-            told.append(f"{lost} of {len(before)} cases are not examined for {name} any more")
-    return told
+    before = [today[key] for key, result in saved.items() if key in today and _examined(result, category)]
+    if not any(result.answered for result in before):
+        return ""
+    if not any(_examines(result.answered, category) for result in before):
+        return f"no answer is examined for {category} any more"
+    lost = sum(_lost(result, category) for result in before)
+    if lost > MOST_LOST * len(before):
+        return f"{lost} of {len(before)} cases are not examined for {category} any more"
+    return ""
 
 
 def answers_seldom_examined(
-    saved: Mapping[CaseKey, CaseResult], today: Mapping[CaseKey, CaseResult], categories: Iterable[str]
-) -> list[str]:
-    """The categories that a model's own answers are examined for more seldom than the saved ones, a sentence each.
+    saved: Mapping[CaseKey, CaseResult], today: Mapping[CaseKey, CaseResult], category: str
+) -> str:
+    """Whether a model's own answers are examined for a category more seldom than the saved ones: a sentence, "" if not.
 
     A check that looks at a part of an answer alone, such as its list of facts, says nothing where the part is gone.
     Where answers have such a part by chance, about as many cases gain the check as lose it.
@@ -103,17 +99,15 @@ def answers_seldom_examined(
     Args:
         saved: the results as they were saved.
         today: the model's results.
-        categories: those to look at.
+        category: the one to look at.
     """
-    told = []
-    for name in categories:
-        pairs = [(result, today[key]) for key, result in saved.items() if key in today]
-        before = [after for then, after in pairs if _examined(then, name)]
-        lost = sum(_lost(after, name) for after in before)
-        gained = sum(_examines(after.answered, name) and not _examined(then, name) for then, after in pairs)
-        if lost > MOST_LOST * len(before) and lost > gained and mcnemar(lost, gained) < _CHANCE:
-            told.append(f"the answers of {lost} of {len(before)} cases are not examined for {name} any more")
-    return told
+    pairs = [(result, today[key]) for key, result in saved.items() if key in today]
+    before = [after for then, after in pairs if _examined(then, category)]
+    lost = sum(_lost(after, category) for after in before)
+    gained = sum(_examines(after.answered, category) and not _examined(then, category) for then, after in pairs)
+    if lost > MOST_LOST * len(before) and lost > gained and mcnemar(lost, gained) < _CHANCE:
+        return f"the answers of {lost} of {len(before)} cases are not examined for {category} any more"
+    return ""
 
 
 def categories_examined(results: Iterable[CaseResult]) -> set[str]:

@@ -26,7 +26,7 @@ from pytest_llmeval.plugin.rejudging.again import Again, again_key, judged_again
 from pytest_llmeval.plugin.running.beside import Beside
 from pytest_llmeval.plugin.running.own_limit import starts_anew
 from pytest_llmeval.plugin.running.scheduler import cannot_execute, execute
-from pytest_llmeval.plugin.running.trial import Trial, trial_key
+from pytest_llmeval.plugin.running.trial import Trial, forget_trial
 
 _WRITTEN_INTO = (Case, list, dict, set, bytearray)
 
@@ -55,7 +55,7 @@ class JudgedAgain:
 
     def judge_first(self, item: pytest.Item) -> None:
         """Judge a test's saved replies before it is executed for the model on trial, unless that was done."""
-        if self.is_due(item) and (again := self._found(item)) is not None:
+        if (again := self._due(item)) is not None:
             again.first = True
             # Not with the next test: what the test shares with others stays up for its own execution.
             _judge(item, again, item.parent)
@@ -63,8 +63,7 @@ class JudgedAgain:
 
     def is_due(self, item: pytest.Item) -> bool:
         """Whether a test is to be executed for its saved replies, and was not yet."""
-        again = self._found(item) if uses_llm(item) else None
-        return again is not None and again.executed and not again.begun
+        return self._due(item) is not None
 
     def judge_behind(
         self,
@@ -72,14 +71,14 @@ class JudgedAgain:
         nextitem: pytest.Item | None,
         execution: Callable[[], list[pytest.TestReport] | None],
     ) -> list[pytest.TestReport] | None:
-        """Execute a test for the model on trial and, once it has run to its end, for its saved replies.
+        """Execute a test for the model on trial and, once it has run to its end, for its saved replies if they are due.
 
         Args:
-            item: a test whose saved replies are due.
+            item: the test.
             nextitem: the test behind it.
             execution: gives the reports of the test, None when it was left.
         """
-        again = self._found(item)
+        again = self._due(item)
         if again is None:
             return execution()
         again.held = []
@@ -93,6 +92,10 @@ class JudgedAgain:
         for phase in held if reports is not None else ():
             self._tell(item, *phase)
         return reports
+
+    def _due(self, item: pytest.Item) -> Again | None:
+        again = self._found(item) if uses_llm(item) else None
+        return again if again is not None and again.executed and not again.begun else None
 
     def _found(self, item: pytest.Item) -> Again | None:
         """The saved case of a test, with its parameters as they are before the test is executed at all."""
@@ -118,24 +121,19 @@ def _judge(item: pytest.Item, again: Again, nextitem: pytest.Item | pytest.Colle
     params = _params(item)
     given = dict(params)
     params.update(again.params)
-    _forget_trial(item)
+    forget_trial(item)
     item.stash[again_key] = again
     try:
         with wide.of_baseline() if wide is not None else nullcontext():
             execute(item, nextitem)
     finally:
         del item.stash[again_key]
-        _forget_trial(item)
+        forget_trial(item)
         params.update(given)
         again.params = {}
         del item.user_properties[properties:]
         item.own_markers[:] = markers
         del sections[reported:]
-
-
-def _forget_trial(item: pytest.Item) -> None:
-    if trial_key in item.stash:
-        del item.stash[trial_key]
 
 
 def _params(item: pytest.Item) -> dict[str, object]:

@@ -101,13 +101,12 @@ class Judging:
         candidates = [run.of_model(name) for name in self._evaluation.candidates]
 
         def lost(categories: set[str]) -> list[str]:
-            told = []
-            for own in candidates:
-                for name in sorted(categories):
-                    told += no_longer_examined(saved, {**own, **again}, [name]) or answers_seldom_examined(
-                        saved, own, [name]
-                    )
-            return list(dict.fromkeys(told))
+            told = (
+                no_longer_examined(saved, {**own, **again}, name) or answers_seldom_examined(saved, own, name)
+                for own in candidates
+                for name in sorted(categories)
+            )
+            return list(dict.fromkeys(filter(None, told)))
 
         self.unexamined = [f"{sentence}, which is of high severity" for sentence in lost(names & high)]
         self._lost = lost(names - high)

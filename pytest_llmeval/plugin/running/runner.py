@@ -37,7 +37,7 @@ from pytest_llmeval.plugin.running.replies import Drawn, Suspended, drawn_key, m
 from pytest_llmeval.plugin.running.samples import SWALLOWED, sampled
 from pytest_llmeval.plugin.running.scheduler import Outermost, Scheduler, can_schedule, missing
 from pytest_llmeval.plugin.running.stop_worker import stop_with_controller
-from pytest_llmeval.plugin.running.trial import Trial, trial_key
+from pytest_llmeval.plugin.running.trial import Trial, forget_trial, trial_key
 from pytest_llmeval.plugin.selecting.selected import Selected
 from pytest_llmeval.runs.results import NOT_COMPARED, CaseResult
 from pytest_llmeval.text import were
@@ -264,8 +264,7 @@ class Runner:
             if self.evaluation.most_samples is not None:
                 item.stash[drawn_key] = _drawn(trial)
             # What a test asked and got is on its report now; kept until the end it would be most of a session's memory.
-            item.stash.setdefault(trial_key, trial)
-            del item.stash[trial_key]
+            forget_trial(item)
 
     def _misses(self, item: pytest.Item) -> bool:
         """Whether the gate decides about a failing case, since the baseline has it too."""

@@ -34,7 +34,7 @@ from pytest_llmeval.plugin.running.live import LiveFixtures
 from pytest_llmeval.plugin.running.looks import Place
 from pytest_llmeval.plugin.running.own_limit import limit_of, on_the_wire, out_of_time, starts_anew
 from pytest_llmeval.plugin.running.replies import Attempts, Suspended, attempts_key
-from pytest_llmeval.plugin.running.trial import DIFFERS, trial_key
+from pytest_llmeval.plugin.running.trial import DIFFERS, forget_trial, trial_key
 
 MOST_EXECUTIONS = 50
 _WAITED = "llmeval-waited"
@@ -143,12 +143,12 @@ class Scheduler:
         last = self.live.is_last(item, following)
         may_leave = not last and not runs_once(item, closest_markers(item))
         execution = partial(self._execute, item, attempts, following, may_leave=may_leave)
-        if self.saved is not None and self.live.will_tear_down(item, following):
-            self.saved.judge_first(item)
-        if self.saved is not None and self.saved.is_due(item):
-            reports = self.saved.judge_behind(item, following, execution)
-        else:
+        if self.saved is None:
             reports = execution()
+        else:
+            if self.saved.is_due(item) and self.live.will_tear_down(item, following):
+                self.saved.judge_first(item)
+            reports = self.saved.judge_behind(item, following, execution)
         if reports is None:
             self.pending[item] = attempts
             if not self.session.config.pluginmanager.has_plugin(_WAITED):
@@ -318,8 +318,7 @@ class Scheduler:
         properties, markers, attributes = len(item.user_properties), list(item.own_markers), set(vars(item))
         attempts.number += 1
         attempts.may_leave = may_leave and not replies.blocking
-        if trial_key in item.stash:
-            del item.stash[trial_key]
+        forget_trial(item)
         self.live.executes = item, nextitem, attempts
         try:
             reports = execute(item, nextitem)

@@ -511,3 +511,9 @@ def call_of(fulfilled: Fulfilled, provider: str, model: str, words_digest: str) 
 
 
 trial_key = pytest.StashKey[Trial]()
+
+
+def forget_trial(item: pytest.Item) -> None:
+    """Let the next execution of a test begin with a trial of its own."""
+    if trial_key in item.stash:
+        del item.stash[trial_key]

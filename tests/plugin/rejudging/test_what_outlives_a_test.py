@@ -9,7 +9,6 @@ import pytest
 from tests.server import Request, Server, completion
 from tests.sessions import CONFIGURATION, Session, told
 
-ROWS = 20
 SHOP = """
 PROMPT = ""
 _known = {}
@@ -33,7 +32,7 @@ def test_row(llm, n, outbox):
     outbox.append((n, llm(f"{shop.PROMPT}How many days {n}?")))
     assert any("30" in text for to, text in outbox if to == n)
 """
-IN_A_DATABASE = """
+IN_THE_MODULE = """
 import pytest
 import shop
 
@@ -98,7 +97,7 @@ def saved(session: Session, server: Server, suite: str) -> None:
     "suite",
     [
         pytest.param(IN_A_LIST, id="a list of the session"),
-        pytest.param(IN_A_DATABASE, id="a database"),
+        pytest.param(IN_THE_MODULE, id="what a module remembers"),
         pytest.param(IN_A_FILE, id="a file"),
         pytest.param(ONCE, id="an application of a blocking test"),
         pytest.param(OFTEN, id="an application"),
